@@ -1,0 +1,65 @@
+/** The stable codes of {@link HeadgateError}; new ones may be added, none change their meaning. */
+export type ErrorCode =
+  | "INVALID_ARGUMENT"
+  | "INVALID_CRON"
+  | "INVALID_DURATION"
+  | "INVALID_INSTANT"
+  | "INVALID_TIME_ZONE"
+  | "INVALID_PATTERN"
+  | "INVALID_PIPELINE"
+  | "INVALID_PARAMETERS"
+  | "DUPLICATE_PIPELINE"
+  | "UNKNOWN_PATTERN"
+  | "UNKNOWN_PIPELINE"
+  | "UNKNOWN_POOL"
+  | "NOT_FOUND"
+  | "PAUSED"
+  | "IDEMPOTENCY_CONFLICT"
+  | "ALREADY_FINISHED"
+  | "TOO_MANY"
+  | "SCHEDULER_STOPPED"
+  | "RUN_TIMED_OUT"
+  | "RUN_CANCELLED"
+  | "RUN_LOST"
+  | "RUN_UNRESPONSIVE"
+  | "STORE_UNAVAILABLE"
+  | "MISSING_PEER";
+
+/**
+ * The one error headgate throws. `message` says what is wrong, where, and what to do; `code` is for programs.
+ *
+ * @example
+ * try {
+ *   cron("61 * * * *");
+ * } catch (error) {
+ *   if (error instanceof HeadgateError && error.code === "INVALID_CRON") console.error(error.details);
+ * }
+ */
+export class HeadgateError extends Error {
+  override readonly name = "HeadgateError";
+  readonly code: ErrorCode;
+  /** What a program may want to know, by name; never a secret. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: Readonly<Record<string, unknown>>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
+
+/** Throw it from a run to fail at once, whatever attempts are left: the input is bad, not the day. */
+export class NonRetryableError extends Error {
+  override readonly name = "NonRetryableError";
+}
+
+/** Shortens foreign text for a message: control characters made visible, at most `limit` characters. */
+export function quote(value: unknown, limit = 60): string {
+  const text = typeof value === "string" ? value : String(value);
+  const head = text.length > limit ? `${text.slice(0, limit)}… (${text.length} characters)` : text;
+  return JSON.stringify(head);
+}

@@ -1,0 +1,86 @@
+import { HeadgateError } from "../base/errors.js";
+import { type Calendar, isCalendar } from "./calendar.js";
+import { DAY_MS } from "./civil.js";
+import type { Schedule } from "./schedule.js";
+import { type TimeWindow, timeWindows } from "./window.js";
+
+/** What {@link except} and {@link within} take: a calendar, or windows as plain data. */
+export type CalendarLike = Calendar | TimeWindow | readonly TimeWindow[];
+
+/** A combination that finds nothing for this long never will: leap days and weekdays come round in 28 to 40 years. */
+const HORIZON_MS = 41 * 366 * DAY_MS;
+
+/**
+ * Fires when any of the given schedules does, once per instant.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` when none is given
+ * @example
+ * union(cron("0 8 * * *"), cron("30 16 * * 5"));
+ */
+export function union(...schedules: readonly Schedule[]): Schedule {
+  if (schedules.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "union: give at least one schedule");
+  return {
+    kind: "union",
+    key: `union(${schedules.map((schedule) => schedule.key).join(",")})`,
+    nextAfter: (at) => {
+      let first: number | null = null;
+      for (const schedule of schedules) {
+        const next = schedule.nextAfter(at);
+        if (next !== null && (first === null || next < first)) first = next;
+      }
+      return first;
+    },
+    describe: () => schedules.map((schedule) => schedule.describe()).join(" or "),
+  };
+}
+
+/**
+ * A schedule without the fire times that fall into a calendar.
+ *
+ * @example
+ * except(cron("0 6 * * *"), timeWindows([{ start: "05:00", end: "07:00", days: ["sunday"] }]));
+ */
+export function except(schedule: Schedule, calendar: CalendarLike): Schedule {
+  const set = calendarOf(calendar);
+  return {
+    kind: "except",
+    key: `except(${schedule.key},${set.key})`,
+    nextAfter: (at) => nextWhere(schedule, set, false, at),
+    describe: () => `${schedule.describe()}, except ${set.describe()}`,
+  };
+}
+
+/**
+ * A schedule with only the fire times that fall into a calendar.
+ *
+ * @example
+ * within(every("10m"), businessDays({ timeZone: "Europe/Berlin" }));
+ */
+export function within(schedule: Schedule, windows: CalendarLike): Schedule {
+  const set = calendarOf(windows);
+  return {
+    kind: "within",
+    key: `within(${schedule.key},${set.key})`,
+    nextAfter: (at) => nextWhere(schedule, set, true, at),
+    describe: () => `${schedule.describe()}, within ${set.describe()}`,
+  };
+}
+
+export function calendarOf(value: CalendarLike): Calendar {
+  if (Array.isArray(value)) return timeWindows(value as readonly TimeWindow[]);
+  const single = value as Calendar | TimeWindow;
+  return isCalendar(single) ? single : timeWindows([single]);
+}
+
+/** Jumps from a fire time on the wrong side straight to the calendar's next change. */
+function nextWhere(schedule: Schedule, set: Calendar, wanted: boolean, from: number): number | null {
+  let at = from;
+  while (at - from < HORIZON_MS) {
+    const fire = schedule.nextAfter(at);
+    if (fire === null || set.contains(fire) === wanted) return fire;
+    const change = set.nextChangeAfter(fire);
+    if (change === null) return null;
+    at = Math.max(fire, change - 1);
+  }
+  return null;
+}

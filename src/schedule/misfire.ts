@@ -1,0 +1,91 @@
+import type { Schedule } from "./schedule.js";
+
+/** What becomes of fire times that passed while nobody could act: make none, the latest, or all of them. */
+export type Catchup = "none" | "latest" | "all";
+
+/** Why a fire time was dropped instead of made. */
+export type DropReason = "catchup_none" | "catchup_latest" | "outside_catchup_window" | "paused";
+
+/** Fire times in a row that were dropped for one reason. */
+export interface DroppedFires {
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly count: number;
+  readonly reason: DropReason;
+}
+
+/** What to do about the fire times up to an instant. */
+export interface MisfirePlan {
+  /** Fire times to make, oldest first. */
+  readonly fires: readonly number[];
+  /** Fire times dropped, oldest first; together with `fires` every one that passed, each once. */
+  readonly dropped: readonly DroppedFires[];
+  /** The first fire time after those; at or before `now` when the plan was cut at `limit` and must be made again. */
+  readonly nextFireAt: number | null;
+}
+
+/** The question {@link planMisfires} answers. All instants epoch ms, all lengths ms. */
+export interface MisfireQuestion {
+  readonly schedule: Pick<Schedule, "nextAfter">;
+  /** The oldest fire time not yet dealt with (`schedule.nextAfter(lastFire)`). */
+  readonly dueAt: number | null;
+  readonly now: number;
+  readonly catchup: Catchup;
+  /** Fire times older than this are dropped whatever `catchup` says. */
+  readonly windowMs: number;
+  /** A fire time no older than this is on time, not missed. */
+  readonly onTimeMs: number;
+  /** Since when the schedule stood still on purpose; what is dropped from then on is dropped as `paused`. */
+  readonly pausedAt?: number | null;
+  /** The most fire times to look at in one plan. Default 10,000. */
+  readonly limit?: number;
+}
+
+/** Dropped fires are told one by one up to this many a plan; the older ones of a longer row are told as one. */
+const DETAILED = 1_000;
+
+/**
+ * Plans what becomes of every fire time from `dueAt` to `now`: pure, and in constant memory but for what it returns.
+ */
+export function planMisfires(question: MisfireQuestion): MisfirePlan {
+  const { schedule, dueAt, now, catchup, windowMs, onTimeMs } = question;
+  if (dueAt === null || dueAt > now) return { fires: [], dropped: [], nextFireAt: dueAt };
+  const limit = question.limit ?? 10_000;
+  const due: number[] = [];
+  let next: number | null = dueAt;
+  while (next !== null && next <= now && due.length < limit) {
+    due.push(next);
+    next = schedule.nextAfter(next);
+  }
+  const isLatest = next === null || next > now;
+  const newest = due.length - 1;
+  const fires: number[] = [];
+  const dropped: DroppedFires[] = [];
+  for (const [index, fire] of due.entries()) {
+    const age = now - fire;
+    const reason =
+      age <= onTimeMs
+        ? null
+        : age > windowMs
+          ? "outside_catchup_window"
+          : catchup === "all" || (catchup === "latest" && isLatest && index === newest)
+            ? null
+            : `catchup_${catchup}`;
+    if (reason === null) fires.push(fire);
+    else drop(dropped, fire, isPaused(question, fire) ? "paused" : (reason as DropReason), due.length - index > DETAILED);
+  }
+  return { fires, dropped, nextFireAt: next };
+}
+
+function isPaused(question: MisfireQuestion, fire: number): boolean {
+  return question.pausedAt !== undefined && question.pausedAt !== null && fire >= question.pausedAt;
+}
+
+function drop(dropped: DroppedFires[], fire: number, reason: DropReason, joins: boolean): void {
+  const last = dropped.at(-1);
+  if (joins && last !== undefined && last.reason === reason) {
+    dropped[dropped.length - 1] = { ...last, lastAt: fire, count: last.count + 1 };
+  } else {
+    dropped.push({ firstAt: fire, lastAt: fire, count: 1, reason });
+  }
+}

@@ -1,0 +1,66 @@
+import { HeadgateError } from "../base/errors.js";
+import { epochMs, type Instant } from "../base/instant.js";
+
+/** What a schedule is made of; `custom` is one's own. */
+export type ScheduleKind =
+  | "cron"
+  | "every"
+  | "at"
+  | "manual"
+  | "union"
+  | "except"
+  | "within"
+  | "adaptive"
+  | "custom";
+
+/**
+ * A pure rule that yields fire times. `nextAfter` reads no clock and keeps no state that shows: the same instant
+ * always gives the same answer.
+ */
+export interface Schedule {
+  readonly kind: ScheduleKind;
+  /**
+   * Identity of the rule: two schedules with one key fire at the same instants. A pipeline whose schedule's key
+   * changes is planned anew.
+   */
+  readonly key: string;
+  /** The first fire time strictly after an instant (epoch ms), strictly increasing; `null` when there is none. */
+  nextAfter(epochMs: number): number | null;
+  /** The rule in words. */
+  describe(): string;
+}
+
+/** The bounds of {@link upcoming}. */
+export interface UpcomingOptions {
+  /** Fire times strictly after this instant. */
+  from: Instant;
+  /** At most this many, 1 to 100,000. Default 10, or 100,000 when `until` is given. */
+  count?: number;
+  /** Only fire times before this instant. */
+  until?: Instant;
+}
+
+const MAX_COUNT = 100_000;
+
+/**
+ * The fire times that follow an instant.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` for a count out of range, `INVALID_INSTANT` for a bad bound
+ * @example
+ * upcoming(cron("0 2 * * *"), { from: "2026-03-01T00:00:00Z", count: 3 });
+ */
+export function upcoming(schedule: Pick<Schedule, "nextAfter">, options: UpcomingOptions): Date[] {
+  const until = options.until === undefined ? Number.POSITIVE_INFINITY : epochMs(options.until, "until");
+  const count = options.count ?? (options.until === undefined ? 10 : MAX_COUNT);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) {
+    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} is out of range; give a whole number from 1 to ${MAX_COUNT}`);
+  }
+  const found: Date[] = [];
+  let at: number | null = epochMs(options.from, "from");
+  while (found.length < count) {
+    at = schedule.nextAfter(at);
+    if (at === null || at >= until) break;
+    found.push(new Date(at));
+  }
+  return found;
+}
