@@ -1,0 +1,117 @@
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import type { TriggerKind } from "../trigger/trigger.js";
+import type { Finding } from "./finding.js";
+
+/** What a gate does about a block: drop the trigger, or keep it and look again. */
+export type OnBlock = "skip" | "hold";
+
+/** What a condition must ask: only the time and the trigger, headgate's own store, or the outside world. */
+export type ConditionNeeds = "time" | "history" | "outside";
+
+/** What a condition may look at. */
+export interface ConditionContext {
+  /** The instant to judge, epoch ms; the only clock a condition reads. */
+  readonly now: number;
+  readonly pipelineId: string;
+  readonly trigger: {
+    readonly id: string;
+    readonly kind: TriggerKind;
+    readonly scheduledFor: number | null;
+    readonly parameters: unknown;
+  };
+  readonly history: RunHistory;
+  /** Aborts when the condition's timeout has passed or the scheduler stops. */
+  readonly signal: AbortSignal;
+  /** Measures a probe; the value is shared for a short time between conditions and pipelines. */
+  measure<T>(probe: MeasurableProbe<T>): Promise<T>;
+}
+
+/** The part of a probe that a condition sees; see the port `Probe`. */
+export interface MeasurableProbe<T> {
+  readonly name: string;
+  measure(options: { readonly signal: AbortSignal; readonly now: number }): Promise<T> | T;
+}
+
+/** What headgate knows of its own runs. Instants are epoch ms. */
+export interface RunHistory {
+  /** When a pipeline's last successful run ended; `null` if none did. */
+  lastSuccessAt(pipelineId: string): Promise<number | null>;
+  /** Runs of a pipeline that started in [from, until), those under way included. */
+  countRuns(pipelineId: string, from: number, until: number): Promise<number>;
+}
+
+/** What a condition answers; its name and defaults are filled in. */
+export interface Verdict {
+  readonly result: "pass" | "block";
+  readonly reason: string;
+  readonly evidence?: Readonly<Record<string, unknown>>;
+  readonly recheckAt?: number;
+}
+
+/** A named check. */
+export interface Condition {
+  readonly name: string;
+  readonly needs: ConditionNeeds;
+  /** Overrides the gate's policy when this condition blocks. */
+  readonly onBlock?: OnBlock;
+  /** What a throw or a timeout counts as. Default `"block"`. */
+  readonly onError?: "pass" | "block";
+  /** Default 10 s. */
+  readonly timeoutMs?: number;
+  evaluate(context: ConditionContext): Verdict | Promise<Verdict>;
+}
+
+/** Options every condition takes. */
+export interface ConditionOptions {
+  /** What the pipeline's gate does when this one blocks. Default: the pipeline's `onBlock`. */
+  onBlock?: OnBlock;
+}
+
+/** Options of one's own condition. */
+export interface OwnConditionOptions extends ConditionOptions {
+  /** Default `"outside"`: it is asked last, and only if nothing else blocks. */
+  needs?: ConditionNeeds;
+  /** What a throw or a timeout counts as. Default `"block"`. */
+  onError?: "pass" | "block";
+  /** Default `"10s"`. */
+  timeout?: Duration;
+}
+
+/**
+ * A condition of one's own: `true` passes, `false` blocks, a verdict says more.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` for an empty name, `INVALID_DURATION`
+ * @example
+ * condition("warehouse open", async ({ signal }) => (await fetch("https://warehouse.example/open", { signal })).ok);
+ */
+export function condition(
+  name: string,
+  check: (context: ConditionContext) => boolean | Verdict | Promise<boolean | Verdict>,
+  options: OwnConditionOptions = {},
+): Condition {
+  if (typeof name !== "string" || name.length === 0 || name.length > 100) {
+    throw new HeadgateError("INVALID_ARGUMENT", "condition: give it a name of 1 to 100 characters; findings are known by it");
+  }
+  const verdictOf = (answer: boolean | Verdict): Verdict =>
+    typeof answer === "boolean" ? { result: answer ? "pass" : "block", reason: answer ? `${name} holds` : `${name} does not hold` } : answer;
+  return {
+    name,
+    needs: options.needs ?? "outside",
+    onError: options.onError ?? "block",
+    timeoutMs: durationMs(options.timeout ?? 10_000, "timeout"),
+    ...onBlockOf(options),
+    evaluate: (context) => {
+      const answer = check(context);
+      return answer instanceof Promise ? answer.then(verdictOf) : verdictOf(answer);
+    },
+  };
+}
+
+export function onBlockOf(options: ConditionOptions): Pick<Condition, "onBlock"> {
+  return options.onBlock === undefined ? {} : { onBlock: options.onBlock };
+}
+
+export function findingOf(condition: Condition, verdict: Verdict): Finding {
+  return { condition: condition.name, ...verdict };
+}

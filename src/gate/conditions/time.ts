@@ -1,0 +1,58 @@
+import { isoUtc } from "../../base/instant.js";
+import { businessDays, type BusinessDayOptions } from "../../schedule/business-days.js";
+import { type TimeWindow, timeWindows } from "../../schedule/window.js";
+import { type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
+
+/**
+ * Blocks inside maintenance windows, and knows when they end. Days name the day a window starts; a window may cross midnight;
+ * its end is exclusive; equal start and end make 24 h; times are the wall clock of its zone.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` for a malformed window, `INVALID_TIME_ZONE`
+ * @example
+ * maintenanceWindow({ start: "02:00", end: "04:00", days: ["sunday"], description: "Weekly maintenance" }, { onBlock: "hold" });
+ */
+export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], options: ConditionOptions = {}): Condition {
+  const calendar = timeWindows("length" in windows ? windows : [windows]);
+  return {
+    name: "maintenance window",
+    needs: "time",
+    ...onBlockOf(options),
+    evaluate: ({ now }) => {
+      const window = calendar.windowAt(now);
+      if (window === null) return { result: "pass", reason: `outside ${calendar.describe()}` };
+      const endsAt = calendar.nextChangeAfter(now);
+      const label = window.description === undefined ? "" : ` (${window.description})`;
+      return {
+        result: "block",
+        reason: endsAt === null ? `inside a window without an end${label}` : `inside a window until ${isoUtc(endsAt)}${label}`,
+        evidence: { window },
+        ...(endsAt === null ? {} : { recheckAt: endsAt }),
+      };
+    },
+  };
+}
+
+/**
+ * Blocks on weekends and holidays.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` for an unknown weekday or a malformed date, `INVALID_TIME_ZONE`
+ * @example
+ * businessDay({ timeZone: "America/New_York", holidays: ["2026-12-25"] });
+ */
+export function businessDay(options: BusinessDayOptions & ConditionOptions = {}): Condition {
+  const calendar = businessDays(options);
+  return {
+    name: "business day",
+    needs: "time",
+    ...onBlockOf(options),
+    evaluate: ({ now }) => {
+      if (calendar.contains(now)) return { result: "pass", reason: "it is a business day" };
+      const opensAt = calendar.nextChangeAfter(now);
+      return {
+        result: "block",
+        reason: `not a business day${opensAt === null ? "" : `; the next begins ${isoUtc(opensAt)}`}`,
+        ...(opensAt === null ? {} : { recheckAt: opensAt }),
+      };
+    },
+  };
+}

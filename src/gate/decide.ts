@@ -1,0 +1,48 @@
+import { formatDuration } from "../base/duration.js";
+import { isoUtc } from "../base/instant.js";
+import type { Condition, OnBlock } from "./condition.js";
+import type { DecisionOutcome, Finding } from "./finding.js";
+
+/** A pipeline's conditions with the policy for a block. Lengths in ms. */
+export interface Gate {
+  /** In the order they are asked: those that need only the time first, those that ask the outside last. */
+  readonly conditions: readonly Condition[];
+  readonly onBlock: OnBlock;
+  /** How long a held trigger waits before it expires. */
+  readonly holdForMs: number;
+  /** When to look again if no condition knows. */
+  readonly recheckIntervalMs: number;
+}
+
+/** What the findings come to. */
+export interface GateOutcome {
+  readonly outcome: DecisionOutcome;
+  readonly reason: string;
+  /** For `hold`: when to look again, and when to give up; epoch ms. */
+  readonly recheckAt: number;
+  readonly expiresAt: number;
+}
+
+/**
+ * Findings (one per condition, in the gate's order) to decision. Nothing blocks: run. Something blocks: hold, if every blocking condition's policy says so,
+ * else skip. A hold looks again when the last of the blocking conditions that know says, else after `recheckInterval`.
+ */
+export function decide(gate: Gate, findings: readonly Finding[], now: number): GateOutcome {
+  const expiresAt = now + gate.holdForMs;
+  const blocking = findings.filter((finding) => finding.result === "block");
+  if (blocking.length === 0) {
+    const reason = findings.length === 0 ? "no conditions to meet" : `all ${findings.length} conditions hold`;
+    return { outcome: "run", reason, recheckAt: now, expiresAt };
+  }
+  const why = blocking.map((finding) => `${finding.condition}: ${finding.reason}`).join("; ");
+  const isSkip = findings.some(({ result }, index) => result === "block" && (gate.conditions[index]?.onBlock ?? gate.onBlock) === "skip");
+  if (isSkip) return { outcome: "skip", reason: why, recheckAt: now, expiresAt };
+  const known = blocking.flatMap(({ recheckAt }) => (recheckAt !== undefined && recheckAt > now ? [recheckAt] : []));
+  const recheckAt = known.length === blocking.length ? Math.max(...known) : now + gate.recheckIntervalMs;
+  return {
+    outcome: "hold",
+    reason: `${why}; looked at again ${isoUtc(recheckAt)}, given up after ${formatDuration(gate.holdForMs)}`,
+    recheckAt,
+    expiresAt,
+  };
+}

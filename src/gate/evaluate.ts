@@ -1,0 +1,71 @@
+import { type Condition, type ConditionContext, findingOf, type Verdict } from "./condition.js";
+import type { Gate } from "./decide.js";
+import type { Finding } from "./finding.js";
+
+/** Runs one condition within its timeout; handed in, since a pure folder sets no timers. */
+export type Guard = (condition: Condition, work: (signal: AbortSignal) => Verdict | Promise<Verdict>) => Verdict | Promise<Verdict>;
+
+const ORDER = { time: 0, history: 1, outside: 2 } as const;
+
+/** Conditions in the order they are asked: cheap ones first. */
+export function inOrder(conditions: readonly Condition[]): readonly Condition[] {
+  return [...conditions].sort((a, b) => ORDER[a.needs] - ORDER[b.needs]);
+}
+
+/**
+ * Asks a gate's conditions, tier by tier (time, own history, outside): all of a tier are asked, and once one has blocked,
+ * the later tiers are reported as `not_evaluated`. Answers at once, without a promise, when no condition gave one.
+ */
+export function evaluate(gate: Gate, context: Omit<ConditionContext, "signal">, guard: Guard): Finding[] | Promise<Finding[]> {
+  const { conditions } = gate;
+  const findings: Finding[] = [];
+  let index = 0;
+  const walk = (): Finding[] | Promise<Finding[]> => {
+    while (index < conditions.length) {
+      const { needs } = conditions[index] as Condition;
+      const tier: Condition[] = [];
+      while (conditions[index]?.needs === needs) tier.push(conditions[index++] as Condition);
+      if (findings.some(({ result }) => result === "block")) {
+        for (const one of tier) findings.push({ condition: one.name, result: "not_evaluated", reason: "an earlier condition blocks" });
+        continue;
+      }
+      const answers = tier.map((one) => ask(one, context, guard));
+      if (answers.some((answer) => answer instanceof Promise)) {
+        return Promise.all(answers).then((found) => {
+          findings.push(...found);
+          return walk();
+        });
+      }
+      findings.push(...(answers as Finding[]));
+    }
+    return findings;
+  };
+  return walk();
+}
+
+function ask(condition: Condition, context: Omit<ConditionContext, "signal">, guard: Guard): Finding | Promise<Finding> {
+  const failed = (error: unknown): Finding => {
+    const result = condition.onError ?? "block";
+    const problem = error instanceof Error ? error.message : String(error);
+    return {
+      condition: condition.name,
+      result,
+      reason: `could not be evaluated (${problem.slice(0, 300)}), which counts as ${result}`,
+      evidence: { error: problem.slice(0, 1_000) },
+    };
+  };
+  try {
+    const verdict = guard(condition, (signal) => condition.evaluate({ ...context, signal }));
+    if (verdict instanceof Promise) return verdict.then((value) => checked(condition, value)).catch(failed);
+    return checked(condition, verdict);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function checked(condition: Condition, verdict: Verdict): Finding {
+  if (typeof verdict !== "object" || verdict === null || (verdict.result !== "pass" && verdict.result !== "block")) {
+    throw new Error(`the condition answered ${JSON.stringify(verdict) ?? "nothing"} instead of a boolean or a verdict`);
+  }
+  return findingOf(condition, verdict);
+}

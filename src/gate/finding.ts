@@ -1,0 +1,31 @@
+import type { TriggerKind } from "../trigger/trigger.js";
+
+/** What a condition found: may the run go ahead, why, on what evidence, and when to look again. */
+export interface Finding {
+  /** The condition's name. */
+  readonly condition: string;
+  readonly result: "pass" | "block" | "not_evaluated";
+  readonly reason: string;
+  /** What it saw, for people and programs; no secrets. */
+  readonly evidence?: Readonly<Record<string, unknown>>;
+  /** When the answer can next be different, epoch ms; absent when the condition cannot know. */
+  readonly recheckAt?: number;
+}
+
+export type DecisionOutcome = "run" | "hold" | "skip";
+
+/** The recorded outcome of a gate for one trigger, or of a fire time that was dropped. Instants are epoch ms. */
+export interface DecisionRecord {
+  readonly id: string;
+  readonly pipelineId: string;
+  /** `null` when a fire time was dropped before it became a trigger. */
+  readonly triggerId: string | null;
+  readonly kind: TriggerKind;
+  readonly scheduledFor: number | null;
+  readonly at: number;
+  readonly outcome: DecisionOutcome;
+  readonly reason: string;
+  readonly findings: readonly Finding[];
+  /** A row of dropped fire times told as one: how many, and the last of them. */
+  readonly missed: { readonly count: number; readonly lastAt: number } | null;
+}

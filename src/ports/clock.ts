@@ -1,0 +1,21 @@
+/**
+ * The port for time. Only the system clock reads the machine's time or sets a timer; everything else asks this.
+ */
+export interface Clock {
+  /** Wall-clock time, epoch ms. May jump, in either direction. */
+  now(): number;
+  /** Milliseconds from an arbitrary start that never jump: what tells a jump of the wall clock from time that passed. */
+  monotonic(): number;
+  /** Calls `fn` once after `delayMs`; the function returned takes the timer back. At most 24 days. */
+  setTimer(delayMs: number, fn: () => void): () => void;
+  /**
+   * Resolves after `ms`; rejects with the signal's reason when it aborts. For runs and conditions that wait: a fake
+   * clock makes their waiting take no time.
+   */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Tells a clock that is moved by hand what is under way, so that it waits for it before it moves on: `work` of the
+   * engine, or a `run` of a user's function. Clocks that move by themselves leave it out.
+   */
+  track?(promise: Promise<unknown>, kind: "work" | "run"): void;
+}

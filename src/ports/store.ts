@@ -1,0 +1,221 @@
+import type { DecisionRecord } from "../gate/finding.js";
+import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
+import type { AttemptEnd } from "../run/transitions.js";
+import type { Overlap } from "../trigger/overlap.js";
+import type { NewTrigger, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
+
+/** What a store must know of a pipeline to plan and to limit it. */
+export interface PipelineRegistration {
+  readonly id: string;
+  /** The schedule's identity: when it differs from the stored one, `nextFireAt` replaces the stored one. */
+  readonly scheduleKey: string;
+  /** The first fire time, if the pipeline is new or its schedule has changed. */
+  readonly nextFireAt: number | null;
+  readonly maxActiveRuns: number;
+  readonly overlap: Overlap;
+  readonly pool: string | null;
+}
+
+/** A pause: since when, until when (`null`: until resumed), why and by whom. */
+export interface Pause {
+  readonly at: number;
+  readonly until: number | null;
+  readonly reason: string | null;
+  readonly user: string | null;
+}
+
+/** What a store knows of a pipeline. Instants are epoch ms. */
+export interface PipelineState {
+  readonly id: string;
+  readonly scheduleKey: string;
+  readonly nextFireAt: number | null;
+  readonly lastFireAt: number | null;
+  readonly lastSuccessAt: number | null;
+  readonly pause: Pause | null;
+  /** The last pause that ended: catchup still owes the fire times it covers. */
+  readonly lastPause: { readonly from: number; readonly until: number } | null;
+  readonly activeRuns: number;
+  readonly waitingTriggers: number;
+}
+
+/** One pipeline's fire times made and dropped, and where its schedule goes on. */
+export interface FireRequest {
+  readonly pipelineId: string;
+  readonly scheduleKey: string;
+  /** Nothing happens unless this is still the stored `nextFireAt`: another node was faster, or the schedule changed. */
+  readonly expectedFireAt: number | null;
+  readonly nextFireAt: number | null;
+  readonly lastFireAt: number | null;
+  readonly triggers: readonly NewTrigger[];
+  readonly dropped: readonly DecisionRecord[];
+}
+
+export interface FireResult {
+  readonly isFired: boolean;
+  readonly state: PipelineState;
+  readonly triggers: readonly TriggerRecord[];
+  /** Waiting triggers that the new ones replaced. */
+  readonly superseded: readonly TriggerRecord[];
+}
+
+export interface EnqueueResult {
+  readonly trigger: TriggerRecord;
+  /** False when a trigger with this key was there before; it is the one returned. */
+  readonly isNew: boolean;
+}
+
+export interface ClaimRequest {
+  readonly node: string;
+  readonly limit: number;
+  readonly leaseUntil: number;
+  /** Active attempts allowed over all nodes; `null` is no limit. */
+  readonly globalLimit: number | null;
+  /** Slots of each pool. A pool not named here is closed. */
+  readonly pools: ReadonlyMap<string, number>;
+  /** Whether this node can run a pipeline. */
+  readonly canRun: (pipelineId: string) => boolean;
+}
+
+export interface Claim {
+  /** Triggers to decide on, in order; each holds a slot until it is decided. */
+  readonly triggers: readonly TriggerRecord[];
+  /** Scheduled triggers whose pipeline's `overlap` is `skip` and whose runs are all taken: to be decided as skipped. */
+  readonly overlapping: readonly TriggerRecord[];
+  /** Runs whose next attempt starts now. */
+  readonly attempts: readonly RunRecord[];
+  /** Active runs that a waiting trigger asks to cancel (`cancel_running`), each told once. */
+  readonly cancelled: readonly RunRecord[];
+}
+
+/** The decision on one claimed trigger. */
+export interface DecideRequest {
+  readonly triggerId: string;
+  /** The claim's fencing token. */
+  readonly token: number;
+  readonly decision: DecisionRecord;
+  /** For `run`: the run's id and lease. */
+  readonly run: { readonly id: string; readonly node: string; readonly leaseUntil: number } | null;
+  /** For `hold`. */
+  readonly hold: { readonly recheckAt: number; readonly expiresAt: number } | null;
+}
+
+export interface DecideResult {
+  /** False when the claim no longer stands: cancelled, superseded, or taken over. Nothing was recorded. */
+  readonly isAccepted: boolean;
+  readonly trigger: TriggerRecord | null;
+  readonly run: RunRecord | null;
+}
+
+/** The end of one attempt. */
+export interface FinishRequest {
+  readonly runId: string;
+  /** The attempt's fencing token. */
+  readonly token: number;
+  readonly end: AttemptEnd;
+  /** Triggers of pipelines that follow this one's success, enqueued in the same transaction. */
+  readonly follow: readonly NewTrigger[];
+  /** Only if the attempt's lease has run out: closes the attempt of a node that died. */
+  readonly onlyIfExpired: boolean;
+}
+
+export interface FinishResult {
+  /** False when the token is not the current one: the result came too late and was refused. */
+  readonly isAccepted: boolean;
+  readonly run: RunRecord | null;
+  readonly trigger: TriggerRecord | null;
+  readonly followed: readonly TriggerRecord[];
+}
+
+export interface HeartbeatRequest {
+  readonly runId: string;
+  readonly token: number;
+  /** `undefined` leaves the last one. */
+  readonly progress?: unknown;
+}
+
+/** Filters of a list, newest first. Instants are epoch ms. */
+export interface ListQuery {
+  readonly pipelineId?: string;
+  readonly triggerId?: string;
+  /** Only records of fire times, or with `at`, in [from, until). */
+  readonly scheduledFrom?: number;
+  readonly scheduledUntil?: number;
+  /** Only records older than the one with this id. */
+  readonly before?: string;
+  readonly limit: number;
+}
+
+export interface TriggerQuery extends ListQuery {
+  readonly statuses?: readonly TriggerStatus[];
+  readonly kinds?: readonly TriggerKind[];
+}
+
+export interface RunQuery extends ListQuery {
+  readonly statuses?: readonly RunStatus[];
+}
+
+export interface DecisionQuery extends ListQuery {
+  readonly outcomes?: readonly DecisionRecord["outcome"][];
+}
+
+/**
+ * The port that keeps all state: a few atomic domain operations, each one transaction, each told the time.
+ * Every list of requests is answered in its order. Errors are `HeadgateError` with `STORE_UNAVAILABLE` when it may be tried again.
+ */
+export interface Store {
+  readonly name: string;
+
+  /** Makes it ready; idempotent. */
+  open(): Promise<void>;
+  /** Releases what it holds; idempotent. */
+  close(): Promise<void>;
+  /** Calls `onChange` when another writer may have made work or changed a pause; the function returned ends it. */
+  subscribe(onChange: () => void): () => void;
+
+  /** Adds or updates pipelines; a new schedule key re-plans once. Idempotent. */
+  register(pipelines: readonly PipelineRegistration[], now: number): Promise<readonly PipelineState[]>;
+  states(pipelineIds: readonly string[]): Promise<readonly (PipelineState | null)[]>;
+  /** Advances schedules and enqueues their triggers, each pipeline atomically; a paused pipeline does not fire. */
+  fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]>;
+
+  /** Accepts triggers; idempotent by pipeline and key. */
+  enqueue(triggers: readonly NewTrigger[], now: number): Promise<readonly EnqueueResult[]>;
+  /** Hands out work in order, under all limits, to one claimant each. */
+  claim(request: ClaimRequest, now: number): Promise<Claim>;
+  /** Records decisions and moves their triggers, each atomically; `run` creates the run. */
+  decide(requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]>;
+  /** Closes attempts and what follows from it, each atomically. */
+  finish(requests: readonly FinishRequest[], now: number): Promise<readonly FinishResult[]>;
+  /** Extends leases; answers, per request, `null` when the attempt is no longer the caller's, else the run. */
+  heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number, now: number): Promise<readonly (RunRecord | null)[]>;
+  /** Runs under way whose lease ran out. */
+  expiredRuns(now: number, limit: number): Promise<readonly RunRecord[]>;
+  /** Ends held triggers whose time to be held ran out. */
+  expire(now: number): Promise<readonly TriggerRecord[]>;
+  /** Makes held triggers (of the given pipelines, or all) worth a look now. */
+  recheck(pipelineIds: readonly string[] | null, now: number): Promise<void>;
+  /** The first instant after which {@link claim} or {@link expire} may find something new by time alone; `null` if none. */
+  nextDueAt(now: number): Promise<number | null>;
+
+  /** Ends a waiting trigger; a running one gets a cancel request on its run. `null` when there is no such trigger. */
+  endTrigger(triggerId: string, end: TriggerEnd, request: CancelRequest): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null>;
+  /** Asks a run to end; one between attempts ends at once. `null` when there is no such run. */
+  cancelRun(runId: string, request: CancelRequest): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null>;
+
+  /** Pauses a pipeline, or everything (`null`). */
+  pause(pipelineId: string | null, pause: Pause): Promise<void>;
+  /** Ends a pause; gives the one that ended, `null` if there was none. */
+  resume(pipelineId: string | null, now: number): Promise<Pause | null>;
+  /** The pause of everything. */
+  globalPause(): Promise<Pause | null>;
+
+  trigger(id: string): Promise<TriggerRecord | null>;
+  run(id: string): Promise<RunRecord | null>;
+  listTriggers(query: TriggerQuery): Promise<readonly TriggerRecord[]>;
+  listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
+  listDecisions(query: DecisionQuery): Promise<readonly DecisionRecord[]>;
+  /** Runs of a pipeline that started in [from, until). */
+  countRuns(pipelineId: string, from: number, until: number): Promise<number>;
+  /** Forgets ended triggers, their runs and decisions, beyond the store's retention; says how many triggers. */
+  prune(now: number): Promise<number>;
+}

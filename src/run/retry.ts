@@ -1,0 +1,58 @@
+import { HeadgateError, NonRetryableError } from "../base/errors.js";
+import type { AttemptOutcome, RunError } from "./run.js";
+
+/** How the delay grows from attempt to attempt; own functions get the number of the attempt that failed, from 1. */
+export type Backoff = "fixed" | "exponential" | ((attempt: number) => number);
+
+/** When a failed attempt is followed by another. Lengths in ms. */
+export interface RetryPolicy {
+  /** Attempts after the first. */
+  readonly retries: number;
+  readonly retryDelayMs: number;
+  readonly backoff: Backoff;
+  /** No delay is longer. */
+  readonly maxRetryDelayMs: number;
+  /** Share of the delay that is random, 0 to 1: 0.2 gives 80 % to 120 %. */
+  readonly jitter: number;
+}
+
+const MAX_MESSAGE = 2_000;
+
+/**
+ * The delay before the next attempt in ms, or `null` when there is none: attempts used up, or an end that another
+ * attempt would not change (success, cancellation, a {@link NonRetryableError}).
+ *
+ * @param random - a number in [0, 1) for the jitter
+ */
+export function retryDelay(policy: RetryPolicy, attempt: number, outcome: AttemptOutcome, error: unknown, random: number): number | null {
+  if (outcome === "succeeded" || outcome === "cancelled") return null;
+  if (error instanceof NonRetryableError) return null;
+  if (attempt > policy.retries) return null;
+  const { backoff, retryDelayMs } = policy;
+  const plain =
+    backoff === "fixed" ? retryDelayMs : backoff === "exponential" ? retryDelayMs * 2 ** Math.min(attempt - 1, 50) : backoff(attempt);
+  const safe = Number.isFinite(plain) && plain >= 0 ? plain : retryDelayMs;
+  const spread = 1 + policy.jitter * (2 * random - 1);
+  return Math.round(Math.min(safe * spread, policy.maxRetryDelayMs));
+}
+
+/** An error as it may be kept: its message (cut) and code, never its stack. */
+export function runErrorOf(error: unknown): RunError {
+  const message = error instanceof Error ? error.message || error.name : typeof error === "string" ? error : describe(error);
+  return { message: message.slice(0, MAX_MESSAGE), code: codeOf(error) };
+}
+
+function codeOf(error: unknown): string | null {
+  if (error instanceof HeadgateError) return error.code;
+  if (!(error instanceof Error)) return null;
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code.slice(0, 100) : error.name === "Error" ? null : error.name;
+}
+
+function describe(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * A run is one execution of a pipeline for one trigger; it has attempts.
+ *
+ * ```
+ *            attempt ends well
+ *  running ──────────────────────► succeeded
+ *   │  ▲ │ no attempts left, or not worth one
+ *   │  │ └───────────────────────► failed | timed_out | cancelled
+ *   │  │ claim
+ *   ▼  │
+ *  retrying   (an attempt failed, timed out or was lost with its node, and there are attempts left)
+ * ```
+ *
+ * Each arrow is one function of `transitions.ts`, the only place that changes a status.
+ */
+export type RunStatus = "running" | "retrying" | RunEnd;
+
+/** The statuses that never change again. */
+export type RunEnd = "succeeded" | "failed" | "timed_out" | "cancelled";
+
+/** How one attempt ended; `lost` when its node died or stopped under it. */
+export type AttemptOutcome = RunEnd | "lost";
+
+/** What went wrong, safe to keep: no stack, at most 2,000 characters. */
+export interface RunError {
+  readonly message: string;
+  /** The error's `code`, or its name. */
+  readonly code: string | null;
+}
+
+/** A closed attempt. */
+export interface Attempt {
+  readonly attempt: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly outcome: AttemptOutcome;
+  readonly error: RunError | null;
+  readonly node: string;
+}
+
+/** Somebody's wish that a run end. */
+export interface CancelRequest {
+  readonly at: number;
+  readonly user: string | null;
+  readonly reason: string | null;
+}
+
+/** A run as the store keeps it. Instants are epoch ms. */
+export interface RunRecord {
+  readonly id: string;
+  readonly pipelineId: string;
+  readonly triggerId: string;
+  readonly status: RunStatus;
+  readonly scheduledFor: number | null;
+  /** The attempt under way, or the last one; from 1. */
+  readonly attempt: number;
+  /** Fencing token of the attempt under way: a result with a lower one is refused. */
+  readonly token: number;
+  readonly node: string;
+  readonly leaseUntil: number;
+  /** Start of the first attempt, and of the current one. */
+  readonly startedAt: number;
+  readonly attemptStartedAt: number;
+  readonly endedAt: number | null;
+  /** When the next attempt is due; `null` unless retrying. */
+  readonly retryAt: number | null;
+  readonly output: unknown;
+  readonly error: RunError | null;
+  readonly progress: unknown;
+  readonly cancelRequest: CancelRequest | null;
+  /** Attempts that ended without deciding the run, oldest first (at most 100 are kept). */
+  readonly attempts: readonly Attempt[];
+  /** It runs although its pipeline or the scheduler is paused. */
+  readonly isForced: boolean;
+}
+
+export function isActive(run: Pick<RunRecord, "status">): boolean {
+  return run.status === "running" || run.status === "retrying";
+}

@@ -1,0 +1,92 @@
+import type { TriggerRecord } from "../trigger/trigger.js";
+import { type Attempt, type AttemptOutcome, type CancelRequest, isActive, type RunEnd, type RunError, type RunRecord } from "./run.js";
+
+const NO_ATTEMPTS: readonly Attempt[] = [];
+const MAX_ATTEMPTS_KEPT = 100;
+
+/** The end of an attempt, and what becomes of its run. */
+export interface AttemptEnd {
+  readonly outcome: AttemptOutcome;
+  readonly error: RunError | null;
+  readonly output: unknown;
+  /** When the next attempt is due; `null` ends the run. */
+  readonly retryAt: number | null;
+}
+
+/** Nothing ──► running, attempt 1. */
+export function startRun(id: string, trigger: TriggerRecord, node: string, leaseUntil: number, now: number): RunRecord {
+  return {
+    id,
+    pipelineId: trigger.pipelineId,
+    triggerId: trigger.id,
+    status: "running",
+    scheduledFor: trigger.scheduledFor,
+    attempt: 1,
+    token: 1,
+    node,
+    leaseUntil,
+    startedAt: now,
+    attemptStartedAt: now,
+    endedAt: null,
+    retryAt: null,
+    output: null,
+    error: null,
+    progress: null,
+    cancelRequest: null,
+    attempts: NO_ATTEMPTS,
+    isForced: trigger.isForced,
+  };
+}
+
+/** retrying ──► running, with the next attempt and a higher fencing token. */
+export function startAttempt(run: RunRecord, node: string, leaseUntil: number, now: number): RunRecord {
+  if (run.status !== "retrying") throw impossible(run, "running");
+  return {
+    ...run,
+    status: "running",
+    attempt: run.attempt + 1,
+    token: run.token + 1,
+    node,
+    leaseUntil,
+    attemptStartedAt: now,
+    retryAt: null,
+  };
+}
+
+/** running ──► retrying | succeeded | failed | timed_out | cancelled. */
+export function endAttempt(run: RunRecord, end: AttemptEnd, now: number): RunRecord {
+  if (run.status !== "running") throw impossible(run, end.outcome);
+  if (end.retryAt === null) {
+    const status: RunEnd = end.outcome === "lost" ? "failed" : end.outcome;
+    const attempts = end.outcome === "lost" ? withAttempt(run, end, now) : run.attempts;
+    return { ...run, status, endedAt: now, output: end.output, error: end.error, attempts };
+  }
+  return { ...run, status: "retrying", retryAt: end.retryAt, error: end.error, attempts: withAttempt(run, end, now) };
+}
+
+/** retrying ──► cancelled. */
+export function cancelRetry(run: RunRecord, now: number): RunRecord {
+  if (run.status !== "retrying") throw impossible(run, "cancelled");
+  return { ...run, status: "cancelled", endedAt: now, retryAt: null };
+}
+
+/** A wish to end it is remembered; the node that holds the run carries it out. */
+export function requestCancel(run: RunRecord, request: CancelRequest): RunRecord {
+  return run.cancelRequest !== null || !isActive(run) ? run : { ...run, cancelRequest: request };
+}
+
+function withAttempt(run: RunRecord, end: AttemptEnd, now: number): readonly Attempt[] {
+  const closed: Attempt = {
+    attempt: run.attempt,
+    startedAt: run.attemptStartedAt,
+    endedAt: now,
+    outcome: end.outcome,
+    error: end.error,
+    node: run.node,
+  };
+  return [...run.attempts, closed].slice(-MAX_ATTEMPTS_KEPT);
+}
+
+function impossible(run: RunRecord, to: string): Error {
+  return new Error(`headgate: run ${run.id} cannot go from ${run.status} to ${to}; this is a bug in the store`);
+}

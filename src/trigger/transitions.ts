@@ -1,0 +1,78 @@
+import { orderOf } from "./order.js";
+import { isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "./trigger.js";
+
+/** Nothing ──► pending. */
+export function acceptTrigger(request: NewTrigger, now: number, supersedes: string | null = null): TriggerRecord {
+  return {
+    id: request.id,
+    pipelineId: request.pipelineId,
+    kind: request.kind,
+    status: "pending",
+    priority: request.priority,
+    order: orderOf(request.kind, request.priority, now),
+    scheduledFor: request.scheduledFor,
+    key: request.key,
+    reason: request.reason,
+    user: request.user,
+    parameters: request.parameters,
+    createdAt: now,
+    availableAt: request.notBefore === null ? now : Math.max(now, request.notBefore),
+    expiresAt: null,
+    isForced: request.isForced,
+    token: 0,
+    node: null,
+    leaseUntil: null,
+    runId: null,
+    endedAt: null,
+    endReason: null,
+    supersedes,
+    supersededBy: null,
+  };
+}
+
+/** pending | held ──► pending, leased by a node that will decide; a lease that ran out may be taken over. */
+export function claimTrigger(trigger: TriggerRecord, node: string, leaseUntil: number): TriggerRecord {
+  expectWaiting(trigger);
+  return { ...trigger, status: "pending", node, leaseUntil, token: trigger.token + 1 };
+}
+
+/** pending ──► running. */
+export function startTrigger(trigger: TriggerRecord, runId: string): TriggerRecord {
+  expectWaiting(trigger);
+  return { ...trigger, status: "running", runId, node: null, leaseUntil: null };
+}
+
+/** pending ──► held, to be looked at again at `recheckAt` and given up at `expiresAt`. */
+export function holdTrigger(trigger: TriggerRecord, recheckAt: number, expiresAt: number): TriggerRecord {
+  expectWaiting(trigger);
+  const giveUpAt = trigger.expiresAt ?? expiresAt;
+  return { ...trigger, status: "held", availableAt: Math.min(recheckAt, giveUpAt), expiresAt: giveUpAt, node: null, leaseUntil: null };
+}
+
+/** pending | held ──► skipped | expired | cancelled | superseded; running ──► succeeded | failed | cancelled. */
+export function endTrigger(
+  trigger: TriggerRecord,
+  status: TriggerEnd,
+  reason: string | null,
+  now: number,
+  supersededBy: string | null = null,
+): TriggerRecord {
+  const mustRun = status === "succeeded" || status === "failed";
+  if (mustRun || trigger.status === "running") {
+    if (trigger.status !== "running" || (!mustRun && status !== "cancelled")) throw impossible(trigger, status);
+  } else expectWaiting(trigger);
+  return { ...trigger, status, endedAt: now, endReason: reason, supersededBy, node: null, leaseUntil: null };
+}
+
+/** held ──► held, but worth a look now. */
+export function recheckTrigger(trigger: TriggerRecord, now: number): TriggerRecord {
+  return { ...trigger, availableAt: Math.min(trigger.availableAt, now) };
+}
+
+function expectWaiting(trigger: TriggerRecord): void {
+  if (!isWaiting(trigger)) throw impossible(trigger, "waiting");
+}
+
+function impossible(trigger: TriggerRecord, to: string): Error {
+  return new Error(`headgate: trigger ${trigger.id} cannot go from ${trigger.status} to ${to}; this is a bug in the store`);
+}

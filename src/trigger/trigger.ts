@@ -1,0 +1,89 @@
+/**
+ * A trigger is a durable request to run a pipeline.
+ *
+ * ```
+ *            claim            decide: run          run ends
+ *  pending ─────────► pending ───────────► running ─────────► succeeded | failed | cancelled
+ *    ▲               (leased)
+ *    │ claim            │ decide: hold
+ *    └───────── held ◄──┘
+ *
+ *  pending | held ──► skipped (decide: skip) | expired (holdFor ran out) | cancelled (by a user) | superseded (queue_one)
+ * ```
+ *
+ * Each arrow is one function of `transitions.ts`, the only place that changes a status.
+ */
+
+/** What asked for the run. */
+export type TriggerKind = "scheduled" | "manual" | "immediate" | "webhook" | "file" | "sensor" | "dependency" | "backfill";
+
+export type TriggerStatus = "pending" | "held" | "running" | TriggerEnd;
+
+/** The statuses that never change again. */
+export type TriggerEnd = "succeeded" | "failed" | "skipped" | "expired" | "cancelled" | "superseded";
+
+export type Priority = "critical" | "high" | "normal" | "low";
+
+export const PRIORITIES: readonly Priority[] = ["critical", "high", "normal", "low"];
+
+/** A trigger as the store keeps it. Instants are epoch ms. */
+export interface TriggerRecord {
+  readonly id: string;
+  readonly pipelineId: string;
+  readonly kind: TriggerKind;
+  readonly status: TriggerStatus;
+  readonly priority: Priority;
+  /** Place in the line, smallest first: see `order.ts`. */
+  readonly order: number;
+  /** The fire time it stands for; `null` when nothing was scheduled. */
+  readonly scheduledFor: number | null;
+  /** What makes it unique within its pipeline: an idempotency key, or what raised it; `null` when nothing does. */
+  readonly key: string | null;
+  /** Why somebody asked. */
+  readonly reason: string | null;
+  /** Who asked. */
+  readonly user: string | null;
+  readonly parameters: unknown;
+  readonly createdAt: number;
+  /** Not looked at before this: `notBefore`, or when a held trigger is looked at again. */
+  readonly availableAt: number;
+  /** When a held trigger gives up; `null` while it was never held. */
+  readonly expiresAt: number | null;
+  /** Runs although paused and beyond `maxActiveRuns`. */
+  readonly isForced: boolean;
+  /** Counts its claims: the fencing token of the claim in hand. */
+  readonly token: number;
+  /** The node that holds the claim, and until when; `null` when unclaimed. */
+  readonly node: string | null;
+  readonly leaseUntil: number | null;
+  readonly runId: string | null;
+  /** When it ended, and why in words. */
+  readonly endedAt: number | null;
+  readonly endReason: string | null;
+  /** The waiting trigger that this one replaced, and the one that replaced this (`queue_one`). */
+  readonly supersedes: string | null;
+  readonly supersededBy: string | null;
+}
+
+/** What is known of a trigger before the store has it. */
+export interface NewTrigger {
+  readonly id: string;
+  readonly pipelineId: string;
+  readonly kind: TriggerKind;
+  readonly priority: Priority;
+  readonly scheduledFor: number | null;
+  readonly key: string | null;
+  readonly reason: string | null;
+  readonly user: string | null;
+  readonly parameters: unknown;
+  readonly notBefore: number | null;
+  readonly isForced: boolean;
+}
+
+export function isEnded(status: TriggerStatus): status is TriggerEnd {
+  return status !== "pending" && status !== "held" && status !== "running";
+}
+
+export function isWaiting(trigger: Pick<TriggerRecord, "status">): boolean {
+  return trigger.status === "pending" || trigger.status === "held";
+}
