@@ -24,6 +24,12 @@ export interface MisfirePlan {
   readonly nextFireAt: number | null;
 }
 
+/** Instants of a pause, `until` exclusive. */
+export interface PausedSpan {
+  readonly from: number;
+  readonly until: number;
+}
+
 /** The question {@link planMisfires} answers. All instants epoch ms, all lengths ms. */
 export interface MisfireQuestion {
   readonly schedule: Pick<Schedule, "nextAfter">;
@@ -35,8 +41,8 @@ export interface MisfireQuestion {
   readonly windowMs: number;
   /** A fire time no older than this is on time, not missed. */
   readonly onTimeMs: number;
-  /** Since when the schedule stood still on purpose; what is dropped from then on is dropped as `paused`. */
-  readonly pausedAt?: number | null;
+  /** When the schedule stood still on purpose: such a fire time is never on time, and dropped, it is dropped as `paused`. */
+  readonly paused?: readonly PausedSpan[];
   /** The most fire times to look at in one plan. Default 10,000. */
   readonly limit?: number;
 }
@@ -63,8 +69,9 @@ export function planMisfires(question: MisfireQuestion): MisfirePlan {
   const dropped: DroppedFires[] = [];
   for (const [index, fire] of due.entries()) {
     const age = now - fire;
-    const reason =
-      age <= onTimeMs
+    const isPaused = question.paused?.some(({ from, until }) => fire >= from && fire < until) ?? false;
+    const reason: DropReason | null =
+      age <= onTimeMs && !isPaused
         ? null
         : age > windowMs
           ? "outside_catchup_window"
@@ -72,13 +79,9 @@ export function planMisfires(question: MisfireQuestion): MisfirePlan {
             ? null
             : `catchup_${catchup}`;
     if (reason === null) fires.push(fire);
-    else drop(dropped, fire, isPaused(question, fire) ? "paused" : (reason as DropReason), due.length - index > DETAILED);
+    else drop(dropped, fire, isPaused ? "paused" : reason, due.length - index > DETAILED);
   }
   return { fires, dropped, nextFireAt: next };
-}
-
-function isPaused(question: MisfireQuestion, fire: number): boolean {
-  return question.pausedAt !== undefined && question.pausedAt !== null && fire >= question.pausedAt;
 }
 
 function drop(dropped: DroppedFires[], fire: number, reason: DropReason, joins: boolean): void {

@@ -1,0 +1,114 @@
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import type { Condition } from "../gate/condition.js";
+import { businessDay } from "../gate/conditions/time.js";
+import type { ExecutionOptions } from "../run/policy.js";
+import type { BusinessDayOptions } from "../schedule/business-days.js";
+import { cron } from "../schedule/cron.js";
+import type { Schedule } from "../schedule/schedule.js";
+import { every, manual } from "../schedule/simple.js";
+import type { SensorOptions } from "./sensor-options.js";
+import type { TunerOptions } from "./tuner-options.js";
+import { validatePattern } from "./validate.js";
+
+export type PatternGroup = "standard" | "event_driven" | "business" | "adaptive" | "custom";
+
+/** What a pattern's alerts are raised for. */
+export type AlertReason = "failure" | "retry" | "sla_miss";
+
+/** What a pattern is made of. When: one of `cron`, `interval`, `schedule`, `sensor`, `tuner` (which starts at its base interval). */
+export interface PatternOptions {
+  /** What it is for, in a sentence. */
+  description: string;
+  cron?: string;
+  /** IANA zone of `cron`. Default `"UTC"`. */
+  timeZone?: string;
+  interval?: Duration;
+  /** Any schedule, such as `manual()`. */
+  schedule?: Schedule;
+  /** Runs only on business days of the pattern's time zone: adds the condition `businessDay`. Default false. */
+  businessDaysOnly?: boolean | BusinessDayOptions;
+  conditions?: readonly Condition[];
+  execution?: ExecutionOptions;
+  /** By when after its fire time a run should have succeeded. Default none. */
+  sla?: Duration | null;
+  tags?: readonly string[];
+  alertOn?: readonly AlertReason[];
+  sensor?: SensorOptions | null;
+  tuner?: TunerOptions | null;
+  /** Facts about the business that its runs may want. */
+  context?: Readonly<Record<string, unknown>>;
+}
+
+/** A named preset: schedule, execution policy and alert defaults. */
+export interface Pattern {
+  readonly name: string;
+  readonly group: PatternGroup;
+  readonly options: PatternOptions;
+  readonly description: string;
+  readonly schedule: Schedule;
+  readonly conditions: readonly Condition[];
+  readonly execution: ExecutionOptions;
+  readonly slaMs: number | null;
+  readonly tags: readonly string[];
+  readonly alertOn: readonly AlertReason[];
+  readonly sensor: SensorOptions | null;
+  readonly tuner: TunerOptions | null;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** What a pattern has unless it says otherwise. */
+const DEFAULTS = {
+  execution: { maxActiveRuns: 1, catchup: "latest", retries: 3, retryDelay: "5m", timeout: "2h" },
+  tags: ["custom"],
+  alertOn: ["failure", "sla_miss"],
+} as const satisfies Partial<PatternOptions>;
+
+/**
+ * A pattern of one's own, a plain value: hand it to `pipeline({ pattern })`.
+ *
+ * @throws HeadgateError `INVALID_PATTERN` with every error of {@link validatePattern} in its details
+ * @example
+ * const nightly = definePattern("nightly", { description: "After the shops close", cron: "30 23 * * *", timeZone: "Europe/Paris" });
+ */
+export function definePattern(name: string, options: PatternOptions): Pattern {
+  return patternOf("custom", name, options);
+}
+
+export function patternOf(group: PatternGroup, name: string, options: PatternOptions): Pattern {
+  const { errors } = validatePattern(options);
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) errors.unshift("name must be 1 to 64 letters, digits, dots, dashes or underscores");
+  if (errors.length > 0) {
+    throw new HeadgateError("INVALID_PATTERN", `pattern ${JSON.stringify(name).slice(0, 80)}: ${errors.join("; ")}`, { details: { name, errors } });
+  }
+  const sla = options.sla ?? null;
+  return Object.freeze({
+    name,
+    group,
+    options,
+    description: options.description,
+    schedule: scheduleOf(options),
+    conditions: [...businessDayOf(options), ...(options.conditions ?? [])],
+    execution: { ...DEFAULTS.execution, ...options.execution },
+    slaMs: sla === null ? null : durationMs(sla, "sla"),
+    tags: options.tags ?? DEFAULTS.tags,
+    alertOn: options.alertOn ?? DEFAULTS.alertOn,
+    sensor: options.sensor ?? null,
+    tuner: options.tuner ?? null,
+    context: options.context ?? {},
+  });
+}
+
+function scheduleOf(options: PatternOptions): Schedule {
+  if (options.schedule !== undefined) return options.schedule;
+  if (options.cron !== undefined) return cron(options.cron, options.timeZone === undefined ? {} : { timeZone: options.timeZone });
+  if (options.interval !== undefined) return every(options.interval);
+  if (options.tuner) return every(options.tuner.base);
+  return manual();
+}
+
+function businessDayOf({ businessDaysOnly, timeZone }: PatternOptions): readonly Condition[] {
+  if (businessDaysOnly === undefined || businessDaysOnly === false) return [];
+  const zone = timeZone === undefined ? {} : { timeZone };
+  return [businessDay({ ...zone, ...(businessDaysOnly === true ? {} : businessDaysOnly) })];
+}

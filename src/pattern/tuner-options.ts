@@ -1,0 +1,30 @@
+import type { Duration } from "../base/duration.js";
+
+interface Bounds {
+  readonly base: Duration;
+  readonly min: Duration;
+  readonly max: Duration;
+  /** Factor of the interval when it may run more often; below 1. */
+  readonly speedUp: number;
+  /** Factor of the interval when it should run less often; above 1. */
+  readonly slowDown: number;
+}
+
+/** How an adaptive pattern moves its interval: next = current × factor, kept within [min, max]. */
+export type TunerOptions =
+  | (Bounds & {
+      readonly kind: "performance_based";
+      readonly fasterWhen: { readonly successRateAbove: number; readonly meanDurationBelow: Duration };
+      readonly slowerWhen: { readonly successRateBelow: number };
+    })
+  | (Bounds & {
+      readonly kind: "load_based";
+      /** Any of them is enough. Shares are 0 to 1. */
+      readonly slowerWhen: { readonly cpuAbove: number; readonly memoryAbove: number; readonly queueLengthAbove: number };
+    })
+  | (Bounds & {
+      readonly kind: "data_volume_based";
+      /** Records since the last run. */
+      readonly fasterWhen: { readonly recordsAbove: number };
+      readonly slowerWhen: { readonly processingTimeAbove: Duration };
+    });

@@ -1,0 +1,128 @@
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError, quote } from "../base/errors.js";
+import type { Catchup } from "../schedule/misfire.js";
+import { OVERLAPS, type Overlap } from "../trigger/overlap.js";
+import { PRIORITIES, type Priority } from "../trigger/trigger.js";
+import type { Backoff, RetryPolicy } from "./retry.js";
+
+/** How a pipeline's runs are carried out, as its author gives it. */
+export interface ExecutionOptions {
+  /** Attempts after the first, 0 to 1,000. Default 3. */
+  retries?: number;
+  /** Wait before the next attempt. Default `"5m"`. */
+  retryDelay?: Duration;
+  /** How the wait grows: `"fixed"`, `"exponential"` (doubles), or a function of the failed attempt's number giving ms. Default `"fixed"`. */
+  backoff?: Backoff;
+  /** No wait is longer. Default `"24h"`. */
+  maxRetryDelay?: Duration;
+  /** Random share of the wait, 0 to 1. Default 0. */
+  jitter?: number;
+  /** Longest an attempt may take. Default `"2h"`. */
+  timeout?: Duration;
+  /** Runs of the pipeline at once, over all nodes. Default 1. */
+  maxActiveRuns?: number;
+  /** What a scheduled trigger does while all runs are taken. Default `"queue_one"`; with `catchup: "all"` `"queue"`. */
+  overlap?: Overlap;
+  /** What becomes of missed fire times. Default `"latest"`. */
+  catchup?: Catchup;
+  /** Missed fire times older than this are dropped. Default `"24h"`. */
+  catchupWindow?: Duration;
+  /** Of its triggers, unless they say otherwise. Default `"normal"`. */
+  priority?: Priority;
+  /** The pool whose slots its runs take. Default none. */
+  pool?: string | null;
+}
+
+/** {@link ExecutionOptions} checked, with every default filled in; lengths in ms. */
+export interface ExecutionPolicy extends RetryPolicy {
+  readonly timeoutMs: number;
+  readonly maxActiveRuns: number;
+  readonly overlap: Overlap;
+  readonly catchup: Catchup;
+  readonly catchupWindowMs: number;
+  readonly priority: Priority;
+  readonly pool: string | null;
+}
+
+export const DEFAULT_EXECUTION: ExecutionPolicy = Object.freeze({
+  retries: 3,
+  retryDelayMs: 5 * 60_000,
+  backoff: "fixed",
+  maxRetryDelayMs: 24 * 3_600_000,
+  jitter: 0,
+  timeoutMs: 2 * 3_600_000,
+  maxActiveRuns: 1,
+  overlap: "queue_one",
+  catchup: "latest",
+  catchupWindowMs: 24 * 3_600_000,
+  priority: "normal",
+  pool: null,
+});
+
+const CATCHUPS: readonly Catchup[] = ["none", "latest", "all"];
+const BACKOFFS = ["fixed", "exponential"] as const;
+const OPTION_NAMES = new Set<string>([
+  "retries",
+  "retryDelay",
+  "backoff",
+  "maxRetryDelay",
+  "jitter",
+  "timeout",
+  "maxActiveRuns",
+  "overlap",
+  "catchup",
+  "catchupWindow",
+  "priority",
+  "pool",
+]);
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @param where - whose options they are, for messages
+ * @throws HeadgateError `INVALID_PIPELINE`, `INVALID_DURATION`
+ */
+export function executionPolicy(options: ExecutionOptions | undefined, where: string): ExecutionPolicy {
+  if (options === undefined) return DEFAULT_EXECUTION;
+  for (const name of Object.keys(options)) {
+    if (!OPTION_NAMES.has(name)) throw bad(where, name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
+  }
+  const catchup = oneOf(options.catchup ?? DEFAULT_EXECUTION.catchup, CATCHUPS, where, "catchup");
+  const length = (name: "retryDelay" | "maxRetryDelay" | "timeout" | "catchupWindow", fallback: number) => {
+    const value = options[name];
+    return value === undefined ? fallback : durationMs(value, `${where}.${name}`);
+  };
+  const policy: ExecutionPolicy = {
+    retries: whole(options.retries ?? DEFAULT_EXECUTION.retries, 0, 1_000, where, "retries"),
+    retryDelayMs: length("retryDelay", DEFAULT_EXECUTION.retryDelayMs),
+    backoff:
+      typeof options.backoff === "function" ? options.backoff : oneOf(options.backoff ?? "fixed", BACKOFFS, where, "backoff"),
+    maxRetryDelayMs: length("maxRetryDelay", DEFAULT_EXECUTION.maxRetryDelayMs),
+    jitter: options.jitter ?? 0,
+    timeoutMs: length("timeout", DEFAULT_EXECUTION.timeoutMs),
+    maxActiveRuns: whole(options.maxActiveRuns ?? 1, 1, 100_000, where, "maxActiveRuns"),
+    overlap: oneOf(options.overlap ?? (catchup === "all" ? "queue" : "queue_one"), OVERLAPS, where, "overlap"),
+    catchup,
+    catchupWindowMs: length("catchupWindow", DEFAULT_EXECUTION.catchupWindowMs),
+    priority: oneOf(options.priority ?? "normal", PRIORITIES, where, "priority"),
+    pool: options.pool ?? null,
+  };
+  if (!(policy.jitter >= 0 && policy.jitter <= 1)) throw bad(where, "jitter", `${policy.jitter} must be from 0 to 1`);
+  if (policy.timeoutMs < 1) throw bad(where, "timeout", "must be at least 1 ms");
+  if (policy.pool !== null && (typeof policy.pool !== "string" || policy.pool === "")) throw bad(where, "pool", "must be a name");
+  return policy;
+}
+
+function whole(value: number, from: number, to: number, where: string, name: string): number {
+  if (Number.isInteger(value) && value >= from && value <= to) return value;
+  throw bad(where, name, `${quote(value)} must be a whole number from ${from} to ${to}`);
+}
+
+function oneOf<T extends string>(value: T, allowed: readonly T[], where: string, name: string): T {
+  if (allowed.includes(value)) return value;
+  throw bad(where, name, `${quote(value)} is unknown; allowed: ${allowed.join(", ")}`);
+}
+
+function bad(where: string, name: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_PIPELINE", `${where}.${name}: ${problem}`, { details: { where, option: name } });
+}
