@@ -18,6 +18,7 @@ export type ErrorCode =
   | "ALREADY_FINISHED"
   | "TOO_MANY"
   | "SCHEDULER_STOPPED"
+  | "CONDITION_TIMED_OUT"
   | "RUN_TIMED_OUT"
   | "RUN_CANCELLED"
   | "RUN_LOST"

@@ -6,7 +6,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds from an arbitrary start that never jump: what tells a jump of the wall clock from time that passed. */
   monotonic(): number;
-  /** Calls `fn` once after `delayMs`; the function returned takes the timer back. At most 24 days. */
+  /** Calls `fn` once after `delayMs`; the function returned takes the timer back. Any length. */
   setTimer(delayMs: number, fn: () => void): () => void;
   /**
    * Resolves after `ms`; rejects with the signal's reason when it aborts. For runs and conditions that wait: a fake

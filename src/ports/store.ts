@@ -1,6 +1,7 @@
 import type { DecisionRecord } from "../gate/finding.js";
 import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
+import type { PausedSpan } from "../schedule/misfire.js";
 import type { Overlap } from "../trigger/overlap.js";
 import type { NewTrigger, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
 
@@ -24,6 +25,12 @@ export interface Pause {
   readonly user: string | null;
 }
 
+/** The pause of everything, and the last one that ended. */
+export interface GlobalPause {
+  readonly pause: Pause | null;
+  readonly lastPause: PausedSpan | null;
+}
+
 /** What a store knows of a pipeline. Instants are epoch ms. */
 export interface PipelineState {
   readonly id: string;
@@ -33,7 +40,7 @@ export interface PipelineState {
   readonly lastSuccessAt: number | null;
   readonly pause: Pause | null;
   /** The last pause that ended: catchup still owes the fire times it covers. */
-  readonly lastPause: { readonly from: number; readonly until: number } | null;
+  readonly lastPause: PausedSpan | null;
   readonly activeRuns: number;
   readonly waitingTriggers: number;
 }
@@ -51,8 +58,9 @@ export interface FireRequest {
 }
 
 export interface FireResult {
-  readonly isFired: boolean;
-  readonly state: PipelineState;
+  /** `moved`: not the stored `nextFireAt` or schedule any more; `paused`: nothing fires now; `gone`: never registered. */
+  readonly outcome: "fired" | "moved" | "paused" | "gone";
+  readonly state: PipelineState | null;
   readonly triggers: readonly TriggerRecord[];
   /** Waiting triggers that the new ones replaced. */
   readonly superseded: readonly TriggerRecord[];
@@ -82,7 +90,7 @@ export interface Claim {
   /** Scheduled triggers whose pipeline's `overlap` is `skip` and whose runs are all taken: to be decided as skipped. */
   readonly overlapping: readonly TriggerRecord[];
   /** Runs whose next attempt starts now. */
-  readonly attempts: readonly RunRecord[];
+  readonly attempts: readonly { readonly run: RunRecord; readonly trigger: TriggerRecord }[];
   /** Active runs that a waiting trigger asks to cancel (`cancel_running`), each told once. */
   readonly cancelled: readonly RunRecord[];
 }
@@ -194,7 +202,7 @@ export interface Store {
   expire(now: number): Promise<readonly TriggerRecord[]>;
   /** Makes held triggers (of the given pipelines, or all) worth a look now. */
   recheck(pipelineIds: readonly string[] | null, now: number): Promise<void>;
-  /** The first instant after which {@link claim} or {@link expire} may find something new by time alone; `null` if none. */
+  /** The first instant at which {@link claim} or {@link expire} may find something new by time alone; `null` if none. */
   nextDueAt(now: number): Promise<number | null>;
 
   /** Ends a waiting trigger; a running one gets a cancel request on its run. `null` when there is no such trigger. */
@@ -206,8 +214,7 @@ export interface Store {
   pause(pipelineId: string | null, pause: Pause): Promise<void>;
   /** Ends a pause; gives the one that ended, `null` if there was none. */
   resume(pipelineId: string | null, now: number): Promise<Pause | null>;
-  /** The pause of everything. */
-  globalPause(): Promise<Pause | null>;
+  globalPause(): Promise<GlobalPause>;
 
   trigger(id: string): Promise<TriggerRecord | null>;
   run(id: string): Promise<RunRecord | null>;

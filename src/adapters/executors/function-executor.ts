@@ -1,0 +1,58 @@
+import PQueue from "p-queue";
+import { HeadgateError } from "../../base/errors.js";
+import type { LocalExecutor, RunControl, RunRequest } from "../../ports/executor.js";
+
+/** Options of {@link functionExecutor}. */
+export interface FunctionExecutorOptions {
+  /** Runs at once in this process, 1 to 100,000. Default 100. */
+  concurrency?: number;
+}
+
+/**
+ * The default executor: calls the pipeline's own function in this process. A run that goes on after its signal has aborted and its
+ * grace has passed is given up: its slot is free again, and what it does in the end is reported.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` for a concurrency out of range
+ * @example
+ * createScheduler({ pipelines, executor: functionExecutor({ concurrency: 8 }) });
+ */
+export function functionExecutor(options: FunctionExecutorOptions = {}): LocalExecutor {
+  const concurrency = options.concurrency ?? 100;
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 100_000) {
+    throw new HeadgateError("INVALID_ARGUMENT", `functionExecutor: concurrency ${concurrency} must be a whole number from 1 to 100,000`);
+  }
+  const queue = new PQueue({ concurrency });
+  return {
+    kind: "local",
+    concurrency,
+    execute: (run, control) => queue.add(() => supervise(run, control)),
+  };
+}
+
+/** The run's own end, or `RUN_UNRESPONSIVE` when it has not come a grace after the signal. */
+function supervise(run: RunRequest, { signal, clock, graceMs, onLateEnd }: RunControl): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    let stopTimer: (() => void) | null = null;
+    const onAbort = () => {
+      stopTimer = clock.setTimer(graceMs, () => {
+        isOver = true;
+        const problem = `run ${run.runId} of ${run.pipelineId} ignored its signal for ${graceMs} ms and was given up; it may still be working`;
+        reject(new HeadgateError("RUN_UNRESPONSIVE", problem, { details: { runId: run.runId }, cause: signal.reason }));
+      });
+    };
+    const settle = (end: () => void, error: unknown) => {
+      if (isOver) return onLateEnd(error);
+      isOver = true;
+      signal.removeEventListener("abort", onAbort);
+      stopTimer?.();
+      end();
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    run.call().then(
+      (output) => settle(() => resolve(output), null),
+      (error: unknown) => settle(() => reject(error), error),
+    );
+  });
+}

@@ -1,0 +1,143 @@
+import type { HeapEntry } from "../../../base/heap.js";
+import type { DecisionRecord } from "../../../gate/finding.js";
+import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import type { RunRecord } from "../../../run/run.js";
+import type { PausedSpan } from "../../../schedule/misfire.js";
+import type { TriggerRecord } from "../../../trigger/trigger.js";
+
+/** A pipeline and what hangs on it. In the heap of its pool by the order of the trigger that would be claimed next. */
+export interface PipelineCell extends HeapEntry {
+  registration: PipelineRegistration;
+  nextFireAt: number | null;
+  lastFireAt: number | null;
+  lastSuccessAt: number | null;
+  pause: Pause | null;
+  lastPause: PausedSpan | null;
+  /** Made with its first trigger, so that 100,000 idle pipelines stay small. */
+  life: Life | null;
+}
+
+/** A pipeline's triggers and runs. */
+export interface Life {
+  /** Triggers that may be claimed now, by order. */
+  readonly ready: TriggerCell[];
+  /** Triggers pending or held, ready or not. */
+  readonly waiting: Set<TriggerCell>;
+  /** Runs running or retrying: they take its slots. */
+  readonly active: Set<RunCell>;
+  /** Triggers claimed and not yet decided: they take its slots too. */
+  claimed: number;
+  /** Kept runs, oldest first. */
+  readonly runs: RunCell[];
+  /** Kept triggers by fire time and by key: what makes each unique. */
+  readonly byFireTime: Map<number, TriggerCell>;
+  readonly byKey: Map<string, TriggerCell>;
+}
+
+/** A trigger. In the heap of timers while something about it changes by time alone. */
+export interface TriggerCell extends HeapEntry {
+  record: TriggerRecord;
+  readonly owner: PipelineCell;
+  readonly life: Life;
+  decisions: readonly DecisionRecord[];
+  run: RunCell | null;
+  isReady: boolean;
+  /** Counted in its pipeline's `claimed`. */
+  isClaimed: boolean;
+  /** The pool in which it, or its run, holds a slot; `undefined` while it holds none. */
+  slot: string | null | undefined;
+}
+
+/** A run. In the heap of timers while it waits for its next attempt. */
+export interface RunCell extends HeapEntry {
+  record: RunRecord;
+  readonly trigger: TriggerCell;
+}
+
+export type TimerCell = TriggerCell | RunCell;
+
+const NO_DECISIONS: readonly DecisionRecord[] = [];
+
+export function pipelineCell(registration: PipelineRegistration): PipelineCell {
+  return {
+    heapIndex: -1,
+    heapKey: 0,
+    registration,
+    nextFireAt: registration.nextFireAt,
+    lastFireAt: null,
+    lastSuccessAt: null,
+    pause: null,
+    lastPause: null,
+    life: null,
+  };
+}
+
+export function lifeOf(cell: PipelineCell): Life {
+  cell.life ??= { ready: [], waiting: new Set(), active: new Set(), claimed: 0, runs: [], byFireTime: new Map(), byKey: new Map() };
+  return cell.life;
+}
+
+export function triggerCell(record: TriggerRecord, owner: PipelineCell): TriggerCell {
+  return {
+    heapIndex: -1,
+    heapKey: 0,
+    record,
+    owner,
+    life: lifeOf(owner),
+    decisions: NO_DECISIONS,
+    run: null,
+    isReady: false,
+    isClaimed: false,
+    slot: undefined,
+  };
+}
+
+export function isRunCell(cell: TimerCell): cell is RunCell {
+  return "trigger" in cell;
+}
+
+export function stateOf(cell: PipelineCell): PipelineState {
+  return {
+    id: cell.registration.id,
+    scheduleKey: cell.registration.scheduleKey,
+    nextFireAt: cell.nextFireAt,
+    lastFireAt: cell.lastFireAt,
+    lastSuccessAt: cell.lastSuccessAt,
+    pause: cell.pause,
+    lastPause: cell.lastPause,
+    activeRuns: cell.life?.active.size ?? 0,
+    waitingTriggers: cell.life?.waiting.size ?? 0,
+  };
+}
+
+/** Puts a trigger into its pipeline's line, by order and then by age. */
+export function enterLine(cell: TriggerCell): void {
+  if (cell.isReady) return;
+  cell.isReady = true;
+  const line = cell.life.ready;
+  line.splice(placeOf(line, cell), 0, cell);
+}
+
+/** Takes a trigger out of its pipeline's line. */
+export function leaveLine(cell: TriggerCell): void {
+  if (!cell.isReady) return;
+  cell.isReady = false;
+  const line = cell.life.ready;
+  if (line[0] === cell) line.shift();
+  else line.splice(placeOf(line, cell), 1);
+}
+
+function placeOf(line: readonly TriggerCell[], cell: TriggerCell): number {
+  let low = 0;
+  let high = line.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (comesBefore((line[middle] as TriggerCell).record, cell.record)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function comesBefore(a: TriggerRecord, b: TriggerRecord): boolean {
+  return a.order < b.order || (a.order === b.order && a.id < b.id);
+}

@@ -1,0 +1,140 @@
+import type { DecisionRecord } from "../../../gate/finding.js";
+import type { DecisionQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
+import type { RunRecord } from "../../../run/run.js";
+import type { TriggerRecord } from "../../../trigger/trigger.js";
+import type { RunCell, TriggerCell } from "./cells.js";
+
+/** What is kept of what has ended. */
+export interface Retention {
+  /** Ended triggers with their runs and decisions, and dropped fire times. */
+  readonly count: number;
+  readonly maxAgeMs: number;
+}
+
+/** An ended trigger with its run and decisions, or a dropped fire time's decision, as it is forgotten. */
+export interface Forgotten {
+  readonly trigger: TriggerRecord | null;
+  readonly run: RunRecord | null;
+  readonly decisions: readonly DecisionRecord[];
+}
+
+type Ended = { readonly at: number; readonly cell: TriggerCell | null; readonly decision: DecisionRecord | null };
+
+/** A trigger that is looked at again and again keeps its newest decisions only. */
+const DECISIONS_PER_TRIGGER = 200;
+
+/** Everything the memory store keeps, by id, and what it forgets first. */
+export class History {
+  readonly triggers = new Map<string, TriggerCell>();
+  readonly runs = new Map<string, RunCell>();
+  readonly #decisions = new Map<string, DecisionRecord>();
+  #ended: Ended[] = [];
+  #first = 0;
+  readonly #retention: Retention;
+  readonly #onForget: ((forgotten: Forgotten) => void) | undefined;
+
+  constructor(retention: Retention, onForget: ((forgotten: Forgotten) => void) | undefined) {
+    this.#retention = retention;
+    this.#onForget = onForget;
+  }
+
+  addDecision(decision: DecisionRecord, cell: TriggerCell | null): void {
+    this.#decisions.set(decision.id, decision);
+    if (cell === null) return this.#end({ at: decision.at, cell, decision });
+    if (cell.decisions.length >= DECISIONS_PER_TRIGGER) this.#decisions.delete((cell.decisions[0] as DecisionRecord).id);
+    cell.decisions = cell.decisions.length === 0 ? [decision] : [...cell.decisions.slice(1 - DECISIONS_PER_TRIGGER), decision];
+  }
+
+  /** Counts a trigger as ended, and forgets the oldest ended one beyond the retention's count. */
+  ended(cell: TriggerCell): void {
+    this.#end({ at: cell.record.endedAt as number, cell, decision: null });
+  }
+
+  /** Forgets what ended before the retention's age; says how many. */
+  prune(now: number): number {
+    const before = now - this.#retention.maxAgeMs;
+    let count = 0;
+    for (let oldest = this.#ended[this.#first]; oldest !== undefined && oldest.at < before; oldest = this.#ended[this.#first]) {
+      this.#forgetOldest();
+      count++;
+    }
+    return count;
+  }
+
+  /** Forgets everything that has ended. */
+  forgetAll(): void {
+    while (this.#first < this.#ended.length) this.#forgetOldest();
+  }
+
+  listTriggers(query: TriggerQuery): TriggerRecord[] {
+    const all = [...this.triggers.values()].map(({ record }) => record);
+    return newest(all, query, ({ createdAt, scheduledFor }) => scheduledFor ?? createdAt, (record) => {
+      if (query.triggerId !== undefined && record.id !== query.triggerId) return false;
+      if (query.statuses !== undefined && !query.statuses.includes(record.status)) return false;
+      return query.kinds === undefined || query.kinds.includes(record.kind);
+    });
+  }
+
+  listRuns(query: RunQuery): RunRecord[] {
+    const all = [...this.runs.values()].map(({ record }) => record);
+    return newest(all, query, ({ startedAt, scheduledFor }) => scheduledFor ?? startedAt, (record) => {
+      if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
+      return query.statuses === undefined || query.statuses.includes(record.status);
+    });
+  }
+
+  listDecisions(query: DecisionQuery): DecisionRecord[] {
+    return newest([...this.#decisions.values()], query, ({ at, scheduledFor }) => scheduledFor ?? at, (record) => {
+      if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
+      return query.outcomes === undefined || query.outcomes.includes(record.outcome);
+    });
+  }
+
+  #end(ended: Ended): void {
+    this.#ended.push(ended);
+    if (this.#ended.length - this.#first > this.#retention.count) this.#forgetOldest();
+  }
+
+  #forgetOldest(): void {
+    const { cell, decision } = this.#ended[this.#first++] as Ended;
+    if (this.#first > 1_024 && this.#first * 2 > this.#ended.length) {
+      this.#ended = this.#ended.slice(this.#first);
+      this.#first = 0;
+    }
+    if (decision !== null) {
+      this.#decisions.delete(decision.id);
+      this.#onForget?.({ trigger: null, run: null, decisions: [decision] });
+      return;
+    }
+    const { record, life, run, decisions } = cell as TriggerCell;
+    this.triggers.delete(record.id);
+    for (const one of decisions) this.#decisions.delete(one.id);
+    if (record.scheduledFor !== null && life.byFireTime.get(record.scheduledFor) === cell) life.byFireTime.delete(record.scheduledFor);
+    if (record.key !== null) life.byKey.delete(record.key);
+    if (run !== null) {
+      this.runs.delete(run.record.id);
+      if (life.runs[0] === run) life.runs.shift();
+      else life.runs.splice(life.runs.indexOf(run), 1);
+    }
+    this.#onForget?.({ trigger: record, run: run?.record ?? null, decisions });
+  }
+}
+
+/** Records come in the order they were made; lists go out newest first. */
+function newest<T extends { readonly id: string; readonly pipelineId: string }>(
+  all: readonly T[],
+  query: ListQuery,
+  instantOf: (record: T) => number,
+  matches: (record: T) => boolean,
+): T[] {
+  const { pipelineId, before, limit, scheduledFrom = Number.NEGATIVE_INFINITY, scheduledUntil = Number.POSITIVE_INFINITY } = query;
+  const found: T[] = [];
+  for (let index = all.length - 1; index >= 0 && found.length < limit; index--) {
+    const record = all[index] as T;
+    if (before !== undefined && record.id >= before) continue;
+    if (pipelineId !== undefined && record.pipelineId !== pipelineId) continue;
+    const instant = instantOf(record);
+    if (instant >= scheduledFrom && instant < scheduledUntil && matches(record)) found.push(record);
+  }
+  return found;
+}

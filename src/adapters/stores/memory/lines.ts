@@ -1,0 +1,163 @@
+import { Heap } from "../../../base/heap.js";
+import type { ClaimRequest, GlobalPause } from "../../../ports/store.js";
+import { type PipelineCell, type TimerCell, type TriggerCell, enterLine, isRunCell, type Life, leaveLine, type RunCell } from "./cells.js";
+import type { Slots } from "./slots.js";
+
+/**
+ * What may be claimed, and in which order: one line of ready triggers per pipeline, one heap of pipelines per pool by the
+ * order of the first trigger that the pipeline may start, and one heap of timers for what becomes ready by time alone.
+ */
+export class Lines {
+  readonly #pools = new Map<string | null, Heap<PipelineCell>>();
+  readonly #timers = new Heap<TimerCell>();
+  readonly #slots: Slots;
+  /** Runs whose next attempt is due, oldest first. */
+  readonly dueRetries = new Set<RunCell>();
+  /** Held triggers whose time ran out. */
+  readonly overdue = new Set<TriggerCell>();
+  /** Pipelines whose scheduled triggers wait behind taken runs, where that means skipping or cancelling. */
+  readonly crowded = new Set<PipelineCell>();
+  global: GlobalPause = { pause: null, lastPause: null };
+
+  constructor(slots: Slots) {
+    this.#slots = slots;
+  }
+
+  /** Looks at a trigger again at an instant. */
+  wakeAt(cell: TimerCell, at: number): void {
+    this.#timers.set(cell, at);
+  }
+
+  forget(cell: TimerCell): void {
+    this.#timers.remove(cell);
+  }
+
+  /** When the next thing changes by time alone. */
+  nextAt(now: number): number | null {
+    if (this.overdue.size > 0) return now;
+    return this.#timers.peek()?.heapKey ?? null;
+  }
+
+  /** Makes ready, or overdue, whatever time has made so. */
+  settle(now: number): void {
+    for (let cell = this.#timers.peek(); cell !== undefined && cell.heapKey <= now; cell = this.#timers.peek()) {
+      this.#timers.remove(cell);
+      if (isRunCell(cell)) this.dueRetries.add(cell);
+      else if (cell.record.expiresAt !== null && cell.record.expiresAt <= now && !cell.isClaimed) this.overdue.add(cell);
+      else this.makeReady(cell);
+    }
+  }
+
+  /** Lets a trigger be claimed: it is new, to be looked at again, or its claimant's lease ran out. */
+  makeReady(cell: TriggerCell): void {
+    this.unclaim(cell);
+    enterLine(cell);
+    this.refresh(cell.owner);
+  }
+
+  claim(cell: TriggerCell, leaseUntil: number, takesSlot: boolean): void {
+    leaveLine(cell);
+    if (takesSlot) {
+      cell.isClaimed = true;
+      cell.life.claimed++;
+      this.#slots.take(cell);
+    }
+    this.wakeAt(cell, leaseUntil);
+    this.refresh(cell.owner);
+  }
+
+  /** Ends a claim without a run. */
+  unclaim(cell: TriggerCell): void {
+    if (!cell.isClaimed) return;
+    cell.isClaimed = false;
+    cell.life.claimed--;
+    this.#slots.release(cell);
+  }
+
+  /** Takes a trigger out of everything that could start it. */
+  drop(cell: TriggerCell): void {
+    this.unclaim(cell);
+    leaveLine(cell);
+    this.#timers.remove(cell);
+    this.overdue.delete(cell);
+    this.refresh(cell.owner);
+  }
+
+  /** The pipeline whose first trigger is next under all limits, among those that the claimant can run. */
+  next(request: ClaimRequest): TriggerCell | null {
+    let best: PipelineCell | null = null;
+    for (const [pool, heap] of this.#pools) {
+      if (!this.#slots.hasRoom(pool, request.globalLimit, request.pools)) continue;
+      const first = firstRunnable(heap, request);
+      if (first !== null && (best === null || first.heapKey < best.heapKey)) best = first;
+    }
+    return best === null ? null : this.#head(best);
+  }
+
+  /** Places a pipeline in its pool by its first startable trigger; call it after anything about it changed. */
+  refresh(cell: PipelineCell): void {
+    const { pool, overlap } = cell.registration;
+    const head = this.#head(cell);
+    const heap = this.#poolOf(pool);
+    if (head === null) heap.remove(cell);
+    else heap.set(cell, head.record.order);
+    if (overlap === "skip" || overlap === "cancel_running") {
+      if (this.#isCrowded(cell)) this.crowded.add(cell);
+      else this.crowded.delete(cell);
+    }
+  }
+
+  /** Takes a pipeline out of its pool, before the pool changes. */
+  leavePool(cell: PipelineCell): void {
+    this.#poolOf(cell.registration.pool).remove(cell);
+    this.crowded.delete(cell);
+  }
+
+  isPaused(cell: PipelineCell): boolean {
+    return cell.pause !== null || this.global.pause !== null;
+  }
+
+  #head(cell: PipelineCell): TriggerCell | null {
+    const { life } = cell;
+    if (life === null || life.ready.length === 0) return null;
+    if (!this.isPaused(cell) && life.active.size + life.claimed < cell.registration.maxActiveRuns) return life.ready[0] as TriggerCell;
+    return life.ready.find(({ record }) => record.isForced) ?? null;
+  }
+
+  #isCrowded(cell: PipelineCell): boolean {
+    const { life } = cell;
+    if (life === null || this.isPaused(cell) || life.active.size < cell.registration.maxActiveRuns) return false;
+    return life.ready.some(isOverlapping);
+  }
+
+  #poolOf(pool: string | null): Heap<PipelineCell> {
+    const known = this.#pools.get(pool);
+    if (known !== undefined) return known;
+    const heap = new Heap<PipelineCell>();
+    this.#pools.set(pool, heap);
+    return heap;
+  }
+}
+
+/** A trigger to which a pipeline's `overlap` applies. */
+export function isOverlapping({ record }: TriggerCell): boolean {
+  return record.kind === "scheduled" && !record.isForced;
+}
+
+/** Active runs that nobody has asked to end, oldest first. */
+export function uncancelled(life: Life): RunCell[] {
+  return [...life.active].filter(({ record }) => record.cancelRequest === null);
+}
+
+/** The first pipeline of a heap that the claimant can run; the others are set aside meanwhile. */
+function firstRunnable(heap: Heap<PipelineCell>, request: ClaimRequest): PipelineCell | null {
+  const aside: PipelineCell[] = [];
+  let found = heap.peek();
+  while (found !== undefined && !request.canRun(found.registration.id)) {
+    heap.remove(found);
+    aside.push(found);
+    found = heap.peek();
+  }
+  for (const cell of aside) heap.set(cell, cell.heapKey);
+  return found ?? null;
+}

@@ -1,0 +1,454 @@
+import { type Duration, durationMs } from "../../../base/duration.js";
+import { HeadgateError } from "../../../base/errors.js";
+import type {
+  Claim,
+  ClaimRequest,
+  DecideRequest,
+  DecideResult,
+  EnqueueResult,
+  FinishRequest,
+  FinishResult,
+  FireRequest,
+  FireResult,
+  GlobalPause,
+  HeartbeatRequest,
+  Pause,
+  PipelineRegistration,
+  PipelineState,
+  Store,
+} from "../../../ports/store.js";
+import type { CancelRequest, RunRecord } from "../../../run/run.js";
+import { cancelRetry, endAttempt, requestCancel, startAttempt, startRun } from "../../../run/transitions.js";
+import { acceptTrigger, claimTrigger, endTrigger, holdTrigger, recheckTrigger, startTrigger } from "../../../trigger/transitions.js";
+import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
+import { type Life, lifeOf, type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
+import { type Forgotten, History } from "./history.js";
+import { isOverlapping, Lines, uncancelled } from "./lines.js";
+import { Slots } from "./slots.js";
+
+/** Options of {@link memoryStore}. */
+export interface MemoryStoreOptions {
+  /** What is kept of what has ended: the newest `count` (default 10,000), none older than `maxAge` (default `"30d"`). */
+  retention?: { count?: number; maxAge?: Duration };
+  /** Told of everything that is forgotten. */
+  onForget?: (forgotten: Forgotten) => void;
+}
+
+/** A store that also says what it holds, for tests and simulations. */
+export interface MemoryStore extends Store {
+  /** Forgets everything that has ended, telling `onForget`. */
+  forgetEnded(): void;
+}
+
+/**
+ * The default store: everything in this process's memory, nothing survives it. Bounded by its retention.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` unless `retention.count` is a whole number from 0, `INVALID_DURATION`
+ * @example
+ * createScheduler({ pipelines, store: memoryStore({ retention: { count: 1_000, maxAge: "7d" } }) });
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+  const count = options.retention?.count ?? 10_000;
+  if (!Number.isInteger(count) || count < 0) {
+    throw new HeadgateError("INVALID_ARGUMENT", `memoryStore: retention.count ${count} must be a whole number from 0`);
+  }
+  return new InMemory({ count, maxAgeMs: durationMs(options.retention?.maxAge ?? "30d", "retention.maxAge") }, options.onForget);
+}
+
+class InMemory implements MemoryStore {
+  readonly name = "memory";
+  readonly #pipelines = new Map<string, PipelineCell>();
+  readonly #history: History;
+  readonly #lines: Lines;
+  readonly #slots = new Slots();
+  readonly #running = new Set<RunCell>();
+
+  constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
+    this.#history = new History(retention, onForget);
+    this.#lines = new Lines(this.#slots);
+  }
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  subscribe(): () => void {
+    return () => {};
+  }
+
+  forgetEnded(): void {
+    this.#history.forgetAll();
+  }
+
+  async register(pipelines: readonly PipelineRegistration[], now: number): Promise<readonly PipelineState[]> {
+    this.#lines.settle(now);
+    return pipelines.map((registration) => {
+      let cell = this.#pipelines.get(registration.id);
+      if (cell === undefined) {
+        cell = pipelineCell(registration);
+        this.#pipelines.set(registration.id, cell);
+        return stateOf(cell);
+      }
+      this.#lines.leavePool(cell);
+      if (registration.scheduleKey !== cell.registration.scheduleKey) cell.nextFireAt = registration.nextFireAt;
+      cell.registration = registration;
+      this.#lines.refresh(cell);
+      return stateOf(cell);
+    });
+  }
+
+  async states(pipelineIds: readonly string[]): Promise<readonly (PipelineState | null)[]> {
+    return pipelineIds.map((id) => {
+      const cell = this.#pipelines.get(id);
+      return cell === undefined ? null : stateOf(cell);
+    });
+  }
+
+  async fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
+    return requests.map((request) => this.#fire(request, now));
+  }
+
+  #fire(request: FireRequest, now: number): FireResult {
+    const cell = this.#pipelines.get(request.pipelineId);
+    if (cell === undefined) return { outcome: "gone", state: null, triggers: [], superseded: [] };
+    const refused = (outcome: "moved" | "paused"): FireResult => ({ outcome, state: stateOf(cell), triggers: [], superseded: [] });
+    if (cell.nextFireAt !== request.expectedFireAt || cell.registration.scheduleKey !== request.scheduleKey) return refused("moved");
+    if (this.#lines.isPaused(cell)) return refused("paused");
+    cell.nextFireAt = request.nextFireAt;
+    if (request.lastFireAt !== null) cell.lastFireAt = request.lastFireAt;
+    for (const decision of request.dropped) this.#history.addDecision(decision, null);
+    const fired: TriggerCell[] = [];
+    const superseded: TriggerRecord[] = [];
+    for (const trigger of request.triggers) {
+      const life = lifeOf(cell);
+      if (life.byFireTime.has(trigger.scheduledFor as number)) continue;
+      let replaced: TriggerCell | null = null;
+      if (cell.registration.overlap === "queue_one") {
+        for (const waiting of life.waiting) {
+          if (!isOverlapping(waiting)) continue;
+          this.#end(waiting, endTrigger(waiting.record, "superseded", "a newer fire time took its place", now, trigger.id));
+          if (fired.at(-1) !== waiting) superseded.push(waiting.record);
+          replaced = waiting;
+        }
+      }
+      fired.push(this.#accept(cell, trigger, now, replaced?.record.id ?? null));
+    }
+    return { outcome: "fired", state: stateOf(cell), triggers: fired.map(({ record }) => record), superseded };
+  }
+
+  async enqueue(triggers: readonly NewTrigger[], now: number): Promise<readonly EnqueueResult[]> {
+    return triggers.map((trigger) => this.#enqueue(trigger, now));
+  }
+
+  #enqueue(trigger: NewTrigger, now: number): EnqueueResult {
+    const cell = this.#pipelines.get(trigger.pipelineId);
+    if (cell === undefined) {
+      throw new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${trigger.pipelineId} is not registered`, { details: { pipelineId: trigger.pipelineId } });
+    }
+    const known = trigger.key === null ? undefined : cell.life?.byKey.get(trigger.key);
+    if (known !== undefined) return { trigger: known.record, isNew: false };
+    return { trigger: this.#accept(cell, trigger, now, null).record, isNew: true };
+  }
+
+  #accept(owner: PipelineCell, request: NewTrigger, now: number, supersedes: string | null): TriggerCell {
+    const cell = triggerCell(acceptTrigger(request, now, supersedes), owner);
+    const { life, record } = cell;
+    this.#history.triggers.set(record.id, cell);
+    life.waiting.add(cell);
+    if (record.kind === "scheduled" && record.scheduledFor !== null) life.byFireTime.set(record.scheduledFor, cell);
+    if (record.key !== null) life.byKey.set(record.key, cell);
+    if (record.availableAt > now) this.#lines.wakeAt(cell, record.availableAt);
+    else this.#lines.makeReady(cell);
+    return cell;
+  }
+
+  async claim(request: ClaimRequest, now: number): Promise<Claim> {
+    this.#lines.settle(now);
+    const { overlapping, cancelled } = this.#claimOverlapping(request, now);
+    const attempts = this.#claimRetries(request, now);
+    const triggers: TriggerRecord[] = [];
+    while (triggers.length + attempts.length < request.limit) {
+      const cell = this.#lines.next(request);
+      if (cell === null) break;
+      cell.record = claimTrigger(cell.record, request.node, request.leaseUntil);
+      this.#lines.claim(cell, request.leaseUntil, true);
+      triggers.push(cell.record);
+    }
+    return { triggers, overlapping, attempts, cancelled };
+  }
+
+  #claimOverlapping(request: ClaimRequest, now: number): { overlapping: TriggerRecord[]; cancelled: RunRecord[] } {
+    const overlapping: TriggerRecord[] = [];
+    const cancelled: RunRecord[] = [];
+    for (const cell of this.#lines.crowded) {
+      if (!request.canRun(cell.registration.id)) continue;
+      const life = cell.life as Life;
+      const late = life.ready.filter(isOverlapping);
+      if (cell.registration.overlap === "skip") {
+        for (const trigger of late) {
+          trigger.record = claimTrigger(trigger.record, request.node, request.leaseUntil);
+          this.#lines.claim(trigger, request.leaseUntil, false);
+          overlapping.push(trigger.record);
+        }
+        continue;
+      }
+      const going = uncancelled(life);
+      const wanted = late.length - (life.active.size - going.length);
+      for (const run of going.slice(0, Math.max(0, wanted))) {
+        cancelled.push(this.#requestCancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
+      }
+    }
+    return { overlapping, cancelled };
+  }
+
+  #claimRetries(request: ClaimRequest, now: number): { run: RunRecord; trigger: TriggerRecord }[] {
+    const claimed: { run: RunRecord; trigger: TriggerRecord }[] = [];
+    for (const cell of this.#lines.dueRetries) {
+      if (claimed.length >= request.limit) break;
+      const { owner } = cell.trigger;
+      if (!request.canRun(owner.registration.id)) continue;
+      if (this.#lines.isPaused(owner) && !cell.record.isForced) continue;
+      if (!this.#slots.hasRoom(owner.registration.pool, request.globalLimit, request.pools)) continue;
+      this.#lines.dueRetries.delete(cell);
+      this.#slots.take(cell.trigger);
+      cell.record = startAttempt(cell.record, request.node, request.leaseUntil, now);
+      this.#running.add(cell);
+      claimed.push({ run: cell.record, trigger: cell.trigger.record });
+    }
+    return claimed;
+  }
+
+  async decide(requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
+    return requests.map((request) => this.#decide(request, now));
+  }
+
+  #decide(request: DecideRequest, now: number): DecideResult {
+    const cell = this.#history.triggers.get(request.triggerId);
+    if (cell === undefined || !isWaiting(cell.record) || cell.record.token !== request.token) {
+      return { isAccepted: false, trigger: cell?.record ?? null, run: null };
+    }
+    this.#history.addDecision(request.decision, cell);
+    if (request.run !== null) {
+      const run: RunCell = {
+        heapIndex: -1,
+        heapKey: 0,
+        record: startRun(request.run.id, cell.record, request.run.node, request.run.leaseUntil, now),
+        trigger: cell,
+      };
+      this.#lines.drop(cell);
+      this.#slots.take(cell);
+      cell.life.waiting.delete(cell);
+      cell.life.active.add(run);
+      cell.life.runs.push(run);
+      cell.run = run;
+      cell.record = startTrigger(cell.record, run.record.id);
+      this.#history.runs.set(run.record.id, run);
+      this.#running.add(run);
+      this.#lines.refresh(cell.owner);
+      return { isAccepted: true, trigger: cell.record, run: run.record };
+    }
+    if (request.hold !== null) {
+      this.#lines.drop(cell);
+      cell.record = holdTrigger(cell.record, request.hold.recheckAt, request.hold.expiresAt);
+      this.#lines.wakeAt(cell, cell.record.availableAt);
+    } else {
+      this.#end(cell, endTrigger(cell.record, "skipped", request.decision.reason, now));
+    }
+    return { isAccepted: true, trigger: cell.record, run: null };
+  }
+
+  async finish(requests: readonly FinishRequest[], now: number): Promise<readonly FinishResult[]> {
+    return requests.map((request) => this.#finish(request, now));
+  }
+
+  #finish(request: FinishRequest, now: number): FinishResult {
+    const cell = this.#history.runs.get(request.runId);
+    const isCurrent = cell?.record.status === "running" && cell.record.token === request.token;
+    if (cell === undefined || !isCurrent || (request.onlyIfExpired && cell.record.leaseUntil > now)) {
+      return { isAccepted: false, run: cell?.record ?? null, trigger: cell?.trigger.record ?? null, followed: [] };
+    }
+    this.#running.delete(cell);
+    this.#slots.release(cell.trigger);
+    cell.record = endAttempt(cell.record, request.end, now);
+    if (cell.record.retryAt !== null) {
+      this.#lines.wakeAt(cell, cell.record.retryAt);
+      return { isAccepted: true, run: cell.record, trigger: cell.trigger.record, followed: [] };
+    }
+    this.#closeRun(cell, now);
+    const followed: TriggerRecord[] = [];
+    for (const trigger of request.follow) {
+      if (!this.#pipelines.has(trigger.pipelineId)) continue;
+      const { isNew, trigger: record } = this.#enqueue(trigger, now);
+      if (isNew) followed.push(record);
+    }
+    return { isAccepted: true, run: cell.record, trigger: cell.trigger.record, followed };
+  }
+
+  /** What follows from a run's end: its slot, its trigger, its pipeline's last success. */
+  #closeRun(cell: RunCell, now: number): void {
+    const { trigger } = cell;
+    const { status, error, cancelRequest } = cell.record;
+    trigger.life.active.delete(cell);
+    this.#lines.forget(cell);
+    this.#lines.dueRetries.delete(cell);
+    if (status === "succeeded") {
+      trigger.owner.lastSuccessAt = now;
+      this.#end(trigger, endTrigger(trigger.record, "succeeded", null, now));
+    } else if (status === "cancelled") {
+      this.#end(trigger, endTrigger(trigger.record, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now));
+    } else {
+      this.#end(trigger, endTrigger(trigger.record, "failed", error?.message ?? "its run failed", now));
+    }
+  }
+
+  #end(cell: TriggerCell, record: TriggerRecord): void {
+    this.#lines.drop(cell);
+    cell.life.waiting.delete(cell);
+    cell.record = record;
+    this.#lines.refresh(cell.owner);
+    this.#history.ended(cell);
+  }
+
+  async heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number): Promise<readonly (RunRecord | null)[]> {
+    return requests.map(({ runId, token, progress }) => {
+      const cell = this.#history.runs.get(runId);
+      if (cell === undefined || cell.record.status !== "running" || cell.record.token !== token) return null;
+      cell.record = { ...cell.record, leaseUntil, ...(progress === undefined ? {} : { progress }) };
+      return cell.record;
+    });
+  }
+
+  async expiredRuns(now: number, limit: number): Promise<readonly RunRecord[]> {
+    const found: RunRecord[] = [];
+    for (const { record } of this.#running) {
+      if (found.length >= limit) break;
+      if (record.leaseUntil <= now) found.push(record);
+    }
+    return found;
+  }
+
+  async expire(now: number): Promise<readonly TriggerRecord[]> {
+    this.#lines.settle(now);
+    const ended: TriggerRecord[] = [];
+    for (const cell of this.#lines.overdue) {
+      this.#end(cell, endTrigger(cell.record, "expired", "held for as long as holdFor allows", now));
+      ended.push(cell.record);
+    }
+    return ended;
+  }
+
+  async recheck(pipelineIds: readonly string[] | null, now: number): Promise<void> {
+    for (const id of pipelineIds ?? this.#pipelines.keys()) {
+      for (const cell of this.#pipelines.get(id)?.life?.waiting ?? []) {
+        if (cell.record.status !== "held") continue;
+        cell.record = recheckTrigger(cell.record, now);
+        this.#lines.wakeAt(cell, cell.record.availableAt);
+      }
+    }
+  }
+
+  async nextDueAt(now: number): Promise<number | null> {
+    return this.#lines.nextAt(now);
+  }
+
+  async endTrigger(triggerId: string, end: TriggerEnd, request: CancelRequest): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null> {
+    const cell = this.#history.triggers.get(triggerId);
+    if (cell === undefined) return null;
+    if (cell.run !== null && !isEnded(cell.record.status)) return { run: this.#cancel(cell.run, request), trigger: cell.record };
+    if (isWaiting(cell.record)) this.#end(cell, endTrigger(cell.record, end, request.reason, request.at));
+    return { trigger: cell.record, run: cell.run?.record ?? null };
+  }
+
+  async cancelRun(runId: string, request: CancelRequest): Promise<{ run: RunRecord; trigger: TriggerRecord } | null> {
+    const cell = this.#history.runs.get(runId);
+    if (cell === undefined) return null;
+    return { run: this.#cancel(cell, request), trigger: cell.trigger.record };
+  }
+
+  #cancel(cell: RunCell, request: CancelRequest): RunRecord {
+    this.#requestCancel(cell, request);
+    return cell.record;
+  }
+
+  #requestCancel(cell: RunCell, request: CancelRequest): RunRecord {
+    cell.record = requestCancel(cell.record, request);
+    if (cell.record.status === "retrying") {
+      cell.record = cancelRetry(cell.record, request.at);
+      this.#closeRun(cell, request.at);
+    }
+    return cell.record;
+  }
+
+  async pause(pipelineId: string | null, pause: Pause): Promise<void> {
+    if (pipelineId === null) {
+      this.#lines.global = { ...this.#lines.global, pause };
+      for (const cell of this.#pipelines.values()) if (cell.life !== null) this.#lines.refresh(cell);
+      return;
+    }
+    const cell = this.#known(pipelineId);
+    cell.pause = pause;
+    this.#lines.refresh(cell);
+  }
+
+  async resume(pipelineId: string | null, now: number): Promise<Pause | null> {
+    if (pipelineId === null) {
+      const { pause } = this.#lines.global;
+      if (pause === null) return null;
+      this.#lines.global = { pause: null, lastPause: { from: pause.at, until: now } };
+      for (const cell of this.#pipelines.values()) if (cell.life !== null) this.#lines.refresh(cell);
+      return pause;
+    }
+    const cell = this.#known(pipelineId);
+    const { pause } = cell;
+    if (pause === null) return null;
+    cell.pause = null;
+    cell.lastPause = { from: pause.at, until: now };
+    this.#lines.refresh(cell);
+    return pause;
+  }
+
+  #known(pipelineId: string): PipelineCell {
+    const cell = this.#pipelines.get(pipelineId);
+    if (cell !== undefined) return cell;
+    throw new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${pipelineId} is not registered`, { details: { pipelineId } });
+  }
+
+  async globalPause(): Promise<GlobalPause> {
+    return this.#lines.global;
+  }
+
+  async trigger(id: string): Promise<TriggerRecord | null> {
+    return this.#history.triggers.get(id)?.record ?? null;
+  }
+
+  async run(id: string): Promise<RunRecord | null> {
+    return this.#history.runs.get(id)?.record ?? null;
+  }
+
+  async listTriggers(query: Parameters<Store["listTriggers"]>[0]): Promise<readonly TriggerRecord[]> {
+    return this.#history.listTriggers(query);
+  }
+
+  async listRuns(query: Parameters<Store["listRuns"]>[0]): Promise<readonly RunRecord[]> {
+    return this.#history.listRuns(query);
+  }
+
+  async listDecisions(query: Parameters<Store["listDecisions"]>[0]): ReturnType<Store["listDecisions"]> {
+    return this.#history.listDecisions(query);
+  }
+
+  async countRuns(pipelineId: string, from: number, until: number): Promise<number> {
+    const runs = this.#pipelines.get(pipelineId)?.life?.runs ?? [];
+    let count = 0;
+    for (let index = runs.length - 1; index >= 0; index--) {
+      const { startedAt } = (runs[index] as RunCell).record;
+      if (startedAt < from) break;
+      if (startedAt < until) count++;
+    }
+    return count;
+  }
+
+  async prune(now: number): Promise<number> {
+    return this.#history.prune(now);
+  }
+}

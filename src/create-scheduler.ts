@@ -1,0 +1,127 @@
+import { hostname } from "node:os";
+import { pid } from "node:process";
+import { systemClock } from "./adapters/clocks/system-clock.js";
+import { functionExecutor } from "./adapters/executors/function-executor.js";
+import { consoleLogger } from "./adapters/loggers/console-logger.js";
+import { memoryStore } from "./adapters/stores/memory/memory-store.js";
+import { type Duration, durationMs } from "./base/duration.js";
+import { HeadgateError } from "./base/errors.js";
+import { type IdSource, ulidSource } from "./base/id.js";
+import type { Settings } from "./engine/core.js";
+import { Events } from "./engine/events.js";
+import type { Pipeline } from "./engine/pipeline.js";
+import { Registry } from "./engine/registry.js";
+import { Scheduler } from "./engine/scheduler.js";
+import type { Clock } from "./ports/clock.js";
+import type { Executor } from "./ports/executor.js";
+import type { Logger } from "./ports/logger.js";
+import type { Store } from "./ports/store.js";
+
+/** Options of {@link createScheduler}. */
+export interface SchedulerOptions {
+  pipelines?: readonly Pipeline[];
+  /** Default {@link memoryStore}. */
+  store?: Store;
+  /** Default {@link functionExecutor}, 100 runs at once. */
+  executor?: Executor;
+  /** Default {@link systemClock}. */
+  clock?: Clock;
+  /** Default {@link consoleLogger}, warnings and errors. */
+  logger?: Logger;
+  /** The name of this node, unique among those on one store. Default `host-pid-random`. */
+  node?: string;
+  /** Slots by pool name: how many runs of the pipelines in the pool are active at once, over all nodes. */
+  pools?: Readonly<Record<string, number>>;
+  /** Runs active at once, over all pipelines and nodes. Default no limit but the executor's. */
+  maxActiveRuns?: number;
+  /** How long a node may be silent before its work is taken from it. Default `"30s"`. */
+  lease?: Duration;
+  /** A fire time no older than this is on time, not missed. Default `"30s"`. */
+  misfireThreshold?: Duration;
+  /** How long a run may go on after its signal before it is given up. Default `"10s"`. */
+  grace?: Duration;
+  /** How long a probe's value is shared between conditions and pipelines. Default `"5s"`. */
+  probeTtl?: Duration;
+  /** A number in [0, 1), for ids and jitter. Default `Math.random`. */
+  random?: () => number;
+  /** Makes ids; must sort in the order they were made. Default ULIDs. */
+  newId?: IdSource;
+  /** The longest time for which a timer is trusted. Default `"30s"`. */
+  timerTrust?: Duration;
+}
+
+/**
+ * A scheduler, not yet started.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `DUPLICATE_PIPELINE`, `UNKNOWN_POOL`, `INVALID_PIPELINE`
+ * @example
+ * const scheduler = createScheduler({ pipelines: [daily] });
+ * await scheduler.start();
+ * process.once("SIGTERM", () => scheduler.stop({ drain: "20s" }));
+ */
+export function createScheduler(options: SchedulerOptions = {}): Scheduler {
+  for (const name of Object.keys(options)) {
+    if (!OPTION_NAMES.has(name)) throw bad(name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
+  }
+  const random = options.random ?? Math.random;
+  const logger = safe(options.logger ?? consoleLogger());
+  const core = {
+    clock: options.clock ?? systemClock(),
+    store: options.store ?? memoryStore(),
+    executor: options.executor ?? functionExecutor(),
+    logger,
+    events: new Events(logger),
+    registry: new Registry(),
+    newId: options.newId ?? ulidSource(random),
+    random,
+    node: options.node ?? `${hostname()}-${pid}-${Math.floor(random() * 1e9).toString(36)}`,
+    settings: settingsOf(options),
+  };
+  return new Scheduler(core, options.pipelines ?? []);
+}
+
+const OPTION_NAMES = new Set(
+  "pipelines store executor clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl random newId timerTrust".split(" "),
+);
+
+function settingsOf(options: SchedulerOptions): Settings {
+  const length = (name: "lease" | "misfireThreshold" | "grace" | "probeTtl" | "timerTrust", fallback: Duration, least: number) => {
+    const ms = durationMs(options[name] ?? fallback, name);
+    if (ms < least) throw bad(name, `${ms} ms is too short; at least ${least} ms`);
+    return ms;
+  };
+  const pools = new Map(Object.entries(options.pools ?? {}));
+  for (const [name, slots] of pools) whole(slots, `pools.${name}`);
+  if (options.maxActiveRuns !== undefined) whole(options.maxActiveRuns, "maxActiveRuns");
+  return {
+    leaseMs: length("lease", "30s", 1_000),
+    onTimeMs: length("misfireThreshold", "30s", 0),
+    graceMs: length("grace", "10s", 0),
+    probeTtlMs: length("probeTtl", "5s", 0),
+    trustMs: length("timerTrust", "30s", 100),
+    pruneMs: 5 * 60_000,
+    maxActiveRuns: options.maxActiveRuns ?? null,
+    pools,
+  };
+}
+
+function whole(value: number, name: string): void {
+  if (!Number.isInteger(value) || value < 1) throw bad(name, `${value} must be a whole number from 1`);
+}
+
+function bad(name: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `createScheduler: ${name}: ${problem}`, { details: { option: name } });
+}
+
+/** A logger that throws must not stop a scheduler, and has nobody else to tell. */
+function safe(logger: Logger): Logger {
+  return {
+    log: (level, message, fields) => {
+      try {
+        logger.log(level, message, fields);
+      } catch {
+        // by the port's contract: what a logger throws is dropped
+      }
+    },
+  };
+}

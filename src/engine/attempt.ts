@@ -1,0 +1,116 @@
+import { HeadgateError, NonRetryableError } from "../base/errors.js";
+import type { LogLevel } from "../ports/logger.js";
+import type { HeartbeatRequest } from "../ports/store.js";
+import type { AttemptOutcome, CancelRequest, RunRecord } from "../run/run.js";
+import type { TriggerRecord } from "../trigger/trigger.js";
+import type { Core } from "./core.js";
+import { jsonCopy } from "./json.js";
+import { issuesOf, type Pipeline, type RunContext, type RunLog } from "./pipeline.js";
+import { type Trigger, triggerView } from "./views.js";
+
+const PROGRESS_LIMIT = 10_000;
+
+/** One attempt under way in this process: its signal, its timeout, and what its function is handed. */
+export class ActiveAttempt implements RunContext<unknown> {
+  readonly run: RunRecord;
+  readonly pipeline: Pipeline;
+  readonly controller = new AbortController();
+  parameters: unknown = {};
+  readonly #core: Core;
+  readonly #trigger: TriggerRecord;
+  readonly #stopTimer: () => void;
+  #progress: unknown;
+
+  /** A property, so that it can be taken out of the context by destructuring. */
+  readonly heartbeat = (progress?: unknown): void => {
+    if (progress === undefined) return;
+    const kept = jsonCopy(progress, PROGRESS_LIMIT, `progress of run ${this.runId}`);
+    this.#progress = kept;
+    this.#core.events.tell("run.progress", () => ({ pipelineId: this.pipelineId, runId: this.runId, progress: kept }));
+  };
+
+  constructor(core: Core, run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline) {
+    this.#core = core;
+    this.run = run;
+    this.pipeline = pipeline;
+    this.#trigger = trigger;
+    const { timeoutMs } = pipeline.execution;
+    this.#stopTimer = core.clock.setTimer(timeoutMs, () => {
+      this.abort(new HeadgateError("RUN_TIMED_OUT", `attempt ${run.attempt} took longer than ${timeoutMs} ms`, { details: { timeoutMs } }));
+    });
+    if (run.cancelRequest !== null) this.cancel(run.cancelRequest);
+  }
+
+  get pipelineId(): string {
+    return this.run.pipelineId;
+  }
+
+  get runId(): string {
+    return this.run.id;
+  }
+
+  get attempt(): number {
+    return this.run.attempt;
+  }
+
+  get trigger(): Trigger {
+    return triggerView(this.#trigger);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  get clock(): Core["clock"] {
+    return this.#core.clock;
+  }
+
+  get log(): RunLog {
+    const ids = { pipelineId: this.pipelineId, triggerId: this.run.triggerId, runId: this.runId };
+    const at = (level: LogLevel) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
+      this.#core.logger.log(level, message, { ...fields, ...ids });
+    return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  }
+
+  /** Calls the pipeline's function with its parameters, made by its schema. */
+  async call(): Promise<unknown> {
+    const { parameters: schema } = this.pipeline;
+    const given = this.#trigger.parameters ?? {};
+    if (schema === null) this.parameters = given;
+    else {
+      const parsed = await schema.safeParseAsync(given);
+      if (!parsed.success) throw new NonRetryableError(`parameters: ${issuesOf(parsed.error)}`);
+      this.parameters = parsed.data;
+    }
+    return this.pipeline.run(this);
+  }
+
+  abort(reason: HeadgateError): void {
+    if (!this.signal.aborted) this.controller.abort(reason);
+  }
+
+  cancel(request: CancelRequest): void {
+    const by = request.user === null ? "" : ` by ${request.user}`;
+    const why = request.reason === null ? "" : `: ${request.reason}`;
+    this.abort(new HeadgateError("RUN_CANCELLED", `cancelled${by}${why}`, { details: { user: request.user, reason: request.reason } }));
+  }
+
+  /** Sends the newest progress once. */
+  takeHeartbeat(): HeartbeatRequest {
+    const progress = this.#progress;
+    this.#progress = undefined;
+    return { runId: this.runId, token: this.run.token, ...(progress === undefined ? {} : { progress }) };
+  }
+
+  /** Stops the timeout. */
+  end(): void {
+    this.#stopTimer();
+  }
+
+  /** How the attempt ended: what aborted it says more than what its function then did. */
+  outcomeOf(error: unknown): AttemptOutcome {
+    if (!this.signal.aborted) return error === null ? "succeeded" : "failed";
+    const { code } = this.signal.reason as HeadgateError;
+    return code === "RUN_TIMED_OUT" ? "timed_out" : code === "RUN_CANCELLED" ? "cancelled" : "lost";
+  }
+}

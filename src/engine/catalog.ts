@@ -1,0 +1,77 @@
+import { HeadgateError } from "../base/errors.js";
+import type { PipelineRegistration } from "../ports/store.js";
+import type { Core } from "./core.js";
+import type { Pipeline } from "./pipeline.js";
+
+const PIPELINES_AT_ONCE = 5_000;
+
+/**
+ * Checks pipelines against each other and against the scheduler's pools.
+ *
+ * @throws HeadgateError `DUPLICATE_PIPELINE`, `UNKNOWN_POOL`, `INVALID_PIPELINE` for pipelines that follow each other in a circle
+ */
+export function checkTogether(core: Core, added: readonly Pipeline[], replaces: boolean): void {
+  const { registry, settings, logger } = core;
+  const byId = new Map<string, Pipeline>();
+  for (const one of added) {
+    if (typeof one?.run !== "function" || one.gate === undefined) {
+      throw new HeadgateError("INVALID_PIPELINE", "a pipeline must be made by pipeline({ … })");
+    }
+    if (byId.has(one.id) || (!replaces && registry.has(one.id))) {
+      throw new HeadgateError("DUPLICATE_PIPELINE", `there are two pipelines with the id ${one.id}; ids must be unique`, { details: { pipelineId: one.id } });
+    }
+    byId.set(one.id, one);
+    const { pool } = one.execution;
+    if (pool !== null && !settings.pools.has(pool)) {
+      throw new HeadgateError(
+        "UNKNOWN_POOL",
+        `pipeline ${one.id}: pool ${JSON.stringify(pool)} is unknown; name it in createScheduler({ pools })`,
+        { details: { pipelineId: one.id, pool } },
+      );
+    }
+  }
+  const find = (id: string) => byId.get(id) ?? registry.get(id)?.pipeline;
+  for (const one of added) {
+    for (const upstream of one.after) {
+      if (find(upstream) === undefined) logger.log("warn", `pipeline ${one.id} follows ${upstream}, which is not known here`, { pipelineId: one.id });
+    }
+    if (one.after.length > 0) refuseCircle(one, find);
+  }
+}
+
+function refuseCircle(start: Pipeline, find: (id: string) => Pipeline | undefined): void {
+  const seen = new Set<string>();
+  const walk = (one: Pipeline, path: readonly string[]): void => {
+    for (const upstream of one.after) {
+      if (upstream === start.id) {
+        throw new HeadgateError("INVALID_PIPELINE", `pipelines follow each other in a circle: ${[...path, upstream].reverse().join(" → ")}`, {
+          details: { pipelineId: start.id },
+        });
+      }
+      if (seen.has(upstream)) continue;
+      seen.add(upstream);
+      const next = find(upstream);
+      if (next !== undefined) walk(next, [...path, upstream]);
+    }
+  };
+  walk(start, [start.id]);
+}
+
+/** Tells the store of pipelines and takes over where their schedules stand. */
+export async function register(core: Core, pipelines: readonly Pipeline[]): Promise<void> {
+  const { registry, store, clock } = core;
+  for (let from = 0; from < pipelines.length; from += PIPELINES_AT_ONCE) {
+    const some = pipelines.slice(from, from + PIPELINES_AT_ONCE);
+    const now = clock.now();
+    const states = await store.register(
+      some.map((one) => registrationOf(one, now)),
+      now,
+    );
+    for (const [index, one] of some.entries()) registry.sync(registry.put(one), states[index] ?? null, now);
+  }
+}
+
+function registrationOf({ id, schedule, execution }: Pipeline, now: number): PipelineRegistration {
+  const { maxActiveRuns, overlap, pool } = execution;
+  return { id, scheduleKey: schedule.key, nextFireAt: schedule.nextAfter(now), maxActiveRuns, overlap, pool };
+}

@@ -1,0 +1,163 @@
+import { decide } from "../gate/decide.js";
+import type { DecisionRecord, Finding } from "../gate/finding.js";
+import type { Claim, DecideRequest, DecideResult } from "../ports/store.js";
+import type { RunRecord } from "../run/run.js";
+import type { TriggerRecord } from "../trigger/trigger.js";
+import { Batcher } from "./batcher.js";
+import type { Core } from "./core.js";
+import type { GateKeeper } from "./gate-keeper.js";
+import type { Pipeline } from "./pipeline.js";
+import type { Runner } from "./runner.js";
+import { decisionView, runView, triggerView } from "./views.js";
+
+const TRIGGERS_AT_ONCE = 500;
+
+/** Claims triggers in order, asks their gates, records the decisions and starts the runs. */
+export class Claimer {
+  readonly #core: Core;
+  readonly #gates: GateKeeper;
+  readonly #runner: Runner;
+  readonly #decisions: Batcher<DecideRequest, DecideResult>;
+  readonly #onDecided: () => void;
+  #deciding = 0;
+
+  constructor(core: Core, gates: GateKeeper, runner: Runner, onDecided: () => void) {
+    this.#core = core;
+    this.#gates = gates;
+    this.#runner = runner;
+    this.#onDecided = onDecided;
+    this.#decisions = new Batcher(core, (requests) => core.store.decide(requests, core.clock.now()));
+  }
+
+  /** Claims what there is room for. Gives true when there may be more. */
+  async claim(now: number): Promise<boolean> {
+    const { store, node, settings, registry, executor } = this.#core;
+    const room = Math.min(TRIGGERS_AT_ONCE, executor.concurrency - this.#runner.size - this.#deciding);
+    if (room <= 0) return false;
+    const claim = await store.claim(
+      {
+        node,
+        limit: room,
+        leaseUntil: now + settings.leaseMs + registry.longestGateMs,
+        globalLimit: settings.maxActiveRuns,
+        pools: settings.pools,
+        canRun: (id) => registry.has(id),
+      },
+      now,
+    );
+    for (const run of claim.cancelled) this.#runner.cancel(run);
+    for (const { run, trigger } of claim.attempts) {
+      this.#core.events.tell("run.attempt", () => ({ run: runView(run) }));
+      this.#start(run, trigger);
+    }
+    await this.#decideAll(claim, now);
+    return claim.triggers.length + claim.attempts.length + claim.overlapping.length > 0;
+  }
+
+  async #decideAll({ triggers, overlapping }: Claim, now: number): Promise<void> {
+    const ready = overlapping.map((trigger) => this.#skipOverlapping(trigger, now));
+    for (const trigger of triggers) {
+      const pipeline = this.#pipelineOf(trigger);
+      if (pipeline === undefined) continue;
+      const bypass = bypassOf(trigger);
+      if (bypass !== null) {
+        ready.push(this.#bypassed(trigger, pipeline, bypass, now));
+        continue;
+      }
+      const findings = this.#gates.ask(pipeline, trigger, now);
+      if (findings instanceof Promise) this.#decideLater(trigger, pipeline, findings, now);
+      else ready.push(this.#judged(trigger, pipeline, findings, now));
+    }
+    if (ready.length === 0) return;
+    const results = await this.#core.store.decide(ready, now);
+    for (const [index, result] of results.entries()) this.#decided(result, ready[index] as DecideRequest);
+  }
+
+  /** Conditions that ask the outside take their time; the line moves on meanwhile. */
+  #decideLater(trigger: TriggerRecord, pipeline: Pipeline, findings: Promise<Finding[]>, now: number): void {
+    this.#deciding++;
+    const work = findings
+      .then(async (found) => {
+        const request = this.#judged(trigger, pipeline, found, now);
+        this.#decided(await this.#decisions.add(request), request);
+      })
+      .catch((error: unknown) => this.#core.events.report(error, `deciding on trigger ${trigger.id} of ${pipeline.id}`))
+      .finally(() => {
+        this.#deciding--;
+        this.#onDecided();
+      });
+    this.#core.clock.track?.(work, "run");
+  }
+
+  #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: Finding[], now: number): DecideRequest {
+    const { outcome, reason, recheckAt, expiresAt } = decide(pipeline.gate, findings, now);
+    return {
+      ...this.#request(trigger, { outcome, reason, findings }, now),
+      hold: outcome === "hold" ? { recheckAt, expiresAt } : null,
+    };
+  }
+
+  #bypassed(trigger: TriggerRecord, pipeline: Pipeline, reason: string, now: number): DecideRequest {
+    const findings = pipeline.gate.conditions.map(
+      ({ name }): Finding => ({ condition: name, result: "not_evaluated", reason: `bypassed: ${trigger.isForced ? "forced" : "immediate"}` }),
+    );
+    return this.#request(trigger, { outcome: "run", reason, findings }, now);
+  }
+
+  #skipOverlapping(trigger: TriggerRecord, now: number): DecideRequest {
+    const taken = this.#pipelineOf(trigger)?.execution.maxActiveRuns ?? 1;
+    const reason = `overlap is skip and all ${taken} of its runs are taken`;
+    return this.#request(trigger, { outcome: "skip", reason, findings: [] }, now);
+  }
+
+  #request(trigger: TriggerRecord, what: Pick<DecisionRecord, "outcome" | "reason" | "findings">, now: number): DecideRequest {
+    const { newId, node, settings } = this.#core;
+    const decision: DecisionRecord = {
+      id: newId(now),
+      pipelineId: trigger.pipelineId,
+      triggerId: trigger.id,
+      kind: trigger.kind,
+      scheduledFor: trigger.scheduledFor,
+      at: now,
+      outcome: what.outcome,
+      reason: what.reason,
+      findings: what.findings,
+      missed: null,
+    };
+    const run = what.outcome === "run" ? { id: newId(now), node, leaseUntil: now + settings.leaseMs } : null;
+    return { triggerId: trigger.id, token: trigger.token, decision, run, hold: null };
+  }
+
+  #decided({ isAccepted, trigger, run }: DecideResult, request: DecideRequest): void {
+    if (!isAccepted || trigger === null) return; // cancelled or superseded meanwhile: that is its recorded outcome
+    const { events } = this.#core;
+    const decision = () => decisionView(request.decision);
+    events.tell("decision", () => ({ decision: decision() }));
+    if (run !== null) {
+      events.tell("trigger.running", () => ({ trigger: triggerView(trigger) }));
+      events.tell("run.started", () => ({ run: runView(run) }));
+      this.#start(run, trigger);
+    } else if (trigger.status === "held") {
+      events.tell("trigger.held", () => ({ trigger: triggerView(trigger), decision: decision() }));
+    } else {
+      events.tell("trigger.skipped", () => ({ trigger: triggerView(trigger), decision: decision() }));
+    }
+  }
+
+  #start(run: RunRecord, trigger: TriggerRecord): void {
+    const pipeline = this.#pipelineOf(trigger);
+    if (pipeline !== undefined) this.#runner.start(run, trigger, pipeline);
+  }
+
+  /** `undefined` when it was removed from this node after the claim: the claim's lease runs out, and another node may take it. */
+  #pipelineOf(trigger: TriggerRecord): Pipeline | undefined {
+    return this.#core.registry.get(trigger.pipelineId)?.pipeline;
+  }
+}
+
+/** Says what is bypassed, by whom and why; `null` when nothing is. */
+function bypassOf({ kind, isForced, user, reason }: TriggerRecord): string | null {
+  if (kind !== "immediate" && !isForced) return null;
+  const what = isForced ? "conditions, pause and maxActiveRuns bypassed: forced" : "conditions bypassed: immediate trigger";
+  return `${what} by ${user ?? "an unnamed user"}${reason === null ? "" : `: ${reason}`}`;
+}

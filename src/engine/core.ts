@@ -1,0 +1,42 @@
+import type { IdSource } from "../base/id.js";
+import type { Clock } from "../ports/clock.js";
+import type { Executor } from "../ports/executor.js";
+import type { Logger } from "../ports/logger.js";
+import type { Store } from "../ports/store.js";
+import type { Events } from "./events.js";
+import type { Registry } from "./registry.js";
+
+/** Numbers of one scheduler; lengths in ms. */
+export interface Settings {
+  /** How long a node may be silent before its work is taken from it. */
+  readonly leaseMs: number;
+  /** A fire time no older than this is on time, not missed. */
+  readonly onTimeMs: number;
+  /** How long a run may go on after its signal. */
+  readonly graceMs: number;
+  /** No timer is trusted for longer. */
+  readonly trustMs: number;
+  /** How long a measured probe value is shared. */
+  readonly probeTtlMs: number;
+  /** How often ended triggers beyond the retention are forgotten. */
+  readonly pruneMs: number;
+  /** Runs at once over all nodes and pipelines; `null` is no limit. */
+  readonly maxActiveRuns: number | null;
+  readonly pools: ReadonlyMap<string, number>;
+}
+
+/** What the parts of the engine share: the ports, the pipelines and the settings of one scheduler. */
+export interface Core {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly executor: Executor;
+  readonly logger: Logger;
+  readonly events: Events;
+  readonly registry: Registry;
+  readonly newId: IdSource;
+  /** A number in [0, 1), for jitter. */
+  readonly random: () => number;
+  /** The name of this node. */
+  readonly node: string;
+  readonly settings: Settings;
+}

@@ -1,0 +1,113 @@
+import { EventEmitter } from "eventemitter3";
+import type { Logger } from "../ports/logger.js";
+import type { Decision, Run, Trigger } from "./views.js";
+
+interface TriggerEvent {
+  readonly trigger: Trigger;
+}
+interface RunEvent {
+  readonly run: Run;
+}
+interface PauseEvent {
+  /** `null`: the whole scheduler. */
+  readonly pipelineId: string | null;
+  readonly reason: string | null;
+  readonly user: string | null;
+}
+
+/** Every event and what it carries. One for each arrow of the state machines, and for what happens to the scheduler itself. */
+export interface SchedulerEvents {
+  "trigger.created": TriggerEvent;
+  "trigger.held": TriggerEvent & { readonly decision: Decision };
+  "trigger.running": TriggerEvent;
+  "trigger.skipped": TriggerEvent & { readonly decision: Decision };
+  "trigger.expired": TriggerEvent;
+  "trigger.cancelled": TriggerEvent;
+  "trigger.superseded": TriggerEvent;
+  "trigger.succeeded": TriggerEvent;
+  "trigger.failed": TriggerEvent;
+  /** A gate has decided, or a fire time was dropped. */
+  decision: { readonly decision: Decision };
+  "run.started": RunEvent;
+  /** An attempt after the first begins. */
+  "run.attempt": RunEvent;
+  "run.progress": { readonly pipelineId: string; readonly runId: string; readonly progress: unknown };
+  /** An attempt ended badly and another is due at `run.retryAt`. */
+  "run.retrying": RunEvent;
+  "run.succeeded": RunEvent;
+  "run.failed": RunEvent;
+  "run.timed_out": RunEvent;
+  "run.cancelled": RunEvent;
+  /** An attempt was closed because its node died or stopped under it. */
+  "run.lost": RunEvent;
+  /** A run went on after its signal and its grace: given up, its slot is free again. */
+  "run.unresponsive": { readonly pipelineId: string; readonly runId: string; readonly attempt: number };
+  /** A result came after its attempt was closed, and was refused. */
+  "run.late_result": { readonly pipelineId: string; readonly runId: string; readonly attempt: number; readonly error: string | null };
+  "schedule.fired": { readonly pipelineId: string; readonly fireTimes: readonly Date[]; readonly nextFireAt: Date | null };
+  "schedule.dropped": { readonly pipelineId: string; readonly decisions: readonly Decision[] };
+  paused: PauseEvent & { readonly until: Date | null };
+  resumed: PauseEvent & { readonly isAutomatic: boolean };
+  "pipeline.added": { readonly pipelineId: string };
+  "pipeline.removed": { readonly pipelineId: string };
+  started: { readonly node: string };
+  stopped: { readonly node: string };
+  /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`); schedules were planned anew. */
+  "clock.jumped": { readonly kind: "stepped" | "stalled"; readonly byMs: number };
+  /** The store cannot be reached; the scheduler keeps trying. */
+  "store.unavailable": { readonly error: Error };
+  "store.recovered": { readonly downMs: number };
+  /** What could be thrown to nobody, such as a listener's own error. */
+  error: { readonly error: Error; readonly where: string };
+}
+
+export type EventName = keyof SchedulerEvents;
+export type Listener<E extends EventName> = (event: SchedulerEvents[E]) => unknown;
+
+/** The events of one scheduler. Nothing a listener does can harm the one that tells. */
+export class Events {
+  readonly #emitter = new EventEmitter();
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Adds a listener; the function returned removes it. */
+  on<E extends EventName>(name: E, listener: Listener<E>, once = false): () => void {
+    const guarded = (event: SchedulerEvents[E]) => {
+      if (once) remove();
+      try {
+        const result = listener(event);
+        if (result instanceof Promise) result.catch((error) => this.#failed(name, error));
+      } catch (error) {
+        this.#failed(name, error);
+      }
+    };
+    const remove = () => void this.#emitter.off(name, guarded);
+    this.#emitter.on(name, guarded);
+    return remove;
+  }
+
+  /** Tells an event; what it carries is only made if somebody listens. */
+  tell<E extends EventName>(name: E, make: () => SchedulerEvents[E]): void {
+    if (this.#emitter.listenerCount(name) > 0) this.#emitter.emit(name, make());
+  }
+
+  /** Reports what can be thrown to nobody. */
+  report(error: unknown, where: string): void {
+    const known = error instanceof Error ? error : new Error(String(error));
+    this.#logger.log("error", `${where}: ${known.message}`, { error: known });
+    this.tell("error", () => ({ error: known, where }));
+  }
+
+  removeAll(): void {
+    this.#emitter.removeAllListeners();
+  }
+
+  #failed(name: EventName, error: unknown): void {
+    const where = `a listener of "${name}"`;
+    if (name !== "error") this.report(error, where);
+    else this.#logger.log("error", `${where} failed`, { error });
+  }
+}

@@ -1,0 +1,227 @@
+import { formatDuration } from "../base/duration.js";
+import { isoUtc, toDate } from "../base/instant.js";
+import { decide } from "../gate/decide.js";
+import type { DecisionRecord, Finding } from "../gate/finding.js";
+import type { Pause } from "../ports/store.js";
+import { isActive, type RunRecord } from "../run/run.js";
+import { isEnded, type TriggerRecord } from "../trigger/trigger.js";
+import type { Core } from "./core.js";
+import type { GateKeeper } from "./gate-keeper.js";
+import type { Pipeline } from "./pipeline.js";
+import { type Decision, decisionView, type FindingView, findingView, type Run, runView, type Trigger, triggerView } from "./views.js";
+
+/**
+ * What became, or becomes, of a pipeline at an instant:
+ * `ran`, `running`, `retrying`, `waiting` (a trigger waits), `skipped` (a condition or overlap), `missed` (a fire time was dropped), `superseded`, `expired`, `cancelled`,
+ * `not_scheduled` (nothing asked for a run), `unknown` (nothing is kept of it), `will_run`, `will_wait`, `will_skip`.
+ */
+export type Answer =
+  | "ran"
+  | "running"
+  | "retrying"
+  | "waiting"
+  | "skipped"
+  | "missed"
+  | "superseded"
+  | "expired"
+  | "cancelled"
+  | "not_scheduled"
+  | "unknown"
+  | "will_run"
+  | "will_wait"
+  | "will_skip";
+
+/** Why a pipeline ran, did not run, or is waiting. */
+export interface Explanation {
+  readonly pipelineId: string;
+  readonly at: Date;
+  readonly answer: Answer;
+  /** The whole answer in words. */
+  readonly text: string;
+  readonly trigger: Trigger | null;
+  /** Oldest first. */
+  readonly decisions: readonly Decision[];
+  readonly run: Run | null;
+  /** What conditions will say, for an instant to come; those that cannot be known are `not_evaluated`. */
+  readonly findings: readonly FindingView[];
+  /** The first fire time after the instant. */
+  readonly nextFireAt: Date | null;
+}
+
+interface Story {
+  readonly answer: Answer;
+  readonly text: string;
+  readonly trigger?: TriggerRecord;
+  readonly decisions?: readonly DecisionRecord[];
+  readonly run?: RunRecord | null;
+  readonly findings?: readonly Finding[];
+}
+
+/** People say 02:00 when a schedule says 02:00:30: a fire time within this after the instant is the one that is meant. */
+const MEANT_MS = 60_000;
+const LOOKED_THROUGH = 1_000;
+
+export async function explain(core: Core, gates: GateKeeper, pipeline: Pipeline, at: number, now: number): Promise<Explanation> {
+  const story = at > now ? await foretell(core, gates, pipeline, at, now) : await tell(core, pipeline, at, now);
+  return {
+    pipelineId: pipeline.id,
+    at: toDate(at),
+    answer: story.answer,
+    text: `${pipeline.id} at ${isoUtc(at)}: ${story.text}`,
+    trigger: story.trigger === undefined ? null : triggerView(story.trigger),
+    decisions: (story.decisions ?? []).map(decisionView),
+    run: story.run ? runView(story.run) : null,
+    findings: (story.findings ?? []).map(findingView),
+    nextFireAt: toDate(pipeline.schedule.nextAfter(at)),
+  };
+}
+
+/** What happened, or is happening. */
+async function tell(core: Core, pipeline: Pipeline, at: number, now: number): Promise<Story> {
+  const { store } = core;
+  const { id: pipelineId } = pipeline;
+  const meant = await store.listTriggers({ pipelineId, scheduledFrom: at, scheduledUntil: at + MEANT_MS, limit: LOOKED_THROUGH });
+  const exact = meant.findLast(({ scheduledFor, createdAt }) => scheduledFor !== null || createdAt === at);
+  if (exact !== undefined) return tellTrigger(core, pipeline, exact, now);
+  const dropped = await droppedAt(core, pipelineId, at);
+  if (dropped !== null) return { answer: "missed", text: `its fire time ${isoUtc(dropped.scheduledFor ?? at)} was dropped: ${dropped.reason}`, decisions: [dropped] };
+  const fireAt = pipeline.schedule.nextAfter(at - 1);
+  if (fireAt !== null && fireAt < at + MEANT_MS && fireAt <= now) return tellUnrecorded(core, pipeline, fireAt);
+  const open = await openAt(core, pipelineId, at);
+  if (open !== null) return tellTrigger(core, pipeline, open, now);
+  const [last] = await store.listTriggers({ pipelineId, scheduledUntil: at, limit: 1 });
+  const before = last === undefined ? "nothing before it is kept" : `the last before it was ${await brief(core, last)}`;
+  return { answer: "not_scheduled", text: `nothing asked for a run then (${pipeline.schedule.describe()}); ${before}` };
+}
+
+/** The trigger that was waiting or running at an instant. */
+async function openAt({ store }: Core, pipelineId: string, at: number): Promise<TriggerRecord | null> {
+  const triggers = await store.listTriggers({ pipelineId, limit: LOOKED_THROUGH });
+  return triggers.find(({ createdAt, endedAt }) => createdAt <= at && (endedAt === null || endedAt > at)) ?? null;
+}
+
+async function droppedAt({ store }: Core, pipelineId: string, at: number): Promise<DecisionRecord | null> {
+  const skips = await store.listDecisions({ pipelineId, outcomes: ["skip"], scheduledUntil: at + MEANT_MS, limit: LOOKED_THROUGH });
+  const covers = ({ triggerId, scheduledFor, missed }: DecisionRecord) =>
+    triggerId === null && scheduledFor !== null && scheduledFor < at + MEANT_MS && at <= (missed?.lastAt ?? scheduledFor);
+  return skips.find(covers) ?? null;
+}
+
+async function tellUnrecorded(core: Core, pipeline: Pipeline, fireAt: number): Promise<Story> {
+  const [state] = await core.store.states([pipeline.id]);
+  const pause = state?.pause ?? (await core.store.globalPause()).pause;
+  if (pause !== null && pause.at <= fireAt) {
+    return { answer: "waiting", text: `${paused(pause, state?.pause !== pause)}; on resume catchup (${pipeline.execution.catchup}) decides on its fire time ${isoUtc(fireAt)}` };
+  }
+  if (state?.nextFireAt === fireAt) return { answer: "waiting", text: `its fire time ${isoUtc(fireAt)} is due and about to be made` };
+  return {
+    answer: "unknown",
+    text: `its schedule asks for a run at ${isoUtc(fireAt)}, but nothing is kept of it: it was before the pipeline was registered, or beyond the store's retention`,
+  };
+}
+
+async function tellTrigger(core: Core, pipeline: Pipeline, trigger: TriggerRecord, now: number): Promise<Story> {
+  const { store } = core;
+  const decisions = (await store.listDecisions({ triggerId: trigger.id, limit: LOOKED_THROUGH })).toReversed();
+  const run = trigger.runId === null ? null : await store.run(trigger.runId);
+  const story = { trigger, decisions, run };
+  const who = nameOf(trigger);
+  const last = decisions.at(-1);
+  switch (trigger.status) {
+    case "pending":
+    case "held":
+      return { ...story, answer: "waiting", text: `${who} is waiting: ${await whyWaiting(core, pipeline, trigger, last, now)}` };
+    case "skipped":
+      return { ...story, answer: "skipped", text: `${who} was skipped: ${trigger.endReason ?? last?.reason}` };
+    case "superseded":
+      return { ...story, answer: "superseded", text: `${who} was replaced while it waited: ${trigger.endReason} (${trigger.supersededBy})` };
+    case "expired":
+      return { ...story, answer: "expired", text: `${who} expired: ${trigger.endReason}${last === undefined ? "" : `; last held because ${last.reason}`}` };
+    case "cancelled":
+      return { ...story, answer: "cancelled", text: `${who} was cancelled${trigger.endReason === null ? "" : `: ${trigger.endReason}`}` };
+    case "running":
+    case "succeeded":
+    case "failed":
+      return { ...story, answer: run?.status === "running" || run?.status === "retrying" ? run.status : "ran", text: `${who} ran because ${last?.reason ?? "its gate was open"}; ${runInWords(run)}` };
+    default:
+      return trigger.status satisfies never;
+  }
+}
+
+function runInWords(run: RunRecord | null): string {
+  if (run === null) return "its run is no longer kept";
+  const attempts = run.attempt === 1 ? "" : ` in attempt ${run.attempt}`;
+  const error = run.error === null ? "" : ` (${run.error.message})`;
+  if (run.status === "running") return `its run ${run.id} has been running since ${isoUtc(run.startedAt)}${attempts}`;
+  if (run.status === "retrying") return `its run ${run.id} waits for attempt ${run.attempt + 1} at ${isoUtc(run.retryAt ?? run.startedAt)}${error}`;
+  const took = formatDuration((run.endedAt ?? run.startedAt) - run.startedAt);
+  return `its run ${run.id} started ${isoUtc(run.startedAt)} and ${run.status.replace("_", " ")} after ${took}${attempts}${run.status === "succeeded" ? "" : error}`;
+}
+
+async function whyWaiting({ store, settings }: Core, pipeline: Pipeline, trigger: TriggerRecord, last: DecisionRecord | undefined, now: number): Promise<string> {
+  const [[state], { pause: everything }] = await Promise.all([store.states([pipeline.id]), store.globalPause()]);
+  const why: string[] = [];
+  if (trigger.status === "held" && last !== undefined) why.push(`held, because ${last.reason}`);
+  if (trigger.node !== null) why.push(`its conditions are being asked by ${trigger.node}`);
+  if (state?.pause) why.push(paused(state.pause, false));
+  if (everything !== null) why.push(paused(everything, true));
+  if (trigger.status === "pending" && trigger.availableAt > now) why.push(`it may not start before ${isoUtc(trigger.availableAt)}`);
+  const { maxActiveRuns, pool } = pipeline.execution;
+  if (state && state.activeRuns >= maxActiveRuns && !trigger.isForced) {
+    const active = await store.listRuns({ pipelineId: pipeline.id, statuses: ["running", "retrying"], limit: 5 });
+    why.push(`${state.activeRuns} of ${maxActiveRuns} runs are taken (${active.map(({ id, status, startedAt }) => `${id} ${status} since ${isoUtc(startedAt)}`).join(", ")})`);
+  }
+  if (why.length > 0) return why.join("; ");
+  const limits = [pool === null ? null : `the pool ${pool} has ${settings.pools.get(pool)} slots`, settings.maxActiveRuns === null ? null : `${settings.maxActiveRuns} runs may be active in all`];
+  const limited = limits.filter((limit) => limit !== null);
+  return limited.length === 0 ? "it is next in line" : `others are before it in the line, and ${limited.join(" and ")}`;
+}
+
+/** What will happen, as far as time alone can tell. */
+async function foretell(core: Core, gates: GateKeeper, pipeline: Pipeline, at: number, now: number): Promise<Story> {
+  const fireAt = pipeline.schedule.nextAfter(at - 1);
+  if (fireAt === null || fireAt >= at + MEANT_MS) {
+    const next = fireAt === null ? "it never will again" : `it asks next for ${isoUtc(fireAt)}`;
+    return { answer: "not_scheduled", text: `its schedule (${pipeline.schedule.describe()}) asks for no run then; ${next}` };
+  }
+  const [[state], { pause: everything }] = await Promise.all([core.store.states([pipeline.id]), core.store.globalPause()]);
+  for (const pause of [state?.pause ?? null, everything]) {
+    if (pause !== null && (pause.until === null || pause.until > fireAt)) {
+      return { answer: "will_wait", text: `${paused(pause, pause === everything)}; unless that ends before, catchup (${pipeline.execution.catchup}) decides on resume` };
+    }
+  }
+  const findings = await foretold(gates, pipeline, fireAt, now);
+  const { outcome, reason } = decide(pipeline.gate, findings, fireAt);
+  const open = findings.filter(({ result }) => result === "not_evaluated").map(({ condition }) => condition);
+  const openText = open.length === 0 ? "" : `; ${open.join(", ")} will be asked then`;
+  const busy = state && state.activeRuns >= pipeline.execution.maxActiveRuns ? `; all its runs are taken now, and if they still are then, overlap is ${pipeline.execution.overlap}` : "";
+  if (outcome === "run") return { answer: "will_run", text: `it will run: its schedule fires at ${isoUtc(fireAt)}${openText}${busy}`, findings };
+  return { answer: outcome === "hold" ? "will_wait" : "will_skip", text: `its schedule fires at ${isoUtc(fireAt)}, but it will be ${outcome === "hold" ? "held" : "skipped"}: ${reason}`, findings };
+}
+
+/** The conditions that need only the time are asked for then; what the others will find, nobody knows yet. */
+async function foretold(gates: GateKeeper, pipeline: Pipeline, fireAt: number, now: number): Promise<Finding[]> {
+  const foreseeable = { ...pipeline, gate: { ...pipeline.gate, conditions: pipeline.gate.conditions.filter(({ needs }) => needs === "time") } };
+  const trigger = { id: "none-yet", pipelineId: pipeline.id, kind: "scheduled", scheduledFor: fireAt, parameters: null } as const;
+  const found = await gates.ask(foreseeable, trigger, fireAt);
+  const rest = pipeline.gate.conditions.filter(({ needs }) => needs !== "time");
+  return [...found, ...rest.map(({ name }): Finding => ({ condition: name, result: "not_evaluated", reason: `cannot be known at ${isoUtc(now)}` }))];
+}
+
+function paused({ at, until, reason, user }: Pause, isGlobal: boolean): string {
+  const by = user === null ? "" : ` by ${user}`;
+  const end = until === null ? "" : ` until ${isoUtc(until)}`;
+  return `${isGlobal ? "the scheduler" : "the pipeline"} is paused since ${isoUtc(at)}${by}${end}${reason === null ? "" : ` (${reason})`}`;
+}
+
+function nameOf({ kind, scheduledFor, createdAt, user, reason }: TriggerRecord): string {
+  if (scheduledFor !== null) return `the ${kind} trigger for ${isoUtc(scheduledFor)}`;
+  const by = user === null ? "" : ` by ${user}`;
+  return `the ${kind} trigger of ${isoUtc(createdAt)}${by}${reason === null ? "" : ` (${reason})`}`;
+}
+
+async function brief({ store }: Core, trigger: TriggerRecord): Promise<string> {
+  const run = trigger.runId === null ? null : await store.run(trigger.runId);
+  const status = run !== null && isActive(run) ? run.status : trigger.status;
+  return `${nameOf(trigger)}, ${status}${isEnded(trigger.status) && trigger.endedAt !== null ? ` ${isoUtc(trigger.endedAt)}` : ""}`;
+}

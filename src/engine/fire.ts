@@ -1,0 +1,170 @@
+import { formatDuration } from "../base/duration.js";
+import { isoUtc, toDate } from "../base/instant.js";
+import type { DecisionRecord } from "../gate/finding.js";
+import type { FireRequest, FireResult, GlobalPause } from "../ports/store.js";
+import { type DroppedFires, type MisfirePlan, type PausedSpan, planMisfires } from "../schedule/misfire.js";
+import type { NewTrigger } from "../trigger/trigger.js";
+import type { Core } from "./core.js";
+import type { Entry } from "./registry.js";
+import { decisionView, triggerView } from "./views.js";
+
+const PIPELINES_AT_ONCE = 500;
+
+/**
+ * Turns the fire times that are due into triggers: each schedule is advanced and its triggers are enqueued in one transaction.
+ * Gives false when everything is paused and nothing fires.
+ */
+export async function fireDue(core: Core, global: GlobalPause, now: number): Promise<boolean> {
+  const { registry } = core;
+  for (let taken = registry.takeDue(now, PIPELINES_AT_ONCE); taken.length > 0; taken = registry.takeDue(now, PIPELINES_AT_ONCE)) {
+    try {
+      if (!(await fireThese(core, taken, global, now))) return false;
+    } catch (error) {
+      for (const entry of taken) registry.place(entry, now); // still due: fired when the store is back
+      throw error;
+    }
+  }
+  return true;
+}
+
+async function fireThese(core: Core, taken: readonly Entry[], global: GlobalPause, now: number): Promise<boolean> {
+  const { registry } = core;
+  const due: Entry[] = [];
+  const requests: FireRequest[] = [];
+  for (const entry of await endPauses(core, taken, now)) {
+    const plan = planOf(core, entry, global, now);
+    if (plan === null) continue;
+    due.push(entry);
+    requests.push(requestOf(core, entry, plan, now));
+  }
+  if (requests.length === 0) return true;
+  let isOpen = true;
+  for (const [index, result] of (await core.store.fire(requests, now)).entries()) {
+    const entry = due[index] as Entry;
+    if (registry.get(entry.pipeline.id) === entry) registry.sync(entry, result.state, now);
+    if (result.outcome === "fired") tellFired(core, requests[index] as FireRequest, result);
+    if (result.outcome === "paused" && result.state?.pause === null) isOpen = false;
+  }
+  return isOpen;
+}
+
+/** Refreshes what is believed paused, ends pauses whose time is over, and gives the entries whose fire time is due. */
+async function endPauses(core: Core, taken: readonly Entry[], now: number): Promise<Entry[]> {
+  const { registry, store } = core;
+  const paused = taken.filter(({ pause }) => pause !== null);
+  if (paused.length > 0) {
+    const states = await store.states(paused.map(({ pipeline }) => pipeline.id));
+    for (const [index, entry] of paused.entries()) {
+      registry.sync(entry, states[index] ?? null, now);
+      const until = entry.pause?.until ?? null;
+      if (until !== null && until <= now) await resumeOne(core, entry, until, now);
+    }
+  }
+  return taken.filter((entry) => {
+    const isDue = entry.pause === null && entry.nextFireAt !== null && entry.nextFireAt <= now;
+    if (!isDue) registry.place(entry, now);
+    return isDue;
+  });
+}
+
+async function resumeOne(core: Core, entry: Entry, until: number, now: number): Promise<void> {
+  const { id } = entry.pipeline;
+  const pause = await core.store.resume(id, until);
+  const [state] = await core.store.states([id]);
+  core.registry.sync(entry, state ?? null, now);
+  if (pause !== null) core.events.tell("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
+}
+
+/** `null` when the schedule itself throws: it is reported, and fires no more until the pipeline is replaced. */
+function planOf(core: Core, entry: Entry, global: GlobalPause, now: number): MisfirePlan | null {
+  const { id, schedule, execution } = entry.pipeline;
+  const paused = [entry.lastPause, global.lastPause].filter((span): span is PausedSpan => span !== null);
+  try {
+    return planMisfires({
+      schedule,
+      dueAt: entry.nextFireAt,
+      now,
+      catchup: execution.catchup,
+      windowMs: execution.catchupWindowMs,
+      onTimeMs: core.settings.onTimeMs,
+      ...(paused.length === 0 ? {} : { paused }),
+    });
+  } catch (error) {
+    entry.nextFireAt = null;
+    core.registry.place(entry, now);
+    core.events.report(error, `the schedule of pipeline ${id}, which fires no more`);
+    return null;
+  }
+}
+
+function requestOf(core: Core, entry: Entry, plan: MisfirePlan, now: number): FireRequest {
+  const { id, schedule, execution } = entry.pipeline;
+  const lastDropped = plan.dropped.at(-1)?.lastAt ?? Number.NEGATIVE_INFINITY;
+  const lastFireAt = Math.max(plan.fires.at(-1) ?? Number.NEGATIVE_INFINITY, lastDropped);
+  return {
+    pipelineId: id,
+    scheduleKey: schedule.key,
+    expectedFireAt: entry.nextFireAt,
+    nextFireAt: plan.nextFireAt,
+    lastFireAt: Number.isFinite(lastFireAt) ? lastFireAt : null,
+    triggers: plan.fires.map(
+      (fireTime): NewTrigger => ({
+        id: core.newId(now),
+        pipelineId: id,
+        kind: "scheduled",
+        priority: execution.priority,
+        scheduledFor: fireTime,
+        key: null,
+        reason: null,
+        user: null,
+        parameters: null,
+        notBefore: null,
+        isForced: false,
+      }),
+    ),
+    dropped: plan.dropped.map((dropped) => droppedDecision(core, entry, dropped, now)),
+  };
+}
+
+function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: number): DecisionRecord {
+  const { id, execution } = entry.pipeline;
+  const late = `missed, ${formatDuration(now - dropped.firstAt)} late`;
+  const why: Record<DroppedFires["reason"], string> = {
+    paused: "paused",
+    catchup_none: `${late}; catchup is none`,
+    catchup_latest: `${late}; catchup is latest and a newer fire time came`,
+    outside_catchup_window: `${late}; older than the catchup window of ${formatDuration(execution.catchupWindowMs)}`,
+  };
+  return {
+    id: core.newId(now),
+    pipelineId: id,
+    triggerId: null,
+    kind: "scheduled",
+    scheduledFor: dropped.firstAt,
+    at: now,
+    outcome: "skip",
+    reason: dropped.count === 1 ? why[dropped.reason] : `${why[dropped.reason]} (${dropped.count} fire times until ${isoUtc(dropped.lastAt)})`,
+    findings: [],
+    missed: dropped.count === 1 ? null : { count: dropped.count, lastAt: dropped.lastAt },
+  };
+}
+
+function tellFired({ events }: Core, request: FireRequest, { triggers, superseded }: FireResult): void {
+  const { pipelineId, dropped, nextFireAt } = request;
+  if (triggers.length > 0) {
+    events.tell("schedule.fired", () => ({
+      pipelineId,
+      fireTimes: triggers.map(({ scheduledFor }) => toDate(scheduledFor as number)),
+      nextFireAt: toDate(nextFireAt),
+    }));
+  }
+  if (dropped.length > 0) {
+    events.tell("schedule.dropped", () => ({ pipelineId, decisions: dropped.map(decisionView) }));
+    for (const decision of dropped) events.tell("decision", () => ({ decision: decisionView(decision) }));
+  }
+  for (const trigger of triggers) events.tell("trigger.created", () => ({ trigger: triggerView(trigger) }));
+  for (const trigger of superseded) events.tell("trigger.superseded", () => ({ trigger: triggerView(trigger) }));
+  for (const trigger of triggers) {
+    if (trigger.status === "superseded") events.tell("trigger.superseded", () => ({ trigger: triggerView(trigger) }));
+  }
+}

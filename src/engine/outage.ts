@@ -1,0 +1,55 @@
+import { HeadgateError } from "../base/errors.js";
+import type { Core } from "./core.js";
+
+/** Whether the store may answer when asked again. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof HeadgateError && error.code === "STORE_UNAVAILABLE";
+}
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 30_000;
+
+/** Knows whether the store can be reached, says when that changes, and how long to wait before it is asked again. */
+export class Outage {
+  readonly #core: Core;
+  #since: number | null = null;
+  #error: Error | null = null;
+  #waitMs = FIRST_WAIT_MS;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  get error(): Error | null {
+    return this.#error;
+  }
+
+  get since(): number | null {
+    return this.#since;
+  }
+
+  /** The store failed; gives how long to wait, ms. */
+  failed(error: Error): number {
+    const { events, clock } = this.#core;
+    if (this.#since === null) {
+      this.#since = clock.now();
+      events.tell("store.unavailable", () => ({ error }));
+      this.#core.logger.log("error", `the store cannot be reached, trying again: ${error.message}`, { error });
+    }
+    this.#error = error;
+    const waitMs = this.#waitMs;
+    this.#waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+    return waitMs;
+  }
+
+  /** The store answered. */
+  recovered(): void {
+    if (this.#since === null) return;
+    const downMs = this.#core.clock.now() - this.#since;
+    this.#since = null;
+    this.#error = null;
+    this.#waitMs = FIRST_WAIT_MS;
+    this.#core.logger.log("info", "the store is back", { downMs });
+    this.#core.events.tell("store.recovered", () => ({ downMs }));
+  }
+}

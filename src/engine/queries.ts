@@ -1,0 +1,84 @@
+import { HeadgateError } from "../base/errors.js";
+import { epochMs, type Instant } from "../base/instant.js";
+import type { DecisionOutcome } from "../gate/finding.js";
+import type { DecisionQuery, ListQuery, RunQuery, Store, TriggerQuery } from "../ports/store.js";
+import type { RunStatus } from "../run/run.js";
+import type { TriggerKind, TriggerStatus } from "../trigger/trigger.js";
+import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "./views.js";
+
+/** A part of a list, newest first. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Hand it in as `cursor` for what follows; `null` at the end. */
+  readonly nextCursor: string | null;
+}
+
+/** What every list can be narrowed by. */
+export interface ListOptions {
+  pipelineId?: string;
+  triggerId?: string;
+  /** By fire time, or by when it was made if it has none: from this instant. */
+  from?: Instant;
+  /** Exclusive. */
+  until?: Instant;
+  /** Items in a page, 1 to 1,000. Default 50. */
+  limit?: number;
+  /** The `nextCursor` of the page before. */
+  cursor?: string;
+}
+
+export interface TriggerListOptions extends ListOptions {
+  status?: TriggerStatus | readonly TriggerStatus[];
+  kind?: TriggerKind | readonly TriggerKind[];
+}
+
+export interface RunListOptions extends ListOptions {
+  status?: RunStatus | readonly RunStatus[];
+}
+
+export interface DecisionListOptions extends ListOptions {
+  outcome?: DecisionOutcome | readonly DecisionOutcome[];
+}
+
+export async function triggersPage(store: Store, options: TriggerListOptions): Promise<Page<Trigger>> {
+  const query: TriggerQuery = { ...common(options), ...listed("statuses", options.status), ...listed("kinds", options.kind) };
+  return page(await store.listTriggers(query), query, triggerView);
+}
+
+export async function runsPage(store: Store, options: RunListOptions): Promise<Page<Run>> {
+  const query: RunQuery = { ...common(options), ...listed("statuses", options.status) };
+  return page(await store.listRuns(query), query, runView);
+}
+
+export async function decisionsPage(store: Store, options: DecisionListOptions): Promise<Page<Decision>> {
+  const query: DecisionQuery = { ...common(options), ...listed("outcomes", options.outcome) };
+  return page(await store.listDecisions(query), query, decisionView);
+}
+
+/** One more than asked for is read, to know whether there are more. */
+function common(options: ListOptions): ListQuery {
+  const limit = options.limit ?? 50;
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
+    throw new HeadgateError("INVALID_ARGUMENT", `limit: ${limit} must be a whole number from 1 to 1,000`, { details: { option: "limit" } });
+  }
+  return {
+    limit: limit + 1,
+    ...(options.pipelineId === undefined ? {} : { pipelineId: options.pipelineId }),
+    ...(options.triggerId === undefined ? {} : { triggerId: options.triggerId }),
+    ...(options.from === undefined ? {} : { scheduledFrom: epochMs(options.from, "from") }),
+    ...(options.until === undefined ? {} : { scheduledUntil: epochMs(options.until, "until") }),
+    ...(options.cursor === undefined ? {} : { before: options.cursor }),
+  };
+}
+
+function listed<K extends string, T extends string>(name: K, value: T | readonly T[] | undefined): { [P in K]?: readonly T[] } {
+  if (value === undefined) return {};
+  const list: readonly T[] = typeof value === "string" ? [value] : value;
+  return { [name]: list } as { [P in K]?: readonly T[] };
+}
+
+function page<R extends { readonly id: string }, V>(records: readonly R[], query: ListQuery, view: (record: R) => V): Page<V> {
+  const hasMore = records.length === query.limit;
+  const shown = hasMore ? records.slice(0, -1) : records;
+  return { items: shown.map(view), nextCursor: hasMore ? (shown.at(-1)?.id ?? null) : null };
+}

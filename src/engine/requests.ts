@@ -1,0 +1,122 @@
+import type { Duration } from "../base/duration.js";
+import { HeadgateError, quote } from "../base/errors.js";
+import { epochMs, type Instant } from "../base/instant.js";
+import { PRIORITIES, type NewTrigger, type Priority } from "../trigger/trigger.js";
+import { jsonCopy } from "./json.js";
+import { issuesOf, type Pipeline } from "./pipeline.js";
+
+/** What may be asked for by hand or by another system. */
+export type AskedKind = "manual" | "immediate" | "webhook" | "file" | "sensor";
+
+/** Options of `Scheduler.trigger`. */
+export interface TriggerOptions {
+  /** Default `"manual"`. `"immediate"` skips the conditions and goes to the head of the line. */
+  kind?: AskedKind;
+  /** Why; at most 1,000 characters. */
+  reason?: string;
+  /** Who; at most 200 characters. */
+  user?: string;
+  /** Default: the pipeline's. */
+  priority?: Priority;
+  /** Checked by the pipeline's schema; JSON of at most 1,000,000 characters. */
+  parameters?: unknown;
+  /** Asking again with the same key gives the first trigger; at most 255 characters. */
+  idempotencyKey?: string;
+  /** Not before this instant. */
+  notBefore?: Instant;
+  /** Runs although paused, whatever the conditions, and beyond `maxActiveRuns`. Default false. */
+  force?: boolean;
+}
+
+/** Who does something, and why. */
+export interface Act {
+  reason?: string;
+  user?: string;
+}
+
+/** Options of `Scheduler.pause`. */
+export interface PauseOptions extends Act {
+  /** Default: the whole scheduler. */
+  pipelineId?: string;
+  /** Resumes by itself after this. Default: never. */
+  duration?: Duration;
+}
+
+/** Options of `Scheduler.backfill`. */
+export interface BackfillOptions extends Act {
+  /** The first instant whose fire times are wanted. */
+  from: Instant;
+  /** The end, exclusive. Default now. */
+  to?: Instant;
+  /** Default `"low"`. */
+  priority?: Priority;
+  parameters?: unknown;
+  /** Asking again with the same key makes nothing twice. Default: a new one. */
+  idempotencyKey?: string;
+}
+
+const KINDS: readonly AskedKind[] = ["manual", "immediate", "webhook", "file", "sensor"];
+const OPTION_NAMES = ["kind", "reason", "user", "priority", "parameters", "idempotencyKey", "notBefore", "force"];
+const PARAMETERS_LIMIT = 1_000_000;
+
+/**
+ * A checked request for a run.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_INSTANT`, `INVALID_PARAMETERS`
+ */
+export async function triggerRequest(pipeline: Pipeline, options: TriggerOptions, id: string): Promise<NewTrigger> {
+  for (const name of Object.keys(options)) {
+    if (!OPTION_NAMES.includes(name)) throw bad(name, `unknown option; allowed: ${OPTION_NAMES.join(", ")}`);
+  }
+  const kind = options.kind ?? "manual";
+  if (!KINDS.includes(kind)) throw bad("kind", `${quote(kind)} cannot be asked for; allowed: ${KINDS.join(", ")}`);
+  return {
+    id,
+    pipelineId: pipeline.id,
+    kind,
+    priority: priorityOf(options.priority ?? pipeline.execution.priority),
+    scheduledFor: null,
+    key: text(options.idempotencyKey, "idempotencyKey", 255),
+    reason: text(options.reason, "reason", 1_000),
+    user: text(options.user, "user", 200),
+    parameters: await checkedParameters(pipeline, options.parameters),
+    notBefore: options.notBefore === undefined ? null : epochMs(options.notBefore, "notBefore"),
+    isForced: options.force === true,
+  };
+}
+
+/** Parameters as they are kept: what was given, once the schema has accepted it; the schema makes them again for the run. */
+export async function checkedParameters(pipeline: Pipeline, given: unknown): Promise<unknown> {
+  const problem = (text: string, cause?: unknown) =>
+    new HeadgateError("INVALID_PARAMETERS", `parameters of ${pipeline.id}: ${text}`, { cause, details: { pipelineId: pipeline.id } });
+  let kept: unknown;
+  try {
+    kept = jsonCopy(given, PARAMETERS_LIMIT, "parameters");
+  } catch (cause) {
+    throw problem((cause as Error).message, cause);
+  }
+  const value = kept ?? {};
+  if (pipeline.parameters === null) {
+    if (typeof value !== "object" || Array.isArray(value)) throw problem("must be an object");
+    return kept;
+  }
+  const parsed = await pipeline.parameters.safeParseAsync(value);
+  if (!parsed.success) throw problem(issuesOf(parsed.error), parsed.error);
+  return kept;
+}
+
+export function priorityOf(value: Priority): Priority {
+  if (PRIORITIES.includes(value)) return value;
+  throw bad("priority", `${quote(value)} is unknown; allowed: ${PRIORITIES.join(", ")}`);
+}
+
+export function text(value: string | undefined, name: string, limit: number): string | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value !== "string") throw bad(name, "must be text");
+  if (value.length === 0 || value.length > limit) throw bad(name, `must have 1 to ${limit} characters`);
+  return value;
+}
+
+function bad(name: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `${name}: ${problem}`, { details: { option: name } });
+}

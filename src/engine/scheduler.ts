@@ -1,0 +1,391 @@
+import { isDeepStrictEqual } from "node:util";
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import { epochMs, type Instant, toDate } from "../base/instant.js";
+import type { Pause } from "../ports/store.js";
+import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
+import { isEnded } from "../trigger/trigger.js";
+import { isActive } from "../run/run.js";
+import { checkTogether, register } from "./catalog.js";
+import { Claimer } from "./claim.js";
+import type { Core } from "./core.js";
+import type { EventName, Listener } from "./events.js";
+import { type Explanation, explain } from "./explain.js";
+import { GateKeeper } from "./gate-keeper.js";
+import { Loop } from "./loop.js";
+import { Outage } from "./outage.js";
+import type { Pipeline } from "./pipeline.js";
+import {
+  type DecisionListOptions,
+  decisionsPage,
+  type Page,
+  type RunListOptions,
+  runsPage,
+  type TriggerListOptions,
+  triggersPage,
+} from "./queries.js";
+import { type Act, type BackfillOptions, checkedParameters, type PauseOptions, priorityOf, text, type TriggerOptions, triggerRequest } from "./requests.js";
+import { Runner } from "./runner.js";
+import { type SchedulerStatus, statusOf } from "./status.js";
+import { tellRunEnd } from "./tell.js";
+import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
+import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
+
+const MOST_BACKFILLED = 10_000;
+
+/**
+ * Decides when its pipelines run, starts them, and says why. Made by `createScheduler`.
+ */
+export class Scheduler {
+  readonly #core: Core;
+  readonly #runner: Runner;
+  readonly #loop: Loop;
+  readonly #gates: GateKeeper;
+  readonly #outage: Outage;
+  #phase: "created" | "starting" | "running" | "stopping" | "stopped" = "created";
+  #early: Pipeline[] = [];
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+  #unsubscribe: (() => void) | null = null;
+
+  constructor(core: Core, pipelines: readonly Pipeline[]) {
+    this.#core = core;
+    this.#outage = new Outage(core);
+    this.#gates = new GateKeeper(core);
+    this.#runner = new Runner(core, () => this.#loop.wake());
+    const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
+    this.#loop = new Loop(core, this.#runner, claimer, this.#outage);
+    checkTogether(core, pipelines, false);
+    this.#early = [...pipelines];
+  }
+
+  /** Opens the store, plans the schedules (missed fire times go through catchup) and begins. Twice is harmless. */
+  start(): Promise<void> {
+    if (this.#phase === "stopping" || this.#phase === "stopped") return Promise.reject(stopped());
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    const { store, events, node } = this.#core;
+    this.#phase = "starting";
+    try {
+      await store.open();
+      await register(this.#core, this.#early);
+      this.#early = [];
+      this.#phase = "running";
+      this.#unsubscribe = store.subscribe(() => this.#loop.refreshGlobal());
+      await this.#loop.start();
+    } catch (error) {
+      this.#phase = "created";
+      this.#starting = null;
+      throw error;
+    }
+    events.tell("started", () => ({ node }));
+  }
+
+  /**
+   * Stops claiming, lets running work finish for `drain` (default `"30s"`), then aborts it (its attempts are closed as lost and retried under the
+   * retry policy by whoever starts next), then releases everything. Twice is harmless.
+   *
+   * @throws HeadgateError `INVALID_DURATION`
+   */
+  stop(options: { drain?: Duration } = {}): Promise<void> {
+    const drainMs = durationMs(options.drain ?? "30s", "drain");
+    this.#stopping ??= this.#stop(drainMs);
+    return this.#stopping;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const { store, events, node, clock } = this.#core;
+    await this.#starting?.catch(() => {}); // told to whoever called start
+    this.#phase = "stopping";
+    this.#loop.stopClaiming();
+    const stopTimer = clock.setTimer(drainMs, () => {
+      this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
+    });
+    await this.#runner.idle();
+    stopTimer();
+    await this.#loop.stop();
+    this.#unsubscribe?.();
+    await store.close();
+    this.#phase = "stopped";
+    events.tell("stopped", () => ({ node }));
+    events.removeAll();
+  }
+
+  /**
+   * Asks for a run.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_PARAMETERS`, `PAUSED` (immediate, not forced), `IDEMPOTENCY_CONFLICT` (the key
+   *   was used for something else), `SCHEDULER_STOPPED`
+   * @example
+   * await scheduler.trigger("daily-sales", { reason: "prices corrected", user: "ana", priority: "high", idempotencyKey: "fix-4711" });
+   */
+  async trigger(pipelineId: string, options: TriggerOptions = {}): Promise<Trigger> {
+    const pipeline = this.#pipeline(pipelineId);
+    const { clock, newId, store, events } = this.#core;
+    const request = await triggerRequest(pipeline, options, newId(clock.now()));
+    if (request.kind === "immediate" && !request.isForced) await this.#refuseWhilePaused(pipelineId);
+    const [result] = await store.enqueue([request], clock.now());
+    if (result === undefined) throw new Error("headgate: the store answered nothing to enqueue; this is a bug in the store");
+    const { trigger, isNew } = result;
+    if (!isNew) refuseOtherContent(trigger, request);
+    else events.tell("trigger.created", () => ({ trigger: triggerView(trigger) }));
+    this.#loop.wake();
+    return triggerView(trigger);
+  }
+
+  /**
+   * Asks for a run for every fire time in [from, to), oldest first, behind everything else; a fire time that has run before runs again.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_INSTANT`, `INVALID_PARAMETERS`, `TOO_MANY` beyond 10,000 fire times
+   * @example
+   * await scheduler.backfill("daily-sales", { from: "2026-01-01", to: "2026-02-01", user: "ana", reason: "new currency" });
+   */
+  async backfill(pipelineId: string, options: BackfillOptions): Promise<readonly Trigger[]> {
+    const pipeline = this.#pipeline(pipelineId);
+    const { clock, newId, store, events } = this.#core;
+    const from = epochMs(options.from, "from");
+    const to = options.to === undefined ? clock.now() : epochMs(options.to, "to");
+    const parameters = await checkedParameters(pipeline, options.parameters);
+    const now = clock.now();
+    const key = text(options.idempotencyKey, "idempotencyKey", 200) ?? newId(now);
+    const common = {
+      pipelineId,
+      kind: "backfill" as const,
+      priority: priorityOf(options.priority ?? "low"),
+      reason: text(options.reason, "reason", 1_000),
+      user: text(options.user, "user", 200),
+      parameters,
+      notBefore: null,
+      isForced: false,
+    };
+    const requests: NewTrigger[] = [];
+    for (let at = pipeline.schedule.nextAfter(from - 1); at !== null && at < to; at = pipeline.schedule.nextAfter(at)) {
+      if (requests.length === MOST_BACKFILLED) {
+        throw new HeadgateError("TOO_MANY", `backfill of ${pipelineId}: more than ${MOST_BACKFILLED} fire times; ask for a shorter span`);
+      }
+      requests.push({ ...common, id: newId(now), scheduledFor: at, key: `backfill:${key}:${at}` });
+    }
+    const results = await store.enqueue(requests, now);
+    for (const { trigger, isNew } of results) if (isNew) events.tell("trigger.created", () => ({ trigger: triggerView(trigger) }));
+    this.#loop.wake();
+    return results.map(({ trigger }) => triggerView(trigger));
+  }
+
+  /**
+   * Ends a waiting trigger, or asks a run to end (its function's signal aborts).
+   *
+   * @param id - of a trigger or a run
+   * @throws HeadgateError `NOT_FOUND`, `ALREADY_FINISHED`
+   */
+  async cancel(id: string, act: Act = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
+    this.#refuseUnlessRunning();
+    const { store, clock } = this.#core;
+    const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
+    const [oldTrigger, oldRun] = await Promise.all([store.trigger(id), store.run(id)]);
+    if ((oldTrigger === null || isEnded(oldTrigger.status)) && (oldRun === null || !isActive(oldRun))) {
+      if (oldTrigger === null && oldRun === null) throw new HeadgateError("NOT_FOUND", `there is no trigger or run ${id}`, { details: { id } });
+      throw new HeadgateError("ALREADY_FINISHED", `${id} has already ended (${(oldRun ?? oldTrigger)?.status})`, { details: { id } });
+    }
+    const result = oldTrigger === null ? await store.cancelRun(id, request) : await store.endTrigger(id, "cancelled", request);
+    const { trigger = null, run = null } = result ?? {};
+    if (run !== null) this.#runner.cancel(run);
+    if (run !== null && !isActive(run)) tellRunEnd(this.#core, run, trigger);
+    else if (run === null && trigger?.status === "cancelled") this.#core.events.tell("trigger.cancelled", () => ({ trigger: triggerView(trigger) }));
+    this.#loop.wake();
+    return { trigger: trigger === null ? null : triggerView(trigger), run: run === null ? null : runView(run) };
+  }
+
+  /**
+   * Pauses a pipeline, or everything: nothing fires, triggers wait, runs under way go on.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_DURATION`
+   * @example
+   * await scheduler.pause({ pipelineId: "daily-sales", reason: "warehouse is moving", user: "ana", duration: "2h" });
+   */
+  async pause(options: PauseOptions = {}): Promise<void> {
+    const { clock, store, events } = this.#core;
+    const pipelineId = options.pipelineId ?? null;
+    if (pipelineId === null) this.#refuseUnlessRunning();
+    else this.#pipeline(pipelineId);
+    const now = clock.now();
+    const until = options.duration === undefined ? null : now + durationMs(options.duration, "duration");
+    const known = pipelineId === null ? this.#loop.globalPause.pause : (this.#core.registry.get(pipelineId)?.pause ?? null);
+    const pause: Pause = { at: known?.at ?? now, until, reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
+    await store.pause(pipelineId, pause);
+    await this.#sync(pipelineId);
+    events.tell("paused", () => ({ pipelineId, reason: pause.reason, user: pause.user, until: toDate(pause.until) }));
+  }
+
+  /**
+   * Ends a pause; missed fire times go through catchup. Gives false when there was none.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`
+   */
+  async resume(options: Act & { pipelineId?: string } = {}): Promise<boolean> {
+    const { clock, store, events } = this.#core;
+    const pipelineId = options.pipelineId ?? null;
+    if (pipelineId === null) this.#refuseUnlessRunning();
+    else this.#pipeline(pipelineId);
+    const act = { reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
+    const pause = await store.resume(pipelineId, clock.now());
+    await store.recheck(pipelineId === null ? null : [pipelineId], clock.now());
+    await this.#sync(pipelineId);
+    if (pause !== null) events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
+    return pause !== null;
+  }
+
+  /**
+   * Adds pipelines, before or while running.
+   *
+   * @throws HeadgateError `DUPLICATE_PIPELINE`, `UNKNOWN_POOL`, `INVALID_PIPELINE`
+   */
+  async add(...pipelines: readonly Pipeline[]): Promise<void> {
+    await this.#put(pipelines, false);
+  }
+
+  /** Replaces a pipeline by one with its id; a new schedule is planned from now, the old one's pause and history stay. */
+  async replace(pipeline: Pipeline): Promise<void> {
+    if (this.#early.every(({ id }) => id !== pipeline.id)) this.#pipeline(pipeline.id);
+    await this.#put([pipeline], true);
+  }
+
+  async #put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
+    if (this.#phase === "stopping" || this.#phase === "stopped") throw stopped();
+    await (this.#phase === "starting" ? this.#starting : null);
+    const ids = new Set(pipelines.map(({ id }) => id));
+    const isStarted = this.#phase === "running";
+    const rest = isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
+    checkTogether(this.#core, [...rest, ...pipelines], replaces);
+    if (isStarted) await register(this.#core, pipelines);
+    else this.#early = [...rest, ...pipelines];
+    for (const { id } of pipelines) this.#core.events.tell("pipeline.added", () => ({ pipelineId: id }));
+    this.#loop.wake();
+  }
+
+  /**
+   * Takes a pipeline from this node: it fires and starts here no more. Runs under way go on; what the store keeps of it stays, waiting triggers too, for
+   * other nodes or until it is added again. Gives false when it was not there.
+   */
+  async remove(pipelineId: string): Promise<boolean> {
+    await (this.#phase === "starting" ? this.#starting : null);
+    const before = this.#early.length;
+    this.#early = this.#early.filter(({ id }) => id !== pipelineId);
+    const isRemoved = this.#core.registry.remove(pipelineId) || this.#early.length < before;
+    if (isRemoved) this.#core.events.tell("pipeline.removed", () => ({ pipelineId }));
+    return isRemoved;
+  }
+
+  /** The pipelines of this node. */
+  pipelines(): readonly Pipeline[] {
+    return [...this.#early, ...[...this.#core.registry.all()].map(({ pipeline }) => pipeline)];
+  }
+
+  /** The next fire times, of one pipeline or of all, soonest first. What conditions will say is not asked: see {@link Scheduler.explain}. */
+  upcoming(options: UpcomingFireOptions = {}): readonly UpcomingFire[] {
+    if (options.pipelineId !== undefined) this.#known(options.pipelineId);
+    return upcomingFires(this.pipelines(), options, this.#core.clock.now());
+  }
+
+  /** Triggers, newest first. */
+  triggers(options: TriggerListOptions = {}): Promise<Page<Trigger>> {
+    return triggersPage(this.#core.store, options);
+  }
+
+  /** Runs, newest first. */
+  runs(options: RunListOptions = {}): Promise<Page<Run>> {
+    return runsPage(this.#core.store, options);
+  }
+
+  /** Decisions, newest first. */
+  decisions(options: DecisionListOptions = {}): Promise<Page<Decision>> {
+    return decisionsPage(this.#core.store, options);
+  }
+
+  /** One trigger; `null` when there is none, or no longer. */
+  async getTrigger(id: string): Promise<Trigger | null> {
+    const record = await this.#core.store.trigger(id);
+    return record === null ? null : triggerView(record);
+  }
+
+  /** One run; `null` when there is none, or no longer. */
+  async getRun(id: string): Promise<Run | null> {
+    const record = await this.#core.store.run(id);
+    return record === null ? null : runView(record);
+  }
+
+  /** How the scheduler is. */
+  status(): SchedulerStatus {
+    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.pipelines().length);
+  }
+
+  /**
+   * Why a pipeline ran, did not run, or is waiting at an instant, past or future (default now): in words and as data.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_INSTANT`
+   * @example
+   * console.log((await scheduler.explain("daily-sales", "2026-03-01T02:00:00Z")).text);
+   */
+  async explain(pipelineId: string, at?: Instant): Promise<Explanation> {
+    const pipeline = this.#known(pipelineId);
+    const now = this.#core.clock.now();
+    return explain(this.#core, this.#gates, pipeline, at === undefined ? now : epochMs(at, "at"), now);
+  }
+
+  /** Listens to an event; the function returned ends it. What a listener throws is reported as the event `error`. */
+  on<E extends EventName>(event: E, listener: Listener<E>): () => void {
+    return this.#core.events.on(event, listener);
+  }
+
+  /** Listens to the next such event only. */
+  once<E extends EventName>(event: E, listener: Listener<E>): () => void {
+    return this.#core.events.on(event, listener, true);
+  }
+
+  async #sync(pipelineId: string | null): Promise<void> {
+    const { store, registry, clock } = this.#core;
+    if (pipelineId === null) return this.#loop.refreshGlobal();
+    const entry = registry.get(pipelineId);
+    const [state] = await store.states([pipelineId]);
+    if (entry !== undefined) registry.sync(entry, state ?? null, clock.now());
+    this.#loop.wake();
+  }
+
+  async #refuseWhilePaused(pipelineId: string): Promise<void> {
+    const { store } = this.#core;
+    const [{ pause: everything }, [state]] = await Promise.all([store.globalPause(), store.states([pipelineId])]);
+    const pause = state?.pause ?? everything;
+    if (pause === null) return;
+    const what = state?.pause ? `pipeline ${pipelineId}` : "the scheduler";
+    const why = pause.reason === null ? "" : ` (${pause.reason})`;
+    throw new HeadgateError("PAUSED", `${what} is paused${why}; resume it, or force the trigger`, { details: { pipelineId } });
+  }
+
+  #pipeline(pipelineId: string): Pipeline {
+    this.#refuseUnlessRunning();
+    return this.#known(pipelineId);
+  }
+
+  #known(pipelineId: string): Pipeline {
+    const found = this.#core.registry.get(pipelineId)?.pipeline ?? this.#early.find(({ id }) => id === pipelineId);
+    if (found !== undefined) return found;
+    throw new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(String(pipelineId).slice(0, 128))} here`, { details: { pipelineId } });
+  }
+
+  #refuseUnlessRunning(): void {
+    if (this.#phase !== "running") throw stopped();
+  }
+}
+
+function stopped(): HeadgateError {
+  return new HeadgateError("SCHEDULER_STOPPED", "the scheduler is not running: call start() first; one that was stopped stays stopped, make a new one");
+}
+
+function refuseOtherContent(known: TriggerRecord, request: NewTrigger): void {
+  if (known.kind === request.kind && isDeepStrictEqual(known.parameters, request.parameters)) return;
+  throw new HeadgateError("IDEMPOTENCY_CONFLICT", `the idempotency key was used for trigger ${known.id} with another kind or other parameters`, {
+    details: { triggerId: known.id },
+  });
+}

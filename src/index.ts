@@ -1,0 +1,69 @@
+export { systemClock } from "./adapters/clocks/system-clock.js";
+export { type FunctionExecutorOptions, functionExecutor } from "./adapters/executors/function-executor.js";
+export { consoleLogger } from "./adapters/loggers/console-logger.js";
+export type { Forgotten } from "./adapters/stores/memory/history.js";
+export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./adapters/stores/memory/memory-store.js";
+export { type Duration, durationMs, formatDuration } from "./base/duration.js";
+export { type ErrorCode, HeadgateError, NonRetryableError } from "./base/errors.js";
+export type { IdSource } from "./base/id.js";
+export type { Instant } from "./base/instant.js";
+export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
+export type { EventName, Listener, SchedulerEvents } from "./engine/events.js";
+export type { Answer, Explanation } from "./engine/explain.js";
+export { type Pipeline, type PipelineOptions, pipeline, type RunContext, type RunLog } from "./engine/pipeline.js";
+export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
+export type { Act, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";
+export type { Scheduler } from "./engine/scheduler.js";
+export type { SchedulerStatus } from "./engine/status.js";
+export type { UpcomingFire, UpcomingFireOptions } from "./engine/upcoming.js";
+export type { Decision, FindingView, Run, Trigger } from "./engine/views.js";
+export {
+  type Condition,
+  type ConditionContext,
+  type ConditionNeeds,
+  type ConditionOptions,
+  condition,
+  type MeasurableProbe,
+  type OnBlock,
+  type OwnConditionOptions,
+  type RunHistory,
+  type Verdict,
+} from "./gate/condition.js";
+export { maxPerPeriod, stale, succeeded } from "./gate/conditions/history.js";
+export { allOf, anyOf, not } from "./gate/conditions/logic.js";
+export { businessDay, maintenanceWindow } from "./gate/conditions/time.js";
+export type { DecisionOutcome, DecisionRecord, Finding } from "./gate/finding.js";
+export { listPatterns, pattern } from "./pattern/catalog.js";
+export { type AlertReason, definePattern, type Pattern, type PatternGroup, type PatternOptions } from "./pattern/pattern.js";
+export { type PatternName, patterns } from "./pattern/presets.js";
+export { type Environment, recommendPattern, type UseCase } from "./pattern/recommend.js";
+export type { SensorOptions } from "./pattern/sensor-options.js";
+export type { TunerOptions } from "./pattern/tuner-options.js";
+export { type PatternProblems, validatePattern } from "./pattern/validate.js";
+export type { Clock } from "./ports/clock.js";
+export type { Executor, LocalExecutor, RunControl, RunRequest } from "./ports/executor.js";
+export type { Logger, LogLevel } from "./ports/logger.js";
+export type { Probe } from "./ports/probe.js";
+export type * from "./ports/store.js";
+export type { ExecutionOptions, ExecutionPolicy } from "./run/policy.js";
+export type { Backoff, RetryPolicy } from "./run/retry.js";
+export type { Attempt, AttemptOutcome, CancelRequest, RunEnd, RunError, RunRecord, RunStatus } from "./run/run.js";
+export type { AttemptEnd } from "./run/transitions.js";
+export { type BusinessDayOptions, businessDays, type HolidayRule } from "./schedule/business-days.js";
+export type { Calendar } from "./schedule/calendar.js";
+export { type CalendarLike, except, union, within } from "./schedule/combine.js";
+export { type CronOptions, cron } from "./schedule/cron.js";
+export {
+  type Catchup,
+  type DropReason,
+  type DroppedFires,
+  type MisfirePlan,
+  type MisfireQuestion,
+  type PausedSpan,
+  planMisfires,
+} from "./schedule/misfire.js";
+export { type Schedule, type ScheduleKind, type UpcomingOptions, upcoming } from "./schedule/schedule.js";
+export { at, every, manual } from "./schedule/simple.js";
+export { type RecurringWindow, type SingleWindow, type TimeWindow, timeWindows, type Weekday, type WindowCalendar } from "./schedule/window.js";
+export type { Overlap } from "./trigger/overlap.js";
+export type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger/trigger.js";
