@@ -42,8 +42,13 @@ function encodeTime(ms: number): string {
   return text;
 }
 
-/** Short counting identifiers (`t0000001`) for simulations and tests. */
+/** Short counting identifiers for simulations, the same in every run. */
 export function countingIds(): IdSource {
   let count = 0;
-  return () => (++count).toString(36).padStart(8, "0");
+  return () => countedId(++count);
+}
+
+/** The nth of {@link countingIds}: n in base 36, in 8 digits so that they sort. */
+export function countedId(number: number): string {
+  return number.toString(36).padStart(8, "0");
 }

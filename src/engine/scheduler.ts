@@ -101,11 +101,10 @@ export class Scheduler {
     await this.#starting?.catch(() => {}); // told to whoever called start
     this.#phase = "stopping";
     this.#loop.stopClaiming();
-    const stopTimer = clock.setTimer(drainMs, () => {
-      this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
-    });
+    const abort = () => this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
+    const stopTimer = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
     await this.#runner.idle();
-    stopTimer();
+    stopTimer?.();
     await this.#loop.stop();
     this.#unsubscribe?.();
     await store.close();

@@ -1,0 +1,216 @@
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import { Heap, type HeapEntry } from "../base/heap.js";
+import { epochMs, type Instant } from "../base/instant.js";
+import type { Clock } from "../ports/clock.js";
+
+/** Taken when loaded, so that fake global timers of a test runner do not stop the fake clock. */
+const realImmediate = setImmediate;
+const realTimeout = setTimeout;
+const realClear = clearTimeout;
+
+/** A clock that only moves when told. */
+export interface FakeClock extends Clock {
+  /** Moves on, and resolves when everything that became due on the way has settled. */
+  advance(by: Duration): Promise<void>;
+  /** Moves on to an instant; one that has passed moves nothing. */
+  advanceTo(at: Instant): Promise<void>;
+  /** Resolves when what is under way has settled, without moving. */
+  settle(): Promise<void>;
+  /** Steps the wall clock alone, forward or (negative ms) backward, as an administrator or NTP would. */
+  jump(byMs: number): void;
+}
+
+/** Options of {@link fakeClock}. */
+export interface FakeClockOptions {
+  /**
+   * How long, in real time, an `advance` waits for one run that does real work (reads a file, say) and does not sleep on this clock. Then it moves on
+   * without it, and waits for it no more. Default `"1s"`.
+   */
+  patience?: Duration;
+}
+
+/** Timers due at one instant, in the order in which they were set. */
+interface Bucket extends HeapEntry {
+  readonly timers: Set<() => void>;
+}
+
+interface Tracked {
+  readonly settled: Promise<unknown>;
+  isGivenUp: boolean;
+  waitedMs: number;
+}
+
+/**
+ * A clock for tests. `advance` and `advanceTo` resolve when everything that became due has settled: fires, decisions, runs, retries. Needs no
+ * fake global timers and works with any test runner.
+ *
+ * @param start - default 2026-01-01T00:00:00Z
+ * @throws HeadgateError `INVALID_INSTANT`, `INVALID_DURATION`
+ * @example
+ * const clock = fakeClock("2026-03-01T01:59:00Z");
+ * const scheduler = createScheduler({ pipelines: [daily], clock });
+ * await scheduler.start();
+ * await clock.advance("1m");
+ */
+export function fakeClock(start: Instant = "2026-01-01T00:00:00Z", options: FakeClockOptions = {}): FakeClock {
+  return new ManualClock(epochMs(start, "start"), durationMs(options.patience ?? "1s", "patience"));
+}
+
+class ManualClock implements FakeClock {
+  readonly #patienceMs: number;
+  #wall: number;
+  #monotonic = 0;
+  readonly #due = new Heap<Bucket>();
+  readonly #buckets = new Map<number, Bucket>();
+  readonly #work = new Set<Promise<unknown>>();
+  readonly #runs = new Set<Tracked>();
+  #sleeping = 0;
+  #moves: Promise<unknown> = Promise.resolve();
+
+  constructor(start: number, patienceMs: number) {
+    this.#wall = start;
+    this.#patienceMs = patienceMs;
+  }
+
+  now(): number {
+    return this.#wall;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  setTimer(delayMs: number, fn: () => void): () => void {
+    const at = this.#monotonic + Math.max(0, delayMs);
+    let bucket = this.#buckets.get(at);
+    if (bucket === undefined) {
+      bucket = { heapIndex: -1, heapKey: at, timers: new Set() };
+      this.#buckets.set(at, bucket);
+      this.#due.set(bucket, at);
+    }
+    const timer = () => fn();
+    bucket.timers.add(timer);
+    return () => {
+      if (!bucket.timers.delete(timer) || bucket.timers.size > 0) return;
+      this.#due.remove(bucket);
+      this.#buckets.delete(at);
+    };
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      this.#sleeping++;
+      const onAbort = () => end(() => reject(signal?.reason));
+      const cancel = this.setTimer(ms, () => end(resolve));
+      const end = (settle: () => void) => {
+        this.#sleeping--;
+        cancel();
+        signal?.removeEventListener("abort", onAbort);
+        settle();
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  track(promise: Promise<unknown>, kind: "work" | "run"): void {
+    if (kind === "work") {
+      const settled = promise.then(noop, noop);
+      this.#work.add(settled);
+      settled.then(() => this.#work.delete(settled));
+      return;
+    }
+    const tracked: Tracked = { settled: promise.then(noop, noop), isGivenUp: false, waitedMs: 0 };
+    this.#runs.add(tracked);
+    tracked.settled.then(() => this.#runs.delete(tracked));
+  }
+
+  jump(byMs: number): void {
+    if (!Number.isFinite(byMs)) throw new HeadgateError("INVALID_ARGUMENT", "jump: give a number of ms");
+    this.#wall += Math.trunc(byMs);
+  }
+
+  settle(): Promise<void> {
+    return this.#queue(() => this.#settle());
+  }
+
+  advance(by: Duration): Promise<void> {
+    const ms = durationMs(by, "advance");
+    return this.#queue(() => this.#moveTo(this.#monotonic + ms));
+  }
+
+  advanceTo(at: Instant): Promise<void> {
+    const target = epochMs(at, "advanceTo");
+    return this.#queue(() => this.#moveTo(this.#monotonic + target - this.#wall));
+  }
+
+  /** One move after the other, however they were called. */
+  #queue(move: () => Promise<void>): Promise<void> {
+    const result = this.#moves.then(move);
+    this.#moves = result.catch(noop);
+    return result;
+  }
+
+  async #moveTo(target: number): Promise<void> {
+    await this.#settle();
+    for (let next = this.#due.peek(); next !== undefined && next.heapKey <= target; next = this.#due.peek()) {
+      this.#passTo(next.heapKey);
+      this.#due.remove(next);
+      this.#buckets.delete(next.heapKey);
+      for (const timer of next.timers) {
+        next.timers.delete(timer);
+        timer();
+      }
+      await this.#settle();
+    }
+    this.#passTo(target);
+  }
+
+  #passTo(monotonic: number): void {
+    const passed = Math.max(0, monotonic - this.#monotonic);
+    this.#monotonic += passed;
+    this.#wall += passed;
+  }
+
+  async #settle(): Promise<void> {
+    for (;;) {
+      await turn();
+      if (this.#work.size > 0) {
+        await Promise.race(this.#work);
+        continue;
+      }
+      const awake = this.#runs.size - this.#sleeping;
+      const waitedFor = [...this.#runs].filter(({ isGivenUp }) => !isGivenUp);
+      if (awake <= 0 || waitedFor.length === 0) return;
+      await this.#waitFor(waitedFor);
+    }
+  }
+
+  /** Gives runs that do real work a moment of real time. */
+  async #waitFor(runs: readonly Tracked[]): Promise<void> {
+    const before = performance.now();
+    const leastMs = Math.min(...runs.map(({ waitedMs }) => this.#patienceMs - waitedMs), 10);
+    await within(Math.max(1, leastMs), Promise.race(runs.map(({ settled }) => settled)));
+    const waited = performance.now() - before;
+    for (const run of runs) {
+      run.waitedMs += waited;
+      if (run.waitedMs >= this.#patienceMs) run.isGivenUp = true;
+    }
+  }
+}
+
+function noop(): void {}
+
+/** One turn of the event loop: every promise that can settle has settled after it. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => realImmediate(resolve));
+}
+
+function within(ms: number, promise: Promise<unknown>): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise((resolve) => {
+    timer = realTimeout(resolve, ms);
+  });
+  return Promise.race([promise, timeUp]).finally(() => realClear(timer));
+}

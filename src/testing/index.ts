@@ -1,0 +1,3 @@
+export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.js";
+export { type SimulateOptions, type Simulation, simulate } from "./simulate.js";
+export type { ScriptedOutcome, SimulatedAttempt, World } from "./world.js";

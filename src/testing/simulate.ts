@@ -1,0 +1,172 @@
+import { memoryStore } from "../adapters/stores/memory/memory-store.js";
+import { durationMs } from "../base/duration.js";
+import { HeadgateError, NonRetryableError } from "../base/errors.js";
+import { countingIds } from "../base/id.js";
+import { epochMs, type Instant, toDate } from "../base/instant.js";
+import { createScheduler, type SchedulerOptions } from "../create-scheduler.js";
+import type { Pipeline } from "../engine/pipeline.js";
+import type { Scheduler } from "../engine/scheduler.js";
+import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "../engine/views.js";
+import type { LocalExecutor, RunRequest } from "../ports/executor.js";
+import type { Store } from "../ports/store.js";
+import { type FakeClock, fakeClock } from "./fake-clock.js";
+import { inOrderMade, RecordLog } from "./record-log.js";
+import { inWorld, type World } from "./world.js";
+
+/** What {@link simulate} plays. */
+export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold"> {
+  pipelines: readonly Pipeline[];
+  from: Instant;
+  /** The end, exclusive for fire times. */
+  to: Instant;
+  world?: World;
+  /** Of every random number. Default 1. */
+  seed?: number;
+}
+
+/** What a simulation comes to. The lists are made when they are first looked at, oldest first. */
+export interface Simulation {
+  readonly from: Date;
+  readonly to: Date;
+  readonly counts: { readonly triggers: number; readonly decisions: number; readonly runs: number };
+  readonly triggers: readonly Trigger[];
+  readonly decisions: readonly Decision[];
+  readonly runs: readonly Run[];
+}
+
+/** What a simulation's conditions may look back on, and so what its store remembers. */
+const REMEMBERED = 20_000;
+const ALL = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Plays what a scheduler would do from one instant to another, with scripted outcomes, durations and probe values, on the same engine that
+ * runs in production. The same input gives the same result, byte for byte.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` unless `to` is after `from`, and whatever `createScheduler` and its methods throw
+ * @example
+ * const played = await simulate({ pipelines: [daily], from: "2026-01-01", to: "2026-04-01", world: { run: () => ({ duration: "20m" }) } });
+ * console.log(played.runs.length, played.decisions.filter(({ outcome }) => outcome === "skip"));
+ */
+export async function simulate(options: SimulateOptions): Promise<Simulation> {
+  const from = epochMs(options.from, "from");
+  const to = epochMs(options.to, "to");
+  if (to <= from) throw new HeadgateError("INVALID_ARGUMENT", "simulate: to must be after from");
+  const world = options.world ?? {};
+  const random = randomFrom(options.seed ?? 1);
+  const clock = fakeClock(from - 1);
+  const log = new RecordLog();
+  const store = memoryStore({ retention: { count: REMEMBERED, maxAge: "36500d" }, onForget: log.add });
+  const scheduler = createScheduler({
+    pipelines: inWorld(options.pipelines, world),
+    store,
+    clock,
+    random,
+    newId: countingIds(),
+    executor: scriptedExecutor(world, random),
+    logger: { log: () => {} },
+    node: "simulation",
+    lease: "36500d", // nobody dies here
+    timerTrust: "36500d", // and no clock jumps
+    ...(options.pools === undefined ? {} : { pools: options.pools }),
+    ...(options.maxActiveRuns === undefined ? {} : { maxActiveRuns: options.maxActiveRuns }),
+    ...(options.misfireThreshold === undefined ? {} : { misfireThreshold: options.misfireThreshold }),
+  });
+  await scheduler.start();
+  await play(scheduler, clock, world, to - 1);
+  await keepOpen(store, log);
+  store.forgetEnded();
+  await scheduler.stop({ drain: 0 });
+  return resultOf(log, from, to);
+}
+
+async function play(scheduler: Scheduler, clock: FakeClock, world: World, end: number): Promise<void> {
+  type Step = { readonly at: number; readonly act: () => Promise<unknown> };
+  const steps: Step[] = [];
+  for (const { at, pipelineId, ...rest } of world.triggers ?? []) {
+    steps.push({ at: epochMs(at, "world.triggers.at"), act: () => scheduler.trigger(pipelineId, rest) });
+  }
+  for (const { from, until, ...rest } of world.pauses ?? []) {
+    steps.push({ at: epochMs(from, "world.pauses.from"), act: () => scheduler.pause(rest) });
+    const whom = rest.pipelineId === undefined ? {} : { pipelineId: rest.pipelineId };
+    if (until !== undefined) steps.push({ at: epochMs(until, "world.pauses.until"), act: () => scheduler.resume(whom) });
+  }
+  steps.sort((a, b) => a.at - b.at);
+  for (const { at, act } of steps) {
+    if (at > end) break;
+    await clock.advanceTo(at);
+    await act();
+  }
+  await clock.advanceTo(end);
+  await clock.settle();
+}
+
+/** Does what the world says instead of calling the pipelines' functions. */
+function scriptedExecutor(world: World, random: () => number): LocalExecutor {
+  return {
+    kind: "local",
+    concurrency: 1_000_000,
+    execute: async ({ pipelineId, runId, attempt, trigger }: RunRequest, { clock, signal }) => {
+      const { scheduledFor, parameters } = trigger;
+      const script =
+        world.run?.({ pipelineId, runId, attempt, scheduledFor: toDate(scheduledFor), startedAt: toDate(clock.now()), parameters, random }) ?? {};
+      const outcome = script.outcome ?? "succeed";
+      const ms = outcome === "hang" ? durationMs("36500d") : durationMs(script.duration ?? 0, "world.run duration");
+      if (ms > 0) await clock.sleep(ms, signal);
+      if (outcome === "succeed") return script.output;
+      const message = script.error ?? "scripted failure";
+      throw script.isRetryable === false ? new NonRetryableError(message) : new Error(message);
+    },
+  };
+}
+
+/** What is still under way at the end belongs to the result too. */
+async function keepOpen(store: Store, log: RecordLog): Promise<void> {
+  for (const trigger of await store.listTriggers({ statuses: ["pending", "held", "running"], limit: ALL })) {
+    const run = trigger.runId === null ? null : await store.run(trigger.runId);
+    log.add({ trigger, run, decisions: await store.listDecisions({ triggerId: trigger.id, limit: ALL }) });
+  }
+}
+
+function resultOf(log: RecordLog, from: number, to: number): Simulation {
+  const counts = { triggers: log.triggers.size, decisions: log.decisions.size, runs: log.runs.size };
+  const triggers = once(() => inOrderMade(log.triggers, triggerView));
+  const decisions = once(() => inOrderMade(log.decisions, decisionView));
+  const runs = once(() => inOrderMade(log.runs, runView));
+  return {
+    from: toDate(from),
+    to: toDate(to),
+    counts,
+    get triggers() {
+      return triggers();
+    },
+    get decisions() {
+      return decisions();
+    },
+    get runs() {
+      return runs();
+    },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/**
+ * A small seeded generator (mulberry32), good enough for scripted worlds.
+ *
+ * @see https://gist.github.com/tommyettinger/46a874533244883189143505d203312c
+ */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,0 +1,79 @@
+import type { Duration } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import type { Instant } from "../base/instant.js";
+import { toDate } from "../base/instant.js";
+import type { Pipeline } from "../engine/pipeline.js";
+import type { PauseOptions, TriggerOptions } from "../engine/requests.js";
+import type { Condition, ConditionContext, MeasurableProbe, Verdict } from "../gate/condition.js";
+
+/** One attempt that a simulation asks its world about. */
+export interface SimulatedAttempt {
+  readonly pipelineId: string;
+  readonly runId: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly scheduledFor: Date | null;
+  readonly startedAt: Date;
+  readonly parameters: unknown;
+  /** A number in [0, 1) from the simulation's seed. */
+  random(): number;
+}
+
+/** How an attempt goes. */
+export interface ScriptedOutcome {
+  /** `hang` ignores nothing but never ends by itself: its timeout ends it. Default `"succeed"`. */
+  outcome?: "succeed" | "fail" | "hang";
+  /** Default 0. */
+  duration?: Duration;
+  /** The message of a failure. */
+  error?: string;
+  /** False makes a failure final, whatever attempts are left. Default true. */
+  isRetryable?: boolean;
+  output?: unknown;
+}
+
+/** What happens outside headgate while a simulation plays. */
+export interface World {
+  /** How each attempt goes. Default: it succeeds at once. */
+  run?: (attempt: SimulatedAttempt) => ScriptedOutcome;
+  /** Values of probes by name: one for ever, or by instant. A probe that is asked and not named here fails. */
+  probes?: Readonly<Record<string, unknown>>;
+  /** Answers of conditions by name, instead of asking the conditions themselves. */
+  conditions?: Readonly<Record<string, (at: Date, pipelineId: string) => boolean | Verdict>>;
+  /** What people and systems ask for, and when. */
+  triggers?: readonly (TriggerOptions & { readonly at: Instant; readonly pipelineId: string })[];
+  pauses?: readonly (PauseOptions & { readonly from: Instant; readonly until?: Instant })[];
+}
+
+/** Pipelines whose conditions ask the world instead of the real outside. */
+export function inWorld(pipelines: readonly Pipeline[], world: World): Pipeline[] {
+  return pipelines.map((pipeline) => {
+    const { conditions } = pipeline.gate;
+    if (conditions.length === 0) return pipeline;
+    return { ...pipeline, gate: { ...pipeline.gate, conditions: conditions.map((one) => conditionIn(one, world)) } };
+  });
+}
+
+function conditionIn(condition: Condition, world: World): Condition {
+  const scripted = world.conditions !== undefined && Object.hasOwn(world.conditions, condition.name) ? world.conditions[condition.name] : undefined;
+  if (scripted === undefined) {
+    const evaluate = (context: ConditionContext) => condition.evaluate({ ...context, measure: (probe) => measureIn(world, probe, context.now) });
+    return { ...condition, evaluate };
+  }
+  return {
+    ...condition,
+    evaluate: ({ now, pipelineId }) => {
+      const answer = scripted(toDate(now), pipelineId);
+      if (typeof answer !== "boolean") return answer;
+      return { result: answer ? "pass" : "block", reason: `${condition.name} ${answer ? "holds" : "does not hold"} in this world` };
+    },
+  };
+}
+
+async function measureIn<T>(world: World, probe: MeasurableProbe<T>, now: number): Promise<T> {
+  if (world.probes === undefined || !Object.hasOwn(world.probes, probe.name)) {
+    throw new HeadgateError("INVALID_ARGUMENT", `simulate: probe ${JSON.stringify(probe.name)} is asked; give it a value in world.probes`);
+  }
+  const scripted = world.probes[probe.name];
+  return (typeof scripted === "function" ? scripted(toDate(now)) : scripted) as T;
+}
