@@ -34,8 +34,8 @@ export interface Simulation {
   readonly runs: readonly Run[];
 }
 
-/** What a simulation's conditions may look back on, and so what its store remembers. */
-const REMEMBERED = 20_000;
+/** Ended triggers that stay in the store: enough for conditions that look back on history, few when none does. */
+const REMEMBERED = { withHistory: 20_000, without: 1_000 };
 const ALL = Number.MAX_SAFE_INTEGER;
 
 /**
@@ -55,7 +55,9 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const random = randomFrom(options.seed ?? 1);
   const clock = fakeClock(from - 1);
   const log = new RecordLog();
-  const store = memoryStore({ retention: { count: REMEMBERED, maxAge: "36500d" }, onForget: log.add });
+  const looksBack = options.pipelines.some(({ gate }) => gate.conditions.some(({ needs }) => needs !== "time"));
+  const count = looksBack ? REMEMBERED.withHistory : REMEMBERED.without;
+  const store = memoryStore({ retention: { count, maxAge: "36500d" }, onForget: log.add });
   const scheduler = createScheduler({
     pipelines: inWorld(options.pipelines, world),
     store,
