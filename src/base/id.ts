@@ -2,7 +2,9 @@
 export type IdSource = (now: number) => string;
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const RANDOM_CHARS = 16;
+/** Every pair of characters: ids are put together from whole pairs, without a string for every character. */
+const PAIRS = Array.from({ length: 1_024 }, (_, index) => `${ALPHABET[index >> 5]}${ALPHABET[index & 31]}`);
+const COUNTER_MAX = 2 ** 40;
 
 /**
  * ULIDs (48-bit millisecond time, 80 random bits, Crockford base 32), monotonic within one source: in the same
@@ -14,22 +16,23 @@ const RANDOM_CHARS = 16;
 export function ulidSource(random: () => number): IdSource {
   let lastMs = -1;
   let prefix = "";
-  const digits = new Uint8Array(RANDOM_CHARS);
-  return (now) => {
-    if (now > lastMs) {
-      lastMs = now;
-      prefix = encodeTime(now);
-      for (let i = 0; i < RANDOM_CHARS; i++) digits[i] = Math.floor(random() * 32);
-    } else {
-      let i = RANDOM_CHARS - 1;
-      while (i >= 0 && digits[i] === 31) digits[i--] = 0;
-      if (i < 0) prefix = encodeTime(++lastMs);
-      else (digits[i] as number)++;
-    }
-    let id = prefix;
-    for (let i = 0; i < RANDOM_CHARS; i++) id += ALPHABET[digits[i] as number];
-    return id;
+  let counter = 0;
+  const begin = (ms: number) => {
+    lastMs = ms;
+    prefix = encodeTime(ms) + encode40(Math.floor(random() * COUNTER_MAX));
+    counter = Math.floor((random() * COUNTER_MAX) / 2); // the lower half, so that there is room to count up
   };
+  return (now) => {
+    if (now > lastMs) begin(now);
+    else if (++counter === COUNTER_MAX) begin(lastMs + 1);
+    return prefix + encode40(counter);
+  };
+}
+
+function encode40(value: number): string {
+  const high = Math.floor(value / 0x100000);
+  const low = value % 0x100000;
+  return `${PAIRS[high >> 10]}${PAIRS[high & 1_023]}${PAIRS[low >> 10]}${PAIRS[low & 1_023]}`;
 }
 
 function encodeTime(ms: number): string {

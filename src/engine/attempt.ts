@@ -14,11 +14,14 @@ const PROGRESS_LIMIT = 10_000;
 export class ActiveAttempt implements RunContext<unknown> {
   readonly run: RunRecord;
   readonly pipeline: Pipeline;
-  readonly controller = new AbortController();
   parameters: unknown = {};
   readonly #core: Core;
   readonly #trigger: TriggerRecord;
   readonly #stopTimer: () => void;
+  readonly #onAbort: (() => void)[] = [];
+  /** Made when somebody looks at the signal: most runs never do, and it costs more than all the rest of an attempt. */
+  #controller: AbortController | null = null;
+  #reason: HeadgateError | null = null;
   #progress: unknown;
 
   /** A property, so that it can be taken out of the context by destructuring. */
@@ -58,7 +61,14 @@ export class ActiveAttempt implements RunContext<unknown> {
   }
 
   get signal(): AbortSignal {
-    return this.controller.signal;
+    this.#controller ??= new AbortController();
+    if (this.#reason !== null && !this.#controller.signal.aborted) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  /** Why it was aborted; `null` while it was not. */
+  get abortReason(): HeadgateError | null {
+    return this.#reason;
   }
 
   get clock(): Core["clock"] {
@@ -86,7 +96,16 @@ export class ActiveAttempt implements RunContext<unknown> {
   }
 
   abort(reason: HeadgateError): void {
-    if (!this.signal.aborted) this.controller.abort(reason);
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    for (const listener of this.#onAbort.splice(0)) listener();
+  }
+
+  /** Calls `listener` once when the attempt is aborted, at once if it already is. */
+  onAbort(listener: () => void): void {
+    if (this.#reason !== null) listener();
+    else this.#onAbort.push(listener);
   }
 
   cancel(request: CancelRequest): void {
@@ -109,8 +128,8 @@ export class ActiveAttempt implements RunContext<unknown> {
 
   /** How the attempt ended: what aborted it says more than what its function then did. */
   outcomeOf(error: unknown): AttemptOutcome {
-    if (!this.signal.aborted) return error === null ? "succeeded" : "failed";
-    const { code } = this.signal.reason as HeadgateError;
+    if (this.#reason === null) return error === null ? "succeeded" : "failed";
+    const { code } = this.#reason;
     return code === "RUN_TIMED_OUT" ? "timed_out" : code === "RUN_CANCELLED" ? "cancelled" : "lost";
   }
 }

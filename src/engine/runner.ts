@@ -1,4 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
+import type { RunControl } from "../ports/executor.js";
 import type { FinishRequest, FinishResult } from "../ports/store.js";
 import { retryDelay, runErrorOf } from "../run/retry.js";
 import type { AttemptOutcome, CancelRequest, RunRecord } from "../run/run.js";
@@ -39,8 +40,11 @@ export class Runner {
     this.#active.set(run.id, attempt);
     this.#open++;
     const request = { runId: run.id, pipelineId: run.pipelineId, attempt: run.attempt, trigger, call: () => attempt.call() };
-    const control = {
-      signal: attempt.signal,
+    const control: RunControl = {
+      get signal() {
+        return attempt.signal;
+      },
+      onAbort: (listener) => attempt.onAbort(listener),
       clock,
       graceMs: settings.graceMs,
       onLateEnd: (error: unknown) => this.#tellLate(run, error),
@@ -97,7 +101,7 @@ export class Runner {
     try {
       const outcome = attempt.outcomeOf(error);
       const isSuccess = outcome === "succeeded";
-      const why = isSuccess ? null : attempt.signal.aborted ? attempt.signal.reason : error;
+      const why = isSuccess ? null : (attempt.abortReason ?? error);
       await this.#finish(run, pipeline, outcome, isSuccess ? this.#kept(output, run) : null, why, false);
     } catch (problem) {
       events.report(problem, `recording the end of run ${run.id}`);

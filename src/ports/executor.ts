@@ -15,6 +15,8 @@ export interface RunRequest {
 export interface RunControl {
   /** Aborts on timeout, cancellation and shutdown; its reason is a `HeadgateError` with the matching code. */
   readonly signal: AbortSignal;
+  /** Calls `listener` once when the signal aborts, at once if it has; cheaper than the signal, which is made when it is looked at. */
+  onAbort(listener: () => void): void;
   readonly clock: Clock;
   /** How long a run may go on after the signal before the executor gives it up, ms. */
   readonly graceMs: number;

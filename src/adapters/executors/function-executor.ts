@@ -30,26 +30,25 @@ export function functionExecutor(options: FunctionExecutorOptions = {}): LocalEx
 }
 
 /** The run's own end, or `RUN_UNRESPONSIVE` when it has not come a grace after the signal. */
-function supervise(run: RunRequest, { signal, clock, graceMs, onLateEnd }: RunControl): Promise<unknown> {
+function supervise(run: RunRequest, control: RunControl): Promise<unknown> {
+  const { clock, graceMs } = control;
   return new Promise((resolve, reject) => {
     let isOver = false;
     let stopTimer: (() => void) | null = null;
-    const onAbort = () => {
+    control.onAbort(() => {
+      if (isOver) return;
       stopTimer = clock.setTimer(graceMs, () => {
         isOver = true;
         const problem = `run ${run.runId} of ${run.pipelineId} ignored its signal for ${graceMs} ms and was given up; it may still be working`;
-        reject(new HeadgateError("RUN_UNRESPONSIVE", problem, { details: { runId: run.runId }, cause: signal.reason }));
+        reject(new HeadgateError("RUN_UNRESPONSIVE", problem, { details: { runId: run.runId }, cause: control.signal.reason }));
       });
-    };
+    });
     const settle = (end: () => void, error: unknown) => {
-      if (isOver) return onLateEnd(error);
+      if (isOver) return control.onLateEnd(error);
       isOver = true;
-      signal.removeEventListener("abort", onAbort);
       stopTimer?.();
       end();
     };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
     run.call().then(
       (output) => settle(() => resolve(output), null),
       (error: unknown) => settle(() => reject(error), error),
