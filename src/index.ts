@@ -10,7 +10,7 @@ export type { Instant } from "./base/instant.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
 export type { EventName, Listener, SchedulerEvents } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
-export { type Pipeline, type PipelineOptions, pipeline, type RunContext, type RunLog } from "./engine/pipeline.js";
+export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { Act, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";
 export type { Scheduler } from "./engine/scheduler.js";
@@ -55,8 +55,8 @@ export { type CalendarLike, except, union, within } from "./schedule/combine.js"
 export { type CronOptions, cron } from "./schedule/cron.js";
 export {
   type Catchup,
-  type DropReason,
   type DroppedFires,
+  type DropReason,
   type MisfirePlan,
   type MisfireQuestion,
   type PausedSpan,
@@ -64,6 +64,13 @@ export {
 } from "./schedule/misfire.js";
 export { type Schedule, type ScheduleKind, type UpcomingOptions, upcoming } from "./schedule/schedule.js";
 export { at, every, manual } from "./schedule/simple.js";
-export { type RecurringWindow, type SingleWindow, type TimeWindow, timeWindows, type Weekday, type WindowCalendar } from "./schedule/window.js";
+export {
+  type RecurringWindow,
+  type SingleWindow,
+  type TimeWindow,
+  timeWindows,
+  type Weekday,
+  type WindowCalendar,
+} from "./schedule/window.js";
 export type { Overlap } from "./trigger/overlap.js";
 export type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger/trigger.js";

@@ -1,3 +1,4 @@
+import { durationMs } from "../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../base/errors.js";
 import type { LogLevel } from "../ports/logger.js";
 import type { HeartbeatRequest } from "../ports/store.js";
@@ -5,7 +6,7 @@ import type { AttemptOutcome, CancelRequest, RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import { jsonCopy } from "./json.js";
-import { issuesOf, type Pipeline, type RunContext, type RunLog } from "./pipeline.js";
+import { issuesOf, type Pipeline, type RunClock, type RunContext, type RunLog } from "./pipeline.js";
 import { type Trigger, triggerView } from "./views.js";
 
 const PROGRESS_LIMIT = 10_000;
@@ -71,8 +72,9 @@ export class ActiveAttempt implements RunContext<unknown> {
     return this.#reason;
   }
 
-  get clock(): Core["clock"] {
-    return this.#core.clock;
+  get clock(): RunClock {
+    const { clock } = this.#core;
+    return { now: () => clock.now(), sleep: (length) => clock.sleep(durationMs(length, "sleep"), this.signal) };
   }
 
   get log(): RunLog {

@@ -18,7 +18,9 @@ export function checkTogether(core: Core, added: readonly Pipeline[], replaces: 
       throw new HeadgateError("INVALID_PIPELINE", "a pipeline must be made by pipeline({ … })");
     }
     if (byId.has(one.id) || (!replaces && registry.has(one.id))) {
-      throw new HeadgateError("DUPLICATE_PIPELINE", `there are two pipelines with the id ${one.id}; ids must be unique`, { details: { pipelineId: one.id } });
+      throw new HeadgateError("DUPLICATE_PIPELINE", `there are two pipelines with the id ${one.id}; ids must be unique`, {
+        details: { pipelineId: one.id },
+      });
     }
     byId.set(one.id, one);
     const { pool } = one.execution;
@@ -33,7 +35,8 @@ export function checkTogether(core: Core, added: readonly Pipeline[], replaces: 
   const find = (id: string) => byId.get(id) ?? registry.get(id)?.pipeline;
   for (const one of added) {
     for (const upstream of one.after) {
-      if (find(upstream) === undefined) logger.log("warn", `pipeline ${one.id} follows ${upstream}, which is not known here`, { pipelineId: one.id });
+      if (find(upstream) === undefined)
+        logger.log("warn", `pipeline ${one.id} follows ${upstream}, which is not known here`, { pipelineId: one.id });
     }
     if (one.after.length > 0) refuseCircle(one, find);
   }
@@ -44,9 +47,13 @@ function refuseCircle(start: Pipeline, find: (id: string) => Pipeline | undefine
   const walk = (one: Pipeline, path: readonly string[]): void => {
     for (const upstream of one.after) {
       if (upstream === start.id) {
-        throw new HeadgateError("INVALID_PIPELINE", `pipelines follow each other in a circle: ${[...path, upstream].reverse().join(" → ")}`, {
-          details: { pipelineId: start.id },
-        });
+        throw new HeadgateError(
+          "INVALID_PIPELINE",
+          `pipelines follow each other in a circle: ${[...path, upstream].reverse().join(" → ")}`,
+          {
+            details: { pipelineId: start.id },
+          },
+        );
       }
       if (seen.has(upstream)) continue;
       seen.add(upstream);

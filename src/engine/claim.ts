@@ -99,7 +99,11 @@ export class Claimer {
 
   #bypassed(trigger: TriggerRecord, pipeline: Pipeline, reason: string, now: number): DecideRequest {
     const findings = pipeline.gate.conditions.map(
-      ({ name }): Finding => ({ condition: name, result: "not_evaluated", reason: `bypassed: ${trigger.isForced ? "forced" : "immediate"}` }),
+      ({ name }): Finding => ({
+        condition: name,
+        result: "not_evaluated",
+        reason: `bypassed: ${trigger.isForced ? "forced" : "immediate"}`,
+      }),
     );
     return this.#request(trigger, { outcome: "run", reason, findings }, now);
   }

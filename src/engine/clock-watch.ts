@@ -40,7 +40,9 @@ export class ClockWatch {
  */
 export async function replanFarAhead(core: Core, now: number): Promise<void> {
   const { registry, store } = core;
-  const ahead = [...registry.all()].filter(({ lastFireAt, nextFireAt }) => nextFireAt !== null && lastFireAt !== null && lastFireAt > now + FAR_AHEAD_MS);
+  const ahead = [...registry.all()].filter(
+    ({ lastFireAt, nextFireAt }) => nextFireAt !== null && lastFireAt !== null && lastFireAt > now + FAR_AHEAD_MS,
+  );
   if (ahead.length === 0) return;
   const results = await store.fire(
     ahead.map(({ pipeline, nextFireAt }) => ({

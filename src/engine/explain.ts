@@ -84,7 +84,12 @@ async function tell(core: Core, pipeline: Pipeline, at: number, now: number): Pr
   const exact = meant.findLast(({ scheduledFor, createdAt }) => scheduledFor !== null || createdAt === at);
   if (exact !== undefined) return tellTrigger(core, pipeline, exact, now);
   const dropped = await droppedAt(core, pipelineId, at);
-  if (dropped !== null) return { answer: "missed", text: `its fire time ${isoUtc(dropped.scheduledFor ?? at)} was dropped: ${dropped.reason}`, decisions: [dropped] };
+  if (dropped !== null)
+    return {
+      answer: "missed",
+      text: `its fire time ${isoUtc(dropped.scheduledFor ?? at)} was dropped: ${dropped.reason}`,
+      decisions: [dropped],
+    };
   const fireAt = pipeline.schedule.nextAfter(at - 1);
   if (fireAt !== null && fireAt < at + MEANT_MS && fireAt <= now) return tellUnrecorded(core, pipeline, fireAt);
   const open = await openAt(core, pipelineId, at);
@@ -111,7 +116,10 @@ async function tellUnrecorded(core: Core, pipeline: Pipeline, fireAt: number): P
   const [state] = await core.store.states([pipeline.id]);
   const pause = state?.pause ?? (await core.store.globalPause()).pause;
   if (pause !== null && pause.at <= fireAt) {
-    return { answer: "waiting", text: `${paused(pause, state?.pause !== pause)}; on resume catchup (${pipeline.execution.catchup}) decides on its fire time ${isoUtc(fireAt)}` };
+    return {
+      answer: "waiting",
+      text: `${paused(pause, state?.pause !== pause)}; on resume catchup (${pipeline.execution.catchup}) decides on its fire time ${isoUtc(fireAt)}`,
+    };
   }
   if (state?.nextFireAt === fireAt) return { answer: "waiting", text: `its fire time ${isoUtc(fireAt)} is due and about to be made` };
   return {
@@ -134,15 +142,27 @@ async function tellTrigger(core: Core, pipeline: Pipeline, trigger: TriggerRecor
     case "skipped":
       return { ...story, answer: "skipped", text: `${who} was skipped: ${trigger.endReason ?? last?.reason}` };
     case "superseded":
-      return { ...story, answer: "superseded", text: `${who} was replaced while it waited: ${trigger.endReason} (${trigger.supersededBy})` };
+      return {
+        ...story,
+        answer: "superseded",
+        text: `${who} was replaced while it waited: ${trigger.endReason} (${trigger.supersededBy})`,
+      };
     case "expired":
-      return { ...story, answer: "expired", text: `${who} expired: ${trigger.endReason}${last === undefined ? "" : `; last held because ${last.reason}`}` };
+      return {
+        ...story,
+        answer: "expired",
+        text: `${who} expired: ${trigger.endReason}${last === undefined ? "" : `; last held because ${last.reason}`}`,
+      };
     case "cancelled":
       return { ...story, answer: "cancelled", text: `${who} was cancelled${trigger.endReason === null ? "" : `: ${trigger.endReason}`}` };
     case "running":
     case "succeeded":
     case "failed":
-      return { ...story, answer: run?.status === "running" || run?.status === "retrying" ? run.status : "ran", text: `${who} ran because ${last?.reason ?? "its gate was open"}; ${runInWords(run)}` };
+      return {
+        ...story,
+        answer: run?.status === "running" || run?.status === "retrying" ? run.status : "ran",
+        text: `${who} ran because ${last?.reason ?? "its gate was open"}; ${runInWords(run)}`,
+      };
     default:
       return trigger.status satisfies never;
   }
@@ -153,12 +173,19 @@ function runInWords(run: RunRecord | null): string {
   const attempts = run.attempt === 1 ? "" : ` in attempt ${run.attempt}`;
   const error = run.error === null ? "" : ` (${run.error.message})`;
   if (run.status === "running") return `its run ${run.id} has been running since ${isoUtc(run.startedAt)}${attempts}`;
-  if (run.status === "retrying") return `its run ${run.id} waits for attempt ${run.attempt + 1} at ${isoUtc(run.retryAt ?? run.startedAt)}${error}`;
+  if (run.status === "retrying")
+    return `its run ${run.id} waits for attempt ${run.attempt + 1} at ${isoUtc(run.retryAt ?? run.startedAt)}${error}`;
   const took = formatDuration((run.endedAt ?? run.startedAt) - run.startedAt);
   return `its run ${run.id} started ${isoUtc(run.startedAt)} and ${run.status.replace("_", " ")} after ${took}${attempts}${run.status === "succeeded" ? "" : error}`;
 }
 
-async function whyWaiting({ store, settings }: Core, pipeline: Pipeline, trigger: TriggerRecord, last: DecisionRecord | undefined, now: number): Promise<string> {
+async function whyWaiting(
+  { store, settings }: Core,
+  pipeline: Pipeline,
+  trigger: TriggerRecord,
+  last: DecisionRecord | undefined,
+  now: number,
+): Promise<string> {
   const [[state], { pause: everything }] = await Promise.all([store.states([pipeline.id]), store.globalPause()]);
   const why: string[] = [];
   if (trigger.status === "held" && last !== undefined) why.push(`held, because ${last.reason}`);
@@ -169,10 +196,15 @@ async function whyWaiting({ store, settings }: Core, pipeline: Pipeline, trigger
   const { maxActiveRuns, pool } = pipeline.execution;
   if (state && state.activeRuns >= maxActiveRuns && !trigger.isForced) {
     const active = await store.listRuns({ pipelineId: pipeline.id, statuses: ["running", "retrying"], limit: 5 });
-    why.push(`${state.activeRuns} of ${maxActiveRuns} runs are taken (${active.map(({ id, status, startedAt }) => `${id} ${status} since ${isoUtc(startedAt)}`).join(", ")})`);
+    why.push(
+      `${state.activeRuns} of ${maxActiveRuns} runs are taken (${active.map(({ id, status, startedAt }) => `${id} ${status} since ${isoUtc(startedAt)}`).join(", ")})`,
+    );
   }
   if (why.length > 0) return why.join("; ");
-  const limits = [pool === null ? null : `the pool ${pool} has ${settings.pools.get(pool)} slots`, settings.maxActiveRuns === null ? null : `${settings.maxActiveRuns} runs may be active in all`];
+  const limits = [
+    pool === null ? null : `the pool ${pool} has ${settings.pools.get(pool)} slots`,
+    settings.maxActiveRuns === null ? null : `${settings.maxActiveRuns} runs may be active in all`,
+  ];
   const limited = limits.filter((limit) => limit !== null);
   return limited.length === 0 ? "it is next in line" : `others are before it in the line, and ${limited.join(" and ")}`;
 }
@@ -187,25 +219,42 @@ async function foretell(core: Core, gates: GateKeeper, pipeline: Pipeline, at: n
   const [[state], { pause: everything }] = await Promise.all([core.store.states([pipeline.id]), core.store.globalPause()]);
   for (const pause of [state?.pause ?? null, everything]) {
     if (pause !== null && (pause.until === null || pause.until > fireAt)) {
-      return { answer: "will_wait", text: `${paused(pause, pause === everything)}; unless that ends before, catchup (${pipeline.execution.catchup}) decides on resume` };
+      return {
+        answer: "will_wait",
+        text: `${paused(pause, pause === everything)}; unless that ends before, catchup (${pipeline.execution.catchup}) decides on resume`,
+      };
     }
   }
   const findings = await foretold(gates, pipeline, fireAt, now);
   const { outcome, reason } = decide(pipeline.gate, findings, fireAt);
   const open = findings.filter(({ result }) => result === "not_evaluated").map(({ condition }) => condition);
   const openText = open.length === 0 ? "" : `; ${open.join(", ")} will be asked then`;
-  const busy = state && state.activeRuns >= pipeline.execution.maxActiveRuns ? `; all its runs are taken now, and if they still are then, overlap is ${pipeline.execution.overlap}` : "";
-  if (outcome === "run") return { answer: "will_run", text: `it will run: its schedule fires at ${isoUtc(fireAt)}${openText}${busy}`, findings };
-  return { answer: outcome === "hold" ? "will_wait" : "will_skip", text: `its schedule fires at ${isoUtc(fireAt)}, but it will be ${outcome === "hold" ? "held" : "skipped"}: ${reason}`, findings };
+  const busy =
+    state && state.activeRuns >= pipeline.execution.maxActiveRuns
+      ? `; all its runs are taken now, and if they still are then, overlap is ${pipeline.execution.overlap}`
+      : "";
+  if (outcome === "run")
+    return { answer: "will_run", text: `it will run: its schedule fires at ${isoUtc(fireAt)}${openText}${busy}`, findings };
+  return {
+    answer: outcome === "hold" ? "will_wait" : "will_skip",
+    text: `its schedule fires at ${isoUtc(fireAt)}, but it will be ${outcome === "hold" ? "held" : "skipped"}: ${reason}`,
+    findings,
+  };
 }
 
 /** The conditions that need only the time are asked for then; what the others will find, nobody knows yet. */
 async function foretold(gates: GateKeeper, pipeline: Pipeline, fireAt: number, now: number): Promise<Finding[]> {
-  const foreseeable = { ...pipeline, gate: { ...pipeline.gate, conditions: pipeline.gate.conditions.filter(({ needs }) => needs === "time") } };
+  const foreseeable = {
+    ...pipeline,
+    gate: { ...pipeline.gate, conditions: pipeline.gate.conditions.filter(({ needs }) => needs === "time") },
+  };
   const trigger = { id: "none-yet", pipelineId: pipeline.id, kind: "scheduled", scheduledFor: fireAt, parameters: null } as const;
   const found = await gates.ask(foreseeable, trigger, fireAt);
   const rest = pipeline.gate.conditions.filter(({ needs }) => needs !== "time");
-  return [...found, ...rest.map(({ name }): Finding => ({ condition: name, result: "not_evaluated", reason: `cannot be known at ${isoUtc(now)}` }))];
+  return [
+    ...found,
+    ...rest.map(({ name }): Finding => ({ condition: name, result: "not_evaluated", reason: `cannot be known at ${isoUtc(now)}` })),
+  ];
 }
 
 function paused({ at, until, reason, user }: Pause, isGlobal: boolean): string {

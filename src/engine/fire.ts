@@ -143,7 +143,8 @@ function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: n
     scheduledFor: dropped.firstAt,
     at: now,
     outcome: "skip",
-    reason: dropped.count === 1 ? why[dropped.reason] : `${why[dropped.reason]} (${dropped.count} fire times until ${isoUtc(dropped.lastAt)})`,
+    reason:
+      dropped.count === 1 ? why[dropped.reason] : `${why[dropped.reason]} (${dropped.count} fire times until ${isoUtc(dropped.lastAt)})`,
     findings: [],
     missed: dropped.count === 1 ? null : { count: dropped.count, lastAt: dropped.lastAt },
   };

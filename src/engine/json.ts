@@ -14,9 +14,12 @@ export function jsonCopy(value: unknown, limit: number, where: string): unknown 
   } catch (cause) {
     throw new HeadgateError("INVALID_ARGUMENT", `${where}: cannot be kept as JSON`, { cause, details: { where } });
   }
-  if (text === undefined) throw new HeadgateError("INVALID_ARGUMENT", `${where}: a ${typeof value} cannot be kept as JSON`, { details: { where } });
+  if (text === undefined)
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: a ${typeof value} cannot be kept as JSON`, { details: { where } });
   if (text.length > limit) {
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${text.length} characters of JSON are over the limit of ${limit}`, { details: { where, limit } });
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${text.length} characters of JSON are over the limit of ${limit}`, {
+      details: { where, limit },
+    });
   }
   return typeof value === "string" ? value : JSON.parse(text);
 }

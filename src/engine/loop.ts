@@ -1,5 +1,4 @@
 import type { GlobalPause } from "../ports/store.js";
-import { triggerView } from "./views.js";
 import type { Claimer } from "./claim.js";
 import { ClockWatch, replanFarAhead } from "./clock-watch.js";
 import type { Core } from "./core.js";
@@ -7,6 +6,7 @@ import { fireDue } from "./fire.js";
 import { isUnavailable, type Outage } from "./outage.js";
 import { recoverLost } from "./recover.js";
 import type { Runner } from "./runner.js";
+import { triggerView } from "./views.js";
 
 const AFTER_ERROR_MS = 1_000;
 
@@ -172,7 +172,8 @@ export class Loop {
     let next = Math.min(this.#recoverAt, this.#pruneAt);
     if (this.#runner.size > 0) next = Math.min(next, this.#heartbeatAt);
     if (this.#isClaiming) {
-      const fireAt = this.#global.pause === null ? registry.nextAt() : Math.min(this.#global.pause.until ?? Number.POSITIVE_INFINITY, this.#globalAt);
+      const fireAt =
+        this.#global.pause === null ? registry.nextAt() : Math.min(this.#global.pause.until ?? Number.POSITIVE_INFINITY, this.#globalAt);
       next = Math.min(next, fireAt, this.#storeDueAt);
     }
     const delay = Math.max(waitMs, 1, Math.min(next - now, settings.trustMs));

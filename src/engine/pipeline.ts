@@ -7,7 +7,6 @@ import { inOrder } from "../gate/evaluate.js";
 import { pattern as namedPattern } from "../pattern/catalog.js";
 import type { AlertReason, Pattern } from "../pattern/pattern.js";
 import type { PatternName } from "../pattern/presets.js";
-import type { Clock } from "../ports/clock.js";
 import { type ExecutionOptions, type ExecutionPolicy, executionPolicy } from "../run/policy.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { manual } from "../schedule/simple.js";
@@ -26,10 +25,17 @@ export interface RunContext<P> {
   readonly signal: AbortSignal;
   /** Logs with the ids of pipeline, trigger and run. */
   readonly log: RunLog;
-  /** The scheduler's clock: `clock.sleep("…")` takes no time under a fake one. */
-  readonly clock: Clock;
+  readonly clock: RunClock;
   /** Keeps progress for those who ask; at most 10 kB of JSON. */
   heartbeat(progress?: unknown): void;
+}
+
+/** The scheduler's clock, for a run: under a fake one its waiting takes no time. */
+export interface RunClock {
+  /** Epoch ms. */
+  now(): number;
+  /** Waits; rejects with the signal's reason when the run is aborted. */
+  sleep(length: Duration): Promise<void>;
 }
 
 /** The logger of one run. */
@@ -109,7 +115,8 @@ export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>
   if (typeof id !== "string" || !ID.test(id)) {
     throw invalid(quote(id), "id", "must be 1 to 128 letters, digits, dots, dashes or underscores, and begin with a letter or digit");
   }
-  for (const name in options) if (!OPTION_NAMES.has(name)) throw invalid(id, name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
+  for (const name in options)
+    if (!OPTION_NAMES.has(name)) throw invalid(id, name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
   if (typeof options.run !== "function") throw invalid(id, "run", "must be a function");
   const pattern = typeof options.pattern === "string" ? namedPattern(options.pattern) : (options.pattern ?? null);
   const schedule = options.schedule ?? pattern?.schedule ?? manual();
@@ -154,7 +161,8 @@ function gateOf(options: PipelineOptions<z.ZodType>, pattern: Pattern | null, id
   const all = pattern === null || pattern.conditions.length === 0 ? own : [...pattern.conditions, ...own];
   if (all.length === 0) return OPEN_GATE;
   for (const [index, one] of all.entries()) {
-    if (typeof one?.evaluate !== "function") throw invalid(id, `conditions[${index}]`, "must be a condition such as stale(…) or condition(name, fn)");
+    if (typeof one?.evaluate !== "function")
+      throw invalid(id, `conditions[${index}]`, "must be a condition such as stale(…) or condition(name, fn)");
   }
   const onBlock = options.onBlock ?? "skip";
   if (onBlock !== "skip" && onBlock !== "hold") throw invalid(id, "onBlock", `${quote(onBlock)} is unknown; allowed: skip, hold`);
@@ -162,7 +170,10 @@ function gateOf(options: PipelineOptions<z.ZodType>, pattern: Pattern | null, id
     conditions: inOrder(all),
     onBlock,
     holdForMs: durationMs(options.holdFor ?? OPEN_GATE.holdForMs, `pipeline ${id}: holdFor`),
-    recheckIntervalMs: Math.max(1_000, durationMs(options.recheckInterval ?? OPEN_GATE.recheckIntervalMs, `pipeline ${id}: recheckInterval`)),
+    recheckIntervalMs: Math.max(
+      1_000,
+      durationMs(options.recheckInterval ?? OPEN_GATE.recheckIntervalMs, `pipeline ${id}: recheckInterval`),
+    ),
   };
 }
 

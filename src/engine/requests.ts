@@ -1,7 +1,7 @@
 import type { Duration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
-import { PRIORITIES, type NewTrigger, type Priority } from "../trigger/trigger.js";
+import { type NewTrigger, PRIORITIES, type Priority } from "../trigger/trigger.js";
 import { jsonCopy } from "./json.js";
 import { issuesOf, type Pipeline } from "./pipeline.js";
 

@@ -117,7 +117,14 @@ export class Runner {
     await this.#finish(run, pipeline, "lost", null, error, true);
   }
 
-  async #finish(run: RunRecord, pipeline: Pipeline, outcome: AttemptOutcome, output: unknown, error: unknown, onlyIfExpired: boolean): Promise<void> {
+  async #finish(
+    run: RunRecord,
+    pipeline: Pipeline,
+    outcome: AttemptOutcome,
+    output: unknown,
+    error: unknown,
+    onlyIfExpired: boolean,
+  ): Promise<void> {
     const { clock, random } = this.#core;
     const now = clock.now();
     const delayMs = this.#delayOf(pipeline, run, outcome, error, random());

@@ -3,9 +3,10 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant, toDate } from "../base/instant.js";
 import type { Pause } from "../ports/store.js";
+import { isActive } from "../run/run.js";
 import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
 import { isEnded } from "../trigger/trigger.js";
-import { isActive } from "../run/run.js";
+import { backfillRequests } from "./backfill.js";
 import { checkTogether, register } from "./catalog.js";
 import { Claimer } from "./claim.js";
 import type { Core } from "./core.js";
@@ -24,14 +25,12 @@ import {
   type TriggerListOptions,
   triggersPage,
 } from "./queries.js";
-import { type Act, type BackfillOptions, checkedParameters, type PauseOptions, priorityOf, text, type TriggerOptions, triggerRequest } from "./requests.js";
+import { type Act, type BackfillOptions, type PauseOptions, type TriggerOptions, text, triggerRequest } from "./requests.js";
 import { Runner } from "./runner.js";
 import { type SchedulerStatus, statusOf } from "./status.js";
 import { tellRunEnd } from "./tell.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
-
-const MOST_BACKFILLED = 10_000;
 
 /**
  * Decides when its pipelines run, starts them, and says why. Made by `createScheduler`.
@@ -145,29 +144,8 @@ export class Scheduler {
   async backfill(pipelineId: string, options: BackfillOptions): Promise<readonly Trigger[]> {
     const pipeline = this.#pipeline(pipelineId);
     const { clock, newId, store, events } = this.#core;
-    const from = epochMs(options.from, "from");
-    const to = options.to === undefined ? clock.now() : epochMs(options.to, "to");
-    const parameters = await checkedParameters(pipeline, options.parameters);
     const now = clock.now();
-    const key = text(options.idempotencyKey, "idempotencyKey", 200) ?? newId(now);
-    const common = {
-      pipelineId,
-      kind: "backfill" as const,
-      priority: priorityOf(options.priority ?? "low"),
-      reason: text(options.reason, "reason", 1_000),
-      user: text(options.user, "user", 200),
-      parameters,
-      notBefore: null,
-      isForced: false,
-    };
-    const requests: NewTrigger[] = [];
-    for (let at = pipeline.schedule.nextAfter(from - 1); at !== null && at < to; at = pipeline.schedule.nextAfter(at)) {
-      if (requests.length === MOST_BACKFILLED) {
-        throw new HeadgateError("TOO_MANY", `backfill of ${pipelineId}: more than ${MOST_BACKFILLED} fire times; ask for a shorter span`);
-      }
-      requests.push({ ...common, id: newId(now), scheduledFor: at, key: `backfill:${key}:${at}` });
-    }
-    const results = await store.enqueue(requests, now);
+    const results = await store.enqueue(await backfillRequests(pipeline, options, () => newId(now), now), now);
     for (const { trigger, isNew } of results) if (isNew) events.tell("trigger.created", () => ({ trigger: triggerView(trigger) }));
     this.#loop.wake();
     return results.map(({ trigger }) => triggerView(trigger));
@@ -185,14 +163,16 @@ export class Scheduler {
     const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
     const [oldTrigger, oldRun] = await Promise.all([store.trigger(id), store.run(id)]);
     if ((oldTrigger === null || isEnded(oldTrigger.status)) && (oldRun === null || !isActive(oldRun))) {
-      if (oldTrigger === null && oldRun === null) throw new HeadgateError("NOT_FOUND", `there is no trigger or run ${id}`, { details: { id } });
+      if (oldTrigger === null && oldRun === null)
+        throw new HeadgateError("NOT_FOUND", `there is no trigger or run ${id}`, { details: { id } });
       throw new HeadgateError("ALREADY_FINISHED", `${id} has already ended (${(oldRun ?? oldTrigger)?.status})`, { details: { id } });
     }
     const result = oldTrigger === null ? await store.cancelRun(id, request) : await store.endTrigger(id, "cancelled", request);
     const { trigger = null, run = null } = result ?? {};
     if (run !== null) this.#runner.cancel(run);
     if (run !== null && !isActive(run)) tellRunEnd(this.#core, run, trigger);
-    else if (run === null && trigger?.status === "cancelled") this.#core.events.tell("trigger.cancelled", () => ({ trigger: triggerView(trigger) }));
+    else if (run === null && trigger?.status === "cancelled")
+      this.#core.events.tell("trigger.cancelled", () => ({ trigger: triggerView(trigger) }));
     this.#loop.wake();
     return { trigger: trigger === null ? null : triggerView(trigger), run: run === null ? null : runView(run) };
   }
@@ -212,7 +192,12 @@ export class Scheduler {
     const now = clock.now();
     const until = options.duration === undefined ? null : now + durationMs(options.duration, "duration");
     const known = pipelineId === null ? this.#loop.globalPause.pause : (this.#core.registry.get(pipelineId)?.pause ?? null);
-    const pause: Pause = { at: known?.at ?? now, until, reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
+    const pause: Pause = {
+      at: known?.at ?? now,
+      until,
+      reason: text(options.reason, "reason", 1_000),
+      user: text(options.user, "user", 200),
+    };
     await store.pause(pipelineId, pause);
     await this.#sync(pipelineId);
     events.tell("paused", () => ({ pipelineId, reason: pause.reason, user: pause.user, until: toDate(pause.until) }));
@@ -370,7 +355,9 @@ export class Scheduler {
   #known(pipelineId: string): Pipeline {
     const found = this.#core.registry.get(pipelineId)?.pipeline ?? this.#early.find(({ id }) => id === pipelineId);
     if (found !== undefined) return found;
-    throw new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(String(pipelineId).slice(0, 128))} here`, { details: { pipelineId } });
+    throw new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(String(pipelineId).slice(0, 128))} here`, {
+      details: { pipelineId },
+    });
   }
 
   #refuseUnlessRunning(): void {
@@ -379,12 +366,19 @@ export class Scheduler {
 }
 
 function stopped(): HeadgateError {
-  return new HeadgateError("SCHEDULER_STOPPED", "the scheduler is not running: call start() first; one that was stopped stays stopped, make a new one");
+  return new HeadgateError(
+    "SCHEDULER_STOPPED",
+    "the scheduler is not running: call start() first; one that was stopped stays stopped, make a new one",
+  );
 }
 
 function refuseOtherContent(known: TriggerRecord, request: NewTrigger): void {
   if (known.kind === request.kind && isDeepStrictEqual(known.parameters, request.parameters)) return;
-  throw new HeadgateError("IDEMPOTENCY_CONFLICT", `the idempotency key was used for trigger ${known.id} with another kind or other parameters`, {
-    details: { triggerId: known.id },
-  });
+  throw new HeadgateError(
+    "IDEMPOTENCY_CONFLICT",
+    `the idempotency key was used for trigger ${known.id} with another kind or other parameters`,
+    {
+      details: { triggerId: known.id },
+    },
+  );
 }

@@ -17,7 +17,12 @@ export interface SchedulerStatus {
   readonly lastRoundAt: Date | null;
   /** The pause of everything. */
   readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
-  readonly store: { readonly name: string; readonly isAvailable: boolean; readonly unavailableSince: Date | null; readonly error: string | null };
+  readonly store: {
+    readonly name: string;
+    readonly isAvailable: boolean;
+    readonly unavailableSince: Date | null;
+    readonly error: string | null;
+  };
 }
 
 export function statusOf(

@@ -1,7 +1,7 @@
+import { HeadgateError } from "../base/errors.js";
 import { Heap, type HeapEntry } from "../base/heap.js";
 import type { Instant } from "../base/instant.js";
 import { epochMs } from "../base/instant.js";
-import { HeadgateError } from "../base/errors.js";
 import type { Pipeline } from "./pipeline.js";
 
 /** Bounds of `Scheduler.upcoming`. */
@@ -30,7 +30,9 @@ interface Next extends HeapEntry {
 export function upcomingFires(pipelines: readonly Pipeline[], options: UpcomingFireOptions, now: number): readonly UpcomingFire[] {
   const count = options.count ?? 10;
   if (!Number.isInteger(count) || count < 1 || count > 10_000) {
-    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} must be a whole number from 1 to 10,000`, { details: { option: "count" } });
+    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} must be a whole number from 1 to 10,000`, {
+      details: { option: "count" },
+    });
   }
   const from = options.from === undefined ? now : epochMs(options.from, "from");
   const until = options.until === undefined ? Number.POSITIVE_INFINITY : epochMs(options.until, "until");

@@ -94,7 +94,9 @@ export function condition(
     throw new HeadgateError("INVALID_ARGUMENT", "condition: give it a name of 1 to 100 characters; findings are known by it");
   }
   const verdictOf = (answer: boolean | Verdict): Verdict =>
-    typeof answer === "boolean" ? { result: answer ? "pass" : "block", reason: answer ? `${name} holds` : `${name} does not hold` } : answer;
+    typeof answer === "boolean"
+      ? { result: answer ? "pass" : "block", reason: answer ? `${name} holds` : `${name} does not hold` }
+      : answer;
   return {
     name,
     needs: options.needs ?? "outside",

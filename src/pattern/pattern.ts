@@ -79,7 +79,9 @@ export function patternOf(group: PatternGroup, name: string, options: PatternOpt
   const { errors } = validatePattern(options);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) errors.unshift("name must be 1 to 64 letters, digits, dots, dashes or underscores");
   if (errors.length > 0) {
-    throw new HeadgateError("INVALID_PATTERN", `pattern ${JSON.stringify(name).slice(0, 80)}: ${errors.join("; ")}`, { details: { name, errors } });
+    throw new HeadgateError("INVALID_PATTERN", `pattern ${JSON.stringify(name).slice(0, 80)}: ${errors.join("; ")}`, {
+      details: { name, errors },
+    });
   }
   const sla = options.sla ?? null;
   return Object.freeze({

@@ -44,7 +44,7 @@ export interface ExecutionPolicy extends RetryPolicy {
   readonly pool: string | null;
 }
 
-export const DEFAULT_EXECUTION: ExecutionPolicy = Object.freeze({
+const DEFAULT_EXECUTION: ExecutionPolicy = Object.freeze({
   retries: 3,
   retryDelayMs: 5 * 60_000,
   backoff: "fixed",
@@ -95,8 +95,7 @@ export function executionPolicy(options: ExecutionOptions | undefined, where: st
   const policy: ExecutionPolicy = {
     retries: whole(options.retries ?? DEFAULT_EXECUTION.retries, 0, 1_000, where, "retries"),
     retryDelayMs: length("retryDelay", DEFAULT_EXECUTION.retryDelayMs),
-    backoff:
-      typeof options.backoff === "function" ? options.backoff : oneOf(options.backoff ?? "fixed", BACKOFFS, where, "backoff"),
+    backoff: typeof options.backoff === "function" ? options.backoff : oneOf(options.backoff ?? "fixed", BACKOFFS, where, "backoff"),
     maxRetryDelayMs: length("maxRetryDelay", DEFAULT_EXECUTION.maxRetryDelayMs),
     jitter: options.jitter ?? 0,
     timeoutMs: length("timeout", DEFAULT_EXECUTION.timeoutMs),

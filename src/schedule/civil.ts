@@ -21,8 +21,7 @@ export function civilFromDays(days: number): number {
   const z = days + 719_468;
   const era = Math.floor(z / 146_097);
   const dayOfEra = (z - era * 146_097) | 0;
-  const yearOfEra =
-    ((dayOfEra - ((dayOfEra / 1_460) | 0) + ((dayOfEra / 36_524) | 0) - ((dayOfEra / 146_096) | 0)) / 365) | 0;
+  const yearOfEra = ((dayOfEra - ((dayOfEra / 1_460) | 0) + ((dayOfEra / 36_524) | 0) - ((dayOfEra / 146_096) | 0)) / 365) | 0;
   const dayOfYear = dayOfEra - (365 * yearOfEra + (yearOfEra >> 2) - ((yearOfEra / 100) | 0));
   const shifted = ((5 * dayOfYear + 2) / 153) | 0;
   const day = dayOfYear - (((153 * shifted + 2) / 5) | 0) + 1;

@@ -66,7 +66,7 @@ export function within(schedule: Schedule, windows: CalendarLike): Schedule {
   };
 }
 
-export function calendarOf(value: CalendarLike): Calendar {
+function calendarOf(value: CalendarLike): Calendar {
   if (Array.isArray(value)) return timeWindows(value as readonly TimeWindow[]);
   const single = value as Calendar | TimeWindow;
   return isCalendar(single) ? single : timeWindows([single]);

@@ -1,5 +1,5 @@
-import type { CronField, DayRule } from "./cron-fields.js";
 import { daysFromCivil, daysInMonth, weekdayOf } from "./civil.js";
+import type { CronField, DayRule } from "./cron-fields.js";
 
 /** Which days of a month match: bit n is day n. */
 export type MonthDays = (year: number, month: number) => number;

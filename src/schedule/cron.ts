@@ -1,8 +1,8 @@
 import { quote } from "../base/errors.js";
+import { DAY_MS, isLeapYear } from "./civil.js";
 import { compileMonthDays, type MonthDays } from "./cron-days.js";
 import { type CronField, type CronFieldName, FIELD_SHAPES, invalidCron, parseField } from "./cron-fields.js";
 import { compileNextLocal, type NextLocal } from "./cron-step.js";
-import { DAY_MS, isLeapYear } from "./civil.js";
 import type { Schedule } from "./schedule.js";
 import { type Zone, zoneOf } from "./zone.js";
 

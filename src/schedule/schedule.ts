@@ -2,16 +2,7 @@ import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
 
 /** What a schedule is made of; `custom` is one's own. */
-export type ScheduleKind =
-  | "cron"
-  | "every"
-  | "at"
-  | "manual"
-  | "union"
-  | "except"
-  | "within"
-  | "adaptive"
-  | "custom";
+export type ScheduleKind = "cron" | "every" | "at" | "manual" | "union" | "except" | "within" | "adaptive" | "custom";
 
 /**
  * A pure rule that yields fire times. `nextAfter` reads no clock and keeps no state that shows: the same instant

@@ -3,7 +3,7 @@ import { HeadgateError, quote } from "../base/errors.js";
 import { DAY_MS } from "./civil.js";
 
 /** A stretch of time in which a zone's offset does not change (cut at most once a year for the cache's sake). */
-export interface ZoneSegment {
+interface ZoneSegment {
   /** First instant of the segment, epoch ms. */
   readonly start: number;
   /** First instant after it, epoch ms. */
@@ -99,7 +99,12 @@ function readSegments(offsetAt: (at: number) => number, from: number, to: number
   const close = (end: number) => {
     if (end > from) {
       const clipped = Math.max(start, from);
-      segments.push({ start: clipped, end, offset, repeatsUntil: clipped + offset < repeatsUntil ? repeatsUntil : Number.NEGATIVE_INFINITY });
+      segments.push({
+        start: clipped,
+        end,
+        offset,
+        repeatsUntil: clipped + offset < repeatsUntil ? repeatsUntil : Number.NEGATIVE_INFINITY,
+      });
     }
   };
   for (let at = start; at < to; ) {

@@ -110,7 +110,15 @@ function scriptedExecutor(world: World, random: () => number): LocalExecutor {
     execute: async ({ pipelineId, runId, attempt, trigger }: RunRequest, { clock, signal }) => {
       const { scheduledFor, parameters } = trigger;
       const script =
-        world.run?.({ pipelineId, runId, attempt, scheduledFor: toDate(scheduledFor), startedAt: toDate(clock.now()), parameters, random }) ?? {};
+        world.run?.({
+          pipelineId,
+          runId,
+          attempt,
+          scheduledFor: toDate(scheduledFor),
+          startedAt: toDate(clock.now()),
+          parameters,
+          random,
+        }) ?? {};
       const outcome = script.outcome ?? "succeed";
       const ms = outcome === "hang" ? durationMs("36500d") : durationMs(script.duration ?? 0, "world.run duration");
       if (ms > 0) await clock.sleep(ms, signal);

@@ -55,9 +55,11 @@ export function inWorld(pipelines: readonly Pipeline[], world: World): Pipeline[
 }
 
 function conditionIn(condition: Condition, world: World): Condition {
-  const scripted = world.conditions !== undefined && Object.hasOwn(world.conditions, condition.name) ? world.conditions[condition.name] : undefined;
+  const scripted =
+    world.conditions !== undefined && Object.hasOwn(world.conditions, condition.name) ? world.conditions[condition.name] : undefined;
   if (scripted === undefined) {
-    const evaluate = (context: ConditionContext) => condition.evaluate({ ...context, measure: (probe) => measureIn(world, probe, context.now) });
+    const evaluate = (context: ConditionContext) =>
+      condition.evaluate({ ...context, measure: (probe) => measureIn(world, probe, context.now) });
     return { ...condition, evaluate };
   }
   return {

@@ -1,7 +1,7 @@
 import { PRIORITIES, type Priority, type TriggerKind } from "./trigger.js";
 
 /** A trigger that has waited this much longer passes one of the next higher priority. */
-export const AGEING_MS = 10 * 60_000;
+const AGEING_MS = 10 * 60_000;
 
 /** Far enough before every other order that an immediate trigger is always at the head of the line. */
 const HEAD_OF_LINE_MS = 1e15;

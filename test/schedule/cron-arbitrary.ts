@@ -16,7 +16,12 @@ const range = (from: number, to: number, step = 1) => {
 
 function field(min: number, max: number, star: number): fc.Arbitrary<FieldSample> {
   const value = fc.integer({ min, max });
-  const sample = (text: string, values: number[], isStar: boolean, step: boolean): FieldSample => ({ text, values: new Set(values), star: isStar, step });
+  const sample = (text: string, values: number[], isStar: boolean, step: boolean): FieldSample => ({
+    text,
+    values: new Set(values),
+    star: isStar,
+    step,
+  });
   const span = fc.tuple(value, value).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
   return fc.oneof(
     { weight: star, arbitrary: fc.constant(sample("*", range(min, max), true, false)) },
@@ -65,7 +70,11 @@ const dayRules: readonly { text: string; dow: boolean; test: (wall: number) => b
     },
   })),
   ...[0, 5].map((d) => ({ text: `${d}L`, dow: true, test: (w: number) => new Date(w).getUTCDay() === d && dayOf(w) + 7 > lengthOf(w) })),
-  ...[1, 2, 5].map((n) => ({ text: `3#${n}`, dow: true, test: (w: number) => new Date(w).getUTCDay() === 3 && Math.ceil(dayOf(w) / 7) === n })),
+  ...[1, 2, 5].map((n) => ({
+    text: `3#${n}`,
+    dow: true,
+    test: (w: number) => new Date(w).getUTCDay() === 3 && Math.ceil(dayOf(w) / 7) === n,
+  })),
 ];
 
 /** Random expressions with a predicate that was built beside the text, not parsed from it. */

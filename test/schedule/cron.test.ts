@@ -99,12 +99,20 @@ describe("cron by hand", () => {
   });
 
   it("follows elapsed time with a star or a step", () => {
-    expect(iso("0 * * * *", "Europe/Berlin", "2026-10-24T23:30:00Z", 3)).toEqual(["2026-10-25T00:00", "2026-10-25T01:00", "2026-10-25T02:00"]);
+    expect(iso("0 * * * *", "Europe/Berlin", "2026-10-24T23:30:00Z", 3)).toEqual([
+      "2026-10-25T00:00",
+      "2026-10-25T01:00",
+      "2026-10-25T02:00",
+    ]);
     expect(iso("*/30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 1)).toEqual(["2026-03-30T00:00"]);
   });
 
   it("survives the day that Apia skipped", () => {
-    expect(iso("0 12 * * *", "Pacific/Apia", "2011-12-29T00:00:00Z", 3)).toEqual(["2011-12-29T22:00", "2011-12-30T10:00", "2011-12-30T22:00"]);
+    expect(iso("0 12 * * *", "Pacific/Apia", "2011-12-29T00:00:00Z", 3)).toEqual([
+      "2011-12-29T22:00",
+      "2011-12-30T10:00",
+      "2011-12-30T22:00",
+    ]);
   });
 
   it("finds leap days, last days, nearest weekdays and numbered weekdays", () => {
@@ -184,7 +192,7 @@ describe("cron refuses", () => {
 
   it("junk of 100 kB and of every kind, with the same typed error", () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.stringMatching(/^[-*\/,0-9LW#a-z ]{0,40}$/)), (junk) => {
+      fc.property(fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.stringMatching(/^[-*/,0-9LW#a-z ]{0,40}$/)), (junk) => {
         try {
           cron(junk);
         } catch (error) {

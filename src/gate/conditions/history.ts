@@ -4,7 +4,7 @@ import { isoUtc } from "../../base/instant.js";
 import { type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
 
 /**
- * Passes only when the data is stale: the pipeline's last success ended longer ago than `olderThan`, or never.
+ * Passes only when the data is stale: the pipeline's last success ended longer ago than `olderThan`, or never. A backfill always passes.
  *
  * @throws HeadgateError `INVALID_DURATION`
  * @example
@@ -16,7 +16,8 @@ export function stale(options: { olderThan: Duration } & ConditionOptions): Cond
     name: "stale",
     needs: "history",
     ...onBlockOf(options),
-    evaluate: async ({ now, pipelineId, history }) => {
+    evaluate: async ({ now, pipelineId, trigger, history }) => {
+      if (trigger.kind === "backfill") return { result: "pass", reason: "a backfill asks for the past, whatever is fresh now" };
       const lastAt = await history.lastSuccessAt(pipelineId);
       if (lastAt === null) return { result: "pass", reason: "there has been no success yet" };
       const ageMs = now - lastAt;

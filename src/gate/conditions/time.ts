@@ -1,5 +1,5 @@
 import { isoUtc } from "../../base/instant.js";
-import { businessDays, type BusinessDayOptions } from "../../schedule/business-days.js";
+import { type BusinessDayOptions, businessDays } from "../../schedule/business-days.js";
 import { type TimeWindow, timeWindows } from "../../schedule/window.js";
 import { type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
 

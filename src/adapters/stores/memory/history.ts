@@ -40,7 +40,10 @@ export class History {
 
   addDecision(decision: DecisionRecord, cell: TriggerCell | null): void {
     this.#decisions.set(decision.id, decision);
-    if (cell === null) return this.#end({ at: decision.at, cell, decision });
+    if (cell === null) {
+      this.#end({ at: decision.at, cell, decision });
+      return;
+    }
     if (cell.decisions.length >= DECISIONS_PER_TRIGGER) this.#decisions.delete((cell.decisions[0] as DecisionRecord).id);
     cell.decisions = cell.decisions.length === 0 ? [decision] : [...cell.decisions.slice(1 - DECISIONS_PER_TRIGGER), decision];
   }
@@ -68,26 +71,41 @@ export class History {
 
   listTriggers(query: TriggerQuery): TriggerRecord[] {
     const all = [...this.triggers.values()].map(({ record }) => record);
-    return newest(all, query, ({ createdAt, scheduledFor }) => scheduledFor ?? createdAt, (record) => {
-      if (query.triggerId !== undefined && record.id !== query.triggerId) return false;
-      if (query.statuses !== undefined && !query.statuses.includes(record.status)) return false;
-      return query.kinds === undefined || query.kinds.includes(record.kind);
-    });
+    return newest(
+      all,
+      query,
+      ({ createdAt, scheduledFor }) => scheduledFor ?? createdAt,
+      (record) => {
+        if (query.triggerId !== undefined && record.id !== query.triggerId) return false;
+        if (query.statuses !== undefined && !query.statuses.includes(record.status)) return false;
+        return query.kinds === undefined || query.kinds.includes(record.kind);
+      },
+    );
   }
 
   listRuns(query: RunQuery): RunRecord[] {
     const all = [...this.runs.values()].map(({ record }) => record);
-    return newest(all, query, ({ startedAt, scheduledFor }) => scheduledFor ?? startedAt, (record) => {
-      if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
-      return query.statuses === undefined || query.statuses.includes(record.status);
-    });
+    return newest(
+      all,
+      query,
+      ({ startedAt, scheduledFor }) => scheduledFor ?? startedAt,
+      (record) => {
+        if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
+        return query.statuses === undefined || query.statuses.includes(record.status);
+      },
+    );
   }
 
   listDecisions(query: DecisionQuery): DecisionRecord[] {
-    return newest([...this.#decisions.values()], query, ({ at, scheduledFor }) => scheduledFor ?? at, (record) => {
-      if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
-      return query.outcomes === undefined || query.outcomes.includes(record.outcome);
-    });
+    return newest(
+      [...this.#decisions.values()],
+      query,
+      ({ at, scheduledFor }) => scheduledFor ?? at,
+      (record) => {
+        if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
+        return query.outcomes === undefined || query.outcomes.includes(record.outcome);
+      },
+    );
   }
 
   #end(ended: Ended): void {

@@ -1,6 +1,6 @@
 import { Heap } from "../../../base/heap.js";
-import type { ClaimRequest, GlobalPause } from "../../../ports/store.js";
-import { type PipelineCell, type TimerCell, type TriggerCell, enterLine, isRunCell, type Life, leaveLine, type RunCell } from "./cells.js";
+import type { ClaimRequest, GlobalPause, Pause } from "../../../ports/store.js";
+import { enterLine, isRunCell, type Life, leaveLine, type PipelineCell, type RunCell, type TimerCell, type TriggerCell } from "./cells.js";
 import type { Slots } from "./slots.js";
 
 /**
@@ -115,6 +115,33 @@ export class Lines {
 
   isPaused(cell: PipelineCell): boolean {
     return cell.pause !== null || this.global.pause !== null;
+  }
+
+  pause(cell: PipelineCell, pause: Pause): void {
+    cell.pause = pause;
+    this.refresh(cell);
+  }
+
+  resume(cell: PipelineCell, now: number): Pause | null {
+    const { pause } = cell;
+    if (pause === null) return null;
+    cell.pause = null;
+    cell.lastPause = { from: pause.at, until: now };
+    this.refresh(cell);
+    return pause;
+  }
+
+  pauseAll(pause: Pause, all: Iterable<PipelineCell>): void {
+    this.global = { ...this.global, pause };
+    for (const cell of all) if (cell.life !== null) this.refresh(cell);
+  }
+
+  resumeAll(now: number, all: Iterable<PipelineCell>): Pause | null {
+    const { pause } = this.global;
+    if (pause === null) return null;
+    this.global = { pause: null, lastPause: { from: pause.at, until: now } };
+    for (const cell of all) if (cell.life !== null) this.refresh(cell);
+    return pause;
   }
 
   #head(cell: PipelineCell): TriggerCell | null {

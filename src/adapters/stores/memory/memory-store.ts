@@ -18,12 +18,13 @@ import type {
   Store,
 } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
-import { cancelRetry, endAttempt, requestCancel, startAttempt, startRun } from "../../../run/transitions.js";
-import { acceptTrigger, claimTrigger, endTrigger, holdTrigger, recheckTrigger, startTrigger } from "../../../trigger/transitions.js";
+import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
+import { acceptTrigger, endTrigger, holdTrigger, recheckTrigger, startTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import { type Life, lifeOf, type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
+import { lifeOf, type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
+import { Claims } from "./claims.js";
 import { type Forgotten, History } from "./history.js";
-import { isOverlapping, Lines, uncancelled } from "./lines.js";
+import { isOverlapping, Lines } from "./lines.js";
 import { Slots } from "./slots.js";
 
 /** Options of {@link memoryStore}. */
@@ -62,10 +63,12 @@ class InMemory implements MemoryStore {
   readonly #lines: Lines;
   readonly #slots = new Slots();
   readonly #running = new Set<RunCell>();
+  readonly #claims: Claims;
 
   constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
     this.#history = new History(retention, onForget);
     this.#lines = new Lines(this.#slots);
+    this.#claims = new Claims(this.#lines, this.#slots, this.#running, (run, request) => this.#requestCancel(run, request));
   }
 
   async open(): Promise<void> {}
@@ -143,7 +146,9 @@ class InMemory implements MemoryStore {
   #enqueue(trigger: NewTrigger, now: number): EnqueueResult {
     const cell = this.#pipelines.get(trigger.pipelineId);
     if (cell === undefined) {
-      throw new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${trigger.pipelineId} is not registered`, { details: { pipelineId: trigger.pipelineId } });
+      throw new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${trigger.pipelineId} is not registered`, {
+        details: { pipelineId: trigger.pipelineId },
+      });
     }
     const known = trigger.key === null ? undefined : cell.life?.byKey.get(trigger.key);
     if (known !== undefined) return { trigger: known.record, isNew: false };
@@ -163,59 +168,7 @@ class InMemory implements MemoryStore {
   }
 
   async claim(request: ClaimRequest, now: number): Promise<Claim> {
-    this.#lines.settle(now);
-    const { overlapping, cancelled } = this.#claimOverlapping(request, now);
-    const attempts = this.#claimRetries(request, now);
-    const triggers: TriggerRecord[] = [];
-    while (triggers.length + attempts.length < request.limit) {
-      const cell = this.#lines.next(request);
-      if (cell === null) break;
-      cell.record = claimTrigger(cell.record, request.node, request.leaseUntil);
-      this.#lines.claim(cell, request.leaseUntil, true);
-      triggers.push(cell.record);
-    }
-    return { triggers, overlapping, attempts, cancelled };
-  }
-
-  #claimOverlapping(request: ClaimRequest, now: number): { overlapping: TriggerRecord[]; cancelled: RunRecord[] } {
-    const overlapping: TriggerRecord[] = [];
-    const cancelled: RunRecord[] = [];
-    for (const cell of this.#lines.crowded) {
-      if (!request.canRun(cell.registration.id)) continue;
-      const life = cell.life as Life;
-      const late = life.ready.filter(isOverlapping);
-      if (cell.registration.overlap === "skip") {
-        for (const trigger of late) {
-          trigger.record = claimTrigger(trigger.record, request.node, request.leaseUntil);
-          this.#lines.claim(trigger, request.leaseUntil, false);
-          overlapping.push(trigger.record);
-        }
-        continue;
-      }
-      const going = uncancelled(life);
-      const wanted = late.length - (life.active.size - going.length);
-      for (const run of going.slice(0, Math.max(0, wanted))) {
-        cancelled.push(this.#requestCancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
-      }
-    }
-    return { overlapping, cancelled };
-  }
-
-  #claimRetries(request: ClaimRequest, now: number): { run: RunRecord; trigger: TriggerRecord }[] {
-    const claimed: { run: RunRecord; trigger: TriggerRecord }[] = [];
-    for (const cell of this.#lines.dueRetries) {
-      if (claimed.length >= request.limit) break;
-      const { owner } = cell.trigger;
-      if (!request.canRun(owner.registration.id)) continue;
-      if (this.#lines.isPaused(owner) && !cell.record.isForced) continue;
-      if (!this.#slots.hasRoom(owner.registration.pool, request.globalLimit, request.pools)) continue;
-      this.#lines.dueRetries.delete(cell);
-      this.#slots.take(cell.trigger);
-      cell.record = startAttempt(cell.record, request.node, request.leaseUntil, now);
-      this.#running.add(cell);
-      claimed.push({ run: cell.record, trigger: cell.trigger.record });
-    }
-    return claimed;
+    return this.#claims.claim(request, now);
   }
 
   async decide(requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
@@ -351,7 +304,11 @@ class InMemory implements MemoryStore {
     return this.#lines.nextAt(now);
   }
 
-  async endTrigger(triggerId: string, end: TriggerEnd, request: CancelRequest): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null> {
+  async endTrigger(
+    triggerId: string,
+    end: TriggerEnd,
+    request: CancelRequest,
+  ): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null> {
     const cell = this.#history.triggers.get(triggerId);
     if (cell === undefined) return null;
     if (cell.run !== null && !isEnded(cell.record.status)) return { run: this.#cancel(cell.run, request), trigger: cell.record };
@@ -380,31 +337,12 @@ class InMemory implements MemoryStore {
   }
 
   async pause(pipelineId: string | null, pause: Pause): Promise<void> {
-    if (pipelineId === null) {
-      this.#lines.global = { ...this.#lines.global, pause };
-      for (const cell of this.#pipelines.values()) if (cell.life !== null) this.#lines.refresh(cell);
-      return;
-    }
-    const cell = this.#known(pipelineId);
-    cell.pause = pause;
-    this.#lines.refresh(cell);
+    if (pipelineId === null) this.#lines.pauseAll(pause, this.#pipelines.values());
+    else this.#lines.pause(this.#known(pipelineId), pause);
   }
 
   async resume(pipelineId: string | null, now: number): Promise<Pause | null> {
-    if (pipelineId === null) {
-      const { pause } = this.#lines.global;
-      if (pause === null) return null;
-      this.#lines.global = { pause: null, lastPause: { from: pause.at, until: now } };
-      for (const cell of this.#pipelines.values()) if (cell.life !== null) this.#lines.refresh(cell);
-      return pause;
-    }
-    const cell = this.#known(pipelineId);
-    const { pause } = cell;
-    if (pause === null) return null;
-    cell.pause = null;
-    cell.lastPause = { from: pause.at, until: now };
-    this.#lines.refresh(cell);
-    return pause;
+    return pipelineId === null ? this.#lines.resumeAll(now, this.#pipelines.values()) : this.#lines.resume(this.#known(pipelineId), now);
   }
 
   #known(pipelineId: string): PipelineCell {

@@ -1,0 +1,80 @@
+import type { Claim, ClaimRequest } from "../../../ports/store.js";
+import type { CancelRequest, RunRecord } from "../../../run/run.js";
+import { startAttempt } from "../../../run/transitions.js";
+import { claimTrigger } from "../../../trigger/transitions.js";
+import type { TriggerRecord } from "../../../trigger/trigger.js";
+import type { Life, RunCell } from "./cells.js";
+import { isOverlapping, type Lines, uncancelled } from "./lines.js";
+import type { Slots } from "./slots.js";
+
+/** Hands out work: what a claimant may decide on, retry, skip or cancel. */
+export class Claims {
+  readonly #lines: Lines;
+  readonly #slots: Slots;
+  readonly #running: Set<RunCell>;
+  readonly #cancel: (run: RunCell, request: CancelRequest) => RunRecord;
+
+  constructor(lines: Lines, slots: Slots, running: Set<RunCell>, cancel: (run: RunCell, request: CancelRequest) => RunRecord) {
+    this.#lines = lines;
+    this.#slots = slots;
+    this.#running = running;
+    this.#cancel = cancel;
+  }
+
+  /** Due retries first, then triggers in order, under all limits. */
+  claim(request: ClaimRequest, now: number): Claim {
+    this.#lines.settle(now);
+    const { overlapping, cancelled } = this.#claimOverlapping(request, now);
+    const attempts = this.#claimRetries(request, now);
+    const triggers: TriggerRecord[] = [];
+    while (triggers.length + attempts.length < request.limit) {
+      const cell = this.#lines.next(request);
+      if (cell === null) break;
+      cell.record = claimTrigger(cell.record, request.node, request.leaseUntil);
+      this.#lines.claim(cell, request.leaseUntil, true);
+      triggers.push(cell.record);
+    }
+    return { triggers, overlapping, attempts, cancelled };
+  }
+
+  #claimOverlapping(request: ClaimRequest, now: number): { overlapping: TriggerRecord[]; cancelled: RunRecord[] } {
+    const overlapping: TriggerRecord[] = [];
+    const cancelled: RunRecord[] = [];
+    for (const cell of this.#lines.crowded) {
+      if (!request.canRun(cell.registration.id)) continue;
+      const life = cell.life as Life;
+      const late = life.ready.filter(isOverlapping);
+      if (cell.registration.overlap === "skip") {
+        for (const trigger of late) {
+          trigger.record = claimTrigger(trigger.record, request.node, request.leaseUntil);
+          this.#lines.claim(trigger, request.leaseUntil, false);
+          overlapping.push(trigger.record);
+        }
+        continue;
+      }
+      const going = uncancelled(life);
+      const wanted = late.length - (life.active.size - going.length);
+      for (const run of going.slice(0, Math.max(0, wanted))) {
+        cancelled.push(this.#cancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
+      }
+    }
+    return { overlapping, cancelled };
+  }
+
+  #claimRetries(request: ClaimRequest, now: number): { run: RunRecord; trigger: TriggerRecord }[] {
+    const claimed: { run: RunRecord; trigger: TriggerRecord }[] = [];
+    for (const cell of this.#lines.dueRetries) {
+      if (claimed.length >= request.limit) break;
+      const { owner } = cell.trigger;
+      if (!request.canRun(owner.registration.id)) continue;
+      if (this.#lines.isPaused(owner) && !cell.record.isForced) continue;
+      if (!this.#slots.hasRoom(owner.registration.pool, request.globalLimit, request.pools)) continue;
+      this.#lines.dueRetries.delete(cell);
+      this.#slots.take(cell.trigger);
+      cell.record = startAttempt(cell.record, request.node, request.leaseUntil, now);
+      this.#running.add(cell);
+      claimed.push({ run: cell.record, trigger: cell.trigger.record });
+    }
+    return claimed;
+  }
+}

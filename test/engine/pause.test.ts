@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { cron, HeadgateError, pipeline } from "../../src/index.js";
+import { harness, timeOf } from "../support/harness.js";
+
+const hourly = (id: string, catchup: "none" | "latest" | "all" = "latest") =>
+  pipeline({ id, schedule: cron("0 * * * *"), execution: { catchup }, run: () => {} });
+
+describe("pause", () => {
+  it("of one pipeline fires nothing, and on resume catchup records what it drops as paused", async () => {
+    const { scheduler, clock, heard } = await harness([hourly("a"), hourly("b")]);
+    await clock.advance("90m");
+    await scheduler.pause({ pipelineId: "a", reason: "moving", user: "ana" });
+    await clock.advance("4h");
+    expect((await scheduler.runs({ pipelineId: "a" })).items).toHaveLength(1);
+    expect((await scheduler.runs({ pipelineId: "b" })).items).toHaveLength(5);
+    expect(await scheduler.resume({ pipelineId: "a", user: "ben" })).toBe(true);
+    await clock.settle();
+    const runs = (await scheduler.runs({ pipelineId: "a" })).items;
+    expect(runs.map(({ scheduledFor }) => timeOf(scheduledFor))).toEqual(["05:00:00", "01:00:00"]);
+    const skips = (await scheduler.decisions({ pipelineId: "a", outcome: "skip" })).items;
+    expect(skips.map(({ scheduledFor, reason }) => `${timeOf(scheduledFor)} ${reason}`).toReversed()).toEqual([
+      "02:00:00 paused",
+      "03:00:00 paused",
+      "04:00:00 paused",
+    ]);
+    expect(heard("paused")).toMatchObject([{ pipelineId: "a", reason: "moving", user: "ana", until: null }]);
+    expect(heard("resumed")).toMatchObject([{ pipelineId: "a", user: "ben", isAutomatic: false }]);
+    await scheduler.stop();
+  });
+
+  it("of everything ends by itself after its duration", async () => {
+    const { scheduler, clock, heard } = await harness([hourly("a", "none"), hourly("b", "all")]);
+    await scheduler.pause({ reason: "upgrade", user: "ana", duration: "2h30m" });
+    expect(scheduler.status().pause).toBeNull();
+    await clock.settle();
+    expect(scheduler.status().pause).toMatchObject({ reason: "upgrade", user: "ana" });
+    await clock.advance("3h");
+    expect(heard("resumed")).toMatchObject([{ pipelineId: null, isAutomatic: true }]);
+    expect((await scheduler.runs({ pipelineId: "a" })).items.map(({ scheduledFor }) => timeOf(scheduledFor))).toEqual(["03:00:00"]);
+    expect((await scheduler.runs({ pipelineId: "b" })).items.map(({ scheduledFor }) => timeOf(scheduledFor)).toReversed()).toEqual([
+      "01:00:00",
+      "02:00:00",
+      "03:00:00",
+    ]);
+    const skipped = (await scheduler.decisions({ pipelineId: "a", outcome: "skip" })).items;
+    expect(skipped.map(({ reason }) => reason)).toEqual(["paused", "paused"]);
+    await scheduler.stop();
+  });
+
+  it("of a pipeline without a schedule ends by itself too", async () => {
+    const { scheduler, clock } = await harness([pipeline({ id: "asked", run: () => {} })]);
+    await scheduler.pause({ pipelineId: "asked", duration: "10m" });
+    await scheduler.trigger("asked");
+    await clock.advance("9m");
+    expect((await scheduler.runs()).items).toHaveLength(0);
+    await clock.advance("2m");
+    expect((await scheduler.runs({ status: "succeeded" })).items).toHaveLength(1);
+    await scheduler.stop();
+  });
+
+  it("lets triggers wait, holds back retries, and refuses an immediate one unless it is forced", async () => {
+    const { scheduler, clock } = await harness([
+      pipeline({
+        id: "a",
+        execution: { retries: 1, retryDelay: "1m" },
+        run: ({ attempt, trigger }) => {
+          if (attempt === 1 && trigger.reason === "fails") throw new Error("once");
+        },
+      }),
+    ]);
+    await scheduler.trigger("a", { reason: "fails" });
+    await clock.settle();
+    await scheduler.pause({ pipelineId: "a", reason: "audit" });
+    const waiting = await scheduler.trigger("a");
+    await expect(scheduler.trigger("a", { kind: "immediate" })).rejects.toMatchObject({ code: "PAUSED" });
+    await clock.advance("10m");
+    expect((await scheduler.runs()).items.map(({ status }) => status)).toEqual(["retrying"]);
+    const forced = await scheduler.trigger("a", { kind: "immediate", force: true, user: "root", reason: "fire drill" });
+    await clock.settle();
+    expect((await scheduler.getTrigger(forced.id))?.status).toBe("succeeded");
+    const [decision] = (await scheduler.decisions({ triggerId: forced.id })).items;
+    expect(decision?.reason).toBe("conditions, pause and maxActiveRuns bypassed: forced by root: fire drill");
+    expect((await scheduler.getTrigger(waiting.id))?.status).toBe("pending");
+    await scheduler.resume({ pipelineId: "a" });
+    await clock.settle();
+    expect((await scheduler.runs({ status: "succeeded" })).items).toHaveLength(3);
+    await scheduler.stop();
+  });
+
+  it("of an unknown pipeline is an error that says so", async () => {
+    const { scheduler } = await harness([]);
+    await expect(scheduler.pause({ pipelineId: "nobody" })).rejects.toThrow(HeadgateError);
+    await expect(scheduler.resume({ pipelineId: "nobody" })).rejects.toMatchObject({ code: "UNKNOWN_PIPELINE" });
+    expect(await scheduler.resume()).toBe(false);
+    await scheduler.stop();
+  });
+});

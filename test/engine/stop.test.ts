@@ -1,0 +1,134 @@
+import { describe, expect, it } from "vitest";
+import { every, memoryStore, pipeline } from "../../src/index.js";
+import { fakeClock } from "../../src/testing/index.js";
+import { harness, START } from "../support/harness.js";
+
+describe("stop", () => {
+  it("lets running work finish within drain, claims nothing more, and twice is harmless", async () => {
+    const { scheduler, clock } = await harness([
+      pipeline({ id: "a", execution: { maxActiveRuns: 1 }, run: ({ clock: time }) => time.sleep("20s") }),
+    ]);
+    await scheduler.trigger("a");
+    await scheduler.trigger("a");
+    await clock.settle();
+    const stopping = scheduler.stop({ drain: "1m" });
+    expect(scheduler.stop()).toBe(stopping);
+    await clock.advance("30s");
+    await stopping;
+    expect((await scheduler.runs()).items.map(({ status }) => status)).toEqual(["succeeded"]);
+    expect((await scheduler.triggers({ status: "pending" })).items).toHaveLength(1);
+    expect(scheduler.status().phase).toBe("stopped");
+    await expect(scheduler.trigger("a")).rejects.toMatchObject({ code: "SCHEDULER_STOPPED" });
+    await expect(scheduler.start()).rejects.toMatchObject({ code: "SCHEDULER_STOPPED" });
+  });
+
+  it("aborts what outlasts drain; the attempt is lost and retried by whoever starts next", async () => {
+    const store = memoryStore();
+    const clock = fakeClock(START);
+    const starts: number[] = [];
+    const long = pipeline({
+      id: "long",
+      execution: { retries: 1, retryDelay: "1m" },
+      run: ({ attempt, clock: time }) => {
+        starts.push(attempt);
+        return time.sleep("10m");
+      },
+    });
+    const first = await harness([long], { clock, store });
+    await first.scheduler.trigger("long");
+    await clock.advance("1m");
+    const stopping = first.scheduler.stop({ drain: "5s" });
+    await clock.advance("6s");
+    await stopping;
+    expect(first.heard("run.lost")).toHaveLength(1);
+    const second = await harness([long], { clock, store, node: "node-2" });
+    await clock.advance("15m");
+    const [run] = (await second.scheduler.runs()).items;
+    expect(run).toMatchObject({ status: "succeeded", attempt: 2, node: "node-2" });
+    expect(run?.attempts).toMatchObject([{ outcome: "lost", node: "node-1", error: { code: "RUN_LOST" } }]);
+    expect(starts).toEqual([1, 2]);
+    await second.scheduler.stop();
+  });
+
+  it("before start, and start twice, are harmless", async () => {
+    const { scheduler } = await harness([pipeline({ id: "a", schedule: every("1h"), run: () => {} })]);
+    await scheduler.start();
+    await scheduler.stop();
+    const { createScheduler } = await import("../../src/index.js");
+    const never = createScheduler({ clock: fakeClock(START) });
+    await never.stop();
+    expect(never.status().phase).toBe("stopped");
+  });
+});
+
+describe("a node that was silent for longer than its lease", () => {
+  it("has its run taken over with a higher fencing token, and its late result is refused and told", async () => {
+    const store = memoryStore();
+    const dead = fakeClock(START);
+    const alive = fakeClock(START);
+    let finishLate = () => {};
+    const slow = pipeline({
+      id: "slow",
+      execution: { retries: 2, retryDelay: "10s" },
+      run: () => new Promise<void>((resolve) => (finishLate = resolve)),
+    });
+    const quick = pipeline({ id: "slow", execution: { retries: 2, retryDelay: "10s" }, run: () => "done by the other" });
+    const first = await harness([slow], { clock: dead, store, node: "node-1", lease: "30s" });
+    await first.scheduler.trigger("slow");
+    await dead.settle();
+    const second = await harness([quick], { clock: alive, store, node: "node-2", lease: "30s" });
+    await alive.advance("25s");
+    expect((await second.scheduler.runs()).items[0]).toMatchObject({ status: "running", node: "node-1" });
+    await alive.advance("1m");
+    const [run] = (await second.scheduler.runs()).items;
+    expect(run).toMatchObject({ status: "succeeded", node: "node-2", attempt: 2, output: "done by the other" });
+    expect(run?.attempts).toMatchObject([{ outcome: "lost", node: "node-1" }]);
+    expect(second.heard("run.lost")).toHaveLength(1);
+    finishLate();
+    await dead.settle();
+    expect(first.heard("run.late_result")).toMatchObject([{ runId: run?.id, attempt: 1 }]);
+    expect((await second.scheduler.runs()).items[0]).toMatchObject({ status: "succeeded", node: "node-2" });
+    await first.scheduler.stop();
+    await second.scheduler.stop();
+  });
+
+  it("learns from its heartbeat that the run is no longer its own, and aborts it", async () => {
+    const store = memoryStore();
+    const hung = fakeClock(START);
+    const alive = fakeClock(START);
+    let reason: unknown;
+    const slow = pipeline({
+      id: "slow",
+      execution: { retries: 0 },
+      run: ({ signal }) =>
+        new Promise<void>((resolve) =>
+          signal.addEventListener("abort", () => {
+            reason = (signal.reason as { code: string }).code;
+            resolve();
+          }),
+        ),
+    });
+    const first = await harness([slow], { clock: hung, store, node: "node-1", lease: "30s" });
+    await first.scheduler.trigger("slow");
+    await hung.settle();
+    const second = await harness([slow], { clock: alive, store, node: "node-2", lease: "30s" });
+    await alive.advance("1m");
+    expect((await second.scheduler.runs()).items[0]?.status).toBe("failed");
+    await hung.advance("1m");
+    expect(reason).toBe("RUN_LOST");
+    await first.scheduler.stop();
+    await second.scheduler.stop();
+  });
+
+  it("and no second node loses a run whose node only slept with the clock", async () => {
+    const { scheduler, clock } = await harness([
+      pipeline({ id: "a", execution: { timeout: "10h" }, run: ({ clock: time }) => time.sleep("2h") }),
+    ]);
+    await scheduler.trigger("a");
+    await clock.settle();
+    clock.jump(3_600_000);
+    await clock.advance("3h");
+    expect((await scheduler.runs()).items[0]).toMatchObject({ status: "succeeded", attempt: 1 });
+    await scheduler.stop();
+  });
+});

@@ -1,0 +1,12 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({
+  entry: { index: "src/index.ts", testing: "src/testing/index.ts", holidays: "src/adapters/calendars/holidays.ts" },
+  format: ["esm", "cjs"],
+  target: "node20",
+  dts: true,
+  splitting: true,
+  shims: true,
+  sourcemap: false,
+  clean: true,
+});
