@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cron, every, memoryStore, pipeline } from "../../src/index.js";
-import { fakeClock } from "../../src/testing/index.js";
+import { type FakeClock, fakeClock } from "../../src/testing/index.js";
 import { harness, START, timeOf } from "../support/harness.js";
 
 const ok = () => {};
@@ -45,11 +45,30 @@ describe("time that jumps", () => {
   });
 
   it("stands still while nothing could run: that is told too", async () => {
-    const clock = fakeClock(START);
-    const { scheduler, heard } = await harness([pipeline({ id: "a", schedule: every("1h"), run: ok })], { clock, timerTrust: "1s" });
-    const settled = clock.advance("1s");
-    await settled;
+    const base = fakeClock(START);
+    let lateMs = 0;
+    const clock = { ...methodsOf(base), setTimer: (ms: number, fn: () => void) => base.setTimer(ms + lateMs, fn) };
+    const { scheduler, heard } = await harness([pipeline({ id: "a", schedule: every("10s"), run: ok })], { clock });
+    await base.advance("1m");
     expect(heard("clock.jumped")).toEqual([]);
+    lateMs = 120_000;
+    await base.advance("5m");
+    expect(heard("clock.jumped")[0]).toEqual({ kind: "stalled", byMs: 100_000 });
     await scheduler.stop();
   });
 });
+
+/** A clock's own methods, bound, so that one of them can be replaced. */
+function methodsOf(clock: FakeClock): FakeClock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimer: (ms, fn) => clock.setTimer(ms, fn),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    track: (promise, kind) => clock.track?.(promise, kind),
+    advance: (by) => clock.advance(by),
+    advanceTo: (to) => clock.advanceTo(to),
+    settle: () => clock.settle(),
+    jump: (ms) => clock.jump(ms),
+  };
+}
