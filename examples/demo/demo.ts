@@ -1,0 +1,89 @@
+/**
+ * Three pipelines over real data, on the real clock, in about a quarter of a minute: one is skipped because its data is fresh, one is held by a
+ * maintenance window and then runs, one fails, is retried and recovers, and a manual trigger overtakes the line.
+ */
+import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { at, createScheduler, every, maintenanceWindow, pipeline, stale } from "../../src/index.js";
+import { DATA, flightDelays, rainByYear, stockReturns } from "./work.js";
+
+const output = fileURLToPath(new URL("results", import.meta.url));
+const incoming = join(output, "incoming-stocks.csv");
+await rm(output, { recursive: true, force: true });
+await mkdir(output, { recursive: true });
+const begin = Date.now();
+const say = (line: string) => console.log(`${((Date.now() - begin) / 1_000).toFixed(1).padStart(5)} s  ${line}`);
+
+const flights = pipeline({
+  id: "flight-delays",
+  description: "Which airports leave latest",
+  schedule: every("4s", { anchor: begin + 1_000 }),
+  conditions: [stale({ olderThan: "6s" })],
+  run: () => flightDelays(output),
+});
+
+const weather = pipeline({
+  id: "rain-by-year",
+  description: "How much it rains in Seattle",
+  schedule: at(begin + 2_000),
+  conditions: [maintenanceWindow({ from: begin, until: begin + 7_000, description: "the weather archive is moving" }, { onBlock: "hold" })],
+  run: () => rainByYear(output),
+});
+
+const stocks = pipeline({
+  id: "stock-returns",
+  description: "What ten years of shares brought; the prices arrive late",
+  schedule: at(begin + 3_000),
+  execution: { retries: 5, retryDelay: "1s", backoff: "exponential", pool: "disk" },
+  run: async ({ clock }) => {
+    const result = await stockReturns(incoming, output);
+    await clock.sleep("500ms"); // a slow disk, so that a line forms
+    return result;
+  },
+});
+
+const scheduler = createScheduler({ pipelines: [flights, weather, stocks], pools: { disk: 1 }, node: "demo" });
+scheduler.on("trigger.held", ({ trigger, decision }) => say(`HELD     ${trigger.pipelineId}: ${decision.reason}`));
+scheduler.on("run.started", ({ run }) => say(`start    ${run.pipelineId}`));
+scheduler.on("run.retrying", ({ run }) =>
+  say(
+    `FAILED   ${run.pipelineId}, attempt ${run.attempt}: ${run.error?.message}; again in ${(run.retryAt?.getTime() ?? 0) - Date.now()} ms`,
+  ),
+);
+scheduler.on("run.attempt", ({ run }) => say(`attempt  ${run.attempt} of ${run.pipelineId}`));
+scheduler.on("run.succeeded", ({ run }) => say(`success  ${run.pipelineId}: ${JSON.stringify(run.output)}`));
+scheduler.on("trigger.skipped", async ({ trigger }) => {
+  const { text } = await scheduler.explain(trigger.pipelineId, trigger.scheduledFor ?? trigger.createdAt);
+  say(`SKIPPED  ${text}`);
+});
+
+await scheduler.start();
+say(`three pipelines; results in ${relative(process.cwd(), output)}`);
+for (const { pipelineId, fireAt } of scheduler.upcoming({ count: 4 })) say(`next     ${pipelineId} at ${fireAt.toISOString()}`);
+
+await wait(4_500);
+await copyFile(join(DATA, "stocks.csv"), incoming);
+say("the stock prices have arrived");
+await ended("stock-returns", 1);
+
+say("three low-priority triggers, then a manual one of high priority, for one slot:");
+const line: string[] = [];
+scheduler.on("trigger.running", ({ trigger }) => line.push(trigger.reason ?? trigger.kind));
+for (const n of [1, 2, 3]) await scheduler.trigger("stock-returns", { priority: "low", reason: `low ${n}`, user: "batch" });
+await scheduler.trigger("stock-returns", { priority: "high", reason: "URGENT", user: "ana" });
+await ended("stock-returns", 5);
+await ended("rain-by-year", 1);
+say(`they ran in this order: ${line.filter((reason) => reason !== "scheduled").join(", ")}`);
+
+const { items: decisions } = await scheduler.decisions({ limit: 1_000 });
+const count = (outcome: string) => decisions.filter((decision) => decision.outcome === outcome).length;
+say(`decisions: ${count("run")} run, ${count("skip")} skip, ${count("hold")} hold`);
+say(`results: ${(await readdir(output)).filter((name) => name.endsWith(".json")).join(", ")}`);
+await scheduler.stop();
+
+/** Waits until a pipeline has succeeded so often. */
+async function ended(pipelineId: string, times: number): Promise<void> {
+  while ((await scheduler.runs({ pipelineId, status: "succeeded" })).items.length < times) await wait(50);
+}

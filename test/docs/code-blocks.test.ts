@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+
+const ROOT = new URL("../../", import.meta.url);
+/** Within the package, so that the blocks' `import "headgate"` finds the built package itself. */
+const SCRATCH = new URL(".tmp/docs/", ROOT);
+mkdirSync(SCRATCH, { recursive: true });
+
+const files = ["README.md", ...readdirSync(new URL("docs/", ROOT)).filter((name) => name.endsWith(".md"))];
+const blocks = files.flatMap((name) => {
+  const text = readFileSync(new URL(name === "README.md" ? name : `docs/${name}`, ROOT), "utf8");
+  return [...text.matchAll(/^```(js|ts)( quick-start)?\n(.*?)^```$/gms)].map(([, language, label, code = ""], index) => ({
+    title: `${name} #${index + 1}`,
+    file: `${name.replace(".md", "")}-${index + 1}.${language === "js" ? "mjs" : "mts"}`,
+    isQuickStart: label !== undefined,
+    code,
+  }));
+});
+
+describe("the code in README and docs runs as it stands", () => {
+  it.concurrent.each(blocks)("$title", async ({ file, code }) => {
+    const path = fileURLToPath(new URL(file, SCRATCH));
+    writeFileSync(path, code);
+    const { stderr } = await promisify(execFile)(process.execPath, [...(file.endsWith(".mts") ? ["--import", "tsx"] : []), path], {
+      cwd: fileURLToPath(SCRATCH),
+    });
+    expect(stderr.replaceAll(/^\[headgate\] warn: loading sales.*$/gm, "").trim()).toBe("");
+  });
+
+  it("and the quick start is there, has 20 lines at most, and says why it skipped", async () => {
+    const [quick] = blocks.filter(({ isQuickStart }) => isQuickStart);
+    expect(
+      quick?.code
+        .trim()
+        .split("\n")
+        .filter((line) => line.trim() !== "").length,
+    ).toBeLessThanOrEqual(20);
+    const path = fileURLToPath(new URL("quick-start-again.mjs", SCRATCH));
+    writeFileSync(path, quick?.code ?? "");
+    const { stdout } = await promisify(execFile)(process.execPath, [path]);
+    expect(stdout).toMatch(/skipped: stale: data is fresh: \d+m?s old, limit 1s|skipped: stale: data is fresh/);
+    expect(stdout).toMatch(/sales at .*(ran because|was skipped|nothing asked)/);
+  });
+});

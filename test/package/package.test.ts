@@ -1,0 +1,121 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const BIN = join(ROOT, "node_modules", ".bin");
+const project = mkdtempSync(join(tmpdir(), "headgate-consumer-"));
+let tarball = "";
+
+beforeAll(async () => {
+  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], { cwd: ROOT });
+  tarball = join(project, readdirSync(project).find((name) => name.endsWith(".tgz")) ?? "missing.tgz");
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball], { cwd: project });
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+const USE = `
+const played = await simulate({
+  pipelines: [pipeline({ id: "hourly", schedule: cron("0 * * * *"), run: () => {} })],
+  from: "2026-01-01", to: "2026-01-02",
+});
+console.log(played.counts.runs);`;
+
+describe("the packed package", () => {
+  it("passes publint", async () => {
+    const { stdout } = await run(join(BIN, "publint"), ["run", tarball, "--strict"]);
+    expect(stdout).toContain("All good!");
+  });
+
+  it("passes are-the-types-wrong", async () => {
+    const { stdout } = await run(join(BIN, "attw"), [tarball, "--format", "json", "--profile", "node16"]);
+    const { analysis } = JSON.parse(stdout) as {
+      analysis: { entrypoints: Record<string, unknown>; problems: readonly { resolutionKind?: string }[] };
+    };
+    expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining([".", "./testing", "./holidays"]));
+    expect(analysis.problems.filter(({ resolutionKind }) => resolutionKind !== "node10")).toEqual([]);
+  });
+
+  it("is imported by an ES module", async () => {
+    writeFileSync(
+      join(project, "esm.mjs"),
+      `import { cron, pipeline } from "headgate";\nimport { simulate } from "headgate/testing";${USE}`,
+    );
+    expect((await run(process.execPath, ["esm.mjs"], { cwd: project })).stdout.trim()).toBe("24");
+  });
+
+  it("is required by a CommonJS module", async () => {
+    const code = `const { cron, pipeline } = require("headgate");\nconst { simulate } = require("headgate/testing");\n(async () => {${USE}\n})();`;
+    writeFileSync(join(project, "common.cjs"), code);
+    expect((await run(process.execPath, ["common.cjs"], { cwd: project })).stdout.trim()).toBe("24");
+  });
+
+  it("gives its types to a nodenext TypeScript consumer", async () => {
+    const code = `import { createScheduler, cron, HeadgateError, pipeline, type Decision } from "headgate";
+import { fakeClock, simulate } from "headgate/testing";
+import { z } from "zod";
+const one = pipeline({
+  id: "typed",
+  schedule: cron("0 * * * *"),
+  parameters: z.object({ rows: z.number().default(1) }),
+  run: ({ parameters }) => {
+    const rows: number = parameters.rows;
+    // @ts-expect-error there is no such parameter
+    parameters.columns;
+    return rows;
+  },
+});
+// @ts-expect-error an unknown option
+export const unknownOption = () => pipeline({ id: "x", retries: 3, run: () => {} });
+const scheduler = createScheduler({ pipelines: [one], clock: fakeClock() });
+scheduler.on("decision", ({ decision }: { decision: Decision }) => decision.outcome satisfies "run" | "hold" | "skip");
+// @ts-expect-error an unknown event
+scheduler.on("decisions", () => {});
+console.log(HeadgateError.name);${USE}`;
+    writeFileSync(join(project, "typed.mts"), code);
+    const options = {
+      module: "nodenext",
+      moduleResolution: "nodenext",
+      target: "es2022",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      lib: ["es2023"],
+      types: ["node"],
+      typeRoots: [join(ROOT, "node_modules", "@types")],
+      outDir: "out",
+    };
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["typed.mts"] }));
+    const compiled = await run(join(BIN, "tsc"), ["-p", project], { cwd: project }).catch((error: { stdout: string }) => error);
+    expect(compiled.stdout).toBe("");
+    expect((await run(process.execPath, [join("out", "typed.mjs")], { cwd: project })).stdout.trim().split("\n")).toEqual([
+      "HeadgateError",
+      "24",
+    ]);
+  });
+
+  it("brings no optional peer, and says what to install for the entry point that needs one", async () => {
+    writeFileSync(
+      join(project, "peer.mjs"),
+      `import { publicHolidays } from "headgate/holidays";\ntry { publicHolidays({ country: "DE" }); } catch (error) { console.log(error.code, error.message); }`,
+    );
+    const { stdout } = await run(process.execPath, ["peer.mjs"], { cwd: project });
+    expect(stdout.trim()).toBe("MISSING_PEER publicHolidays needs the package date-holidays: npm install date-holidays");
+  });
+
+  it("stays small, and holds nothing but what is published", async () => {
+    expect(statSync(tarball).size).toBeLessThan(500_000);
+    const { stdout } = await run("tar", ["-tzf", tarball]);
+    const outside = stdout
+      .trim()
+      .split("\n")
+      .filter((name) => !/^package\/(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name));
+    expect(outside).toEqual([]);
+  });
+});
