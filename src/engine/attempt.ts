@@ -19,19 +19,11 @@ export class ActiveAttempt implements RunContext<unknown> {
   readonly #core: Core;
   readonly #trigger: TriggerRecord;
   readonly #stopTimer: () => void;
-  readonly #onAbort: (() => void)[] = [];
+  #onAbort: (() => void)[] | null = null;
   /** Made when somebody looks at the signal: most runs never do, and it costs more than all the rest of an attempt. */
   #controller: AbortController | null = null;
   #reason: HeadgateError | null = null;
   #progress: unknown;
-
-  /** A property, so that it can be taken out of the context by destructuring. */
-  readonly heartbeat = (progress?: unknown): void => {
-    if (progress === undefined) return;
-    const kept = jsonCopy(progress, PROGRESS_LIMIT, `progress of run ${this.runId}`);
-    this.#progress = kept;
-    this.#core.events.tell("run.progress", () => ({ pipelineId: this.pipelineId, runId: this.runId, progress: kept }));
-  };
 
   constructor(core: Core, run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline) {
     this.#core = core;
@@ -84,6 +76,16 @@ export class ActiveAttempt implements RunContext<unknown> {
     return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   }
 
+  /** Bound, so that it can be taken out of the context by destructuring. */
+  get heartbeat(): (progress?: unknown) => void {
+    return (progress) => {
+      if (progress === undefined) return;
+      const kept = jsonCopy(progress, PROGRESS_LIMIT, `progress of run ${this.runId}`);
+      this.#progress = kept;
+      this.#core.events.tell("run.progress", () => ({ pipelineId: this.pipelineId, runId: this.runId, progress: kept }));
+    };
+  }
+
   /** Calls the pipeline's function with its parameters, made by its schema. */
   async call(): Promise<unknown> {
     const { parameters: schema } = this.pipeline;
@@ -101,12 +103,15 @@ export class ActiveAttempt implements RunContext<unknown> {
     if (this.#reason !== null) return;
     this.#reason = reason;
     this.#controller?.abort(reason);
-    for (const listener of this.#onAbort.splice(0)) listener();
+    const listeners = this.#onAbort ?? [];
+    this.#onAbort = null;
+    for (const listener of listeners) listener();
   }
 
   /** Calls `listener` once when the attempt is aborted, at once if it already is. */
   onAbort(listener: () => void): void {
     if (this.#reason !== null) listener();
+    else if (this.#onAbort === null) this.#onAbort = [listener];
     else this.#onAbort.push(listener);
   }
 

@@ -86,7 +86,7 @@ export class Claimer {
         this.#deciding--;
         this.#onDecided();
       });
-    this.#core.clock.track?.(work, "run");
+    this.#core.clock.track?.(work, "condition");
   }
 
   #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: Finding[], now: number): DecideRequest {

@@ -67,6 +67,7 @@ export type Listener<E extends EventName> = (event: SchedulerEvents[E]) => unkno
 /** The events of one scheduler. Nothing a listener does can harm the one that tells. */
 export class Events {
   readonly #emitter = new EventEmitter();
+  readonly #listeners = new Map<EventName, number>();
   readonly #logger: Logger;
 
   constructor(logger: Logger) {
@@ -84,14 +85,23 @@ export class Events {
         this.#failed(name, error);
       }
     };
-    const remove = () => void this.#emitter.off(name, guarded);
+    const count = (by: 1 | -1) => this.#listeners.set(name, (this.#listeners.get(name) ?? 0) + by);
+    let isListening = true;
+    const remove = () => {
+      if (!isListening) return;
+      isListening = false;
+      this.#emitter.off(name, guarded);
+      count(-1);
+    };
     this.#emitter.on(name, guarded);
+    count(1);
     return remove;
   }
 
   /** Tells an event; what it carries is only made if somebody listens. */
   tell<E extends EventName>(name: E, make: () => SchedulerEvents[E]): void {
-    if (this.#emitter.listenerCount(name) > 0) this.#emitter.emit(name, make());
+    const count = this.#listeners.get(name);
+    if (count !== undefined && count > 0) this.#emitter.emit(name, make());
   }
 
   /** Reports what can be thrown to nobody. */
@@ -103,6 +113,7 @@ export class Events {
 
   removeAll(): void {
     this.#emitter.removeAllListeners();
+    this.#listeners.clear();
   }
 
   #failed(name: EventName, error: unknown): void {

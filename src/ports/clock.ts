@@ -15,7 +15,7 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
    * Tells a clock that is moved by hand what is under way, so that it waits for it before it moves on: `work` of the
-   * engine, or a `run` of a user's function. Clocks that move by themselves leave it out.
+   * engine, a `run` of a user's function, or a `condition` being asked. Clocks that move by themselves leave it out.
    */
-  track?(promise: Promise<unknown>, kind: "work" | "run"): void;
+  track?(promise: Promise<unknown>, kind: "work" | "run" | "condition"): void;
 }

@@ -10,12 +10,13 @@ const CHUNK = 1 << 16;
  * would fill a gigabyte as objects fit into a hundred megabytes, and are made again when somebody looks.
  */
 export class ColumnLog<T extends object> {
-  readonly #columns: readonly (readonly [keyof T & string, Column])[];
+  readonly #names: readonly (keyof T & string)[];
+  readonly #columns: readonly Column[];
   #size = 0;
 
   constructor(kinds: { readonly [Field in keyof T]: ColumnKind }) {
-    const names = Object.keys(kinds) as (keyof T & string)[];
-    this.#columns = names.map((name) => [name, columnOf(kinds[name])]);
+    this.#names = Object.keys(kinds) as (keyof T & string)[];
+    this.#columns = this.#names.map((name) => columnOf(kinds[name]));
   }
 
   get size(): number {
@@ -23,20 +24,22 @@ export class ColumnLog<T extends object> {
   }
 
   push(record: T): void {
-    for (const [name, column] of this.#columns) column.push(record[name], this.#size);
+    const names = this.#names;
+    for (let index = 0; index < names.length; index++) {
+      (this.#columns[index] as Column).push(record[names[index] as keyof T], this.#size);
+    }
     this.#size++;
   }
 
   at(index: number): T {
     const record: Partial<T> = {};
-    for (const [name, column] of this.#columns) record[name] = column.at(index) as T[typeof name];
+    for (const [column, name] of this.#names.entries()) record[name] = this.#columns[column]?.at(index) as T[typeof name];
     return record as T;
   }
 
   /** One field of one record. */
   field<F extends keyof T & string>(name: F, index: number): T[F] {
-    const column = this.#columns.find(([one]) => one === name);
-    return column?.[1].at(index) as T[F];
+    return this.#columns[this.#names.indexOf(name)]?.at(index) as T[F];
   }
 }
 

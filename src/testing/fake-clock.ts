@@ -114,7 +114,7 @@ class ManualClock implements FakeClock {
     });
   }
 
-  track(promise: Promise<unknown>, kind: "work" | "run"): void {
+  track(promise: Promise<unknown>, kind: "work" | "run" | "condition"): void {
     if (kind === "work") {
       const settled = promise.then(noop, noop);
       this.#work.add(settled);

@@ -7,7 +7,8 @@ import { createScheduler, type SchedulerOptions } from "../create-scheduler.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { Scheduler } from "../engine/scheduler.js";
 import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "../engine/views.js";
-import type { LocalExecutor, RunRequest } from "../ports/executor.js";
+import type { Clock } from "../ports/clock.js";
+import type { LocalExecutor, RunControl, RunRequest } from "../ports/executor.js";
 import type { Store } from "../ports/store.js";
 import { type FakeClock, fakeClock } from "./fake-clock.js";
 import { inOrderMade, RecordLog } from "./record-log.js";
@@ -61,7 +62,7 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const scheduler = createScheduler({
     pipelines: inWorld(options.pipelines, world),
     store,
-    clock,
+    clock: withoutRuns(clock),
     random,
     newId: countingIds(),
     executor: scriptedExecutor(world, random),
@@ -79,6 +80,19 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
   store.forgetEnded();
   await scheduler.stop({ drain: 0 });
   return resultOf(log, from, to);
+}
+
+/** Scripted runs end by timers of the clock alone: there is nothing to wait for. */
+function withoutRuns(clock: FakeClock): Clock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimer: (ms, fn) => clock.setTimer(ms, fn),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    track: (promise, kind) => {
+      if (kind !== "run") clock.track?.(promise, kind);
+    },
+  };
 }
 
 async function play(scheduler: Scheduler, clock: FakeClock, world: World, end: number): Promise<void> {
@@ -107,7 +121,8 @@ function scriptedExecutor(world: World, random: () => number): LocalExecutor {
   return {
     kind: "local",
     concurrency: 1_000_000,
-    execute: async ({ pipelineId, runId, attempt, trigger }: RunRequest, { clock, signal }) => {
+    execute: async ({ pipelineId, runId, attempt, trigger }: RunRequest, control) => {
+      const { clock } = control;
       const { scheduledFor, parameters } = trigger;
       const script =
         world.run?.({
@@ -121,12 +136,23 @@ function scriptedExecutor(world: World, random: () => number): LocalExecutor {
         }) ?? {};
       const outcome = script.outcome ?? "succeed";
       const ms = outcome === "hang" ? durationMs("36500d") : durationMs(script.duration ?? 0, "world.run duration");
-      if (ms > 0) await clock.sleep(ms, signal);
+      if (ms > 0) await lasting(ms, control);
       if (outcome === "succeed") return script.output;
       const message = script.error ?? "scripted failure";
       throw script.isRetryable === false ? new NonRetryableError(message) : new Error(message);
     },
   };
+}
+
+/** Resolves after a time, rejects when the run is aborted before. */
+function lasting(ms: number, control: RunControl): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stopTimer = control.clock.setTimer(ms, resolve);
+    control.onAbort(() => {
+      stopTimer();
+      reject(control.signal.reason);
+    });
+  });
 }
 
 /** What is still under way at the end belongs to the result too. */
