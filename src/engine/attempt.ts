@@ -1,5 +1,7 @@
 import { durationMs } from "../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../base/errors.js";
+import type { Clock } from "../ports/clock.js";
+import type { RunControl, RunRequest } from "../ports/executor.js";
 import type { LogLevel } from "../ports/logger.js";
 import type { HeartbeatRequest } from "../ports/store.js";
 import type { AttemptOutcome, CancelRequest, RunRecord } from "../run/run.js";
@@ -138,5 +140,50 @@ export class ActiveAttempt implements RunContext<unknown> {
     if (this.#reason === null) return error === null ? "succeeded" : "failed";
     const { code } = this.#reason;
     return code === "RUN_TIMED_OUT" ? "timed_out" : code === "RUN_CANCELLED" ? "cancelled" : "lost";
+  }
+}
+
+/** One attempt as its executor sees it. */
+export class AttemptHandle implements RunRequest, RunControl {
+  readonly trigger: TriggerRecord;
+  readonly clock: Clock;
+  readonly graceMs: number;
+  readonly #attempt: ActiveAttempt;
+  readonly #tellLate: (run: RunRecord, error: unknown) => void;
+
+  constructor(core: Core, attempt: ActiveAttempt, trigger: TriggerRecord, tellLate: (run: RunRecord, error: unknown) => void) {
+    this.trigger = trigger;
+    this.clock = core.clock;
+    this.graceMs = core.settings.graceMs;
+    this.#attempt = attempt;
+    this.#tellLate = tellLate;
+  }
+
+  get runId(): string {
+    return this.#attempt.run.id;
+  }
+
+  get pipelineId(): string {
+    return this.#attempt.run.pipelineId;
+  }
+
+  get attempt(): number {
+    return this.#attempt.run.attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  call(): Promise<unknown> {
+    return this.#attempt.call();
+  }
+
+  onAbort(listener: () => void): void {
+    this.#attempt.onAbort(listener);
+  }
+
+  onLateEnd(error: unknown): void {
+    this.#tellLate(this.#attempt.run, error);
   }
 }

@@ -8,7 +8,7 @@ import type { Core } from "./core.js";
 import type { GateKeeper } from "./gate-keeper.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
-import { decisionView, runView, triggerView } from "./views.js";
+import { ofDecision, ofRun, ofTrigger } from "./tell.js";
 
 const TRIGGERS_AT_ONCE = 500;
 
@@ -47,7 +47,7 @@ export class Claimer {
     );
     for (const run of claim.cancelled) this.#runner.cancel(run);
     for (const { run, trigger } of claim.attempts) {
-      this.#core.events.tell("run.attempt", () => ({ run: runView(run) }));
+      this.#core.events.tell("run.attempt", ofRun, run);
       this.#start(run, trigger);
     }
     await this.#decideAll(claim, now);
@@ -70,11 +70,11 @@ export class Claimer {
     }
     if (ready.length === 0) return;
     const results = await this.#core.store.decide(ready, now);
-    for (const [index, result] of results.entries()) this.#decided(result, ready[index] as DecideRequest);
+    for (let index = 0; index < results.length; index++) this.#decided(results[index] as DecideResult, ready[index] as DecideRequest);
   }
 
   /** Conditions that ask the outside take their time; the line moves on meanwhile. */
-  #decideLater(trigger: TriggerRecord, pipeline: Pipeline, findings: Promise<Finding[]>, now: number): void {
+  #decideLater(trigger: TriggerRecord, pipeline: Pipeline, findings: Promise<readonly Finding[]>, now: number): void {
     this.#deciding++;
     const work = findings
       .then(async (found) => {
@@ -89,12 +89,9 @@ export class Claimer {
     this.#core.clock.track?.(work, "condition");
   }
 
-  #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: Finding[], now: number): DecideRequest {
+  #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: readonly Finding[], now: number): DecideRequest {
     const { outcome, reason, recheckAt, expiresAt } = decide(pipeline.gate, findings, now);
-    return {
-      ...this.#request(trigger, { outcome, reason, findings }, now),
-      hold: outcome === "hold" ? { recheckAt, expiresAt } : null,
-    };
+    return this.#request(trigger, outcome, reason, findings, now, outcome === "hold" ? { recheckAt, expiresAt } : null);
   }
 
   #bypassed(trigger: TriggerRecord, pipeline: Pipeline, reason: string, now: number): DecideRequest {
@@ -105,16 +102,23 @@ export class Claimer {
         reason: `bypassed: ${trigger.isForced ? "forced" : "immediate"}`,
       }),
     );
-    return this.#request(trigger, { outcome: "run", reason, findings }, now);
+    return this.#request(trigger, "run", reason, findings, now, null);
   }
 
   #skipOverlapping(trigger: TriggerRecord, now: number): DecideRequest {
     const taken = this.#pipelineOf(trigger)?.execution.maxActiveRuns ?? 1;
     const reason = `overlap is skip and all ${taken} of its runs are taken`;
-    return this.#request(trigger, { outcome: "skip", reason, findings: [] }, now);
+    return this.#request(trigger, "skip", reason, [], now, null);
   }
 
-  #request(trigger: TriggerRecord, what: Pick<DecisionRecord, "outcome" | "reason" | "findings">, now: number): DecideRequest {
+  #request(
+    trigger: TriggerRecord,
+    outcome: DecisionRecord["outcome"],
+    reason: string,
+    findings: readonly Finding[],
+    now: number,
+    hold: DecideRequest["hold"],
+  ): DecideRequest {
     const { newId, node, settings } = this.#core;
     const decision: DecisionRecord = {
       id: newId(now),
@@ -123,29 +127,25 @@ export class Claimer {
       kind: trigger.kind,
       scheduledFor: trigger.scheduledFor,
       at: now,
-      outcome: what.outcome,
-      reason: what.reason,
-      findings: what.findings,
+      outcome,
+      reason,
+      findings,
       missed: null,
     };
-    const run = what.outcome === "run" ? { id: newId(now), node, leaseUntil: now + settings.leaseMs } : null;
-    return { triggerId: trigger.id, token: trigger.token, decision, run, hold: null };
+    const run = outcome === "run" ? { id: newId(now), node, leaseUntil: now + settings.leaseMs } : null;
+    return { triggerId: trigger.id, token: trigger.token, decision, run, hold };
   }
 
   #decided({ isAccepted, trigger, run }: DecideResult, request: DecideRequest): void {
     if (!isAccepted || trigger === null) return; // cancelled or superseded meanwhile: that is its recorded outcome
     const { events } = this.#core;
-    const decision = () => decisionView(request.decision);
-    events.tell("decision", () => ({ decision: decision() }));
+    const { decision } = request;
+    events.tell("decision", ofDecision, decision);
     if (run !== null) {
-      events.tell("trigger.running", () => ({ trigger: triggerView(trigger) }));
-      events.tell("run.started", () => ({ run: runView(run) }));
+      events.tell("trigger.running", ofTrigger, trigger);
+      events.tell("run.started", ofRun, run);
       this.#start(run, trigger);
-    } else if (trigger.status === "held") {
-      events.tell("trigger.held", () => ({ trigger: triggerView(trigger), decision: decision() }));
-    } else {
-      events.tell("trigger.skipped", () => ({ trigger: triggerView(trigger), decision: decision() }));
-    }
+    } else events.tell(trigger.status === "held" ? "trigger.held" : "trigger.skipped", ofBoth, { trigger, decision });
   }
 
   #start(run: RunRecord, trigger: TriggerRecord): void {
@@ -157,6 +157,10 @@ export class Claimer {
   #pipelineOf(trigger: TriggerRecord): Pipeline | undefined {
     return this.#core.registry.get(trigger.pipelineId)?.pipeline;
   }
+}
+
+function ofBoth({ trigger, decision }: { trigger: TriggerRecord; decision: DecisionRecord }) {
+  return { ...ofTrigger(trigger), ...ofDecision(decision) };
 }
 
 /** Says what is bypassed, by whom and why; `null` when nothing is. */

@@ -98,10 +98,12 @@ export class Events {
     return remove;
   }
 
-  /** Tells an event; what it carries is only made if somebody listens. */
-  tell<E extends EventName>(name: E, make: () => SchedulerEvents[E]): void {
+  /** Tells an event; what it carries is only made, from `subject`, if somebody listens. */
+  tell<E extends EventName>(name: E, make: () => SchedulerEvents[E]): void;
+  tell<E extends EventName, S>(name: E, make: (subject: S) => SchedulerEvents[E], subject: S): void;
+  tell<E extends EventName, S>(name: E, make: (subject: S) => SchedulerEvents[E], subject?: S): void {
     const count = this.#listeners.get(name);
-    if (count !== undefined && count > 0) this.#emitter.emit(name, make());
+    if (count !== undefined && count > 0) this.#emitter.emit(name, make(subject as S));
   }
 
   /** Reports what can be thrown to nobody. */

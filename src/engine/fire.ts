@@ -6,7 +6,8 @@ import { type DroppedFires, type MisfirePlan, type PausedSpan, planMisfires } fr
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import type { Entry } from "./registry.js";
-import { decisionView, triggerView } from "./views.js";
+import { ofDecision, ofTrigger } from "./tell.js";
+import { decisionView } from "./views.js";
 
 const PIPELINES_AT_ONCE = 500;
 
@@ -39,7 +40,9 @@ async function fireThese(core: Core, taken: readonly Entry[], global: GlobalPaus
   }
   if (requests.length === 0) return true;
   let isOpen = true;
-  for (const [index, result] of (await core.store.fire(requests, now)).entries()) {
+  const results = await core.store.fire(requests, now);
+  for (let index = 0; index < results.length; index++) {
+    const result = results[index] as FireResult;
     const entry = due[index] as Entry;
     if (registry.get(entry.pipeline.id) === entry) registry.sync(entry, result.state, now);
     if (result.outcome === "fired") tellFired(core, requests[index] as FireRequest, result);
@@ -75,10 +78,14 @@ async function resumeOne(core: Core, entry: Entry, until: number, now: number): 
   if (pause !== null) core.events.tell("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
 }
 
+function isSpan(span: PausedSpan | null): span is PausedSpan {
+  return span !== null;
+}
+
 /** `null` when the schedule itself throws: it is reported, and fires no more until the pipeline is replaced. */
 function planOf(core: Core, entry: Entry, global: GlobalPause, now: number): MisfirePlan | null {
   const { id, schedule, execution } = entry.pipeline;
-  const paused = [entry.lastPause, global.lastPause].filter((span): span is PausedSpan => span !== null);
+  const paused = entry.lastPause === null && global.lastPause === null ? null : [entry.lastPause, global.lastPause].filter(isSpan);
   try {
     return planMisfires({
       schedule,
@@ -87,7 +94,7 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number): Mis
       catchup: execution.catchup,
       windowMs: execution.catchupWindowMs,
       onTimeMs: core.settings.onTimeMs,
-      ...(paused.length === 0 ? {} : { paused }),
+      ...(paused === null ? null : { paused }),
     });
   } catch (error) {
     entry.nextFireAt = null;
@@ -161,11 +168,11 @@ function tellFired({ events }: Core, request: FireRequest, { triggers, supersede
   }
   if (dropped.length > 0) {
     events.tell("schedule.dropped", () => ({ pipelineId, decisions: dropped.map(decisionView) }));
-    for (const decision of dropped) events.tell("decision", () => ({ decision: decisionView(decision) }));
+    for (const decision of dropped) events.tell("decision", ofDecision, decision);
   }
-  for (const trigger of triggers) events.tell("trigger.created", () => ({ trigger: triggerView(trigger) }));
-  for (const trigger of superseded) events.tell("trigger.superseded", () => ({ trigger: triggerView(trigger) }));
+  for (const trigger of triggers) events.tell("trigger.created", ofTrigger, trigger);
+  for (const trigger of superseded) events.tell("trigger.superseded", ofTrigger, trigger);
   for (const trigger of triggers) {
-    if (trigger.status === "superseded") events.tell("trigger.superseded", () => ({ trigger: triggerView(trigger) }));
+    if (trigger.status === "superseded") events.tell("trigger.superseded", ofTrigger, trigger);
   }
 }

@@ -7,6 +7,7 @@ import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+const NO_FINDINGS: readonly Finding[] = Object.freeze([]);
 /** Handed to conditions that read only the time: they end before anything could abort. */
 const NEVER = new AbortController().signal;
 
@@ -33,7 +34,8 @@ export class GateKeeper {
   }
 
   /** The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. */
-  ask(pipeline: Pipeline, trigger: Asking, now: number): Finding[] | Promise<Finding[]> {
+  ask(pipeline: Pipeline, trigger: Asking, now: number): readonly Finding[] | Promise<readonly Finding[]> {
+    if (pipeline.gate.conditions.length === 0) return NO_FINDINGS;
     const context: Omit<ConditionContext, "signal"> = {
       now,
       pipelineId: pipeline.id,

@@ -6,7 +6,7 @@ import { fireDue } from "./fire.js";
 import { isUnavailable, type Outage } from "./outage.js";
 import { recoverLost } from "./recover.js";
 import type { Runner } from "./runner.js";
-import { triggerView } from "./views.js";
+import { ofTrigger } from "./tell.js";
 
 const AFTER_ERROR_MS = 1_000;
 
@@ -163,7 +163,7 @@ export class Loop {
 
   async #expire(now: number): Promise<void> {
     const { store, events } = this.#core;
-    for (const trigger of await store.expire(now)) events.tell("trigger.expired", () => ({ trigger: triggerView(trigger) }));
+    for (const trigger of await store.expire(now)) events.tell("trigger.expired", ofTrigger, trigger);
   }
 
   #arm(waitMs: number): void {

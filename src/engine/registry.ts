@@ -12,6 +12,8 @@ export interface Entry extends HeapEntry {
   lastPause: PausedSpan | null;
 }
 
+const NONE: readonly Pipeline[] = Object.freeze([]);
+
 /** How long a node believes what it knows of a pause that another node may have ended. */
 const PAUSE_TRUST_MS = 30_000;
 
@@ -45,7 +47,7 @@ export class Registry {
 
   /** Pipelines that a success of this one triggers. */
   followersOf(id: string): readonly Pipeline[] {
-    return this.#followers.get(id) ?? [];
+    return this.#followers.get(id) ?? NONE;
   }
 
   put(pipeline: Pipeline): Entry {

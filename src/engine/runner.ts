@@ -1,10 +1,9 @@
 import { HeadgateError } from "../base/errors.js";
-import type { RunControl } from "../ports/executor.js";
 import type { FinishRequest, FinishResult } from "../ports/store.js";
 import { retryDelay, runErrorOf } from "../run/retry.js";
 import type { AttemptOutcome, CancelRequest, RunRecord } from "../run/run.js";
 import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
-import { ActiveAttempt } from "./attempt.js";
+import { ActiveAttempt, AttemptHandle } from "./attempt.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
 import { jsonCopy } from "./json.js";
@@ -12,6 +11,7 @@ import type { Pipeline } from "./pipeline.js";
 import { tellAttemptEnd } from "./tell.js";
 
 const OUTPUT_LIMIT = 100_000;
+const NONE: readonly never[] = Object.freeze([]);
 
 /** Carries attempts out on the executor, keeps their leases alive, and records how they ended. */
 export class Runner {
@@ -35,21 +35,12 @@ export class Runner {
   }
 
   start(run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline): void {
-    const { executor, clock, settings } = this.#core;
+    const { executor, clock } = this.#core;
     const attempt = new ActiveAttempt(this.#core, run, trigger, pipeline);
     this.#active.set(run.id, attempt);
     this.#open++;
-    const request = { runId: run.id, pipelineId: run.pipelineId, attempt: run.attempt, trigger, call: () => attempt.call() };
-    const control: RunControl = {
-      get signal() {
-        return attempt.signal;
-      },
-      onAbort: (listener) => attempt.onAbort(listener),
-      clock,
-      graceMs: settings.graceMs,
-      onLateEnd: (error: unknown) => this.#tellLate(run, error),
-    };
-    const work = executor.execute(request, control).then(
+    const handle = new AttemptHandle(this.#core, attempt, trigger, this.#tellLate);
+    const work = executor.execute(handle, handle).then(
       (output) => this.#ended(attempt, output, null),
       (error: unknown) => this.#ended(attempt, null, error ?? new Error("the run threw nothing")),
     );
@@ -102,7 +93,10 @@ export class Runner {
       const outcome = attempt.outcomeOf(error);
       const isSuccess = outcome === "succeeded";
       const why = isSuccess ? null : (attempt.abortReason ?? error);
-      await this.#finish(run, pipeline, outcome, isSuccess ? this.#kept(output, run) : null, why, false);
+      const request = this.#finishRequest(run, pipeline, outcome, isSuccess ? this.#kept(output, run) : null, why);
+      const result = await this.#finishes.add(request);
+      if (result.isAccepted) tellAttemptEnd(this.#core, outcome, result);
+      else this.#tellLate(run, why);
     } catch (problem) {
       events.report(problem, `recording the end of run ${run.id}`);
     } finally {
@@ -114,29 +108,22 @@ export class Runner {
   /** Closes the attempt of a node that died. */
   async closeLost(run: RunRecord, pipeline: Pipeline): Promise<void> {
     const error = new HeadgateError("RUN_LOST", `node ${run.node} was silent for longer than its lease`, { details: { node: run.node } });
-    await this.#finish(run, pipeline, "lost", null, error, true);
+    const request = this.#finishRequest(run, pipeline, "lost", null, error);
+    const result = await this.#finishes.add({ ...request, onlyIfExpired: true });
+    if (result.isAccepted) tellAttemptEnd(this.#core, "lost", result);
   }
 
-  async #finish(
-    run: RunRecord,
-    pipeline: Pipeline,
-    outcome: AttemptOutcome,
-    output: unknown,
-    error: unknown,
-    onlyIfExpired: boolean,
-  ): Promise<void> {
+  #finishRequest(run: RunRecord, pipeline: Pipeline, outcome: AttemptOutcome, output: unknown, error: unknown): FinishRequest {
     const { clock, random } = this.#core;
     const now = clock.now();
-    const delayMs = this.#delayOf(pipeline, run, outcome, error, random());
-    const result = await this.#finishes.add({
+    const delayMs = outcome === "succeeded" ? null : this.#delayOf(pipeline, run, outcome, error, random());
+    return {
       runId: run.id,
       token: run.token,
       end: { outcome, output, error: error === null ? null : runErrorOf(error), retryAt: delayMs === null ? null : now + delayMs },
-      follow: outcome === "succeeded" ? this.#followers(run, now) : [],
-      onlyIfExpired,
-    });
-    if (result.isAccepted) tellAttemptEnd(this.#core, outcome, result);
-    else if (!onlyIfExpired) this.#tellLate(run, error);
+      follow: outcome === "succeeded" ? this.#followers(run, now) : NONE,
+      onlyIfExpired: false,
+    };
   }
 
   /** A backoff of one's own may throw; then the plain delay holds. */
@@ -161,7 +148,9 @@ export class Runner {
   }
 
   #followers(run: RunRecord, now: number): readonly NewTrigger[] {
-    return this.#core.registry.followersOf(run.pipelineId).map(({ id, execution }) => ({
+    const followers = this.#core.registry.followersOf(run.pipelineId);
+    if (followers.length === 0) return NONE;
+    return followers.map(({ id, execution }) => ({
       id: this.#core.newId(now),
       pipelineId: id,
       kind: "dependency",
@@ -176,10 +165,10 @@ export class Runner {
     }));
   }
 
-  #tellLate(run: RunRecord, error: unknown): void {
+  readonly #tellLate = (run: RunRecord, error: unknown): void => {
     const message = error === null ? null : runErrorOf(error).message;
     const { id: runId, pipelineId, attempt } = run;
     this.#core.events.tell("run.late_result", () => ({ pipelineId, runId, attempt, error: message }));
     this.#core.logger.log("warn", "a result came after its attempt was closed, and was refused", { pipelineId, runId, attempt });
-  }
+  };
 }

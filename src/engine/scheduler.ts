@@ -28,7 +28,7 @@ import {
 import { type Act, type BackfillOptions, type PauseOptions, type TriggerOptions, text, triggerRequest } from "./requests.js";
 import { Runner } from "./runner.js";
 import { type SchedulerStatus, statusOf } from "./status.js";
-import { tellRunEnd } from "./tell.js";
+import { ofTrigger, tellRunEnd } from "./tell.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
 
@@ -129,7 +129,7 @@ export class Scheduler {
     if (result === undefined) throw new Error("headgate: the store answered nothing to enqueue; this is a bug in the store");
     const { trigger, isNew } = result;
     if (!isNew) refuseOtherContent(trigger, request);
-    else events.tell("trigger.created", () => ({ trigger: triggerView(trigger) }));
+    else events.tell("trigger.created", ofTrigger, trigger);
     this.#loop.wake();
     return triggerView(trigger);
   }
@@ -146,7 +146,7 @@ export class Scheduler {
     const { clock, newId, store, events } = this.#core;
     const now = clock.now();
     const results = await store.enqueue(await backfillRequests(pipeline, options, () => newId(now), now), now);
-    for (const { trigger, isNew } of results) if (isNew) events.tell("trigger.created", () => ({ trigger: triggerView(trigger) }));
+    for (const { trigger, isNew } of results) if (isNew) events.tell("trigger.created", ofTrigger, trigger);
     this.#loop.wake();
     return results.map(({ trigger }) => triggerView(trigger));
   }
@@ -171,8 +171,7 @@ export class Scheduler {
     const { trigger = null, run = null } = result ?? {};
     if (run !== null) this.#runner.cancel(run);
     if (run !== null && !isActive(run)) tellRunEnd(this.#core, run, trigger);
-    else if (run === null && trigger?.status === "cancelled")
-      this.#core.events.tell("trigger.cancelled", () => ({ trigger: triggerView(trigger) }));
+    else if (run === null && trigger?.status === "cancelled") this.#core.events.tell("trigger.cancelled", ofTrigger, trigger);
     this.#loop.wake();
     return { trigger: trigger === null ? null : triggerView(trigger), run: run === null ? null : runView(run) };
   }

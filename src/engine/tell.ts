@@ -1,24 +1,30 @@
+import type { DecisionRecord } from "../gate/finding.js";
 import type { FinishResult } from "../ports/store.js";
 import type { AttemptOutcome, RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
-import { runView, triggerView } from "./views.js";
+import { decisionView, runView, triggerView } from "./views.js";
+
+/** What events carry, made of records; functions of their own, so that telling nobody costs nothing. */
+export const ofTrigger = (trigger: TriggerRecord) => ({ trigger: triggerView(trigger) });
+export const ofRun = (run: RunRecord) => ({ run: runView(run) });
+export const ofDecision = (decision: DecisionRecord) => ({ decision: decisionView(decision) });
 
 /** Tells how an attempt ended, what became of its run and of its trigger, and which triggers followed. */
 export function tellAttemptEnd(core: Core, outcome: AttemptOutcome, { run, trigger, followed }: FinishResult): void {
   const { events } = core;
   if (run === null) return;
-  if (outcome === "lost") events.tell("run.lost", () => ({ run: runView(run) }));
+  if (outcome === "lost") events.tell("run.lost", ofRun, run);
   tellRunEnd(core, run, trigger);
-  for (const next of followed) events.tell("trigger.created", () => ({ trigger: triggerView(next) }));
+  for (const next of followed) events.tell("trigger.created", ofTrigger, next);
 }
 
 /** Tells a run's new status, and its trigger's if that has ended with it. */
 export function tellRunEnd({ events }: Core, run: RunRecord, trigger: TriggerRecord | null): void {
-  if (run.status !== "running") events.tell(`run.${run.status}`, () => ({ run: runView(run) }));
+  const { status } = run;
+  if (status !== "running") events.tell(`run.${status}`, ofRun, run);
   if (trigger === null) return;
-  const { status } = trigger;
-  if (status === "succeeded" || status === "failed" || status === "cancelled") {
-    events.tell(`trigger.${status}`, () => ({ trigger: triggerView(trigger) }));
-  }
+  if (trigger.status === "succeeded") events.tell("trigger.succeeded", ofTrigger, trigger);
+  else if (trigger.status === "failed") events.tell("trigger.failed", ofTrigger, trigger);
+  else if (trigger.status === "cancelled") events.tell("trigger.cancelled", ofTrigger, trigger);
 }

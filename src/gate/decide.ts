@@ -29,10 +29,10 @@ export interface GateOutcome {
  */
 export function decide(gate: Gate, findings: readonly Finding[], now: number): GateOutcome {
   const expiresAt = now + gate.holdForMs;
+  if (findings.length === 0) return { outcome: "run", reason: "no conditions to meet", recheckAt: now, expiresAt };
   const blocking = findings.filter((finding) => finding.result === "block");
   if (blocking.length === 0) {
-    const reason = findings.length === 0 ? "no conditions to meet" : `all ${findings.length} conditions hold`;
-    return { outcome: "run", reason, recheckAt: now, expiresAt };
+    return { outcome: "run", reason: `all ${findings.length} conditions hold`, recheckAt: now, expiresAt };
   }
   const why = blocking.map((finding) => `${finding.condition}: ${finding.reason}`).join("; ");
   const isSkip = findings.some(({ result }, index) => result === "block" && (gate.conditions[index]?.onBlock ?? gate.onBlock) === "skip");

@@ -21,7 +21,7 @@ export interface RunControl {
   /** How long a run may go on after the signal before the executor gives it up, ms. */
   readonly graceMs: number;
   /** Reports what a run that was given up did in the end. */
-  readonly onLateEnd: (error: unknown) => void;
+  onLateEnd(error: unknown): void;
 }
 
 /**

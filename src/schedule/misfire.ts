@@ -50,12 +50,18 @@ export interface MisfireQuestion {
 /** Dropped fires are told one by one up to this many a plan; the older ones of a longer row are told as one. */
 const DETAILED = 1_000;
 
+const NONE: readonly DroppedFires[] = Object.freeze([]);
+
 /**
  * Plans what becomes of every fire time from `dueAt` to `now`: pure, and in constant memory but for what it returns.
  */
 export function planMisfires(question: MisfireQuestion): MisfirePlan {
   const { schedule, dueAt, now, catchup, windowMs, onTimeMs } = question;
   if (dueAt === null || dueAt > now) return { fires: [], dropped: [], nextFireAt: dueAt };
+  if (now - dueAt <= onTimeMs && question.paused === undefined) {
+    const nextFireAt = schedule.nextAfter(dueAt);
+    if (nextFireAt === null || nextFireAt > now) return { fires: [dueAt], dropped: NONE, nextFireAt }; // on time, as almost always
+  }
   const limit = question.limit ?? 10_000;
   const due: number[] = [];
   let next: number | null = dueAt;

@@ -11,9 +11,9 @@ import { type FakeClock, fakeClock } from "../../src/testing/index.js";
 /** Monday, 2 March 2026, midnight UTC. */
 export const START = "2026-03-02T00:00:00Z";
 
-export const SILENT = { log: () => {} };
+const SILENT = { log: () => {} };
 
-export interface Told {
+interface Told {
   readonly name: EventName;
   readonly event: SchedulerEvents[EventName];
 }

@@ -29,6 +29,10 @@ export function systemClock(): Clock {
 }
 
 function setTimer(delayMs: number, fn: () => void): () => void {
+  if (delayMs <= LONGEST_TIMER_MS) {
+    const only = setTimeout(fn, delayMs);
+    return () => clearTimeout(only);
+  }
   let timer: NodeJS.Timeout;
   const arm = (rest: number) => {
     timer = rest <= LONGEST_TIMER_MS ? setTimeout(fn, rest) : setTimeout(() => arm(rest - LONGEST_TIMER_MS), LONGEST_TIMER_MS);
