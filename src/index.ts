@@ -8,7 +8,7 @@ export { type ErrorCode, HeadgateError, NonRetryableError } from "./base/errors.
 export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
-export type { EventName, Listener, SchedulerEvents } from "./engine/events.js";
+export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, TriggerEvent } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
@@ -32,13 +32,14 @@ export {
 export { maxPerPeriod, stale, succeeded } from "./gate/conditions/history.js";
 export { allOf, anyOf, not } from "./gate/conditions/logic.js";
 export { businessDay, maintenanceWindow } from "./gate/conditions/time.js";
+export type { Gate } from "./gate/decide.js";
 export type { DecisionOutcome, DecisionRecord, Finding } from "./gate/finding.js";
 export { listPatterns, pattern } from "./pattern/catalog.js";
 export { type AlertReason, definePattern, type Pattern, type PatternGroup, type PatternOptions } from "./pattern/pattern.js";
 export { type PatternName, patterns } from "./pattern/presets.js";
 export { type Environment, recommendPattern, type UseCase } from "./pattern/recommend.js";
-export type { SensorOptions } from "./pattern/sensor-options.js";
-export type { TunerOptions } from "./pattern/tuner-options.js";
+export type { Polling, SensorOptions } from "./pattern/sensor-options.js";
+export type { Bounds, TunerOptions } from "./pattern/tuner-options.js";
 export { type PatternProblems, validatePattern } from "./pattern/validate.js";
 export type { Clock } from "./ports/clock.js";
 export type { Executor, LocalExecutor, RunControl, RunRequest } from "./ports/executor.js";

@@ -2,13 +2,16 @@ import { EventEmitter } from "eventemitter3";
 import type { Logger } from "../ports/logger.js";
 import type { Decision, Run, Trigger } from "./views.js";
 
-interface TriggerEvent {
+/** What such an event carries. */
+export interface TriggerEvent {
   readonly trigger: Trigger;
 }
-interface RunEvent {
+/** What such an event carries. */
+export interface RunEvent {
   readonly run: Run;
 }
-interface PauseEvent {
+/** What such an event carries. */
+export interface PauseEvent {
   /** `null`: the whole scheduler. */
   readonly pipelineId: string | null;
   readonly reason: string | null;

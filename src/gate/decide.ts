@@ -32,7 +32,12 @@ export function decide(gate: Gate, findings: readonly Finding[], now: number): G
   if (findings.length === 0) return { outcome: "run", reason: "no conditions to meet", recheckAt: now, expiresAt };
   const blocking = findings.filter((finding) => finding.result === "block");
   if (blocking.length === 0) {
-    return { outcome: "run", reason: `all ${findings.length} conditions hold`, recheckAt: now, expiresAt };
+    return {
+      outcome: "run",
+      reason: findings.length === 1 ? "its condition holds" : `all ${findings.length} conditions hold`,
+      recheckAt: now,
+      expiresAt,
+    };
   }
   const why = blocking.map((finding) => `${finding.condition}: ${finding.reason}`).join("; ");
   const isSkip = findings.some(({ result }, index) => result === "block" && (gate.conditions[index]?.onBlock ?? gate.onBlock) === "skip");

@@ -1,6 +1,7 @@
 import type { Duration } from "../base/duration.js";
 
-interface Polling {
+/** How a sensor looks. */
+export interface Polling {
   /** How often it looks. */
   readonly every: Duration;
   /** When a wait for one event is given up. */

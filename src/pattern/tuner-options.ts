@@ -1,6 +1,7 @@
 import type { Duration } from "../base/duration.js";
 
-interface Bounds {
+/** Where an interval may go. */
+export interface Bounds {
   readonly base: Duration;
   readonly min: Duration;
   readonly max: Duration;

@@ -133,7 +133,7 @@ function dayRule(expression: string, name: CronFieldName, item: string): DayRule
   if (name !== "dayOfWeek") return null;
   const special = /^([a-z]{3}|\d)(l|#(\d+))$/.exec(item);
   if (special === null) return null;
-  const [, dayText, suffix, nthText] = special as unknown as [string, string, string, string | undefined];
+  const [, dayText = "", suffix, nthText] = special;
   const named = WEEKDAYS.indexOf(dayText);
   const weekday = named === -1 ? Number(dayText) : named;
   if (Number.isNaN(weekday)) throw badItem(expression, name, item, "has an unknown name");

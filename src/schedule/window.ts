@@ -4,8 +4,9 @@ import type { Calendar } from "./calendar.js";
 import { DAY_MS, weekdayOf } from "./civil.js";
 import { type Zone, zoneOf } from "./zone.js";
 
-export const WEEKDAY_NAMES = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"] as const;
-export type Weekday = (typeof WEEKDAY_NAMES)[number];
+export const WEEKDAY_NAMES: readonly Weekday[] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+/** A day of the week, by its English name. */
+export type Weekday = "sunday" | "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday";
 
 /** A window that recurs by the wall clock of a zone. */
 export interface RecurringWindow {

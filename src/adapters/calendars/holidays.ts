@@ -19,7 +19,7 @@ interface HolidayLibrary {
 }
 
 /**
- * Public holidays by country, for {@link businessDays} and {@link businessDay}. Needs the optional peer `date-holidays`.
+ * Public holidays by country, for `businessDays` and `businessDay`. Needs the optional peer `date-holidays`.
  *
  * @throws HeadgateError `MISSING_PEER` without the package, `INVALID_ARGUMENT` for an unknown country, state or region
  * @example
