@@ -24,6 +24,10 @@ export type ErrorCode =
   | "RUN_LOST"
   | "RUN_UNRESPONSIVE"
   | "STORE_UNAVAILABLE"
+  | "STORE_FULL"
+  | "STORE_READ_ONLY"
+  | "STORE_INCOMPATIBLE"
+  | "STORE_CORRUPT"
   | "MISSING_PEER";
 
 /**

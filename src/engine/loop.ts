@@ -167,9 +167,9 @@ export class Loop {
   }
 
   #arm(waitMs: number): void {
-    const { clock, registry, settings } = this.#core;
+    const { clock, registry, settings, store } = this.#core;
     const now = clock.now();
-    let next = Math.min(this.#recoverAt, this.#pruneAt);
+    let next = Math.min(this.#recoverAt, this.#pruneAt, now + (store.pollMs ?? Number.POSITIVE_INFINITY));
     if (this.#runner.size > 0) next = Math.min(next, this.#heartbeatAt);
     if (this.#isClaiming) {
       const fireAt =

@@ -1,9 +1,12 @@
 import { HeadgateError } from "../base/errors.js";
 import type { Core } from "./core.js";
 
+/** What passes when somebody mends it. */
+const RETRYABLE: ReadonlySet<string> = new Set(["STORE_UNAVAILABLE", "STORE_FULL", "STORE_READ_ONLY"]);
+
 /** Whether the store may answer when asked again. */
 export function isUnavailable(error: unknown): boolean {
-  return error instanceof HeadgateError && error.code === "STORE_UNAVAILABLE";
+  return error instanceof HeadgateError && RETRYABLE.has(error.code);
 }
 
 const FIRST_WAIT_MS = 250;

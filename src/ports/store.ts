@@ -166,12 +166,35 @@ export interface DecisionQuery extends ListQuery {
   readonly outcomes?: readonly DecisionRecord["outcome"][];
 }
 
+/** A remembered place of a sensor, and who may move it now. Instants are epoch ms. */
+export interface CursorRecord {
+  readonly name: string;
+  readonly value: unknown;
+  /** Counts its claims: the fencing token of the one in hand. */
+  readonly token: number;
+  readonly node: string | null;
+  readonly leaseUntil: number | null;
+  readonly updatedAt: number;
+}
+
+/** A setting kept at run time. */
+export interface ConfigRecord {
+  readonly key: string;
+  readonly value: unknown;
+  /** From 1, one more with every change. */
+  readonly version: number;
+  readonly updatedAt: number;
+  readonly updatedBy: string | null;
+}
+
 /**
  * The port that keeps all state: a few atomic domain operations, each one transaction, each told the time.
  * Every list of requests is answered in its order. Errors are `HeadgateError` with `STORE_UNAVAILABLE` when it may be tried again.
  */
 export interface Store {
   readonly name: string;
+  /** How often to look for what other nodes have made when no notice of it came, ms; `null` when there are no other nodes. */
+  readonly pollMs: number | null;
 
   /** Makes it ready; idempotent. */
   open(): Promise<void>;
@@ -186,8 +209,11 @@ export interface Store {
   /** Advances schedules and enqueues their triggers, each pipeline atomically; a paused pipeline does not fire. */
   fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]>;
 
-  /** Accepts triggers; idempotent by pipeline and key. */
-  enqueue(triggers: readonly NewTrigger[], now: number): Promise<readonly EnqueueResult[]>;
+  /**
+   * Accepts triggers; idempotent by pipeline and key. With a `transaction` of the caller's own (a client of the store's database), they are accepted when
+   * that commits.
+   */
+  enqueue(triggers: readonly NewTrigger[], now: number, transaction?: unknown): Promise<readonly EnqueueResult[]>;
   /** Hands out work in order, under all limits, to one claimant each. */
   claim(request: ClaimRequest, now: number): Promise<Claim>;
   /** Records decisions and moves their triggers, each atomically; `run` creates the run. */
@@ -223,6 +249,26 @@ export interface Store {
   listDecisions(query: DecisionQuery): Promise<readonly DecisionRecord[]>;
   /** Runs of a pipeline that started in [from, until). */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
+  /** Takes a pipeline out of use on all nodes: it fires no more, what waits is cancelled; registering it again brings it back. Gives the cancelled triggers, `null` if unknown. */
+  retire(pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null>;
+
+  /** Gives a cursor to one node until its lease runs out; `null` while another has it. Made with value `null` if new. */
+  claimCursor(name: string, node: string, leaseUntil: number, now: number): Promise<CursorRecord | null>;
+  /** Moves a claimed cursor and enqueues what was found, in one transaction, and gives the claim back; `null` (and nothing done) when the token is not the current one. */
+  moveCursor(
+    name: string,
+    token: number,
+    value: unknown,
+    triggers: readonly NewTrigger[],
+    now: number,
+  ): Promise<readonly EnqueueResult[] | null>;
+
+  config(key: string): Promise<ConfigRecord | null>;
+  /** Writes a setting if its version is still `expected` (0: not there yet; `null`: whatever it is); gives `null` when it is not. */
+  putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number): Promise<ConfigRecord | null>;
+
+  /** What time the store's server has; `null` when it has no clock of its own. */
+  serverTime(): Promise<number | null>;
   /** Forgets ended triggers, their runs and decisions, beyond the store's retention; says how many triggers. */
   prune(now: number): Promise<number>;
 }

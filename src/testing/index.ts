@@ -1,3 +1,4 @@
+export { describeStore, type TestRunner } from "./contract/describe-store.js";
 export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.js";
 export { type SimulateOptions, type Simulation, simulate } from "./simulate.js";
 export type { ScriptedOutcome, SimulatedAttempt, World } from "./world.js";

@@ -43,8 +43,11 @@ export class Lines {
     for (let cell = this.#timers.peek(); cell !== undefined && cell.heapKey <= now; cell = this.#timers.peek()) {
       this.#timers.remove(cell);
       if (isRunCell(cell)) this.dueRetries.add(cell);
-      else if (cell.record.expiresAt !== null && cell.record.expiresAt <= now && !cell.isClaimed) this.overdue.add(cell);
-      else this.makeReady(cell);
+      else if (cell.record.expiresAt !== null && cell.record.expiresAt <= now && !cell.isClaimed) {
+        leaveLine(cell);
+        this.refresh(cell.owner);
+        this.overdue.add(cell);
+      } else this.makeReady(cell);
     }
   }
 
@@ -52,6 +55,7 @@ export class Lines {
   makeReady(cell: TriggerCell): void {
     this.unclaim(cell);
     enterLine(cell);
+    if (cell.record.expiresAt !== null) this.wakeAt(cell, cell.record.expiresAt);
     this.refresh(cell.owner);
   }
 

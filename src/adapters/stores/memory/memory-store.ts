@@ -3,6 +3,8 @@ import { HeadgateError } from "../../../base/errors.js";
 import type {
   Claim,
   ClaimRequest,
+  ConfigRecord,
+  CursorRecord,
   DecideRequest,
   DecideResult,
   EnqueueResult,
@@ -23,6 +25,7 @@ import { acceptTrigger, endTrigger, holdTrigger, recheckTrigger, startTrigger } 
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { lifeOf, type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
 import { Claims } from "./claims.js";
+import { Desk } from "./desk.js";
 import { type Forgotten, History } from "./history.js";
 import { isOverlapping, Lines } from "./lines.js";
 import { Slots } from "./slots.js";
@@ -34,6 +37,9 @@ export interface MemoryStoreOptions {
   /** Told of everything that is forgotten. */
   onForget?: (forgotten: Forgotten) => void;
 }
+
+/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
+const RETIRED = "retired()";
 
 /** A store that also says what it holds, for tests and simulations. */
 export interface MemoryStore extends Store {
@@ -58,12 +64,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 
 class InMemory implements MemoryStore {
   readonly name = "memory";
+  readonly pollMs = null;
   readonly #pipelines = new Map<string, PipelineCell>();
   readonly #history: History;
   readonly #lines: Lines;
   readonly #slots = new Slots();
   readonly #running = new Set<RunCell>();
   readonly #claims: Claims;
+  readonly #desk = new Desk();
 
   constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
     this.#history = new History(retention, onForget);
@@ -139,17 +147,14 @@ class InMemory implements MemoryStore {
     return { outcome: "fired", state: stateOf(cell), triggers: fired.map(({ record }) => record), superseded };
   }
 
-  async enqueue(triggers: readonly NewTrigger[], now: number): Promise<readonly EnqueueResult[]> {
+  async enqueue(triggers: readonly NewTrigger[], now: number, transaction?: unknown): Promise<readonly EnqueueResult[]> {
+    if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
+    for (const { pipelineId } of triggers) this.#known(pipelineId); // all or none
     return triggers.map((trigger) => this.#enqueue(trigger, now));
   }
 
   #enqueue(trigger: NewTrigger, now: number): EnqueueResult {
-    const cell = this.#pipelines.get(trigger.pipelineId);
-    if (cell === undefined) {
-      throw new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${trigger.pipelineId} is not registered`, {
-        details: { pipelineId: trigger.pipelineId },
-      });
-    }
+    const cell = this.#known(trigger.pipelineId);
     const known = trigger.key === null ? undefined : cell.life?.byKey.get(trigger.key);
     if (known !== undefined) return { trigger: known.record, isNew: false };
     return { trigger: this.#accept(cell, trigger, now, null).record, isNew: true };
@@ -384,6 +389,46 @@ class InMemory implements MemoryStore {
       if (startedAt < until) count++;
     }
     return count;
+  }
+
+  async retire(pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null> {
+    const cell = this.#pipelines.get(pipelineId);
+    if (cell === undefined) return null;
+    cell.nextFireAt = null;
+    cell.registration = { ...cell.registration, scheduleKey: RETIRED };
+    const waiting = [...(cell.life?.waiting ?? [])];
+    for (const trigger of waiting)
+      this.#end(trigger, endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at));
+    return waiting.map(({ record }) => record);
+  }
+
+  async claimCursor(name: string, node: string, leaseUntil: number, now: number): Promise<CursorRecord | null> {
+    return this.#desk.claimCursor(name, node, leaseUntil, now);
+  }
+
+  async moveCursor(
+    name: string,
+    token: number,
+    value: unknown,
+    triggers: readonly NewTrigger[],
+    now: number,
+  ): Promise<readonly EnqueueResult[] | null> {
+    if (!this.#desk.holdsCursor(name, token)) return null;
+    const accepted = await this.enqueue(triggers, now);
+    this.#desk.moveCursor(name, value, now);
+    return accepted;
+  }
+
+  async config(key: string): Promise<ConfigRecord | null> {
+    return this.#desk.config(key);
+  }
+
+  async putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number): Promise<ConfigRecord | null> {
+    return this.#desk.putConfig(key, value, expected, by, now);
+  }
+
+  async serverTime(): Promise<null> {
+    return null;
   }
 
   async prune(now: number): Promise<number> {

@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import type { Pool, PoolClient } from "pg";
+
+/**
+ * News between nodes by LISTEN/NOTIFY. Notices are sent outside the transactions they tell of, never two at once: a NOTIFY inside would make all commits of the
+ * database wait for each other. What is lost is found by looking.
+ *
+ * @see https://www.postgresql.org/docs/current/sql-notify.html
+ */
+export class Notices {
+  readonly #pool: Pool;
+  readonly #channel: string;
+  /** What this node sends, so that it does not wake itself. */
+  readonly #self = randomUUID();
+  readonly #listeners = new Set<() => void>();
+  #client: PoolClient | null = null;
+  #connecting: Promise<void> | null = null;
+  #isSending = false;
+  #again = false;
+  #isClosed = false;
+
+  constructor(pool: Pool, channel: string) {
+    this.#pool = pool;
+    this.#channel = channel;
+  }
+
+  subscribe(onChange: () => void): () => void {
+    this.#listeners.add(onChange);
+    return () => this.#listeners.delete(onChange);
+  }
+
+  /** Connects again if the connection was lost; never fails. */
+  keep(): void {
+    if (this.#client === null && this.#connecting === null && !this.#isClosed) void this.listen().catch(() => {}); // told by the statements that fail too
+  }
+
+  listen(): Promise<void> {
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = null;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<void> {
+    const client = await this.#pool.connect();
+    const lose = () => {
+      if (this.#client !== client) return;
+      this.#client = null;
+      client.release(true);
+    };
+    client.on("error", lose);
+    client.on("end", lose);
+    client.on("notification", ({ payload }) => {
+      if (payload !== this.#self) for (const listener of this.#listeners) listener();
+    });
+    try {
+      await client.query(`LISTEN "${this.#channel}"`);
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+    this.#client = client;
+    for (const listener of this.#listeners) listener(); // whatever was told while nobody listened
+  }
+
+  send(): void {
+    if (this.#isClosed) return;
+    this.#again = true;
+    if (!this.#isSending) void this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#isSending = true;
+    while (this.#again && !this.#isClosed) {
+      this.#again = false;
+      try {
+        await this.#pool.query({ name: "headgate_notify", text: "SELECT pg_notify($1, $2)", values: [this.#channel, this.#self] });
+      } catch {
+        break; // a lost notice costs the other nodes a look
+      }
+    }
+    this.#isSending = false;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#connecting?.catch(() => {});
+    const client = this.#client;
+    this.#client = null;
+    client?.release(true);
+  }
+}

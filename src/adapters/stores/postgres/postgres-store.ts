@@ -1,0 +1,27 @@
+import type { Pool, PoolConfig } from "pg";
+import type { Store } from "../../../ports/store.js";
+import { type RetentionOptions, sqlStore } from "../sql/sql-store.js";
+import { postgresDatabase } from "./postgres-database.js";
+
+/** Options of {@link postgresStore}: a connection string, or a pool of one's own, which stays open when the store is closed. */
+export type PostgresStoreOptions = {
+  /** The schema of its tables; made if it is not there. Default `"headgate"`. */
+  schema?: string;
+  retention?: RetentionOptions;
+} & (
+  | { connectionString: string; poolConfig?: Omit<PoolConfig, "connectionString">; pool?: never }
+  | { pool: Pool; connectionString?: never }
+);
+
+/**
+ * The store for many nodes, on PostgreSQL 12 or newer, with the optional peer `pg` 8. Several schedulers on one schema share the work: each fire time becomes one
+ * trigger, each trigger is claimed by one node, and limits hold over all of them. News travel by LISTEN/NOTIFY, and by looking every 5 s when a notice is lost.
+ *
+ * @throws HeadgateError `MISSING_PEER`, `INVALID_ARGUMENT`; and on `open` (the scheduler's start) `STORE_INCOMPATIBLE` for a newer schema, `STORE_READ_ONLY`,
+ *   `STORE_UNAVAILABLE`
+ * @example
+ * createScheduler({ pipelines, store: postgresStore({ connectionString: "postgres://app@db.example/app" }) });
+ */
+export function postgresStore(options: PostgresStoreOptions): Store {
+  return sqlStore(postgresDatabase(options), options.retention);
+}

@@ -1,0 +1,208 @@
+import type { Claim, ClaimRequest } from "../../../ports/store.js";
+import type { RunRecord } from "../../../run/run.js";
+import { requestCancel, startAttempt } from "../../../run/transitions.js";
+import { claimTrigger } from "../../../trigger/transitions.js";
+import type { TriggerRecord } from "../../../trigger/trigger.js";
+import { type Session, select } from "./database.js";
+import { globalPause } from "./pipelines.js";
+import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
+
+const PAGES = 50;
+const RETRIES_AT_ONCE = 500;
+
+/** What is taken of every limit. */
+class Usage {
+  readonly active = new Map<string, number>();
+  readonly #claimed = new Map<string, number>();
+  readonly #pools = new Map<string, number>();
+  #total = 0;
+
+  add(what: string, pipelineId: string, pool: string | null, count: number): void {
+    const places = what === "claimed" ? this.#claimed : this.active;
+    places.set(pipelineId, (places.get(pipelineId) ?? 0) + count);
+    if (what !== "retrying") this.takeSlot(pool, count);
+  }
+
+  takeSlot(pool: string | null, count: number): void {
+    this.#total += count;
+    if (pool !== null) this.#pools.set(pool, (this.#pools.get(pool) ?? 0) + count);
+  }
+
+  isTaken({ id, maxActiveRuns }: PipelineRow): boolean {
+    return (this.active.get(id) ?? 0) + (this.#claimed.get(id) ?? 0) >= maxActiveRuns;
+  }
+
+  hasSlot(pool: string | null, { globalLimit, pools }: ClaimRequest): boolean {
+    if (globalLimit !== null && this.#total >= globalLimit) return false;
+    return pool === null || (this.#pools.get(pool) ?? 0) < (pools.get(pool) ?? 0);
+  }
+}
+
+/** One claimant at a time: what it reads of the limits stands until it has written. */
+export async function claim(session: Session, request: ClaimRequest, now: number): Promise<Claim> {
+  const usage = await usageOf(session, now);
+  const isPaused = (await globalPause(session)).pause !== null;
+  const pipelines = new Map<string, PipelineRow>();
+  const attempts = await claimRetries(session, request, usage, pipelines, isPaused, now);
+  const found = await claimTriggers(session, request, usage, pipelines, isPaused, request.limit - attempts.length, now);
+  const claimed = [...found.triggers, ...found.overlapping].map((trigger) => ({
+    ...trigger,
+    ...claimTrigger(trigger, request.node, request.leaseUntil),
+  }));
+  await session.update(TRIGGERS, claimed, TRIGGER_CLAIM);
+  const cancelled = await cancelFor(session, found.crowding, now);
+  return {
+    triggers: claimed.slice(0, found.triggers.length),
+    overlapping: claimed.slice(found.triggers.length),
+    attempts,
+    cancelled,
+  };
+}
+
+async function usageOf(session: Session, now: number): Promise<Usage> {
+  const { dialect } = session;
+  const [runs, triggers, pipelines] = [dialect.name("runs"), dialect.name("triggers"), dialect.name("pipelines")];
+  const rows = await session.query(
+    `SELECT u.what, u.pipeline_id, p.pool, u.n FROM (
+       SELECT status AS what, pipeline_id, count(*) AS n FROM ${runs} WHERE status IN ('running', 'retrying') GROUP BY status, pipeline_id
+       UNION ALL SELECT 'claimed', pipeline_id, count(*) FROM ${triggers}
+       WHERE status IN ('pending', 'held') AND node IS NOT NULL AND lease_until > $1 GROUP BY pipeline_id
+     ) u LEFT JOIN ${pipelines} p ON p.id = u.pipeline_id`,
+    [now],
+  );
+  const usage = new Usage();
+  for (const { what, pipeline_id, pool, n } of rows)
+    usage.add(String(what), String(pipeline_id), pool === null ? null : String(pool), Number(n));
+  return usage;
+}
+
+async function load(session: Session, pipelines: Map<string, PipelineRow>, ids: readonly string[]): Promise<void> {
+  const missing = [...new Set(ids)].filter((id) => !pipelines.has(id));
+  if (missing.length === 0) return;
+  const { dialect } = session;
+  for (const row of await select(session, PIPELINES, `WHERE id ${dialect.isIn(1)}`, [dialect.list(missing)])) pipelines.set(row.id, row);
+}
+
+async function claimRetries(
+  session: Session,
+  request: ClaimRequest,
+  usage: Usage,
+  pipelines: Map<string, PipelineRow>,
+  isPaused: boolean,
+  now: number,
+): Promise<Claim["attempts"]> {
+  const { dialect } = session;
+  const rest = `WHERE status = 'retrying' AND retry_at <= $1 ORDER BY retry_at, id LIMIT ${RETRIES_AT_ONCE}${dialect.skipLocked}`;
+  const due = await select(session, RUNS, rest, [now]);
+  if (due.length === 0) return [];
+  await load(
+    session,
+    pipelines,
+    due.map(({ pipelineId }) => pipelineId),
+  );
+  const started: RunRecord[] = [];
+  for (const run of due) {
+    const pipeline = pipelines.get(run.pipelineId);
+    if (started.length >= request.limit) break;
+    if (pipeline === undefined || !request.canRun(run.pipelineId)) continue;
+    if ((isPaused || pipeline.pause !== null) && !run.isForced) continue;
+    if (!usage.hasSlot(pipeline.pool, request)) continue;
+    usage.takeSlot(pipeline.pool, 1);
+    started.push(startAttempt(run, request.node, request.leaseUntil, now));
+  }
+  await session.update(RUNS, started, RUN_STATE);
+  const triggers = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [
+    dialect.list(started.map(({ triggerId }) => triggerId)),
+  ]);
+  const byId = new Map(triggers.map((trigger) => [trigger.id, trigger]));
+  return started.flatMap((run) => {
+    const trigger = byId.get(run.triggerId);
+    return trigger === undefined ? [] : [{ run, trigger }];
+  });
+}
+
+interface Found {
+  readonly triggers: TriggerRow[];
+  readonly overlapping: TriggerRow[];
+  /** Waiting triggers by pipeline for which runs are to be cancelled. */
+  readonly crowding: Map<string, number>;
+}
+
+/** Reads the line page by page, passing over pipelines that cannot start anything now. */
+async function claimTriggers(
+  session: Session,
+  request: ClaimRequest,
+  usage: Usage,
+  pipelines: Map<string, PipelineRow>,
+  isPaused: boolean,
+  limit: number,
+  now: number,
+): Promise<Found> {
+  const { dialect } = session;
+  const found: Found = { triggers: [], overlapping: [], crowding: new Map() };
+  const closed = new Set<string>();
+  let last: Pick<TriggerRecord, "order" | "id"> = { order: -1e300, id: "" };
+  const size = Math.max(50, limit);
+  for (let page = 0; page < PAGES && found.triggers.length < limit; page++) {
+    const passed = closed.size === 0 ? "" : `AND (is_forced OR NOT pipeline_id ${dialect.isIn(4)})`;
+    const rest = `WHERE status IN ('pending', 'held') AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
+      AND (expires_at IS NULL OR expires_at > $3) ${passed} ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}`;
+    const values = [last.order, last.id, now, ...(closed.size === 0 ? [] : [dialect.list([...closed])])];
+    const candidates = await select(session, TRIGGERS, rest, values);
+    await load(
+      session,
+      pipelines,
+      candidates.map(({ pipelineId }) => pipelineId),
+    );
+    for (const trigger of candidates) {
+      if (found.triggers.length >= limit) break;
+      last = trigger;
+      const pipeline = pipelines.get(trigger.pipelineId);
+      if (pipeline === undefined || !request.canRun(pipeline.id)) closed.add(trigger.pipelineId);
+      else if (!take(trigger, pipeline, usage, request, isPaused, found)) closed.add(pipeline.id);
+    }
+    if (candidates.length < size) break;
+  }
+  return found;
+}
+
+/** Claims one trigger if every limit allows it; gives false when its pipeline can start nothing more. */
+function take(trigger: TriggerRow, pipeline: PipelineRow, usage: Usage, request: ClaimRequest, isPaused: boolean, found: Found): boolean {
+  if ((isPaused || pipeline.pause !== null) && !trigger.isForced) return false;
+  const isCrowded = (usage.active.get(pipeline.id) ?? 0) >= pipeline.maxActiveRuns;
+  if (isCrowded && trigger.kind === "scheduled" && !trigger.isForced) {
+    if (pipeline.overlap === "skip") {
+      found.overlapping.push(trigger);
+      return true;
+    }
+    if (pipeline.overlap === "cancel_running") {
+      found.crowding.set(pipeline.id, (found.crowding.get(pipeline.id) ?? 0) + 1);
+      return true;
+    }
+  }
+  if (usage.isTaken(pipeline) && !trigger.isForced) return pipeline.overlap === "skip" || pipeline.overlap === "cancel_running";
+  if (!usage.hasSlot(pipeline.pool, request)) return false;
+  usage.add("claimed", pipeline.id, pipeline.pool, 1);
+  found.triggers.push(trigger);
+  return true;
+}
+
+/** Asks the oldest active runs to end, one for every scheduled trigger that waits for it (`cancel_running`). */
+async function cancelFor(session: Session, crowding: ReadonlyMap<string, number>, now: number): Promise<RunRecord[]> {
+  const cancelled: RunRecord[] = [];
+  for (const [pipelineId, waiting] of crowding) {
+    const active = await select(
+      session,
+      RUNS,
+      `WHERE status IN ('running', 'retrying') AND pipeline_id = $1 ORDER BY id${session.dialect.forUpdate}`,
+      [pipelineId],
+    );
+    const going = active.filter(({ cancelRequest }) => cancelRequest === null);
+    const wanted = Math.max(0, waiting - (active.length - going.length));
+    for (const run of going.slice(0, wanted)) {
+      cancelled.push(requestCancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
+    }
+  }
+  await session.update(RUNS, cancelled, ["cancelRequest"]);
+  return cancelled;
+}

@@ -1,0 +1,68 @@
+import type { Table } from "./table.js";
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** What two dialects of SQL write differently; everything else is shared. */
+export interface Dialect {
+  /** A table's full name, quoted. */
+  name(table: string): string;
+  /** `= any of` the list bound at a place. */
+  isIn(place: number): string;
+  /** A list as it is bound. */
+  list(values: readonly string[]): unknown;
+  /** Locks the rows that a query gives. */
+  readonly forUpdate: string;
+  /** The same, passing over those that others have locked. */
+  readonly skipLocked: string;
+}
+
+/** Statements within one transaction, or each on its own. Places are `$1`, `$2` … */
+export interface Session {
+  readonly dialect: Dialect;
+  query(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Adds rows; with `unlessThere`, those whose key is there already are left out. Gives the keys that were added. */
+  insert<T extends object>(table: Table<T>, records: readonly T[], unlessThere?: boolean): Promise<ReadonlySet<string>>;
+  /** Writes some fields of rows that are there, found by the table's first column. */
+  update<T extends object>(table: Table<T>, records: readonly T[], fields: readonly (keyof T & string)[]): Promise<void>;
+}
+
+/** A database that a store keeps its tables in. */
+export interface Database {
+  readonly name: string;
+  readonly pollMs: number;
+  /** Makes the tables; idempotent. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+  /** Everything or nothing. `claims` lets one claimant at a time in and need not outlive a crash: what is lost is claimed again. */
+  transaction<T>(work: (session: Session) => Promise<T>, kind?: "records" | "claims"): Promise<T>;
+  /** A single statement, its own transaction. */
+  readonly session: Session;
+  /** The session of a transaction of the caller's own. */
+  joined(transaction: unknown): Session;
+  /** Tells other nodes that there is something new; never waits and never fails. */
+  notify(): void;
+  subscribe(onChange: () => void): () => void;
+  serverTime(): Promise<number | null>;
+}
+
+/** Reads records of a table. */
+export async function select<T extends object>(
+  session: Session,
+  table: Table<T>,
+  rest: string,
+  values: readonly unknown[] = [],
+): Promise<T[]> {
+  const rows = await session.query(`SELECT * FROM ${session.dialect.name(table.name)} ${rest}`, values);
+  return rows.map((row) => table.decode(row));
+}
+
+/** Reads and locks the records with these keys, in the order of the keys, so that no two transactions wait for each other. */
+export async function selectLocked<T extends object>(session: Session, table: Table<T>, keys: readonly string[]): Promise<Map<string, T>> {
+  if (keys.length === 0) return new Map();
+  const [first] = table.columns;
+  const key = first?.name ?? "id";
+  const { dialect } = session;
+  const rest = `WHERE "${key}" ${dialect.isIn(1)} ORDER BY "${key}"${dialect.forUpdate}`;
+  const records = await select(session, table, rest, [dialect.list([...new Set(keys)])]);
+  return new Map(records.map((record) => [String((record as Record<string, unknown>)[first?.field ?? "id"]), record]));
+}

@@ -1,0 +1,122 @@
+import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
+import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
+import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
+import { type Session, select, selectLocked } from "./database.js";
+import { globalPause, stateOf } from "./pipelines.js";
+import { DECISIONS, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS, type TriggerRow, uniqueKeyOf } from "./tables.js";
+
+/** Advances schedules and enqueues their triggers. A pipeline's row is locked meanwhile: of several nodes one fires. */
+export async function fire(session: Session, requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
+  const ids = requests.map(({ pipelineId }) => pipelineId);
+  const rows = await selectLocked(session, PIPELINES, ids);
+  const isPaused = (await globalPause(session)).pause !== null;
+  const outcomes = requests.map((request) => outcomeOf(rows.get(request.pipelineId), request, isPaused));
+  const firing = requests.filter((_, index) => outcomes[index] === "fired");
+  const made = await madeAlready(session, firing);
+  const waiting = await waitingOf(session, firing, rows);
+  const accepted: TriggerRow[] = [];
+  const replaced = new Map<string, TriggerRow>();
+  const results = requests.map((request, index): FireResult => {
+    const row = rows.get(request.pipelineId);
+    const outcome = outcomes[index] ?? "gone";
+    if (row === undefined || outcome !== "fired") {
+      return { outcome, state: row === undefined ? null : stateOf(row, 0, 0), triggers: [], superseded: [] };
+    }
+    const next = { ...row, nextFireAt: request.nextFireAt, lastFireAt: request.lastFireAt ?? row.lastFireAt };
+    rows.set(row.id, next);
+    const own: TriggerRow[] = [];
+    const superseded: TriggerRecord[] = [];
+    for (const trigger of request.triggers) {
+      if (made.has(`${trigger.pipelineId} ${uniqueKeyOf(trigger)}`)) continue;
+      const older = row.overlap === "queue_one" ? [...(waiting.get(row.id) ?? []), ...own.filter(isWaiting)] : [];
+      for (const one of older) {
+        const ended = { ...one, ...endTrigger(one, "superseded", "a newer fire time took its place", now, trigger.id) };
+        const place = own.indexOf(one);
+        if (place === -1) {
+          superseded.push(ended);
+          replaced.set(ended.id, ended);
+        } else own[place] = ended;
+      }
+      waiting.delete(row.id);
+      own.push(rowOf(trigger, now, older.at(-1)?.id ?? null));
+    }
+    accepted.push(...own);
+    return { outcome, state: stateOf(next, 0, 0), triggers: own, superseded };
+  });
+  await session.update(
+    PIPELINES,
+    firing.map(({ pipelineId }) => rows.get(pipelineId) as PipelineRow),
+    ["nextFireAt", "lastFireAt"],
+  );
+  await session.insert(TRIGGERS, accepted);
+  await session.update(TRIGGERS, [...replaced.values()], TRIGGER_STATE);
+  await session.insert(
+    DECISIONS,
+    firing.flatMap(({ dropped }) => dropped),
+  );
+  return results;
+}
+
+function outcomeOf(row: PipelineRow | undefined, request: FireRequest, isPaused: boolean): FireResult["outcome"] {
+  if (row === undefined) return "gone";
+  if (row.nextFireAt !== request.expectedFireAt || row.scheduleKey !== request.scheduleKey) return "moved";
+  return isPaused || row.pause !== null ? "paused" : "fired";
+}
+
+/** Fire times that have a trigger already, which happens only when a clock went back. */
+async function madeAlready(session: Session, firing: readonly FireRequest[]): Promise<ReadonlySet<string>> {
+  const { dialect } = session;
+  const triggers = firing.flatMap((request) => request.triggers);
+  if (triggers.length === 0) return new Set();
+  const found = await session.query(
+    `SELECT pipeline_id, unique_key FROM ${dialect.name("triggers")} WHERE pipeline_id ${dialect.isIn(1)} AND unique_key ${dialect.isIn(2)}`,
+    [
+      dialect.list([...new Set(triggers.map(({ pipelineId }) => pipelineId))]),
+      dialect.list([...new Set(triggers.map((one) => uniqueKeyOf(one) ?? ""))]),
+    ],
+  );
+  return new Set(found.map((row) => `${row.pipeline_id} ${row.unique_key}`));
+}
+
+/** Scheduled triggers that a newer fire time replaces. */
+async function waitingOf(
+  session: Session,
+  firing: readonly FireRequest[],
+  rows: ReadonlyMap<string, PipelineRow>,
+): Promise<Map<string, TriggerRow[]>> {
+  const ids = firing
+    .filter(({ pipelineId, triggers }) => triggers.length > 0 && rows.get(pipelineId)?.overlap === "queue_one")
+    .map(({ pipelineId }) => pipelineId);
+  const byPipeline = new Map<string, TriggerRow[]>();
+  if (ids.length === 0) return byPipeline;
+  const { dialect } = session;
+  const rest = `WHERE status IN ('pending', 'held') AND kind = 'scheduled' AND NOT is_forced AND pipeline_id ${dialect.isIn(1)} ORDER BY id${dialect.forUpdate}`;
+  for (const one of await select(session, TRIGGERS, rest, [dialect.list(ids)])) {
+    byPipeline.set(one.pipelineId, [...(byPipeline.get(one.pipelineId) ?? []), one]);
+  }
+  return byPipeline;
+}
+
+/** Accepts triggers; those whose key is taken give the one that has it. `null` for a pipeline that is not registered. */
+export async function enqueue(session: Session, triggers: readonly NewTrigger[], now: number): Promise<readonly (EnqueueResult | null)[]> {
+  if (triggers.length === 0) return [];
+  const { dialect } = session;
+  const rows = triggers.map((trigger) => rowOf(trigger, now, null));
+  const added = await session.insert(TRIGGERS, rows, true);
+  if (added.size === rows.length) return rows.map((trigger) => ({ trigger, isNew: true }));
+  const taken = rows.filter(({ id, uniqueKey }) => !added.has(id) && uniqueKey !== null);
+  const holders = await select(session, TRIGGERS, `WHERE pipeline_id ${dialect.isIn(1)} AND unique_key ${dialect.isIn(2)}`, [
+    dialect.list([...new Set(taken.map(({ pipelineId }) => pipelineId))]),
+    dialect.list(taken.map(({ uniqueKey }) => uniqueKey ?? "")),
+  ]);
+  const byKey = new Map(holders.map((one) => [`${one.pipelineId} ${one.uniqueKey}`, one]));
+  return rows.map((row) => {
+    if (added.has(row.id)) return { trigger: row, isNew: true };
+    const holder = byKey.get(`${row.pipelineId} ${row.uniqueKey}`);
+    return holder === undefined ? null : { trigger: holder, isNew: false };
+  });
+}
+
+function rowOf(trigger: NewTrigger, now: number, supersedes: string | null): TriggerRow {
+  return { ...acceptTrigger(trigger, now, supersedes), uniqueKey: uniqueKeyOf(trigger) };
+}

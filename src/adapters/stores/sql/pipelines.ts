@@ -1,0 +1,130 @@
+import type { GlobalPause, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import type { CancelRequest } from "../../../run/run.js";
+import { endTrigger } from "../../../trigger/transitions.js";
+import type { TriggerRecord } from "../../../trigger/trigger.js";
+import { type Session, select, selectLocked } from "./database.js";
+import { META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
+
+/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
+const RETIRED = "retired()";
+const GLOBAL_PAUSE = "global_pause";
+const NOT_PAUSED: GlobalPause = { pause: null, lastPause: null };
+
+/** Writes only what is new or different, so that nodes that start again and again with the same pipelines lock nothing. */
+export async function register(session: Session, pipelines: readonly PipelineRegistration[]): Promise<readonly PipelineState[]> {
+  const ids = pipelines.map(({ id }) => id);
+  const known = await byId(session, ids);
+  const isDifferent = (one: PipelineRegistration) => {
+    const row = known.get(one.id);
+    return row === undefined || keysOf(row) !== keysOf(one);
+  };
+  const changed = pipelines.filter(isDifferent);
+  if (changed.length > 0) {
+    const rows = changed.map((one) => ({ ...EMPTY, ...one }));
+    const added = await session.insert(PIPELINES, rows, true);
+    const locked = await selectLocked(
+      session,
+      PIPELINES,
+      changed.map(({ id }) => id).filter((id) => !added.has(id)),
+    );
+    const updates = changed.flatMap((one) => {
+      const row = locked.get(one.id);
+      if (row === undefined) return [];
+      const { scheduleKey, nextFireAt, maxActiveRuns, overlap, pool } = one;
+      return [{ ...row, maxActiveRuns, overlap, pool, ...(row.scheduleKey === scheduleKey ? {} : { scheduleKey, nextFireAt }) }];
+    });
+    await session.update(PIPELINES, updates, ["scheduleKey", "nextFireAt", "maxActiveRuns", "overlap", "pool"]);
+  }
+  const after = changed.length > 0 ? await byId(session, ids) : known;
+  return ids.map((id) => stateOf(after.get(id) as PipelineRow, 0, 0));
+}
+
+const EMPTY = { lastFireAt: null, lastSuccessAt: null, pause: null, lastPause: null } as const;
+
+function keysOf({ scheduleKey, maxActiveRuns, overlap, pool }: PipelineRegistration | PipelineRow): string {
+  return JSON.stringify([scheduleKey, maxActiveRuns, overlap, pool]);
+}
+
+async function byId(session: Session, ids: readonly string[]): Promise<Map<string, PipelineRow>> {
+  const rows = await select(session, PIPELINES, `WHERE id ${session.dialect.isIn(1)}`, [session.dialect.list(ids)]);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Pipelines with how many runs are active and how many triggers wait. */
+export async function states(session: Session, ids: readonly string[]): Promise<readonly (PipelineState | null)[]> {
+  if (ids.length === 0) return [];
+  const { dialect } = session;
+  const list = dialect.list(ids);
+  const rows = await byId(session, ids);
+  const counts = await session.query(
+    `SELECT 'active' AS what, pipeline_id, count(*) AS n FROM ${dialect.name("runs")}
+     WHERE status IN ('running', 'retrying') AND pipeline_id ${dialect.isIn(1)} GROUP BY pipeline_id
+     UNION ALL SELECT 'waiting', pipeline_id, count(*) FROM ${dialect.name("triggers")}
+     WHERE status IN ('pending', 'held') AND pipeline_id ${dialect.isIn(1)} GROUP BY pipeline_id`,
+    [list],
+  );
+  const count = (what: string, id: string) => Number(counts.find((row) => row.what === what && row.pipeline_id === id)?.n ?? 0);
+  return ids.map((id) => {
+    const row = rows.get(id);
+    return row === undefined ? null : stateOf(row, count("active", id), count("waiting", id));
+  });
+}
+
+export function stateOf(row: PipelineRow, activeRuns: number, waitingTriggers: number): PipelineState {
+  const { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause, lastPause } = row;
+  return { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause, lastPause, activeRuns, waitingTriggers };
+}
+
+export async function globalPause(session: Session): Promise<GlobalPause> {
+  const [row] = await select(session, META, `WHERE key = '${GLOBAL_PAUSE}'`);
+  return (row?.value as GlobalPause | undefined) ?? NOT_PAUSED;
+}
+
+/** Pauses one pipeline or everything; false when there is no such pipeline. */
+export async function pause(session: Session, pipelineId: string | null, wanted: Pause): Promise<boolean> {
+  if (pipelineId === null) {
+    await putGlobal(session, { ...(await lockedGlobal(session)), pause: wanted });
+    return true;
+  }
+  const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
+  if (row !== undefined) await session.update(PIPELINES, [{ ...row, pause: wanted }], ["pause"]);
+  return row !== undefined;
+}
+
+/** Ends a pause; `undefined` when there is no such pipeline. */
+export async function resume(session: Session, pipelineId: string | null, now: number): Promise<Pause | null | undefined> {
+  if (pipelineId === null) {
+    const global = await lockedGlobal(session);
+    if (global.pause !== null) await putGlobal(session, { pause: null, lastPause: { from: global.pause.at, until: now } });
+    return global.pause;
+  }
+  const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
+  if (row === undefined) return undefined;
+  if (row.pause === null) return null;
+  await session.update(PIPELINES, [{ ...row, pause: null, lastPause: { from: row.pause.at, until: now } }], ["pause", "lastPause"]);
+  return row.pause;
+}
+
+async function lockedGlobal(session: Session): Promise<GlobalPause> {
+  await session.insert(META, [{ key: GLOBAL_PAUSE, value: NOT_PAUSED }], true);
+  const row = (await selectLocked(session, META, [GLOBAL_PAUSE])).get(GLOBAL_PAUSE);
+  return (row?.value as GlobalPause | undefined) ?? NOT_PAUSED;
+}
+
+async function putGlobal(session: Session, value: GlobalPause): Promise<void> {
+  const row: MetaRow = { key: GLOBAL_PAUSE, value };
+  await session.update(META, [row], ["value"]);
+}
+
+/** Takes a pipeline out of use and cancels what waits; `null` when there is no such pipeline. */
+export async function retire(session: Session, pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null> {
+  const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
+  if (row === undefined) return null;
+  await session.update(PIPELINES, [{ ...row, nextFireAt: null, scheduleKey: RETIRED }], ["nextFireAt", "scheduleKey"]);
+  const rest = `WHERE status IN ('pending', 'held') AND pipeline_id = $1 ORDER BY id${session.dialect.forUpdate}`;
+  const waiting = await select(session, TRIGGERS, rest, [pipelineId]);
+  const reason = request.reason ?? "its pipeline was retired";
+  const ended = waiting.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "cancelled", reason, request.at) }));
+  await session.update(TRIGGERS, ended, TRIGGER_STATE);
+  return ended;
+}

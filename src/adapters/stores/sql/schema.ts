@@ -1,0 +1,47 @@
+/** The tables, version by version. A version that was released never changes; the next one is added below it. */
+export interface SchemaTypes {
+  /** Text compared byte by byte. */
+  readonly text: string;
+  readonly int: string;
+  readonly real: string;
+  readonly bool: string;
+}
+
+/** Statements of each version, from 1; run forward only, each version in a transaction of its own. */
+export function migrations(name: (table: string) => string, { text, int, real, bool }: SchemaTypes): readonly (readonly string[])[] {
+  const indexOn = (table: string, columns: string, rest = "", unique = "") =>
+    `CREATE ${unique}INDEX ON_${table}_${columns.replaceAll(/[^a-z_]+/g, "_")} ON ${name(table)} (${columns}) ${rest}`;
+  return [
+    [
+      `CREATE TABLE ${name("meta")} (key ${text} PRIMARY KEY, value ${text})`,
+      `CREATE TABLE ${name("config")} (key ${text} PRIMARY KEY, value ${text}, version ${int} NOT NULL, updated_at ${int} NOT NULL, updated_by ${text})`,
+      `CREATE TABLE ${name("cursors")} (name ${text} PRIMARY KEY, value ${text}, token ${int} NOT NULL, node ${text}, lease_until ${int}, updated_at ${int} NOT NULL)`,
+      `CREATE TABLE ${name("pipelines")} (
+        id ${text} PRIMARY KEY, schedule_key ${text} NOT NULL, next_fire_at ${int}, last_fire_at ${int}, last_success_at ${int},
+        pause ${text}, last_pause ${text}, max_active_runs ${int} NOT NULL, overlap ${text} NOT NULL, pool ${text})`,
+      `CREATE TABLE ${name("triggers")} (
+        id ${text} PRIMARY KEY, pipeline_id ${text} NOT NULL, kind ${text} NOT NULL, status ${text} NOT NULL, priority ${text} NOT NULL,
+        "order" ${real} NOT NULL, scheduled_for ${int}, key ${text}, reason ${text}, "user" ${text}, parameters ${text}, created_at ${int} NOT NULL,
+        available_at ${int} NOT NULL, expires_at ${int}, is_forced ${bool} NOT NULL, token ${int} NOT NULL, node ${text}, lease_until ${int},
+        run_id ${text}, ended_at ${int}, end_reason ${text}, supersedes ${text}, superseded_by ${text}, unique_key ${text})`,
+      `CREATE TABLE ${name("runs")} (
+        id ${text} PRIMARY KEY, pipeline_id ${text} NOT NULL, trigger_id ${text} NOT NULL, status ${text} NOT NULL, scheduled_for ${int},
+        attempt ${int} NOT NULL, token ${int} NOT NULL, node ${text} NOT NULL, lease_until ${int} NOT NULL, started_at ${int} NOT NULL,
+        attempt_started_at ${int} NOT NULL, ended_at ${int}, retry_at ${int}, output ${text}, error ${text}, progress ${text}, cancel_request ${text},
+        attempts ${text} NOT NULL, is_forced ${bool} NOT NULL)`,
+      `CREATE TABLE ${name("decisions")} (
+        id ${text} PRIMARY KEY, pipeline_id ${text} NOT NULL, trigger_id ${text}, kind ${text} NOT NULL, scheduled_for ${int}, at ${int} NOT NULL,
+        outcome ${text} NOT NULL, reason ${text} NOT NULL, findings ${text} NOT NULL, missed ${text})`,
+      indexOn("triggers", "pipeline_id, unique_key", "WHERE unique_key IS NOT NULL", "UNIQUE "),
+      indexOn("triggers", `"order", id`, "WHERE status IN ('pending', 'held')"),
+      indexOn("triggers", "lease_until", "WHERE status IN ('pending', 'held') AND node IS NOT NULL"),
+      indexOn("triggers", "pipeline_id, id"),
+      indexOn("triggers", "ended_at", "WHERE ended_at IS NOT NULL"),
+      indexOn("runs", "pipeline_id, started_at"),
+      indexOn("runs", "status, lease_until", "WHERE status IN ('running', 'retrying')"),
+      indexOn("decisions", "pipeline_id, id"),
+      indexOn("decisions", "trigger_id", "WHERE trigger_id IS NOT NULL"),
+      indexOn("decisions", "at", "WHERE trigger_id IS NULL"),
+    ],
+  ];
+}

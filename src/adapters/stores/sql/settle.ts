@@ -1,0 +1,166 @@
+import type { DecisionRecord } from "../../../gate/finding.js";
+import type { DecideRequest, DecideResult, FinishRequest, FinishResult, HeartbeatRequest } from "../../../ports/store.js";
+import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.js";
+import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
+import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
+import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
+import { type Session, selectLocked } from "./database.js";
+import { enqueue } from "./fire.js";
+import { DECISIONS, PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
+
+/** Records decisions; one whose claim no longer stands records nothing. */
+export async function decide(session: Session, requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
+  const triggers = await selectLocked(
+    session,
+    TRIGGERS,
+    requests.map(({ triggerId }) => triggerId),
+  );
+  const moved: TriggerRow[] = [];
+  const runs: RunRecord[] = [];
+  const decisions: DecisionRecord[] = [];
+  const results = requests.map((request): DecideResult => {
+    const trigger = triggers.get(request.triggerId);
+    if (trigger === undefined || !isWaiting(trigger) || trigger.token !== request.token)
+      return { isAccepted: false, trigger: trigger ?? null, run: null };
+    decisions.push(request.decision);
+    const run = request.run === null ? null : startRun(request.run.id, trigger, request.run.node, request.run.leaseUntil, now);
+    const next = { ...trigger, ...nextOf(trigger, request, run, now) };
+    triggers.set(trigger.id, next);
+    moved.push(next);
+    if (run !== null) runs.push(run);
+    return { isAccepted: true, trigger: next, run };
+  });
+  await session.update(TRIGGERS, moved, TRIGGER_STATE);
+  await session.insert(RUNS, runs);
+  await session.insert(DECISIONS, decisions);
+  return results;
+}
+
+function nextOf(trigger: TriggerRecord, { hold, decision }: DecideRequest, run: RunRecord | null, now: number): TriggerRecord {
+  if (run !== null) return startTrigger(trigger, run.id);
+  if (hold !== null) return holdTrigger(trigger, hold.recheckAt, hold.expiresAt);
+  return endTrigger(trigger, "skipped", decision.reason, now);
+}
+
+/** Closes attempts, their triggers, and enqueues what follows from a success. */
+export async function finish(session: Session, requests: readonly FinishRequest[], now: number): Promise<readonly FinishResult[]> {
+  const runs = await selectLocked(
+    session,
+    RUNS,
+    requests.map(({ runId }) => runId),
+  );
+  const closing = new Map<string, RunRecord>();
+  const isAccepted = requests.map(({ runId, token, end, onlyIfExpired }) => {
+    const run = runs.get(runId);
+    if (run === undefined || run.status !== "running" || run.token !== token || (onlyIfExpired && run.leaseUntil > now)) return false;
+    const next = endAttempt(run, end, now);
+    runs.set(runId, next);
+    closing.set(runId, next);
+    return true;
+  });
+  const triggers = await closeTriggers(session, [...closing.values()], now);
+  await session.update(RUNS, [...closing.values()], RUN_STATE);
+  const follow = requests.flatMap((request, index) => (isAccepted[index] ? request.follow : []));
+  const followed = new Map(
+    (await enqueue(session, follow, now)).flatMap((one) => (one?.isNew ? [[one.trigger.id, one.trigger] as const] : [])),
+  );
+  return requests.map((request, index) => {
+    const run = runs.get(request.runId) ?? null;
+    const started = isAccepted[index] ? request.follow.flatMap(({ id }) => followed.get(id) ?? []) : [];
+    return {
+      isAccepted: isAccepted[index] ?? false,
+      run,
+      trigger: run === null ? null : (triggers.get(run.triggerId) ?? null),
+      followed: started,
+    };
+  });
+}
+
+/** Ends the triggers of runs that have ended, and notes their pipelines' last success. */
+async function closeTriggers(session: Session, runs: readonly RunRecord[], now: number): Promise<ReadonlyMap<string, TriggerRow>> {
+  const triggers = await selectLocked(
+    session,
+    TRIGGERS,
+    runs.map(({ triggerId }) => triggerId),
+  );
+  const ended: TriggerRow[] = [];
+  for (const run of runs) {
+    const trigger = triggers.get(run.triggerId);
+    if (trigger === undefined || isActive(run)) continue;
+    const next = { ...trigger, ...endOf(trigger, run, now) };
+    triggers.set(trigger.id, next);
+    ended.push(next);
+  }
+  await session.update(TRIGGERS, ended, TRIGGER_STATE);
+  const succeeded = [...new Set(runs.filter(({ status }) => status === "succeeded").map(({ pipelineId }) => pipelineId))];
+  const pipelines = await selectLocked(session, PIPELINES, succeeded);
+  await session.update(
+    PIPELINES,
+    [...pipelines.values()].map((row) => ({ ...row, lastSuccessAt: Math.max(now, row.lastSuccessAt ?? now) })),
+    ["lastSuccessAt"],
+  );
+  return triggers;
+}
+
+function endOf(trigger: TriggerRecord, { status, error, cancelRequest }: RunRecord, now: number): TriggerRecord {
+  if (status === "succeeded") return endTrigger(trigger, "succeeded", null, now);
+  if (status === "cancelled") return endTrigger(trigger, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now);
+  return endTrigger(trigger, "failed", error?.message ?? "its run failed", now);
+}
+
+export async function heartbeat(
+  session: Session,
+  requests: readonly HeartbeatRequest[],
+  leaseUntil: number,
+): Promise<readonly (RunRecord | null)[]> {
+  const runs = await selectLocked(
+    session,
+    RUNS,
+    requests.map(({ runId }) => runId),
+  );
+  const answers = requests.map(({ runId, token, progress }) => {
+    const run = runs.get(runId);
+    if (run === undefined || run.status !== "running" || run.token !== token) return null;
+    return { ...run, leaseUntil, ...(progress === undefined ? {} : { progress }) };
+  });
+  await session.update(
+    RUNS,
+    answers.filter((run) => run !== null),
+    ["leaseUntil", "progress"],
+  );
+  return answers;
+}
+
+/** Ends a waiting trigger; asks the run of a running one to end. */
+export async function endOne(
+  session: Session,
+  triggerId: string,
+  end: TriggerEnd,
+  request: CancelRequest,
+): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null> {
+  const trigger = (await selectLocked(session, TRIGGERS, [triggerId])).get(triggerId);
+  if (trigger === undefined) return null;
+  if (trigger.runId !== null && !isEnded(trigger.status)) {
+    const cancelled = await cancelOne(session, trigger.runId, request);
+    return cancelled === null ? { trigger, run: null } : { trigger: cancelled.trigger ?? trigger, run: cancelled.run };
+  }
+  if (!isWaiting(trigger)) return { trigger, run: null };
+  const ended = { ...trigger, ...endTrigger(trigger, end, request.reason, request.at) };
+  await session.update(TRIGGERS, [ended], TRIGGER_STATE);
+  return { trigger: ended, run: null };
+}
+
+/** Asks a run to end; one between attempts ends at once. */
+export async function cancelOne(
+  session: Session,
+  runId: string,
+  request: CancelRequest,
+): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null> {
+  const run = (await selectLocked(session, RUNS, [runId])).get(runId);
+  if (run === undefined) return null;
+  const asked = requestCancel(run, request);
+  const next = asked.status === "retrying" ? cancelRetry(asked, request.at) : asked;
+  const triggers = await closeTriggers(session, [next], request.at);
+  await session.update(RUNS, [next], RUN_STATE);
+  return { run: next, trigger: triggers.get(next.triggerId) ?? null };
+}

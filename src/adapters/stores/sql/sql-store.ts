@@ -1,0 +1,123 @@
+import { type Duration, durationMs } from "../../../base/duration.js";
+import { HeadgateError } from "../../../base/errors.js";
+import type { EnqueueResult, Store } from "../../../ports/store.js";
+import * as claims from "./claim.js";
+import { type Database, type Session, select } from "./database.js";
+import * as desk from "./desk.js";
+import * as fires from "./fire.js";
+import * as lists from "./lists.js";
+import * as pipelines from "./pipelines.js";
+import * as settle from "./settle.js";
+import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
+import * as upkeep from "./upkeep.js";
+
+/** What a durable store keeps of what has ended. */
+export interface RetentionOptions {
+  /** Ended triggers with their runs and decisions. Default 1,000,000. */
+  count?: number;
+  /** Default `"90d"`. */
+  maxAge?: Duration;
+}
+
+/** A store on a database: every method one transaction, the state machines' own functions between reading and writing. */
+export function sqlStore(database: Database, options: RetentionOptions = {}): Store {
+  const retention = { count: options.count ?? 1_000_000, maxAgeMs: durationMs(options.maxAge ?? "90d", "retention.maxAge") };
+  if (!Number.isInteger(retention.count) || retention.count < 0) {
+    throw new HeadgateError("INVALID_ARGUMENT", `retention.count ${retention.count} must be a whole number from 0`);
+  }
+  const { session } = database;
+  const known = new Set<string>();
+  const within = <T>(work: (session: Session) => Promise<T>) => database.transaction(work);
+  /** Writes, and tells the other nodes if there is something for them. */
+  const telling = async <T>(work: (session: Session) => Promise<T>, isNews: (answer: T) => boolean = () => true) => {
+    const answer = await database.transaction(work);
+    if (isNews(answer)) database.notify();
+    return answer;
+  };
+  const mustBeKnown = async (on: Session, ids: readonly string[]) => {
+    const unknown = [...new Set(ids)].filter((id) => !known.has(id));
+    if (unknown.length === 0) return;
+    const states = await pipelines.states(on, unknown);
+    for (const [index, id] of unknown.entries()) if (states[index] === null) throw unknownPipeline(id);
+  };
+  return {
+    name: database.name,
+    pollMs: database.pollMs,
+    open: () => database.open(),
+    close: () => database.close(),
+    subscribe: (onChange) => database.subscribe(onChange),
+    register: async (registrations) => {
+      if (registrations.length === 0) return [];
+      const states = await within((on) => pipelines.register(on, registrations));
+      for (const { id } of states) known.add(id);
+      return states;
+    },
+    states: (ids) => pipelines.states(session, ids),
+    fire: (requests, now) =>
+      telling(
+        (on) => fires.fire(on, requests, now),
+        (results) => results.some(({ triggers }) => triggers.length > 0),
+      ),
+    enqueue: async (triggers, now, transaction) => {
+      const on = transaction === undefined ? session : database.joined(transaction);
+      await mustBeKnown(
+        on,
+        triggers.map(({ pipelineId }) => pipelineId),
+      );
+      const answers = await fires.enqueue(on, triggers, now);
+      database.notify();
+      return answers.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?"));
+    },
+    claim: (request, now) => database.transaction((on) => claims.claim(on, request, now), "claims"),
+    decide: (requests, now) => within((on) => settle.decide(on, requests, now)),
+    finish: (requests, now) => telling((on) => settle.finish(on, requests, now)),
+    heartbeat: (requests, leaseUntil) => within((on) => settle.heartbeat(on, requests, leaseUntil)),
+    expiredRuns: (now, limit) => upkeep.expiredRuns(session, now, limit),
+    expire: (now) => within((on) => upkeep.expire(on, now)),
+    recheck: (ids, now) => telling((on) => upkeep.recheck(on, ids, now)),
+    nextDueAt: (now) => upkeep.nextDueAt(session, now),
+    endTrigger: (id, end, request) => telling((on) => settle.endOne(on, id, end, request)),
+    cancelRun: (id, request) => telling((on) => settle.cancelOne(on, id, request)),
+    pause: async (id, pause) => {
+      if (!(await telling((on) => pipelines.pause(on, id, pause)))) throw unknownPipeline(id);
+    },
+    resume: async (id, now) => {
+      const pause = await telling((on) => pipelines.resume(on, id, now));
+      if (pause === undefined) throw unknownPipeline(id);
+      return pause;
+    },
+    globalPause: () => pipelines.globalPause(session),
+    trigger: async (id) => (await select(session, TRIGGERS, "WHERE id = $1", [id]))[0] ?? null,
+    run: async (id) => (await select(session, RUNS, "WHERE id = $1", [id]))[0] ?? null,
+    listTriggers: (query) => lists.listTriggers(session, query),
+    listRuns: (query) => lists.listRuns(session, query),
+    listDecisions: (query) => lists.listDecisions(session, query),
+    countRuns: async (id, from, until) => {
+      const sql = `SELECT count(*) AS n FROM ${session.dialect.name("runs")} WHERE pipeline_id = $1 AND started_at >= $2 AND started_at < $3`;
+      return Number((await session.query(sql, [id, from, until]))[0]?.n ?? 0);
+    },
+    retire: (id, request) => telling((on) => pipelines.retire(on, id, request)),
+    claimCursor: (name, node, leaseUntil, now) => within((on) => desk.claimCursor(on, name, node, leaseUntil, now)),
+    moveCursor: async (name, token, value, triggers, now) => {
+      await mustBeKnown(
+        session,
+        triggers.map(({ pipelineId }) => pipelineId),
+      );
+      const answers = await telling((on) => desk.moveCursor(on, name, token, value, triggers, now));
+      return answers?.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?")) ?? null;
+    },
+    config: async (key) => (await select(session, CONFIG, "WHERE key = $1 AND version > 0", [key]))[0] ?? null,
+    putConfig: (key, value, expected, by, now) => telling((on) => desk.putConfig(on, key, value, expected, by, now)),
+    serverTime: () => database.serverTime(),
+    prune: (now) => within((on) => upkeep.prune(on, retention, now)),
+  };
+}
+
+function accepted(answer: EnqueueResult | null, pipelineId: string): EnqueueResult {
+  if (answer === null) throw unknownPipeline(pipelineId);
+  return answer;
+}
+
+function unknownPipeline(id: string | null): HeadgateError {
+  return new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${id} is not registered`, { details: { pipelineId: id } });
+}

@@ -1,0 +1,177 @@
+import type { DecisionRecord } from "../../../gate/finding.js";
+import type { ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
+import type { RunRecord } from "../../../run/run.js";
+import type { PausedSpan } from "../../../schedule/misfire.js";
+import { OVERLAPS, type Overlap } from "../../../trigger/overlap.js";
+import { PRIORITIES, type TriggerRecord } from "../../../trigger/trigger.js";
+import { table } from "./table.js";
+
+/** A pipeline as it is kept. */
+export interface PipelineRow {
+  readonly id: string;
+  readonly scheduleKey: string;
+  readonly nextFireAt: number | null;
+  readonly lastFireAt: number | null;
+  readonly lastSuccessAt: number | null;
+  readonly pause: Pause | null;
+  readonly lastPause: PausedSpan | null;
+  readonly maxActiveRuns: number;
+  readonly overlap: Overlap;
+  readonly pool: string | null;
+}
+
+/** What makes a trigger unique within its pipeline: its key, or its fire time if it is a scheduled one. */
+export interface TriggerRow extends TriggerRecord {
+  readonly uniqueKey: string | null;
+}
+
+/** A setting of the store itself. */
+export interface MetaRow {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+export const PIPELINES = table<PipelineRow>(
+  "pipelines",
+  {
+    id: "text",
+    scheduleKey: "text",
+    nextFireAt: "int",
+    lastFireAt: "int",
+    lastSuccessAt: "int",
+    pause: "json",
+    lastPause: "json",
+    maxActiveRuns: "int",
+    overlap: "text",
+    pool: "text",
+  },
+  { overlap: OVERLAPS },
+);
+
+export const TRIGGERS = table<TriggerRow>(
+  "triggers",
+  {
+    id: "text",
+    pipelineId: "text",
+    kind: "text",
+    status: "text",
+    priority: "text",
+    order: "real",
+    scheduledFor: "int",
+    key: "text",
+    reason: "text",
+    user: "text",
+    parameters: "json",
+    createdAt: "int",
+    availableAt: "int",
+    expiresAt: "int",
+    isForced: "bool",
+    token: "int",
+    node: "text",
+    leaseUntil: "int",
+    runId: "text",
+    endedAt: "int",
+    endReason: "text",
+    supersedes: "text",
+    supersededBy: "text",
+    uniqueKey: "text",
+  },
+  {
+    kind: ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"],
+    status: ["pending", "held", "running", "succeeded", "failed", "skipped", "expired", "cancelled", "superseded"],
+    priority: PRIORITIES,
+  },
+);
+
+export const RUNS = table<RunRecord>(
+  "runs",
+  {
+    id: "text",
+    pipelineId: "text",
+    triggerId: "text",
+    status: "text",
+    scheduledFor: "int",
+    attempt: "int",
+    token: "int",
+    node: "text",
+    leaseUntil: "int",
+    startedAt: "int",
+    attemptStartedAt: "int",
+    endedAt: "int",
+    retryAt: "int",
+    output: "json",
+    error: "json",
+    progress: "json",
+    cancelRequest: "json",
+    attempts: "json",
+    isForced: "bool",
+  },
+  { status: ["running", "retrying", "succeeded", "failed", "timed_out", "cancelled"] },
+);
+
+export const DECISIONS = table<DecisionRecord>(
+  "decisions",
+  {
+    id: "text",
+    pipelineId: "text",
+    triggerId: "text",
+    kind: "text",
+    scheduledFor: "int",
+    at: "int",
+    outcome: "text",
+    reason: "text",
+    findings: "json",
+    missed: "json",
+  },
+  { outcome: ["run", "hold", "skip"] },
+);
+
+export const CURSORS = table<CursorRecord>("cursors", {
+  name: "text",
+  value: "json",
+  token: "int",
+  node: "text",
+  leaseUntil: "int",
+  updatedAt: "int",
+});
+
+export const CONFIG = table<ConfigRecord>("config", { key: "text", value: "json", version: "int", updatedAt: "int", updatedBy: "text" });
+
+export const META = table<MetaRow>("meta", { key: "text", value: "json" });
+
+/** What changes of a trigger after it was accepted. */
+export const TRIGGER_STATE = [
+  "status",
+  "availableAt",
+  "expiresAt",
+  "token",
+  "node",
+  "leaseUntil",
+  "runId",
+  "endedAt",
+  "endReason",
+  "supersededBy",
+] as const;
+/** What a claim changes. */
+export const TRIGGER_CLAIM = ["status", "token", "node", "leaseUntil"] as const;
+/** What changes of a run after its start. */
+export const RUN_STATE = [
+  "status",
+  "attempt",
+  "token",
+  "node",
+  "leaseUntil",
+  "attemptStartedAt",
+  "endedAt",
+  "retryAt",
+  "output",
+  "error",
+  "progress",
+  "cancelRequest",
+  "attempts",
+] as const;
+
+export function uniqueKeyOf({ key, kind, scheduledFor }: Pick<TriggerRecord, "key" | "kind" | "scheduledFor">): string | null {
+  if (key !== null) return `key:${key}`;
+  return kind === "scheduled" && scheduledFor !== null ? `fire:${scheduledFor}` : null;
+}

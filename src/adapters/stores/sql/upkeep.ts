@@ -1,0 +1,74 @@
+import type { RunRecord } from "../../../run/run.js";
+import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
+import type { TriggerRecord } from "../../../trigger/trigger.js";
+import { type Session, select } from "./database.js";
+import { RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
+
+const ROWS_AT_ONCE = 1_000;
+
+/** What is kept of what has ended. */
+export interface Retention {
+  readonly count: number;
+  readonly maxAgeMs: number;
+}
+
+export async function expire(session: Session, now: number): Promise<readonly TriggerRecord[]> {
+  const rest = `WHERE status IN ('pending', 'held') AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY id LIMIT ${ROWS_AT_ONCE}`;
+  const overdue = await select(session, TRIGGERS, `${rest}${session.dialect.skipLocked}`, [now]);
+  const ended = overdue.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "expired", "held for as long as holdFor allows", now) }));
+  await session.update(TRIGGERS, ended, TRIGGER_STATE);
+  return ended;
+}
+
+export function expiredRuns(session: Session, now: number, limit: number): Promise<readonly RunRecord[]> {
+  return select(session, RUNS, `WHERE status = 'running' AND lease_until <= $1 ORDER BY lease_until LIMIT $2`, [now, limit]);
+}
+
+export async function recheck(session: Session, pipelineIds: readonly string[] | null, now: number): Promise<void> {
+  const { dialect } = session;
+  const whose = pipelineIds === null ? "" : `AND pipeline_id ${dialect.isIn(2)}`;
+  const rest = `WHERE status = 'held' AND available_at > $1 ${whose} ORDER BY id${dialect.forUpdate}`;
+  const held = await select(session, TRIGGERS, rest, [now, ...(pipelineIds === null ? [] : [dialect.list(pipelineIds)])]);
+  await session.update(
+    TRIGGERS,
+    held.map((trigger) => ({ ...trigger, ...recheckTrigger(trigger, now) })),
+    ["availableAt"],
+  );
+}
+
+/** When the next thing changes by time alone. */
+export async function nextDueAt(session: Session, now: number): Promise<number | null> {
+  const [runs, triggers] = [session.dialect.name("runs"), session.dialect.name("triggers")];
+  const waiting = `FROM ${triggers} WHERE status IN ('pending', 'held')`;
+  const [row] = await session.query(
+    `SELECT (SELECT min(available_at) ${waiting} AND available_at > $1) AS ready_at,
+            (SELECT min(lease_until) ${waiting} AND node IS NOT NULL AND lease_until > $1) AS freed_at,
+            (SELECT min(expires_at) ${waiting} AND expires_at IS NOT NULL) AS expires_at,
+            (SELECT min(retry_at) FROM ${runs} WHERE status = 'retrying' AND retry_at > $1) AS retry_at`,
+    [now],
+  );
+  const times = Object.values(row ?? {}).flatMap((value) => (value === null ? [] : [Number(value)]));
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** Forgets what has ended beyond the retention, at most a thousand triggers at once; says how many. */
+export async function prune(session: Session, retention: Retention, now: number): Promise<number> {
+  const { dialect } = session;
+  const [triggers, runs, decisions] = [dialect.name("triggers"), dialect.name("runs"), dialect.name("decisions")];
+  const [oldest] = await session.query(
+    `SELECT ended_at FROM ${triggers} WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1 OFFSET $1`,
+    [retention.count],
+  );
+  const before = Math.max(now - retention.maxAgeMs, oldest === undefined ? 0 : Number(oldest.ended_at) + 1);
+  const gone = await session.query(
+    `SELECT id, run_id FROM ${triggers} WHERE ended_at < $1 ORDER BY ended_at LIMIT ${ROWS_AT_ONCE}${dialect.skipLocked}`,
+    [before],
+  );
+  const ids = dialect.list(gone.map(({ id }) => String(id)));
+  const runIds = dialect.list(gone.flatMap(({ run_id }) => (run_id === null ? [] : [String(run_id)])));
+  await session.query(`DELETE FROM ${decisions} WHERE trigger_id ${dialect.isIn(1)}`, [ids]);
+  await session.query(`DELETE FROM ${runs} WHERE id ${dialect.isIn(1)}`, [runIds]);
+  await session.query(`DELETE FROM ${triggers} WHERE id ${dialect.isIn(1)}`, [ids]);
+  await session.query(`DELETE FROM ${decisions} WHERE trigger_id IS NULL AND at < $1`, [now - retention.maxAgeMs]);
+  return gone.length;
+}
