@@ -1,7 +1,14 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", testing: "src/testing/index.ts", holidays: "src/adapters/calendars/holidays.ts" },
+  entry: {
+    index: "src/index.ts",
+    testing: "src/testing/index.ts",
+    holidays: "src/adapters/calendars/holidays.ts",
+    sqlite: "src/adapters/stores/sqlite/sqlite-store.ts",
+    postgres: "src/adapters/stores/postgres/postgres-store.ts",
+    stores: "src/store-from-url.ts",
+  },
   format: ["esm", "cjs"],
   target: "node20",
   dts: true,

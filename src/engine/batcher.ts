@@ -13,17 +13,28 @@ const LONGEST_WAIT_MS = 10_000;
 
 /**
  * Gathers requests to the store that come while one is under way and sends them together, so that many small ends cost
- * one transaction. While the store is unavailable they wait and are sent again: nothing is given up.
+ * one transaction. While the store is unavailable, a patient one keeps them and sends them again.
  */
 export class Batcher<Q, R> {
   readonly #core: Pick<Core, "clock">;
   readonly #send: (requests: readonly Q[]) => Promise<readonly R[]>;
+  readonly #isPatient: boolean;
   #waiting: Waiting<Q, R>[] = [];
   #isSending = false;
+  #hasGivenUp = false;
+  #stopWaiting = new AbortController();
 
-  constructor(core: Pick<Core, "clock">, send: (requests: readonly Q[]) => Promise<readonly R[]>) {
+  /** @param isPatient - whether requests wait for a store that is unavailable; else they fail at once */
+  constructor(core: Pick<Core, "clock">, send: (requests: readonly Q[]) => Promise<readonly R[]>, isPatient = true) {
     this.#core = core;
     this.#send = send;
+    this.#isPatient = isPatient;
+  }
+
+  /** Waits no more for a store that is unavailable: what waits fails with the store's error. */
+  giveUp(): void {
+    this.#hasGivenUp = true;
+    this.#stopWaiting.abort();
   }
 
   add(request: Q): Promise<R> {
@@ -45,13 +56,13 @@ export class Batcher<Q, R> {
         for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as R);
         waitMs = FIRST_WAIT_MS;
       } catch (error) {
-        if (isUnavailable(error)) {
-          await this.#core.clock.sleep(waitMs);
+        if (isUnavailable(error) && this.#isPatient && !this.#hasGivenUp) {
+          await this.#core.clock.sleep(waitMs, this.#stopWaiting.signal).catch(() => {}); // woken to give up
           waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
           continue;
         }
         this.#waiting.splice(0, batch.length);
-        if (batch.length === 1) (batch[0] as Waiting<Q, R>).reject(error);
+        if (batch.length === 1 || isUnavailable(error)) for (const { reject } of batch) reject(error);
         else await this.#oneByOne(batch);
       }
     }

@@ -57,6 +57,8 @@ export interface SchedulerEvents {
   stopped: { readonly node: string };
   /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`); schedules were planned anew. */
   "clock.jumped": { readonly kind: "stepped" | "stalled"; readonly byMs: number };
+  /** This node's clock differs from the clock of the store's server by more than 5 s. Told once until it is right again. */
+  "clock.skewed": { readonly aheadMs: number };
   /** The store cannot be reached; the scheduler keeps trying. */
   "store.unavailable": { readonly error: Error };
   "store.recovered": { readonly downMs: number };

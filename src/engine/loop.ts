@@ -6,6 +6,7 @@ import { fireDue } from "./fire.js";
 import { isUnavailable, type Outage } from "./outage.js";
 import { recoverLost } from "./recover.js";
 import type { Runner } from "./runner.js";
+import { Skew } from "./skew.js";
 import { ofTrigger } from "./tell.js";
 
 const AFTER_ERROR_MS = 1_000;
@@ -20,6 +21,7 @@ export class Loop {
   readonly #claimer: Claimer;
   readonly #outage: Outage;
   readonly #watch: ClockWatch;
+  readonly skew: Skew;
   #global: GlobalPause = { pause: null, lastPause: null };
   #isRunning = false;
   #isClaiming = true;
@@ -39,6 +41,7 @@ export class Loop {
     this.#claimer = claimer;
     this.#outage = outage;
     this.#watch = new ClockWatch(core);
+    this.skew = new Skew(core);
   }
 
   get globalPause(): GlobalPause {
@@ -158,6 +161,7 @@ export class Loop {
     if (this.#globalAt <= now) {
       this.#global = await store.globalPause();
       this.#globalAt = now + settings.trustMs;
+      await this.skew.measure();
     }
   }
 

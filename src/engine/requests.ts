@@ -24,6 +24,11 @@ export interface TriggerOptions {
   idempotencyKey?: string;
   /** Not before this instant. */
   notBefore?: Instant;
+  /**
+   * A client of the store's database on which a transaction of yours is open: the trigger is accepted when that commits, and not at all if it does not.
+   * PostgreSQL only.
+   */
+  transaction?: unknown;
   /** Runs although paused, whatever the conditions, and beyond `maxActiveRuns`. Default false. */
   force?: boolean;
 }
@@ -56,7 +61,7 @@ export interface BackfillOptions extends Act {
 }
 
 const KINDS: readonly AskedKind[] = ["manual", "immediate", "webhook", "file", "sensor"];
-const OPTION_NAMES = ["kind", "reason", "user", "priority", "parameters", "idempotencyKey", "notBefore", "force"];
+const OPTION_NAMES = ["kind", "reason", "user", "priority", "parameters", "idempotencyKey", "notBefore", "transaction", "force"];
 const PARAMETERS_LIMIT = 1_000_000;
 
 /**

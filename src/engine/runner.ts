@@ -75,6 +75,11 @@ export class Runner {
     for (const attempt of this.#active.values()) attempt.abort(reason);
   }
 
+  /** Stops trying to record ends in a store that is unavailable: their leases run out, and another node closes them. */
+  giveUp(): void {
+    this.#finishes.giveUp();
+  }
+
   /** Resolves when nothing is under way and every end is recorded. */
   idle(): Promise<void> {
     return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));

@@ -1,12 +1,12 @@
-import { isDeepStrictEqual } from "node:util";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant, toDate } from "../base/instant.js";
-import type { Pause } from "../ports/store.js";
+import type { EnqueueResult, Pause } from "../ports/store.js";
 import { isActive } from "../run/run.js";
-import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
+import type { NewTrigger } from "../trigger/trigger.js";
 import { isEnded } from "../trigger/trigger.js";
 import { backfillRequests } from "./backfill.js";
+import { Batcher } from "./batcher.js";
 import { checkTogether, register } from "./catalog.js";
 import { Claimer } from "./claim.js";
 import type { Core } from "./core.js";
@@ -25,12 +25,16 @@ import {
   type TriggerListOptions,
   triggersPage,
 } from "./queries.js";
+import { refuseOtherContent, stopped, unknownPipeline } from "./refusals.js";
 import { type Act, type BackfillOptions, type PauseOptions, type TriggerOptions, text, triggerRequest } from "./requests.js";
 import { Runner } from "./runner.js";
 import { type SchedulerStatus, statusOf } from "./status.js";
 import { ofTrigger, tellRunEnd } from "./tell.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
+
+/** How long a stopping scheduler goes on trying to record how its runs ended while the store is unavailable. */
+const RECORDING_MS = 5_000;
 
 /**
  * Decides when its pipelines run, starts them, and says why. Made by `createScheduler`.
@@ -41,6 +45,7 @@ export class Scheduler {
   readonly #loop: Loop;
   readonly #gates: GateKeeper;
   readonly #outage: Outage;
+  readonly #enqueues: Batcher<NewTrigger, EnqueueResult>;
   #phase: "created" | "starting" | "running" | "stopping" | "stopped" = "created";
   #early: Pipeline[] = [];
   #starting: Promise<void> | null = null;
@@ -54,6 +59,7 @@ export class Scheduler {
     this.#runner = new Runner(core, () => this.#loop.wake());
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage);
+    this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), false);
     checkTogether(core, pipelines, false);
     this.#early = [...pipelines];
   }
@@ -96,14 +102,16 @@ export class Scheduler {
   }
 
   async #stop(drainMs: number): Promise<void> {
-    const { store, events, node, clock } = this.#core;
+    const { store, events, node, clock, settings } = this.#core;
     await this.#starting?.catch(() => {}); // told to whoever called start
     this.#phase = "stopping";
     this.#loop.stopClaiming();
     const abort = () => this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopTimer = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
+    const stopWaiting = clock.setTimer(drainMs + settings.graceMs + RECORDING_MS, () => this.#runner.giveUp());
     await this.#runner.idle();
     stopTimer?.();
+    stopWaiting();
     await this.#loop.stop();
     this.#unsubscribe?.();
     await store.close();
@@ -122,16 +130,23 @@ export class Scheduler {
    */
   async trigger(pipelineId: string, options: TriggerOptions = {}): Promise<Trigger> {
     const pipeline = this.#pipeline(pipelineId);
-    const { clock, newId, store, events } = this.#core;
+    const { clock, newId, events } = this.#core;
     const request = await triggerRequest(pipeline, options, newId(clock.now()));
     if (request.kind === "immediate" && !request.isForced) await this.#refuseWhilePaused(pipelineId);
-    const [result] = await store.enqueue([request], clock.now());
-    if (result === undefined) throw new Error("headgate: the store answered nothing to enqueue; this is a bug in the store");
-    const { trigger, isNew } = result;
+    const { trigger, isNew } = await (options.transaction === undefined
+      ? this.#enqueues.add(request)
+      : this.#enqueueIn(request, options.transaction));
     if (!isNew) refuseOtherContent(trigger, request);
     else events.tell("trigger.created", ofTrigger, trigger);
     this.#loop.wake();
     return triggerView(trigger);
+  }
+
+  async #enqueueIn(request: NewTrigger, transaction: unknown): Promise<EnqueueResult> {
+    const { store, clock } = this.#core;
+    const [result] = await store.enqueue([request], clock.now(), transaction);
+    if (result === undefined) throw new Error("headgate: the store answered nothing to enqueue; this is a bug in the store");
+    return result;
   }
 
   /**
@@ -261,6 +276,22 @@ export class Scheduler {
     return isRemoved;
   }
 
+  /**
+   * Takes a pipeline out of use on all nodes: it fires no more, what waits is cancelled, runs under way go on, its history stays. Registering it again, by a node
+   * that starts with it, brings it back: remove it from the code first.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE` when the store does not know it, `SCHEDULER_STOPPED`
+   */
+  async retire(pipelineId: string, act: Act = {}): Promise<void> {
+    this.#refuseUnlessRunning();
+    const { store, clock, events } = this.#core;
+    const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
+    const cancelled = await store.retire(pipelineId, request);
+    if (cancelled === null) throw unknownPipeline(pipelineId);
+    for (const trigger of cancelled) events.tell("trigger.cancelled", ofTrigger, trigger);
+    await this.remove(pipelineId);
+  }
+
   /** The pipelines of this node. */
   pipelines(): readonly Pipeline[] {
     return [...this.#early, ...[...this.#core.registry.all()].map(({ pipeline }) => pipeline)];
@@ -354,30 +385,10 @@ export class Scheduler {
   #known(pipelineId: string): Pipeline {
     const found = this.#core.registry.get(pipelineId)?.pipeline ?? this.#early.find(({ id }) => id === pipelineId);
     if (found !== undefined) return found;
-    throw new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(String(pipelineId).slice(0, 128))} here`, {
-      details: { pipelineId },
-    });
+    throw unknownPipeline(pipelineId);
   }
 
   #refuseUnlessRunning(): void {
     if (this.#phase !== "running") throw stopped();
   }
-}
-
-function stopped(): HeadgateError {
-  return new HeadgateError(
-    "SCHEDULER_STOPPED",
-    "the scheduler is not running: call start() first; one that was stopped stays stopped, make a new one",
-  );
-}
-
-function refuseOtherContent(known: TriggerRecord, request: NewTrigger): void {
-  if (known.kind === request.kind && isDeepStrictEqual(known.parameters, request.parameters)) return;
-  throw new HeadgateError(
-    "IDEMPOTENCY_CONFLICT",
-    `the idempotency key was used for trigger ${known.id} with another kind or other parameters`,
-    {
-      details: { triggerId: known.id },
-    },
-  );
 }

@@ -17,6 +17,8 @@ export interface SchedulerStatus {
   readonly lastRoundAt: Date | null;
   /** The pause of everything. */
   readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
+  /** How far this node's clock is ahead of the store's server, ms; `null` while that is not known, or there is none. */
+  readonly clockAheadMs: number | null;
   readonly store: {
     readonly name: string;
     readonly isAvailable: boolean;
@@ -44,6 +46,7 @@ export function statusOf(
     nextFireAt: Number.isFinite(nextAt) && phase === "running" ? toDate(nextAt) : null,
     lastRoundAt: toDate(loop.lastRoundAt),
     pause: pause === null ? null : { at: toDate(pause.at), until: toDate(pause.until), reason: pause.reason, user: pause.user },
+    clockAheadMs: loop.skew.aheadMs,
     store: {
       name: core.store.name,
       isAvailable: outage.since === null,

@@ -59,7 +59,7 @@ export function firing(pipelineId: string, at: number, rest: Partial<FireRequest
   };
 }
 
-export function claiming(now: number, rest: Partial<ClaimRequest> = {}): ClaimRequest {
+function claiming(now: number, rest: Partial<ClaimRequest> = {}): ClaimRequest {
   return { node: "node-1", limit: 100, leaseUntil: now + 30_000, globalLimit: null, pools: new Map(), canRun: () => true, ...rest };
 }
 
@@ -67,7 +67,7 @@ export function claim(store: Store, now: number, rest: Partial<ClaimRequest> = {
   return store.claim(claiming(now, rest), now);
 }
 
-export function decision(trigger: TriggerRecord, outcome: DecisionRecord["outcome"], now: number): DecisionRecord {
+function decision(trigger: TriggerRecord, outcome: DecisionRecord["outcome"], now: number): DecisionRecord {
   const { pipelineId, id: triggerId, kind, scheduledFor } = trigger;
   return { id: nextId(), pipelineId, triggerId, kind, scheduledFor, at: now, outcome, reason: `to ${outcome}`, findings: [], missed: null };
 }

@@ -25,3 +25,4 @@ export type PostgresStoreOptions = {
 export function postgresStore(options: PostgresStoreOptions): Store {
   return sqlStore(postgresDatabase(options), options.retention);
 }
+export type { RetentionOptions } from "../sql/sql-store.js";

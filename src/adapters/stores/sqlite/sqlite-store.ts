@@ -26,3 +26,4 @@ export interface SqliteStoreOptions {
 export function sqliteStore(options: SqliteStoreOptions): Store {
   return sqlStore(sqliteDatabase(options), options.retention);
 }
+export type { RetentionOptions } from "../sql/sql-store.js";

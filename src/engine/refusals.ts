@@ -1,0 +1,27 @@
+import { isDeepStrictEqual } from "node:util";
+import { HeadgateError } from "../base/errors.js";
+import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
+
+export function unknownPipeline(pipelineId: string): HeadgateError {
+  const shown = JSON.stringify(String(pipelineId).slice(0, 128));
+  return new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${shown} here`, { details: { pipelineId } });
+}
+
+export function stopped(): HeadgateError {
+  return new HeadgateError(
+    "SCHEDULER_STOPPED",
+    "the scheduler is not running: call start() first; one that was stopped stays stopped, make a new one",
+  );
+}
+
+/** The same key must mean the same request. */
+export function refuseOtherContent(known: TriggerRecord, request: NewTrigger): void {
+  if (known.kind === request.kind && isDeepStrictEqual(known.parameters, request.parameters)) return;
+  throw new HeadgateError(
+    "IDEMPOTENCY_CONFLICT",
+    `the idempotency key was used for trigger ${known.id} with another kind or other parameters`,
+    {
+      details: { triggerId: known.id },
+    },
+  );
+}
