@@ -50,11 +50,12 @@ export class Claimer {
       this.#core.events.tell("run.attempt", ofRun, run);
       this.#start(run, trigger);
     }
-    await this.#decideAll(claim, now);
-    return claim.triggers.length + claim.attempts.length + claim.overlapping.length > 0;
+    const isSlotFree = await this.#decideAll(claim, now);
+    return isSlotFree || claim.triggers.length + claim.attempts.length >= room;
   }
 
-  async #decideAll({ triggers, overlapping }: Claim, now: number): Promise<void> {
+  /** Gives true when a slot that was claimed is free again, since its trigger does not run. */
+  async #decideAll({ triggers, overlapping }: Claim, now: number): Promise<boolean> {
     const ready = overlapping.map((trigger) => this.#skipOverlapping(trigger, now));
     for (const trigger of triggers) {
       const pipeline = this.#pipelineOf(trigger);
@@ -68,9 +69,10 @@ export class Claimer {
       if (findings instanceof Promise) this.#decideLater(trigger, pipeline, findings, now);
       else ready.push(this.#judged(trigger, pipeline, findings, now));
     }
-    if (ready.length === 0) return;
+    if (ready.length === 0) return false;
     const results = await this.#core.store.decide(ready, now);
     for (let index = 0; index < results.length; index++) this.#decided(results[index] as DecideResult, ready[index] as DecideRequest);
+    return ready.some(({ run }) => run === null);
   }
 
   /** Conditions that ask the outside take their time; the line moves on meanwhile. */

@@ -11,7 +11,7 @@ export class Notices {
   readonly #pool: Pool;
   readonly #channel: string;
   /** What this node sends, so that it does not wake itself. */
-  readonly #self = randomUUID();
+  readonly self = randomUUID();
   readonly #listeners = new Set<() => void>();
   #client: PoolClient | null = null;
   #connecting: Promise<void> | null = null;
@@ -51,7 +51,7 @@ export class Notices {
     client.on("error", lose);
     client.on("end", lose);
     client.on("notification", ({ payload }) => {
-      if (payload !== this.#self) for (const listener of this.#listeners) listener();
+      if (payload !== this.self) for (const listener of this.#listeners) listener();
     });
     try {
       await client.query(`LISTEN "${this.#channel}"`);
@@ -74,7 +74,7 @@ export class Notices {
     while (this.#again && !this.#isClosed) {
       this.#again = false;
       try {
-        await this.#pool.query({ name: "headgate_notify", text: "SELECT pg_notify($1, $2)", values: [this.#channel, this.#self] });
+        await this.#pool.query({ name: "headgate_notify", text: "SELECT pg_notify($1, $2)", values: [this.#channel, this.self] });
       } catch {
         break; // a lost notice costs the other nodes a look
       }

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type { ClientBase, Pool, PoolClient } from "pg";
 import { HeadgateError, quote } from "../../../base/errors.js";
-import type { Database, Dialect, Row, Session } from "../sql/database.js";
+import type { Database, Dialect, Row, Session, Step } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
 import { type ColumnType, encoded } from "../sql/table.js";
 import { isCollision, translate } from "./errors.js";
@@ -9,13 +9,7 @@ import { Notices } from "./notices.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
 const TYPES = { text: 'text COLLATE "C"', int: "bigint", real: "double precision", bool: "boolean" };
-const ARRAYS: Readonly<Record<ColumnType, string>> = {
-  text: "text[]",
-  json: "text[]",
-  int: "bigint[]",
-  real: "float8[]",
-  bool: "boolean[]",
-};
+const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
 const POLL_MS = 5_000;
 const COLLISIONS = 5;
 
@@ -59,40 +53,32 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   const sessionOn = (on: () => Pool | ClientBase): Session => ({
     dialect,
     query: (sql, values = []) => translating(ask(on(), sql, values)),
-    insert: async (table, records, unlessThere = false) => {
+    insert: async (table, records, { unlessThere = false, tell = false } = {}) => {
       if (records.length === 0) return new Set();
-      const columns = table.columns.map(({ name }) => `"${name}"`).join(", ");
-      const places = table.columns.map(({ type }, index) => `$${index + 1}::${ARRAYS[type]}`).join(", ");
-      const conflict = unlessThere ? " ON CONFLICT DO NOTHING" : "";
+      const values: unknown[] = [];
       const key = table.columns[0]?.name;
-      const sql = `INSERT INTO ${dialect.name(table.name)} (${columns}) SELECT * FROM unnest(${places})${conflict} RETURNING "${key}" AS id`;
-      const rows = await translating(
-        ask(
-          on(),
-          sql,
-          table.columns.map((column) => valuesOf(records, column.field, column.type)),
-        ),
-      );
+      const conflict = unlessThere ? " ON CONFLICT DO NOTHING" : "";
+      const add = `${insertion(dialect, table, records, values)}${conflict} RETURNING "${key}" AS id`;
+      const sql = tell
+        ? `WITH added AS (${add}), told AS (SELECT pg_notify('headgate_${schema}', $${values.length + 1})) SELECT id FROM added, told`
+        : add;
+      if (tell) values.push(notices?.self ?? "");
+      const rows = await translating(ask(on(), sql, values));
       return new Set(rows.map(({ id }) => String(id)));
     },
-    update: async (table, records, fields) => {
-      if (records.length === 0) return;
-      const [key] = table.columns;
-      const columns = table.columns.filter(({ field }, index) => index === 0 || (fields as readonly string[]).includes(field));
-      const sets = columns
-        .slice(1)
-        .map(({ name }) => `"${name}" = r."${name}"`)
-        .join(", ");
-      const places = columns.map(({ type }, index) => `$${index + 1}::${ARRAYS[type]}`).join(", ");
-      const names = columns.map(({ name }) => `"${name}"`).join(", ");
-      const sql = `UPDATE ${dialect.name(table.name)} t SET ${sets} FROM unnest(${places}) AS r(${names}) WHERE t."${key?.name}" = r."${key?.name}"`;
-      await translating(
-        ask(
-          on(),
-          sql,
-          columns.map((column) => valuesOf(records, column.field, column.type)),
-        ),
+    write: async (steps) => {
+      const wanted = steps.filter(({ records }) => records.length > 0);
+      if (wanted.length === 0) return;
+      const values: unknown[] = [];
+      const parts = wanted.map(({ table, records, fields }) =>
+        fields === null ? insertion(dialect, table, records, values) : change(dialect, table, records, fields, values),
       );
+      const [only] = parts;
+      const sql =
+        parts.length === 1 && only !== undefined
+          ? only
+          : `WITH ${parts.map((part, index) => `w${index} AS (${part})`).join(", ")} SELECT 1`;
+      await translating(ask(on(), sql, values));
     },
   });
 
@@ -160,8 +146,46 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   };
 }
 
-function valuesOf(records: readonly object[], field: string, type: ColumnType): unknown[] {
-  return records.map((record) => encoded(type, (record as Readonly<Record<string, unknown>>)[field]));
+type Named = Step["table"];
+
+/** One statement for any number of rows: a column is an array, or plain values for a single row. They are added to `values`. */
+function insertion(dialect: Dialect, table: Named, records: readonly object[], values: unknown[]): string {
+  const columns = table.columns.map(({ name }) => `"${name}"`).join(", ");
+  const rows =
+    records.length === 1
+      ? `VALUES (${scalars(table.columns, records[0] as object, values)})`
+      : `SELECT * FROM unnest(${arrays(table.columns, records, values)})`;
+  return `INSERT INTO ${dialect.name(table.name)} (${columns}) ${rows}`;
+}
+
+function change(dialect: Dialect, table: Named, records: readonly object[], fields: readonly string[], values: unknown[]): string {
+  const columns = table.columns.filter(({ field }, index) => index === 0 || fields.includes(field));
+  const [key, ...rest] = columns.map(({ name }) => `"${name}"`);
+  const sets = rest.map((name) => `${name} = r.${name}`).join(", ");
+  const names = [key, ...rest].join(", ");
+  const from =
+    records.length === 1 ? `(VALUES (${scalars(columns, records[0] as object, values)}))` : `unnest(${arrays(columns, records, values)})`;
+  return `UPDATE ${dialect.name(table.name)} t SET ${sets} FROM ${from} AS r(${names}) WHERE t.${key} = r.${key}`;
+}
+
+function arrays(columns: Named["columns"], records: readonly object[], values: unknown[]): string {
+  const places = columns.map(({ field, type }) => {
+    values.push(records.map((record) => fieldOf(record, field, type)));
+    return `$${values.length}::${TYPE_NAMES[type]}[]`;
+  });
+  return places.join(", ");
+}
+
+function scalars(columns: Named["columns"], record: object, values: unknown[]): string {
+  const places = columns.map(({ field, type }) => {
+    values.push(fieldOf(record, field, type));
+    return `$${values.length}::${TYPE_NAMES[type]}`;
+  });
+  return places.join(", ");
+}
+
+function fieldOf(record: object, field: string, type: ColumnType): unknown {
+  return encoded(type, (record as Readonly<Record<string, unknown>>)[field]);
 }
 
 async function translating<T>(work: Promise<T>): Promise<T> {

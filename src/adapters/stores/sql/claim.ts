@@ -3,8 +3,8 @@ import type { RunRecord } from "../../../run/run.js";
 import { requestCancel, startAttempt } from "../../../run/transitions.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import { type Session, select } from "./database.js";
-import { globalPause } from "./pipelines.js";
+import { changing, type Session, select } from "./database.js";
+import { GLOBAL_PAUSE } from "./pipelines.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 
 const PAGES = 50;
@@ -40,16 +40,15 @@ class Usage {
 
 /** One claimant at a time: what it reads of the limits stands until it has written. */
 export async function claim(session: Session, request: ClaimRequest, now: number): Promise<Claim> {
-  const usage = await usageOf(session, now);
-  const isPaused = (await globalPause(session)).pause !== null;
+  const { usage, isPaused, hasRetries } = await usageOf(session, now);
   const pipelines = new Map<string, PipelineRow>();
-  const attempts = await claimRetries(session, request, usage, pipelines, isPaused, now);
+  const attempts = hasRetries ? await claimRetries(session, request, usage, pipelines, isPaused, now) : [];
   const found = await claimTriggers(session, request, usage, pipelines, isPaused, request.limit - attempts.length, now);
   const claimed = [...found.triggers, ...found.overlapping].map((trigger) => ({
     ...trigger,
     ...claimTrigger(trigger, request.node, request.leaseUntil),
   }));
-  await session.update(TRIGGERS, claimed, TRIGGER_CLAIM);
+  await session.write([changing(TRIGGERS, claimed, TRIGGER_CLAIM)]);
   const cancelled = await cancelFor(session, found.crowding, now);
   return {
     triggers: claimed.slice(0, found.triggers.length),
@@ -59,7 +58,8 @@ export async function claim(session: Session, request: ClaimRequest, now: number
   };
 }
 
-async function usageOf(session: Session, now: number): Promise<Usage> {
+/** In one statement: what is taken, whether everything is paused, and whether there are attempts to begin. */
+async function usageOf(session: Session, now: number): Promise<{ usage: Usage; isPaused: boolean; hasRetries: boolean }> {
   const { dialect } = session;
   const [runs, triggers, pipelines] = [dialect.name("runs"), dialect.name("triggers"), dialect.name("pipelines")];
   const rows = await session.query(
@@ -67,13 +67,16 @@ async function usageOf(session: Session, now: number): Promise<Usage> {
        SELECT status AS what, pipeline_id, count(*) AS n FROM ${runs} WHERE status IN ('running', 'retrying') GROUP BY status, pipeline_id
        UNION ALL SELECT 'claimed', pipeline_id, count(*) FROM ${triggers}
        WHERE status IN ('pending', 'held') AND node IS NOT NULL AND lease_until > $1 GROUP BY pipeline_id
+       UNION ALL SELECT 'due', NULL, count(*) FROM ${runs} WHERE status = 'retrying' AND retry_at <= $1
+       UNION ALL SELECT 'paused', NULL, count(*) FROM ${dialect.name("meta")} WHERE key = '${GLOBAL_PAUSE}' AND value NOT LIKE '{"pause":null%'
      ) u LEFT JOIN ${pipelines} p ON p.id = u.pipeline_id`,
     [now],
   );
   const usage = new Usage();
+  const counted = (name: string) => Number(rows.find(({ what }) => what === name)?.n ?? 0) > 0;
   for (const { what, pipeline_id, pool, n } of rows)
-    usage.add(String(what), String(pipeline_id), pool === null ? null : String(pool), Number(n));
-  return usage;
+    if (pipeline_id !== null) usage.add(String(what), String(pipeline_id), pool === null ? null : String(pool), Number(n));
+  return { usage, isPaused: counted("paused"), hasRetries: counted("due") };
 }
 
 async function load(session: Session, pipelines: Map<string, PipelineRow>, ids: readonly string[]): Promise<void> {
@@ -110,7 +113,7 @@ async function claimRetries(
     usage.takeSlot(pipeline.pool, 1);
     started.push(startAttempt(run, request.node, request.leaseUntil, now));
   }
-  await session.update(RUNS, started, RUN_STATE);
+  await session.write([changing(RUNS, started, RUN_STATE)]);
   const triggers = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [
     dialect.list(started.map(({ triggerId }) => triggerId)),
   ]);
@@ -203,6 +206,6 @@ async function cancelFor(session: Session, crowding: ReadonlyMap<string, number>
       cancelled.push(requestCancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
     }
   }
-  await session.update(RUNS, cancelled, ["cancelRequest"]);
+  await session.write([changing(RUNS, cancelled, ["cancelRequest"])]);
   return cancelled;
 }

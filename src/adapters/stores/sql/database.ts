@@ -20,10 +20,32 @@ export interface Dialect {
 export interface Session {
   readonly dialect: Dialect;
   query(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
-  /** Adds rows; with `unlessThere`, those whose key is there already are left out. Gives the keys that were added. */
-  insert<T extends object>(table: Table<T>, records: readonly T[], unlessThere?: boolean): Promise<ReadonlySet<string>>;
-  /** Writes some fields of rows that are there, found by the table's first column. */
-  update<T extends object>(table: Table<T>, records: readonly T[], fields: readonly (keyof T & string)[]): Promise<void>;
+  /**
+   * Adds rows; with `unlessThere`, those whose key is there already are left out; with `tell`, other nodes are told when this is committed. Gives the keys that
+   * were added.
+   */
+  insert<T extends object>(
+    table: Table<T>,
+    records: readonly T[],
+    options?: { unlessThere?: boolean; tell?: boolean },
+  ): Promise<ReadonlySet<string>>;
+  /** Adds and changes rows of different tables at once. Rows are found by the table's first column. */
+  write(steps: readonly Step[]): Promise<void>;
+}
+
+/** Rows to add (`fields` is `null`), or fields of rows to change. */
+export interface Step {
+  readonly table: Pick<Table<never>, "name" | "columns">;
+  readonly records: readonly object[];
+  readonly fields: readonly string[] | null;
+}
+
+export function adding<T extends object>(table: Table<T>, records: readonly T[]): Step {
+  return { table, records, fields: null };
+}
+
+export function changing<T extends object>(table: Table<T>, records: readonly Partial<T>[], fields: readonly (keyof T & string)[]): Step {
+  return { table, records, fields };
 }
 
 /** A database that a store keeps its tables in. */

@@ -1,7 +1,7 @@
 import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
-import { type Session, select, selectLocked } from "./database.js";
+import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { globalPause, stateOf } from "./pipelines.js";
 import { DECISIONS, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS, type TriggerRow, uniqueKeyOf } from "./tables.js";
 
@@ -43,17 +43,19 @@ export async function fire(session: Session, requests: readonly FireRequest[], n
     accepted.push(...own);
     return { outcome, state: stateOf(next, 0, 0), triggers: own, superseded };
   });
-  await session.update(
-    PIPELINES,
-    firing.map(({ pipelineId }) => rows.get(pipelineId) as PipelineRow),
-    ["nextFireAt", "lastFireAt"],
-  );
-  await session.insert(TRIGGERS, accepted);
-  await session.update(TRIGGERS, [...replaced.values()], TRIGGER_STATE);
-  await session.insert(
-    DECISIONS,
-    firing.flatMap(({ dropped }) => dropped),
-  );
+  await session.write([
+    changing(
+      PIPELINES,
+      firing.map(({ pipelineId }) => rows.get(pipelineId) as PipelineRow),
+      ["nextFireAt", "lastFireAt"],
+    ),
+    adding(TRIGGERS, accepted),
+    changing(TRIGGERS, [...replaced.values()], TRIGGER_STATE),
+    adding(
+      DECISIONS,
+      firing.flatMap(({ dropped }) => dropped),
+    ),
+  ]);
   return results;
 }
 
@@ -102,7 +104,7 @@ export async function enqueue(session: Session, triggers: readonly NewTrigger[],
   if (triggers.length === 0) return [];
   const { dialect } = session;
   const rows = triggers.map((trigger) => rowOf(trigger, now, null));
-  const added = await session.insert(TRIGGERS, rows, true);
+  const added = await session.insert(TRIGGERS, rows, { unlessThere: true, tell: true });
   if (added.size === rows.length) return rows.map((trigger) => ({ trigger, isNew: true }));
   const taken = rows.filter(({ id, uniqueKey }) => !added.has(id) && uniqueKey !== null);
   const holders = await select(session, TRIGGERS, `WHERE pipeline_id ${dialect.isIn(1)} AND unique_key ${dialect.isIn(2)}`, [

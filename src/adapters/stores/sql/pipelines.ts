@@ -2,12 +2,13 @@ import type { GlobalPause, Pause, PipelineRegistration, PipelineState } from "..
 import type { CancelRequest } from "../../../run/run.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import { type Session, select, selectLocked } from "./database.js";
+import { changing, type Session, select, selectLocked } from "./database.js";
 import { META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
 const RETIRED = "retired()";
-const GLOBAL_PAUSE = "global_pause";
+/** Where the pause of everything is kept, as `{"pause":…,"lastPause":…}`. */
+export const GLOBAL_PAUSE = "global_pause";
 const NOT_PAUSED: GlobalPause = { pause: null, lastPause: null };
 
 /** Writes only what is new or different, so that nodes that start again and again with the same pipelines lock nothing. */
@@ -21,7 +22,7 @@ export async function register(session: Session, pipelines: readonly PipelineReg
   const changed = pipelines.filter(isDifferent);
   if (changed.length > 0) {
     const rows = changed.map((one) => ({ ...EMPTY, ...one }));
-    const added = await session.insert(PIPELINES, rows, true);
+    const added = await session.insert(PIPELINES, rows, { unlessThere: true });
     const locked = await selectLocked(
       session,
       PIPELINES,
@@ -33,7 +34,7 @@ export async function register(session: Session, pipelines: readonly PipelineReg
       const { scheduleKey, nextFireAt, maxActiveRuns, overlap, pool } = one;
       return [{ ...row, maxActiveRuns, overlap, pool, ...(row.scheduleKey === scheduleKey ? {} : { scheduleKey, nextFireAt }) }];
     });
-    await session.update(PIPELINES, updates, ["scheduleKey", "nextFireAt", "maxActiveRuns", "overlap", "pool"]);
+    await session.write([changing(PIPELINES, updates, ["scheduleKey", "nextFireAt", "maxActiveRuns", "overlap", "pool"])]);
   }
   const after = changed.length > 0 ? await byId(session, ids) : known;
   return ids.map((id) => stateOf(after.get(id) as PipelineRow, 0, 0));
@@ -87,7 +88,7 @@ export async function pause(session: Session, pipelineId: string | null, wanted:
     return true;
   }
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
-  if (row !== undefined) await session.update(PIPELINES, [{ ...row, pause: wanted }], ["pause"]);
+  if (row !== undefined) await session.write([changing(PIPELINES, [{ ...row, pause: wanted }], ["pause"])]);
   return row !== undefined;
 }
 
@@ -101,30 +102,32 @@ export async function resume(session: Session, pipelineId: string | null, now: n
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
   if (row === undefined) return undefined;
   if (row.pause === null) return null;
-  await session.update(PIPELINES, [{ ...row, pause: null, lastPause: { from: row.pause.at, until: now } }], ["pause", "lastPause"]);
+  await session.write([
+    changing(PIPELINES, [{ ...row, pause: null, lastPause: { from: row.pause.at, until: now } }], ["pause", "lastPause"]),
+  ]);
   return row.pause;
 }
 
 async function lockedGlobal(session: Session): Promise<GlobalPause> {
-  await session.insert(META, [{ key: GLOBAL_PAUSE, value: NOT_PAUSED }], true);
+  await session.insert(META, [{ key: GLOBAL_PAUSE, value: NOT_PAUSED }], { unlessThere: true });
   const row = (await selectLocked(session, META, [GLOBAL_PAUSE])).get(GLOBAL_PAUSE);
   return (row?.value as GlobalPause | undefined) ?? NOT_PAUSED;
 }
 
 async function putGlobal(session: Session, value: GlobalPause): Promise<void> {
   const row: MetaRow = { key: GLOBAL_PAUSE, value };
-  await session.update(META, [row], ["value"]);
+  await session.write([changing(META, [row], ["value"])]);
 }
 
 /** Takes a pipeline out of use and cancels what waits; `null` when there is no such pipeline. */
 export async function retire(session: Session, pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null> {
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
   if (row === undefined) return null;
-  await session.update(PIPELINES, [{ ...row, nextFireAt: null, scheduleKey: RETIRED }], ["nextFireAt", "scheduleKey"]);
+  await session.write([changing(PIPELINES, [{ ...row, nextFireAt: null, scheduleKey: RETIRED }], ["nextFireAt", "scheduleKey"])]);
   const rest = `WHERE status IN ('pending', 'held') AND pipeline_id = $1 ORDER BY id${session.dialect.forUpdate}`;
   const waiting = await select(session, TRIGGERS, rest, [pipelineId]);
   const reason = request.reason ?? "its pipeline was retired";
   const ended = waiting.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "cancelled", reason, request.at) }));
-  await session.update(TRIGGERS, ended, TRIGGER_STATE);
+  await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
   return ended;
 }

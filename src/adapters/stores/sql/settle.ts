@@ -4,7 +4,7 @@ import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.j
 import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import { type Session, selectLocked } from "./database.js";
+import { adding, changing, type Session, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { DECISIONS, PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
@@ -30,9 +30,7 @@ export async function decide(session: Session, requests: readonly DecideRequest[
     if (run !== null) runs.push(run);
     return { isAccepted: true, trigger: next, run };
   });
-  await session.update(TRIGGERS, moved, TRIGGER_STATE);
-  await session.insert(RUNS, runs);
-  await session.insert(DECISIONS, decisions);
+  await session.write([changing(TRIGGERS, moved, TRIGGER_STATE), adding(RUNS, runs), adding(DECISIONS, decisions)]);
   return results;
 }
 
@@ -58,8 +56,7 @@ export async function finish(session: Session, requests: readonly FinishRequest[
     closing.set(runId, next);
     return true;
   });
-  const triggers = await closeTriggers(session, [...closing.values()], now);
-  await session.update(RUNS, [...closing.values()], RUN_STATE);
+  const triggers = await close(session, [...closing.values()], now);
   const follow = requests.flatMap((request, index) => (isAccepted[index] ? request.follow : []));
   const followed = new Map(
     (await enqueue(session, follow, now)).flatMap((one) => (one?.isNew ? [[one.trigger.id, one.trigger] as const] : [])),
@@ -76,8 +73,8 @@ export async function finish(session: Session, requests: readonly FinishRequest[
   });
 }
 
-/** Ends the triggers of runs that have ended, and notes their pipelines' last success. */
-async function closeTriggers(session: Session, runs: readonly RunRecord[], now: number): Promise<ReadonlyMap<string, TriggerRow>> {
+/** Writes runs that have changed, ends the triggers of those that have ended, and notes their pipelines' last success. */
+async function close(session: Session, runs: readonly RunRecord[], now: number): Promise<ReadonlyMap<string, TriggerRow>> {
   const triggers = await selectLocked(
     session,
     TRIGGERS,
@@ -91,14 +88,16 @@ async function closeTriggers(session: Session, runs: readonly RunRecord[], now: 
     triggers.set(trigger.id, next);
     ended.push(next);
   }
-  await session.update(TRIGGERS, ended, TRIGGER_STATE);
-  const succeeded = [...new Set(runs.filter(({ status }) => status === "succeeded").map(({ pipelineId }) => pipelineId))];
-  const pipelines = await selectLocked(session, PIPELINES, succeeded);
-  await session.update(
-    PIPELINES,
-    [...pipelines.values()].map((row) => ({ ...row, lastSuccessAt: Math.max(now, row.lastSuccessAt ?? now) })),
-    ["lastSuccessAt"],
-  );
+  const succeeded = [...new Set(runs.filter(({ status }) => status === "succeeded").map(({ pipelineId }) => pipelineId))].toSorted();
+  await session.write([
+    changing(RUNS, runs, RUN_STATE),
+    changing(TRIGGERS, ended, TRIGGER_STATE),
+    changing(
+      PIPELINES,
+      succeeded.map((id) => ({ id, lastSuccessAt: now })),
+      ["lastSuccessAt"],
+    ),
+  ]);
   return triggers;
 }
 
@@ -123,11 +122,13 @@ export async function heartbeat(
     if (run === undefined || run.status !== "running" || run.token !== token) return null;
     return { ...run, leaseUntil, ...(progress === undefined ? {} : { progress }) };
   });
-  await session.update(
-    RUNS,
-    answers.filter((run) => run !== null),
-    ["leaseUntil", "progress"],
-  );
+  await session.write([
+    changing(
+      RUNS,
+      answers.filter((run) => run !== null),
+      ["leaseUntil", "progress"],
+    ),
+  ]);
   return answers;
 }
 
@@ -146,7 +147,7 @@ export async function endOne(
   }
   if (!isWaiting(trigger)) return { trigger, run: null };
   const ended = { ...trigger, ...endTrigger(trigger, end, request.reason, request.at) };
-  await session.update(TRIGGERS, [ended], TRIGGER_STATE);
+  await session.write([changing(TRIGGERS, [ended], TRIGGER_STATE)]);
   return { trigger: ended, run: null };
 }
 
@@ -160,7 +161,6 @@ export async function cancelOne(
   if (run === undefined) return null;
   const asked = requestCancel(run, request);
   const next = asked.status === "retrying" ? cancelRetry(asked, request.at) : asked;
-  const triggers = await closeTriggers(session, [next], request.at);
-  await session.update(RUNS, [next], RUN_STATE);
+  const triggers = await close(session, [next], request.at);
   return { run: next, trigger: triggers.get(next.triggerId) ?? null };
 }

@@ -65,7 +65,6 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
         triggers.map(({ pipelineId }) => pipelineId),
       );
       const answers = await fires.enqueue(on, triggers, now);
-      database.notify();
       return answers.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?"));
     },
     claim: (request, now) => database.transaction((on) => claims.claim(on, request, now), "claims"),

@@ -1,7 +1,7 @@
 import type { RunRecord } from "../../../run/run.js";
 import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import { type Session, select } from "./database.js";
+import { changing, type Session, select } from "./database.js";
 import { RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 const ROWS_AT_ONCE = 1_000;
@@ -16,7 +16,7 @@ export async function expire(session: Session, now: number): Promise<readonly Tr
   const rest = `WHERE status IN ('pending', 'held') AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY id LIMIT ${ROWS_AT_ONCE}`;
   const overdue = await select(session, TRIGGERS, `${rest}${session.dialect.skipLocked}`, [now]);
   const ended = overdue.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "expired", "held for as long as holdFor allows", now) }));
-  await session.update(TRIGGERS, ended, TRIGGER_STATE);
+  await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
   return ended;
 }
 
@@ -29,11 +29,13 @@ export async function recheck(session: Session, pipelineIds: readonly string[] |
   const whose = pipelineIds === null ? "" : `AND pipeline_id ${dialect.isIn(2)}`;
   const rest = `WHERE status = 'held' AND available_at > $1 ${whose} ORDER BY id${dialect.forUpdate}`;
   const held = await select(session, TRIGGERS, rest, [now, ...(pipelineIds === null ? [] : [dialect.list(pipelineIds)])]);
-  await session.update(
-    TRIGGERS,
-    held.map((trigger) => ({ ...trigger, ...recheckTrigger(trigger, now) })),
-    ["availableAt"],
-  );
+  await session.write([
+    changing(
+      TRIGGERS,
+      held.map((trigger) => ({ ...trigger, ...recheckTrigger(trigger, now) })),
+      ["availableAt"],
+    ),
+  ]);
 }
 
 /** When the next thing changes by time alone. */

@@ -91,8 +91,8 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
     session: {
       dialect: DIALECT,
       query: (sql, values) => inLine(() => own.query(sql, values)),
-      insert: (table, records, unlessThere) => inLine(() => transaction((session) => session.insert(table, records, unlessThere))),
-      update: (table, records, fields) => inLine(() => transaction((session) => session.update(table, records, fields))),
+      insert: (table, records, options) => inLine(() => transaction((session) => session.insert(table, records, options))),
+      write: (steps) => inLine(() => transaction((session) => session.write(steps))),
     },
     joined: () => {
       throw new HeadgateError("INVALID_ARGUMENT", "transaction: only the PostgreSQL store can join a transaction of yours");
@@ -124,36 +124,43 @@ function sessionOf(prepared: Prepare, file: string): Session {
     dialect: DIALECT,
     query: async (sql, values = []) =>
       translated(file, () => prepared(sql)[sql.startsWith("SELECT") ? "all" : "run"](...values)) as readonly Row[],
-    insert: async (table, records, unlessThere = false) => {
-      const added = new Set<string>();
-      const names = table.columns.map(({ name }) => `"${name}"`).join(", ");
-      const places = table.columns.map((_, index) => `$${index + 1}`).join(", ");
-      const sql = `INSERT INTO "${table.name}" (${names}) VALUES (${places})${unlessThere ? " ON CONFLICT DO NOTHING" : ""}`;
-      translated(file, () => {
-        for (const record of records) {
-          const values = table.columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
-          if (Number(prepared(sql).run(...values).changes) > 0) added.add(String(values[0]));
-        }
-      });
-      return added;
-    },
-    update: async (table, records, fields) => {
-      const [key] = table.columns;
-      const columns = columnsOf(table, fields);
-      const sets = columns.map(({ name }, index) => `"${name}" = $${index + 1}`).join(", ");
-      const sql = `UPDATE "${table.name}" SET ${sets} WHERE "${key?.name}" = $${columns.length + 1}`;
-      translated(file, () => {
-        for (const record of records) {
-          const values = columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
-          prepared(sql).run(...values, fieldOf(record, key?.field ?? "id"));
-        }
-      });
+    insert: async (table, records, { unlessThere = false } = {}) => insertAll(prepared, file, table, records, unlessThere),
+    write: async (steps) => {
+      for (const { table, records, fields } of steps) {
+        if (fields === null) insertAll(prepared, file, table, records, false);
+        else updateAll(prepared, file, table, records, fields);
+      }
     },
   };
 }
 
-function columnsOf<T>(table: Table<T>, fields: readonly string[]) {
-  return table.columns.filter(({ field }) => fields.includes(field));
+type Named = Pick<Table<never>, "name" | "columns">;
+
+function insertAll(prepared: Prepare, file: string, table: Named, records: readonly object[], unlessThere: boolean): ReadonlySet<string> {
+  const added = new Set<string>();
+  const names = table.columns.map(({ name }) => `"${name}"`).join(", ");
+  const places = table.columns.map((_, index) => `$${index + 1}`).join(", ");
+  const sql = `INSERT INTO "${table.name}" (${names}) VALUES (${places})${unlessThere ? " ON CONFLICT DO NOTHING" : ""}`;
+  translated(file, () => {
+    for (const record of records) {
+      const values = table.columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
+      if (Number(prepared(sql).run(...values).changes) > 0) added.add(String(values[0]));
+    }
+  });
+  return added;
+}
+
+function updateAll(prepared: Prepare, file: string, table: Named, records: readonly object[], fields: readonly string[]): void {
+  const [key] = table.columns;
+  const columns = table.columns.filter(({ field }) => fields.includes(field));
+  const sets = columns.map(({ name }, index) => `"${name}" = $${index + 1}`).join(", ");
+  const sql = `UPDATE "${table.name}" SET ${sets} WHERE "${key?.name}" = $${columns.length + 1}`;
+  translated(file, () => {
+    for (const record of records) {
+      const values = columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
+      prepared(sql).run(...values, fieldOf(record, key?.field ?? "id"));
+    }
+  });
 }
 
 function fieldOf(record: object, field: string): unknown {
