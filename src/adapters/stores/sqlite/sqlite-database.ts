@@ -203,7 +203,7 @@ function translated<T>(file: string, work: () => T): T {
     if (/SQLITE_READONLY|readonly/i.test(text)) throw as("STORE_READ_ONLY", "let this process write to the file and its directory");
     if (/SQLITE_NOTADB|not a database|SQLITE_CORRUPT|malformed/i.test(text))
       throw as("STORE_CORRUPT", "restore it from a backup, or choose another file");
-    if (/SQLITE_CANTOPEN|SQLITE_IOERR|unable to open|disk I\/O/i.test(text))
+    if (/SQLITE_CANTOPEN|SQLITE_IOERR|unable to open|cannot open|disk I\/O/i.test(text))
       throw as("STORE_UNAVAILABLE", "does its directory exist, and may this process write there?");
     throw error;
   }

@@ -1,0 +1,110 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterAll, describe, expect, it } from "vitest";
+import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
+import { cron, pipeline } from "../../src/index.js";
+import { storeFromUrl } from "../../src/store-from-url.js";
+import { fakeClock } from "../../src/testing/index.js";
+import { harness, START, timeOf } from "../support/harness.js";
+
+const folder = mkdtempSync(join(tmpdir(), "headgate-sqlite-"));
+let files = 0;
+const fresh = () => join(folder, `${++files}.db`);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const hourly = pipeline({
+  id: "hourly",
+  schedule: cron("0 * * * *"),
+  execution: { retries: 1, retryDelay: "10m" },
+  run: ({ attempt, trigger }) => {
+    if (attempt === 1 && trigger.scheduledFor?.getUTCHours() === 2) throw new Error("once");
+  },
+});
+
+describe("the SQLite store", () => {
+  it("keeps schedules, history and pauses over a restart, and catches up", async () => {
+    const file = fresh();
+    const clock = fakeClock(START);
+    const first = await harness([hourly], { clock, store: sqliteStore({ file }) });
+    await clock.advance("2h5m");
+    await first.scheduler.pause({ pipelineId: "hourly", reason: "audit", user: "ana" });
+    await first.scheduler.stop();
+    await clock.advance("3h");
+    const second = await harness([hourly], { clock, store: sqliteStore({ file }) });
+    expect((await second.scheduler.explain("hourly", "2026-03-02T04:00:00Z")).text).toContain(
+      "paused since 2026-03-02T02:05:00Z by ana (audit)",
+    );
+    await second.scheduler.resume({ pipelineId: "hourly" });
+    await clock.advance("1m");
+    const runs = (await second.scheduler.runs()).items;
+    expect(runs.map(({ scheduledFor, status, attempt }) => `${timeOf(scheduledFor)} ${status} ${attempt}`)).toEqual([
+      "05:00:00 succeeded 1",
+      "02:00:00 succeeded 2",
+      "01:00:00 succeeded 1",
+    ]);
+    expect((await second.scheduler.decisions({ outcome: "skip" })).items.map(({ reason }) => reason)).toEqual(["paused", "paused"]);
+    await second.scheduler.stop();
+  });
+
+  it("is durable by default: WAL and synchronous=FULL", async () => {
+    const file = fresh();
+    const store = sqliteStore({ file });
+    await store.open();
+    expect(new Database(file).pragma("journal_mode", { simple: true })).toBe("wal");
+    await store.close();
+    expect(() => sqliteStore({ file, synchronous: "off" as never })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+  });
+
+  it("says what is wrong with a file, and what to do", async () => {
+    const junk = fresh();
+    writeFileSync(junk, "this is no database, but it is long enough to be taken for one by its size".repeat(100));
+    await expect(sqliteStore({ file: junk }).open()).rejects.toMatchObject({
+      code: "STORE_CORRUPT",
+      message: expect.stringContaining("restore it"),
+    });
+    await expect(sqliteStore({ file: join(folder, "no", "such", "folder.db") }).open()).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+    });
+    const newer = fresh();
+    new Database(newer).pragma("user_version = 99");
+    await expect(sqliteStore({ file: newer }).open()).rejects.toMatchObject({
+      code: "STORE_INCOMPATIBLE",
+      message: expect.stringContaining("upgrade headgate"),
+    });
+    await expect(
+      sqliteStore({ file: fresh() }).register(
+        [{ id: "a", scheduleKey: "x", nextFireAt: null, maxActiveRuns: 1, overlap: "queue", pool: null }],
+        0,
+      ),
+    ).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  });
+
+  it.skipIf(process.getuid?.() === 0)("that is read-only is refused", async () => {
+    const file = fresh();
+    const store = sqliteStore({ file });
+    await store.open();
+    await store.close();
+    chmodSync(file, 0o444);
+    await expect(sqliteStore({ file }).open()).rejects.toMatchObject({ code: "STORE_READ_ONLY" });
+  });
+});
+
+describe("storeFromUrl", () => {
+  it("knows the addresses of the three stores", async () => {
+    expect(storeFromUrl("memory:").name).toBe("memory");
+    expect(storeFromUrl("sqlite:./headgate.db").name).toBe("sqlite");
+    expect(storeFromUrl(`sqlite://${join(folder, "absolute.db")}`).name).toBe("sqlite");
+    expect(storeFromUrl("postgres://ana@db.example/app?schema=jobs").name).toBe("postgres");
+    expect(storeFromUrl("postgresql://db.example/app").name).toBe("postgres");
+  });
+
+  it.each(["", "mysql://db.example/app", "sqlite:", "sqlite://host/file", "headgate.db", "postgres://ana:s3cret@:x/"])(
+    "refuses %j",
+    (url) => {
+      expect(() => storeFromUrl(url)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+      expect(() => storeFromUrl(url)).not.toThrow(/s3cret/);
+    },
+  );
+});
