@@ -80,7 +80,7 @@ describe("the fake clock", () => {
   it("works under node:test alike", async () => {
     const script = new URL("./node-test.fixture.mjs", import.meta.url);
     const env = { ...process.env, NODE_OPTIONS: "--import tsx" };
-    const { stdout } = await promisify(execFile)(process.execPath, ["--test", script.pathname], { env });
+    const { stdout } = await promisify(execFile)(process.execPath, ["--test", "--test-reporter=tap", script.pathname], { env });
     expect(stdout).toMatch(/# pass 1\n/);
   });
 });
