@@ -3,11 +3,15 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { testDatabaseUrl } from "../support/postgres.js";
 
 const ROOT = new URL("../../", import.meta.url);
 /** Within the package, so that the blocks' `import "headgate"` finds the built package itself. */
 const SCRATCH = new URL(".tmp/docs/", ROOT);
 mkdirSync(SCRATCH, { recursive: true });
+
+const database = await testDatabaseUrl();
+const env = { ...process.env, ...(database === null ? {} : { DATABASE_URL: database }) };
 
 const files = ["README.md", ...readdirSync(new URL("docs/", ROOT)).filter((name) => name.endsWith(".md"))];
 const blocks = files.flatMap((name) => {
@@ -26,6 +30,7 @@ describe("the code in README and docs runs as it stands", () => {
     writeFileSync(path, code);
     const { stderr } = await promisify(execFile)(process.execPath, [...(file.endsWith(".mts") ? ["--import", "tsx"] : []), path], {
       cwd: fileURLToPath(SCRATCH),
+      env,
     });
     expect(stderr.replaceAll(/^\[headgate\] warn: loading sales.*$/gm, "").trim()).toBe("");
   });

@@ -81,6 +81,24 @@ describe("the SQLite store", () => {
     ).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   });
 
+  it("sets aside a trigger that somebody has broken, and the line moves on", async () => {
+    const file = fresh();
+    const { scheduler, clock } = await harness([pipeline({ id: "a", run: () => "ran" })], { store: sqliteStore({ file }) });
+    await scheduler.pause();
+    const bad = await scheduler.trigger("a", { parameters: { n: 1 } });
+    const good = await scheduler.trigger("a");
+    const hand = new Database(file);
+    hand.prepare("UPDATE triggers SET parameters = '{broken' WHERE id = ?").run(bad.id);
+    await scheduler.resume();
+    await clock.settle();
+    expect((await scheduler.getTrigger(good.id))?.status).toBe("succeeded");
+    const row = hand.prepare("SELECT status, end_reason FROM triggers WHERE id = ?").get(bad.id) as { status: string; end_reason: string };
+    expect(row).toMatchObject({ status: "failed", end_reason: expect.stringContaining("column parameters: not JSON") });
+    await expect(scheduler.getTrigger(bad.id)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+    hand.close();
+    await scheduler.stop();
+  });
+
   it.skipIf(process.getuid?.() === 0)("that is read-only is refused", async () => {
     const file = fresh();
     const store = sqliteStore({ file });

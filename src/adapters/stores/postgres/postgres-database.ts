@@ -85,6 +85,10 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   const once = async <T>(work: (session: Session) => Promise<T>, kind: "records" | "claims"): Promise<T> => {
     const client = await translating(opened().connect());
     let isBroken = false;
+    const breaks = () => {
+      isBroken = true; // the statement under way fails too, and that error is told
+    };
+    client.on("error", breaks);
     try {
       await client.query(
         kind === "claims" ? `BEGIN; SET LOCAL synchronous_commit TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})` : "BEGIN",
@@ -98,8 +102,15 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       });
       throw translate(error);
     } finally {
+      client.off("error", breaks);
       client.release(isBroken);
     }
+  };
+
+  const leave = async () => {
+    if (!isOwn) return;
+    await pool?.end();
+    pool = null;
   };
 
   return {
@@ -108,17 +119,20 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     open: async () => {
       if (notices !== null) return;
       pool ??= await newPool(options);
-      await translating(migrate(pool, schema, dialect));
-      notices = new Notices(pool, `headgate_${schema}`);
-      await notices.listen();
+      try {
+        await translating(migrate(pool, schema, dialect));
+        const listening = new Notices(pool, `headgate_${schema}`);
+        await translating(listening.listen());
+        notices = listening;
+      } catch (error) {
+        await leave();
+        throw error;
+      }
     },
     close: async () => {
       await notices?.close();
       notices = null;
-      if (isOwn) {
-        await pool?.end();
-        pool = null;
-      }
+      await leave();
     },
     transaction: async (work, kind = "records") => {
       notices?.keep();
@@ -219,6 +233,8 @@ async function newPool(options: PostgresStoreOptions): Promise<Pool> {
 /** Forward only, one node at a time, however many start at once. */
 async function migrate(pool: Pool, schema: string, dialect: Dialect): Promise<void> {
   const client: PoolClient = await pool.connect();
+  const breaks = () => {}; // the statement under way fails too, and that error is told
+  client.on("error", breaks);
   const steps = migrations(dialect.name, TYPES);
   try {
     await client.query(`SELECT pg_advisory_lock(${lockOf(schema, 1)})`);
@@ -248,6 +264,7 @@ async function migrate(pool: Pool, schema: string, dialect: Dialect): Promise<vo
       await client.query(`ROLLBACK; SELECT pg_advisory_unlock(${lockOf(schema, 1)})`).catch(() => {}); // a broken connection has lost its locks
     }
   } finally {
+    client.off("error", breaks);
     client.release();
   }
 }

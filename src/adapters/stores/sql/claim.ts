@@ -1,9 +1,10 @@
+import type { HeadgateError } from "../../../base/errors.js";
 import type { Claim, ClaimRequest } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import { requestCancel, startAttempt } from "../../../run/transitions.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import { changing, type Session, select } from "./database.js";
+import { changing, type Row, type Session, select, selectWhole } from "./database.js";
 import { GLOBAL_PAUSE } from "./pipelines.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 
@@ -151,7 +152,8 @@ async function claimTriggers(
     const rest = `WHERE status IN ('pending', 'held') AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
       AND (expires_at IS NULL OR expires_at > $3) ${passed} ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}`;
     const values = [last.order, last.id, now, ...(closed.size === 0 ? [] : [dialect.list([...closed])])];
-    const candidates = await select(session, TRIGGERS, rest, values);
+    const { records: candidates, broken } = await selectWhole(session, TRIGGERS, rest, values);
+    for (const { row, error } of broken) await setAside(session, row, error, now);
     await load(
       session,
       pipelines,
@@ -164,9 +166,15 @@ async function claimTriggers(
       if (pipeline === undefined || !request.canRun(pipeline.id)) closed.add(trigger.pipelineId);
       else if (!take(trigger, pipeline, usage, request, isPaused, found)) closed.add(pipeline.id);
     }
-    if (candidates.length < size) break;
+    if (candidates.length + broken.length < size) break;
   }
   return found;
+}
+
+/** A trigger that cannot be read must not hold up the line: it fails, and says why. */
+async function setAside(session: Session, row: Row, error: HeadgateError, now: number): Promise<void> {
+  const sql = `UPDATE ${session.dialect.name("triggers")} SET status = 'failed', ended_at = $2, end_reason = $3 WHERE id = $1`;
+  await session.query(sql, [row.id, now, error.message]);
 }
 
 /** Claims one trigger if every limit allows it; gives false when its pipeline can start nothing more. */

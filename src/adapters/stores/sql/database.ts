@@ -1,3 +1,4 @@
+import { HeadgateError } from "../../../base/errors.js";
 import type { Table } from "./table.js";
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -87,4 +88,24 @@ export async function selectLocked<T extends object>(session: Session, table: Ta
   const rest = `WHERE "${key}" ${dialect.isIn(1)} ORDER BY "${key}"${dialect.forUpdate}`;
   const records = await select(session, table, rest, [dialect.list([...new Set(keys)])]);
   return new Map(records.map((record) => [String((record as Record<string, unknown>)[first?.field ?? "id"]), record]));
+}
+
+/** Reads records of a table, and sets aside the rows that somebody has broken. */
+export async function selectWhole<T extends object>(
+  session: Session,
+  table: Table<T>,
+  rest: string,
+  values: readonly unknown[],
+): Promise<{ records: T[]; broken: { row: Row; error: HeadgateError }[] }> {
+  const records: T[] = [];
+  const broken: { row: Row; error: HeadgateError }[] = [];
+  for (const row of await session.query(`SELECT * FROM ${session.dialect.name(table.name)} ${rest}`, values)) {
+    try {
+      records.push(table.decode(row));
+    } catch (error) {
+      if (!(error instanceof HeadgateError)) throw error;
+      broken.push({ row, error });
+    }
+  }
+  return { records, broken };
 }

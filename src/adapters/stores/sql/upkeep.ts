@@ -41,12 +41,12 @@ export async function recheck(session: Session, pipelineIds: readonly string[] |
 /** When the next thing changes by time alone. */
 export async function nextDueAt(session: Session, now: number): Promise<number | null> {
   const [runs, triggers] = [session.dialect.name("runs"), session.dialect.name("triggers")];
-  const waiting = `FROM ${triggers} WHERE status IN ('pending', 'held')`;
   const [row] = await session.query(
-    `SELECT (SELECT min(available_at) ${waiting} AND available_at > $1) AS ready_at,
-            (SELECT min(lease_until) ${waiting} AND node IS NOT NULL AND lease_until > $1) AS freed_at,
-            (SELECT min(expires_at) ${waiting} AND expires_at IS NOT NULL) AS expires_at,
-            (SELECT min(retry_at) FROM ${runs} WHERE status = 'retrying' AND retry_at > $1) AS retry_at`,
+    `SELECT min(CASE WHEN available_at > $1 THEN available_at END) AS ready_at,
+            min(CASE WHEN lease_until > $1 THEN lease_until END) AS freed_at,
+            min(expires_at) AS expires_at,
+            (SELECT min(retry_at) FROM ${runs} WHERE status = 'retrying' AND retry_at > $1) AS retry_at
+     FROM ${triggers} WHERE status IN ('pending', 'held')`,
     [now],
   );
   const times = Object.values(row ?? {}).flatMap((value) => (value === null ? [] : [Number(value)]));

@@ -1,0 +1,74 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+
+const LOCAL = "postgres://postgres@127.0.0.1:5432/postgres";
+const DEBIAN = "/usr/lib/postgresql";
+
+/**
+ * Chooses the PostgreSQL of the whole run: HEADGATE_TEST_DATABASE_URL, else one on 127.0.0.1:5432, else a private one from the server's binaries if this machine has them.
+ */
+export default async function setup(): Promise<(() => void) | undefined> {
+  if (process.env.HEADGATE_TEST_DATABASE_URL !== undefined) return undefined;
+  if (process.env.HEADGATE_TEST_PRIVATE_POSTGRES !== "true" && (await answers(LOCAL))) {
+    process.env.HEADGATE_TEST_DATABASE_URL = LOCAL;
+    return undefined;
+  }
+  const bin = binaries();
+  return bin === null ? undefined : start(bin);
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false; // there is none: that is the question
+  }
+}
+
+function binaries(): string | null {
+  const found = spawnSync("sh", ["-c", "command -v initdb"], { encoding: "utf8" }).stdout.trim();
+  if (found !== "") return join(found, "..");
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const version = versions.find((one) => existsSync(join(DEBIAN, one, "bin", "initdb")));
+  return version === undefined ? null : join(DEBIAN, version, "bin");
+}
+
+async function start(bin: string): Promise<() => void> {
+  const folder = mkdtempSync(join(tmpdir(), "headgate-postgres-"));
+  const data = join(folder, "data");
+  const port = await freePort();
+  const as = owner(folder); // the server refuses to run as root
+  const run = (name: string, args: readonly string[]) => execFileSync(join(bin, name), args, { ...as, stdio: "ignore", cwd: folder });
+  run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]);
+  run("pg_ctl", ["-D", data, "-w", "-l", join(folder, "log"), "-o", `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`, "start"]);
+  process.env.HEADGATE_TEST_DATABASE_URL = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  return () => {
+    run("pg_ctl", ["-D", data, "-m", "immediate", "stop"]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+function owner(folder: string): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }));
+  const [uid, gid] = [id("-u"), id("-g")];
+  chownSync(folder, uid, gid);
+  return { uid, gid };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
