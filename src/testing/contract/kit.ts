@@ -14,6 +14,11 @@ import type {
 import type { RunRecord } from "../../run/run.js";
 import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 
+/** One promise of the contract and how it is tried. */
+export type Case = readonly [title: string, body: (store: Store) => Promise<void>];
+
+export const MINUTE = 60_000;
+
 /** Where the contract's time begins, epoch ms. */
 export const T0 = Date.parse("2026-03-02T00:00:00Z");
 

@@ -20,14 +20,14 @@ import type {
   Store,
 } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
-import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
-import { acceptTrigger, endTrigger, holdTrigger, recheckTrigger, startTrigger } from "../../../trigger/transitions.js";
+import { acceptTrigger, endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { lifeOf, type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
 import { Claims } from "./claims.js";
 import { Desk } from "./desk.js";
 import { type Forgotten, History } from "./history.js";
 import { isOverlapping, Lines } from "./lines.js";
+import { Settling } from "./settling.js";
 import { Slots } from "./slots.js";
 
 /** Options of {@link memoryStore}. */
@@ -71,12 +71,16 @@ class InMemory implements MemoryStore {
   readonly #slots = new Slots();
   readonly #running = new Set<RunCell>();
   readonly #claims: Claims;
+  readonly #settling: Settling;
   readonly #desk = new Desk();
 
   constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
     this.#history = new History(retention, onForget);
     this.#lines = new Lines(this.#slots);
-    this.#claims = new Claims(this.#lines, this.#slots, this.#running, (run, request) => this.#requestCancel(run, request));
+    this.#settling = new Settling(this.#history, this.#lines, this.#slots, this.#running, (trigger, now) =>
+      this.#pipelines.has(trigger.pipelineId) ? this.#enqueue(trigger, now) : null,
+    );
+    this.#claims = new Claims(this.#lines, this.#slots, this.#running, (run, request) => this.#settling.requestCancel(run, request));
   }
 
   async open(): Promise<void> {}
@@ -137,7 +141,7 @@ class InMemory implements MemoryStore {
       if (cell.registration.overlap === "queue_one") {
         for (const waiting of life.waiting) {
           if (!isOverlapping(waiting)) continue;
-          this.#end(waiting, endTrigger(waiting.record, "superseded", "a newer fire time took its place", now, trigger.id));
+          this.#settling.end(waiting, endTrigger(waiting.record, "superseded", "a newer fire time took its place", now, trigger.id));
           if (fired.at(-1) !== waiting) superseded.push(waiting.record);
           replaced = waiting;
         }
@@ -177,94 +181,11 @@ class InMemory implements MemoryStore {
   }
 
   async decide(requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
-    return requests.map((request) => this.#decide(request, now));
-  }
-
-  #decide(request: DecideRequest, now: number): DecideResult {
-    const cell = this.#history.triggers.get(request.triggerId);
-    if (cell === undefined || !isWaiting(cell.record) || cell.record.token !== request.token) {
-      return { isAccepted: false, trigger: cell?.record ?? null, run: null };
-    }
-    this.#history.addDecision(request.decision, cell);
-    if (request.run !== null) {
-      const run: RunCell = {
-        heapIndex: -1,
-        heapKey: 0,
-        record: startRun(request.run.id, cell.record, request.run.node, request.run.leaseUntil, now),
-        trigger: cell,
-      };
-      this.#lines.drop(cell);
-      this.#slots.take(cell);
-      cell.life.waiting.delete(cell);
-      cell.life.active.add(run);
-      cell.life.runs.push(run);
-      cell.run = run;
-      cell.record = startTrigger(cell.record, run.record.id);
-      this.#history.runs.set(run.record.id, run);
-      this.#running.add(run);
-      this.#lines.refresh(cell.owner);
-      return { isAccepted: true, trigger: cell.record, run: run.record };
-    }
-    if (request.hold !== null) {
-      this.#lines.drop(cell);
-      cell.record = holdTrigger(cell.record, request.hold.recheckAt, request.hold.expiresAt);
-      this.#lines.wakeAt(cell, cell.record.availableAt);
-    } else {
-      this.#end(cell, endTrigger(cell.record, "skipped", request.decision.reason, now));
-    }
-    return { isAccepted: true, trigger: cell.record, run: null };
+    return requests.map((request) => this.#settling.decide(request, now));
   }
 
   async finish(requests: readonly FinishRequest[], now: number): Promise<readonly FinishResult[]> {
-    return requests.map((request) => this.#finish(request, now));
-  }
-
-  #finish(request: FinishRequest, now: number): FinishResult {
-    const cell = this.#history.runs.get(request.runId);
-    const isCurrent = cell?.record.status === "running" && cell.record.token === request.token;
-    if (cell === undefined || !isCurrent || (request.onlyIfExpired && cell.record.leaseUntil > now)) {
-      return { isAccepted: false, run: cell?.record ?? null, trigger: cell?.trigger.record ?? null, followed: [] };
-    }
-    this.#running.delete(cell);
-    this.#slots.release(cell.trigger);
-    cell.record = endAttempt(cell.record, request.end, now);
-    if (cell.record.retryAt !== null) {
-      this.#lines.wakeAt(cell, cell.record.retryAt);
-      return { isAccepted: true, run: cell.record, trigger: cell.trigger.record, followed: [] };
-    }
-    this.#closeRun(cell, now);
-    const followed: TriggerRecord[] = [];
-    for (const trigger of request.follow) {
-      if (!this.#pipelines.has(trigger.pipelineId)) continue;
-      const { isNew, trigger: record } = this.#enqueue(trigger, now);
-      if (isNew) followed.push(record);
-    }
-    return { isAccepted: true, run: cell.record, trigger: cell.trigger.record, followed };
-  }
-
-  /** What follows from a run's end: its slot, its trigger, its pipeline's last success. */
-  #closeRun(cell: RunCell, now: number): void {
-    const { trigger } = cell;
-    const { status, error, cancelRequest } = cell.record;
-    trigger.life.active.delete(cell);
-    this.#lines.forget(cell);
-    this.#lines.dueRetries.delete(cell);
-    if (status === "succeeded") {
-      trigger.owner.lastSuccessAt = now;
-      this.#end(trigger, endTrigger(trigger.record, "succeeded", null, now));
-    } else if (status === "cancelled") {
-      this.#end(trigger, endTrigger(trigger.record, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now));
-    } else {
-      this.#end(trigger, endTrigger(trigger.record, "failed", error?.message ?? "its run failed", now));
-    }
-  }
-
-  #end(cell: TriggerCell, record: TriggerRecord): void {
-    this.#lines.drop(cell);
-    cell.life.waiting.delete(cell);
-    cell.record = record;
-    this.#lines.refresh(cell.owner);
-    this.#history.ended(cell);
+    return requests.map((request) => this.#settling.finish(request, now));
   }
 
   async heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number): Promise<readonly (RunRecord | null)[]> {
@@ -289,7 +210,7 @@ class InMemory implements MemoryStore {
     this.#lines.settle(now);
     const ended: TriggerRecord[] = [];
     for (const cell of this.#lines.overdue) {
-      this.#end(cell, endTrigger(cell.record, "expired", "held for as long as holdFor allows", now));
+      this.#settling.end(cell, endTrigger(cell.record, "expired", "held for as long as holdFor allows", now));
       ended.push(cell.record);
     }
     return ended;
@@ -316,29 +237,15 @@ class InMemory implements MemoryStore {
   ): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null> {
     const cell = this.#history.triggers.get(triggerId);
     if (cell === undefined) return null;
-    if (cell.run !== null && !isEnded(cell.record.status)) return { run: this.#cancel(cell.run, request), trigger: cell.record };
-    if (isWaiting(cell.record)) this.#end(cell, endTrigger(cell.record, end, request.reason, request.at));
+    if (cell.run !== null && !isEnded(cell.record.status)) return { run: this.#settling.cancel(cell.run, request), trigger: cell.record };
+    if (isWaiting(cell.record)) this.#settling.end(cell, endTrigger(cell.record, end, request.reason, request.at));
     return { trigger: cell.record, run: cell.run?.record ?? null };
   }
 
   async cancelRun(runId: string, request: CancelRequest): Promise<{ run: RunRecord; trigger: TriggerRecord } | null> {
     const cell = this.#history.runs.get(runId);
     if (cell === undefined) return null;
-    return { run: this.#cancel(cell, request), trigger: cell.trigger.record };
-  }
-
-  #cancel(cell: RunCell, request: CancelRequest): RunRecord {
-    this.#requestCancel(cell, request);
-    return cell.record;
-  }
-
-  #requestCancel(cell: RunCell, request: CancelRequest): RunRecord {
-    cell.record = requestCancel(cell.record, request);
-    if (cell.record.status === "retrying") {
-      cell.record = cancelRetry(cell.record, request.at);
-      this.#closeRun(cell, request.at);
-    }
-    return cell.record;
+    return { run: this.#settling.cancel(cell, request), trigger: cell.trigger.record };
   }
 
   async pause(pipelineId: string | null, pause: Pause): Promise<void> {
@@ -398,7 +305,7 @@ class InMemory implements MemoryStore {
     cell.registration = { ...cell.registration, scheduleKey: RETIRED };
     const waiting = [...(cell.life?.waiting ?? [])];
     for (const trigger of waiting)
-      this.#end(trigger, endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at));
+      this.#settling.end(trigger, endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at));
     return waiting.map(({ record }) => record);
   }
 

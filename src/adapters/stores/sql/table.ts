@@ -3,7 +3,7 @@ import { HeadgateError } from "../../../base/errors.js";
 /** How a field is kept: `int` are whole numbers up to 2^53, `json` is text in both dialects. */
 export type ColumnType = "text" | "int" | "real" | "bool" | "json";
 
-export interface Column {
+interface Column {
   readonly field: string;
   /** The field in snake_case. */
   readonly name: string;

@@ -1,0 +1,132 @@
+import type { DecideRequest, DecideResult, EnqueueResult, FinishRequest, FinishResult } from "../../../ports/store.js";
+import type { CancelRequest, RunRecord } from "../../../run/run.js";
+import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
+import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
+import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
+import type { RunCell, TriggerCell } from "./cells.js";
+import type { History } from "./history.js";
+import type { Lines } from "./lines.js";
+import type { Slots } from "./slots.js";
+
+/** What becomes of claimed triggers and of runs: decisions, ends of attempts, cancellations. */
+export class Settling {
+  readonly #history: History;
+  readonly #lines: Lines;
+  readonly #slots: Slots;
+  readonly #running: Set<RunCell>;
+  readonly #enqueue: (trigger: NewTrigger, now: number) => EnqueueResult | null;
+
+  constructor(
+    history: History,
+    lines: Lines,
+    slots: Slots,
+    running: Set<RunCell>,
+    enqueue: (trigger: NewTrigger, now: number) => EnqueueResult | null,
+  ) {
+    this.#history = history;
+    this.#lines = lines;
+    this.#slots = slots;
+    this.#running = running;
+    this.#enqueue = enqueue;
+  }
+
+  /** Records a decision; one whose claim no longer stands records nothing. */
+  decide(request: DecideRequest, now: number): DecideResult {
+    const cell = this.#history.triggers.get(request.triggerId);
+    if (cell === undefined || !isWaiting(cell.record) || cell.record.token !== request.token) {
+      return { isAccepted: false, trigger: cell?.record ?? null, run: null };
+    }
+    this.#history.addDecision(request.decision, cell);
+    if (request.run !== null) {
+      const run: RunCell = {
+        heapIndex: -1,
+        heapKey: 0,
+        record: startRun(request.run.id, cell.record, request.run.node, request.run.leaseUntil, now),
+        trigger: cell,
+      };
+      this.#lines.drop(cell);
+      this.#slots.take(cell);
+      cell.life.waiting.delete(cell);
+      cell.life.active.add(run);
+      cell.life.runs.push(run);
+      cell.run = run;
+      cell.record = startTrigger(cell.record, run.record.id);
+      this.#history.runs.set(run.record.id, run);
+      this.#running.add(run);
+      this.#lines.refresh(cell.owner);
+      return { isAccepted: true, trigger: cell.record, run: run.record };
+    }
+    if (request.hold !== null) {
+      this.#lines.drop(cell);
+      cell.record = holdTrigger(cell.record, request.hold.recheckAt, request.hold.expiresAt);
+      this.#lines.wakeAt(cell, cell.record.availableAt);
+    } else {
+      this.end(cell, endTrigger(cell.record, "skipped", request.decision.reason, now));
+    }
+    return { isAccepted: true, trigger: cell.record, run: null };
+  }
+
+  /** Closes an attempt and what follows from it. */
+  finish(request: FinishRequest, now: number): FinishResult {
+    const cell = this.#history.runs.get(request.runId);
+    const isCurrent = cell?.record.status === "running" && cell.record.token === request.token;
+    if (cell === undefined || !isCurrent || (request.onlyIfExpired && cell.record.leaseUntil > now)) {
+      return { isAccepted: false, run: cell?.record ?? null, trigger: cell?.trigger.record ?? null, followed: [] };
+    }
+    this.#running.delete(cell);
+    this.#slots.release(cell.trigger);
+    cell.record = endAttempt(cell.record, request.end, now);
+    if (cell.record.retryAt !== null) {
+      this.#lines.wakeAt(cell, cell.record.retryAt);
+      return { isAccepted: true, run: cell.record, trigger: cell.trigger.record, followed: [] };
+    }
+    this.#closeRun(cell, now);
+    const followed: TriggerRecord[] = [];
+    for (const trigger of request.follow) {
+      const accepted = this.#enqueue(trigger, now);
+      if (accepted?.isNew) followed.push(accepted.trigger);
+    }
+    return { isAccepted: true, run: cell.record, trigger: cell.trigger.record, followed };
+  }
+
+  /** What follows from a run's end: its slot, its trigger, its pipeline's last success. */
+  #closeRun(cell: RunCell, now: number): void {
+    const { trigger } = cell;
+    const { status, error, cancelRequest } = cell.record;
+    trigger.life.active.delete(cell);
+    this.#lines.forget(cell);
+    this.#lines.dueRetries.delete(cell);
+    if (status === "succeeded") {
+      trigger.owner.lastSuccessAt = now;
+      this.end(trigger, endTrigger(trigger.record, "succeeded", null, now));
+    } else if (status === "cancelled") {
+      this.end(trigger, endTrigger(trigger.record, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now));
+    } else {
+      this.end(trigger, endTrigger(trigger.record, "failed", error?.message ?? "its run failed", now));
+    }
+  }
+
+  /** Ends a trigger. */
+  end(cell: TriggerCell, record: TriggerRecord): void {
+    this.#lines.drop(cell);
+    cell.life.waiting.delete(cell);
+    cell.record = record;
+    this.#lines.refresh(cell.owner);
+    this.#history.ended(cell);
+  }
+
+  cancel(cell: RunCell, request: CancelRequest): RunRecord {
+    this.requestCancel(cell, request);
+    return cell.record;
+  }
+
+  /** Asks a run to end; one between attempts ends at once. */
+  requestCancel(cell: RunCell, request: CancelRequest): RunRecord {
+    cell.record = requestCancel(cell.record, request);
+    if (cell.record.status === "retrying") {
+      cell.record = cancelRetry(cell.record, request.at);
+      this.#closeRun(cell, request.at);
+    }
+    return cell.record;
+  }
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { type Case, claim, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+
+/** Pauses, cursors, settings, lists. */
+export const RECORDS: readonly Case[] = [
+  [
+    "pauses one or everything; what is forced runs all the same",
+    async (store) => {
+      await store.register([registration("a"), registration("b")], T0);
+      const pause = { at: T0, until: null, reason: "audit", user: "ana" };
+      await store.pause("a", pause);
+      const [refused] = await store.fire([firing("a", T0 + MINUTE)], T0 + MINUTE);
+      assert.deepEqual([refused?.outcome, refused?.state?.pause?.reason], ["paused", "audit"]);
+      await store.enqueue([request("a"), request("a", { isForced: true }), request("b")], T0);
+      const { triggers } = await claim(store, T0);
+      assert.deepEqual(
+        triggers.map(({ pipelineId, isForced }) => [pipelineId, isForced]),
+        [
+          ["a", true],
+          ["b", false],
+        ],
+      );
+      assert.deepEqual(await store.resume("a", T0 + 2 * MINUTE), pause);
+      assert.equal(await store.resume("a", T0 + 2 * MINUTE), null);
+      const [state] = await store.states(["a"]);
+      assert.deepEqual(state?.lastPause, { from: T0, until: T0 + 2 * MINUTE });
+      await store.pause(null, { ...pause, until: T0 + 9 * MINUTE });
+      assert.equal((await store.globalPause()).pause?.until, T0 + 9 * MINUTE);
+      const [all] = await store.fire([firing("b", T0 + MINUTE)], T0 + 3 * MINUTE);
+      assert.equal(all?.outcome, "paused");
+      assert.equal((await store.resume(null, T0 + 4 * MINUTE))?.reason, "audit");
+      assert.deepEqual(await store.globalPause(), { pause: null, lastPause: { from: T0, until: T0 + 4 * MINUTE } });
+      await assert.rejects(store.pause("nobody", pause), { code: "UNKNOWN_PIPELINE" });
+      await assert.rejects(store.resume("nobody", T0), { code: "UNKNOWN_PIPELINE" });
+    },
+  ],
+  [
+    "gives a cursor to one node at a time, and moves it together with what it found",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      const first = await store.claimCursor("files", "n1", T0 + 10_000, T0);
+      assert.deepEqual([first?.value, first?.node], [null, "n1"]);
+      assert.equal(await store.claimCursor("files", "n2", T0 + 10_000, T0 + 1), null);
+      const taken = await store.claimCursor("files", "n2", T0 + 30_000, T0 + 10_001);
+      assert.ok(taken);
+      assert.equal(await store.moveCursor("files", first?.token ?? 0, "old", [request("a")], T0 + 10_002), null);
+      const moved = await store.moveCursor("files", taken.token, { at: 7 }, [request("a", { key: "f7" })], T0 + 10_003);
+      assert.equal(moved?.length, 1);
+      const next = await store.claimCursor("files", "n1", T0 + 60_000, T0 + 10_004);
+      assert.deepEqual(next?.value, { at: 7 });
+      assert.equal((await store.listTriggers({ limit: 10 })).length, 1);
+      await assert.rejects(store.moveCursor("files", next?.token ?? 0, 8, [request("nobody")], T0 + 10_005), { code: "UNKNOWN_PIPELINE" });
+    },
+  ],
+  [
+    "keeps settings with versions, against lost updates",
+    async (store) => {
+      assert.equal(await store.config("windows"), null);
+      assert.equal(await store.putConfig("windows", ["x"], 1, "ana", T0), null);
+      assert.equal(await store.config("windows"), null);
+      assert.deepEqual(await store.putConfig("windows", ["x"], 0, "ana", T0), {
+        key: "windows",
+        value: ["x"],
+        version: 1,
+        updatedAt: T0,
+        updatedBy: "ana",
+      });
+      assert.equal(await store.putConfig("windows", ["y"], 0, "ben", T0 + 1), null);
+      const races = await Promise.all(["c", "d", "e"].map((who) => store.putConfig("windows", [who], 1, who, T0 + 2)));
+      assert.equal(races.filter((one) => one !== null).length, 1);
+      assert.equal((await store.putConfig("windows", ["z"], null, null, T0 + 3))?.version, 3);
+    },
+  ],
+  [
+    "lists in pages, newest first, by filter",
+    async (store) => {
+      await store.register([registration("a", { maxActiveRuns: 50 }), registration("b", { maxActiveRuns: 50 })], T0);
+      for (let n = 0; n < 25; n++)
+        await store.enqueue([request(n % 2 === 0 ? "a" : "b", { kind: n % 5 === 0 ? "webhook" : "manual" })], T0 + n);
+      const seen: string[] = [];
+      let before: string | undefined;
+      for (;;) {
+        const page = await store.listTriggers({ limit: 4, ...(before === undefined ? {} : { before }) });
+        if (page.length === 0) break;
+        seen.push(...page.map(({ id }) => id));
+        before = page.at(-1)?.id;
+      }
+      assert.equal(new Set(seen).size, 25);
+      assert.deepEqual(seen, seen.toSorted().toReversed());
+      assert.equal((await store.listTriggers({ pipelineId: "a", kinds: ["webhook"], limit: 50 })).length, 3);
+      assert.equal((await store.listTriggers({ scheduledFrom: T0 + 5, scheduledUntil: T0 + 8, limit: 50 })).length, 3);
+      const runs = await startAll(store, T0 + MINUTE);
+      assert.equal((await store.listRuns({ statuses: ["running"], pipelineId: "b", limit: 50 })).length, 12);
+      assert.deepEqual(
+        (await store.listRuns({ triggerId: runs[0]?.triggerId ?? "", limit: 5 })).map(({ id }) => id),
+        [runs[0]?.id],
+      );
+      assert.equal((await store.listDecisions({ outcomes: ["run"], triggerId: runs[0]?.triggerId ?? "", limit: 5 })).length, 1);
+      assert.equal((await store.listDecisions({ outcomes: ["skip"], limit: 5 })).length, 0);
+    },
+  ],
+];
