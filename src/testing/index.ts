@@ -1,4 +1,5 @@
-export { describeStore, type TestRunner } from "./contract/describe-store.js";
+export { type BreakTrigger, describeStore, type MakeStore, type TestRunner } from "./contract/describe-store.js";
+export type { ContractRetention } from "./contract/kit.js";
 export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.js";
 export { type SimulateOptions, type Simulation, simulate } from "./simulate.js";
 export type { ScriptedOutcome, SimulatedAttempt, World } from "./world.js";

@@ -1,6 +1,8 @@
+import assert from "node:assert/strict";
 import type { Store } from "../../ports/store.js";
 import { CLAIMS } from "./claims.js";
 import { FIRES } from "./fires.js";
+import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { RECORDS } from "./records.js";
 
 /** What a test runner offers: the functions of vitest, jest and `node:test` will do. */
@@ -9,21 +11,28 @@ export interface TestRunner {
   it(name: string, body: () => Promise<void>): unknown;
 }
 
+/** Makes an empty store that is not open yet, a new one each time; with this retention, if one is said. */
+export type MakeStore = (options: { retention?: ContractRetention }) => Store | Promise<Store>;
+
+/** Makes the parameters of a stored trigger unreadable, behind the store's back. */
+export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
+
 /**
  * The contract that every store keeps: atomic fires, idempotent enqueue, claims in order under all limits, leases, fencing, retries, expiry, pause, decisions,
- * cursors, settings, paging. Run it on a store of one's own.
+ * cursors, settings, paging, retention, broken rows. Run it on a store of one's own.
  *
- * @param makeStore - gives an empty store that is not open yet, a new one each time
+ * @param breakTrigger - tries broken rows too, where a store can have some
  * @param runner - default: the `describe` and `it` that the runner has made global
  * @example
  * describeStore("my store", () => myStore({ database: fresh() }), { describe, it });
  */
-export function describeStore(name: string, makeStore: () => Store | Promise<Store>, runner: TestRunner = globalRunner()): void {
+export function describeStore(name: string, makeStore: MakeStore, runner: TestRunner = globalRunner(), breakTrigger?: BreakTrigger): void {
   const { describe, it } = runner;
   describe(`${name} keeps the store's contract`, () => {
-    for (const [title, body] of [...FIRES, ...CLAIMS, ...RECORDS]) {
+    const cases = breakTrigger === undefined ? [] : [setAside(breakTrigger)];
+    for (const [title, body, retention] of [...FIRES, ...CLAIMS, ...RECORDS, ...cases]) {
       it(title, async () => {
-        const store = await makeStore();
+        const store = await makeStore(retention === undefined ? {} : { retention });
         await store.open();
         await store.open();
         try {
@@ -35,6 +44,25 @@ export function describeStore(name: string, makeStore: () => Store | Promise<Sto
       });
     }
   });
+}
+
+/** A trigger that cannot be read is named where it is asked for, and does not hold up the line. */
+function setAside(breakTrigger: BreakTrigger): Case {
+  return [
+    "sets aside a trigger that somebody has broken",
+    async (store) => {
+      await store.register([registration("a", { maxActiveRuns: 5 })], T0);
+      const [bad, good] = await store.enqueue([request("a"), request("a")], T0);
+      await breakTrigger(store, bad?.trigger.id ?? "");
+      const { triggers } = await claim(store, T0);
+      assert.deepEqual(
+        triggers.map(({ id }) => id),
+        [good?.trigger.id],
+      );
+      assert.equal((await claim(store, T0)).triggers.length, 0);
+      await assert.rejects(store.trigger(bad?.trigger.id ?? ""), { code: "STORE_CORRUPT" });
+    },
+  ];
 }
 
 function globalRunner(): TestRunner {

@@ -1,3 +1,4 @@
+import type { Duration } from "../../base/duration.js";
 import { countedId } from "../../base/id.js";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type {
@@ -15,7 +16,13 @@ import type { RunRecord } from "../../run/run.js";
 import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 
 /** One promise of the contract and how it is tried. */
-export type Case = readonly [title: string, body: (store: Store) => Promise<void>];
+export type Case = readonly [title: string, body: (store: Store) => Promise<void>, retention?: ContractRetention];
+
+/** What a store of the contract keeps of what has ended. */
+export interface ContractRetention {
+  readonly count: number;
+  readonly maxAge: Duration;
+}
 
 export const MINUTE = 60_000;
 
