@@ -6,6 +6,7 @@ import type { TriggerRecord } from "../trigger/trigger.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
 import type { GateKeeper } from "./gate-keeper.js";
+import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
 import { ofDecision, ofRun, ofTrigger } from "./tell.js";
@@ -70,20 +71,25 @@ export class Claimer {
       else ready.push(this.#judged(trigger, pipeline, findings, now));
     }
     if (ready.length === 0) return false;
-    const results = await this.#core.store.decide(ready, now);
+    const results = await this.#core.store.decide(ready, now).catch((error: unknown) => {
+      if (isUnavailable(error)) for (const request of ready) this.#keep(Promise.resolve(request)); // claimed: to be recorded when the store is back
+      throw error;
+    });
     for (let index = 0; index < results.length; index++) this.#decided(results[index] as DecideResult, ready[index] as DecideRequest);
     return ready.some(({ run }) => run === null);
   }
 
   /** Conditions that ask the outside take their time; the line moves on meanwhile. */
   #decideLater(trigger: TriggerRecord, pipeline: Pipeline, findings: Promise<readonly Finding[]>, now: number): void {
+    this.#keep(findings.then((found) => this.#judged(trigger, pipeline, found, now)));
+  }
+
+  /** Records a decision as soon as it is made and the store can be reached. */
+  #keep(decided: Promise<DecideRequest>): void {
     this.#deciding++;
-    const work = findings
-      .then(async (found) => {
-        const request = this.#judged(trigger, pipeline, found, now);
-        this.#decided(await this.#decisions.add(request), request);
-      })
-      .catch((error: unknown) => this.#core.events.report(error, `deciding on trigger ${trigger.id} of ${pipeline.id}`))
+    const work = decided
+      .then(async (request) => this.#decided(await this.#decisions.add(request), request))
+      .catch((error: unknown) => this.#core.events.report(error, "deciding on a trigger"))
       .finally(() => {
         this.#deciding--;
         this.#onDecided();

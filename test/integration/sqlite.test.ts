@@ -1,13 +1,17 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
-import { cron, pipeline } from "../../src/index.js";
+import { createScheduler, cron, pipeline } from "../../src/index.js";
 import { storeFromUrl } from "../../src/store-from-url.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { harness, START, timeOf } from "../support/harness.js";
+
+const canMount = process.getuid?.() === 0 && spawnSync("mount", ["-t", "tmpfs", "-o", "size=100k", "tmpfs", "/mnt"]).status === 0;
+if (canMount) spawnSync("umount", ["/mnt"]);
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-sqlite-"));
 let files = 0;
@@ -97,6 +101,43 @@ describe("the SQLite store", () => {
     await expect(scheduler.getTrigger(bad.id)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
     hand.close();
     await scheduler.stop();
+  });
+
+  it.skipIf(!canMount)("on a full disk says so, and goes on when there is room", async () => {
+    const small = mkdtempSync(join(folder, "full-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=600k", "tmpfs", small]);
+    try {
+      const big = "x".repeat(5_000);
+      const scheduler = createScheduler({
+        pipelines: [pipeline({ id: "a", run: () => big })],
+        store: sqliteStore({ file: join(small, "headgate.db") }),
+        logger: { log: () => {} },
+      });
+      await scheduler.start();
+      let accepted = 0;
+      let error: unknown;
+      while (error === undefined && accepted < 1_000) {
+        await scheduler.trigger("a", { parameters: { big } }).then(
+          () => accepted++,
+          (problem: unknown) => {
+            error = problem;
+          },
+        );
+      }
+      expect(error).toMatchObject({ code: "STORE_FULL", message: expect.stringContaining("make room") });
+      execFileSync("mount", ["-o", "remount,size=20m", small]);
+      const done = new Promise<void>((resolve) => {
+        const look = async () => {
+          if ((await scheduler.runs({ status: "succeeded", limit: 1_000 })).items.length === accepted) resolve();
+        };
+        scheduler.on("run.succeeded", look);
+        void look();
+      });
+      await done;
+      await scheduler.stop();
+    } finally {
+      execFileSync("umount", [small]);
+    }
   });
 
   it.skipIf(process.getuid?.() === 0)("that is read-only is refused", async () => {
