@@ -6,6 +6,6 @@ export default defineConfig({
     globalSetup: ["test/support/private-postgres.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    reporters: ["default", ["json", { outputFile: ".tmp/test-report.json" }]],
+    reporters: ["default", ["json", { outputFile: process.env.HEADGATE_TEST_REPORT ?? ".tmp/test-report.json" }]],
   },
 });

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 
+const HELLO = "hello ";
+
 /**
  * News between nodes by LISTEN/NOTIFY. Notices are sent outside the transactions they tell of, never two at once: a NOTIFY inside would make all commits of the
- * database wait for each other. What is lost is found by looking.
+ * database wait for each other. A node that knows of no other sends none: whoever listens says hello, and whoever hears that answers. What is lost is found by looking.
  *
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
@@ -18,6 +20,8 @@ export class Notices {
   #isSending = false;
   #again = false;
   #isClosed = false;
+  /** Whether another node has been heard of. */
+  hasOthers = false;
 
   constructor(pool: Pool, channel: string) {
     this.#pool = pool;
@@ -50,11 +54,15 @@ export class Notices {
     };
     client.on("error", lose);
     client.on("end", lose);
-    client.on("notification", ({ payload }) => {
-      if (payload !== this.self) for (const listener of this.#listeners) listener();
+    client.on("notification", ({ payload = "" }) => {
+      if (payload.endsWith(this.self)) return;
+      this.hasOthers = true;
+      if (payload.startsWith(HELLO)) this.send();
+      for (const listener of this.#listeners) listener();
     });
     try {
       await client.query(`LISTEN "${this.#channel}"`);
+      await client.query("SELECT pg_notify($1, $2)", [this.#channel, `${HELLO}${this.self}`]);
     } catch (error) {
       client.release(true);
       throw error;
@@ -64,7 +72,7 @@ export class Notices {
   }
 
   send(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || !this.hasOthers) return;
     this.#again = true;
     if (!this.#isSending) void this.#sendAll();
   }

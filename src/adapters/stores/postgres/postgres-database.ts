@@ -53,7 +53,8 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   const sessionOn = (on: () => Pool | ClientBase): Session => ({
     dialect,
     query: (sql, values = []) => translating(ask(on(), sql, values)),
-    insert: async (table, records, { unlessThere = false, tell = false } = {}) => {
+    insert: async (table, records, { unlessThere = false, tell: isNews = false } = {}) => {
+      const tell = isNews && notices?.hasOthers === true;
       if (records.length === 0) return new Set();
       const values: unknown[] = [];
       const key = table.columns[0]?.name;
