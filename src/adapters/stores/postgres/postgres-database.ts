@@ -12,6 +12,11 @@ const TYPES = { text: 'text COLLATE "C"', int: "bigint", real: "double precision
 const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
 const POLL_MS = 5_000;
 const COLLISIONS = 5;
+/**
+ * A queue's index is full of entries that are dead until the next vacuum. A plain index scan marks them as it meets them and passes over them from then on; a bitmap
+ * scan, which the planner likes for such tables, meets all of them every time.
+ */
+const PLAIN_SCANS = "-c enable_bitmapscan=off";
 
 export function postgresDatabase(options: PostgresStoreOptions): Database {
   const schema = options.schema ?? "headgate";
@@ -92,7 +97,9 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     client.on("error", breaks);
     try {
       await client.query(
-        kind === "claims" ? `BEGIN; SET LOCAL synchronous_commit TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})` : "BEGIN",
+        kind === "claims"
+          ? `BEGIN; SET LOCAL synchronous_commit TO off; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`
+          : "BEGIN",
       );
       const answer = await work(sessionOn(() => client));
       await client.query("COMMIT");
@@ -223,6 +230,7 @@ async function newPool(options: PostgresStoreOptions): Promise<Pool> {
   const pool = new library.Pool({
     connectionTimeoutMillis: 5_000,
     application_name: "headgate",
+    options: PLAIN_SCANS,
     max: 10,
     ...config,
     connectionString: options.connectionString,
