@@ -8,7 +8,7 @@ const tick = pipeline({
   id: "tick",
   schedule: every("100ms"),
   execution: { catchup: "all", overlap: "queue", maxActiveRuns: 4, retries: 50, retryDelay: "50ms", timeout: "20s" },
-  run: ({ clock: time }) => time.sleep(Math.random() * 60),
+  run: ({ clock: time }) => time.sleep(150 + Math.random() * 100),
 });
 const next = pipeline({
   id: "next",
