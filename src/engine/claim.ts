@@ -11,7 +11,7 @@ import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
 import { ofDecision, ofRun, ofTrigger } from "./tell.js";
 
-const TRIGGERS_AT_ONCE = 500;
+const TRIGGERS_AT_ONCE = 1_000;
 
 /** Claims triggers in order, asks their gates, records the decisions and starts the runs. */
 export class Claimer {

@@ -9,7 +9,7 @@ import type { Entry } from "./registry.js";
 import { ofDecision, ofTrigger } from "./tell.js";
 import { decisionView } from "./views.js";
 
-const PIPELINES_AT_ONCE = 500;
+const PIPELINES_AT_ONCE = 1_000;
 
 /**
  * Turns the fire times that are due into triggers: each schedule is advanced and its triggers are enqueued in one transaction.
