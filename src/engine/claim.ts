@@ -27,7 +27,10 @@ export class Claimer {
     this.#gates = gates;
     this.#runner = runner;
     this.#onDecided = onDecided;
-    this.#decisions = new Batcher(core, (requests) => core.store.decide(requests, core.clock.now()));
+    this.#decisions = new Batcher(core, (requests) => {
+      const now = core.clock.now();
+      return core.store.decide(requests.map(leasedFrom(now + core.settings.leaseMs)), now);
+    });
   }
 
   /** Claims what there is room for. Gives true when there may be more. */
@@ -165,6 +168,11 @@ export class Claimer {
   #pipelineOf(trigger: TriggerRecord): Pipeline | undefined {
     return this.#core.registry.get(trigger.pipelineId)?.pipeline;
   }
+}
+
+/** A decision that took its time, or waited for the store, starts its run with a whole lease. */
+function leasedFrom(leaseUntil: number): (request: DecideRequest) => DecideRequest {
+  return (request) => (request.run === null ? request : { ...request, run: { ...request.run, leaseUntil } });
 }
 
 function ofBoth({ trigger, decision }: { trigger: TriggerRecord; decision: DecisionRecord }) {
