@@ -11,6 +11,14 @@ const MOST_AT_ONCE = 1_000;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 
+/** How a {@link Batcher} sends. */
+interface BatcherOptions {
+  /** Whether requests wait for a store that is unavailable; else they fail at once. Default true. */
+  readonly isPatient?: boolean;
+  /** The most batches under way; another one than the first is sent only when it is full. Default 1, which keeps their order. */
+  readonly lanes?: number;
+}
+
 /**
  * Gathers requests to the store that come while one is under way and sends them together, so that many small ends cost
  * one transaction. While the store is unavailable, a patient one keeps them and sends them again.
@@ -19,16 +27,21 @@ export class Batcher<Q, R> {
   readonly #core: Pick<Core, "clock">;
   readonly #send: (requests: readonly Q[]) => Promise<readonly R[]>;
   readonly #isPatient: boolean;
+  readonly #lanes: number;
   #waiting: Waiting<Q, R>[] = [];
-  #isSending = false;
+  #busy = 0;
   #hasGivenUp = false;
   #stopWaiting = new AbortController();
 
-  /** @param isPatient - whether requests wait for a store that is unavailable; else they fail at once */
-  constructor(core: Pick<Core, "clock">, send: (requests: readonly Q[]) => Promise<readonly R[]>, isPatient = true) {
+  constructor(
+    core: Pick<Core, "clock">,
+    send: (requests: readonly Q[]) => Promise<readonly R[]>,
+    { isPatient = true, lanes = 1 }: BatcherOptions = {},
+  ) {
     this.#core = core;
     this.#send = send;
     this.#isPatient = isPatient;
+    this.#lanes = lanes;
   }
 
   /** Waits no more for a store that is unavailable: what waits fails with the store's error. */
@@ -40,33 +53,33 @@ export class Batcher<Q, R> {
   add(request: Q): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ request, resolve, reject });
-      if (this.#isSending) return;
-      this.#isSending = true;
+      if (this.#busy > 0 && (this.#busy >= this.#lanes || this.#waiting.length < MOST_AT_ONCE)) return;
+      this.#busy++;
       queueMicrotask(() => this.#drain());
     });
   }
 
   async #drain(): Promise<void> {
-    let waitMs = FIRST_WAIT_MS;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, MOST_AT_ONCE);
+    while (this.#waiting.length > 0) await this.#settle(this.#waiting.splice(0, MOST_AT_ONCE));
+    this.#busy--;
+  }
+
+  /** Sends one batch until it is answered, or fails for good. */
+  async #settle(batch: readonly Waiting<Q, R>[]): Promise<void> {
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {
         const answers = await this.#send(batch.map(({ request }) => request));
-        this.#waiting.splice(0, batch.length);
         for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as R);
-        waitMs = FIRST_WAIT_MS;
+        return;
       } catch (error) {
-        if (isUnavailable(error) && this.#isPatient && !this.#hasGivenUp) {
-          await this.#core.clock.sleep(waitMs, this.#stopWaiting.signal).catch(() => {}); // woken to give up
-          waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
-          continue;
+        if (!isUnavailable(error) && batch.length > 1) return this.#oneByOne(batch);
+        if (!isUnavailable(error) || !this.#isPatient || this.#hasGivenUp) {
+          for (const { reject } of batch) reject(error);
+          return;
         }
-        this.#waiting.splice(0, batch.length);
-        if (batch.length === 1 || isUnavailable(error)) for (const { reject } of batch) reject(error);
-        else await this.#oneByOne(batch);
+        await this.#core.clock.sleep(waitMs, this.#stopWaiting.signal).catch(() => {}); // woken to give up
       }
     }
-    this.#isSending = false;
   }
 
   /** One bad request must not fail its neighbours. */

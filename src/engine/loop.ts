@@ -52,7 +52,7 @@ export class Loop {
   async start(): Promise<void> {
     const now = this.#core.clock.now();
     this.#pruneAt = now + this.#core.settings.pruneMs;
-    this.#heartbeatAt = now + this.#core.settings.leaseMs / 3;
+    this.#heartbeatAt = now + Math.ceil(this.#core.settings.leaseMs / 3);
     this.#isRunning = true;
     await replanFarAhead(this.#core, now);
     this.wake();
@@ -138,7 +138,7 @@ export class Loop {
   /** Own leases first, so that a node that slept does not take its own work for lost. */
   async #keepLeases(now: number, isStep: boolean): Promise<void> {
     const { settings } = this.#core;
-    const third = settings.leaseMs / 3;
+    const third = Math.ceil(settings.leaseMs / 3);
     if (this.#runner.size === 0) this.#heartbeatAt = now + third;
     else if (this.#heartbeatAt <= now || isStep) {
       this.#heartbeatAt = now + third;

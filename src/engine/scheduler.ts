@@ -59,7 +59,7 @@ export class Scheduler {
     this.#runner = new Runner(core, () => this.#loop.wake());
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage);
-    this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), false);
+    this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), { isPatient: false, lanes: 2 });
     checkTogether(core, pipelines, false);
     this.#early = [...pipelines];
   }

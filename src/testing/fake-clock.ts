@@ -82,7 +82,7 @@ class ManualClock implements FakeClock {
   }
 
   setTimer(delayMs: number, fn: () => void): () => void {
-    const at = this.#monotonic + Math.max(0, delayMs);
+    const at = this.#monotonic + Math.max(0, Math.ceil(delayMs)); // instants are whole ms, as on the system clock
     let bucket = this.#buckets.get(at);
     if (bucket === undefined) {
       bucket = { heapIndex: -1, heapKey: at, timers: new Set() };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { every, memoryStore, pipeline } from "../../src/index.js";
+import { every, HeadgateError, memoryStore, pipeline } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { harness, START } from "../support/harness.js";
 
@@ -128,6 +128,32 @@ describe("a node that was silent for longer than its lease", () => {
     await clock.settle();
     clock.jump(3_600_000);
     await clock.advance("3h");
+    expect((await scheduler.runs()).items[0]).toMatchObject({ status: "succeeded", attempt: 1 });
+    await scheduler.stop();
+  });
+
+  it("starts a run with a whole lease although its decision waited long for the store", async () => {
+    const memory = memoryStore();
+    let refusals = 7;
+    const decide = memory.decide.bind(memory);
+    const store = Object.assign(memory, {
+      decide: async (...args: Parameters<typeof decide>) => {
+        if (refusals-- > 0) throw new HeadgateError("STORE_UNAVAILABLE", "away");
+        return decide(...args);
+      },
+    });
+    const job = pipeline({ id: "a", run: ({ clock: time }) => time.sleep("5m") });
+    const { scheduler, clock } = await harness([job], { store, lease: "10s" });
+    await scheduler.trigger("a");
+    await clock.settle();
+    let run = null;
+    while (run === null) {
+      await clock.advance("100ms");
+      [run = null] = await memory.listRuns({ limit: 1 });
+    }
+    expect(clock.now() - Date.parse(START)).toBeGreaterThan(5_000);
+    expect(run.leaseUntil - run.startedAt).toBe(10_000);
+    await clock.advance("6m");
     expect((await scheduler.runs()).items[0]).toMatchObject({ status: "succeeded", attempt: 1 });
     await scheduler.stop();
   });

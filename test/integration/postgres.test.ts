@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import pg from "pg";
@@ -160,6 +161,66 @@ describe.skipIf(url === null)("the PostgreSQL store", () => {
       .toReversed();
     expect(fires.every((at, index) => index === 0 || at - (fires[index - 1] ?? 0) === 200)).toBe(true);
     await scheduler.stop({ drain: 0 });
+    through.close();
+  });
+
+  it("lets a node lose its database for a minute: its run is lost and retried elsewhere, nothing fires twice, nothing is missed", async () => {
+    const through = await proxy(new URL(connectionString));
+    const schema = freshSchema();
+    const clock = fakeClock("2026-03-02T00:00:00Z");
+    const late: (() => void)[] = [];
+    const nodes = ["cut", "other"].map((node) => {
+      const slow = pipeline({
+        id: "slow",
+        execution: { retries: 1, retryDelay: "1s" },
+        run: () => (node === "cut" ? new Promise<string>((resolve) => late.push(() => resolve("too late"))) : "taken over"),
+      });
+      const tick = pipeline({
+        id: "tick",
+        schedule: every("1s"),
+        execution: { catchup: "all", overlap: "queue", maxActiveRuns: 20 },
+        run: () => {},
+      });
+      return createScheduler({
+        pipelines: [slow, tick],
+        store: postgresStore({ connectionString: node === "cut" ? through.url : connectionString, schema }),
+        lease: "20s",
+        logger: SILENT,
+        clock,
+        node,
+        newId: () => randomUUID(),
+      });
+    });
+    const [cut, other] = nodes as [Scheduler, Scheduler];
+    await cut.start();
+    const accepted = await cut.trigger("slow");
+    await clock.settle();
+    expect(late).toHaveLength(1);
+    await other.start();
+    await clock.advance("5s");
+    const lateResult = told(cut, "run.late_result");
+    through.cut();
+    await clock.advance("60s");
+    expect(cut.status().store.isAvailable).toBe(false);
+    expect(await other.getTrigger(accepted.id)).toMatchObject({ status: "succeeded" });
+    late[0]?.();
+    await through.mend();
+    const back = told(cut, "store.recovered");
+    await clock.advance("15s");
+    await back;
+    await lateResult;
+    const run = (await other.runs({ pipelineId: "slow" })).items;
+    expect(run).toMatchObject([
+      { status: "succeeded", output: "taken over", attempt: 2, node: "other", attempts: [{ outcome: "lost", node: "cut" }] },
+    ]);
+    await clock.advance("5s");
+    const triggers = (await other.triggers({ pipelineId: "tick", limit: 1_000 })).items;
+    const fires = triggers.map(({ scheduledFor }) => scheduledFor?.getTime() ?? 0).sort((a, b) => a - b);
+    expect(fires.length).toBeGreaterThanOrEqual(85);
+    expect(fires.every((at, index) => index === 0 || at - (fires[index - 1] ?? 0) === 1_000)).toBe(true);
+    expect(triggers.filter(({ status }) => status !== "succeeded")).toEqual([]);
+    expect((await other.runs({ pipelineId: "tick", limit: 1_000 })).items.filter(({ attempt }) => attempt > 2)).toEqual([]);
+    await Promise.all(nodes.map((node) => node.stop({ drain: 0 })));
     through.close();
   });
 

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
@@ -13,6 +14,7 @@ import { harness, START, timeOf } from "../support/harness.js";
 const canMount = process.getuid?.() === 0 && spawnSync("mount", ["-t", "tmpfs", "-o", "size=100k", "tmpfs", "/mnt"]).status === 0;
 if (canMount) spawnSync("umount", ["/mnt"]);
 
+const READ_ONLY = fileURLToPath(new URL("read-only.fixture.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "headgate-sqlite-"));
 let files = 0;
 const fresh = () => join(folder, `${++files}.db`);
@@ -140,13 +142,16 @@ describe("the SQLite store", () => {
     }
   });
 
-  it.skipIf(process.getuid?.() === 0)("that is read-only is refused", async () => {
+  it("that is read-only is refused, and says what to do", async () => {
     const file = fresh();
     const store = sqliteStore({ file });
     await store.open();
     await store.close();
+    chmodSync(folder, 0o777);
     chmodSync(file, 0o444);
-    await expect(sqliteStore({ file }).open()).rejects.toMatchObject({ code: "STORE_READ_ONLY" });
+    const { stdout } = spawnSync(process.execPath, ["--import", "tsx", READ_ONLY, fresh(), file], { encoding: "utf8" });
+    chmodSync(folder, 0o700);
+    expect(JSON.parse(stdout)).toEqual({ code: "STORE_READ_ONLY", message: expect.stringContaining("let this process write to the file") });
   });
 });
 

@@ -1,15 +1,13 @@
 import { createRequire } from "node:module";
-import type { ClientBase, Pool, PoolClient } from "pg";
+import type { ClientBase, Pool } from "pg";
 import { HeadgateError, quote } from "../../../base/errors.js";
-import type { Database, Dialect, Row, Session, Step } from "../sql/database.js";
-import { migrations } from "../sql/schema.js";
-import { type ColumnType, encoded } from "../sql/table.js";
+import type { Database, Row, Session } from "../sql/database.js";
+import { change, dialectOf, insertion, lockOf } from "./dialect.js";
 import { isCollision, translate } from "./errors.js";
+import { migrate } from "./migrate.js";
 import { Notices } from "./notices.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
-const TYPES = { text: 'text COLLATE "C"', int: "bigint", real: "double precision", bool: "boolean" };
-const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
 const POLL_MS = 5_000;
 const COLLISIONS = 5;
 /**
@@ -26,14 +24,9 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       `postgresStore: schema ${quote(schema)} must be 1 to 63 lower-case letters, digits or underscores`,
     );
   }
-  const dialect: Dialect = {
-    name: (table) => `"${schema}"."${table}"`,
-    isIn: (place) => `= ANY($${place}::text[])`,
-    list: (values) => values,
-    forUpdate: " FOR NO KEY UPDATE",
-    skipLocked: " FOR NO KEY UPDATE SKIP LOCKED",
-  };
+  const dialect = dialectOf(schema);
   const isOwn = options.pool === undefined;
+  const claiming = `BEGIN; SET LOCAL synchronous_commit TO off; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
   let pool: Pool | null = options.pool ?? null;
   let notices: Notices | null = null;
   const opened = (): Pool => {
@@ -88,6 +81,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     },
   });
 
+  /** Statements follow each other on the wire without waiting for answers that nobody looks at; the first failure is the one that is told. */
   const once = async <T>(work: (session: Session) => Promise<T>, kind: "records" | "claims"): Promise<T> => {
     const client = await translating(opened().connect());
     let isBroken = false;
@@ -95,20 +89,24 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       isBroken = true; // the statement under way fails too, and that error is told
     };
     client.on("error", breaks);
+    const sent: Promise<unknown>[] = [];
+    const send = (answer: Promise<unknown>) => {
+      answer.catch(() => {}); // looked at in the end
+      sent.push(answer);
+    };
     try {
-      await client.query(
-        kind === "claims"
-          ? `BEGIN; SET LOCAL synchronous_commit TO off; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`
-          : "BEGIN",
-      );
-      const answer = await work(sessionOn(() => client));
-      await client.query("COMMIT");
+      send(client.query(kind === "claims" ? claiming : "BEGIN"));
+      const session = sessionOn(() => client);
+      const answer = await work({ ...session, write: async (steps) => send(session.write(steps)) });
+      send(client.query("COMMIT")); // of a transaction that has failed: rolls it back
+      await Promise.all(sent);
       return answer;
     } catch (error) {
+      const [first] = (await Promise.allSettled(sent)).filter((one) => one.status === "rejected");
       await client.query("ROLLBACK").catch(() => {
         isBroken = true;
       });
-      throw translate(error);
+      throw translate(first?.reason ?? error);
     } finally {
       client.off("error", breaks);
       client.release(isBroken);
@@ -168,48 +166,6 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   };
 }
 
-type Named = Step["table"];
-
-/** One statement for any number of rows: a column is an array, or plain values for a single row. They are added to `values`. */
-function insertion(dialect: Dialect, table: Named, records: readonly object[], values: unknown[]): string {
-  const columns = table.columns.map(({ name }) => `"${name}"`).join(", ");
-  const rows =
-    records.length === 1
-      ? `VALUES (${scalars(table.columns, records[0] as object, values)})`
-      : `SELECT * FROM unnest(${arrays(table.columns, records, values)})`;
-  return `INSERT INTO ${dialect.name(table.name)} (${columns}) ${rows}`;
-}
-
-function change(dialect: Dialect, table: Named, records: readonly object[], fields: readonly string[], values: unknown[]): string {
-  const columns = table.columns.filter(({ field }, index) => index === 0 || fields.includes(field));
-  const [key, ...rest] = columns.map(({ name }) => `"${name}"`);
-  const sets = rest.map((name) => `${name} = r.${name}`).join(", ");
-  const names = [key, ...rest].join(", ");
-  const from =
-    records.length === 1 ? `(VALUES (${scalars(columns, records[0] as object, values)}))` : `unnest(${arrays(columns, records, values)})`;
-  return `UPDATE ${dialect.name(table.name)} t SET ${sets} FROM ${from} AS r(${names}) WHERE t.${key} = r.${key}`;
-}
-
-function arrays(columns: Named["columns"], records: readonly object[], values: unknown[]): string {
-  const places = columns.map(({ field, type }) => {
-    values.push(records.map((record) => fieldOf(record, field, type)));
-    return `$${values.length}::${TYPE_NAMES[type]}[]`;
-  });
-  return places.join(", ");
-}
-
-function scalars(columns: Named["columns"], record: object, values: unknown[]): string {
-  const places = columns.map(({ field, type }) => {
-    values.push(fieldOf(record, field, type));
-    return `$${values.length}::${TYPE_NAMES[type]}`;
-  });
-  return places.join(", ");
-}
-
-function fieldOf(record: object, field: string, type: ColumnType): unknown {
-  return encoded(type, (record as Readonly<Record<string, unknown>>)[field]);
-}
-
 async function translating<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
@@ -232,55 +188,10 @@ async function newPool(options: PostgresStoreOptions): Promise<Pool> {
     application_name: "headgate",
     options: PLAIN_SCANS,
     max: 10,
+    pipeline: true, // an older pg does not know it, and waits for every answer
     ...config,
     connectionString: options.connectionString,
   });
   pool.on("error", () => {}); // an idle connection that broke is replaced when one is needed, and that error is told then
   return pool;
-}
-
-/** Forward only, one node at a time, however many start at once. */
-async function migrate(pool: Pool, schema: string, dialect: Dialect): Promise<void> {
-  const client: PoolClient = await pool.connect();
-  const breaks = () => {}; // the statement under way fails too, and that error is told
-  client.on("error", breaks);
-  const steps = migrations(dialect.name, TYPES);
-  try {
-    await client.query(`SELECT pg_advisory_lock(${lockOf(schema, 1)})`);
-    try {
-      await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
-      await client.query(
-        `CREATE TABLE IF NOT EXISTS ${dialect.name("migrations")} (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
-      );
-      const { rows } = await client.query(`SELECT coalesce(max(version), 0)::int AS version FROM ${dialect.name("migrations")}`);
-      const version = Number((rows[0] as Row).version);
-      if (version > steps.length) {
-        throw new HeadgateError(
-          "STORE_INCOMPATIBLE",
-          `schema ${schema} has version ${version}, this headgate knows ${steps.length}; upgrade headgate`,
-          {
-            details: { version, known: steps.length },
-          },
-        );
-      }
-      for (const [index, statements] of steps.entries()) {
-        if (index < version) continue;
-        await client.query(
-          ["BEGIN", ...statements, `INSERT INTO ${dialect.name("migrations")} (version) VALUES (${index + 1})`, "COMMIT"].join(";\n"),
-        );
-      }
-    } finally {
-      await client.query(`ROLLBACK; SELECT pg_advisory_unlock(${lockOf(schema, 1)})`).catch(() => {}); // a broken connection has lost its locks
-    }
-  } finally {
-    client.off("error", breaks);
-    client.release();
-  }
-}
-
-/** The key of an advisory lock: ours, of this schema, for a purpose. */
-function lockOf(schema: string, purpose: number): string {
-  let hash = 0;
-  for (const letter of schema) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0;
-  return `${hash}, ${0x6867 * 16 + purpose}`;
 }

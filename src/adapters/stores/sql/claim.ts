@@ -4,7 +4,7 @@ import type { RunRecord } from "../../../run/run.js";
 import { requestCancel, startAttempt } from "../../../run/transitions.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import { changing, type Row, type Session, select, selectWhole } from "./database.js";
+import { changing, type Row, type Session, select, wholeOf } from "./database.js";
 import { GLOBAL_PAUSE } from "./pipelines.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 
@@ -16,6 +16,8 @@ class Usage {
   readonly active = new Map<string, number>();
   readonly #claimed = new Map<string, number>();
   readonly #pools = new Map<string, number>();
+  /** Pipelines that can start nothing now but what is forced. */
+  readonly closed = new Set<string>();
   #total = 0;
 
   add(what: string, pipelineId: string, pool: string | null, count: number): void {
@@ -29,7 +31,7 @@ class Usage {
     if (pool !== null) this.#pools.set(pool, (this.#pools.get(pool) ?? 0) + count);
   }
 
-  isTaken({ id, maxActiveRuns }: PipelineRow): boolean {
+  isTaken({ id, maxActiveRuns }: Pick<PipelineRow, "id" | "maxActiveRuns">): boolean {
     return (this.active.get(id) ?? 0) + (this.#claimed.get(id) ?? 0) >= maxActiveRuns;
   }
 
@@ -42,9 +44,8 @@ class Usage {
 /** One claimant at a time: what it reads of the limits stands until it has written. */
 export async function claim(session: Session, request: ClaimRequest, now: number): Promise<Claim> {
   const { usage, isPaused, hasRetries } = await usageOf(session, now);
-  const pipelines = new Map<string, PipelineRow>();
-  const attempts = hasRetries ? await claimRetries(session, request, usage, pipelines, isPaused, now) : [];
-  const found = await claimTriggers(session, request, usage, pipelines, isPaused, request.limit - attempts.length, now);
+  const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now) : [];
+  const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, now);
   const claimed = [...found.triggers, ...found.overlapping].map((trigger) => ({
     ...trigger,
     ...claimTrigger(trigger, request.node, request.leaseUntil),
@@ -64,10 +65,11 @@ async function usageOf(session: Session, now: number): Promise<{ usage: Usage; i
   const { dialect } = session;
   const [runs, triggers, pipelines] = [dialect.name("runs"), dialect.name("triggers"), dialect.name("pipelines")];
   const rows = await session.query(
-    `SELECT u.what, u.pipeline_id, p.pool, u.n FROM (
+    `SELECT u.what, u.pipeline_id, p.pool, p.overlap, p.max_active_runs, u.n FROM (
        SELECT status AS what, pipeline_id, count(*) AS n FROM ${runs} WHERE status IN ('running', 'retrying') GROUP BY status, pipeline_id
        UNION ALL SELECT 'claimed', pipeline_id, count(*) FROM ${triggers}
        WHERE status IN ('pending', 'held') AND node IS NOT NULL AND lease_until > $1 GROUP BY pipeline_id
+       UNION ALL SELECT 'halted', id, 0 FROM ${pipelines} WHERE pause IS NOT NULL
        UNION ALL SELECT 'due', NULL, count(*) FROM ${runs} WHERE status = 'retrying' AND retry_at <= $1
        UNION ALL SELECT 'paused', NULL, count(*) FROM ${dialect.name("meta")} WHERE key = '${GLOBAL_PAUSE}' AND value NOT LIKE '{"pause":null%'
      ) u LEFT JOIN ${pipelines} p ON p.id = u.pipeline_id`,
@@ -75,23 +77,22 @@ async function usageOf(session: Session, now: number): Promise<{ usage: Usage; i
   );
   const usage = new Usage();
   const counted = (name: string) => Number(rows.find(({ what }) => what === name)?.n ?? 0) > 0;
-  for (const { what, pipeline_id, pool, n } of rows)
-    if (pipeline_id !== null) usage.add(String(what), String(pipeline_id), pool === null ? null : String(pool), Number(n));
+  for (const { what, pipeline_id, pool, overlap, max_active_runs, n } of rows) {
+    const id = String(pipeline_id);
+    if (what === "halted") usage.closed.add(id);
+    else if (pipeline_id !== null) {
+      usage.add(String(what), id, pool === null ? null : String(pool), Number(n));
+      if ((overlap === "queue" || overlap === "queue_one") && usage.isTaken({ id, maxActiveRuns: Number(max_active_runs) }))
+        usage.closed.add(id);
+    }
+  }
   return { usage, isPaused: counted("paused"), hasRetries: counted("due") };
-}
-
-async function load(session: Session, pipelines: Map<string, PipelineRow>, ids: readonly string[]): Promise<void> {
-  const missing = [...new Set(ids)].filter((id) => !pipelines.has(id));
-  if (missing.length === 0) return;
-  const { dialect } = session;
-  for (const row of await select(session, PIPELINES, `WHERE id ${dialect.isIn(1)}`, [dialect.list(missing)])) pipelines.set(row.id, row);
 }
 
 async function claimRetries(
   session: Session,
   request: ClaimRequest,
   usage: Usage,
-  pipelines: Map<string, PipelineRow>,
   isPaused: boolean,
   now: number,
 ): Promise<Claim["attempts"]> {
@@ -99,11 +100,9 @@ async function claimRetries(
   const rest = `WHERE status = 'retrying' AND retry_at <= $1 ORDER BY retry_at, id LIMIT ${RETRIES_AT_ONCE}${dialect.skipLocked}`;
   const due = await select(session, RUNS, rest, [now]);
   if (due.length === 0) return [];
-  await load(
-    session,
-    pipelines,
-    due.map(({ pipelineId }) => pipelineId),
-  );
+  const ids = [...new Set(due.map(({ pipelineId }) => pipelineId))];
+  const rows = await select(session, PIPELINES, `WHERE id ${dialect.isIn(1)}`, [dialect.list(ids)]);
+  const pipelines = new Map(rows.map((row) => [row.id, row]));
   const started: RunRecord[] = [];
   for (const run of due) {
     const pipeline = pipelines.get(run.pipelineId);
@@ -137,28 +136,32 @@ async function claimTriggers(
   session: Session,
   request: ClaimRequest,
   usage: Usage,
-  pipelines: Map<string, PipelineRow>,
   isPaused: boolean,
   limit: number,
   now: number,
 ): Promise<Found> {
   const { dialect } = session;
   const found: Found = { triggers: [], overlapping: [], crowding: new Map() };
-  const closed = new Set<string>();
+  const { closed } = usage;
+  const pipelines = new Map<string, PipelineRow>();
   let last: Pick<TriggerRecord, "order" | "id"> = { order: -1e300, id: "" };
   const size = Math.max(50, limit);
   for (let page = 0; page < PAGES && found.triggers.length < limit; page++) {
-    const passed = closed.size === 0 ? "" : `AND (is_forced OR NOT pipeline_id ${dialect.isIn(4)})`;
-    const rest = `WHERE status IN ('pending', 'held') AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
+    const passed = isPaused ? "AND is_forced" : closed.size === 0 ? "" : `AND (is_forced OR NOT pipeline_id ${dialect.isIn(4)})`;
+    const line = `SELECT * FROM ${dialect.name("triggers")} WHERE status IN ('pending', 'held') AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
       AND (expires_at IS NULL OR expires_at > $3) ${passed} ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}`;
-    const values = [last.order, last.id, now, ...(closed.size === 0 ? [] : [dialect.list([...closed])])];
-    const { records: candidates, broken } = await selectWhole(session, TRIGGERS, rest, values);
-    for (const { row, error } of broken) await setAside(session, row, error, now);
-    await load(
-      session,
-      pipelines,
-      candidates.map(({ pipelineId }) => pipelineId),
+    const values = [last.order, last.id, now, ...(isPaused || closed.size === 0 ? [] : [dialect.list([...closed])])];
+    const rows = await session.query(
+      `SELECT t.*, p.id AS of_id, p.pause AS of_pause, p.max_active_runs AS of_max, p.overlap AS of_overlap, p.pool AS of_pool
+       FROM (${line}) t LEFT JOIN ${dialect.name("pipelines")} p ON p.id = t.pipeline_id ORDER BY t."order", t.id`,
+      values,
     );
+    const { records: candidates, broken } = wholeOf(TRIGGERS, rows);
+    for (const { row, error } of broken) await setAside(session, row, error, now);
+    for (const row of rows) {
+      const id = String(row.of_id);
+      if (row.of_id !== null && !pipelines.has(id)) pipelines.set(id, pipelineOf(row));
+    }
     for (const trigger of candidates) {
       if (found.triggers.length >= limit) break;
       last = trigger;
@@ -169,6 +172,11 @@ async function claimTriggers(
     if (candidates.length + broken.length < size) break;
   }
   return found;
+}
+
+/** What a claim needs to know of a trigger's pipeline, as read beside it. */
+function pipelineOf({ of_id, of_pause, of_max, of_overlap, of_pool }: Row): PipelineRow {
+  return PIPELINES.decode({ id: of_id, schedule_key: "", pause: of_pause, max_active_runs: of_max, overlap: of_overlap, pool: of_pool });
 }
 
 /** A trigger that cannot be read must not hold up the line: it fails, and says why. */

@@ -90,16 +90,14 @@ export async function selectLocked<T extends object>(session: Session, table: Ta
   return new Map(records.map((record) => [String((record as Record<string, unknown>)[first?.field ?? "id"]), record]));
 }
 
-/** Reads records of a table, and sets aside the rows that somebody has broken. */
-export async function selectWhole<T extends object>(
-  session: Session,
+/** Rows as records, and aside of them the rows that somebody has broken. */
+export function wholeOf<T extends object>(
   table: Table<T>,
-  rest: string,
-  values: readonly unknown[],
-): Promise<{ records: T[]; broken: { row: Row; error: HeadgateError }[] }> {
+  rows: readonly Row[],
+): { records: T[]; broken: { row: Row; error: HeadgateError }[] } {
   const records: T[] = [];
   const broken: { row: Row; error: HeadgateError }[] = [];
-  for (const row of await session.query(`SELECT * FROM ${session.dialect.name(table.name)} ${rest}`, values)) {
+  for (const row of rows) {
     try {
       records.push(table.decode(row));
     } catch (error) {

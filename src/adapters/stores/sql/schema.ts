@@ -5,10 +5,12 @@ export interface SchemaTypes {
   readonly int: string;
   readonly real: string;
   readonly bool: string;
+  /** What a table says of itself whose rows change soon after they were added. */
+  readonly busy: string;
 }
 
 /** Statements of each version, from 1; run forward only, each version in a transaction of its own. */
-export function migrations(name: (table: string) => string, { text, int, real, bool }: SchemaTypes): readonly (readonly string[])[] {
+export function migrations(name: (table: string) => string, { text, int, real, bool, busy }: SchemaTypes): readonly (readonly string[])[] {
   const indexOn = (table: string, columns: string, rest = "", unique = "") =>
     `CREATE ${unique}INDEX ON_${table}_${columns.replaceAll(/[^a-z_]+/g, "_")} ON ${name(table)} (${columns}) ${rest}`;
   return [
@@ -23,22 +25,27 @@ export function migrations(name: (table: string) => string, { text, int, real, b
         id ${text} PRIMARY KEY, pipeline_id ${text} NOT NULL, kind ${text} NOT NULL, status ${text} NOT NULL, priority ${text} NOT NULL,
         "order" ${real} NOT NULL, scheduled_for ${int}, key ${text}, reason ${text}, "user" ${text}, parameters ${text}, created_at ${int} NOT NULL,
         available_at ${int} NOT NULL, expires_at ${int}, is_forced ${bool} NOT NULL, token ${int} NOT NULL, node ${text}, lease_until ${int},
-        run_id ${text}, ended_at ${int}, end_reason ${text}, supersedes ${text}, superseded_by ${text}, unique_key ${text})`,
+        run_id ${text}, ended_at ${int}, end_reason ${text}, supersedes ${text}, superseded_by ${text}, unique_key ${text}) ${busy}`,
       `CREATE TABLE ${name("runs")} (
         id ${text} PRIMARY KEY, pipeline_id ${text} NOT NULL, trigger_id ${text} NOT NULL, status ${text} NOT NULL, scheduled_for ${int},
         attempt ${int} NOT NULL, token ${int} NOT NULL, node ${text} NOT NULL, lease_until ${int} NOT NULL, started_at ${int} NOT NULL,
         attempt_started_at ${int} NOT NULL, ended_at ${int}, retry_at ${int}, output ${text}, error ${text}, progress ${text}, cancel_request ${text},
-        attempts ${text} NOT NULL, is_forced ${bool} NOT NULL)`,
+        attempts ${text} NOT NULL, is_forced ${bool} NOT NULL) ${busy}`,
       `CREATE TABLE ${name("decisions")} (
         id ${text} PRIMARY KEY, pipeline_id ${text} NOT NULL, trigger_id ${text}, kind ${text} NOT NULL, scheduled_for ${int}, at ${int} NOT NULL,
         outcome ${text} NOT NULL, reason ${text} NOT NULL, findings ${text} NOT NULL, missed ${text})`,
       indexOn("triggers", "pipeline_id, unique_key", "WHERE unique_key IS NOT NULL", "UNIQUE "),
       indexOn("triggers", `"order", id`, "WHERE status IN ('pending', 'held')"),
+      `CREATE INDEX on_triggers_forced ON ${name("triggers")} ("order", id) WHERE status IN ('pending', 'held') AND is_forced`,
       indexOn("triggers", "lease_until", "WHERE status IN ('pending', 'held') AND node IS NOT NULL"),
+      indexOn("triggers", "available_at", "WHERE status IN ('pending', 'held') AND available_at > created_at"),
+      indexOn("triggers", "expires_at", "WHERE status IN ('pending', 'held') AND expires_at IS NOT NULL"),
       indexOn("triggers", "pipeline_id, id"),
       indexOn("triggers", "ended_at", "WHERE ended_at IS NOT NULL"),
       indexOn("runs", "pipeline_id, started_at"),
       indexOn("runs", "status, lease_until", "WHERE status IN ('running', 'retrying')"),
+      indexOn("runs", "retry_at", "WHERE status = 'retrying'"),
+      indexOn("pipelines", "id", "WHERE pause IS NOT NULL"),
       indexOn("decisions", "pipeline_id, id"),
       indexOn("decisions", "trigger_id", "WHERE trigger_id IS NOT NULL"),
       indexOn("decisions", "at", "WHERE trigger_id IS NULL"),

@@ -13,7 +13,7 @@ export interface Retention {
 }
 
 export async function expire(session: Session, now: number): Promise<readonly TriggerRecord[]> {
-  const rest = `WHERE status IN ('pending', 'held') AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY id LIMIT ${ROWS_AT_ONCE}`;
+  const rest = `WHERE status IN ('pending', 'held') AND expires_at IS NOT NULL AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY id LIMIT ${ROWS_AT_ONCE}`;
   const overdue = await select(session, TRIGGERS, `${rest}${session.dialect.skipLocked}`, [now]);
   const ended = overdue.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "expired", "held for as long as holdFor allows", now) }));
   await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
@@ -38,15 +38,15 @@ export async function recheck(session: Session, pipelineIds: readonly string[] |
   ]);
 }
 
-/** When the next thing changes by time alone. */
+/** When the next thing changes by time alone; each part reads the first entry of an index of its own, however long the line is. */
 export async function nextDueAt(session: Session, now: number): Promise<number | null> {
   const [runs, triggers] = [session.dialect.name("runs"), session.dialect.name("triggers")];
+  const waiting = `FROM ${triggers} WHERE status IN ('pending', 'held')`;
   const [row] = await session.query(
-    `SELECT min(CASE WHEN available_at > $1 THEN available_at END) AS ready_at,
-            min(CASE WHEN lease_until > $1 THEN lease_until END) AS freed_at,
-            min(expires_at) AS expires_at,
-            (SELECT min(retry_at) FROM ${runs} WHERE status = 'retrying' AND retry_at > $1) AS retry_at
-     FROM ${triggers} WHERE status IN ('pending', 'held')`,
+    `SELECT (SELECT min(available_at) ${waiting} AND available_at > created_at AND available_at > $1) AS ready_at,
+            (SELECT min(lease_until) ${waiting} AND node IS NOT NULL AND lease_until > $1) AS freed_at,
+            (SELECT min(expires_at) ${waiting} AND expires_at IS NOT NULL) AS expires_at,
+            (SELECT min(retry_at) FROM ${runs} WHERE status = 'retrying' AND retry_at > $1) AS retry_at`,
     [now],
   );
   const times = Object.values(row ?? {}).flatMap((value) => (value === null ? [] : [Number(value)]));

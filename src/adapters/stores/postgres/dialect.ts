@@ -1,0 +1,76 @@
+import type { Dialect, Step } from "../sql/database.js";
+import { type ColumnType, encoded } from "../sql/table.js";
+
+export const TYPES = {
+  text: 'text COLLATE "C"',
+  int: "bigint",
+  real: "double precision",
+  bool: "boolean",
+  busy: "WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",
+};
+const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
+
+/** What PostgreSQL writes its own way. */
+export function dialectOf(schema: string): Dialect {
+  return {
+    name: (table) => `"${schema}"."${table}"`,
+    isIn: (place) => `= ANY($${place}::text[])`,
+    list: (values) => values,
+    forUpdate: " FOR NO KEY UPDATE",
+    skipLocked: " FOR NO KEY UPDATE SKIP LOCKED",
+  };
+}
+
+type Named = Step["table"];
+
+/**
+ * One statement for any number of rows: a column is an array, or plain values for a single row. They are added to `values`. Columns in which no row has
+ * anything are left to their default, nothing.
+ */
+export function insertion(dialect: Dialect, table: Named, records: readonly object[], values: unknown[]): string {
+  const columns = table.columns.filter(({ field }) =>
+    records.some((record) => (record as Readonly<Record<string, unknown>>)[field] !== null),
+  );
+  const rows =
+    records.length === 1
+      ? `VALUES (${scalars(columns, records[0] as object, values)})`
+      : `SELECT * FROM unnest(${arrays(columns, records, values)})`;
+  return `INSERT INTO ${dialect.name(table.name)} (${columns.map(({ name }) => `"${name}"`).join(", ")}) ${rows}`;
+}
+
+export function change(dialect: Dialect, table: Named, records: readonly object[], fields: readonly string[], values: unknown[]): string {
+  const columns = table.columns.filter(({ field }, index) => index === 0 || fields.includes(field));
+  const [key, ...rest] = columns.map(({ name }) => `"${name}"`);
+  const sets = rest.map((name) => `${name} = r.${name}`).join(", ");
+  const names = [key, ...rest].join(", ");
+  const from =
+    records.length === 1 ? `(VALUES (${scalars(columns, records[0] as object, values)}))` : `unnest(${arrays(columns, records, values)})`;
+  return `UPDATE ${dialect.name(table.name)} t SET ${sets} FROM ${from} AS r(${names}) WHERE t.${key} = r.${key}`;
+}
+
+function arrays(columns: Named["columns"], records: readonly object[], values: unknown[]): string {
+  const places = columns.map(({ field, type }) => {
+    values.push(records.map((record) => fieldOf(record, field, type)));
+    return `$${values.length}::${TYPE_NAMES[type]}[]`;
+  });
+  return places.join(", ");
+}
+
+function scalars(columns: Named["columns"], record: object, values: unknown[]): string {
+  const places = columns.map(({ field, type }) => {
+    values.push(fieldOf(record, field, type));
+    return `$${values.length}::${TYPE_NAMES[type]}`;
+  });
+  return places.join(", ");
+}
+
+function fieldOf(record: object, field: string, type: ColumnType): unknown {
+  return encoded(type, (record as Readonly<Record<string, unknown>>)[field]);
+}
+
+/** The key of an advisory lock: ours, of this schema, for a purpose. */
+export function lockOf(schema: string, purpose: number): string {
+  let hash = 0;
+  for (const letter of schema) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0;
+  return `${hash}, ${0x6867 * 16 + purpose}`;
+}

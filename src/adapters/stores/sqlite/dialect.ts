@@ -1,0 +1,84 @@
+import type { Dialect, Row, Session } from "../sql/database.js";
+import { encoded, type Table } from "../sql/table.js";
+import type { SqliteConnection, SqliteStatement } from "./driver.js";
+import { translated } from "./errors.js";
+
+export const TYPES = { text: "TEXT", int: "INTEGER", real: "REAL", bool: "INTEGER", busy: "" };
+
+/** What SQLite writes its own way. */
+export const DIALECT: Dialect = {
+  name: (table) => `"${table}"`,
+  isIn: (place) => `IN (SELECT value FROM json_each($${place}))`,
+  list: (values) => JSON.stringify(values),
+  forUpdate: "",
+  skipLocked: "",
+};
+
+export type Prepared = Pick<SqliteStatement, "all" | "run">;
+export type Prepare = (sql: string) => Prepared;
+
+/** Numbered places as the plain ones that both drivers take; a value that is used twice is bound twice. */
+export function prepare(connection: SqliteConnection, sql: string): Prepared {
+  const order: number[] = [];
+  const statement = connection.prepare(
+    sql.replaceAll(/\$(\d+)/g, (_, place: string) => {
+      order.push(Number(place) - 1);
+      return "?";
+    }),
+  );
+  const placed = (values: readonly unknown[]) => order.map((index) => values[index]);
+  return { all: (...values) => statement.all(...placed(values)), run: (...values) => statement.run(...placed(values)) };
+}
+
+export function sessionOf(prepared: Prepare, file: string): Session {
+  return {
+    dialect: DIALECT,
+    query: async (sql, values = []) =>
+      translated(file, () => prepared(sql)[sql.startsWith("SELECT") ? "all" : "run"](...values)) as readonly Row[],
+    insert: async (table, records, { unlessThere = false } = {}) => insertAll(prepared, file, table, records, unlessThere),
+    write: async (steps) => {
+      for (const { table, records, fields } of steps) {
+        if (fields === null) insertAll(prepared, file, table, records, false);
+        else updateAll(prepared, file, table, records, fields);
+      }
+    },
+  };
+}
+
+type Named = Pick<Table<never>, "name" | "columns">;
+
+function insertAll(prepared: Prepare, file: string, table: Named, records: readonly object[], unlessThere: boolean): ReadonlySet<string> {
+  const added = new Set<string>();
+  const names = table.columns.map(({ name }) => `"${name}"`).join(", ");
+  const places = table.columns.map((_, index) => `$${index + 1}`).join(", ");
+  const sql = `INSERT INTO "${table.name}" (${names}) VALUES (${places})${unlessThere ? " ON CONFLICT DO NOTHING" : ""}`;
+  translated(file, () => {
+    for (const record of records) {
+      const values = table.columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
+      if (Number(prepared(sql).run(...values).changes) > 0) added.add(String(values[0]));
+    }
+  });
+  return added;
+}
+
+function updateAll(prepared: Prepare, file: string, table: Named, records: readonly object[], fields: readonly string[]): void {
+  const [key] = table.columns;
+  const columns = table.columns.filter(({ field }) => fields.includes(field));
+  const sets = columns.map(({ name }, index) => `"${name}" = $${index + 1}`).join(", ");
+  const sql = `UPDATE "${table.name}" SET ${sets} WHERE "${key?.name}" = $${columns.length + 1}`;
+  translated(file, () => {
+    for (const record of records) {
+      const values = columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
+      prepared(sql).run(...values, fieldOf(record, key?.field ?? "id"));
+    }
+  });
+}
+
+function fieldOf(record: object, field: string): unknown {
+  return (record as Readonly<Record<string, unknown>>)[field];
+}
+
+/** SQLite has no booleans. */
+function bound(value: unknown): unknown {
+  return typeof value === "boolean" ? Number(value) : value;
+}

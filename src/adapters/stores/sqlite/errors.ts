@@ -1,0 +1,21 @@
+import { HeadgateError } from "../../../base/errors.js";
+
+/** SQLite's errors as ours. */
+export function translated<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof HeadgateError || !(error instanceof Error)) throw error;
+    const text = `${(error as { code?: string }).code ?? ""} ${(error as { errstr?: string }).errstr ?? ""} ${error.message}`;
+    const as = (code: ConstructorParameters<typeof HeadgateError>[0], advice: string) =>
+      new HeadgateError(code, `sqliteStore: ${file}: ${error.message}; ${advice}`, { cause: error, details: { file } });
+    if (/SQLITE_BUSY|SQLITE_LOCKED|is locked/i.test(text)) throw as("STORE_UNAVAILABLE", "another process is writing to it for long");
+    if (/SQLITE_FULL|is full/i.test(text)) throw as("STORE_FULL", "make room on its disk");
+    if (/SQLITE_READONLY|readonly/i.test(text)) throw as("STORE_READ_ONLY", "let this process write to the file and its directory");
+    if (/SQLITE_NOTADB|not a database|SQLITE_CORRUPT|malformed/i.test(text))
+      throw as("STORE_CORRUPT", "restore it from a backup, or choose another file");
+    if (/SQLITE_CANTOPEN|SQLITE_IOERR|unable to open|cannot open|disk I\/O/i.test(text))
+      throw as("STORE_UNAVAILABLE", "does its directory exist, and may this process write there?");
+    throw error;
+  }
+}
