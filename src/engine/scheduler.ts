@@ -138,8 +138,13 @@ export class Scheduler {
       : this.#enqueueIn(request, options.transaction));
     if (!isNew) refuseOtherContent(trigger, request);
     else events.tell("trigger.created", ofTrigger, trigger);
-    this.#loop.wake();
+    if (request.isForced || !this.#isPaused(pipelineId)) this.#loop.wake();
     return triggerView(trigger);
+  }
+
+  /** As far as this node knows; a resume that it has not heard of is found by looking. */
+  #isPaused(pipelineId: string): boolean {
+    return this.#loop.globalPause.pause !== null || (this.#core.registry.get(pipelineId)?.pause ?? null) !== null;
   }
 
   async #enqueueIn(request: NewTrigger, transaction: unknown): Promise<EnqueueResult> {

@@ -41,11 +41,20 @@ class Usage {
   }
 }
 
+/** What the last claim saw: while nothing is paused or full, the head of the line is read together with the limits. */
+export interface ClaimHint {
+  isOpen: boolean;
+}
+
 /** One claimant at a time: what it reads of the limits stands until it has written. */
-export async function claim(session: Session, request: ClaimRequest, now: number): Promise<Claim> {
-  const { usage, isPaused, hasRetries } = await usageOf(session, now);
+export async function claim(session: Session, request: ClaimRequest, hint: ClaimHint, now: number): Promise<Claim> {
+  const used = usageOf(session, now);
+  const head = hint.isOpen ? readLine(session, HEAD, pageSize(request.limit), "open", now) : null;
+  head?.catch(() => {}); // waited for below, unless the limits cannot be read either
+  const { usage, isPaused, hasRetries } = await used;
   const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now) : [];
-  const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, now);
+  hint.isOpen = !isPaused && usage.closed.size === 0;
+  const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, await head, now);
   const claimed = [...found.triggers, ...found.overlapping].map((trigger) => ({
     ...trigger,
     ...claimTrigger(trigger, request.node, request.leaseUntil),
@@ -131,6 +140,35 @@ interface Found {
   readonly crowding: Map<string, number>;
 }
 
+type Place = Pick<TriggerRecord, "order" | "id">;
+
+const HEAD: Place = { order: -1e300, id: "" };
+
+function pageSize(limit: number): number {
+  return Math.max(50, limit);
+}
+
+/** What is ready behind a place in the line, each with what a claim needs to know of its pipeline. Pipelines that are `closed` are passed over but for what is forced. */
+function readLine(
+  session: Session,
+  { order, id }: Place,
+  size: number,
+  closed: ReadonlySet<string> | "open" | "paused",
+  now: number,
+): Promise<readonly Row[]> {
+  const { dialect } = session;
+  const isListed = typeof closed !== "string" && closed.size > 0;
+  const passed = closed === "paused" ? "AND is_forced" : isListed ? `AND (is_forced OR NOT pipeline_id ${dialect.isIn(4)})` : "";
+  return session.query(
+    `SELECT t.*, p.id AS of_id, p.pause AS of_pause, p.max_active_runs AS of_max, p.overlap AS of_overlap, p.pool AS of_pool FROM (
+       SELECT * FROM ${dialect.name("triggers")}
+       WHERE status IN ('pending', 'held') AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
+         AND (expires_at IS NULL OR expires_at > $3) ${passed} ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}
+     ) t LEFT JOIN ${dialect.name("pipelines")} p ON p.id = t.pipeline_id ORDER BY t."order", t.id`,
+    [order, id, now, ...(isListed ? [dialect.list([...closed])] : [])],
+  );
+}
+
 /** Reads the line page by page, passing over pipelines that cannot start anything now. */
 async function claimTriggers(
   session: Session,
@@ -138,24 +176,16 @@ async function claimTriggers(
   usage: Usage,
   isPaused: boolean,
   limit: number,
+  head: readonly Row[] | null,
   now: number,
 ): Promise<Found> {
-  const { dialect } = session;
   const found: Found = { triggers: [], overlapping: [], crowding: new Map() };
   const { closed } = usage;
   const pipelines = new Map<string, PipelineRow>();
-  let last: Pick<TriggerRecord, "order" | "id"> = { order: -1e300, id: "" };
-  const size = Math.max(50, limit);
+  const size = pageSize(request.limit);
+  let last = HEAD;
   for (let page = 0; page < PAGES && found.triggers.length < limit; page++) {
-    const passed = isPaused ? "AND is_forced" : closed.size === 0 ? "" : `AND (is_forced OR NOT pipeline_id ${dialect.isIn(4)})`;
-    const line = `SELECT * FROM ${dialect.name("triggers")} WHERE status IN ('pending', 'held') AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
-      AND (expires_at IS NULL OR expires_at > $3) ${passed} ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}`;
-    const values = [last.order, last.id, now, ...(isPaused || closed.size === 0 ? [] : [dialect.list([...closed])])];
-    const rows = await session.query(
-      `SELECT t.*, p.id AS of_id, p.pause AS of_pause, p.max_active_runs AS of_max, p.overlap AS of_overlap, p.pool AS of_pool
-       FROM (${line}) t LEFT JOIN ${dialect.name("pipelines")} p ON p.id = t.pipeline_id ORDER BY t."order", t.id`,
-      values,
-    );
+    const rows = page === 0 && head !== null ? head : await readLine(session, last, size, isPaused ? "paused" : closed, now);
     const { records: candidates, broken } = wholeOf(TRIGGERS, rows);
     for (const { row, error } of broken) await setAside(session, row, error, now);
     for (const row of rows) {
@@ -169,7 +199,7 @@ async function claimTriggers(
       if (pipeline === undefined || !request.canRun(pipeline.id)) closed.add(trigger.pipelineId);
       else if (!take(trigger, pipeline, usage, request, isPaused, found)) closed.add(pipeline.id);
     }
-    if (candidates.length + broken.length < size) break;
+    if (rows.length < size) break;
   }
   return found;
 }

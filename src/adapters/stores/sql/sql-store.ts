@@ -27,6 +27,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
   }
   const { session } = database;
   const known = new Set<string>();
+  const hint: claims.ClaimHint = { isOpen: true };
   const within = <T>(work: (session: Session) => Promise<T>) => database.transaction(work);
   /** Writes, and tells the other nodes if there is something for them. */
   const telling = async <T>(work: (session: Session) => Promise<T>, isNews: (answer: T) => boolean = () => true) => {
@@ -67,7 +68,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       const answers = await fires.enqueue(on, triggers, now);
       return answers.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?"));
     },
-    claim: (request, now) => database.transaction((on) => claims.claim(on, request, now), "claims"),
+    claim: (request, now) => database.transaction((on) => claims.claim(on, request, hint, now), "claims"),
     decide: (requests, now) => within((on) => settle.decide(on, requests, now)),
     finish: (requests, now) => telling((on) => settle.finish(on, requests, now)),
     heartbeat: (requests, leaseUntil) => within((on) => settle.heartbeat(on, requests, leaseUntil)),
