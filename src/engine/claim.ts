@@ -144,7 +144,7 @@ export class Claimer {
       missed: null,
     };
     const run = outcome === "run" ? { id: newId(now), node, leaseUntil: now + settings.leaseMs } : null;
-    return { triggerId: trigger.id, token: trigger.token, decision, run, hold };
+    return { triggerId: trigger.id, token: trigger.token, trigger, decision, run, hold };
   }
 
   #decided({ isAccepted, trigger, run }: DecideResult, request: DecideRequest): void {

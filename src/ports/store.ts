@@ -100,6 +100,8 @@ export interface DecideRequest {
   readonly triggerId: string;
   /** The claim's fencing token. */
   readonly token: number;
+  /** The trigger as it was claimed, which may spare the store reading it again. */
+  readonly trigger?: TriggerRecord;
   readonly decision: DecisionRecord;
   /** For `run`: the run's id and lease. */
   readonly run: { readonly id: string; readonly node: string; readonly leaseUntil: number } | null;

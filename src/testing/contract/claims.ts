@@ -80,10 +80,14 @@ export const CLAIMS: readonly Case[] = [
       const second = await claim(store, T0 + 30_001, { node: "quick" });
       assert.equal(second.triggers.length, 1);
       assert.ok((second.triggers[0]?.token ?? 0) > (first.triggers[0]?.token ?? 0));
-      const [late] = await decideAll(store, first.triggers, "run", T0 + 30_002);
-      assert.equal(late?.isAccepted, false);
+      for (const isKnown of [true, false]) {
+        const [late] = await decideAll(store, first.triggers, "run", T0 + 30_002, isKnown);
+        assert.deepEqual([late?.isAccepted, late?.run, late?.trigger?.token], [false, null, second.triggers[0]?.token]);
+      }
       const [good] = await decideAll(store, second.triggers, "run", T0 + 30_002);
       assert.equal(good?.isAccepted, true);
+      const [again] = await decideAll(store, second.triggers, "run", T0 + 30_003);
+      assert.deepEqual([again?.isAccepted, again?.trigger?.status], [false, "running"]);
       assert.equal((await store.listRuns({ limit: 10 })).length, 1);
       assert.equal((await store.listDecisions({ limit: 10 })).length, 1);
     },
@@ -95,7 +99,7 @@ export const CLAIMS: readonly Case[] = [
       await store.enqueue([request("a"), request("a")], T0);
       const { triggers } = await claim(store, T0);
       await decideAll(store, triggers.slice(0, 1), "hold", T0);
-      await decideAll(store, triggers.slice(1), "skip", T0);
+      await decideAll(store, triggers.slice(1), "skip", T0, false);
       assert.equal((await store.trigger(triggers[1]?.id ?? ""))?.status, "skipped");
       assert.equal((await claim(store, T0 + 59_999)).triggers.length, 0);
       assert.equal(await store.nextDueAt(T0 + 1), T0 + MINUTE);

@@ -89,11 +89,13 @@ export async function decideAll(
   triggers: readonly TriggerRecord[],
   outcome: "run" | "hold" | "skip",
   now: number,
+  isKnown = true,
 ): Promise<readonly DecideResult[]> {
   const requests = triggers.map(
     (trigger): DecideRequest => ({
       triggerId: trigger.id,
       token: trigger.token,
+      ...(isKnown ? { trigger } : {}),
       decision: decision(trigger, outcome, now),
       run: outcome === "run" ? { id: nextId(), node: "node-1", leaseUntil: now + 30_000 } : null,
       hold: outcome === "hold" ? { recheckAt: now + 60_000, expiresAt: now + 300_000 } : null,

@@ -27,15 +27,12 @@ type Named = Step["table"];
  * One statement for any number of rows: a column is an array, or plain values for a single row. They are added to `values`. Columns in which no row has
  * anything are left to their default, nothing.
  */
-export function insertion(dialect: Dialect, table: Named, records: readonly object[], values: unknown[]): string {
+export function insertion(dialect: Dialect, table: Named, records: readonly object[], values: unknown[], where = ""): string {
   const columns = table.columns.filter(({ field }) =>
     records.some((record) => (record as Readonly<Record<string, unknown>>)[field] !== null),
   );
-  const rows =
-    records.length === 1
-      ? `VALUES (${scalars(columns, records[0] as object, values)})`
-      : `SELECT * FROM unnest(${arrays(columns, records, values)})`;
-  return `INSERT INTO ${dialect.name(table.name)} (${columns.map(({ name }) => `"${name}"`).join(", ")}) ${rows}`;
+  const names = columns.map(({ name }) => `"${name}"`).join(", ");
+  return `INSERT INTO ${dialect.name(table.name)} (${names}) SELECT * FROM ${rowsOf(columns, records, values)} AS r(${names}) ${where}`;
 }
 
 export function change(dialect: Dialect, table: Named, records: readonly object[], fields: readonly string[], values: unknown[]): string {
@@ -43,9 +40,25 @@ export function change(dialect: Dialect, table: Named, records: readonly object[
   const [key, ...rest] = columns.map(({ name }) => `"${name}"`);
   const sets = rest.map((name) => `${name} = r.${name}`).join(", ");
   const names = [key, ...rest].join(", ");
-  const from =
-    records.length === 1 ? `(VALUES (${scalars(columns, records[0] as object, values)}))` : `unnest(${arrays(columns, records, values)})`;
-  return `UPDATE ${dialect.name(table.name)} t SET ${sets} FROM ${from} AS r(${names}) WHERE t.${key} = r.${key}`;
+  return `UPDATE ${dialect.name(table.name)} t SET ${sets} FROM ${rowsOf(columns, records, values)} AS r(${names}) WHERE t.${key} = r.${key}`;
+}
+
+/** A trigger that is decided on, and what belongs to it if it was still to be decided on. */
+export function moveOfWaiting(dialect: Dialect, moved: Step, added: readonly Step[], values: unknown[]): string {
+  const move = change(dialect, moved.table, moved.records, moved.fields ?? [], values);
+  const parts = added
+    .filter(({ records }) => records.length > 0)
+    .map(({ table, records }, index) => {
+      const sql = insertion(dialect, table, records, values, "WHERE r.trigger_id IN (SELECT id FROM moved)");
+      return `, w${index} AS (${sql})`;
+    });
+  return `WITH moved AS (${move} AND t.token = r.token AND t.status IN ('pending', 'held') RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
+}
+
+function rowsOf(columns: Named["columns"], records: readonly object[], values: unknown[]): string {
+  return records.length === 1
+    ? `(VALUES (${scalars(columns, records[0] as object, values)}))`
+    : `unnest(${arrays(columns, records, values)})`;
 }
 
 function arrays(columns: Named["columns"], records: readonly object[], values: unknown[]): string {

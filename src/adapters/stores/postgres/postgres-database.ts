@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import type { ClientBase, Pool } from "pg";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import type { Database, Row, Session } from "../sql/database.js";
-import { change, dialectOf, insertion, lockOf } from "./dialect.js";
+import { change, dialectOf, insertion, lockOf, moveOfWaiting } from "./dialect.js";
 import { isCollision, translate } from "./errors.js";
 import { migrate } from "./migrate.js";
 import { Notices } from "./notices.js";
@@ -140,17 +140,19 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       notices = null;
       await leave();
     },
-    transaction: async (work, kind = "records") => {
+    transaction: (work, kind = "records") => {
       notices?.keep();
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await once(work, kind);
-        } catch (error) {
-          if (attempt >= COLLISIONS || !isCollision(error)) throw error;
-        }
-      }
+      return retrying(() => once(work, kind));
     },
-    session: sessionOn(opened),
+    session: {
+      ...sessionOn(opened),
+      moveWaiting: (moved, added) => {
+        notices?.keep();
+        const values: unknown[] = [];
+        const sql = moveOfWaiting(dialect, moved, added, values);
+        return retrying(async () => new Set((await translating(ask(opened(), sql, values))).map(({ id }) => String(id))));
+      },
+    },
     joined: (transaction) => {
       if (typeof (transaction as ClientBase | null)?.query !== "function") {
         throw new HeadgateError("INVALID_ARGUMENT", "transaction: give the pg client on which your transaction is open");
@@ -164,6 +166,17 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       return Number(row?.now);
     },
   };
+}
+
+/** Two transactions that meet are tried again. */
+async function retrying<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= COLLISIONS || !isCollision(error)) throw error;
+    }
+  }
 }
 
 async function translating<T>(work: Promise<T>): Promise<T> {

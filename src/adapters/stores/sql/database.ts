@@ -32,6 +32,11 @@ export interface Session {
   ): Promise<ReadonlySet<string>>;
   /** Adds and changes rows of different tables at once. Rows are found by the table's first column. */
   write(steps: readonly Step[]): Promise<void>;
+  /**
+   * Changes triggers that still wait under the token they are given with, adds rows for those alone (by their `trigger_id`), and gives the ids of those changed: all
+   * in one statement, a transaction of its own. Only where the database can.
+   */
+  readonly moveWaiting?: (moved: Step, added: readonly Step[]) => Promise<ReadonlySet<string>>;
 }
 
 /** Rows to add (`fields` is `null`), or fields of rows to change. */

@@ -4,34 +4,69 @@ import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.j
 import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import { adding, changing, type Session, selectLocked } from "./database.js";
+import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { DECISIONS, PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
+interface Plan {
+  readonly moved: TriggerRecord[];
+  readonly runs: RunRecord[];
+  readonly decisions: DecisionRecord[];
+  readonly results: DecideResult[];
+}
+
+/** What decisions make of their triggers. */
+function planDecisions(
+  requests: readonly DecideRequest[],
+  triggerOf: (request: DecideRequest) => TriggerRecord | undefined,
+  now: number,
+): Plan {
+  const plan: Plan = { moved: [], runs: [], decisions: [], results: [] };
+  const done = new Set<string>();
+  for (const request of requests) {
+    const trigger = triggerOf(request);
+    if (trigger === undefined || !isWaiting(trigger) || trigger.token !== request.token || done.has(trigger.id)) {
+      plan.results.push({ isAccepted: false, trigger: trigger ?? null, run: null });
+      continue;
+    }
+    done.add(trigger.id);
+    const run = request.run === null ? null : startRun(request.run.id, trigger, request.run.node, request.run.leaseUntil, now);
+    const next = nextOf(trigger, request, run, now);
+    plan.decisions.push(request.decision);
+    plan.moved.push(next);
+    if (run !== null) plan.runs.push(run);
+    plan.results.push({ isAccepted: true, trigger: next, run });
+  }
+  return plan;
+}
+
 /** Records decisions; one whose claim no longer stands records nothing. */
 export async function decide(session: Session, requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
-  const triggers = await selectLocked(
-    session,
-    TRIGGERS,
-    requests.map(({ triggerId }) => triggerId),
-  );
-  const moved: TriggerRow[] = [];
-  const runs: RunRecord[] = [];
-  const decisions: DecisionRecord[] = [];
-  const results = requests.map((request): DecideResult => {
-    const trigger = triggers.get(request.triggerId);
-    if (trigger === undefined || !isWaiting(trigger) || trigger.token !== request.token)
-      return { isAccepted: false, trigger: trigger ?? null, run: null };
-    decisions.push(request.decision);
-    const run = request.run === null ? null : startRun(request.run.id, trigger, request.run.node, request.run.leaseUntil, now);
-    const next = { ...trigger, ...nextOf(trigger, request, run, now) };
-    triggers.set(trigger.id, next);
-    moved.push(next);
-    if (run !== null) runs.push(run);
-    return { isAccepted: true, trigger: next, run };
-  });
+  const ids = requests.map(({ triggerId }) => triggerId);
+  const triggers = await selectLocked(session, TRIGGERS, ids);
+  const { moved, runs, decisions, results } = planDecisions(requests, ({ triggerId }) => triggers.get(triggerId), now);
   await session.write([changing(TRIGGERS, moved, TRIGGER_STATE), adding(RUNS, runs), adding(DECISIONS, decisions)]);
   return results;
+}
+
+/** The same in one statement, by what the claimant knows of its triggers. */
+export async function decideClaimed(
+  session: Session & Required<Pick<Session, "moveWaiting">>,
+  requests: readonly DecideRequest[],
+  now: number,
+): Promise<readonly DecideResult[]> {
+  const { moved, runs, decisions, results } = planDecisions(requests, ({ trigger }) => trigger, now);
+  if (moved.length === 0) return results;
+  const done = await session.moveWaiting(changing(TRIGGERS, moved, TRIGGER_STATE), [adding(RUNS, runs), adding(DECISIONS, decisions)]);
+  if (done.size === moved.length) return results;
+  const { dialect } = session;
+  const late = moved.flatMap(({ id }) => (done.has(id) ? [] : [id]));
+  const found = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [dialect.list(late)]);
+  const byId = new Map(found.map((trigger) => [trigger.id, trigger]));
+  return results.map((result, index) => {
+    const id = requests[index]?.triggerId ?? "";
+    return done.has(id) ? result : { isAccepted: false, trigger: byId.get(id) ?? null, run: null };
+  });
 }
 
 function nextOf(trigger: TriggerRecord, { hold, decision }: DecideRequest, run: RunRecord | null, now: number): TriggerRecord {

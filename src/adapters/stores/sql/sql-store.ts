@@ -69,7 +69,12 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       return answers.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?"));
     },
     claim: (request, now) => database.transaction((on) => claims.claim(on, request, hint, now), "claims"),
-    decide: (requests, now) => within((on) => settle.decide(on, requests, now)),
+    decide: (requests, now) => {
+      const { moveWaiting } = session;
+      if (moveWaiting === undefined || requests.some(({ trigger }) => trigger === undefined))
+        return within((on) => settle.decide(on, requests, now));
+      return settle.decideClaimed({ ...session, moveWaiting }, requests, now);
+    },
     finish: (requests, now) => telling((on) => settle.finish(on, requests, now)),
     heartbeat: (requests, leaseUntil) => within((on) => settle.heartbeat(on, requests, leaseUntil)),
     expiredRuns: (now, limit) => upkeep.expiredRuns(session, now, limit),
