@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { pid } from "node:process";
 import { systemClock } from "./adapters/clocks/system-clock.js";
 import { functionExecutor } from "./adapters/executors/function-executor.js";
 import { consoleLogger } from "./adapters/loggers/console-logger.js";
+import { dependsOn } from "./adapters/probes/dependency.js";
 import { memoryStore } from "./adapters/stores/memory/memory-store.js";
 import { type Duration, durationMs } from "./base/duration.js";
 import { HeadgateError } from "./base/errors.js";
@@ -76,6 +78,8 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     random,
     node: options.node ?? `${hostname()}-${pid}-${Math.floor(random() * 1e9).toString(36)}`,
     settings: settingsOf(options),
+    dependsOn,
+    newSecret: () => randomBytes(32).toString("base64url"),
   };
   return new Scheduler(core, options.pipelines ?? []);
 }

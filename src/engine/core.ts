@@ -1,5 +1,7 @@
 import type { IdSource } from "../base/id.js";
+import type { Condition } from "../gate/condition.js";
 import type { Clock } from "../ports/clock.js";
+import type { ExternalDependency } from "../ports/dependency.js";
 import type { Executor } from "../ports/executor.js";
 import type { Logger } from "../ports/logger.js";
 import type { Store } from "../ports/store.js";
@@ -39,4 +41,8 @@ export interface Core {
   /** The name of this node. */
   readonly node: string;
   readonly settings: Settings;
+  /** Text of at least 128 bits that nobody can guess, for tokens. */
+  readonly newSecret: () => string;
+  /** Makes the condition that an external system answers. */
+  readonly dependsOn: (dependency: ExternalDependency) => Condition;
 }

@@ -53,6 +53,8 @@ export interface SchedulerEvents {
   resumed: PauseEvent & { readonly isAutomatic: boolean };
   "pipeline.added": { readonly pipelineId: string };
   "pipeline.removed": { readonly pipelineId: string };
+  /** Settings changed at run time, here or on another node, are in force. */
+  "settings.changed": { readonly pipelineId: string };
   started: { readonly node: string };
   stopped: { readonly node: string };
   /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`); schedules were planned anew. */

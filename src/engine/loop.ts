@@ -21,6 +21,7 @@ export class Loop {
   readonly #claimer: Claimer;
   readonly #outage: Outage;
   readonly #watch: ClockWatch;
+  readonly #refresh: () => Promise<void>;
   readonly skew: Skew;
   #global: GlobalPause = { pause: null, lastPause: null };
   #isRunning = false;
@@ -35,11 +36,13 @@ export class Loop {
   #globalAt = 0;
   lastRoundAt: number | null = null;
 
-  constructor(core: Core, runner: Runner, claimer: Claimer, outage: Outage) {
+  /** @param refresh - takes over what other nodes have changed of settings */
+  constructor(core: Core, runner: Runner, claimer: Claimer, outage: Outage, refresh: () => Promise<void>) {
     this.#core = core;
     this.#runner = runner;
     this.#claimer = claimer;
     this.#outage = outage;
+    this.#refresh = refresh;
     this.#watch = new ClockWatch(core);
     this.skew = new Skew(core);
   }
@@ -160,7 +163,8 @@ export class Loop {
     }
     if (this.#globalAt <= now) {
       this.#global = await store.globalPause();
-      this.#globalAt = now + settings.trustMs;
+      this.#globalAt = now + Math.min(settings.trustMs, store.pollMs ?? settings.trustMs);
+      await this.#refresh();
       await this.skew.measure();
     }
   }

@@ -178,7 +178,7 @@ function gateOf(options: PipelineOptions<z.ZodType>, pattern: Pattern | null, id
 }
 
 /** A fire time brings no parameters, so that `{}` must do. */
-function checkDefaults(id: string, schema: z.ZodType): void {
+export function checkDefaults(id: string, schema: z.ZodType): void {
   let result: ReturnType<z.ZodType["safeParse"]>;
   try {
     result = schema.safeParse({});

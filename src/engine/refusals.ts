@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { HeadgateError } from "../base/errors.js";
 import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
+import type { Core } from "./core.js";
 
 export function unknownPipeline(pipelineId: string): HeadgateError {
   const shown = JSON.stringify(String(pipelineId).slice(0, 128));
@@ -24,4 +25,14 @@ export function refuseOtherContent(known: TriggerRecord, request: NewTrigger): v
       details: { triggerId: known.id },
     },
   );
+}
+
+/** @throws HeadgateError `PAUSED` */
+export async function refuseWhilePaused({ store }: Pick<Core, "store">, pipelineId: string): Promise<void> {
+  const [{ pause: everything }, [state]] = await Promise.all([store.globalPause(), store.states([pipelineId])]);
+  const pause = state?.pause ?? everything;
+  if (pause === null) return;
+  const what = state?.pause ? `pipeline ${pipelineId}` : "the scheduler";
+  const why = pause.reason === null ? "" : ` (${pause.reason})`;
+  throw new HeadgateError("PAUSED", `${what} is paused${why}; resume it, or force the trigger`, { details: { pipelineId } });
 }

@@ -1,12 +1,13 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
-import { epochMs, type Instant, toDate } from "../base/instant.js";
-import type { EnqueueResult, Pause } from "../ports/store.js";
-import { isActive } from "../run/run.js";
+import { epochMs, type Instant } from "../base/instant.js";
+import type { Clock } from "../ports/clock.js";
+import type { EnqueueResult } from "../ports/store.js";
 import type { NewTrigger } from "../trigger/trigger.js";
-import { isEnded } from "../trigger/trigger.js";
+import { AuditLog } from "./audit-log.js";
 import { backfillRequests } from "./backfill.js";
 import { Batcher } from "./batcher.js";
+import { cancel } from "./cancel.js";
 import { checkTogether, register } from "./catalog.js";
 import { Claimer } from "./claim.js";
 import type { Core } from "./core.js";
@@ -15,6 +16,7 @@ import { type Explanation, explain } from "./explain.js";
 import { GateKeeper } from "./gate-keeper.js";
 import { Loop } from "./loop.js";
 import { Outage } from "./outage.js";
+import { pause, resume } from "./pausing.js";
 import type { Pipeline } from "./pipeline.js";
 import {
   type DecisionListOptions,
@@ -25,11 +27,14 @@ import {
   type TriggerListOptions,
   triggersPage,
 } from "./queries.js";
-import { refuseOtherContent, stopped, unknownPipeline } from "./refusals.js";
+import { refuseOtherContent, refuseWhilePaused, stopped, unknownPipeline } from "./refusals.js";
 import { type Act, type BackfillOptions, type PauseOptions, type TriggerOptions, text, triggerRequest } from "./requests.js";
 import { Runner } from "./runner.js";
-import { type SchedulerStatus, statusOf } from "./status.js";
-import { ofTrigger, tellRunEnd } from "./tell.js";
+import { SettingsDesk } from "./settings-desk.js";
+import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf } from "./status.js";
+import { Steering } from "./steering.js";
+import { ofTrigger } from "./tell.js";
+import { Tokens } from "./tokens.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
 
@@ -45,6 +50,13 @@ export class Scheduler {
   readonly #loop: Loop;
   readonly #gates: GateKeeper;
   readonly #outage: Outage;
+  readonly #steering: Steering;
+  /** Settings of pipelines that are changed at run time. */
+  readonly settings: SettingsDesk;
+  /** Tokens for those who ask over HTTP. */
+  readonly tokens: Tokens;
+  /** The log of calls and changes. */
+  readonly audit: AuditLog;
   readonly #enqueues: Batcher<NewTrigger, EnqueueResult>;
   #phase: "created" | "starting" | "running" | "stopping" | "stopped" = "created";
   #early: Pipeline[] = [];
@@ -58,7 +70,11 @@ export class Scheduler {
     this.#gates = new GateKeeper(core);
     this.#runner = new Runner(core, () => this.#loop.wake());
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
-    this.#loop = new Loop(core, this.#runner, claimer, this.#outage);
+    this.audit = new AuditLog(core);
+    this.#steering = new Steering(core, this.audit);
+    this.settings = new SettingsDesk(core, this.#steering);
+    this.tokens = new Tokens(core, this.audit);
+    this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
     this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), { isPatient: false, lanes: 2 });
     checkTogether(core, pipelines, false);
     this.#early = [...pipelines];
@@ -76,7 +92,8 @@ export class Scheduler {
     this.#phase = "starting";
     try {
       await store.open();
-      await register(this.#core, this.#early);
+      await this.#steering.refresh();
+      await register(this.#core, this.#steering.take(this.#early));
       this.#early = [];
       this.#phase = "running";
       this.#unsubscribe = store.subscribe(() => this.#loop.refreshGlobal());
@@ -132,7 +149,7 @@ export class Scheduler {
     const pipeline = this.#pipeline(pipelineId);
     const { clock, newId, events } = this.#core;
     const request = await triggerRequest(pipeline, options, newId(clock.now()));
-    if (request.kind === "immediate" && !request.isForced) await this.#refuseWhilePaused(pipelineId);
+    if (request.kind === "immediate" && !request.isForced) await refuseWhilePaused(this.#core, pipelineId);
     const { trigger, isNew } = await (options.transaction === undefined
       ? this.#enqueues.add(request)
       : this.#enqueueIn(request, options.transaction));
@@ -179,21 +196,9 @@ export class Scheduler {
    */
   async cancel(id: string, act: Act = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
     this.#refuseUnlessRunning();
-    const { store, clock } = this.#core;
-    const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
-    const [oldTrigger, oldRun] = await Promise.all([store.trigger(id), store.run(id)]);
-    if ((oldTrigger === null || isEnded(oldTrigger.status)) && (oldRun === null || !isActive(oldRun))) {
-      if (oldTrigger === null && oldRun === null)
-        throw new HeadgateError("NOT_FOUND", `there is no trigger or run ${id}`, { details: { id } });
-      throw new HeadgateError("ALREADY_FINISHED", `${id} has already ended (${(oldRun ?? oldTrigger)?.status})`, { details: { id } });
-    }
-    const result = oldTrigger === null ? await store.cancelRun(id, request) : await store.endTrigger(id, "cancelled", request);
-    const { trigger = null, run = null } = result ?? {};
-    if (run !== null) this.#runner.cancel(run);
-    if (run !== null && !isActive(run)) tellRunEnd(this.#core, run, trigger);
-    else if (run === null && trigger?.status === "cancelled") this.#core.events.tell("trigger.cancelled", ofTrigger, trigger);
+    const cancelled = await cancel(this.#core, this.#runner, id, act);
     this.#loop.wake();
-    return { trigger: trigger === null ? null : triggerView(trigger), run: run === null ? null : runView(run) };
+    return cancelled;
   }
 
   /**
@@ -204,22 +209,11 @@ export class Scheduler {
    * await scheduler.pause({ pipelineId: "daily-sales", reason: "warehouse is moving", user: "ana", duration: "2h" });
    */
   async pause(options: PauseOptions = {}): Promise<void> {
-    const { clock, store, events } = this.#core;
-    const pipelineId = options.pipelineId ?? null;
-    if (pipelineId === null) this.#refuseUnlessRunning();
-    else this.#pipeline(pipelineId);
-    const now = clock.now();
-    const until = options.duration === undefined ? null : now + durationMs(options.duration, "duration");
+    const pipelineId = this.#target(options.pipelineId);
     const known = pipelineId === null ? this.#loop.globalPause.pause : (this.#core.registry.get(pipelineId)?.pause ?? null);
-    const pause: Pause = {
-      at: known?.at ?? now,
-      until,
-      reason: text(options.reason, "reason", 1_000),
-      user: text(options.user, "user", 200),
-    };
-    await store.pause(pipelineId, pause);
+    const tell = await pause(this.#core, options, known);
     await this.#sync(pipelineId);
-    events.tell("paused", () => ({ pipelineId, reason: pause.reason, user: pause.user, until: toDate(pause.until) }));
+    tell();
   }
 
   /**
@@ -228,16 +222,11 @@ export class Scheduler {
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
   async resume(options: Act & { pipelineId?: string } = {}): Promise<boolean> {
-    const { clock, store, events } = this.#core;
-    const pipelineId = options.pipelineId ?? null;
-    if (pipelineId === null) this.#refuseUnlessRunning();
-    else this.#pipeline(pipelineId);
-    const act = { reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
-    const pause = await store.resume(pipelineId, clock.now());
-    await store.recheck(pipelineId === null ? null : [pipelineId], clock.now());
+    const pipelineId = this.#target(options.pipelineId);
+    const tell = await resume(this.#core, options);
     await this.#sync(pipelineId);
-    if (pause !== null) events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
-    return pause !== null;
+    tell?.();
+    return tell !== null;
   }
 
   /**
@@ -262,7 +251,7 @@ export class Scheduler {
     const isStarted = this.#phase === "running";
     const rest = isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
     checkTogether(this.#core, [...rest, ...pipelines], replaces);
-    if (isStarted) await register(this.#core, pipelines);
+    if (isStarted) await register(this.#core, this.#steering.take(pipelines));
     else this.#early = [...rest, ...pipelines];
     for (const { id } of pipelines) this.#core.events.tell("pipeline.added", () => ({ pipelineId: id }));
     this.#loop.wake();
@@ -276,6 +265,7 @@ export class Scheduler {
     await (this.#phase === "starting" ? this.#starting : null);
     const before = this.#early.length;
     this.#early = this.#early.filter(({ id }) => id !== pipelineId);
+    this.#steering.forget(pipelineId);
     const isRemoved = this.#core.registry.remove(pipelineId) || this.#early.length < before;
     if (isRemoved) this.#core.events.tell("pipeline.removed", () => ({ pipelineId }));
     return isRemoved;
@@ -341,6 +331,25 @@ export class Scheduler {
   }
 
   /**
+   * How a pipeline is.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`
+   */
+  pipelineStatus(pipelineId: string): Promise<PipelineStatus> {
+    return pipelineStatus(this.#core, this.#known(pipelineId));
+  }
+
+  /** How many triggers wait over all pipelines and nodes, counted no further than `limit`. */
+  countWaiting(limit: number): Promise<number> {
+    return this.#core.store.countWaiting(limit);
+  }
+
+  /** The clock it was made with. */
+  get clock(): Clock {
+    return this.#core.clock;
+  }
+
+  /**
    * Why a pipeline ran, did not run, or is waiting at an instant, past or future (default now): in words and as data.
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_INSTANT`
@@ -372,14 +381,11 @@ export class Scheduler {
     this.#loop.wake();
   }
 
-  async #refuseWhilePaused(pipelineId: string): Promise<void> {
-    const { store } = this.#core;
-    const [{ pause: everything }, [state]] = await Promise.all([store.globalPause(), store.states([pipelineId])]);
-    const pause = state?.pause ?? everything;
-    if (pause === null) return;
-    const what = state?.pause ? `pipeline ${pipelineId}` : "the scheduler";
-    const why = pause.reason === null ? "" : ` (${pause.reason})`;
-    throw new HeadgateError("PAUSED", `${what} is paused${why}; resume it, or force the trigger`, { details: { pipelineId } });
+  /** What a pause is of: a pipeline, or (`null`) everything. */
+  #target(pipelineId: string | undefined): string | null {
+    if (pipelineId === undefined) this.#refuseUnlessRunning();
+    else this.#pipeline(pipelineId);
+    return pipelineId ?? null;
   }
 
   #pipeline(pipelineId: string): Pipeline {

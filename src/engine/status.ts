@@ -1,7 +1,9 @@
 import { toDate } from "../base/instant.js";
+import type { Pause } from "../ports/store.js";
 import type { Core } from "./core.js";
 import type { Loop } from "./loop.js";
 import type { Outage } from "./outage.js";
+import type { Pipeline } from "./pipeline.js";
 
 /** How a scheduler is. */
 export interface SchedulerStatus {
@@ -45,7 +47,7 @@ export function statusOf(
     activeRuns,
     nextFireAt: Number.isFinite(nextAt) && phase === "running" ? toDate(nextAt) : null,
     lastRoundAt: toDate(loop.lastRoundAt),
-    pause: pause === null ? null : { at: toDate(pause.at), until: toDate(pause.until), reason: pause.reason, user: pause.user },
+    pause: pauseView(pause),
     clockAheadMs: loop.skew.aheadMs,
     store: {
       name: core.store.name,
@@ -54,4 +56,43 @@ export function statusOf(
       error: outage.error?.message ?? null,
     },
   };
+}
+
+/** How a pipeline is. */
+export interface PipelineStatus {
+  readonly pipelineId: string;
+  readonly description: string | null;
+  readonly tags: readonly string[];
+  /** Its schedule in words. */
+  readonly schedule: string;
+  readonly nextFireAt: Date | null;
+  readonly lastFireAt: Date | null;
+  readonly lastSuccessAt: Date | null;
+  readonly activeRuns: number;
+  readonly maxActiveRuns: number;
+  readonly conditions: readonly string[];
+  /** Its own pause, or the pause of everything. */
+  readonly pause: SchedulerStatus["pause"];
+}
+
+export async function pipelineStatus({ store }: Core, pipeline: Pipeline): Promise<PipelineStatus> {
+  const [[state], global] = await Promise.all([store.states([pipeline.id]), store.globalPause()]);
+  const pause = state?.pause ?? global.pause;
+  return {
+    pipelineId: pipeline.id,
+    description: pipeline.description,
+    tags: pipeline.tags,
+    schedule: pipeline.schedule.describe(),
+    nextFireAt: pause === null ? toDate(state?.nextFireAt ?? null) : null,
+    lastFireAt: toDate(state?.lastFireAt ?? null),
+    lastSuccessAt: toDate(state?.lastSuccessAt ?? null),
+    activeRuns: state?.activeRuns ?? 0,
+    maxActiveRuns: pipeline.execution.maxActiveRuns,
+    conditions: pipeline.gate.conditions.map(({ name }) => name),
+    pause: pauseView(pause),
+  };
+}
+
+function pauseView(pause: Pause | null): SchedulerStatus["pause"] {
+  return pause === null ? null : { at: toDate(pause.at), until: toDate(pause.until), reason: pause.reason, user: pause.user };
 }

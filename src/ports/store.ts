@@ -1,4 +1,5 @@
 import type { DecisionRecord } from "../gate/finding.js";
+import type { AuditEntry, AuditHead, AuditRecord } from "../monitor/audit.js";
 import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
 import type { PausedSpan } from "../schedule/misfire.js";
@@ -168,6 +169,16 @@ export interface DecisionQuery extends ListQuery {
   readonly outcomes?: readonly DecisionRecord["outcome"][];
 }
 
+/** A part of the audit log. */
+export interface AuditQuery {
+  /** Oldest first, behind this number. */
+  readonly after?: number;
+  /** Newest first, before this number. */
+  readonly before?: number;
+  readonly pipelineIds?: readonly string[];
+  readonly limit: number;
+}
+
 /** A remembered place of a sensor, and who may move it now. Instants are epoch ms. */
 export interface CursorRecord {
   readonly name: string;
@@ -268,6 +279,15 @@ export interface Store {
   config(key: string): Promise<ConfigRecord | null>;
   /** Writes a setting if its version is still `expected` (0: not there yet; `null`: whatever it is); gives `null` when it is not. */
   putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number): Promise<ConfigRecord | null>;
+
+  /** Puts entries behind the end of the audit log, one after the other over all nodes: `seal` is told the end and gives the record to keep. */
+  appendAudit(entries: readonly AuditEntry[], seal: (entry: AuditEntry, head: AuditHead) => AuditRecord): Promise<void>;
+  /** Records of the audit log: oldest first behind `after`, or newest first before `before`. */
+  listAudit(query: AuditQuery): Promise<readonly AuditRecord[]>;
+  /** The end of the audit log, kept apart from it, so that a log cut short is noticed. */
+  auditHead(): Promise<AuditHead>;
+  /** How many triggers wait, counted no further than `limit`. */
+  countWaiting(limit: number): Promise<number>;
 
   /** What time the store's server has; `null` when it has no clock of its own. */
   serverTime(): Promise<number | null>;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type AuditEntry, type AuditHead, brokenLink, sealed } from "../../monitor/audit.js";
 import { type Case, claim, decideAll, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
 
 /** Pauses, cursors, settings, lists. */
@@ -124,5 +125,57 @@ export const RECORDS: readonly Case[] = [
       assert.equal((await store.listDecisions({ limit: 10 })).length, 0);
     },
     { count: 2, maxAge: "1h" },
+  ],
+  [
+    "keeps an audit log in one order, whoever writes, and says where it ends",
+    async (store) => {
+      const entry = (action: string, pipelineId: string | null): AuditEntry => ({
+        at: T0,
+        kind: "call",
+        action,
+        pipelineId,
+        user: "ana",
+        token: null,
+        role: "admin",
+        address: null,
+        requestId: null,
+        outcome: "202",
+        reason: null,
+        before: null,
+        after: { nested: [1, "two", null] },
+      });
+      const digest = (text: string) => `${text.length}:${text.slice(0, 40)}`;
+      const seal = (one: AuditEntry, head: AuditHead) => sealed(one, head, digest);
+      assert.deepEqual(await store.auditHead(), { seq: 0, hash: "" });
+      await store.appendAudit([entry("first", "a"), entry("second", null)], seal);
+      await Promise.all(["third", "fourth", "fifth"].map((action) => store.appendAudit([entry(action, "b")], seal)));
+      const all = await store.listAudit({ after: 0, limit: 100 });
+      assert.deepEqual(
+        all.map(({ seq }) => seq),
+        [1, 2, 3, 4, 5],
+      );
+      assert.equal(brokenLink(all, { seq: 0, hash: "" }, digest), null);
+      assert.deepEqual(await store.auditHead(), { seq: 5, hash: all[4]?.hash });
+      assert.deepEqual(all[0], { ...entry("first", "a"), seq: 1, previous: "", hash: all[0]?.hash });
+      const newest = await store.listAudit({ before: 5, limit: 2 });
+      assert.deepEqual(
+        newest.map(({ seq }) => seq),
+        [4, 3],
+      );
+      const own = await store.listAudit({ pipelineIds: ["a"], limit: 10 });
+      assert.deepEqual(
+        own.map(({ action }) => action),
+        ["first"],
+      );
+    },
+  ],
+  [
+    "counts what waits, no further than it is asked to",
+    async (store) => {
+      await store.register([registration("a"), registration("b")], T0);
+      assert.equal(await store.countWaiting(10), 0);
+      await store.enqueue([request("a"), request("b"), request("b")], T0);
+      assert.deepEqual([await store.countWaiting(10), await store.countWaiting(2)], [3, 2]);
+    },
   ],
 ];

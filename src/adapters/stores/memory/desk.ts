@@ -1,9 +1,14 @@
-import type { ConfigRecord, CursorRecord } from "../../../ports/store.js";
+import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
+import type { AuditQuery, ConfigRecord, CursorRecord } from "../../../ports/store.js";
 
-/** Cursors and settings. */
+const AUDIT_KEPT = 10_000;
+
+/** Cursors, settings and the audit log. */
 export class Desk {
   readonly #cursors = new Map<string, CursorRecord>();
   readonly #config = new Map<string, ConfigRecord>();
+  /** The newest records; the oldest are forgotten beyond the limit. */
+  readonly #audit: AuditRecord[] = [];
 
   claimCursor(name: string, node: string, leaseUntil: number, now: number): CursorRecord | null {
     const known = this.#cursors.get(name);
@@ -40,5 +45,23 @@ export class Desk {
     const written: ConfigRecord = { key, value, version: version + 1, updatedAt: now, updatedBy: by };
     this.#config.set(key, written);
     return written;
+  }
+
+  appendAudit(entries: readonly AuditEntry[], seal: (entry: AuditEntry, head: AuditHead) => AuditRecord): void {
+    for (const entry of entries) this.#audit.push(seal(entry, this.auditHead()));
+    if (this.#audit.length > 2 * AUDIT_KEPT) this.#audit.splice(0, this.#audit.length - AUDIT_KEPT);
+  }
+
+  auditHead(): AuditHead {
+    const last = this.#audit.at(-1);
+    return last === undefined ? NO_AUDIT : { seq: last.seq, hash: last.hash };
+  }
+
+  listAudit({ after, before = Number.POSITIVE_INFINITY, pipelineIds, limit }: AuditQuery): readonly AuditRecord[] {
+    const found = this.#audit.filter(
+      ({ seq, pipelineId }) =>
+        seq > (after ?? 0) && seq < before && (pipelineIds === undefined || (pipelineId !== null && pipelineIds.includes(pipelineId))),
+    );
+    return (after === undefined ? found.reverse() : found).slice(0, limit);
   }
 }

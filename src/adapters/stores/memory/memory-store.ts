@@ -1,6 +1,8 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
+import type { AuditHead, AuditRecord } from "../../../monitor/audit.js";
 import type {
+  AuditQuery,
   Claim,
   ClaimRequest,
   ConfigRecord,
@@ -332,6 +334,27 @@ class InMemory implements MemoryStore {
 
   async putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number): Promise<ConfigRecord | null> {
     return this.#desk.putConfig(key, value, expected, by, now);
+  }
+
+  async appendAudit(...args: Parameters<Store["appendAudit"]>): Promise<void> {
+    this.#desk.appendAudit(...args);
+  }
+
+  async listAudit(query: AuditQuery): Promise<readonly AuditRecord[]> {
+    return this.#desk.listAudit(query);
+  }
+
+  async auditHead(): Promise<AuditHead> {
+    return this.#desk.auditHead();
+  }
+
+  async countWaiting(limit: number): Promise<number> {
+    let count = 0;
+    for (const { life } of this.#pipelines.values()) {
+      count += life?.waiting.size ?? 0;
+      if (count >= limit) return limit;
+    }
+    return count;
   }
 
   async serverTime(): Promise<null> {

@@ -18,6 +18,7 @@ export function migrations(name: (table: string) => string, { text, int, real, b
       `CREATE TABLE ${name("meta")} (key ${text} PRIMARY KEY, value ${text})`,
       `CREATE TABLE ${name("config")} (key ${text} PRIMARY KEY, value ${text}, version ${int} NOT NULL, updated_at ${int} NOT NULL, updated_by ${text})`,
       `CREATE TABLE ${name("cursors")} (name ${text} PRIMARY KEY, value ${text}, token ${int} NOT NULL, node ${text}, lease_until ${int}, updated_at ${int} NOT NULL)`,
+      `CREATE TABLE ${name("audit")} (seq ${int} PRIMARY KEY, at ${int} NOT NULL, pipeline_id ${text}, record ${text} NOT NULL)`,
       `CREATE TABLE ${name("pipelines")} (
         id ${text} PRIMARY KEY, schedule_key ${text} NOT NULL, next_fire_at ${int}, last_fire_at ${int}, last_success_at ${int},
         pause ${text}, last_pause ${text}, max_active_runs ${int} NOT NULL, overlap ${text} NOT NULL, pool ${text})`,

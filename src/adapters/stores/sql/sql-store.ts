@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
 import type { EnqueueResult, Store } from "../../../ports/store.js";
+import * as audit from "./audit.js";
 import * as claims from "./claim.js";
 import { type Database, type Session, select } from "./database.js";
 import * as desk from "./desk.js";
@@ -113,6 +114,10 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     },
     config: async (key) => (await select(session, CONFIG, "WHERE key = $1 AND version > 0", [key]))[0] ?? null,
     putConfig: (key, value, expected, by, now) => telling((on) => desk.putConfig(on, key, value, expected, by, now)),
+    appendAudit: (entries, seal) => within((on) => audit.append(on, entries, seal)),
+    listAudit: (query) => audit.list(session, query),
+    auditHead: () => audit.head(session),
+    countWaiting: (limit) => upkeep.countWaiting(session, limit),
     serverTime: () => database.serverTime(),
     prune: (now) => within((on) => upkeep.prune(on, retention, now)),
   };

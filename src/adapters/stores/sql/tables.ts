@@ -1,4 +1,5 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
+import type { AuditRecord } from "../../../monitor/audit.js";
 import type { ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
@@ -138,6 +139,16 @@ export const CURSORS = table<CursorRecord>("cursors", {
 export const CONFIG = table<ConfigRecord>("config", { key: "text", value: "json", version: "int", updatedAt: "int", updatedBy: "text" });
 
 export const META = table<MetaRow>("meta", { key: "text", value: "json" });
+
+/** A record of the audit log: what is looked for, and the whole as it was sealed. */
+export interface AuditRow {
+  readonly seq: number;
+  readonly at: number;
+  readonly pipelineId: string | null;
+  readonly record: AuditRecord;
+}
+
+export const AUDIT = table<AuditRow>("audit", { seq: "int", at: "int", pipelineId: "text", record: "json" });
 
 /** What changes of a trigger after it was accepted. */
 export const TRIGGER_STATE = [

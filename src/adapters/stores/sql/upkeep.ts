@@ -38,6 +38,11 @@ export async function recheck(session: Session, pipelineIds: readonly string[] |
   ]);
 }
 
+export async function countWaiting(session: Session, limit: number): Promise<number> {
+  const waiting = `SELECT 1 FROM ${session.dialect.name("triggers")} WHERE status IN ('pending', 'held') LIMIT $1`;
+  return Number((await session.query(`SELECT count(*) AS n FROM (${waiting}) w`, [limit]))[0]?.n ?? 0);
+}
+
 /** When the next thing changes by time alone; each part reads the first entry of an index of its own, however long the line is. */
 export async function nextDueAt(session: Session, now: number): Promise<number | null> {
   const [runs, triggers] = [session.dialect.name("runs"), session.dialect.name("triggers")];

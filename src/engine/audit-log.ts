@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { type AuditEntry, type AuditRecord, brokenLink, NO_AUDIT, sealed } from "../monitor/audit.js";
+import { Batcher } from "./batcher.js";
+import type { Core } from "./core.js";
+import type { Act } from "./requests.js";
+
+const PAGE = 1_000;
+
+/** What {@link AuditLog.verify} finds. */
+export interface AuditCheck {
+  readonly isIntact: boolean;
+  /** How many records were read. */
+  readonly records: number;
+  /** The first record that is not as it was written, and what is wrong with it. */
+  readonly problem: { readonly seq: number; readonly problem: string } | null;
+}
+
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** The log of calls and changes: append-only, each record sealed by a hash over itself and the one before it. */
+export class AuditLog {
+  readonly #core: Pick<Core, "store" | "clock">;
+  readonly #appends: Batcher<AuditEntry, null>;
+
+  constructor(core: Pick<Core, "store" | "clock">) {
+    this.#core = core;
+    this.#appends = new Batcher(
+      core,
+      async (entries) => {
+        await core.store.appendAudit(entries, (entry, head) => sealed(entry, head, sha256));
+        return entries.map(() => null);
+      },
+      { isPatient: false },
+    );
+  }
+
+  /** Resolves when the entry is kept. */
+  async append(entry: Omit<AuditEntry, "at">): Promise<void> {
+    await this.#appends.add({ at: this.#core.clock.now(), ...entry });
+  }
+
+  change(action: string, pipelineId: string | null, before: unknown, after: unknown, { user, reason }: Act): Promise<void> {
+    return this.append({
+      kind: "change",
+      action,
+      pipelineId,
+      user: user ?? null,
+      token: null,
+      role: null,
+      address: null,
+      requestId: null,
+      outcome: "done",
+      reason: reason ?? null,
+      before,
+      after,
+    });
+  }
+
+  /** Reads the whole log and checks that nothing in it was changed, taken out or put in, nor its end cut off. */
+  async verify(): Promise<AuditCheck> {
+    const { store } = this.#core;
+    const end = await store.auditHead();
+    let head = NO_AUDIT;
+    let records = 0;
+    for (;;) {
+      const page: readonly AuditRecord[] = await store.listAudit({ after: head.seq, limit: PAGE });
+      const wanted = page.filter(({ seq }) => seq <= end.seq);
+      const [first] = wanted;
+      if (records === 0 && first !== undefined && store.name === "memory") head = { seq: first.seq - 1, hash: first.previous }; // it forgets its oldest
+      const problem = brokenLink(wanted, head, sha256);
+      records += wanted.length;
+      if (problem !== null) return { isIntact: false, records, problem };
+      head = wanted.at(-1) ?? head;
+      if (page.length < PAGE) break;
+    }
+    if (head.seq !== end.seq || head.hash !== end.hash)
+      return { isIntact: false, records, problem: { seq: head.seq + 1, problem: `the log ends at record ${head.seq}, not at ${end.seq}` } };
+    return { isIntact: true, records, problem: null };
+  }
+}

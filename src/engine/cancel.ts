@@ -1,0 +1,26 @@
+import { HeadgateError } from "../base/errors.js";
+import { isActive } from "../run/run.js";
+import { isEnded } from "../trigger/trigger.js";
+import type { Core } from "./core.js";
+import { type Act, text } from "./requests.js";
+import type { Runner } from "./runner.js";
+import { ofTrigger, tellRunEnd } from "./tell.js";
+import { type Run, runView, type Trigger, triggerView } from "./views.js";
+
+/** Ends a waiting trigger, or asks a run to end. */
+export async function cancel(core: Core, runner: Runner, id: string, act: Act): Promise<{ trigger: Trigger | null; run: Run | null }> {
+  const { store, clock } = core;
+  const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
+  const [oldTrigger, oldRun] = await Promise.all([store.trigger(id), store.run(id)]);
+  if ((oldTrigger === null || isEnded(oldTrigger.status)) && (oldRun === null || !isActive(oldRun))) {
+    if (oldTrigger === null && oldRun === null)
+      throw new HeadgateError("NOT_FOUND", `there is no trigger or run ${id}`, { details: { id } });
+    throw new HeadgateError("ALREADY_FINISHED", `${id} has already ended (${(oldRun ?? oldTrigger)?.status})`, { details: { id } });
+  }
+  const result = oldTrigger === null ? await store.cancelRun(id, request) : await store.endTrigger(id, "cancelled", request);
+  const { trigger = null, run = null } = result ?? {};
+  if (run !== null) runner.cancel(run);
+  if (run !== null && !isActive(run)) tellRunEnd(core, run, trigger);
+  else if (run === null && trigger?.status === "cancelled") core.events.tell("trigger.cancelled", ofTrigger, trigger);
+  return { trigger: trigger === null ? null : triggerView(trigger), run: run === null ? null : runView(run) };
+}

@@ -1,0 +1,108 @@
+import type { TimeWindow } from "../schedule/window.js";
+import { sha256 } from "./audit-log.js";
+import type { Core } from "./core.js";
+import { unknownPipeline } from "./refusals.js";
+import { type Act, text } from "./requests.js";
+import type { Overrides, PipelineSettings, SettingName, SettingsChange } from "./settings.js";
+import { SETTING_NAMES } from "./settings.js";
+import type { Maintenance, Steering } from "./steering.js";
+
+/** What a pipeline's settings are, and which of them were changed at run time. */
+export interface SettingsView {
+  readonly pipelineId: string;
+  /** Those in force; `null` where neither the code nor a change says anything. */
+  readonly values: { readonly [Name in SettingName]: PipelineSettings[Name] | null };
+  /** Changed at run time: they win over the code's until they are set to `null`. */
+  readonly overrides: { readonly [Name in SettingName]?: { readonly at: Date; readonly user: string | null } };
+  /** Differs whenever the settings do; hand it in as `ifVersion` so as not to undo somebody else's change. */
+  readonly version: string;
+}
+
+/** Changes of pipelines while they are in use: kept in the store, in force on all nodes, and until they are reset. */
+export class SettingsDesk {
+  readonly #core: Core;
+  readonly #steering: Steering;
+
+  constructor(core: Core, steering: Steering) {
+    this.#core = core;
+    this.#steering = steering;
+  }
+
+  /** @throws HeadgateError `UNKNOWN_PIPELINE` */
+  async get(pipelineId: string): Promise<SettingsView> {
+    await this.#steering.refresh();
+    return this.#view(pipelineId, this.#steering.overrides(pipelineId));
+  }
+
+  /**
+   * Changes settings at once, all of them or, if one is refused, none. `null` goes back to the code's value.
+   *
+   * @param act - `ifVersion`: only if the settings are still those of this version
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_TIME_ZONE`, `INVALID_PIPELINE`, `PRECONDITION_FAILED`
+   * @example
+   * await scheduler.settings.change("daily-sales", { scheduleIntervalMs: 2 * 3_600_000 }, { user: "ana", reason: "less load" });
+   */
+  async change(pipelineId: string, change: SettingsChange, act: Act & { ifVersion?: string } = {}): Promise<SettingsView> {
+    this.#mustBeKnown(pipelineId);
+    const { ifVersion } = act;
+    await this.#steering.change(
+      pipelineId,
+      change,
+      checked(act),
+      (overrides) => ifVersion === undefined || this.#view(pipelineId, overrides).version === ifVersion,
+    );
+    return this.#view(pipelineId, this.#steering.overrides(pipelineId));
+  }
+
+  /** Maintenance windows added at run time: of all pipelines, or of those named. */
+  async maintenance(): Promise<readonly Maintenance[]> {
+    await this.#steering.refresh();
+    return this.#steering.windows();
+  }
+
+  /**
+   * Adds a maintenance window for one pipeline, or for all.
+   *
+   * @param act - `id`: asking again with the same id adds nothing. Default: a new one
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_TIME_ZONE`, `IDEMPOTENCY_CONFLICT`, `TOO_MANY`
+   * @example
+   * await scheduler.settings.addMaintenance({ start: "02:00", end: "04:00", days: ["sunday"] }, { user: "ana" });
+   */
+  async addMaintenance(window: TimeWindow, act: Act & { pipelineId?: string; id?: string } = {}): Promise<Maintenance> {
+    if (act.pipelineId !== undefined) this.#mustBeKnown(act.pipelineId);
+    const id = text(act.id, "id", 255) ?? this.#core.newId(this.#core.clock.now());
+    return this.#steering.addWindow(id, act.pipelineId ?? null, window, checked(act));
+  }
+
+  /** @throws HeadgateError `NOT_FOUND` */
+  removeMaintenance(id: string, act: Act = {}): Promise<Maintenance> {
+    return this.#steering.removeWindow(id, checked(act));
+  }
+
+  #view(pipelineId: string, overrides: Overrides): SettingsView {
+    this.#mustBeKnown(pipelineId);
+    const base = this.#steering.base(pipelineId);
+    const ofCode: Partial<PipelineSettings> = base === undefined ? {} : { maxActiveRuns: base.execution.maxActiveRuns };
+    const values = Object.fromEntries(SETTING_NAMES.map((name) => [name, overrides[name]?.value ?? ofCode[name] ?? null]));
+    const changed = SETTING_NAMES.flatMap((name) => {
+      const one = overrides[name];
+      return one === undefined ? [] : [[name, { at: new Date(one.at), user: one.user }]];
+    });
+    return {
+      pipelineId,
+      values: values as SettingsView["values"],
+      overrides: Object.fromEntries(changed) as SettingsView["overrides"],
+      version: sha256(JSON.stringify([pipelineId, values, changed])).slice(0, 32),
+    };
+  }
+
+  #mustBeKnown(pipelineId: string): void {
+    if (!this.#core.registry.has(pipelineId)) throw unknownPipeline(pipelineId);
+  }
+}
+
+function checked({ user, reason }: Act): Act {
+  text(user, "user", 200);
+  text(reason, "reason", 1_000);
+  return { ...(user === undefined ? {} : { user }), ...(reason === undefined ? {} : { reason }) };
+}

@@ -1,0 +1,149 @@
+import { durationMs } from "../base/duration.js";
+import { HeadgateError, quote } from "../base/errors.js";
+import type { Condition } from "../gate/condition.js";
+import { stale } from "../gate/conditions/history.js";
+import { maintenanceWindow } from "../gate/conditions/time.js";
+import { inOrder } from "../gate/evaluate.js";
+import type { ExternalDependency } from "../ports/dependency.js";
+import { every } from "../schedule/simple.js";
+import { type TimeWindow, timeWindows } from "../schedule/window.js";
+import { checkDefaults, type Pipeline } from "./pipeline.js";
+
+/** What may be changed of a pipeline while it is in use. */
+export interface PipelineSettings {
+  /** Fires every so many ms (from 1970-01-01, so that 15 minutes fall on the quarters of the hour), in place of the code's schedule. */
+  readonly scheduleIntervalMs: number;
+  /** Runs only when its last success is older, ms; in place of the code's `stale` condition. */
+  readonly stalenessThresholdMs: number;
+  /** Windows in which it does not run, beside those of the code and those of all pipelines. */
+  readonly maintenanceWindows: readonly TimeWindow[];
+  /** Systems that must answer, beside the code's conditions. */
+  readonly externalDependencies: readonly ExternalDependency[];
+  /** Whether its adaptive schedule, if it has one, adapts. */
+  readonly isAdaptive: boolean;
+  /** In place of the code's `execution.maxActiveRuns`. */
+  readonly maxActiveRuns: number;
+}
+
+export type SettingName = keyof PipelineSettings;
+
+/** A change: what is named is set, `null` goes back to the code's value. */
+export type SettingsChange = { readonly [Name in SettingName]?: PipelineSettings[Name] | null };
+
+/** One changed setting, and who changed it when. */
+export interface Override {
+  readonly value: unknown;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly user: string | null;
+}
+
+export type Overrides = { readonly [Name in SettingName]?: Override };
+
+export const SETTING_NAMES: readonly SettingName[] = [
+  "scheduleIntervalMs",
+  "stalenessThresholdMs",
+  "maintenanceWindows",
+  "externalDependencies",
+  "isAdaptive",
+  "maxActiveRuns",
+];
+const LEAST_INTERVAL_MS = 1_000;
+const LIST_LIMIT = 100;
+
+/**
+ * Checks a change, all of it before any of it counts.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_TIME_ZONE`, `INVALID_INSTANT`
+ */
+export function checkChange(change: SettingsChange): void {
+  for (const name of Object.keys(change)) {
+    if (!SETTING_NAMES.includes(name as SettingName)) throw bad(name, `is no setting; allowed: ${SETTING_NAMES.join(", ")}`);
+  }
+  const { scheduleIntervalMs, stalenessThresholdMs, maintenanceWindows, externalDependencies, isAdaptive, maxActiveRuns } = change;
+  if (isSet(scheduleIntervalMs) && durationMs(scheduleIntervalMs, "scheduleIntervalMs") < LEAST_INTERVAL_MS)
+    throw bad("scheduleIntervalMs", `must be at least ${LEAST_INTERVAL_MS}`);
+  if (isSet(stalenessThresholdMs)) durationMs(stalenessThresholdMs, "stalenessThresholdMs");
+  if (isSet(maintenanceWindows)) timeWindows(listed(maintenanceWindows, "maintenanceWindows"));
+  if (isSet(externalDependencies)) for (const one of listed(externalDependencies, "externalDependencies")) checkDependency(one);
+  if (isSet(isAdaptive) && typeof isAdaptive !== "boolean") throw bad("isAdaptive", "must be true or false");
+  if (isSet(maxActiveRuns) && (!Number.isInteger(maxActiveRuns) || maxActiveRuns < 1 || maxActiveRuns > 100_000))
+    throw bad("maxActiveRuns", "must be a whole number from 1 to 100,000");
+}
+
+function checkDependency(one: ExternalDependency): void {
+  const where = "externalDependencies";
+  if (one.type === "http") {
+    const protocol = URL.canParse(one.url) ? new URL(one.url).protocol : "";
+    if (protocol !== "http:" && protocol !== "https:") throw bad(where, `${quote(one.url)} is not an http or https address`);
+  } else if (one.type === "tcp") {
+    if (typeof one.host !== "string" || one.host === "") throw bad(where, "a tcp dependency needs a host");
+    if (!Number.isInteger(one.port) || one.port < 1 || one.port > 65_535)
+      throw bad(where, `port ${quote(one.port)} must be from 1 to 65535`);
+  } else if (one.type === "file") {
+    if (typeof one.path !== "string" || one.path === "" || one.path.includes("\0")) throw bad(where, "a file dependency needs a path");
+  } else throw bad(where, `type ${quote((one as { type: unknown }).type)} is unknown; allowed: http, tcp, file`);
+  if (one.timeoutMs !== undefined && (!Number.isInteger(one.timeoutMs) || one.timeoutMs < 1 || one.timeoutMs > 60_000))
+    throw bad(where, "timeoutMs must be a whole number from 1 to 60,000");
+}
+
+/**
+ * A pipeline as it is with its settings.
+ *
+ * @param windows - windows in which no pipeline runs
+ * @throws HeadgateError `INVALID_PIPELINE` when it gets a schedule and its parameters have no defaults
+ */
+export function withSettings(
+  base: Pipeline,
+  overrides: Overrides,
+  windows: readonly TimeWindow[],
+  dependsOn: (dependency: ExternalDependency) => Condition,
+): Pipeline {
+  const value = <Name extends SettingName>(name: Name) => overrides[name]?.value as PipelineSettings[Name] | undefined;
+  const intervalMs = value("scheduleIntervalMs");
+  const maxActiveRuns = value("maxActiveRuns");
+  const conditions = conditionsOf(
+    base,
+    value("stalenessThresholdMs"),
+    [...windows, ...(value("maintenanceWindows") ?? [])],
+    [...(value("externalDependencies") ?? []).map(dependsOn)],
+  );
+  if (intervalMs === undefined && maxActiveRuns === undefined && conditions === null) return base;
+  if (intervalMs !== undefined && base.parameters !== null) checkDefaults(base.id, base.parameters);
+  return {
+    ...base,
+    schedule: intervalMs === undefined ? base.schedule : every(intervalMs),
+    execution: maxActiveRuns === undefined ? base.execution : { ...base.execution, maxActiveRuns },
+    gate: conditions === null ? base.gate : { ...base.gate, conditions },
+  };
+}
+
+/** `null` when the settings say nothing of the gate. */
+function conditionsOf(
+  { gate }: Pipeline,
+  staleMs: number | undefined,
+  windows: readonly TimeWindow[],
+  dependencies: readonly Condition[],
+): readonly Condition[] | null {
+  if (staleMs === undefined && windows.length === 0 && dependencies.length === 0) return null;
+  const kept = staleMs === undefined ? gate.conditions : gate.conditions.filter(({ name }) => name !== "stale");
+  const old = gate.conditions.find(({ name }) => name === "stale");
+  const added: Condition[] = [...dependencies];
+  if (windows.length > 0) added.push({ ...maintenanceWindow(windows), name: "maintenance window set at run time" });
+  if (staleMs !== undefined) added.push(stale({ olderThan: staleMs, ...(old?.onBlock === undefined ? {} : { onBlock: old.onBlock }) }));
+  return inOrder([...kept, ...added]);
+}
+
+function isSet<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null;
+}
+
+function listed<T>(value: readonly T[], name: string): readonly T[] {
+  if (!Array.isArray(value)) throw bad(name, "must be a list");
+  if (value.length > LIST_LIMIT) throw bad(name, `has ${value.length} entries; at most ${LIST_LIMIT}`);
+  return value;
+}
+
+function bad(name: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `settings: ${name}: ${problem}`, { details: { setting: name } });
+}

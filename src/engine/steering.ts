@@ -1,0 +1,193 @@
+import { HeadgateError } from "../base/errors.js";
+import type { TimeWindow } from "../schedule/window.js";
+import { timeWindows } from "../schedule/window.js";
+import type { AuditLog } from "./audit-log.js";
+import { register } from "./catalog.js";
+import type { Core } from "./core.js";
+import type { Pipeline } from "./pipeline.js";
+import type { Act } from "./requests.js";
+import { checkChange, type Overrides, SETTING_NAMES, type SettingName, type SettingsChange, withSettings } from "./settings.js";
+
+const KEY = "settings";
+const WINDOWS_LIMIT = 1_000;
+const ATTEMPTS = 20;
+
+/** A window in which nothing runs, or one pipeline does not, added while the scheduler is in use. */
+export interface Maintenance {
+  readonly id: string;
+  /** `null`: all pipelines. */
+  readonly pipelineId: string | null;
+  readonly window: TimeWindow;
+  readonly at: Date;
+  readonly user: string | null;
+}
+
+interface KeptWindow extends Omit<Maintenance, "at"> {
+  readonly at: number;
+}
+
+interface Kept {
+  readonly pipelines: Readonly<Record<string, Overrides>>;
+  readonly windows: readonly KeptWindow[];
+}
+
+const NOTHING: Kept = { pipelines: {}, windows: [] };
+
+/**
+ * What is changed of pipelines at run time: kept in the store under one key with a version, so that two changes never undo each other, and taken over by all nodes.
+ */
+export class Steering {
+  readonly #core: Core;
+  readonly #audit: AuditLog;
+  readonly #bases = new Map<string, Pipeline>();
+  #kept: Kept = NOTHING;
+  #version = 0;
+
+  constructor(core: Core, audit: AuditLog) {
+    this.#core = core;
+    this.#audit = audit;
+  }
+
+  /** Pipelines as they are with what the store says of them. */
+  take(pipelines: readonly Pipeline[]): readonly Pipeline[] {
+    for (const one of pipelines) this.#bases.set(one.id, one);
+    return pipelines.map((one) => this.#steered(one, this.#kept));
+  }
+
+  forget(pipelineId: string): void {
+    this.#bases.delete(pipelineId);
+  }
+
+  /** The pipeline as the code has it. */
+  base(pipelineId: string): Pipeline | undefined {
+    return this.#bases.get(pipelineId);
+  }
+
+  overrides(pipelineId: string): Overrides {
+    return this.#kept.pipelines[pipelineId] ?? {};
+  }
+
+  /** Counts the changes of all settings. */
+  get version(): number {
+    return this.#version;
+  }
+
+  windows(): readonly Maintenance[] {
+    return this.#kept.windows.map((one) => ({ ...one, at: new Date(one.at) }));
+  }
+
+  /** Takes over what another node, or an earlier life of this one, has changed. */
+  async refresh(): Promise<void> {
+    const record = await this.#core.store.config(KEY);
+    if (record === null || record.version === this.#version) return;
+    await this.#takeOver(record.value as Kept, record.version);
+  }
+
+  async change(pipelineId: string, change: SettingsChange, act: Act, isCurrent: (overrides: Overrides) => boolean): Promise<void> {
+    checkChange(change);
+    const at = this.#core.clock.now();
+    const user = act.user ?? null;
+    const names = Object.keys(change).filter((name) => change[name as SettingName] !== undefined) as SettingName[];
+    await this.#write({ ...act, pipelineId, action: "settings" }, (kept) => {
+      const before = kept.pipelines[pipelineId] ?? {};
+      if (!isCurrent(before))
+        throw new HeadgateError("PRECONDITION_FAILED", `the settings of ${pipelineId} were changed meanwhile; read them again`);
+      const after: Record<string, unknown> = { ...before };
+      for (const name of names) {
+        if (change[name] === null) delete after[name];
+        else after[name] = { value: change[name], at, user };
+      }
+      return {
+        next: { ...kept, pipelines: { ...kept.pipelines, [pipelineId]: after as Overrides } },
+        before: valuesOf(before),
+        after: valuesOf(after as Overrides),
+      };
+    });
+  }
+
+  /** Adds a window; asking again with the same id and window adds nothing. */
+  async addWindow(id: string, pipelineId: string | null, window: TimeWindow, act: Act): Promise<Maintenance> {
+    timeWindows([window]);
+    const added: KeptWindow = { id, pipelineId, window, at: this.#core.clock.now(), user: act.user ?? null };
+    let kept = added;
+    await this.#write({ ...act, pipelineId, action: "maintenance" }, (old) => {
+      const same = old.windows.find((one) => one.id === id);
+      if (same !== undefined) {
+        if (JSON.stringify([same.pipelineId, same.window]) !== JSON.stringify([pipelineId, window]))
+          throw new HeadgateError("IDEMPOTENCY_CONFLICT", "the key was used for another window; use a new one", { details: { id } });
+        kept = same;
+        return null;
+      }
+      if (old.windows.length >= WINDOWS_LIMIT)
+        throw new HeadgateError("TOO_MANY", `there are ${WINDOWS_LIMIT} maintenance windows; delete some`);
+      return { next: { ...old, windows: [...old.windows, added] }, before: null, after: added };
+    });
+    return { ...kept, at: new Date(kept.at) };
+  }
+
+  async removeWindow(id: string, act: Act): Promise<Maintenance> {
+    const known = this.#kept.windows.find((one) => one.id === id);
+    let removed = known;
+    await this.#write({ ...act, pipelineId: known?.pipelineId ?? null, action: "maintenance" }, (kept) => {
+      removed = kept.windows.find((one) => one.id === id);
+      if (removed === undefined) throw new HeadgateError("NOT_FOUND", `there is no maintenance window ${id}`, { details: { id } });
+      return { next: { ...kept, windows: kept.windows.filter((one) => one.id !== id) }, before: removed, after: null };
+    });
+    const { at, ...rest } = removed as KeptWindow;
+    return { ...rest, at: new Date(at) };
+  }
+
+  /** Reads, changes and writes; when another node was quicker, again with what it wrote. */
+  async #write(
+    { action, pipelineId, ...act }: Act & { action: string; pipelineId: string | null },
+    make: (kept: Kept) => { next: Kept; before: unknown; after: unknown } | null,
+  ): Promise<void> {
+    const { store, clock } = this.#core;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const record = await store.config(KEY);
+      const made = make((record?.value as Kept | undefined) ?? NOTHING);
+      if (made === null) return;
+      for (const base of this.#bases.values()) this.#steered(base, made.next); // what cannot be applied is not kept
+      const now = clock.now();
+      const written = await store.putConfig(KEY, made.next, record?.version ?? 0, act.user ?? null, now);
+      if (written === null) continue;
+      await this.#audit.change(action, pipelineId, made.before, made.after, act);
+      await this.#takeOver(made.next, written.version);
+      return;
+    }
+    throw new HeadgateError("STORE_UNAVAILABLE", "the settings are being changed by many at once; try again");
+  }
+
+  async #takeOver(next: Kept, version: number): Promise<void> {
+    const before = this.#kept;
+    this.#kept = next;
+    this.#version = version;
+    const concerns = (kept: Kept, id: string) =>
+      JSON.stringify([kept.pipelines[id] ?? null, kept.windows.filter((one) => one.pipelineId === null || one.pipelineId === id)]);
+    const changed = [...this.#bases.values()].filter(
+      ({ id }) => this.#core.registry.has(id) && concerns(before, id) !== concerns(next, id),
+    );
+    if (changed.length > 0) {
+      await register(
+        this.#core,
+        changed.map((base) => this.#steered(base, next)),
+      );
+      await this.#core.store.recheck(
+        changed.map(({ id }) => id),
+        this.#core.clock.now(),
+      );
+    }
+    for (const { id } of changed) this.#core.events.tell("settings.changed", () => ({ pipelineId: id }));
+  }
+
+  #steered(base: Pipeline, kept: Kept): Pipeline {
+    const windows = kept.windows.flatMap(({ pipelineId, window }) => (pipelineId === null || pipelineId === base.id ? [window] : []));
+    const overrides = kept.pipelines[base.id];
+    if (overrides === undefined && windows.length === 0) return base;
+    return withSettings(base, overrides ?? {}, windows, this.#core.dependsOn);
+  }
+}
+
+function valuesOf(overrides: Overrides): Record<string, unknown> {
+  return Object.fromEntries(SETTING_NAMES.flatMap((name) => (overrides[name] === undefined ? [] : [[name, overrides[name].value]])));
+}

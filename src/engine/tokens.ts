@@ -1,0 +1,220 @@
+import { timingSafeEqual } from "node:crypto";
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError, quote } from "../base/errors.js";
+import { toDate } from "../base/instant.js";
+import { type AuditLog, sha256 } from "./audit-log.js";
+import type { Core } from "./core.js";
+import { type Act, text } from "./requests.js";
+
+/** What the holder of a token may do: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
+export type Role = "viewer" | "operator" | "admin";
+
+export const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
+
+/** What is known of a token; never the token itself. */
+export interface TokenInfo {
+  readonly id: string;
+  readonly role: Role;
+  /** The pipelines it is limited to; `null`: all. */
+  readonly pipelines: readonly string[] | null;
+  readonly description: string | null;
+  readonly createdAt: Date;
+  readonly createdBy: string | null;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+  /** Until when the token from before its rotation is still good. */
+  readonly previousUntil: Date | null;
+}
+
+/** A new token: the only time its text is told. */
+export interface IssuedToken extends TokenInfo {
+  readonly token: string;
+}
+
+export interface TokenOptions extends Act {
+  role: Role;
+  /** Limits it to these. Default: all. */
+  pipelines?: readonly string[];
+  description?: string;
+  /** Default: never. */
+  expiresIn?: Duration;
+}
+
+/** Who a token stands for. */
+export type TokenHolder = Pick<TokenInfo, "id" | "role" | "pipelines">;
+
+interface KeptToken {
+  readonly id: string;
+  readonly role: Role;
+  readonly pipelines: readonly string[] | null;
+  readonly description: string | null;
+  readonly createdAt: number;
+  readonly createdBy: string | null;
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+  /** SHA-256, hexadecimal. */
+  readonly hash: string;
+  readonly previous: { readonly hash: string; readonly until: number } | null;
+}
+
+const KEY = "tokens";
+const LIMIT = 1_000;
+const ATTEMPTS = 20;
+const FORM = /^hg_([0-9a-z]{4,40})_[\w-]{20,100}$/;
+
+/**
+ * Tokens for those who ask over HTTP. Only SHA-256 hashes are kept, in the store: what is issued, rotated or revoked on one node is so on all at once.
+ */
+export class Tokens {
+  readonly #core: Core;
+  readonly #audit: AuditLog;
+
+  constructor(core: Core, audit: AuditLog) {
+    this.#core = core;
+    this.#audit = audit;
+  }
+
+  /**
+   * Makes a token.
+   *
+   * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `UNKNOWN_PIPELINE`, `TOO_MANY` beyond 1,000 tokens
+   * @example
+   * const { token } = await scheduler.tokens.issue({ role: "operator", pipelines: ["daily-sales"], expiresIn: "90d" });
+   */
+  async issue(options: TokenOptions): Promise<IssuedToken> {
+    const { clock, newId, newSecret, registry } = this.#core;
+    if (!ROLES.includes(options.role)) throw bad("role", `${quote(options.role)} is unknown; allowed: ${ROLES.join(", ")}`);
+    const pipelines = options.pipelines ?? null;
+    if (pipelines !== null && (!Array.isArray(pipelines) || pipelines.length === 0))
+      throw bad("pipelines", "must be a list of at least one pipeline id");
+    for (const id of pipelines ?? [])
+      if (!registry.has(id))
+        throw new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${quote(id)}`, { details: { pipelineId: id } });
+    const now = clock.now();
+    const id = newId(now)
+      .toLowerCase()
+      .replaceAll(/[^0-9a-z]/g, "")
+      .slice(0, 40);
+    const token = `hg_${id}_${newSecret()}`;
+    const made: KeptToken = {
+      id,
+      role: options.role,
+      pipelines,
+      description: text(options.description, "description", 200),
+      createdAt: now,
+      createdBy: text(options.user, "user", 200),
+      expiresAt: options.expiresIn === undefined ? null : now + durationMs(options.expiresIn, "expiresIn"),
+      revokedAt: null,
+      hash: sha256(token),
+      previous: null,
+    };
+    await this.#write("token.issue", options, (all) => {
+      const alive = all.filter(({ expiresAt, revokedAt }) => revokedAt === null && (expiresAt ?? now) >= now);
+      if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `there are ${LIMIT} tokens; revoke some`);
+      return { next: [...(all.length >= LIMIT ? alive : all), made], before: null, after: infoOf(made) };
+    });
+    return { ...infoOf(made), token };
+  }
+
+  /** All tokens, without their text. */
+  async list(): Promise<readonly TokenInfo[]> {
+    return (await this.#read()).all.map(infoOf);
+  }
+
+  /**
+   * Replaces a token by a new one with the same rights; the old one is good for the overlap.
+   *
+   * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked, `INVALID_DURATION`
+   */
+  async rotate(id: string, options: Act & { /** Default `"1h"`. */ overlap?: Duration } = {}): Promise<IssuedToken> {
+    const { clock, newSecret } = this.#core;
+    const until = clock.now() + durationMs(options.overlap ?? "1h", "overlap");
+    const token = `hg_${id}_${newSecret()}`;
+    let made: KeptToken | undefined;
+    await this.#write("token.rotate", options, (all) => {
+      const old = this.#usable(all, id);
+      made = { ...old, hash: sha256(token), previous: { hash: old.hash, until } };
+      return { next: all.map((one) => (one.id === id ? (made as KeptToken) : one)), before: infoOf(old), after: infoOf(made) };
+    });
+    return { ...infoOf(made as KeptToken), token };
+  }
+
+  /**
+   * Ends a token, and the one it replaced, at once.
+   *
+   * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked
+   */
+  async revoke(id: string, act: Act = {}): Promise<TokenInfo> {
+    const revokedAt = this.#core.clock.now();
+    let made: KeptToken | undefined;
+    await this.#write("token.revoke", act, (all) => {
+      const old = this.#usable(all, id);
+      made = { ...old, revokedAt, previous: null };
+      return { next: all.map((one) => (one.id === id ? (made as KeptToken) : one)), before: infoOf(old), after: infoOf(made) };
+    });
+    return infoOf(made as KeptToken);
+  }
+
+  /** Who holds a token; what is wrong with it otherwise. Takes the same time whatever is wrong with the secret. */
+  async holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked"> {
+    const id = FORM.exec(token)?.[1];
+    const found = id === undefined ? undefined : (await this.#read()).all.find((one) => one.id === id);
+    const now = this.#core.clock.now();
+    const presented = Buffer.from(sha256(token), "hex");
+    const isCurrent = equals(presented, found?.hash ?? "");
+    const isPrevious = equals(presented, found?.previous?.hash ?? "");
+    if (found === undefined || !(isCurrent || isPrevious)) return "unknown";
+    if (found.revokedAt !== null) return "revoked";
+    if ((found.expiresAt !== null && found.expiresAt <= now) || (!isCurrent && (found.previous?.until ?? 0) <= now)) return "expired";
+    return { id: found.id, role: found.role, pipelines: found.pipelines };
+  }
+
+  #usable(all: readonly KeptToken[], id: string): KeptToken {
+    const found = all.find((one) => one.id === id && one.revokedAt === null);
+    if (found === undefined) throw new HeadgateError("NOT_FOUND", `there is no token ${quote(id)} in use`, { details: { id } });
+    return found;
+  }
+
+  async #read(): Promise<{ all: readonly KeptToken[]; version: number }> {
+    const record = await this.#core.store.config(KEY);
+    return { all: (record?.value as readonly KeptToken[] | undefined) ?? [], version: record?.version ?? 0 };
+  }
+
+  async #write(
+    action: string,
+    act: Act,
+    make: (all: readonly KeptToken[]) => { next: readonly KeptToken[]; before: TokenInfo | null; after: TokenInfo },
+  ): Promise<void> {
+    const { store, clock } = this.#core;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const { all, version } = await this.#read();
+      const { next, before, after } = make(all);
+      if ((await store.putConfig(KEY, next, version, act.user ?? null, clock.now())) === null) continue;
+      await this.#audit.change(action, null, before, after, act);
+      return;
+    }
+    throw new HeadgateError("STORE_UNAVAILABLE", "the tokens are being changed by many at once; try again");
+  }
+}
+
+/** Whether a hash is the one in hexadecimal, in constant time. */
+export function equals(hash: Buffer, hex: string): boolean {
+  const other = Buffer.alloc(hash.length);
+  other.write(hex, "hex");
+  return timingSafeEqual(hash, other) && hex !== "";
+}
+
+function infoOf(token: KeptToken): TokenInfo {
+  const { hash: _, previous, createdAt, expiresAt, revokedAt, ...rest } = token;
+  return {
+    ...rest,
+    createdAt: toDate(createdAt),
+    expiresAt: toDate(expiresAt),
+    revokedAt: toDate(revokedAt),
+    previousUntil: toDate(previous?.until ?? null),
+  };
+}
+
+function bad(name: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `token: ${name}: ${problem}`, { details: { option: name } });
+}
