@@ -42,13 +42,25 @@ module.exports = {
       name: "an-adapter-knows-ports-and-pure-folders-only",
       severity: "error",
       from: { path: "^src/adapters/" },
-      to: { path: "^src/(engine|testing|config|index|create-scheduler)" },
+      to: { path: "^src/(engine|testing|config|index|create-scheduler)", pathNot: "^src/index.ts$" },
+    },
+    {
+      name: "an-adapter-knows-the-core-by-its-public-types",
+      severity: "error",
+      from: { path: "^src/adapters/" },
+      to: { path: "^src/index.ts$", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "an-adapter-knows-no-other-adapter",
       severity: "error",
-      from: { path: "^src/adapters/([^/]+)/([^/]+)" },
+      from: { path: "^src/adapters/([^/]+)/([^/]+)", pathNot: "^src/adapters/http/" },
       to: { path: "^src/adapters/", pathNot: "^src/adapters/$1/($2|sql/)" },
+    },
+    {
+      name: "the-http-adapter-knows-no-other-adapter",
+      severity: "error",
+      from: { path: "^src/adapters/http/" },
+      to: { path: "^src/adapters/", pathNot: "^src/adapters/http/" },
     },
     { name: "nothing-unresolved", severity: "error", from: { path: "^src/" }, to: { couldNotResolve: true } },
     {

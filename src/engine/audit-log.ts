@@ -58,6 +58,11 @@ export class AuditLog {
     });
   }
 
+  /** Records, newest first. */
+  list(query: { before?: number; pipelineIds?: readonly string[]; limit: number }): Promise<readonly AuditRecord[]> {
+    return this.#core.store.listAudit(query);
+  }
+
   /** Reads the whole log and checks that nothing in it was changed, taken out or put in, nor its end cut off. */
   async verify(): Promise<AuditCheck> {
     const { store } = this.#core;

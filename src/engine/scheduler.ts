@@ -152,7 +152,7 @@ export class Scheduler {
     if (request.kind === "immediate" && !request.isForced) await refuseWhilePaused(this.#core, pipelineId);
     const { trigger, isNew } = await (options.transaction === undefined
       ? this.#enqueues.add(request)
-      : this.#enqueueIn(request, options.transaction));
+      : this.#core.store.enqueue([request], clock.now(), options.transaction).then(([result]) => result as EnqueueResult));
     if (!isNew) refuseOtherContent(trigger, request);
     else events.tell("trigger.created", ofTrigger, trigger);
     if (request.isForced || !this.#isPaused(pipelineId)) this.#loop.wake();
@@ -162,13 +162,6 @@ export class Scheduler {
   /** As far as this node knows; a resume that it has not heard of is found by looking. */
   #isPaused(pipelineId: string): boolean {
     return this.#loop.globalPause.pause !== null || (this.#core.registry.get(pipelineId)?.pause ?? null) !== null;
-  }
-
-  async #enqueueIn(request: NewTrigger, transaction: unknown): Promise<EnqueueResult> {
-    const { store, clock } = this.#core;
-    const [result] = await store.enqueue([request], clock.now(), transaction);
-    if (result === undefined) throw new Error("headgate: the store answered nothing to enqueue; this is a bug in the store");
-    return result;
   }
 
   /**
@@ -342,6 +335,11 @@ export class Scheduler {
   /** How many triggers wait over all pipelines and nodes, counted no further than `limit`. */
   countWaiting(limit: number): Promise<number> {
     return this.#core.store.countWaiting(limit);
+  }
+
+  /** For adapters: reports what can be thrown to nobody, as the event `error` and to the logger. */
+  report(error: unknown, where: string): void {
+    this.#core.events.report(error, where);
   }
 
   /** The clock it was made with. */

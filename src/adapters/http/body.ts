@@ -1,0 +1,133 @@
+import type { z } from "zod";
+import type { Clock } from "../../ports/clock.js";
+import { type FieldProblem, Problem } from "./problem.js";
+
+const DEEPEST = 32;
+const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+
+/** The bytes of a body: no more than the limit, and no later than the deadline. */
+export async function readBody(request: Request, limit: number, timeoutMs: number, clock: Clock): Promise<Uint8Array> {
+  const tooLarge = () => new Problem(413, "BODY_TOO_LARGE", `the body may have ${limit} bytes`);
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  if (announced > limit) throw tooLarge();
+  if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader();
+  let isLate = false;
+  const stopTimer = clock.setTimer(timeoutMs, () => {
+    isLate = true;
+    void reader.cancel().catch(() => {}); // the connection may be gone already
+  });
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (isLate) throw new Problem(408, "BODY_TIMED_OUT", `the body took longer than ${timeoutMs} ms`);
+      if (done) break;
+      size += value.byteLength;
+      if (size > limit) {
+        void reader.cancel().catch(() => {}); // nobody waits for the rest
+        throw tooLarge();
+      }
+      chunks.push(value);
+    }
+  } finally {
+    stopTimer();
+  }
+  if (chunks.length === 1) return chunks[0] as Uint8Array;
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}
+
+/**
+ * A body as JSON: UTF-8, not deep, without names and numbers that mean mischief.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8259
+ */
+export function parseJson(bytes: Uint8Array, contentType: string | null): unknown {
+  if (contentType === null || !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)) {
+    throw new Problem(415, "UNSUPPORTED_MEDIA_TYPE", "send the body as application/json");
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Problem(400, "BAD_JSON", "the body is not UTF-8");
+  }
+  refuseDepth(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Problem(400, "BAD_JSON", `the body is not JSON: ${(error as Error).message.slice(0, 200)}`);
+  }
+  const problems: FieldProblem[] = [];
+  inspect(value, "", problems);
+  if (problems.length > 0) throw invalid(problems);
+  return value;
+}
+
+/** Counts brackets before anything recurses over them. */
+function refuseDepth(text: string): void {
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < text.length; at++) {
+    const letter = text.charCodeAt(at);
+    if (isText) {
+      if (letter === 0x5c) at++;
+      else if (letter === 0x22) isText = false;
+    } else if (letter === 0x22) isText = true;
+    else if (letter === 0x7b || letter === 0x5b) {
+      if (++depth > DEEPEST) throw new Problem(400, "BAD_JSON", `the body is nested deeper than ${DEEPEST} levels`);
+    } else if (letter === 0x7d || letter === 0x5d) depth--;
+  }
+}
+
+function inspect(value: unknown, pointer: string, problems: FieldProblem[]): void {
+  if (problems.length >= 20) return;
+  if (typeof value === "string") {
+    if (value.includes("\0")) problems.push({ pointer, detail: "must not have the character NUL" });
+  } else if (typeof value === "number") {
+    if (!Number.isFinite(value)) problems.push({ pointer, detail: "is too large a number" });
+  } else if (Array.isArray(value)) {
+    for (const [index, one] of value.entries()) inspect(one, `${pointer}/${index}`, problems);
+  } else if (typeof value === "object" && value !== null) {
+    for (const [name, one] of Object.entries(value)) {
+      const at = `${pointer}/${escaped(name)}`;
+      if (FORBIDDEN.has(name) || name.includes("\0")) problems.push({ pointer: at, detail: "is not a name that may be used" });
+      else inspect(one, at, problems);
+    }
+  }
+}
+
+/** Checked by its schema; every field that is wrong is told at once. */
+export function checked<S extends z.ZodType>(schema: S, value: unknown, place: "body" | "query"): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const pointerOf = (path: readonly PropertyKey[]) =>
+    place === "query" ? `?${path.join(".")}` : path.map((part) => `/${escaped(String(part))}`).join("");
+  throw invalid(
+    result.error.issues.slice(0, 50).flatMap((issue): FieldProblem[] => {
+      if (issue.code !== "unrecognized_keys") return [{ pointer: pointerOf(issue.path), detail: issue.message }];
+      return issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), detail: "is not a field that is known here" }));
+    }),
+  );
+}
+
+function invalid(errors: readonly FieldProblem[]): Problem {
+  const detail = errors
+    .slice(0, 3)
+    .map(({ pointer, detail: what }) => `${pointer.slice(0, 100) || "the body"} ${what}`)
+    .join("; ");
+  return new Problem(422, "INVALID_REQUEST", detail, { errors });
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc6901 */
+function escaped(name: string): string {
+  return name.slice(0, 100).replaceAll("~", "~0").replaceAll("/", "~1");
+}

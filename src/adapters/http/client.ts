@@ -1,0 +1,132 @@
+import type { z } from "zod";
+import type * as schemas from "./schemas.js";
+
+/** What the API answers, by name. */
+export type Trigger = z.output<typeof schemas.trigger>;
+export type Run = z.output<typeof schemas.run>;
+export type Decision = z.output<typeof schemas.decision>;
+export type TriggerStatus = z.output<typeof schemas.triggerStatus>;
+export type Pipeline = z.output<typeof schemas.pipeline>;
+export type Settings = z.output<typeof schemas.settings>;
+export type Explanation = z.output<typeof schemas.explanation>;
+export type Info = z.output<typeof schemas.info>;
+export type Maintenance = z.output<typeof schemas.maintenance>;
+export type Paused = z.output<typeof schemas.paused>;
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next_cursor: string | null;
+}
+type Input<S extends z.ZodType> = z.input<S>;
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** Options of {@link createClient}. */
+export interface ClientOptions {
+  /** Where the API is mounted, such as `"https://etl.example/scheduler"`. */
+  baseUrl: string;
+  token: string;
+  /** Default: the global one. */
+  fetch?: typeof fetch;
+}
+
+/** An answer that something is wrong. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly status: number;
+  /** The stable code, such as `"UNKNOWN_PIPELINE"`. */
+  readonly code: string;
+  /** Seconds after which to try again, if the service says so. */
+  readonly retryAfter: number | null;
+  /** The whole problem, as RFC 9457 has it. */
+  readonly problem: Readonly<Record<string, unknown>>;
+
+  constructor(status: number, problem: Readonly<Record<string, unknown>>, retryAfter: number | null) {
+    super(typeof problem.detail === "string" ? problem.detail : `the service answered ${status}`);
+    this.status = status;
+    this.code = typeof problem.code === "string" ? problem.code : "UNKNOWN";
+    this.retryAfter = retryAfter;
+    this.problem = problem;
+  }
+}
+
+/** Asks a headgate service; made by {@link createClient}. */
+export type Client = ReturnType<typeof createClient>;
+
+/**
+ * A typed client of the API, for Node and browsers: it needs nothing but `fetch`. Rejects with {@link ApiError} when the service refuses.
+ *
+ * @example
+ * const client = createClient({ baseUrl: "http://localhost:5000", token });
+ * const trigger = await client.trigger({ pipeline: "daily-sales", reason: "prices corrected" }, { idempotencyKey: "fix-4711" });
+ */
+export function createClient({ baseUrl, token, fetch: ask = fetch }: ClientOptions) {
+  const root = baseUrl.replace(/\/+$/, "");
+
+  async function call<T>(
+    method: string,
+    path: string,
+    { query = {}, body, headers = {} }: { query?: Query; body?: unknown; headers?: Record<string, string> } = {},
+  ): Promise<T> {
+    const url = new URL(`${root}${path}`);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+    const response = await ask(url, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (response.ok) return JSON.parse(text) as T;
+    const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
+    throw new ApiError(response.status, parsed(text), Number.isFinite(retryAfter) ? retryAfter : null);
+  }
+
+  const at = (id: string) => `/api/v1/pipelines/${encodeURIComponent(id)}`;
+  const keyed = (key: string | undefined) => (key === undefined ? {} : { headers: { "idempotency-key": key } });
+
+  return {
+    trigger: (body: Input<typeof schemas.triggerBody> = {}, options: { idempotencyKey?: string } = {}) =>
+      call<Trigger>("POST", "/api/v1/trigger/manual", { body, ...keyed(options.idempotencyKey) }),
+    triggerImmediate: (body: Input<typeof schemas.immediateBody> = {}, options: { idempotencyKey?: string } = {}) =>
+      call<Trigger>("POST", "/api/v1/trigger/immediate", { body, ...keyed(options.idempotencyKey) }),
+    triggerStatus: (id: string) => call<TriggerStatus>("GET", `/api/v1/trigger/status/${encodeURIComponent(id)}`),
+    pending: (query: { pipeline?: string; limit?: number; cursor?: string } = {}) =>
+      call<Page<Trigger>>("GET", "/api/v1/triggers/pending", { query }),
+    cancelTrigger: (id: string, body: { reason?: string; user?: string } = {}) =>
+      call<Trigger>("POST", `/api/v1/triggers/${encodeURIComponent(id)}/cancel`, { body }),
+    cancelRun: (id: string, body: { reason?: string; user?: string } = {}) =>
+      call<Run>("POST", `/api/v1/runs/${encodeURIComponent(id)}/cancel`, { body }),
+    pipelines: (query: { limit?: number; cursor?: string } = {}) => call<Page<Pipeline>>("GET", "/api/v1/pipelines", { query }),
+    pipeline: (id: string) => call<Pipeline>("GET", at(id)),
+    triggers: (id: string, query: Input<typeof schemas.triggersQuery> & Query = {}) =>
+      call<Page<Trigger>>("GET", `${at(id)}/triggers`, { query }),
+    runs: (id: string, query: Input<typeof schemas.runsQuery> & Query = {}) => call<Page<Run>>("GET", `${at(id)}/runs`, { query }),
+    run: (id: string) => call<Run>("GET", `/api/v1/runs/${encodeURIComponent(id)}`),
+    decisions: (id: string, query: Input<typeof schemas.decisionsQuery> & Query = {}) =>
+      call<Page<Decision>>("GET", `${at(id)}/decisions`, { query }),
+    upcoming: (id: string, count = 10) => call<{ items: readonly { at: string }[] }>("GET", `${at(id)}/upcoming`, { query: { count } }),
+    explain: (id: string, instant?: string) => call<Explanation>("GET", `${at(id)}/explain`, { query: { at: instant } }),
+    backfill: (id: string, body: Input<typeof schemas.backfillBody>, options: { idempotencyKey?: string } = {}) =>
+      call<{ count: number; items: readonly Trigger[] }>("POST", `${at(id)}/backfill`, { body, ...keyed(options.idempotencyKey) }),
+    pause: (body: Input<typeof schemas.pauseBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/pause", { body }),
+    resume: (body: Input<typeof schemas.resumeBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/resume", { body }),
+    settings: (pipeline?: string) => call<Settings>("GET", "/api/v1/schedule/config", { query: { pipeline } }),
+    /** @param options - `ifMatch`: the `ETag` of the settings that were read, quotes included */
+    changeSettings: (body: Input<typeof schemas.settingsBody>, options: { ifMatch?: string } = {}) =>
+      call<Settings>("PUT", "/api/v1/schedule/config", {
+        body,
+        ...(options.ifMatch === undefined ? {} : { headers: { "if-match": options.ifMatch } }),
+      }),
+    maintenance: () => call<{ items: readonly Maintenance[] }>("GET", "/api/v1/schedule/maintenance"),
+    addMaintenance: (body: Input<typeof schemas.maintenanceBody>) => call<Maintenance>("POST", "/api/v1/schedule/maintenance", { body }),
+    removeMaintenance: (id: string) => call<Maintenance>("DELETE", `/api/v1/schedule/maintenance/${encodeURIComponent(id)}`),
+    info: () => call<Info>("GET", "/api/v1/info"),
+  };
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return { detail: text.slice(0, 200) }; // a proxy in between has its own way to say no
+  }
+}

@@ -1,0 +1,37 @@
+import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
+import { Problem } from "./problem.js";
+
+/**
+ * Counts requests by key in windows of time, on this node, and says how many are left.
+ *
+ * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+ */
+export class Limit {
+  readonly #name: string;
+  readonly #limiter: RateLimiterMemory;
+  readonly #policy: string;
+
+  constructor(name: string, { requests, perMs }: { readonly requests: number; readonly perMs: number }) {
+    this.#name = name;
+    this.#limiter = new RateLimiterMemory({ keyPrefix: name, points: requests, duration: perMs / 1_000 });
+    this.#policy = `"${name}";q=${requests};w=${Math.ceil(perMs / 1_000)}`;
+  }
+
+  /** Counts one request; gives the headers that tell of it. @throws Problem `RATE_LIMITED` */
+  async count(key: string): Promise<Record<string, string>> {
+    try {
+      return this.#headers(await this.#limiter.consume(key));
+    } catch (error) {
+      if (error instanceof Error) throw error;
+      const left = error as RateLimiterRes;
+      const retryAfter = String(Math.max(1, Math.ceil(left.msBeforeNext / 1_000)));
+      throw new Problem(429, "RATE_LIMITED", `too many requests by this ${this.#name}; try again in ${retryAfter} s`, {
+        headers: { ...this.#headers(left), "retry-after": retryAfter },
+      });
+    }
+  }
+
+  #headers({ remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
+    return { ratelimit: `"${this.#name}";r=${remainingPoints};t=${Math.ceil(msBeforeNext / 1_000)}`, "ratelimit-policy": this.#policy };
+  }
+}

@@ -1,0 +1,97 @@
+import { type Duration, durationMs } from "../../base/duration.js";
+import { HeadgateError } from "../../base/errors.js";
+import type { WebhookSource } from "./webhooks.js";
+
+/** A limit of requests in a window of time. */
+export interface RateLimit {
+  requests: number;
+  per: Duration;
+}
+
+/** Options of `createTriggerApi`. */
+export interface TriggerApiOptions {
+  /** A token of one's own with the role admin, beside those of `scheduler.tokens`. Default: the environment's `PIPELINE_API_TOKEN`, else none. `null`: none. */
+  adminToken?: string | null;
+  /** The pipeline that is meant when a request names none and there are several. */
+  defaultPipeline?: string;
+  /** Who may send webhooks, and how that is checked. Default: whoever has a token that may trigger, with any source. */
+  webhooks?: readonly WebhookSource[];
+  /** The largest body, bytes. Default 1 MiB. */
+  bodyLimit?: number;
+  /** How long a body may take to arrive. Default `"10s"`. */
+  bodyTimeout?: Duration;
+  /** Per token, on this node. Default 600 a minute; `null`: none. */
+  tokenLimit?: RateLimit | null;
+  /** Per address, on this node, before the token is looked at. Default 1,200 a minute; `null`: none. */
+  addressLimit?: RateLimit | null;
+  /** Triggers that may wait before new ones are refused with 503. Default 10,000. */
+  queueLimit?: number;
+  /** How many proxies stand before this service, whose `X-Forwarded-For` is believed. Default 0: none. */
+  trustProxy?: number;
+  /** Origins whose pages may call this API. Default none. */
+  cors?: readonly string[];
+  /** Sends `Strict-Transport-Security`, for a host that serves TLS only. Default false. */
+  hsts?: boolean;
+}
+
+export interface Settled {
+  readonly adminToken: string | null;
+  readonly defaultPipeline: string | null;
+  readonly webhooks: readonly WebhookSource[];
+  readonly bodyLimit: number;
+  readonly bodyTimeoutMs: number;
+  readonly tokenLimit: { readonly requests: number; readonly perMs: number } | null;
+  readonly addressLimit: { readonly requests: number; readonly perMs: number } | null;
+  readonly queueLimit: number;
+  readonly trustProxy: number;
+  readonly cors: readonly string[];
+  readonly hsts: boolean;
+}
+
+const NAMES = new Set(
+  "adminToken defaultPipeline webhooks bodyLimit bodyTimeout tokenLimit addressLimit queueLimit trustProxy cors hsts".split(" "),
+);
+const LEAST_TOKEN = 16;
+
+/** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
+export function settled(options: TriggerApiOptions, environment: Readonly<Record<string, string | undefined>>): Settled {
+  for (const name of Object.keys(options)) if (!NAMES.has(name)) throw bad(name, `unknown option; allowed: ${[...NAMES].join(", ")}`);
+  const whole = (name: "bodyLimit" | "queueLimit" | "trustProxy", fallback: number, least: number) => {
+    const value = options[name] ?? fallback;
+    if (!Number.isInteger(value) || value < least) throw bad(name, `${value} must be a whole number from ${least}`);
+    return value;
+  };
+  const limit = (name: "tokenLimit" | "addressLimit", requests: number) => {
+    const value = options[name] === undefined ? { requests, per: "1m" } : options[name];
+    if (value === null) return null;
+    if (!Number.isInteger(value.requests) || value.requests < 1)
+      throw bad(name, `requests ${value.requests} must be a whole number from 1`);
+    const perMs = durationMs(value.per, `${name}.per`);
+    if (perMs < 1_000) throw bad(name, "per must be at least 1 s");
+    return { requests: value.requests, perMs };
+  };
+  const adminToken = options.adminToken === undefined ? (environment.PIPELINE_API_TOKEN ?? null) : options.adminToken;
+  if (adminToken !== null && adminToken.length < LEAST_TOKEN) {
+    throw bad(
+      "adminToken",
+      `(or PIPELINE_API_TOKEN) has ${adminToken.length} characters; take at least ${LEAST_TOKEN}, such as of \`openssl rand -hex 32\``,
+    );
+  }
+  return {
+    adminToken,
+    defaultPipeline: options.defaultPipeline ?? null,
+    webhooks: options.webhooks ?? [],
+    bodyLimit: whole("bodyLimit", 1_048_576, 1),
+    bodyTimeoutMs: durationMs(options.bodyTimeout ?? "10s", "bodyTimeout"),
+    tokenLimit: limit("tokenLimit", 600),
+    addressLimit: limit("addressLimit", 1_200),
+    queueLimit: whole("queueLimit", 10_000, 1),
+    trustProxy: whole("trustProxy", 0, 0),
+    cors: options.cors ?? [],
+    hsts: options.hsts ?? false,
+  };
+}
+
+function bad(name: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `createTriggerApi: ${name}: ${problem}`, { details: { option: name } });
+}

@@ -1,0 +1,159 @@
+import type { AuditRecord, Decision, Maintenance, Page, PipelineStatus, Run, SettingsView, TokenInfo, Trigger } from "../../index.js";
+import type { TimeWindow } from "../../schedule/window.js";
+
+/** What is handed out, as JSON has it: snake_case, instants in ISO 8601. */
+type Json = Record<string, unknown>;
+
+const iso = (date: Date | null | undefined) => date?.toISOString() ?? null;
+
+export function triggerOut(one: Trigger): Json {
+  return {
+    id: one.id,
+    pipeline: one.pipelineId,
+    kind: one.kind,
+    status: one.status,
+    priority: one.priority,
+    scheduled_for: iso(one.scheduledFor),
+    idempotency_key: one.idempotencyKey,
+    reason: one.reason,
+    user: one.user,
+    parameters: one.parameters,
+    created_at: iso(one.createdAt),
+    available_at: iso(one.availableAt),
+    expires_at: iso(one.expiresAt),
+    is_forced: one.isForced,
+    run_id: one.runId,
+    ended_at: iso(one.endedAt),
+    end_reason: one.endReason,
+    supersedes: one.supersedes,
+    superseded_by: one.supersededBy,
+  };
+}
+
+export function runOut(one: Run): Json {
+  return {
+    id: one.id,
+    pipeline: one.pipelineId,
+    trigger_id: one.triggerId,
+    status: one.status,
+    scheduled_for: iso(one.scheduledFor),
+    attempt: one.attempt,
+    node: one.node,
+    started_at: iso(one.startedAt),
+    attempt_started_at: iso(one.attemptStartedAt),
+    ended_at: iso(one.endedAt),
+    retry_at: iso(one.retryAt),
+    output: one.output,
+    error: one.error,
+    progress: one.progress,
+    attempts: one.attempts.map(({ attempt, outcome, node, startedAt, endedAt, error }) => ({
+      attempt,
+      outcome,
+      node,
+      started_at: iso(startedAt),
+      ended_at: iso(endedAt),
+      error,
+    })),
+  };
+}
+
+export function decisionOut(one: Decision): Json {
+  return {
+    id: one.id,
+    pipeline: one.pipelineId,
+    trigger_id: one.triggerId,
+    kind: one.kind,
+    scheduled_for: iso(one.scheduledFor),
+    at: iso(one.at),
+    outcome: one.outcome,
+    reason: one.reason,
+    findings: one.findings.map(findingOut),
+    missed: one.missed === null ? null : { count: one.missed.count, last_at: iso(one.missed.lastAt) },
+  };
+}
+
+export function findingOut({ condition, result, reason, evidence, recheckAt }: Decision["findings"][number]): Json {
+  return { condition, result, reason, evidence: evidence ?? null, recheck_at: iso(recheckAt) };
+}
+
+export function pauseOut(pause: PipelineStatus["pause"]): Json | null {
+  return pause === null ? null : { at: iso(pause.at), until: iso(pause.until), reason: pause.reason, user: pause.user };
+}
+
+export function pipelineOut(one: PipelineStatus): Json {
+  return {
+    id: one.pipelineId,
+    description: one.description,
+    tags: one.tags,
+    schedule: one.schedule,
+    next_fire_at: iso(one.nextFireAt),
+    last_fire_at: iso(one.lastFireAt),
+    last_success_at: iso(one.lastSuccessAt),
+    active_runs: one.activeRuns,
+    max_concurrent_runs: one.maxActiveRuns,
+    conditions: one.conditions,
+    paused: one.pause !== null,
+    pause: pauseOut(one.pause),
+  };
+}
+
+export function windowOut(window: TimeWindow): Json {
+  const description = window.description ?? null;
+  if ("from" in window) return { from: new Date(window.from).toISOString(), until: new Date(window.until).toISOString(), description };
+  return { start: window.start, end: window.end, days: window.days ?? null, time_zone: window.timeZone ?? "UTC", description };
+}
+
+export function maintenanceOut({ id, pipelineId, window, at, user }: Maintenance): Json {
+  return { id, pipeline: pipelineId, ...windowOut(window), created_at: iso(at), user };
+}
+
+const NAMES = {
+  scheduleIntervalMs: "schedule_interval_minutes",
+  stalenessThresholdMs: "staleness_threshold_hours",
+  maintenanceWindows: "maintenance_windows",
+  externalDependencies: "external_dependencies",
+  isAdaptive: "auto_scaling_enabled",
+  maxActiveRuns: "max_concurrent_runs",
+} as const;
+
+export function settingsOut({ pipelineId, values, overrides }: SettingsView): Json {
+  return {
+    pipeline: pipelineId,
+    schedule_interval_minutes: values.scheduleIntervalMs === null ? null : values.scheduleIntervalMs / 60_000,
+    staleness_threshold_hours: values.stalenessThresholdMs === null ? null : values.stalenessThresholdMs / 3_600_000,
+    maintenance_windows: (values.maintenanceWindows ?? []).map(windowOut),
+    external_dependencies: (values.externalDependencies ?? []).map(({ timeoutMs, ...rest }) =>
+      timeoutMs === undefined ? rest : { ...rest, timeout_ms: timeoutMs },
+    ),
+    auto_scaling_enabled: values.isAdaptive,
+    max_concurrent_runs: values.maxActiveRuns,
+    overrides: Object.entries(overrides).map(([name, one]) => ({
+      field: NAMES[name as keyof typeof NAMES],
+      at: iso(one?.at),
+      user: one?.user ?? null,
+    })),
+  };
+}
+
+export function tokenOut(one: TokenInfo): Json {
+  return {
+    id: one.id,
+    role: one.role,
+    pipelines: one.pipelines,
+    description: one.description,
+    created_at: iso(one.createdAt),
+    created_by: one.createdBy,
+    expires_at: iso(one.expiresAt),
+    revoked_at: iso(one.revokedAt),
+    previous_until: iso(one.previousUntil),
+  };
+}
+
+export function auditOut(one: AuditRecord): Json {
+  const { pipelineId, requestId, at, ...rest } = one;
+  return { ...rest, at: new Date(at).toISOString(), pipeline: pipelineId, request_id: requestId };
+}
+
+export function pageOut<T>({ items, nextCursor }: Page<T>, out: (item: T) => Json): Json {
+  return { items: items.map(out), next_cursor: nextCursor };
+}

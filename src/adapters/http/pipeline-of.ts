@@ -1,0 +1,57 @@
+import { Problem } from "./problem.js";
+import type { Call } from "./route.js";
+
+/** Whether a caller may have to do with a pipeline. */
+export function isVisible({ caller }: Pick<Call, "caller">, pipelineId: string): boolean {
+  return caller.pipelines === null || caller.pipelines.includes(pipelineId);
+}
+
+/** @throws Problem `FORBIDDEN` for a pipeline that the token is not for */
+export function allow(call: Pick<Call, "caller">, pipelineId: string): string {
+  if (isVisible(call, pipelineId)) return pipelineId;
+  throw new Problem(403, "FORBIDDEN", `this token is not for pipeline ${JSON.stringify(pipelineId.slice(0, 128))}`);
+}
+
+/** The pipelines that a caller may have to do with. */
+export function visible(call: Pick<Call, "caller" | "scheduler">): readonly string[] {
+  return call.scheduler.pipelines().flatMap(({ id }) => (isVisible(call, id) ? [id] : []));
+}
+
+/**
+ * The pipeline that a request means: the one it names, the only one, or the default.
+ *
+ * @throws Problem `AMBIGUOUS_PIPELINE` with the list of those that could be meant, `FORBIDDEN`
+ */
+export function pipelineOf(
+  call: Pick<Call, "caller" | "scheduler" | "options">,
+  named: { pipeline?: string | undefined; dag_id?: string | undefined },
+): string {
+  const { pipeline, dag_id } = named;
+  if (pipeline !== undefined && dag_id !== undefined && pipeline !== dag_id)
+    throw new Problem(422, "AMBIGUOUS_PIPELINE", "pipeline and dag_id name different pipelines; give one of them");
+  const name = pipeline ?? dag_id;
+  if (name !== undefined) {
+    allow(call, name);
+    if (call.scheduler.pipelines().some(({ id }) => id === name)) return name;
+    throw new Problem(404, "UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(name.slice(0, 128))}`);
+  }
+  const all = visible(call);
+  const [only] = all;
+  if (all.length === 1 && only !== undefined) return only;
+  const { defaultPipeline } = call.options;
+  if (defaultPipeline !== null && all.includes(defaultPipeline)) return defaultPipeline;
+  throw new Problem(
+    422,
+    "AMBIGUOUS_PIPELINE",
+    all.length === 0 ? "there is no pipeline" : "which pipeline is meant? name it in the field pipeline",
+    {
+      pipelines: all.slice(0, 100),
+    },
+  );
+}
+
+/** What a list is narrowed to: the pipeline that is named, else (for a token that is limited) only one. */
+export function narrowed(call: Pick<Call, "caller" | "scheduler" | "options">, pipeline: string | undefined): { pipelineId?: string } {
+  if (pipeline === undefined && call.caller.pipelines === null) return {};
+  return { pipelineId: pipelineOf(call, { pipeline }) };
+}

@@ -1,0 +1,69 @@
+import type { z } from "zod";
+import type { Role, Scheduler } from "../../index.js";
+import type { Settled } from "./options.js";
+
+/** Who asks: the holder of a token, or the signer of a webhook. */
+export interface Caller {
+  readonly id: string;
+  readonly role: Role;
+  /** The pipelines it is limited to; `null`: all. */
+  readonly pipelines: readonly string[] | null;
+}
+
+/** One request, checked and ready to be answered. */
+export interface Call {
+  readonly scheduler: Scheduler;
+  readonly options: Settled;
+  readonly caller: Caller;
+  readonly request: Request;
+  readonly params: Readonly<Record<string, string>>;
+  /** As the route's schemas made them. */
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+  /** Where the API is mounted: before every `Location`. */
+  readonly prefix: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** JSON; `undefined` for none. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as it is in place of `body`. */
+  readonly stream?: ReadableStream<Uint8Array>;
+  /** For the audit log. */
+  readonly pipelineId?: string | null;
+}
+
+/** One way to ask: everything that is said of it, in the OpenAPI document too, is said here. */
+export interface Route {
+  readonly id: string;
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** With `{name}` for what varies. */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: "triggers" | "runs" | "pipelines" | "settings" | "tokens" | "system";
+  /** The least role that may; `"public"` needs no token, `"signed"` a signature or the role operator. */
+  readonly role: Role | "public" | "signed";
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** A body may be left out. */
+  readonly isBodyOptional?: boolean;
+  /** The body comes as bytes, for its signature. */
+  readonly isRaw?: boolean;
+  /** Adds a trigger: refused while the line is full. */
+  readonly adds?: boolean;
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema?: z.ZodType; readonly type?: string }>>;
+  handle(call: Call): Promise<Answer> | Answer;
+}
+
+/** A route whose query and body have the types that its schemas make. */
+export function route<Q extends z.ZodObject = z.ZodObject<Record<never, never>>, B extends z.ZodType = z.ZodType<undefined>>(
+  definition: Omit<Route, "query" | "body" | "handle"> & {
+    query?: Q;
+    body?: B;
+    handle(call: Omit<Call, "query" | "body"> & { query: z.output<Q>; body: z.output<B> }): Promise<Answer> | Answer;
+  },
+): Route {
+  return definition as Route;
+}

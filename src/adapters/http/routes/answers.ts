@@ -1,0 +1,30 @@
+import type { z } from "zod";
+import type { Trigger } from "../../../index.js";
+import { triggerOut } from "../out.js";
+import type { Answer, Route } from "../route.js";
+import * as schemas from "../schemas.js";
+
+export function ok(description: string, schema: z.ZodType): Route["answers"] {
+  return { 200: { description, schema } };
+}
+
+export const ACCEPTED: Route["answers"] = {
+  202: { description: "The trigger was accepted; Location says where it is.", schema: schemas.trigger },
+};
+
+/** A trigger that was accepted, and where to ask what becomes of it. */
+export function accepted(trigger: Trigger, prefix: string): Answer {
+  return {
+    status: 202,
+    body: triggerOut(trigger),
+    headers: { location: `${prefix}/api/v1/trigger/status/${encodeURIComponent(trigger.id)}` },
+    pipelineId: trigger.pipelineId,
+  };
+}
+
+/** Options without those that were not given. */
+export function given<T extends Record<string, unknown>>(options: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof T]?: Exclude<T[Name], undefined>;
+  };
+}

@@ -1,0 +1,192 @@
+import { decisionOut, findingOut, pageOut, pipelineOut, runOut, triggerOut } from "../out.js";
+import { allow, pipelineOf, visible } from "../pipeline-of.js";
+import { Problem } from "../problem.js";
+import { type Call, type Route, route } from "../route.js";
+import * as schemas from "../schemas.js";
+import { given, ok } from "./answers.js";
+
+const ID = "/api/v1/pipelines/{id}";
+
+function idOf(call: Pick<Call, "caller" | "scheduler" | "options" | "params">): string {
+  return pipelineOf(call, { pipeline: call.params.id });
+}
+
+/** A list of words with commas between them, each one of those allowed. */
+function oneOf<T extends string>(text: string | undefined, allowed: readonly T[], name: string): readonly T[] | undefined {
+  const words = text?.split(",");
+  for (const word of words ?? [])
+    if (!allowed.includes(word as T))
+      throw new Problem(422, "INVALID_REQUEST", `?${name} ${JSON.stringify(word.slice(0, 60))} is unknown; allowed: ${allowed.join(", ")}`);
+  return words as readonly T[] | undefined;
+}
+
+const STATUSES = schemas.trigger.shape.status.options;
+const RUN_STATUSES = schemas.run.shape.status.options;
+const KINDS = ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"] as const;
+
+export const pipelineRoutes: readonly Route[] = [
+  route({
+    id: "listPipelines",
+    method: "GET",
+    path: "/api/v1/pipelines",
+    summary: "The pipelines of this service, by name",
+    tag: "pipelines",
+    role: "viewer",
+    query: schemas.pendingQuery.omit({ pipeline: true }),
+    answers: ok("A page of pipelines.", schemas.pageOf(schemas.pipeline)),
+    handle: async (call) => {
+      const { limit = 50, cursor = "" } = call.query;
+      const ids = visible(call)
+        .filter((id) => id > cursor)
+        .sort();
+      const some = ids.slice(0, limit);
+      const items = await Promise.all(some.map((id) => call.scheduler.pipelineStatus(id)));
+      return { status: 200, body: { items: items.map(pipelineOut), next_cursor: ids.length > limit ? some.at(-1) : null } };
+    },
+  }),
+  ...[ID, "/api/v1/pipeline/status"].map((path) =>
+    route({
+      id: path === ID ? "getPipeline" : "getPipelineStatus",
+      method: "GET",
+      path,
+      summary: "How a pipeline is",
+      tag: "pipelines",
+      role: "viewer",
+      ...(path === ID ? {} : { query: schemas.namedQuery }),
+      answers: ok("The pipeline.", schemas.pipeline),
+      handle: async (call) => {
+        const id = path === ID ? idOf(call) : pipelineOf(call, call.query as { pipeline?: string });
+        return { status: 200, body: pipelineOut(await call.scheduler.pipelineStatus(id)), pipelineId: id };
+      },
+    }),
+  ),
+  route({
+    id: "listTriggers",
+    method: "GET",
+    path: `${ID}/triggers`,
+    summary: "Triggers, newest first",
+    tag: "triggers",
+    role: "viewer",
+    query: schemas.triggersQuery,
+    answers: ok("A page of triggers.", schemas.pageOf(schemas.trigger)),
+    handle: async (call) => {
+      const { status, kind, ...rest } = call.query;
+      const filter = { status: oneOf(status, STATUSES, "status"), kind: oneOf(kind, KINDS, "kind") };
+      return {
+        status: 200,
+        body: pageOut(await call.scheduler.triggers({ pipelineId: idOf(call), ...given({ ...rest, ...filter }) }), triggerOut),
+      };
+    },
+  }),
+  route({
+    id: "listRuns",
+    method: "GET",
+    path: `${ID}/runs`,
+    summary: "Runs, newest first",
+    tag: "runs",
+    role: "viewer",
+    query: schemas.runsQuery,
+    answers: ok("A page of runs.", schemas.pageOf(schemas.run)),
+    handle: async (call) => {
+      const { status, ...rest } = call.query;
+      const filter = { status: oneOf(status, RUN_STATUSES, "status") };
+      return {
+        status: 200,
+        body: pageOut(await call.scheduler.runs({ pipelineId: idOf(call), ...given({ ...rest, ...filter }) }), runOut),
+      };
+    },
+  }),
+  route({
+    id: "getRun",
+    method: "GET",
+    path: "/api/v1/runs/{id}",
+    summary: "A run",
+    tag: "runs",
+    role: "viewer",
+    answers: ok("The run.", schemas.run),
+    handle: async (call) => {
+      const run = await call.scheduler.getRun(call.params.id ?? "");
+      if (run === null) throw new Problem(404, "NOT_FOUND", "there is no such run, or no longer");
+      allow(call, run.pipelineId);
+      return { status: 200, body: runOut(run), pipelineId: run.pipelineId };
+    },
+  }),
+  route({
+    id: "listDecisions",
+    method: "GET",
+    path: `${ID}/decisions`,
+    summary: "Decisions with their findings, newest first",
+    tag: "pipelines",
+    role: "viewer",
+    query: schemas.decisionsQuery,
+    answers: ok("A page of decisions.", schemas.pageOf(schemas.decision)),
+    handle: async (call) => {
+      const { outcome, ...rest } = call.query;
+      const filter = { outcome: oneOf(outcome, ["run", "hold", "skip"] as const, "outcome") };
+      return {
+        status: 200,
+        body: pageOut(await call.scheduler.decisions({ pipelineId: idOf(call), ...given({ ...rest, ...filter }) }), decisionOut),
+      };
+    },
+  }),
+  route({
+    id: "listUpcoming",
+    method: "GET",
+    path: `${ID}/upcoming`,
+    summary: "The next fire times",
+    tag: "pipelines",
+    role: "viewer",
+    query: schemas.upcomingQuery,
+    answers: ok("Fire times, soonest first.", schemas.upcoming),
+    handle: (call) => {
+      const pipelineId = idOf(call);
+      const fires = call.scheduler.upcoming({ pipelineId, count: call.query.count ?? 10 });
+      return { status: 200, body: { items: fires.map(({ fireAt }) => ({ at: fireAt.toISOString() })) }, pipelineId };
+    },
+  }),
+  route({
+    id: "explain",
+    method: "GET",
+    path: `${ID}/explain`,
+    summary: "Why it ran, did not run, or waits, at an instant past or future (default now)",
+    tag: "pipelines",
+    role: "viewer",
+    query: schemas.explainQuery,
+    answers: ok("The answer, in words and as data.", schemas.explanation),
+    handle: async (call) => {
+      const pipelineId = idOf(call);
+      const { at, answer, text, trigger, decisions, run, findings, nextFireAt } = await call.scheduler.explain(pipelineId, call.query.at);
+      const body = {
+        pipeline: pipelineId,
+        at: at.toISOString(),
+        answer,
+        text,
+        trigger: trigger === null ? null : triggerOut(trigger),
+        decisions: decisions.map(decisionOut),
+        run: run === null ? null : runOut(run),
+        findings: findings.map(findingOut),
+        next_fire_at: nextFireAt?.toISOString() ?? null,
+      };
+      return { status: 200, body, pipelineId };
+    },
+  }),
+  route({
+    id: "backfill",
+    method: "POST",
+    path: `${ID}/backfill`,
+    summary: "A run for every fire time in a span, oldest first, behind everything else",
+    tag: "triggers",
+    role: "operator",
+    adds: true,
+    body: schemas.backfillBody,
+    answers: { 202: { description: "The triggers were accepted.", schema: schemas.backfilled } },
+    handle: async (call) => {
+      const key = call.request.headers.get("idempotency-key");
+      const pipelineId = idOf(call);
+      const idempotencyKey = key === null ? undefined : `${call.caller.id}:${key.slice(0, 128)}`;
+      const { from, ...rest } = call.body;
+      const triggers = await call.scheduler.backfill(pipelineId, { from, ...given({ ...rest, idempotencyKey }) });
+      return { status: 202, body: { count: triggers.length, items: triggers.slice(0, 1_000).map(triggerOut) }, pipelineId };
+    },
+  }),
+];

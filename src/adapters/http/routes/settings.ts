@@ -1,0 +1,139 @@
+import type { z } from "zod";
+import type { ExternalDependency, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
+import { maintenanceOut, settingsOut } from "../out.js";
+import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
+import { Problem } from "../problem.js";
+import { type Answer, type Route, route } from "../route.js";
+import * as schemas from "../schemas.js";
+import { given, ok } from "./answers.js";
+
+function settingsAnswer(view: SettingsView): Answer {
+  return { status: 200, body: settingsOut(view), headers: { etag: `"${view.version}"` }, pipelineId: view.pipelineId };
+}
+
+function windowOf(window: z.output<typeof schemas.windowIn>): TimeWindow {
+  if ("from" in window) return { from: window.from, until: window.until, ...given({ description: window.description ?? undefined }) };
+  const { start, end, days, time_zone, description } = window;
+  return { start, end, ...given({ days: days ?? undefined, timeZone: time_zone, description: description ?? undefined }) };
+}
+
+function dependencyOf({
+  timeout_ms,
+  ...rest
+}: NonNullable<z.output<typeof schemas.settingsBody>["external_dependencies"]>[number]): ExternalDependency {
+  return given({ ...rest, timeoutMs: timeout_ms }) as ExternalDependency;
+}
+
+function mapped<A, B>(list: readonly A[] | null | undefined, make: (one: A) => B): readonly B[] | null | undefined {
+  return list === undefined || list === null ? list : list.map(make);
+}
+
+/** Minutes and hours as ms; what is left out stays, `null` goes back to the code's value. */
+function changeOf(body: z.output<typeof schemas.settingsBody>): SettingsChange {
+  const scaled = (value: number | null | undefined, by: number) => (value === undefined || value === null ? value : Math.round(value * by));
+  return given({
+    scheduleIntervalMs: scaled(body.schedule_interval_minutes, 60_000),
+    stalenessThresholdMs: scaled(body.staleness_threshold_hours, 3_600_000),
+    maintenanceWindows: mapped(body.maintenance_windows, windowOf),
+    externalDependencies: mapped(body.external_dependencies, dependencyOf),
+    isAdaptive: body.auto_scaling_enabled,
+    maxActiveRuns: body.max_concurrent_runs,
+  });
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9110#field.if-match */
+function versionOf(header: string | null): string | undefined {
+  if (header === null || header.trim() === "*") return undefined;
+  const tag = /^\s*"([\x21\x23-\x7e]{1,100})"\s*$/.exec(header)?.[1];
+  if (tag === undefined) throw new Problem(400, "INVALID_REQUEST", 'If-Match must be one ETag, such as "0a1b2c"');
+  return tag;
+}
+
+export const settingsRoutes: readonly Route[] = [
+  route({
+    id: "getScheduleConfig",
+    method: "GET",
+    path: "/api/v1/schedule/config",
+    summary: "The settings of a pipeline, and which of them were changed at run time",
+    tag: "settings",
+    role: "viewer",
+    query: schemas.namedQuery,
+    answers: ok("The settings.", schemas.settings),
+    handle: async (call) => settingsAnswer(await call.scheduler.settings.get(pipelineOf(call, call.query))),
+  }),
+  route({
+    id: "putScheduleConfig",
+    method: "PUT",
+    path: "/api/v1/schedule/config",
+    summary: "Change settings, all that are named or none; null goes back to the code's value",
+    tag: "settings",
+    role: "admin",
+    query: schemas.namedQuery,
+    body: schemas.settingsBody,
+    answers: ok("The settings.", schemas.settings),
+    handle: async (call) => {
+      const pipelineId = pipelineOf(call, { pipeline: call.body.pipeline ?? call.query.pipeline });
+      const ifVersion = versionOf(call.request.headers.get("if-match"));
+      const act = given({ reason: call.body.reason, user: call.body.user ?? call.caller.id, ifVersion });
+      return settingsAnswer(await call.scheduler.settings.change(pipelineId, changeOf(call.body), act));
+    },
+  }),
+  route({
+    id: "listMaintenance",
+    method: "GET",
+    path: "/api/v1/schedule/maintenance",
+    summary: "Maintenance windows added at run time",
+    tag: "settings",
+    role: "viewer",
+    answers: ok("The windows.", schemas.maintenanceList),
+    handle: async (call) => {
+      const all = await call.scheduler.settings.maintenance();
+      const items = all.filter(({ pipelineId }) => pipelineId === null || isVisible(call, pipelineId));
+      return { status: 200, body: { items: items.map(maintenanceOut) } };
+    },
+  }),
+  route({
+    id: "addMaintenance",
+    method: "POST",
+    path: "/api/v1/schedule/maintenance",
+    summary: "Add a maintenance window, for one pipeline or, if none is named, for all",
+    tag: "settings",
+    role: "admin",
+    body: schemas.maintenanceBody,
+    answers: { 201: { description: "The window was added.", schema: schemas.maintenance } },
+    handle: async (call) => {
+      const { pipeline, user, ...window } = call.body;
+      if (pipeline !== undefined) pipelineOf(call, { pipeline });
+      else if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines; name one");
+      const key = call.request.headers.get("idempotency-key");
+      const id = key === null ? undefined : `${call.caller.id}.${key.replaceAll(/[^\w.-]/g, "_").slice(0, 128)}`;
+      const made = await call.scheduler.settings.addMaintenance(
+        windowOf(window),
+        given({ pipelineId: pipeline, user: user ?? call.caller.id, id }),
+      );
+      const headers = { location: `${call.prefix}/api/v1/schedule/maintenance/${encodeURIComponent(made.id)}` };
+      return { status: 201, body: maintenanceOut(made), headers, pipelineId: made.pipelineId };
+    },
+  }),
+  route({
+    id: "removeMaintenance",
+    method: "DELETE",
+    path: "/api/v1/schedule/maintenance/{id}",
+    summary: "Take a maintenance window out",
+    tag: "settings",
+    role: "admin",
+    answers: ok("The window that was taken out.", schemas.maintenance),
+    handle: async (call) => {
+      const id = call.params.id ?? "";
+      const known = (await call.scheduler.settings.maintenance()).find((one) => one.id === id);
+      if (known === undefined) throw new Problem(404, "NOT_FOUND", "there is no such maintenance window");
+      if (known.pipelineId !== null) allow(call, known.pipelineId);
+      else if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines");
+      return {
+        status: 200,
+        body: maintenanceOut(await call.scheduler.settings.removeMaintenance(id, { user: call.caller.id })),
+        pipelineId: known.pipelineId,
+      };
+    },
+  }),
+];

@@ -1,0 +1,64 @@
+import { pauseOut } from "../out.js";
+import { type Call, type Route, route } from "../route.js";
+import * as schemas from "../schemas.js";
+import { ok } from "./answers.js";
+
+/** A loop that has not gone round for this long is stuck. */
+const STUCK_MS = 120_000;
+
+function isReady({ scheduler }: Pick<Call, "scheduler">): boolean {
+  const { phase, store, lastRoundAt, now } = scheduler.status();
+  return phase === "running" && store.isAvailable && lastRoundAt !== null && now.getTime() - lastRoundAt.getTime() < STUCK_MS;
+}
+
+const HEALTH = ok("It is.", schemas.health);
+
+export const systemRoutes: readonly Route[] = [
+  route({
+    id: "health",
+    method: "GET",
+    path: "/health",
+    summary: "Whether this process answers",
+    tag: "system",
+    role: "public",
+    answers: HEALTH,
+    handle: () => ({ status: 200, body: { status: "ok" } }),
+  }),
+  route({
+    id: "ready",
+    method: "GET",
+    path: "/ready",
+    summary: "Whether the scheduler runs and its store can be reached",
+    tag: "system",
+    role: "public",
+    answers: { ...HEALTH, 503: { description: "It is not.", schema: schemas.health } },
+    handle: (call) => (isReady(call) ? { status: 200, body: { status: "ok" } } : { status: 503, body: { status: "unavailable" } }),
+  }),
+  route({
+    id: "info",
+    method: "GET",
+    path: "/api/v1/info",
+    summary: "How the scheduler is",
+    tag: "system",
+    role: "viewer",
+    answers: ok("The scheduler.", schemas.info),
+    handle: (call) => {
+      const status = call.scheduler.status();
+      const { store } = status;
+      const body = {
+        name: "headgate",
+        node: status.node,
+        phase: status.phase,
+        now: status.now.toISOString(),
+        pipelines: status.pipelines,
+        active_runs: status.activeRuns,
+        next_fire_at: status.nextFireAt?.toISOString() ?? null,
+        last_round_at: status.lastRoundAt?.toISOString() ?? null,
+        clock_ahead_ms: status.clockAheadMs,
+        pause: pauseOut(status.pause),
+        store: { name: store.name, is_available: store.isAvailable, unavailable_since: store.unavailableSince?.toISOString() ?? null },
+      };
+      return { status: 200, body };
+    },
+  }),
+];

@@ -1,0 +1,150 @@
+import type { Run, TriggerStatus } from "../../../index.js";
+import { decisionOut, pageOut, runOut, triggerOut } from "../out.js";
+import { allow, narrowed, pipelineOf } from "../pipeline-of.js";
+import { Problem } from "../problem.js";
+import { type Call, type Route, route } from "../route.js";
+import * as schemas from "../schemas.js";
+import { webhookTrigger } from "../webhooks.js";
+import { ACCEPTED, accepted, given, ok } from "./answers.js";
+
+const WAITING: readonly TriggerStatus[] = ["pending", "held"];
+
+/** The caller's key, kept apart from those of other callers. */
+function keyOf({ request, caller }: Pick<Call, "request" | "caller">): string | undefined {
+  const key = request.headers.get("idempotency-key") ?? request.headers.get("webhook-id");
+  if (key === null) return undefined;
+  if (!/^[\x21-\x7e]{1,128}$/.test(key))
+    throw new Problem(400, "INVALID_REQUEST", "Idempotency-Key must be 1 to 128 visible ASCII characters");
+  return `${caller.id}:${key}`;
+}
+
+export const triggerRoutes: readonly Route[] = [
+  route({
+    id: "triggerManual",
+    method: "POST",
+    path: "/api/v1/trigger/manual",
+    summary: "Queue a manual trigger",
+    tag: "triggers",
+    role: "operator",
+    adds: true,
+    body: schemas.triggerBody,
+    isBodyOptional: true,
+    answers: ACCEPTED,
+    handle: async (call) => {
+      const { pipeline, dag_id, not_before, ...rest } = call.body ?? {};
+      const options = given({ ...rest, notBefore: not_before, idempotencyKey: keyOf(call) });
+      return accepted(await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "manual" }), call.prefix);
+    },
+  }),
+  route({
+    id: "triggerImmediate",
+    method: "POST",
+    path: "/api/v1/trigger/immediate",
+    summary: "Run as soon as a slot is free, whatever the conditions; `force` (admins only) although paused too",
+    tag: "triggers",
+    role: "operator",
+    adds: true,
+    body: schemas.immediateBody,
+    isBodyOptional: true,
+    answers: ACCEPTED,
+    handle: async (call) => {
+      const { pipeline, dag_id, force, ...rest } = call.body ?? {};
+      if (force === true && call.caller.role !== "admin") throw new Problem(403, "FORBIDDEN", "only an admin may force a trigger");
+      const options = given({ ...rest, force, idempotencyKey: keyOf(call) });
+      return accepted(await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "immediate" }), call.prefix);
+    },
+  }),
+  route({
+    id: "triggerWebhook",
+    method: "POST",
+    path: "/api/v1/trigger/webhook",
+    summary: "A webhook in headgate's own form; signed, or with a token",
+    tag: "triggers",
+    role: "signed",
+    adds: true,
+    body: schemas.webhookBody,
+    answers: ACCEPTED,
+    handle: async (call) => {
+      const { source, event, data, pipeline, dag_id, priority } = call.body;
+      const payload = { source, ...given({ event, data }) };
+      return accepted(await webhookTrigger(call, { source, event: event ?? null, payload, pipeline, dag_id, priority }), call.prefix);
+    },
+  }),
+  route({
+    id: "triggerForeignWebhook",
+    method: "POST",
+    path: "/api/v1/webhooks/{source}",
+    summary: "A webhook in its sender's form, such as GitHub's; signed, or with a token",
+    tag: "triggers",
+    role: "signed",
+    adds: true,
+    query: schemas.namedQuery,
+    isRaw: true,
+    answers: ACCEPTED,
+    handle: async (call) => {
+      const source = call.params.source ?? "";
+      const event = call.request.headers.get("x-github-event");
+      return accepted(await webhookTrigger(call, { source, event, payload: call.body, pipeline: call.query.pipeline }), call.prefix);
+    },
+  }),
+  route({
+    id: "getTriggerStatus",
+    method: "GET",
+    path: "/api/v1/trigger/status/{id}",
+    summary: "What became of a trigger: its run and the decisions on it",
+    tag: "triggers",
+    role: "viewer",
+    answers: ok("The trigger.", schemas.triggerStatus),
+    handle: async (call) => {
+      const id = call.params.id ?? "";
+      const trigger = await call.scheduler.getTrigger(id);
+      if (trigger === null) throw new Problem(404, "NOT_FOUND", "there is no such trigger, or no longer");
+      allow(call, trigger.pipelineId);
+      const [run, decisions] = await Promise.all([
+        trigger.runId === null ? Promise.resolve<Run | null>(null) : call.scheduler.getRun(trigger.runId),
+        call.scheduler.decisions({ triggerId: id, limit: 100 }),
+      ]);
+      const body = { trigger: triggerOut(trigger), run: run === null ? null : runOut(run), decisions: decisions.items.map(decisionOut) };
+      return { status: 200, body, pipelineId: trigger.pipelineId };
+    },
+  }),
+  route({
+    id: "listPendingTriggers",
+    method: "GET",
+    path: "/api/v1/triggers/pending",
+    summary: "Triggers that wait, newest first",
+    tag: "triggers",
+    role: "viewer",
+    query: schemas.pendingQuery,
+    answers: ok("A page of triggers.", schemas.pageOf(schemas.trigger)),
+    handle: async (call) => {
+      const { pipeline, limit, cursor } = call.query;
+      const page = await call.scheduler.triggers({ ...narrowed(call, pipeline), ...given({ limit, cursor }), status: WAITING });
+      return { status: 200, body: pageOut(page, triggerOut) };
+    },
+  }),
+  ...(["trigger", "run"] as const).map((what) =>
+    route({
+      id: `cancel${what === "trigger" ? "Trigger" : "Run"}`,
+      method: "POST",
+      path: `/api/v1/${what}s/{id}/cancel`,
+      summary: what === "trigger" ? "End a trigger that waits, or ask its run to end" : "Ask a run to end",
+      tag: what === "trigger" ? "triggers" : "runs",
+      role: "operator",
+      body: schemas.actBody,
+      isBodyOptional: true,
+      answers: { 202: { description: "It has ended, or was asked to.", schema: what === "trigger" ? schemas.trigger : schemas.run } },
+      handle: async (call) => {
+        const id = call.params.id ?? "";
+        const { scheduler } = call;
+        const known = what === "trigger" ? await scheduler.getTrigger(id) : await scheduler.getRun(id);
+        if (known === null) throw new Problem(404, "NOT_FOUND", `there is no such ${what}, or no longer`);
+        allow(call, known.pipelineId);
+        const { reason, user } = call.body ?? {};
+        const { trigger, run } = await scheduler.cancel(id, given({ reason, user }));
+        const body = what === "trigger" ? trigger && triggerOut(trigger) : run && runOut(run);
+        return { status: 202, body, pipelineId: known.pipelineId };
+      },
+    }),
+  ),
+];

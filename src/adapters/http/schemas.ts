@@ -1,0 +1,275 @@
+import { z } from "zod";
+
+/** The schemas of what is sent and answered; the OpenAPI document and the checks of requests come from them. Names are those of its components. */
+const id = z.string().min(1).max(128);
+const text = (longest: number) => z.string().min(1).max(longest);
+const instant = z.iso.datetime({ offset: true });
+
+export const priority = z.enum(["critical", "high", "normal", "low"]);
+const named = { pipeline: id.optional(), dag_id: id.optional() };
+const act = { reason: text(1_000).optional(), user: text(200).optional() };
+const parameters = z.record(z.string(), z.unknown());
+
+export const triggerBody = z
+  .strictObject({ ...named, ...act, parameters: parameters.optional(), priority: priority.optional(), not_before: instant.optional() })
+  .meta({ id: "TriggerRequest" });
+export const immediateBody = z
+  .strictObject({ ...named, ...act, parameters: parameters.optional(), force: z.boolean().optional() })
+  .meta({ id: "ImmediateRequest" });
+export const webhookBody = z
+  .strictObject({ ...named, source: text(128), event: text(200).optional(), data: z.unknown().optional(), priority: priority.optional() })
+  .meta({ id: "WebhookRequest" });
+export const actBody = z.strictObject({ ...named, ...act }).meta({ id: "ActRequest" });
+export const pauseBody = z
+  .strictObject({ ...named, ...act, all: z.boolean().optional(), duration_minutes: z.number().positive().max(525_600).optional() })
+  .meta({ id: "PauseRequest" });
+export const resumeBody = z.strictObject({ ...named, ...act, all: z.boolean().optional() }).meta({ id: "ResumeRequest" });
+export const backfillBody = z
+  .strictObject({ ...act, from: instant, to: instant.optional(), priority: priority.optional(), parameters: parameters.optional() })
+  .meta({ id: "BackfillRequest" });
+
+const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day such as 02:00");
+const day = z.enum(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]);
+const recurring = {
+  start: clockTime,
+  end: clockTime,
+  days: z.array(day).min(1).max(7).nullish(),
+  time_zone: text(64).optional(),
+  description: text(200).nullish(),
+};
+const single = { from: instant, until: instant, description: text(200).nullish() };
+export const windowIn = z.union([z.strictObject(recurring), z.strictObject(single)]).meta({ id: "TimeWindow" });
+export const maintenanceBody = z
+  .union([
+    z.strictObject({ ...recurring, pipeline: id.optional(), user: act.user }),
+    z.strictObject({ ...single, pipeline: id.optional(), user: act.user }),
+  ])
+  .meta({ id: "MaintenanceRequest" });
+const dependencyCommon = { name: text(100).optional(), timeout_ms: z.int().min(1).max(60_000).optional() };
+const dependency = z
+  .discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal("http"),
+      url: z.url({ protocol: /^https?$/ }).max(2_000),
+      status: z.int().min(100).max(599).optional(),
+      ...dependencyCommon,
+    }),
+    z.strictObject({ type: z.literal("tcp"), host: text(255), port: z.int().min(1).max(65_535), ...dependencyCommon }),
+    z.strictObject({ type: z.literal("file"), path: text(1_000), ...dependencyCommon }),
+  ])
+  .meta({ id: "ExternalDependency" });
+export const settingsBody = z
+  .strictObject({
+    pipeline: id.optional(),
+    schedule_interval_minutes: z
+      .number()
+      .min(1 / 60)
+      .max(525_600)
+      .nullish(),
+    staleness_threshold_hours: z.number().min(0).max(87_600).nullish(),
+    maintenance_windows: z.array(windowIn).max(100).nullish(),
+    external_dependencies: z.array(dependency).max(100).nullish(),
+    auto_scaling_enabled: z.boolean().nullish(),
+    max_concurrent_runs: z.int().min(1).max(100_000).nullish(),
+    ...act,
+  })
+  .meta({ id: "SettingsRequest" });
+export const tokenBody = z
+  .strictObject({
+    role: z.enum(["viewer", "operator", "admin"]),
+    pipelines: z.array(id).min(1).max(1_000).optional(),
+    description: text(200).optional(),
+    expires_in_minutes: z.number().positive().max(5_256_000).optional(),
+  })
+  .meta({ id: "TokenRequest" });
+export const rotateBody = z.strictObject({ overlap_minutes: z.number().min(0).max(525_600).optional() }).meta({ id: "RotateRequest" });
+
+const many = z.string().max(500);
+const page = { limit: z.coerce.number().int().min(1).max(1_000).optional(), cursor: text(200).optional() };
+const span = { from: instant.optional(), until: instant.optional() };
+export const namedQuery = z.strictObject({ pipeline: id.optional() });
+export const pendingQuery = z.strictObject({ pipeline: id.optional(), ...page });
+export const triggersQuery = z.strictObject({ status: many.optional(), kind: many.optional(), ...span, ...page });
+export const runsQuery = z.strictObject({ status: many.optional(), ...span, ...page });
+export const decisionsQuery = z.strictObject({ outcome: many.optional(), ...span, ...page });
+export const upcomingQuery = z.strictObject({ count: z.coerce.number().int().min(1).max(1_000).optional() });
+export const explainQuery = z.strictObject({ at: instant.optional() });
+export const auditQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1_000).optional(),
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .optional(),
+});
+
+const maybeInstant = instant.nullable();
+const maybeText = z.string().nullable();
+export const trigger = z
+  .object({
+    id: z.string(),
+    pipeline: z.string(),
+    kind: z.string(),
+    status: z.enum(["pending", "held", "running", "succeeded", "failed", "skipped", "expired", "cancelled", "superseded"]),
+    priority,
+    scheduled_for: maybeInstant,
+    idempotency_key: maybeText,
+    reason: maybeText,
+    user: maybeText,
+    parameters: z.unknown(),
+    created_at: instant,
+    available_at: instant,
+    expires_at: maybeInstant,
+    is_forced: z.boolean(),
+    run_id: maybeText,
+    ended_at: maybeInstant,
+    end_reason: maybeText,
+    supersedes: maybeText,
+    superseded_by: maybeText,
+  })
+  .meta({ id: "Trigger" });
+export const run = z
+  .object({
+    id: z.string(),
+    pipeline: z.string(),
+    trigger_id: z.string(),
+    status: z.enum(["running", "retrying", "succeeded", "failed", "timed_out", "cancelled"]),
+    scheduled_for: maybeInstant,
+    attempt: z.int(),
+    node: z.string(),
+    started_at: instant,
+    attempt_started_at: instant,
+    ended_at: maybeInstant,
+    retry_at: maybeInstant,
+    output: z.unknown(),
+    error: z.unknown(),
+    progress: z.unknown(),
+    attempts: z.array(z.unknown()),
+  })
+  .meta({ id: "Run" });
+const finding = z.object({
+  condition: z.string(),
+  result: z.enum(["pass", "block", "not_evaluated"]),
+  reason: z.string(),
+  evidence: z.unknown(),
+  recheck_at: maybeInstant,
+});
+export const decision = z
+  .object({
+    id: z.string(),
+    pipeline: z.string(),
+    trigger_id: maybeText,
+    kind: z.string(),
+    scheduled_for: maybeInstant,
+    at: instant,
+    outcome: z.enum(["run", "hold", "skip"]),
+    reason: z.string(),
+    findings: z.array(finding),
+    missed: z.object({ count: z.int(), last_at: instant }).nullable(),
+  })
+  .meta({ id: "Decision" });
+export const triggerStatus = z.object({ trigger, run: run.nullable(), decisions: z.array(decision) }).meta({ id: "TriggerStatus" });
+const pause = z.object({ at: instant, until: maybeInstant, reason: maybeText, user: maybeText }).nullable();
+export const pipeline = z
+  .object({
+    id: z.string(),
+    description: maybeText,
+    tags: z.array(z.string()),
+    schedule: z.string(),
+    next_fire_at: maybeInstant,
+    last_fire_at: maybeInstant,
+    last_success_at: maybeInstant,
+    active_runs: z.int(),
+    max_concurrent_runs: z.int(),
+    conditions: z.array(z.string()),
+    paused: z.boolean(),
+    pause,
+  })
+  .meta({ id: "Pipeline" });
+export const maintenance = z
+  .object({ id: z.string(), pipeline: maybeText, created_at: instant, user: maybeText, description: maybeText })
+  .loose()
+  .meta({ id: "Maintenance" });
+export const settings = z
+  .object({
+    pipeline: z.string(),
+    schedule_interval_minutes: z.number().nullable(),
+    staleness_threshold_hours: z.number().nullable(),
+    maintenance_windows: z.array(z.unknown()),
+    external_dependencies: z.array(z.unknown()),
+    auto_scaling_enabled: z.boolean().nullable(),
+    max_concurrent_runs: z.int().nullable(),
+    overrides: z.array(z.object({ field: z.string(), at: maybeInstant, user: maybeText })),
+  })
+  .meta({ id: "Settings" });
+export const token = z
+  .object({
+    id: z.string(),
+    role: z.enum(["viewer", "operator", "admin"]),
+    pipelines: z.array(z.string()).nullable(),
+    description: maybeText,
+    created_at: instant,
+    created_by: maybeText,
+    expires_at: maybeInstant,
+    revoked_at: maybeInstant,
+    previous_until: maybeInstant,
+  })
+  .meta({ id: "Token" });
+export const issuedToken = token.extend({ token: z.string() }).meta({ id: "IssuedToken" });
+export const audit = z
+  .object({ seq: z.int(), at: instant, kind: z.enum(["call", "change"]), action: z.string(), outcome: z.string(), hash: z.string() })
+  .loose()
+  .meta({ id: "AuditRecord" });
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    request_id: z.string(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+    pipelines: z.array(z.string()).optional(),
+  })
+  .meta({ id: "Problem" });
+
+export function pageOf(item: z.ZodType) {
+  return z.object({ items: z.array(item), next_cursor: maybeText });
+}
+
+export const upcoming = z.object({ items: z.array(z.object({ at: instant })) }).meta({ id: "Upcoming" });
+export const explanation = z
+  .object({
+    pipeline: z.string(),
+    at: instant,
+    answer: z.string(),
+    text: z.string(),
+    trigger: trigger.nullable(),
+    decisions: z.array(decision),
+    run: run.nullable(),
+    findings: z.array(finding),
+    next_fire_at: maybeInstant,
+  })
+  .meta({ id: "Explanation" });
+export const backfilled = z.object({ count: z.int(), items: z.array(trigger) }).meta({ id: "Backfill" });
+export const paused = z.object({ pipeline: maybeText, paused: z.boolean(), pause }).meta({ id: "Paused" });
+export const maintenanceList = z.object({ items: z.array(maintenance) });
+export const tokenList = z.object({ items: z.array(token) });
+export const auditCheck = z
+  .object({ is_intact: z.boolean(), records: z.int(), problem: z.object({ seq: z.int(), problem: z.string() }).nullable() })
+  .meta({ id: "AuditCheck" });
+export const health = z.object({ status: z.enum(["ok", "unavailable"]) }).meta({ id: "Health" });
+export const info = z
+  .object({
+    name: z.string(),
+    node: z.string(),
+    phase: z.string(),
+    now: instant,
+    pipelines: z.int(),
+    active_runs: z.int(),
+    next_fire_at: maybeInstant,
+    last_round_at: maybeInstant,
+    clock_ahead_ms: z.number().nullable(),
+    pause,
+    store: z.object({ name: z.string(), is_available: z.boolean(), unavailable_since: maybeInstant }),
+  })
+  .meta({ id: "Info" });
