@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
+import type { z } from "zod";
 import type { Scheduler } from "../../index.js";
 import { Authentication, requireRole } from "./auth.js";
-import { checked, parseJson, readBody } from "./body.js";
+import { checked, parseJson, readBody, refuseNul } from "./body.js";
 import { EventStream } from "./events.js";
 import { Limit } from "./limits.js";
 import { openApiOf } from "./openapi.js";
@@ -199,10 +200,11 @@ class Api implements TriggerApi {
       caller = this.#signatures.signerOf(source, request.headers, bytes ?? new Uint8Array(), clock.now());
       await this.#admit(caller, one, headers, onCaller);
     }
-    const query = one.query === undefined ? {} : checked(one.query, Object.fromEntries(new URL(request.url).searchParams), "query");
+    refuseNul(params, "path");
+    const query = one.query === undefined ? {} : queryOf(request, one.query);
     const body = one.body === undefined || json === undefined ? json : checked(one.body, json, "body");
     if (one.adds) await this.#refuseWhenFull();
-    return { ...base, caller, query: query as Call["query"], body };
+    return { ...base, caller, query, body };
   }
 
   async #admit(caller: Caller, one: Route, headers: Record<string, string>, onCaller: (caller: Caller) => void): Promise<void> {
@@ -310,6 +312,12 @@ class Api implements TriggerApi {
 function requestIdOf(request: Request): string {
   const given = request.headers.get("x-request-id");
   return given !== null && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
+}
+
+function queryOf(request: Request, schema: z.ZodObject): Record<string, unknown> {
+  const given = Object.fromEntries(new URL(request.url).searchParams);
+  refuseNul(given, "query");
+  return checked(schema, given, "query");
 }
 
 function sourceOf(json: unknown): string {

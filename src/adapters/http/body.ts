@@ -105,6 +105,14 @@ function inspect(value: unknown, pointer: string, problems: FieldProblem[]): voi
   }
 }
 
+/** Names from a path and texts from a query, as no body may have them either. */
+export function refuseNul(values: Readonly<Record<string, string>>, place: "path" | "query"): void {
+  const bad = Object.keys(values).filter((name) => values[name]?.includes("\0"));
+  if (bad.length === 0) return;
+  if (place === "path") throw new Problem(404, "NOT_FOUND", "there is nothing of that name");
+  throw invalid(bad.map((name) => ({ pointer: `?${name.slice(0, 100)}`, detail: "must not have the character NUL" })));
+}
+
 /** Checked by its schema; every field that is wrong is told at once. */
 export function checked<S extends z.ZodType>(schema: S, value: unknown, place: "body" | "query"): z.output<S> {
   const result = schema.safeParse(value);
