@@ -17,17 +17,10 @@ export function stopped(): HeadgateError {
 
 /** The same key must mean the same request. */
 export function refuseOtherContent(known: TriggerRecord, request: NewTrigger): void {
-  const contentOf = ({ kind, parameters, reason, user, priority }: TriggerRecord | NewTrigger) => [
-    kind,
-    parameters,
-    reason,
-    user,
-    priority,
-  ];
-  if (isDeepStrictEqual(contentOf(known), contentOf(request))) return;
+  if (known.kind === request.kind && isDeepStrictEqual(known.parameters, request.parameters)) return;
   throw new HeadgateError(
     "IDEMPOTENCY_CONFLICT",
-    `the idempotency key was used for trigger ${known.id} with another kind, priority, reason, user or other parameters`,
+    `the idempotency key was used for trigger ${known.id} with another kind or other parameters`,
     {
       details: { triggerId: known.id },
     },

@@ -31,7 +31,7 @@ export type SettingName = keyof PipelineSettings;
 export type SettingsChange = { readonly [Name in SettingName]?: PipelineSettings[Name] | null };
 
 /** One changed setting, and who changed it when. */
-export interface Override {
+interface Override {
   readonly value: unknown;
   /** Epoch ms. */
   readonly at: number;

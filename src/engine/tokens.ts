@@ -9,7 +9,7 @@ import { type Act, text } from "./requests.js";
 /** What the holder of a token may do: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
 export type Role = "viewer" | "operator" | "admin";
 
-export const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
+const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
 
 /** What is known of a token; never the token itself. */
 export interface TokenInfo {
@@ -198,7 +198,7 @@ export class Tokens {
 }
 
 /** Whether a hash is the one in hexadecimal, in constant time. */
-export function equals(hash: Buffer, hex: string): boolean {
+function equals(hash: Buffer, hex: string): boolean {
   const other = Buffer.alloc(hash.length);
   other.write(hex, "hex");
   return timingSafeEqual(hash, other) && hex !== "";

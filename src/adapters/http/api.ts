@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { Hono } from "hono";
+import { TrieRouter } from "hono/router/trie-router";
 import type { z } from "zod";
 import type { Scheduler } from "../../index.js";
+import { type Asked, askedBy, type Reply } from "./asked.js";
 import { Authentication, requireRole } from "./auth.js";
-import { checked, parseJson, readBody, refuseNul } from "./body.js";
+import { checked, parseJson, refuseNul } from "./body.js";
 import { EventStream } from "./events.js";
 import { Limit } from "./limits.js";
 import { openApiOf } from "./openapi.js";
@@ -32,6 +33,8 @@ export interface Connection {
 export interface TriggerApi {
   /** Answers a request: for any host that has standard requests. */
   fetch(request: Request, connection?: Connection): Promise<Response>;
+  /** The same for hosts that have none. */
+  answer(asked: Asked, connection?: Connection): Promise<Reply>;
   /** Whether a path is one of the API's. */
   handles(path: string): boolean;
   /** Everything that can be asked, with the least role that may. */
@@ -43,8 +46,6 @@ export interface TriggerApi {
   /** Ends the event streams; the scheduler's own stop does so too. */
   close(): void;
 }
-
-type Bindings = { readonly connection: Connection; readonly path: string };
 
 const COUNT_TRUST_MS = 1_000;
 const SECURE: Readonly<Record<string, string>> = {
@@ -77,13 +78,15 @@ class Api implements TriggerApi {
   readonly #events: EventStream;
   readonly #tokenLimit: Limit | null;
   readonly #addressLimit: Limit | null;
-  readonly #hono = new Hono<{ Bindings: Bindings }>();
+  readonly #router = new TrieRouter<Route>();
+  readonly #secure: Readonly<Record<string, string>>;
   #document: Record<string, unknown> | null = null;
   #waiting = { at: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(scheduler: Scheduler, options: Settled) {
     this.#scheduler = scheduler;
     this.#options = options;
+    this.#secure = options.hsts ? { ...SECURE, "strict-transport-security": "max-age=31536000" } : SECURE;
     this.#authentication = new Authentication(scheduler, options.adminToken);
     this.#signatures = new Signatures(options.webhooks);
     this.#events = new EventStream(scheduler);
@@ -99,12 +102,7 @@ class Api implements TriggerApi {
       this.#events.route,
       ...tokenRoutes,
     ];
-    for (const one of this.routes) {
-      this.#hono.on(one.method, one.path.replaceAll(/\{(\w+)\}/g, ":$1"), (context) =>
-        this.#answer(one, context.req.raw, context.req.param(), context.env),
-      );
-    }
-    this.#hono.notFound((context) => this.#nowhere(context.req.raw, context.env));
+    for (const one of this.routes) this.#router.add(one.method, one.path.replaceAll(/\{(\w+)\}/g, ":$1"), one);
   }
 
   get bodyLimit(): number {
@@ -112,7 +110,16 @@ class Api implements TriggerApi {
   }
 
   async fetch(request: Request, connection: Connection = {}): Promise<Response> {
-    return this.#hono.fetch(request, { connection, path: new URL(request.url).pathname });
+    const { status, headers, body, stream } = await this.answer(askedBy(request), connection);
+    return new Response(stream ?? body, { status, headers });
+  }
+
+  async answer(asked: Asked, connection: Connection = {}): Promise<Reply> {
+    const [path = "/"] = asked.url.split("?");
+    const [found] = this.#router.match(asked.method, path)[0];
+    if (found === undefined) return this.#nowhere(asked, path);
+    const params = decoded(found[1] as Record<string, string>);
+    return params === null ? this.#nowhere(asked, path) : this.#answer(found[0], asked, params, connection);
   }
 
   handles(path: string): boolean {
@@ -141,7 +148,7 @@ class Api implements TriggerApi {
     });
   }
 
-  async #answer(one: Route, request: Request, params: Record<string, string>, { connection }: Bindings): Promise<Response> {
+  async #answer(one: Route, request: Asked, params: Record<string, string>, connection: Connection): Promise<Reply> {
     const requestId = requestIdOf(request);
     const address = this.#addressOf(request, connection);
     const headers: Record<string, string> = { "x-request-id": requestId };
@@ -165,13 +172,13 @@ class Api implements TriggerApi {
       const failure = await written;
       if (failure && answer.status < 400) answer = this.#problem(failure, requestId);
     }
-    return this.#respond(request, answer, headers);
+    return this.#reply(request, answer, headers);
   }
 
   /** Who asks for what: limits, token, role, body, in the order of their cost. */
   async #call(
     one: Route,
-    request: Request,
+    asked: Asked,
     params: Record<string, string>,
     connection: Connection,
     headers: Record<string, string>,
@@ -179,16 +186,16 @@ class Api implements TriggerApi {
   ): Promise<Call> {
     const { bodyLimit, bodyTimeoutMs } = this.#options;
     const { clock } = this.#scheduler;
-    const base = { scheduler: this.#scheduler, options: this.#options, request, params, prefix: connection.prefix ?? "" };
+    const base = { scheduler: this.#scheduler, options: this.#options, header: asked.header, params, prefix: connection.prefix ?? "" };
     if (one.role === "public") return { ...base, caller: { id: "", role: "viewer", pipelines: [] }, query: {}, body: undefined };
-    const isSigned = one.role === "signed" && !request.headers.has("authorization");
-    let caller = isSigned ? null : await this.#authentication.callerOf(request.headers);
+    const isSigned = one.role === "signed" && asked.header("authorization") === null;
+    let caller = isSigned ? null : await this.#authentication.callerOf(asked.header("authorization"));
     if (caller !== null) await this.#admit(caller, one, headers, onCaller);
-    const bytes = one.method === "GET" ? null : await readBody(request, bodyLimit, bodyTimeoutMs, clock);
+    const bytes = one.method === "GET" ? null : await asked.bytes({ limit: bodyLimit, timeoutMs: bodyTimeoutMs, clock });
     const json =
       bytes === null || (one.body === undefined && !one.isRaw) || (bytes.length === 0 && one.isBodyOptional)
         ? undefined
-        : parseJson(bytes, request.headers.get("content-type"));
+        : parseJson(bytes, asked.header("content-type"));
     if (caller === null) {
       if (connection.isParsed)
         throw new Problem(
@@ -197,11 +204,11 @@ class Api implements TriggerApi {
           "the host has read the body before this API; mount it first, or keep the bytes as req.rawBody",
         );
       const source = params.source ?? sourceOf(json);
-      caller = this.#signatures.signerOf(source, request.headers, bytes ?? new Uint8Array(), clock.now());
+      caller = this.#signatures.signerOf(source, asked.header, bytes ?? new Uint8Array(), clock.now());
       await this.#admit(caller, one, headers, onCaller);
     }
     refuseNul(params, "path");
-    const query = one.query === undefined ? {} : queryOf(request, one.query);
+    const query = one.query === undefined ? {} : queryOf(asked, one.query);
     const body = one.body === undefined || json === undefined ? json : checked(one.body, json, "body");
     if (one.adds) await this.#refuseWhenFull();
     return { ...base, caller, query, body };
@@ -265,29 +272,28 @@ class Api implements TriggerApi {
   }
 
   /** The address of whoever asks, as far as the proxies in between are believed. */
-  #addressOf(request: Request, connection: Connection): string | null {
+  #addressOf(request: Asked, connection: Connection): string | null {
     const { trustProxy } = this.#options;
     const own = connection.address ?? null;
     if (trustProxy === 0) return own;
-    const forwarded = (request.headers.get("x-forwarded-for") ?? "").split(",").map((part) => part.trim());
+    const forwarded = (request.header("x-forwarded-for") ?? "").split(",").map((part) => part.trim());
     const claimed = forwarded.at(-trustProxy);
     return claimed !== undefined && /^[0-9a-fA-F.:]{2,45}$/.test(claimed) ? claimed : own;
   }
 
-  #respond(request: Request, { status, body, headers = {}, stream }: Answer, own: Record<string, string>): Response {
-    const all = { "content-type": "application/json", ...SECURE, ...own, ...headers, ...this.#cors(request) };
-    if (this.#options.hsts) Object.assign(all, { "strict-transport-security": "max-age=31536000" });
-    return new Response(stream ?? (body === undefined ? null : JSON.stringify(body)), { status, headers: all });
+  #reply(asked: Asked, { status, body, headers = {}, stream = undefined }: Answer, own: Record<string, string>): Reply {
+    const all = { "content-type": "application/json", ...this.#secure, ...own, ...headers, ...this.#cors(asked) };
+    return { status, headers: all, body: body === undefined ? null : JSON.stringify(body), stream: stream ?? null };
   }
 
-  #cors(request: Request): Record<string, string> {
-    const origin = request.headers.get("origin");
+  #cors(request: Asked): Record<string, string> {
+    const origin = request.header("origin");
     if (origin === null || !this.#options.cors.includes(origin)) return {};
     const exposed = "Location, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
     return { "access-control-allow-origin": origin, "access-control-expose-headers": exposed, vary: "Origin" };
   }
 
-  #nowhere(request: Request, { path }: Bindings): Response {
+  #nowhere(request: Asked, path: string): Reply {
     const methods = this.routes
       .filter((one) => new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path))
       .map(({ method }) => method);
@@ -299,25 +305,35 @@ class Api implements TriggerApi {
         "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match",
         "access-control-max-age": "600",
       };
-      return new Response(null, { status: 204, headers: { ...SECURE, ...cors, ...allowed } });
+      return { status: 204, headers: { ...this.#secure, ...cors, ...allowed }, body: null, stream: null };
     }
     const problem =
       methods.length === 0
         ? new Problem(404, "NOT_FOUND", "there is nothing here; /api/v1/openapi.json says what there is")
         : new Problem(405, "METHOD_NOT_ALLOWED", `this answers to ${methods.join(", ")}`, { headers: { allow: methods.join(", ") } });
-    return this.#respond(request, this.#problem(problem, requestId), { "x-request-id": requestId });
+    return this.#reply(request, this.#problem(problem, requestId), { "x-request-id": requestId });
   }
 }
 
-function requestIdOf(request: Request): string {
-  const given = request.headers.get("x-request-id");
+function requestIdOf(request: Asked): string {
+  const given = request.header("x-request-id");
   return given !== null && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
 }
 
-function queryOf(request: Request, schema: z.ZodObject): Record<string, unknown> {
-  const given = Object.fromEntries(new URL(request.url).searchParams);
+function queryOf({ url }: Asked, schema: z.ZodObject): Record<string, unknown> {
+  const at = url.indexOf("?");
+  const given = at === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(at)));
   refuseNul(given, "query");
   return checked(schema, given, "query");
+}
+
+/** `null` for what is no percent-encoding. */
+function decoded(params: Readonly<Record<string, string>>): Record<string, string> | null {
+  try {
+    return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value)]));
+  } catch {
+    return null;
+  }
 }
 
 function sourceOf(json: unknown): string {

@@ -16,8 +16,8 @@ export class Authentication {
   }
 
   /** @throws Problem `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `TOKEN_REVOKED` */
-  async callerOf(headers: Headers): Promise<Caller> {
-    const token = /^Bearer ([\x21-\x7e]{1,500})$/i.exec(headers.get("authorization") ?? "")?.[1];
+  async callerOf(authorization: string | null): Promise<Caller> {
+    const token = /^Bearer ([\x21-\x7e]{1,500})$/i.exec(authorization ?? "")?.[1];
     if (token === undefined) throw refused("UNAUTHENTICATED", "send a token: Authorization: Bearer …", "Bearer");
     if (this.#admin !== null && timingSafeEqual(digest(token), this.#admin)) return { id: "environment", role: "admin", pipelines: null };
     const holder = await this.#scheduler.tokens.holderOf(token);

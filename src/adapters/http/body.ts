@@ -1,48 +1,8 @@
 import type { z } from "zod";
-import type { Clock } from "../../ports/clock.js";
 import { type FieldProblem, Problem } from "./problem.js";
 
 const DEEPEST = 32;
 const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
-
-/** The bytes of a body: no more than the limit, and no later than the deadline. */
-export async function readBody(request: Request, limit: number, timeoutMs: number, clock: Clock): Promise<Uint8Array> {
-  const tooLarge = () => new Problem(413, "BODY_TOO_LARGE", `the body may have ${limit} bytes`);
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > limit) throw tooLarge();
-  if (request.body === null) return new Uint8Array();
-  const reader = request.body.getReader();
-  let isLate = false;
-  const stopTimer = clock.setTimer(timeoutMs, () => {
-    isLate = true;
-    void reader.cancel().catch(() => {}); // the connection may be gone already
-  });
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (isLate) throw new Problem(408, "BODY_TIMED_OUT", `the body took longer than ${timeoutMs} ms`);
-      if (done) break;
-      size += value.byteLength;
-      if (size > limit) {
-        void reader.cancel().catch(() => {}); // nobody waits for the rest
-        throw tooLarge();
-      }
-      chunks.push(value);
-    }
-  } finally {
-    stopTimer();
-  }
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return all;
-}
 
 /**
  * A body as JSON: UTF-8, not deep, without names and numbers that mean mischief.

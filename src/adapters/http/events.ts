@@ -77,11 +77,11 @@ export class EventStream {
     this.#stops = [];
   }
 
-  #open(call: Pick<Call, "request" | "caller">): ReadableStream<Uint8Array> {
+  #open(call: Pick<Call, "header" | "caller">): ReadableStream<Uint8Array> {
     if (this.#readers.size >= MOST_READERS)
       throw new Problem(503, "QUEUE_FULL", "too many read the events; try again later", { headers: { "retry-after": "30" } });
     if (this.#stops.length === 0) this.#listen();
-    const missed = this.#after(call.request.headers.get("last-event-id"));
+    const missed = this.#after(call.header("last-event-id"));
     const encoder = new TextEncoder();
     let reader: Reader | null = null;
     let stopTimer = () => {};

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { getRequestListener } from "@hono/node-server";
 import type { Connection, TriggerApi } from "./api.js";
+import { type Asked, inTime, type Reply, tooLarge } from "./asked.js";
 
 /** A request that a host may have had its hands on. */
 export interface HostRequest extends IncomingMessage {
@@ -19,25 +19,68 @@ export interface HostRequest extends IncomingMessage {
  * createServer(nodeTriggerApi(api)).listen(5000);
  */
 export function nodeTriggerApi(api: TriggerApi): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const listener = getRequestListener((request, { incoming }) => api.fetch(request, connectionOf(incoming as HostRequest)), {
-    overrideGlobalObjects: false,
-  });
   return async (request, response) => {
     const host: HostRequest = request;
-    if (host.rawBody === undefined && host.readableEnded && host.body !== undefined) restore(host);
-    await listener(request, response);
+    const isParsed = !Buffer.isBuffer(host.rawBody) && host.readableDidRead && host.body !== undefined;
+    const connection: Connection = { address: host.socket.remoteAddress, prefix: host.baseUrl ?? "", isParsed };
+    send(await api.answer(askedOf(host, isParsed), connection), response);
   };
 }
 
-const parsed = new WeakSet<HostRequest>();
-
-/** A body that was read and parsed before is written again; it is as good as the original for everything but a signature. */
-function restore(request: HostRequest): void {
-  parsed.add(request);
-  const { body } = request;
-  request.rawBody = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+function askedOf(request: HostRequest, isParsed: boolean): Asked {
+  return {
+    method: request.method ?? "GET",
+    url: request.url ?? "/",
+    header: (name) => {
+      const value = request.headers[name];
+      return value === undefined ? null : Array.isArray(value) ? value.join(", ") : value;
+    },
+    bytes: (limits) => {
+      if (Buffer.isBuffer(request.rawBody)) return Promise.resolve(request.rawBody);
+      if (isParsed) return Promise.resolve(written(request.body));
+      return inTime(readAll(request, limits.limit), limits);
+    },
+  };
 }
 
-function connectionOf(request: HostRequest): Connection {
-  return { address: request.socket.remoteAddress, prefix: request.baseUrl ?? "", isParsed: parsed.has(request) };
+/** A body that was read and parsed before: as good as the original for everything but a signature. */
+function written(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+}
+
+function readAll(request: IncomingMessage, limit: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    if (Number(request.headers["content-length"] ?? 0) > limit) return reject(tooLarge(limit));
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= limit) chunks.push(chunk);
+      else reject(tooLarge(limit));
+    });
+    request.once("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.once("error", reject).once("close", () => reject(new Error("the connection was closed")));
+  });
+}
+
+function send({ status, headers, body, stream }: Reply, response: ServerResponse): void {
+  if (stream === null) {
+    response.writeHead(status, body === null ? headers : { ...headers, "content-length": Buffer.byteLength(body) });
+    response.end(body ?? undefined);
+    return;
+  }
+  response.writeHead(status, headers);
+  response.flushHeaders();
+  void pump(stream.getReader(), response);
+}
+
+/** Hands a stream on as fast as it is read. */
+async function pump(reader: ReadableStreamDefaultReader<Uint8Array>, response: ServerResponse): Promise<void> {
+  response.once("close", () => void reader.cancel().catch(() => {})); // whoever read it has gone
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    if (!response.write(read.value)) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+    if (response.destroyed) return;
+  }
+  response.end();
 }

@@ -81,14 +81,12 @@ class Components {
 
   /** Schemas with names of their own within it become references to components. */
   inline(schema: z.ZodType, io: "input" | "output", own?: string): Json {
-    const {
-      $schema: _,
-      $defs = {},
-      id: __,
-      ...rest
-    } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "any" }) as Json & { $defs?: Json };
-    for (const [name, part] of Object.entries($defs as Record<string, Json>))
-      if (name !== own) this.#schemas[name] ??= relinked(part) as Json;
+    const made = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "any" }) as Json;
+    const { $schema: _, $defs = {}, id: __, ...rest } = made;
+    const parts = $defs as Record<string, Json>;
+    for (const [name, part] of Object.entries(parts)) if (name !== own) this.#schemas[name] ??= relinked(part) as Json;
+    const itself = own === undefined ? undefined : parts[own];
+    if (itself !== undefined) return relinked(itself) as Json;
     return relinked(rest) as Json;
   }
 }

@@ -97,7 +97,7 @@ export function pipelineOut(one: PipelineStatus): Json {
   };
 }
 
-export function windowOut(window: TimeWindow): Json {
+function windowOut(window: TimeWindow): Json {
   const description = window.description ?? null;
   if ("from" in window) return { from: new Date(window.from).toISOString(), until: new Date(window.until).toISOString(), description };
   return { start: window.start, end: window.end, days: window.days ?? null, time_zone: window.timeZone ?? "UTC", description };

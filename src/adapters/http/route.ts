@@ -15,7 +15,8 @@ export interface Call {
   readonly scheduler: Scheduler;
   readonly options: Settled;
   readonly caller: Caller;
-  readonly request: Request;
+  /** A header of the request, its name in lower case. */
+  readonly header: (name: string) => string | null;
   readonly params: Readonly<Record<string, string>>;
   /** As the route's schemas made them. */
   readonly query: Readonly<Record<string, unknown>>;

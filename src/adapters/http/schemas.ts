@@ -5,7 +5,7 @@ const id = z.string().min(1).max(128);
 const text = (longest: number) => z.string().min(1).max(longest);
 const instant = z.iso.datetime({ offset: true });
 
-export const priority = z.enum(["critical", "high", "normal", "low"]);
+const priority = z.enum(["critical", "high", "normal", "low"]);
 const named = { pipeline: id.optional(), dag_id: id.optional() };
 const act = { reason: text(1_000).optional(), user: text(200).optional() };
 const parameters = z.record(z.string(), z.unknown());

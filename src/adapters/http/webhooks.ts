@@ -53,15 +53,15 @@ export class Signatures {
   }
 
   /** Who has signed a request. @throws Problem `UNAUTHENTICATED`, `INVALID_SIGNATURE` */
-  signerOf(source: string, headers: Headers, bytes: Uint8Array, now: number): Caller {
+  signerOf(source: string, header: Call["header"], bytes: Uint8Array, now: number): Caller {
     const known = this.#sources.get(source);
     if (known?.secret === undefined)
       throw new Problem(401, "UNAUTHENTICATED", "send a token, or a signature of a source that has a secret here", {
         headers: { "www-authenticate": "Bearer" },
       });
     const payload = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (known.scheme === "github") checkGithub(known.secret, headers, payload);
-    else checkStandard(this.#signers.get(source) as Signer, headers, payload, now);
+    if (known.scheme === "github") checkGithub(known.secret, header, payload);
+    else checkStandard(this.#signers.get(source) as Signer, header, payload, now);
     return { id: `webhook:${source}`, role: "operator", pipelines: known.pipelines ?? null };
   }
 }
@@ -88,8 +88,8 @@ function refused(detail: string): Problem {
   return new Problem(401, "INVALID_SIGNATURE", detail);
 }
 
-function checkStandard(signer: Signer, headers: Headers, payload: Buffer, now: number): void {
-  const [id, timestamp, signature] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => headers.get(name));
+function checkStandard(signer: Signer, header: Call["header"], payload: Buffer, now: number): void {
+  const [id, timestamp, signature] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => header(name));
   if (!id || !timestamp || !signature) throw refused("webhook-id, webhook-timestamp and webhook-signature must be there");
   if (!/^\d{1,12}$/.test(timestamp)) throw refused("webhook-timestamp must be seconds since 1970");
   if (Math.abs(now / 1_000 - Number(timestamp)) > TOLERANCE_S)
@@ -103,8 +103,8 @@ function checkStandard(signer: Signer, headers: Headers, payload: Buffer, now: n
 }
 
 /** @see https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries */
-function checkGithub(secret: string, headers: Headers, payload: Buffer): void {
-  const signature = headers.get("x-hub-signature-256");
+function checkGithub(secret: string, header: Call["header"], payload: Buffer): void {
+  const signature = header("x-hub-signature-256");
   if (signature === null) throw refused("X-Hub-Signature-256 must be there");
   const expected = `sha256=${createHmac("sha256", secret).update(payload).digest("hex")}`;
   if (!isSame(Buffer.from(signature), Buffer.from(expected))) throw refused("X-Hub-Signature-256 is not that of the body");
@@ -125,7 +125,7 @@ interface Sent {
 
 /** The trigger that a webhook asks for; sent again under the same id, the first one. */
 export function webhookTrigger(
-  call: Pick<Call, "scheduler" | "options" | "caller" | "request">,
+  call: Pick<Call, "scheduler" | "options" | "caller" | "header">,
   { source, event, payload, pipeline, dag_id, priority }: Sent,
 ): Promise<Trigger> {
   const { webhooks } = call.options;
@@ -143,8 +143,8 @@ export function webhookTrigger(
       "INVALID_REQUEST",
       `source ${source} may trigger by ${known.events.join(", ")}, not by ${JSON.stringify(event?.slice(0, 100) ?? null)}`,
     );
-  const { headers } = call.request;
-  const key = headers.get("webhook-id") ?? headers.get("x-github-delivery") ?? headers.get("idempotency-key");
+  const { header } = call;
+  const key = header("webhook-id") ?? header("x-github-delivery") ?? header("idempotency-key");
   return call.scheduler.trigger(pipelineId, {
     kind: "webhook",
     user: call.caller.id,

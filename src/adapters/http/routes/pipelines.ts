@@ -181,7 +181,7 @@ export const pipelineRoutes: readonly Route[] = [
     body: schemas.backfillBody,
     answers: { 202: { description: "The triggers were accepted.", schema: schemas.backfilled } },
     handle: async (call) => {
-      const key = call.request.headers.get("idempotency-key");
+      const key = call.header("idempotency-key");
       const pipelineId = idOf(call);
       const idempotencyKey = key === null ? undefined : `${call.caller.id}:${key.slice(0, 128)}`;
       const { from, ...rest } = call.body;

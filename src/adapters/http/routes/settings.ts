@@ -73,7 +73,7 @@ export const settingsRoutes: readonly Route[] = [
     answers: ok("The settings.", schemas.settings),
     handle: async (call) => {
       const pipelineId = pipelineOf(call, { pipeline: call.body.pipeline ?? call.query.pipeline });
-      const ifVersion = versionOf(call.request.headers.get("if-match"));
+      const ifVersion = versionOf(call.header("if-match"));
       const act = given({ reason: call.body.reason, user: call.body.user ?? call.caller.id, ifVersion });
       return settingsAnswer(await call.scheduler.settings.change(pipelineId, changeOf(call.body), act));
     },
@@ -105,7 +105,7 @@ export const settingsRoutes: readonly Route[] = [
       const { pipeline, user, ...window } = call.body;
       if (pipeline !== undefined) pipelineOf(call, { pipeline });
       else if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines; name one");
-      const key = call.request.headers.get("idempotency-key");
+      const key = call.header("idempotency-key");
       const id = key === null ? undefined : `${call.caller.id}.${key.replaceAll(/[^\w.-]/g, "_").slice(0, 128)}`;
       const made = await call.scheduler.settings.addMaintenance(
         windowOf(window),

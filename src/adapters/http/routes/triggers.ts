@@ -1,4 +1,4 @@
-import type { Run, TriggerStatus } from "../../../index.js";
+import type { Priority, Run, Trigger, TriggerStatus } from "../../../index.js";
 import { decisionOut, pageOut, runOut, triggerOut } from "../out.js";
 import { allow, narrowed, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
@@ -10,12 +10,24 @@ import { ACCEPTED, accepted, given, ok } from "./answers.js";
 const WAITING: readonly TriggerStatus[] = ["pending", "held"];
 
 /** The caller's key, kept apart from those of other callers. */
-function keyOf({ request, caller }: Pick<Call, "request" | "caller">): string | undefined {
-  const key = request.headers.get("idempotency-key") ?? request.headers.get("webhook-id");
+function keyOf({ header, caller }: Pick<Call, "header" | "caller">): string | undefined {
+  const key = header("idempotency-key") ?? header("webhook-id");
   if (key === null) return undefined;
   if (!/^[\x21-\x7e]{1,128}$/.test(key))
     throw new Problem(400, "INVALID_REQUEST", "Idempotency-Key must be 1 to 128 visible ASCII characters");
   return `${caller.id}:${key}`;
+}
+
+/** A key stands for one body, all of it: what the scheduler would let pass under it, another reason say, is refused too. */
+function sameAsAsked(trigger: Trigger, asked: { reason?: string; user?: string; priority?: Priority; idempotencyKey?: string }): Trigger {
+  const { reason = null, user = null, priority = trigger.priority } = asked;
+  if (asked.idempotencyKey === undefined || (trigger.reason === reason && trigger.user === user && trigger.priority === priority))
+    return trigger;
+  throw new Problem(
+    422,
+    "IDEMPOTENCY_CONFLICT",
+    `the idempotency key was used for trigger ${trigger.id}, which was asked for in other words`,
+  );
 }
 
 export const triggerRoutes: readonly Route[] = [
@@ -33,7 +45,8 @@ export const triggerRoutes: readonly Route[] = [
     handle: async (call) => {
       const { pipeline, dag_id, not_before, ...rest } = call.body ?? {};
       const options = given({ ...rest, notBefore: not_before, idempotencyKey: keyOf(call) });
-      return accepted(await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "manual" }), call.prefix);
+      const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "manual" });
+      return accepted(sameAsAsked(trigger, options), call.prefix);
     },
   }),
   route({
@@ -51,7 +64,8 @@ export const triggerRoutes: readonly Route[] = [
       const { pipeline, dag_id, force, ...rest } = call.body ?? {};
       if (force === true && call.caller.role !== "admin") throw new Problem(403, "FORBIDDEN", "only an admin may force a trigger");
       const options = given({ ...rest, force, idempotencyKey: keyOf(call) });
-      return accepted(await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "immediate" }), call.prefix);
+      const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "immediate" });
+      return accepted(sameAsAsked(trigger, options), call.prefix);
     },
   }),
   route({
@@ -83,7 +97,7 @@ export const triggerRoutes: readonly Route[] = [
     answers: ACCEPTED,
     handle: async (call) => {
       const source = call.params.source ?? "";
-      const event = call.request.headers.get("x-github-event");
+      const event = call.header("x-github-event");
       return accepted(await webhookTrigger(call, { source, event, payload: call.body, pipeline: call.query.pipeline }), call.prefix);
     },
   }),

@@ -21,6 +21,8 @@ export interface PipelineCell extends HeapEntry {
 export interface Life {
   /** Triggers that may be claimed now, by order. */
   readonly ready: TriggerCell[];
+  /** How many of those are forced: they may be claimed although the pipeline is full or paused. */
+  forced: number;
   /** Triggers pending or held, ready or not. */
   readonly waiting: Set<TriggerCell>;
   /** Runs running or retrying: they take its slots. */
@@ -73,7 +75,16 @@ export function pipelineCell(registration: PipelineRegistration): PipelineCell {
 }
 
 export function lifeOf(cell: PipelineCell): Life {
-  cell.life ??= { ready: [], waiting: new Set(), active: new Set(), claimed: 0, runs: [], byFireTime: new Map(), byKey: new Map() };
+  cell.life ??= {
+    ready: [],
+    forced: 0,
+    waiting: new Set(),
+    active: new Set(),
+    claimed: 0,
+    runs: [],
+    byFireTime: new Map(),
+    byKey: new Map(),
+  };
   return cell.life;
 }
 
@@ -115,7 +126,10 @@ export function enterLine(cell: TriggerCell): void {
   if (cell.isReady) return;
   cell.isReady = true;
   const line = cell.life.ready;
-  line.splice(placeOf(line, cell), 0, cell);
+  if (cell.record.isForced) cell.life.forced++;
+  const place = placeOf(line, cell);
+  if (place === line.length) line.push(cell);
+  else line.splice(place, 0, cell);
 }
 
 /** Takes a trigger out of its pipeline's line. */
@@ -123,6 +137,7 @@ export function leaveLine(cell: TriggerCell): void {
   if (!cell.isReady) return;
   cell.isReady = false;
   const line = cell.life.ready;
+  if (cell.record.isForced) cell.life.forced--;
   if (line[0] === cell) line.shift();
   else line.splice(placeOf(line, cell), 1);
 }

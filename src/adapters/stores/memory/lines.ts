@@ -152,7 +152,7 @@ export class Lines {
     const { life } = cell;
     if (life === null || life.ready.length === 0) return null;
     if (!this.isPaused(cell) && life.active.size + life.claimed < cell.registration.maxActiveRuns) return life.ready[0] as TriggerCell;
-    return life.ready.find(({ record }) => record.isForced) ?? null;
+    return life.forced === 0 ? null : (life.ready.find(({ record }) => record.isForced) ?? null);
   }
 
   #isCrowded(cell: PipelineCell): boolean {
