@@ -11,6 +11,7 @@ export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
 export type { AuditCheck, AuditLog } from "./engine/audit-log.js";
 export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, TriggerEvent } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
+export type { Host } from "./engine/host.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { Act, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";

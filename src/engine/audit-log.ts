@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type AuditEntry, type AuditRecord, brokenLink, NO_AUDIT, sealed } from "../monitor/audit.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
@@ -16,7 +16,7 @@ export interface AuditCheck {
 }
 
 export function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text);
 }
 
 /** The log of calls and changes: append-only, each record sealed by a hash over itself and the one before it. */

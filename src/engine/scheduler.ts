@@ -1,7 +1,6 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
-import type { Clock } from "../ports/clock.js";
 import type { EnqueueResult } from "../ports/store.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import { AuditLog } from "./audit-log.js";
@@ -14,6 +13,7 @@ import type { Core } from "./core.js";
 import type { EventName, Listener } from "./events.js";
 import { type Explanation, explain } from "./explain.js";
 import { GateKeeper } from "./gate-keeper.js";
+import { Host } from "./host.js";
 import { Loop } from "./loop.js";
 import { Outage } from "./outage.js";
 import { pause, resume } from "./pausing.js";
@@ -57,6 +57,8 @@ export class Scheduler {
   readonly tokens: Tokens;
   /** The log of calls and changes. */
   readonly audit: AuditLog;
+  /** What adapters need beside the rest. */
+  readonly host: Host;
   readonly #enqueues: Batcher<NewTrigger, EnqueueResult>;
   #phase: "created" | "starting" | "running" | "stopping" | "stopped" = "created";
   #early: Pipeline[] = [];
@@ -74,6 +76,7 @@ export class Scheduler {
     this.#steering = new Steering(core, this.audit);
     this.settings = new SettingsDesk(core, this.#steering);
     this.tokens = new Tokens(core, this.audit);
+    this.host = new Host(core);
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
     this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), { isPatient: false, lanes: 2 });
     checkTogether(core, pipelines, false);
@@ -285,6 +288,11 @@ export class Scheduler {
     return [...this.#early, ...[...this.#core.registry.all()].map(({ pipeline }) => pipeline)];
   }
 
+  /** Whether this node has a pipeline. */
+  has(pipelineId: string): boolean {
+    return this.#core.registry.has(pipelineId) || this.#early.some(({ id }) => id === pipelineId);
+  }
+
   /** The next fire times, of one pipeline or of all, soonest first. What conditions will say is not asked: see {@link Scheduler.explain}. */
   upcoming(options: UpcomingFireOptions = {}): readonly UpcomingFire[] {
     if (options.pipelineId !== undefined) this.#known(options.pipelineId);
@@ -320,7 +328,7 @@ export class Scheduler {
 
   /** How the scheduler is. */
   status(): SchedulerStatus {
-    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.pipelines().length);
+    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.#core.registry.size + this.#early.length);
   }
 
   /**
@@ -330,21 +338,6 @@ export class Scheduler {
    */
   pipelineStatus(pipelineId: string): Promise<PipelineStatus> {
     return pipelineStatus(this.#core, this.#known(pipelineId));
-  }
-
-  /** How many triggers wait over all pipelines and nodes, counted no further than `limit`. */
-  countWaiting(limit: number): Promise<number> {
-    return this.#core.store.countWaiting(limit);
-  }
-
-  /** For adapters: reports what can be thrown to nobody, as the event `error` and to the logger. */
-  report(error: unknown, where: string): void {
-    this.#core.events.report(error, where);
-  }
-
-  /** The clock it was made with. */
-  get clock(): Clock {
-    return this.#core.clock;
   }
 
   /**

@@ -185,7 +185,7 @@ class Api implements TriggerApi {
     onCaller: (caller: Caller) => void,
   ): Promise<Call> {
     const { bodyLimit, bodyTimeoutMs } = this.#options;
-    const { clock } = this.#scheduler;
+    const { clock } = this.#scheduler.host;
     const base = { scheduler: this.#scheduler, options: this.#options, header: asked.header, params, prefix: connection.prefix ?? "" };
     if (one.role === "public") return { ...base, caller: { id: "", role: "viewer", pipelines: [] }, query: {}, body: undefined };
     const isSigned = one.role === "signed" && asked.header("authorization") === null;
@@ -223,16 +223,16 @@ class Api implements TriggerApi {
   /** Counted at most once a second: a line that is full is so for longer. */
   async #refuseWhenFull(): Promise<void> {
     const { queueLimit } = this.#options;
-    const now = this.#scheduler.clock.now();
+    const now = this.#scheduler.host.clock.now();
     if (Math.abs(now - this.#waiting.at) >= COUNT_TRUST_MS)
-      this.#waiting = { at: now, count: await this.#scheduler.countWaiting(queueLimit) };
+      this.#waiting = { at: now, count: await this.#scheduler.host.countWaiting(queueLimit) };
     if (this.#waiting.count < queueLimit) return;
     throw new Problem(503, "QUEUE_FULL", `${queueLimit} triggers wait already; try again later`, { headers: { "retry-after": "30" } });
   }
 
   #problem(error: unknown, requestId: string): Answer {
     const problem = problemOf(error);
-    if (problem.code === "INTERNAL") this.#scheduler.report(error, `request ${requestId}`);
+    if (problem.code === "INTERNAL") this.#scheduler.host.report(error, `request ${requestId}`);
     return {
       status: problem.status,
       body: problemBody(problem, requestId),
@@ -266,7 +266,7 @@ class Api implements TriggerApi {
       });
       return null;
     } catch (error) {
-      this.#scheduler.report(error, `writing request ${requestId} into the audit log`);
+      this.#scheduler.host.report(error, `writing request ${requestId} into the audit log`);
       return error;
     }
   }

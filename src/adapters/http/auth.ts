@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { Role, Scheduler } from "../../index.js";
 import { Problem } from "./problem.js";
 import type { Caller } from "./route.js";
@@ -39,5 +39,5 @@ function refused(code: "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "TOKEN_REVOKED", de
 }
 
 function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { z } from "zod";
 import { type FieldProblem, Problem } from "./problem.js";
 
@@ -13,12 +14,8 @@ export function parseJson(bytes: Uint8Array, contentType: string | null): unknow
   if (contentType === null || !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)) {
     throw new Problem(415, "UNSUPPORTED_MEDIA_TYPE", "send the body as application/json");
   }
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new Problem(400, "BAD_JSON", "the body is not UTF-8");
-  }
+  if (!isUtf8(bytes)) throw new Problem(400, "BAD_JSON", "the body is not UTF-8");
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   refuseDepth(text);
   let value: unknown;
   try {

@@ -50,7 +50,7 @@ export class EventStream {
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
-    this.#life = scheduler.clock.now().toString(36);
+    this.#life = scheduler.host.clock.now().toString(36);
   }
 
   readonly route: Route = route({
@@ -105,12 +105,12 @@ export class EventStream {
           this.#readers.add(made);
           const beat = () => {
             send(": still here\n\n");
-            stopTimer = this.#scheduler.clock.setTimer(BEAT_MS, beat);
+            stopTimer = this.#scheduler.host.clock.setTimer(BEAT_MS, beat);
           };
           send("retry: 2000\n\n");
           if (missed === null) send(`event: reset\nid: ${this.#life}-${this.#seq}\ndata: {}\n\n`);
           for (const { pipelineId, text } of missed ?? []) if (made.sees(pipelineId)) send(text);
-          stopTimer = this.#scheduler.clock.setTimer(BEAT_MS, beat);
+          stopTimer = this.#scheduler.host.clock.setTimer(BEAT_MS, beat);
         },
         cancel: leave,
       },

@@ -60,7 +60,9 @@ function readAll(request: IncomingMessage, limit: number): Promise<Uint8Array> {
       else reject(tooLarge(limit));
     });
     request.once("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    request.once("error", reject).once("close", () => reject(new Error("the connection was closed")));
+    request.once("error", reject).once("close", () => {
+      if (!request.complete) reject(new Error("the connection was closed"));
+    });
   });
 }
 

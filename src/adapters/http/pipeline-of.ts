@@ -14,7 +14,8 @@ export function allow(call: Pick<Call, "caller">, pipelineId: string): string {
 
 /** The pipelines that a caller may have to do with. */
 export function visible(call: Pick<Call, "caller" | "scheduler">): readonly string[] {
-  return call.scheduler.pipelines().flatMap(({ id }) => (isVisible(call, id) ? [id] : []));
+  const { caller, scheduler } = call;
+  return caller.pipelines === null ? scheduler.pipelines().map(({ id }) => id) : caller.pipelines.filter((id) => scheduler.has(id));
 }
 
 /**
@@ -32,14 +33,14 @@ export function pipelineOf(
   const name = pipeline ?? dag_id;
   if (name !== undefined) {
     allow(call, name);
-    if (call.scheduler.pipelines().some(({ id }) => id === name)) return name;
+    if (call.scheduler.has(name)) return name;
     throw new Problem(404, "UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(name.slice(0, 128))}`);
   }
+  const { defaultPipeline } = call.options;
+  if (defaultPipeline !== null && isVisible(call, defaultPipeline) && call.scheduler.has(defaultPipeline)) return defaultPipeline;
   const all = visible(call);
   const [only] = all;
   if (all.length === 1 && only !== undefined) return only;
-  const { defaultPipeline } = call.options;
-  if (defaultPipeline !== null && all.includes(defaultPipeline)) return defaultPipeline;
   throw new Problem(
     422,
     "AMBIGUOUS_PIPELINE",
