@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Role } from "../../src/index.js";
 import { pipeline } from "../../src/index.js";
@@ -164,4 +165,13 @@ describe("tokens", () => {
     await closed.close();
     await expect(service([sales()], { adminToken: "secret" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
+});
+
+it("the table in docs/http.md is the one of the routes", () => {
+  const text = readFileSync(new URL("../../docs/http.md", import.meta.url), "utf8");
+  const told = [...text.matchAll(/^\|\s*(GET|POST|PUT|DELETE)\s*\|\s*`([^`]+)`\s*\|\s*([^|]+?)\s*\|/gm)].map(
+    ([, method, path, needs]) => `${method} ${path} ${needs}`,
+  );
+  const words: Readonly<Record<string, string>> = { public: "nothing", signed: "operator, or a signature" };
+  expect(told).toEqual(routes.map(({ method, path, role }) => `${method} ${path} ${words[role] ?? role}`));
 });

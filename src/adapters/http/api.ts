@@ -10,7 +10,7 @@ import { Limit } from "./limits.js";
 import { openApiOf } from "./openapi.js";
 import { type Settled, settled, type TriggerApiOptions } from "./options.js";
 import { Problem, problemBody, problemOf } from "./problem.js";
-import { type Answer, type Call, type Caller, type Route, route } from "./route.js";
+import { type Answer, type Call, type Caller, type Route, type RouteInfo, route } from "./route.js";
 import { controlRoutes } from "./routes/control.js";
 import { pipelineRoutes } from "./routes/pipelines.js";
 import { settingsRoutes } from "./routes/settings.js";
@@ -38,7 +38,7 @@ export interface TriggerApi {
   /** Whether a path is one of the API's. */
   handles(path: string): boolean;
   /** Everything that can be asked, with the least role that may. */
-  readonly routes: readonly Route[];
+  readonly routes: readonly RouteInfo[];
   /** The OpenAPI 3.1 document. */
   openapi(): Record<string, unknown>;
   /** The largest body, bytes. */

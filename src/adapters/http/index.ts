@@ -1,6 +1,7 @@
 export { type Connection, createTriggerApi, type TriggerApi } from "./api.js";
+export type { Asked, BodyLimits, Reply } from "./asked.js";
 export { nodeTriggerApi } from "./node.js";
 export type { RateLimit, TriggerApiOptions } from "./options.js";
 export type { FieldProblem, HttpCode } from "./problem.js";
-export type { Answer, Call, Caller, Route } from "./route.js";
+export type { RouteInfo } from "./route.js";
 export type { WebhookSource } from "./webhooks.js";

@@ -36,8 +36,9 @@ export interface Answer {
   readonly pipelineId?: string | null;
 }
 
-/** One way to ask: everything that is said of it, in the OpenAPI document too, is said here. */
-export interface Route {
+/** What is said of one way to ask. */
+export interface RouteInfo {
+  /** Its `operationId` in the OpenAPI document. */
   readonly id: string;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** With `{name}` for what varies. */
@@ -46,6 +47,12 @@ export interface Route {
   readonly tag: "triggers" | "runs" | "pipelines" | "settings" | "tokens" | "system";
   /** The least role that may; `"public"` needs no token, `"signed"` a signature or the role operator. */
   readonly role: Role | "public" | "signed";
+  /** By status. */
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema?: z.ZodType; readonly type?: string }>>;
+}
+
+/** One way to ask: everything that is said of it, in the OpenAPI document too, is said here. */
+export interface Route extends RouteInfo {
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
   /** A body may be left out. */
@@ -54,7 +61,6 @@ export interface Route {
   readonly isRaw?: boolean;
   /** Adds a trigger: refused while the line is full. */
   readonly adds?: boolean;
-  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema?: z.ZodType; readonly type?: string }>>;
   handle(call: Call): Promise<Answer> | Answer;
 }
 
