@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -54,6 +54,21 @@ describe("the packed package", () => {
     const code = `const { cron, pipeline } = require("headgate");\nconst { simulate } = require("headgate/testing");\n(async () => {${USE}\n})();`;
     writeFileSync(join(project, "common.cjs"), code);
     expect((await run(process.execPath, ["common.cjs"], { cwd: project })).stdout.trim()).toBe("24");
+  });
+
+  it("has a client that a browser can load: nothing of Node in it, nor in what it imports", () => {
+    const seen = new Set<string>();
+    const walk = (name: string): string => {
+      if (seen.has(name)) return "";
+      seen.add(name);
+      const text = readFileSync(join(ROOT, "dist", name), "utf8");
+      const imports = [...text.matchAll(/^import .*?from\s*["']([^"']+)["']|^import\s*["']([^"']+)["']/gm)].map(
+        ([, from, bare]) => from ?? bare ?? "",
+      );
+      expect(imports.filter((one) => !one.startsWith("./"))).toEqual([]);
+      return text + imports.map((one) => walk(one.slice(2))).join("");
+    };
+    expect(walk("client.js")).not.toMatch(/\bBuffer\b|\bprocess\.|require\(/);
   });
 
   it("gives its types to a nodenext TypeScript consumer", async () => {

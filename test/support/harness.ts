@@ -55,6 +55,7 @@ const NAMES: readonly EventName[] = [
   "resumed",
   "pipeline.added",
   "pipeline.removed",
+  "settings.changed",
   "started",
   "stopped",
   "clock.jumped",

@@ -40,7 +40,14 @@ async function ask(dependency: ExternalDependency, signal: AbortSignal): Promise
   );
 }
 
-async function askHttp({ url, status }: Extract<ExternalDependency, { type: "http" }>, signal: AbortSignal): Promise<string | null> {
+/** A connection kept from the last time may have gone since: that says nothing of the system, and is tried again on a new one. */
+const STALE = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+
+async function askHttp(
+  { url, status }: Extract<ExternalDependency, { type: "http" }>,
+  signal: AbortSignal,
+  isAgain = false,
+): Promise<string | null> {
   try {
     const response = await fetch(url, { signal });
     await response.body?.cancel();
@@ -48,6 +55,8 @@ async function askHttp({ url, status }: Extract<ExternalDependency, { type: "htt
     return isGood ? null : `answers ${response.status}`;
   } catch (error) {
     const { cause, message } = error as Error & { cause?: { code?: string } };
+    if (!isAgain && STALE.has(cause?.code ?? ""))
+      return askHttp({ type: "http", url, ...(status === undefined ? {} : { status }) }, signal, true);
     return `does not answer (${cause?.code ?? message})`;
   }
 }
