@@ -164,6 +164,7 @@ describe("the audit log", () => {
     for (const user of ["ana", "ana", "eva", "eva"])
       await running.scheduler.settings.addMaintenance({ start: "01:00", end: "02:00" }, { user });
     expect(await running.scheduler.audit.verify()).toEqual({ isIntact: true, records: 4, problem: null });
+    await running.clock.settle();
     const hand = new Database(file);
     hand.prepare(sql).run();
     hand.close();

@@ -93,6 +93,7 @@ describe("the SQLite store", () => {
     await scheduler.pause();
     const bad = await scheduler.trigger("a", { parameters: { n: 1 } });
     const good = await scheduler.trigger("a");
+    await clock.settle();
     const hand = new Database(file);
     hand.prepare("UPDATE triggers SET parameters = '{broken' WHERE id = ?").run(bad.id);
     await scheduler.resume();
