@@ -39,10 +39,6 @@ export type Digest = (text: string) => string;
 
 export const NO_AUDIT: AuditHead = Object.freeze({ seq: 0, hash: "" });
 
-const FIELDS = "at kind action pipelineId user token role address requestId outcome reason before after".split(
-  " ",
-) as readonly (keyof AuditEntry)[];
-
 /** Puts an entry behind the end of the chain. */
 export function sealed(entry: AuditEntry, head: AuditHead, digest: Digest): AuditRecord {
   const seq = head.seq + 1;
@@ -63,5 +59,22 @@ export function brokenLink(records: readonly AuditRecord[], head: AuditHead, dig
 }
 
 function textOf(entry: AuditEntry, seq: number, previous: string): string {
-  return JSON.stringify([seq, previous, ...FIELDS.map((field) => entry[field] ?? null)]);
+  const { at, kind, action, pipelineId, user, token, role, address, requestId, outcome, reason, before, after } = entry;
+  return JSON.stringify([
+    seq,
+    previous,
+    at,
+    kind,
+    action,
+    pipelineId,
+    user,
+    token,
+    role,
+    address,
+    requestId,
+    outcome,
+    reason,
+    before,
+    after,
+  ]);
 }

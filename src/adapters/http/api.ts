@@ -47,6 +47,7 @@ export interface TriggerApi {
   close(): void;
 }
 
+const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
 const COUNT_TRUST_MS = 1_000;
 const SECURE: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
@@ -78,6 +79,8 @@ class Api implements TriggerApi {
   readonly #events: EventStream;
   readonly #tokenLimit: Limit | null;
   readonly #addressLimit: Limit | null;
+  /** Paths without names in them, by method and path. */
+  readonly #plain = new Map<string, Route>();
   readonly #router = new TrieRouter<Route>();
   readonly #secure: Readonly<Record<string, string>>;
   #document: Record<string, unknown> | null = null;
@@ -102,7 +105,10 @@ class Api implements TriggerApi {
       this.#events.route,
       ...tokenRoutes,
     ];
-    for (const one of this.routes) this.#router.add(one.method, one.path.replaceAll(/\{(\w+)\}/g, ":$1"), one);
+    for (const one of this.routes) {
+      if (one.path.includes("{")) this.#router.add(one.method, one.path.replaceAll(/\{(\w+)\}/g, ":$1"), one);
+      else this.#plain.set(`${one.method} ${one.path}`, one);
+    }
   }
 
   get bodyLimit(): number {
@@ -115,7 +121,10 @@ class Api implements TriggerApi {
   }
 
   async answer(asked: Asked, connection: Connection = {}): Promise<Reply> {
-    const [path = "/"] = asked.url.split("?");
+    const end = asked.url.indexOf("?");
+    const path = end === -1 ? asked.url : asked.url.slice(0, end);
+    const plain = this.#plain.get(`${asked.method} ${path}`);
+    if (plain !== undefined) return this.#answer(plain, asked, NO_PARAMS, connection);
     const [found] = this.#router.match(asked.method, path)[0];
     if (found === undefined) return this.#nowhere(asked, path);
     const params = decoded(found[1] as Record<string, string>);
@@ -148,7 +157,7 @@ class Api implements TriggerApi {
     });
   }
 
-  async #answer(one: Route, request: Asked, params: Record<string, string>, connection: Connection): Promise<Reply> {
+  async #answer(one: Route, request: Asked, params: Readonly<Record<string, string>>, connection: Connection): Promise<Reply> {
     const requestId = requestIdOf(request);
     const address = this.#addressOf(request, connection);
     const headers: Record<string, string> = { "x-request-id": requestId };
@@ -156,8 +165,7 @@ class Api implements TriggerApi {
     let answer: Answer;
     let outcome: string;
     try {
-      if (this.#addressLimit !== null && one.role !== "public")
-        Object.assign(headers, await this.#addressLimit.count(address ?? "unknown"));
+      if (this.#addressLimit !== null && one.role !== "public") await this.#addressLimit.count(address ?? "unknown");
       const asked = await this.#call(one, request, params, connection, headers, (found) => {
         caller = found;
       });
@@ -179,7 +187,7 @@ class Api implements TriggerApi {
   async #call(
     one: Route,
     asked: Asked,
-    params: Record<string, string>,
+    params: Readonly<Record<string, string>>,
     connection: Connection,
     headers: Record<string, string>,
     onCaller: (caller: Caller) => void,
@@ -216,7 +224,7 @@ class Api implements TriggerApi {
 
   async #admit(caller: Caller, one: Route, headers: Record<string, string>, onCaller: (caller: Caller) => void): Promise<void> {
     onCaller(caller);
-    if (this.#tokenLimit !== null) Object.assign(headers, await this.#tokenLimit.count(caller.id));
+    if (this.#tokenLimit !== null) Object.assign(headers, this.#tokenLimit.told(await this.#tokenLimit.count(caller.id)));
     requireRole(caller, one.role === "signed" || one.role === "public" ? "operator" : one.role);
   }
 
@@ -282,8 +290,11 @@ class Api implements TriggerApi {
   }
 
   #reply(asked: Asked, { status, body, headers = {}, stream = undefined }: Answer, own: Record<string, string>): Reply {
-    const all = { "content-type": "application/json", ...this.#secure, ...own, ...headers, ...this.#cors(asked) };
-    return { status, headers: all, body: body === undefined ? null : JSON.stringify(body), stream: stream ?? null };
+    const text = body === undefined ? null : JSON.stringify(body);
+    const all: Record<string, string> = Object.assign({ "content-type": "application/json" }, this.#secure, own, headers);
+    if (text !== null) all["content-length"] = String(Buffer.byteLength(text));
+    if (this.#options.cors.length > 0) Object.assign(all, this.#cors(asked));
+    return { status, headers: all, body: text, stream: stream ?? null };
   }
 
   #cors(request: Asked): Record<string, string> {

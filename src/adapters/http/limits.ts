@@ -17,21 +17,22 @@ export class Limit {
     this.#policy = `"${name}";q=${requests};w=${Math.ceil(perMs / 1_000)}`;
   }
 
-  /** Counts one request; gives the headers that tell of it. @throws Problem `RATE_LIMITED` */
-  async count(key: string): Promise<Record<string, string>> {
+  /** Counts one request. @throws Problem `RATE_LIMITED` */
+  async count(key: string): Promise<RateLimiterRes> {
     try {
-      return this.#headers(await this.#limiter.consume(key));
+      return await this.#limiter.consume(key);
     } catch (error) {
       if (error instanceof Error) throw error;
       const left = error as RateLimiterRes;
       const retryAfter = String(Math.max(1, Math.ceil(left.msBeforeNext / 1_000)));
       throw new Problem(429, "RATE_LIMITED", `too many requests by this ${this.#name}; try again in ${retryAfter} s`, {
-        headers: { ...this.#headers(left), "retry-after": retryAfter },
+        headers: { ...this.told(left), "retry-after": retryAfter },
       });
     }
   }
 
-  #headers({ remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
+  /** The headers that tell of a count. */
+  told({ remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
     return { ratelimit: `"${this.#name}";r=${remainingPoints};t=${Math.ceil(msBeforeNext / 1_000)}`, "ratelimit-policy": this.#policy };
   }
 }

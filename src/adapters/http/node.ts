@@ -68,7 +68,7 @@ function readAll(request: IncomingMessage, limit: number): Promise<Uint8Array> {
 
 function send({ status, headers, body, stream }: Reply, response: ServerResponse): void {
   if (stream === null) {
-    response.writeHead(status, body === null ? headers : { ...headers, "content-length": Buffer.byteLength(body) });
+    response.writeHead(status, headers);
     response.end(body ?? undefined);
     return;
   }
