@@ -42,6 +42,7 @@ export class Steering {
   readonly #bases = new Map<string, Pipeline>();
   #kept: Kept = NOTHING;
   #version = 0;
+  #line: Promise<void> = Promise.resolve();
 
   constructor(core: Core, audit: AuditLog) {
     this.#core = core;
@@ -64,7 +65,7 @@ export class Steering {
   }
 
   overrides(pipelineId: string): Overrides {
-    return this.#kept.pipelines[pipelineId] ?? {};
+    return ofPipeline(this.#kept, pipelineId) ?? {};
   }
 
   /** Counts the changes of all settings. */
@@ -89,7 +90,7 @@ export class Steering {
     const user = act.user ?? null;
     const names = Object.keys(change).filter((name) => change[name as SettingName] !== undefined) as SettingName[];
     await this.#write({ ...act, pipelineId, action: "settings" }, (kept) => {
-      const before = kept.pipelines[pipelineId] ?? {};
+      const before = ofPipeline(kept, pipelineId) ?? {};
       if (!isCurrent(before))
         throw new HeadgateError("PRECONDITION_FAILED", `the settings of ${pipelineId} were changed meanwhile; read them again`);
       const after: Record<string, unknown> = { ...before };
@@ -158,34 +159,51 @@ export class Steering {
     throw new HeadgateError("STORE_UNAVAILABLE", "the settings are being changed by many at once; try again");
   }
 
-  async #takeOver(next: Kept, version: number): Promise<void> {
-    const before = this.#kept;
-    this.#kept = next;
-    this.#version = version;
-    const concerns = (kept: Kept, id: string) =>
-      JSON.stringify([kept.pipelines[id] ?? null, kept.windows.filter((one) => one.pipelineId === null || one.pipelineId === id)]);
-    const changed = [...this.#bases.values()].filter(
-      ({ id }) => this.#core.registry.has(id) && concerns(before, id) !== concerns(next, id),
-    );
+  /** One after the other: what failed is as if it had not begun, and is done by the next look. */
+  #takeOver(next: Kept, version: number): Promise<void> {
+    const result = this.#line.then(() => (version > this.#version ? this.#apply(next, version) : undefined));
+    this.#line = result.catch(() => {}); // told to whoever asked
+    return result;
+  }
+
+  async #apply(next: Kept, version: number): Promise<void> {
+    const { registry, store, clock, events } = this.#core;
+    const changed = changedIds(this.#kept, next, this.#bases).filter((id) => registry.has(id));
     if (changed.length > 0) {
       await register(
         this.#core,
-        changed.map((base) => this.#steered(base, next)),
+        changed.map((id) => this.#steered(this.#bases.get(id) as Pipeline, next)),
       );
-      await this.#core.store.recheck(
-        changed.map(({ id }) => id),
-        this.#core.clock.now(),
-      );
+      await store.recheck(changed, clock.now());
     }
-    for (const { id } of changed) this.#core.events.tell("settings.changed", () => ({ pipelineId: id }));
+    this.#kept = next;
+    this.#version = version;
+    for (const id of changed) events.tell("settings.changed", () => ({ pipelineId: id }));
   }
 
   #steered(base: Pipeline, kept: Kept): Pipeline {
     const windows = kept.windows.flatMap(({ pipelineId, window }) => (pipelineId === null || pipelineId === base.id ? [window] : []));
-    const overrides = kept.pipelines[base.id];
+    const overrides = ofPipeline(kept, base.id);
     if (overrides === undefined && windows.length === 0) return base;
     return withSettings(base, overrides ?? {}, windows, this.#core.dependsOn);
   }
+}
+
+/** A pipeline may be called `constructor`. */
+function ofPipeline({ pipelines }: Kept, id: string): Overrides | undefined {
+  return Object.hasOwn(pipelines, id) ? pipelines[id] : undefined;
+}
+
+/** The pipelines that a change concerns: all, when a window of all of them came or went. */
+function changedIds(before: Kept, next: Kept, bases: ReadonlyMap<string, Pipeline>): string[] {
+  const windowsOf = (kept: Kept, id: string | null) => JSON.stringify(kept.windows.filter(({ pipelineId }) => pipelineId === id));
+  if (windowsOf(before, null) !== windowsOf(next, null)) return [...bases.keys()];
+  const named = [before, next].flatMap(({ pipelines, windows }) => [
+    ...Object.keys(pipelines),
+    ...windows.flatMap(({ pipelineId }) => pipelineId ?? []),
+  ]);
+  const concerns = (kept: Kept, id: string) => JSON.stringify(ofPipeline(kept, id) ?? {}) + windowsOf(kept, id);
+  return [...new Set(named)].filter((id) => bases.has(id) && concerns(before, id) !== concerns(next, id));
 }
 
 function valuesOf(overrides: Overrides): Record<string, unknown> {

@@ -45,6 +45,14 @@ describe("settings changed at run time", () => {
     await scheduler.stop();
   });
 
+  it("are those of a pipeline whatever it is called", async () => {
+    const { scheduler } = await harness([pipeline({ id: "constructor", schedule: every("1h"), run: () => {} })]);
+    expect((await scheduler.settings.get("constructor")).overrides).toEqual({});
+    await scheduler.settings.change("constructor", { maxActiveRuns: 4 });
+    expect((await scheduler.settings.get("constructor")).values.maxActiveRuns).toBe(4);
+    await scheduler.stop();
+  });
+
   it("survive a pipeline that is replaced by the code", async () => {
     const { scheduler } = await harness([hourly()]);
     await scheduler.settings.change("sales", { scheduleIntervalMs: 60_000 });

@@ -92,6 +92,23 @@ describe("the calls of the documentation", () => {
     expect(scheduler.upcoming({ count: 1 })[0]?.fireAt.toISOString()).toBe("2026-03-02T06:00:00.000Z");
   });
 
+  it("take settings back as they were read, with one of them changed", async () => {
+    const { ask } = await start();
+    const { json } = await ask("GET", "/api/v1/schedule/config");
+    const changed = await ask("PUT", "/api/v1/schedule/config", { ...json, staleness_threshold_hours: 6 });
+    expect(changed).toMatchObject({ status: 200, json: { staleness_threshold_hours: 6, max_concurrent_runs: 1 } });
+    expect(changed.json.overrides.map(({ field }: { field: string }) => field)).toEqual(["staleness_threshold_hours"]);
+    const again = await ask("PUT", "/api/v1/schedule/config", {
+      ...changed.json,
+      maintenance_windows: [{ start: "02:00", end: "03:00", days: ["sunday"] }],
+    });
+    const same = await ask("PUT", "/api/v1/schedule/config", again.json, { "if-match": again.headers.get("etag") ?? "" });
+    expect(same.json).toMatchObject({
+      maintenance_windows: [{ start: "02:00", end: "03:00", days: ["sunday"] }],
+      staleness_threshold_hours: 6,
+    });
+  });
+
   it("refuse a change as a whole when one field of it is wrong", async () => {
     const { ask } = await start();
     const refused = await ask("PUT", "/api/v1/schedule/config", { schedule_interval_minutes: 30, max_concurrent_runs: 0, colour: "red" });

@@ -71,6 +71,7 @@ export const settingsBody = z
     external_dependencies: z.array(dependency).max(100).nullish(),
     auto_scaling_enabled: z.boolean().nullish(),
     max_concurrent_runs: z.int().min(1).max(100_000).nullish(),
+    overrides: z.array(z.unknown()).optional().describe("As it was read; not changed by this."),
     ...act,
   })
   .meta({ id: "SettingsRequest" });

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
-import type { ExternalDependency, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
+import type { ExternalDependency, SettingName, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
 import { maintenanceOut, settingsOut } from "../out.js";
 import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
@@ -41,6 +42,15 @@ function changeOf(body: z.output<typeof schemas.settingsBody>): SettingsChange {
   });
 }
 
+/** Without what is as the code has it anyway: who reads the settings, changes one and sends them all back overrides that one. */
+function news(change: SettingsChange, { values, overrides }: SettingsView): SettingsChange {
+  const isNews = ([name, value]: [string, unknown]) => {
+    const known = values[name as SettingName];
+    return name in overrides || !isDeepStrictEqual(value, known ?? (Array.isArray(value) ? [] : null));
+  };
+  return Object.fromEntries(Object.entries(change).filter(isNews)) as SettingsChange;
+}
+
 /** @see https://www.rfc-editor.org/rfc/rfc9110#field.if-match */
 function versionOf(header: string | null): string | undefined {
   if (header === null || header.trim() === "*") return undefined;
@@ -75,7 +85,8 @@ export const settingsRoutes: readonly Route[] = [
       const pipelineId = pipelineOf(call, { pipeline: call.body.pipeline ?? call.query.pipeline });
       const ifVersion = versionOf(call.header("if-match"));
       const act = given({ reason: call.body.reason, user: call.body.user ?? call.caller.id, ifVersion });
-      return settingsAnswer(await call.scheduler.settings.change(pipelineId, changeOf(call.body), act));
+      const change = news(changeOf(call.body), await call.scheduler.settings.get(pipelineId));
+      return settingsAnswer(await call.scheduler.settings.change(pipelineId, change, act));
     },
   }),
   route({
