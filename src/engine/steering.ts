@@ -68,11 +68,6 @@ export class Steering {
     return ofPipeline(this.#kept, pipelineId) ?? {};
   }
 
-  /** Counts the changes of all settings. */
-  get version(): number {
-    return this.#version;
-  }
-
   windows(): readonly Maintenance[] {
     return this.#kept.windows.map((one) => ({ ...one, at: new Date(one.at) }));
   }
@@ -93,6 +88,7 @@ export class Steering {
       const before = ofPipeline(kept, pipelineId) ?? {};
       if (!isCurrent(before))
         throw new HeadgateError("PRECONDITION_FAILED", `the settings of ${pipelineId} were changed meanwhile; read them again`);
+      if (names.length === 0) return null;
       const after: Record<string, unknown> = { ...before };
       for (const name of names) {
         if (change[name] === null) delete after[name];
