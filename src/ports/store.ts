@@ -286,6 +286,8 @@ export interface Store {
   listAudit(query: AuditQuery): Promise<readonly AuditRecord[]>;
   /** The end of the audit log, kept apart from it, so that a log cut short is noticed. */
   auditHead(): Promise<AuditHead>;
+  /** The last record that retention has forgotten: what is kept goes on behind it. */
+  auditTail(): Promise<AuditHead>;
   /** How many triggers wait, counted no further than `limit`. */
   countWaiting(limit: number): Promise<number>;
 

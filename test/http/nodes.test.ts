@@ -154,6 +154,25 @@ describe("the audit log", () => {
     await running.close();
   });
 
+  it("forgets its oldest records by age, and what is left can still be checked", async () => {
+    const file = join(folder, `${randomUUID()}.db`);
+    const store = sqliteStore({ file, retention: { audit: "1d" } });
+    const { scheduler, clock, close } = await service([sales()], {}, { store });
+    const add = (id: string) => scheduler.settings.addMaintenance({ start: "01:00", end: "02:00" }, { id });
+    for (const id of ["a", "b", "c"]) await add(id);
+    clock.jump(26 * 3_600_000);
+    for (const id of ["d", "e"]) await add(id);
+    await store.prune(clock.now());
+    expect((await scheduler.audit.list({ limit: 10 })).map(({ seq }) => seq)).toEqual([5, 4]);
+    expect(await scheduler.audit.verify()).toEqual({ isIntact: true, records: 2, problem: null });
+    await clock.settle();
+    const hand = new Database(file);
+    hand.prepare("DELETE FROM audit WHERE seq = 4").run();
+    hand.close();
+    expect(await scheduler.audit.verify()).toMatchObject({ isIntact: false, problem: { seq: 4, problem: "record 4 is missing" } });
+    await close();
+  });
+
   it.each([
     ["changed", "UPDATE audit SET record = replace(record, 'ana', 'bob') WHERE seq = 2", 2, /was changed/],
     ["taken out", "DELETE FROM audit WHERE seq = 2", 2, /is missing/],

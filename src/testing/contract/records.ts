@@ -156,6 +156,7 @@ export const RECORDS: readonly Case[] = [
       );
       assert.equal(brokenLink(all, { seq: 0, hash: "" }, digest), null);
       assert.deepEqual(await store.auditHead(), { seq: 5, hash: all[4]?.hash });
+      assert.deepEqual(await store.auditTail(), { seq: 0, hash: "" });
       assert.deepEqual(all[0], { ...entry("first", "a"), seq: 1, previous: "", hash: all[0]?.hash });
       const newest = await store.listAudit({ before: 5, limit: 2 });
       assert.deepEqual(

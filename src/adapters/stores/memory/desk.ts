@@ -57,6 +57,11 @@ export class Desk {
     return last === undefined ? NO_AUDIT : { seq: last.seq, hash: last.hash };
   }
 
+  auditTail(): AuditHead {
+    const [first] = this.#audit;
+    return first === undefined ? NO_AUDIT : { seq: first.seq - 1, hash: first.previous };
+  }
+
   listAudit({ after, before = Number.POSITIVE_INFINITY, pipelineIds, limit }: AuditQuery): readonly AuditRecord[] {
     const found = this.#audit.filter(
       ({ seq, pipelineId }) =>

@@ -348,6 +348,10 @@ class InMemory implements MemoryStore {
     return this.#desk.auditHead();
   }
 
+  async auditTail(): Promise<AuditHead> {
+    return this.#desk.auditTail();
+  }
+
   async countWaiting(limit: number): Promise<number> {
     let count = 0;
     for (const { life } of this.#pipelines.values()) {

@@ -4,6 +4,8 @@ import { adding, changing, type Session, select, selectLocked } from "./database
 import { AUDIT, META } from "./tables.js";
 
 const HEAD = "audit_head";
+const TAIL = "audit_tail";
+const FORGOTTEN_AT_ONCE = 1_000;
 
 /** The end of the log is locked while records are put behind it: over all nodes there is one order. */
 export async function append(
@@ -36,8 +38,28 @@ export async function list(session: Session, { after, before, pipelineIds, limit
   return rows.map(({ record }) => record);
 }
 
-export async function head(session: Session): Promise<AuditHead> {
-  return headOf((await select(session, META, "WHERE key = $1", [HEAD]))[0]?.value);
+export function head(session: Session): Promise<AuditHead> {
+  return mark(session, HEAD);
+}
+
+export function tail(session: Session): Promise<AuditHead> {
+  return mark(session, TAIL);
+}
+
+async function mark(session: Session, key: string): Promise<AuditHead> {
+  return headOf((await select(session, META, "WHERE key = $1", [key]))[0]?.value);
+}
+
+/** Forgets the oldest records, all of them from before an instant, and keeps where they ended: what is left can still be checked. */
+export async function prune(session: Session, before: number): Promise<void> {
+  await session.insert(META, [{ key: TAIL, value: NO_AUDIT }], { unlessThere: true });
+  await selectLocked(session, META, [TAIL]); // one node at a time
+  const oldest = await select(session, AUDIT, `ORDER BY seq LIMIT ${FORGOTTEN_AT_ONCE}`);
+  const kept = oldest.findIndex(({ at }) => at >= before);
+  const last = oldest[(kept === -1 ? oldest.length : kept) - 1]?.record;
+  if (last === undefined) return;
+  await session.query(`DELETE FROM ${session.dialect.name("audit")} WHERE seq <= $1`, [last.seq]);
+  await session.write([changing(META, [{ key: TAIL, value: { seq: last.seq, hash: last.hash } }], ["value"])]);
 }
 
 function headOf(value: unknown): AuditHead {

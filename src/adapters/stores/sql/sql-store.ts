@@ -18,6 +18,8 @@ export interface RetentionOptions {
   count?: number;
   /** Default `"90d"`. */
   maxAge?: Duration;
+  /** Records of the audit log. Default `"400d"`; `null` keeps them all. */
+  audit?: Duration | null;
 }
 
 /** A store on a database: every method one transaction, the state machines' own functions between reading and writing. */
@@ -26,6 +28,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
   if (!Number.isInteger(retention.count) || retention.count < 0) {
     throw new HeadgateError("INVALID_ARGUMENT", `retention.count ${retention.count} must be a whole number from 0`);
   }
+  const auditMs = options.audit === null ? null : durationMs(options.audit ?? "400d", "retention.audit");
   const { session } = database;
   const known = new Set<string>();
   const hint: claims.ClaimHint = { isOpen: true };
@@ -117,9 +120,14 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     appendAudit: (entries, seal) => within((on) => audit.append(on, entries, seal)),
     listAudit: (query) => audit.list(session, query),
     auditHead: () => audit.head(session),
+    auditTail: () => audit.tail(session),
     countWaiting: (limit) => upkeep.countWaiting(session, limit),
     serverTime: () => database.serverTime(),
-    prune: (now) => within((on) => upkeep.prune(on, retention, now)),
+    prune: (now) =>
+      within(async (on) => {
+        if (auditMs !== null) await audit.prune(on, now - auditMs);
+        return upkeep.prune(on, retention, now);
+      }),
   };
 }
 
