@@ -32,7 +32,7 @@ export class AuditLog {
         await core.store.appendAudit(entries, (entry, head) => sealed(entry, head, sha256));
         return entries.map(() => null);
       },
-      { isPatient: false },
+      { isPatient: false, gathers: true },
     );
   }
 

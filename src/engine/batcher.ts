@@ -17,7 +17,11 @@ interface BatcherOptions {
   readonly isPatient?: boolean;
   /** The most batches under way; another one than the first is sent only when it is full. Default 1, which keeps their order. */
   readonly lanes?: number;
+  /** Whether a batch waits for the end of the turn of the event loop, so that what came in together goes together. Default false. */
+  readonly gathers?: boolean;
 }
+
+const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
  * Gathers requests to the store that come while one is under way and sends them together, so that many small ends cost
@@ -28,6 +32,7 @@ export class Batcher<Q, R> {
   readonly #send: (requests: readonly Q[]) => Promise<readonly R[]>;
   readonly #isPatient: boolean;
   readonly #lanes: number;
+  readonly #gathers: boolean;
   #waiting: Waiting<Q, R>[] = [];
   #busy = 0;
   #hasGivenUp = false;
@@ -36,12 +41,13 @@ export class Batcher<Q, R> {
   constructor(
     core: Pick<Core, "clock">,
     send: (requests: readonly Q[]) => Promise<readonly R[]>,
-    { isPatient = true, lanes = 1 }: BatcherOptions = {},
+    { isPatient = true, lanes = 1, gathers = false }: BatcherOptions = {},
   ) {
     this.#core = core;
     this.#send = send;
     this.#isPatient = isPatient;
     this.#lanes = lanes;
+    this.#gathers = gathers;
   }
 
   /** Waits no more for a store that is unavailable: what waits fails with the store's error. */
@@ -60,7 +66,10 @@ export class Batcher<Q, R> {
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#settle(this.#waiting.splice(0, MOST_AT_ONCE));
+    while (this.#waiting.length > 0) {
+      if (this.#gathers && this.#waiting.length < MOST_AT_ONCE) await endOfTurn();
+      await this.#settle(this.#waiting.splice(0, MOST_AT_ONCE));
+    }
     this.#busy--;
   }
 

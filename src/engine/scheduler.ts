@@ -78,7 +78,11 @@ export class Scheduler {
     this.tokens = new Tokens(core, this.audit);
     this.host = new Host(core);
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
-    this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), { isPatient: false, lanes: 2 });
+    this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), {
+      isPatient: false,
+      lanes: 2,
+      gathers: true,
+    });
     checkTogether(core, pipelines, false);
     this.#early = [...pipelines];
   }
