@@ -124,6 +124,16 @@ describe("webhooks", () => {
     expect(await ask("POST", PATH, { source: "provider", event: "data_updated" })).toMatchObject({ status: 202 });
   });
 
+  it("of two sources with one token keep their ids apart, and ids that are too long are refused, not cut", async () => {
+    const { ask } = await start();
+    const sent = (source: string, key: string) =>
+      ask("POST", PATH, { source, event: "data_updated", data: {}, pipeline: "sales" }, { "webhook-id": key });
+    const [one, other] = [await sent("internal", "same"), await sent("provider", "same")];
+    expect([one.status, other.status]).toEqual([202, 202]);
+    expect(one.json.id).not.toBe(other.json.id);
+    expect(await sent("internal", "x".repeat(129))).toMatchObject({ status: 400, json: { code: "INVALID_REQUEST" } });
+  });
+
   it("of sources that are badly described are refused when the API is made", async () => {
     await start();
     const make =

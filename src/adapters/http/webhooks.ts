@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { createRequire } from "node:module";
 import { HeadgateError } from "../../base/errors.js";
 import type { Priority, Trigger } from "../../index.js";
+import { keyOf } from "./key.js";
 import { pipelineOf } from "./pipeline-of.js";
 import { Problem } from "./problem.js";
 import type { Call, Caller } from "./route.js";
@@ -62,7 +63,7 @@ export class Signatures {
     const payload = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (known.scheme === "github") checkGithub(known.secret, header, payload);
     else checkStandard(this.#signers.get(source) as Signer, header, payload, now);
-    return { id: `webhook:${source}`, role: "operator", pipelines: known.pipelines ?? null };
+    return { id: signerId(source), role: "operator", pipelines: known.pipelines ?? null };
   }
 }
 
@@ -114,6 +115,10 @@ function isSame(one: Buffer, other: Buffer): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }
 
+function signerId(source: string): string {
+  return `webhook:${source}`;
+}
+
 interface Sent {
   readonly source: string;
   readonly event: string | null;
@@ -143,15 +148,14 @@ export function webhookTrigger(
       "INVALID_REQUEST",
       `source ${source} may trigger by ${known.events.join(", ")}, not by ${JSON.stringify(event?.slice(0, 100) ?? null)}`,
     );
-  const { header } = call;
-  const key = header("webhook-id") ?? header("x-github-delivery") ?? header("idempotency-key");
+  const key = keyOf(call, "webhook-id", "x-github-delivery", "idempotency-key");
   return call.scheduler.trigger(pipelineId, {
     kind: "webhook",
     user: call.caller.id,
     reason: `webhook of ${source}${event === null ? "" : `: ${event}`}`.slice(0, 1_000),
     parameters: parametersOf(known, payload),
     ...(priority === undefined ? {} : { priority }),
-    ...(key === null ? {} : { idempotencyKey: `webhook:${source}:${key}`.slice(0, 255) }),
+    ...(key === undefined ? {} : { idempotencyKey: call.caller.id === signerId(source) ? key : `${source}:${key}` }),
   });
 }
 

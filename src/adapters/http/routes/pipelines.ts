@@ -1,3 +1,4 @@
+import { keyOf } from "../key.js";
 import { decisionOut, findingOut, pageOut, pipelineOut, runOut, triggerOut } from "../out.js";
 import { allow, pipelineOf, visible } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
@@ -181,9 +182,8 @@ export const pipelineRoutes: readonly Route[] = [
     body: schemas.backfillBody,
     answers: { 202: { description: "The triggers were accepted.", schema: schemas.backfilled } },
     handle: async (call) => {
-      const key = call.header("idempotency-key");
       const pipelineId = idOf(call);
-      const idempotencyKey = key === null ? undefined : `${call.caller.id}:${key.slice(0, 128)}`;
+      const idempotencyKey = keyOf(call, "idempotency-key");
       const { from, ...rest } = call.body;
       const triggers = await call.scheduler.backfill(pipelineId, { from, ...given({ ...rest, idempotencyKey }) });
       return { status: 202, body: { count: triggers.length, items: triggers.slice(0, 1_000).map(triggerOut) }, pipelineId };

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import type { ExternalDependency, SettingName, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
+import { keyOf } from "../key.js";
 import { maintenanceOut, settingsOut } from "../out.js";
 import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
@@ -116,8 +117,7 @@ export const settingsRoutes: readonly Route[] = [
       const { pipeline, user, ...window } = call.body;
       if (pipeline !== undefined) pipelineOf(call, { pipeline });
       else if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines; name one");
-      const key = call.header("idempotency-key");
-      const id = key === null ? undefined : `${call.caller.id}.${key.replaceAll(/[^\w.-]/g, "_").slice(0, 128)}`;
+      const id = keyOf(call, "idempotency-key");
       const made = await call.scheduler.settings.addMaintenance(
         windowOf(window),
         given({ pipelineId: pipeline, user: user ?? call.caller.id, id }),

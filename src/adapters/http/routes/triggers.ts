@@ -1,22 +1,14 @@
 import type { Priority, Run, Trigger, TriggerStatus } from "../../../index.js";
+import { keyOf } from "../key.js";
 import { decisionOut, pageOut, runOut, triggerOut } from "../out.js";
 import { allow, narrowed, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
-import { type Call, type Route, route } from "../route.js";
+import { type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import { webhookTrigger } from "../webhooks.js";
 import { ACCEPTED, accepted, given, ok } from "./answers.js";
 
 const WAITING: readonly TriggerStatus[] = ["pending", "held"];
-
-/** The caller's key, kept apart from those of other callers. */
-function keyOf({ header, caller }: Pick<Call, "header" | "caller">): string | undefined {
-  const key = header("idempotency-key") ?? header("webhook-id");
-  if (key === null) return undefined;
-  if (!/^[\x21-\x7e]{1,128}$/.test(key))
-    throw new Problem(400, "INVALID_REQUEST", "Idempotency-Key must be 1 to 128 visible ASCII characters");
-  return `${caller.id}:${key}`;
-}
 
 /** A key stands for one body, all of it: what the scheduler would let pass under it, another reason say, is refused too. */
 function sameAsAsked(trigger: Trigger, asked: { reason?: string; user?: string; priority?: Priority; idempotencyKey?: string }): Trigger {
@@ -44,7 +36,7 @@ export const triggerRoutes: readonly Route[] = [
     answers: ACCEPTED,
     handle: async (call) => {
       const { pipeline, dag_id, not_before, ...rest } = call.body ?? {};
-      const options = given({ ...rest, notBefore: not_before, idempotencyKey: keyOf(call) });
+      const options = given({ ...rest, notBefore: not_before, idempotencyKey: keyOf(call, "idempotency-key", "webhook-id") });
       const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "manual" });
       return accepted(sameAsAsked(trigger, options), call.prefix);
     },
@@ -63,7 +55,7 @@ export const triggerRoutes: readonly Route[] = [
     handle: async (call) => {
       const { pipeline, dag_id, force, ...rest } = call.body ?? {};
       if (force === true && call.caller.role !== "admin") throw new Problem(403, "FORBIDDEN", "only an admin may force a trigger");
-      const options = given({ ...rest, force, idempotencyKey: keyOf(call) });
+      const options = given({ ...rest, force, idempotencyKey: keyOf(call, "idempotency-key", "webhook-id") });
       const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "immediate" });
       return accepted(sameAsAsked(trigger, options), call.prefix);
     },
