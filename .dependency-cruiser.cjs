@@ -53,14 +53,14 @@ module.exports = {
     {
       name: "an-adapter-knows-no-other-adapter",
       severity: "error",
-      from: { path: "^src/adapters/([^/]+)/([^/]+)", pathNot: "^src/adapters/http/" },
-      to: { path: "^src/adapters/", pathNot: "^src/adapters/$1/($2|sql/)" },
+      from: { path: "^src/adapters/(stores|executors)/([^/]+)" },
+      to: { path: "^src/adapters/", pathNot: "^src/adapters/($1/($2|sql/)|outside/)" },
     },
     {
-      name: "the-http-adapter-knows-no-other-adapter",
+      name: "a-folder-of-adapters-knows-no-other",
       severity: "error",
-      from: { path: "^src/adapters/http/" },
-      to: { path: "^src/adapters/", pathNot: "^src/adapters/http/" },
+      from: { path: "^src/adapters/([^/]+)/", pathNot: "^src/adapters/(stores|executors)/" },
+      to: { path: "^src/adapters/", pathNot: "^src/adapters/($1|outside)/" },
     },
     { name: "nothing-unresolved", severity: "error", from: { path: "^src/" }, to: { couldNotResolve: true } },
     {

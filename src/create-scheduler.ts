@@ -4,6 +4,7 @@ import { pid } from "node:process";
 import { systemClock } from "./adapters/clocks/system-clock.js";
 import { functionExecutor } from "./adapters/executors/function-executor.js";
 import { consoleLogger } from "./adapters/loggers/console-logger.js";
+import { AddressRule, type PrivateNetworks } from "./adapters/outside/address.js";
 import { dependsOn } from "./adapters/probes/dependency.js";
 import { memoryStore } from "./adapters/stores/memory/memory-store.js";
 import { type Duration, durationMs } from "./base/duration.js";
@@ -14,9 +15,12 @@ import { Events } from "./engine/events.js";
 import type { Pipeline } from "./engine/pipeline.js";
 import { Registry } from "./engine/registry.js";
 import { Scheduler } from "./engine/scheduler.js";
+import type { SensorOptions } from "./pattern/sensor-options.js";
 import type { Clock } from "./ports/clock.js";
+import type { ExternalDependency } from "./ports/dependency.js";
 import type { Executor } from "./ports/executor.js";
 import type { Logger } from "./ports/logger.js";
+import type { AnySensor } from "./ports/sensor.js";
 import type { Store } from "./ports/store.js";
 
 /** Options of {@link createScheduler}. */
@@ -26,6 +30,8 @@ export interface SchedulerOptions {
   store?: Store;
   /** Default {@link functionExecutor}, 100 runs at once. */
   executor?: Executor;
+  /** Makes the sensors that event-driven patterns describe: `patternSensors(…)` of `headgate/sensors`. Default: none. */
+  sensors?: (options: SensorOptions, pipelineId: string) => AnySensor | null;
   /** Default {@link systemClock}. */
   clock?: Clock;
   /** Default {@link consoleLogger}, warnings and errors. */
@@ -44,6 +50,8 @@ export interface SchedulerOptions {
   grace?: Duration;
   /** How long a probe's value is shared between conditions and pipelines. Default `"5s"`. */
   probeTtl?: Duration;
+  /** Addresses of this machine and of private networks that external dependencies set at run time may ask. Default none. */
+  allowPrivateNetworks?: PrivateNetworks;
   /** A number in [0, 1), for ids and jitter. Default `Math.random`. */
   random?: () => number;
   /** Makes ids; must sort in the order they were made. Default ULIDs. */
@@ -65,6 +73,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.has(name)) throw bad(name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
   }
+  new AddressRule({ allowPrivateNetworks: options.allowPrivateNetworks ?? false }); // says at once what is no network
   const random = options.random ?? Math.random;
   const logger = safe(options.logger ?? consoleLogger());
   const core = {
@@ -78,14 +87,17 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     random,
     node: options.node ?? `${hostname()}-${pid}-${Math.floor(random() * 1e9).toString(36)}`,
     settings: settingsOf(options),
-    dependsOn,
+    sensorOf: options.sensors ?? null,
+    dependsOn: (dependency: ExternalDependency) => dependsOn(dependency, { allowPrivateNetworks: options.allowPrivateNetworks ?? false }),
     newSecret: () => randomBytes(32).toString("base64url"),
   };
   return new Scheduler(core, options.pipelines ?? []);
 }
 
 const OPTION_NAMES = new Set(
-  "pipelines store executor clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl random newId timerTrust".split(" "),
+  "pipelines store sensors executor clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl allowPrivateNetworks random newId timerTrust".split(
+    " ",
+  ),
 );
 
 function settingsOf(options: SchedulerOptions): Settings {

@@ -9,13 +9,14 @@ export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
 export type { AuditCheck, AuditLog } from "./engine/audit-log.js";
-export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, TriggerEvent } from "./engine/events.js";
+export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, SensorEventOf, TriggerEvent } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
 export type { Host } from "./engine/host.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { Act, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";
 export type { Scheduler } from "./engine/scheduler.js";
+export type { SensorStatus } from "./engine/sensing.js";
 export type { PipelineSettings, SettingName, SettingsChange } from "./engine/settings.js";
 export type { SettingsDesk, SettingsView } from "./engine/settings-desk.js";
 export type { PipelineStatus, SchedulerStatus } from "./engine/status.js";
@@ -29,17 +30,18 @@ export {
   type ConditionNeeds,
   type ConditionOptions,
   condition,
-  type MeasurableProbe,
   type OnBlock,
   type OwnConditionOptions,
   type RunHistory,
   type Verdict,
 } from "./gate/condition.js";
-export { maxPerPeriod, stale, succeeded } from "./gate/conditions/history.js";
+export { maxPerPeriod, type StaleOptions, stale, succeeded } from "./gate/conditions/history.js";
 export { allOf, anyOf, not } from "./gate/conditions/logic.js";
+export { dataVolume, type Health, healthy, type OutsideConditionOptions } from "./gate/conditions/outside.js";
 export { businessDay, maintenanceWindow } from "./gate/conditions/time.js";
 export type { Gate } from "./gate/decide.js";
 export type { DecisionOutcome, DecisionRecord, Finding } from "./gate/finding.js";
+export type { CircuitBreaker, MeasurableProbe, Measured, ProbeOptions, ProbePolicy } from "./gate/probe.js";
 export type { AuditEntry, AuditHead, AuditRecord } from "./monitor/audit.js";
 export { listPatterns, pattern } from "./pattern/catalog.js";
 export { type AlertReason, definePattern, type Pattern, type PatternGroup, type PatternOptions } from "./pattern/pattern.js";
@@ -82,4 +84,17 @@ export {
   type WindowCalendar,
 } from "./schedule/window.js";
 export type { Overlap } from "./trigger/overlap.js";
+export {
+  type AnySensor,
+  type SeenRun,
+  type Sensor,
+  type SensorAnswer,
+  type SensorEvent,
+  type SensorLook,
+  type SensorMode,
+  type SensorTiming,
+  sensor,
+  type WebhookSensor,
+  webhookSensor,
+} from "./trigger/sensor.js";
 export type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger/trigger.js";

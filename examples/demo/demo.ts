@@ -1,13 +1,17 @@
 /**
- * Three pipelines over real data, on the real clock, in about a quarter of a minute: one is skipped because its data is fresh, one is held by a
- * maintenance window and then runs, one fails, is retried and recovers, and a manual trigger overtakes the line.
+ * Five pipelines over real data, on the real clock, in about a quarter of a minute: one is skipped because its data is fresh, one is held by a
+ * maintenance window and then runs, one fails, is retried and recovers, one is started by a file that arrives and one by a resource that changes; and a manual trigger
+ * overtakes the line.
  */
-import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join, relative } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { fileSensor, httpSensor } from "../../src/adapters/sensors/index.js";
 import { at, createScheduler, every, maintenanceWindow, pipeline, stale } from "../../src/index.js";
-import { DATA, flightDelays, rainByYear, stockReturns } from "./work.js";
+import { DATA, departures, flightDelays, publishedFlights, rainByYear, stockReturns } from "./work.js";
 
 const output = fileURLToPath(new URL("results", import.meta.url));
 const incoming = join(output, "incoming-stocks.csv");
@@ -44,7 +48,31 @@ const stocks = pipeline({
   },
 });
 
-const scheduler = createScheduler({ pipelines: [flights, weather, stocks], pools: { disk: 1 }, node: "demo" });
+const dropped = join(output, "incoming");
+await mkdir(dropped);
+const arrivals = pipeline({
+  id: "departures",
+  description: "Which airports are busiest, as soon as the flights arrive",
+  sensors: [fileSensor({ path: dropped, pattern: "*.csv", every: "500ms", settle: "300ms" })],
+  run: ({ parameters }) => departures(String(parameters.path), output),
+});
+
+let edition = "flights-2k.json";
+const publisher = createServer(async (request, response) => {
+  response.setHeader("etag", `"${edition}"`);
+  if (request.headers["if-none-match"] === `"${edition}"`) response.writeHead(304).end();
+  else response.end(await readFile(join(DATA, edition)));
+}).listen(0, "127.0.0.1");
+await new Promise((resolve) => publisher.once("listening", resolve));
+const address = `http://127.0.0.1:${(publisher.address() as AddressInfo).port}/flights.json`;
+const published = pipeline({
+  id: "published-flights",
+  description: "The mean delay, anew for every edition that is published",
+  sensors: [httpSensor({ url: address, every: "500ms", limit: 10_000_000, allowPrivateNetworks: true })],
+  run: () => publishedFlights(address, output),
+});
+
+const scheduler = createScheduler({ pipelines: [flights, weather, stocks, arrivals, published], pools: { disk: 1 }, node: "demo" });
 scheduler.on("trigger.held", ({ trigger, decision }) => say(`HELD     ${trigger.pipelineId}: ${decision.reason}`));
 scheduler.on("run.started", ({ run }) => say(`start    ${run.pipelineId}`));
 scheduler.on("run.retrying", ({ run }) =>
@@ -60,13 +88,20 @@ scheduler.on("trigger.skipped", async ({ trigger }) => {
 });
 
 await scheduler.start();
-say(`three pipelines; results in ${relative(process.cwd(), output)}`);
+say(`five pipelines; results in ${relative(process.cwd(), output)}`);
 for (const { pipelineId, fireAt } of scheduler.upcoming({ count: 4 })) say(`next     ${pipelineId} at ${fireAt.toISOString()}`);
 
 await wait(4_500);
 await copyFile(join(DATA, "stocks.csv"), incoming);
 say("the stock prices have arrived");
 await ended("stock-returns", 1);
+
+await copyFile(join(DATA, "flights-airport.csv"), join(dropped, "flights.csv"));
+say("a file of flights has arrived");
+await ended("departures", 1);
+edition = "flights-5k.json";
+say("a new edition of flights is published");
+await ended("published-flights", 1);
 
 say("three low-priority triggers, then a manual one of high priority, for one slot:");
 const line: string[] = [];
@@ -82,6 +117,8 @@ const count = (outcome: string) => decisions.filter((decision) => decision.outco
 say(`decisions: ${count("run")} run, ${count("skip")} skip, ${count("hold")} hold`);
 say(`results: ${(await readdir(output)).filter((name) => name.endsWith(".json")).join(", ")}`);
 await scheduler.stop();
+publisher.closeAllConnections();
+publisher.close();
 
 /** Waits until a pipeline has succeeded so often. */
 async function ended(pipelineId: string, times: number): Promise<void> {

@@ -37,6 +37,21 @@ export async function flightDelays(output: string): Promise<object> {
   return save(output, "flight-delays.json", { flights: flights.length, worst: airports.slice(0, 3) });
 }
 
+/** Flights that arrive as a file: how many leave each airport, most first. */
+export async function departures(file: string, output: string): Promise<object> {
+  const pairs = await rows(file);
+  const airports = grouped(pairs, ({ origin = "" }) => origin)
+    .map(([origin, all]) => ({ origin, flights: all.reduce((sum, { count }) => sum + Number(count), 0) }))
+    .toSorted((a, b) => b.flights - a.flights);
+  return save(output, "departures.json", { routes: pairs.length, busiest: airports.slice(0, 3) });
+}
+
+/** Flights as a server publishes them: how many, and how late on average. */
+export async function publishedFlights(url: string, output: string): Promise<object> {
+  const flights = (await (await fetch(url)).json()) as { delay: number }[];
+  return save(output, "published-flights.json", { flights: flights.length, meanDelay: mean(flights.map(({ delay }) => delay)) });
+}
+
 /** Four years of Seattle's weather: rain by year. */
 export async function rainByYear(output: string): Promise<object> {
   const days = await rows(join(DATA, "seattle-weather.csv"));

@@ -1,12 +1,11 @@
 import { decide } from "../gate/decide.js";
 import type { DecisionRecord, Finding } from "../gate/finding.js";
-import type { Claim, DecideRequest, DecideResult } from "../ports/store.js";
+import type { DecideRequest, DecideResult } from "../ports/store.js";
 import type { RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
 import type { GateKeeper } from "./gate-keeper.js";
-import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
 import { ofDecision, ofRun, ofTrigger } from "./tell.js";
@@ -46,6 +45,7 @@ export class Claimer {
         globalLimit: settings.maxActiveRuns,
         pools: settings.pools,
         canRun: (id) => registry.has(id),
+        judge: (trigger, isOverlapping) => (isOverlapping ? this.#skipOverlapping(trigger, now) : this.#judgedAtOnce(trigger, now)),
       },
       now,
     );
@@ -54,37 +54,29 @@ export class Claimer {
       this.#core.events.tell("run.attempt", ofRun, run);
       this.#start(run, trigger);
     }
-    const isSlotFree = await this.#decideAll(claim, now);
-    return isSlotFree || claim.triggers.length + claim.attempts.length >= room;
+    for (const { request, result } of claim.decided) this.#decided(result, request);
+    for (const trigger of claim.triggers) this.#decideLater(trigger, now);
+    const isSlotFree = claim.decided.some(({ request }) => request.run === null);
+    return isSlotFree || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
   }
 
-  /** Gives true when a slot that was claimed is free again, since its trigger does not run. */
-  async #decideAll({ triggers, overlapping }: Claim, now: number): Promise<boolean> {
-    const ready = overlapping.map((trigger) => this.#skipOverlapping(trigger, now));
-    for (const trigger of triggers) {
-      const pipeline = this.#pipelineOf(trigger);
-      if (pipeline === undefined) continue;
-      const bypass = bypassOf(trigger);
-      if (bypass !== null) {
-        ready.push(this.#bypassed(trigger, pipeline, bypass, now));
-        continue;
-      }
-      const findings = this.#gates.ask(pipeline, trigger, now);
-      if (findings instanceof Promise) this.#decideLater(trigger, pipeline, findings, now);
-      else ready.push(this.#judged(trigger, pipeline, findings, now));
-    }
-    if (ready.length === 0) return false;
-    const results = await this.#core.store.decide(ready, now).catch((error: unknown) => {
-      if (isUnavailable(error)) for (const request of ready) this.#keep(Promise.resolve(request)); // claimed: to be recorded when the store is back
-      throw error;
-    });
-    for (let index = 0; index < results.length; index++) this.#decided(results[index] as DecideResult, ready[index] as DecideRequest);
-    return ready.some(({ run }) => run === null);
+  /** `null` when it needs more than the time. */
+  #judgedAtOnce(trigger: TriggerRecord, now: number): DecideRequest | null {
+    const pipeline = this.#pipelineOf(trigger);
+    if (pipeline === undefined) return null;
+    const bypass = bypassOf(trigger);
+    if (bypass !== null) return this.#bypassed(trigger, pipeline, bypass, now);
+    if (pipeline.gate.conditions.some(({ needs }) => needs !== "time")) return null;
+    const findings = this.#gates.ask(pipeline, trigger, now);
+    return findings instanceof Promise ? null : this.#judged(trigger, pipeline, findings, now);
   }
 
   /** Conditions that ask the outside take their time; the line moves on meanwhile. */
-  #decideLater(trigger: TriggerRecord, pipeline: Pipeline, findings: Promise<readonly Finding[]>, now: number): void {
-    this.#keep(findings.then((found) => this.#judged(trigger, pipeline, found, now)));
+  #decideLater(trigger: TriggerRecord, now: number): void {
+    const pipeline = this.#pipelineOf(trigger);
+    if (pipeline === undefined) return;
+    const found = async () => this.#judged(trigger, pipeline, await this.#gates.ask(pipeline, trigger, now), now);
+    this.#keep(found());
   }
 
   /** Records a decision as soon as it is made and the store can be reached. */

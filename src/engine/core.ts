@@ -1,9 +1,11 @@
 import type { IdSource } from "../base/id.js";
 import type { Condition } from "../gate/condition.js";
+import type { SensorOptions } from "../pattern/sensor-options.js";
 import type { Clock } from "../ports/clock.js";
 import type { ExternalDependency } from "../ports/dependency.js";
 import type { Executor } from "../ports/executor.js";
 import type { Logger } from "../ports/logger.js";
+import type { AnySensor } from "../ports/sensor.js";
 import type { Store } from "../ports/store.js";
 import type { Events } from "./events.js";
 import type { Registry } from "./registry.js";
@@ -43,6 +45,8 @@ export interface Core {
   readonly settings: Settings;
   /** Text of at least 128 bits that nobody can guess, for tokens. */
   readonly newSecret: () => string;
+  /** Makes the sensor that a pattern describes; `null` when there is nobody who could. */
+  readonly sensorOf: ((options: SensorOptions, pipelineId: string) => AnySensor | null) | null;
   /** Makes the condition that an external system answers. */
   readonly dependsOn: (dependency: ExternalDependency) => Condition;
 }

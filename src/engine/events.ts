@@ -1,5 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import type { Logger } from "../ports/logger.js";
+import type { SensorEvent } from "../ports/sensor.js";
 import type { Decision, Run, Trigger } from "./views.js";
 
 /** What such an event carries. */
@@ -16,6 +17,12 @@ export interface PauseEvent {
   readonly pipelineId: string | null;
   readonly reason: string | null;
   readonly user: string | null;
+}
+
+/** What such an event is of. */
+export interface SensorEventOf {
+  readonly pipelineId: string;
+  readonly sensor: string;
 }
 
 /** Every event and what it carries. One for each arrow of the state machines, and for what happens to the scheduler itself. */
@@ -49,6 +56,18 @@ export interface SchedulerEvents {
   "run.late_result": { readonly pipelineId: string; readonly runId: string; readonly attempt: number; readonly error: string | null };
   "schedule.fired": { readonly pipelineId: string; readonly fireTimes: readonly Date[]; readonly nextFireAt: Date | null };
   "schedule.dropped": { readonly pipelineId: string; readonly decisions: readonly Decision[] };
+  /** A look of a sensor failed; it looks again at `nextLookAt`. */
+  "sensor.failed": SensorEventOf & { readonly error: Error; readonly failures: number; readonly nextLookAt: Date };
+  /** A look succeeded after so many that had failed. */
+  "sensor.recovered": SensorEventOf & { readonly failures: number };
+  /** The pipeline could not take what a sensor found (its parameters, say); it was passed over. */
+  "sensor.rejected": SensorEventOf & { readonly event: SensorEvent; readonly error: Error };
+  /** A sensor has found nothing for longer than expected. Told once until it finds something. */
+  "sensor.overdue": SensorEventOf & { readonly since: Date; readonly expectWithinMs: number };
+  /** A trigger file was accepted and removed. */
+  "file.accepted": { readonly file: string; readonly pipelineId: string; readonly triggerId: string };
+  /** A trigger file was set aside, with the reason beside it. */
+  "file.rejected": { readonly file: string; readonly movedTo: string; readonly error: Error };
   paused: PauseEvent & { readonly until: Date | null };
   resumed: PauseEvent & { readonly isAutomatic: boolean };
   "pipeline.added": { readonly pipelineId: string };

@@ -1,10 +1,11 @@
 import { HeadgateError } from "../base/errors.js";
-import type { Condition, ConditionContext, MeasurableProbe, RunHistory, Verdict } from "../gate/condition.js";
+import type { Condition, ConditionContext, RunHistory, Verdict } from "../gate/condition.js";
 import { evaluate } from "../gate/evaluate.js";
 import type { Finding } from "../gate/finding.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
+import { Prober } from "./prober.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const NO_FINDINGS: readonly Finding[] = Object.freeze([]);
@@ -14,23 +15,25 @@ const NEVER = new AbortController().signal;
 /** What a gate wants to know of a trigger. */
 type Asking = Pick<TriggerRecord, "id" | "kind" | "scheduledFor" | "parameters">;
 
-interface Measured {
-  readonly at: number;
-  readonly value: Promise<unknown>;
-}
-
 /** Asks the conditions of gates: within their timeouts, with the history of the store, sharing what probes measure. */
 export class GateKeeper {
   readonly #core: Core;
   readonly #history: RunHistory;
-  readonly #measured = new Map<string, Measured>();
+  readonly #prober: Prober;
+  readonly #onWell: (pipelineIds: readonly string[]) => void;
+  /** The pipelines that each probe holds up, as far as this node has seen. */
+  readonly #blocked = new Map<string, Set<string>>();
 
-  constructor(core: Core) {
+  /** @param onWell - called with pipelines that were held by a probe that is well again */
+  constructor(core: Core, onWell: (pipelineIds: readonly string[]) => void) {
     this.#core = core;
+    this.#onWell = onWell;
     this.#history = {
       lastSuccessAt: async (id) => (await core.store.states([id]))[0]?.lastSuccessAt ?? null,
       countRuns: (id, from, until) => core.store.countRuns(id, from, until),
+      countWaiting: (limit) => core.store.countWaiting(limit),
     };
+    this.#prober = new Prober(core);
   }
 
   /** The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. */
@@ -41,9 +44,29 @@ export class GateKeeper {
       pipelineId: pipeline.id,
       trigger,
       history: this.#history,
-      measure: (probe) => this.#measure(probe, now),
+      measure: async (probe) => (await this.#prober.measure(probe, now)).value,
+      observe: (probe) => this.#prober.measure(probe, now),
     };
-    return evaluate(pipeline.gate, context, (condition, work) => this.#guard(condition, work));
+    const found = evaluate(pipeline.gate, context, (condition, work) => this.#guard(condition, work));
+    return found instanceof Promise ? found.then((findings) => this.#noted(pipeline, findings)) : found;
+  }
+
+  /** What held up one pipeline and lets another pass is worth a look by those that it holds. */
+  #noted({ id, gate }: Pipeline, findings: readonly Finding[]): readonly Finding[] {
+    const well = new Set<string>();
+    for (const [index, { result }] of findings.entries()) {
+      if (result === "not_evaluated") continue;
+      for (const probe of gate.conditions[index]?.watches?.probes ?? []) {
+        const blocked = this.#blocked.get(probe);
+        if (result === "block") this.#blocked.set(probe, (blocked ?? new Set()).add(id));
+        else if (blocked !== undefined) {
+          for (const one of blocked) if (one !== id) well.add(one);
+          this.#blocked.delete(probe);
+        }
+      }
+    }
+    if (well.size > 0) this.#onWell([...well]);
+    return findings;
   }
 
   #guard(condition: Condition, work: (signal: AbortSignal) => Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {
@@ -60,16 +83,5 @@ export class GateKeeper {
       });
       verdict.then(resolve, reject).finally(stopTimer);
     });
-  }
-
-  /** One measurement of a probe serves everyone who asks while it is young; a failed one is shared too, so that an outage is not hammered. */
-  #measure<T>(probe: MeasurableProbe<T>, now: number): Promise<T> {
-    const known = this.#measured.get(probe.name);
-    if (known !== undefined && Math.abs(now - known.at) < this.#core.settings.probeTtlMs) return known.value as Promise<T>;
-    const value = (async () => probe.measure({ signal: NEVER, now }))();
-    value.catch(() => {}); // told by whoever awaits it
-    if (this.#measured.size >= 10_000) this.#measured.clear();
-    this.#measured.set(probe.name, { at: now, value });
-    return value;
   }
 }

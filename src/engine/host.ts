@@ -1,5 +1,6 @@
 import type { Clock } from "../ports/clock.js";
 import type { Core } from "./core.js";
+import type { SchedulerEvents } from "./events.js";
 
 /** What adapters that ask a scheduler need beside its public methods. */
 export class Host {
@@ -17,6 +18,23 @@ export class Host {
   /** Reports what can be thrown to nobody, as the event `error` and to the logger. */
   report(error: unknown, where: string): void {
     this.#core.events.report(error, where);
+  }
+
+  /** Tells an event of an adapter's. */
+  tell<E extends "file.accepted" | "file.rejected">(name: E, event: SchedulerEvents[E]): void {
+    this.#core.events.tell(name, () => event);
+  }
+
+  /** The sources whose webhooks may start a pipeline; `null` when it does not say. */
+  webhookSourcesOf(pipelineId: string): readonly string[] | null {
+    const sensors = this.#core.registry.get(pipelineId)?.pipeline.sensors ?? [];
+    const sources = sensors.flatMap((one) => (one.kind === "webhook" ? one.sources : []));
+    return sources.length === 0 ? null : sources;
+  }
+
+  /** The pipelines that webhooks of a source may start, by their own word. */
+  pipelinesOfSource(source: string): readonly string[] {
+    return [...this.#core.registry.all()].flatMap(({ pipeline: { id } }) => (this.webhookSourcesOf(id)?.includes(source) ? [id] : []));
   }
 
   /** How many triggers wait over all pipelines and nodes, counted no further than `limit`. */

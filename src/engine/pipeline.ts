@@ -7,9 +7,11 @@ import { inOrder } from "../gate/evaluate.js";
 import { pattern as namedPattern } from "../pattern/catalog.js";
 import type { AlertReason, Pattern } from "../pattern/pattern.js";
 import type { PatternName } from "../pattern/presets.js";
+import type { AnySensor } from "../ports/sensor.js";
 import { type ExecutionOptions, type ExecutionPolicy, executionPolicy } from "../run/policy.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { manual } from "../schedule/simple.js";
+import { webhookSensor } from "../trigger/sensor.js";
 import type { Trigger } from "./views.js";
 
 /** What a run's function is handed. */
@@ -62,6 +64,8 @@ export interface PipelineOptions<S extends z.ZodType = z.ZodType<Record<string, 
   holdFor?: Duration;
   /** When a held trigger is looked at again if no condition knows. Default `"15m"`. */
   recheckInterval?: Duration;
+  /** What starts it from outside, such as `fileSensor(…)`. Default: what the pattern says, if the scheduler knows how (its option `sensors`). */
+  sensors?: readonly AnySensor[];
   /** A zod schema of its parameters; a scheduled pipeline's must accept `{}`. Default: any object. */
   parameters?: S;
   execution?: ExecutionOptions;
@@ -79,6 +83,7 @@ export interface Pipeline {
   readonly description: string | null;
   readonly schedule: Schedule;
   readonly after: readonly string[];
+  readonly sensors: readonly AnySensor[];
   readonly gate: Gate;
   readonly execution: ExecutionPolicy;
   readonly parameters: z.ZodType | null;
@@ -93,7 +98,9 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const NONE: readonly never[] = Object.freeze([]);
 const OPEN_GATE: Gate = Object.freeze({ conditions: NONE, onBlock: "skip", holdForMs: 24 * 3_600_000, recheckIntervalMs: 15 * 60_000 });
 const OPTION_NAMES = new Set<string>(
-  "id description schedule pattern after conditions onBlock holdFor recheckInterval parameters execution sla tags alertOn run".split(" "),
+  "id description schedule pattern after sensors conditions onBlock holdFor recheckInterval parameters execution sla tags alertOn run".split(
+    " ",
+  ),
 );
 
 /**
@@ -131,6 +138,7 @@ export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>
     description: options.description ?? pattern?.description ?? null,
     schedule,
     after: afterOf(options, id),
+    sensors: sensorsOf(options.sensors, pattern, id),
     gate: gateOf(options, pattern, id),
     execution: executionPolicy(merged(pattern?.execution, options.execution), `pipeline ${id}: execution`),
     parameters,
@@ -154,6 +162,19 @@ function afterOf(options: { after?: string | readonly string[] }, id: string): r
     if (one === id) throw invalid(id, "after", "a pipeline cannot follow itself");
   }
   return upstream;
+}
+
+function sensorsOf(own: readonly AnySensor[] | undefined, pattern: Pattern | null, id: string): readonly AnySensor[] {
+  if (own === undefined) return pattern?.sensor?.kind === "webhook" ? [webhookSensor({ sources: pattern.sensor.allowedSources })] : NONE;
+  const names = new Set<string>();
+  for (const [index, one] of own.entries()) {
+    const isSensor = one?.kind === "webhook" || (one?.kind === "poll" && typeof one.poll === "function");
+    if (!isSensor) throw invalid(id, `sensors[${index}]`, "must be a sensor such as fileSensor(…) or sensor(name, fn)");
+    if (names.has(one.name))
+      throw invalid(id, `sensors[${index}]`, `there are two sensors called ${quote(one.name)}; names must be unique`);
+    names.add(one.name);
+  }
+  return [...own];
 }
 
 function gateOf(options: PipelineOptions<z.ZodType>, pattern: Pattern | null, id: string): Gate {

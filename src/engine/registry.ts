@@ -13,6 +13,7 @@ export interface Entry extends HeapEntry {
 }
 
 const NONE: readonly Pipeline[] = Object.freeze([]);
+const NO_IDS: readonly string[] = Object.freeze([]);
 
 /** How long a node believes what it knows of a pause that another node may have ended. */
 const PAUSE_TRUST_MS = 30_000;
@@ -22,6 +23,8 @@ export class Registry {
   readonly #entries = new Map<string, Entry>();
   readonly #due = new Heap<Entry>();
   readonly #followers = new Map<string, Pipeline[]>();
+  /** Pipelines with a condition on another's success, by that other. */
+  readonly #watchers = new Map<string, Set<string>>();
   #longestGateMs = 0;
 
   get size(): number {
@@ -50,9 +53,16 @@ export class Registry {
     return this.#followers.get(id) ?? NONE;
   }
 
+  /** Pipelines whose conditions look at successes of this one. */
+  watchersOf(id: string): readonly string[] {
+    const watchers = this.#watchers.get(id);
+    return watchers === undefined ? NO_IDS : [...watchers];
+  }
+
   put(pipeline: Pipeline): Entry {
     const old = this.#entries.get(pipeline.id);
     if (old !== undefined) this.#unfollow(old.pipeline);
+    for (const one of watchedBy(pipeline)) this.#watchers.set(one, (this.#watchers.get(one) ?? new Set()).add(pipeline.id));
     const entry = old ?? { heapIndex: -1, heapKey: 0, pipeline, nextFireAt: null, lastFireAt: null, pause: null, lastPause: null };
     entry.pipeline = pipeline;
     this.#entries.set(pipeline.id, entry);
@@ -107,10 +117,15 @@ export class Registry {
   }
 
   #unfollow(pipeline: Pipeline): void {
+    for (const one of watchedBy(pipeline)) this.#watchers.get(one)?.delete(pipeline.id);
     for (const upstream of pipeline.after) {
       const left = this.followersOf(upstream).filter(({ id }) => id !== pipeline.id);
       if (left.length === 0) this.#followers.delete(upstream);
       else this.#followers.set(upstream, left);
     }
   }
+}
+
+function watchedBy({ gate }: Pipeline): readonly string[] {
+  return gate.conditions.length === 0 ? NO_IDS : gate.conditions.flatMap(({ watches }) => watches?.pipelines ?? []);
 }

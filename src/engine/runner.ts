@@ -102,6 +102,8 @@ export class Runner {
       const result = await this.#finishes.add(request);
       if (result.isAccepted) tellAttemptEnd(this.#core, outcome, result);
       else this.#tellLate(run, why);
+      const watchers = isSuccess ? this.#core.registry.watchersOf(run.pipelineId) : [];
+      if (watchers.length > 0) await this.#core.store.recheck(watchers, this.#core.clock.now());
     } catch (problem) {
       events.report(problem, `recording the end of run ${run.id}`);
     } finally {

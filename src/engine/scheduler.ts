@@ -1,11 +1,8 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
-import type { EnqueueResult } from "../ports/store.js";
-import type { NewTrigger } from "../trigger/trigger.js";
+import { Asking } from "./asking.js";
 import { AuditLog } from "./audit-log.js";
-import { backfillRequests } from "./backfill.js";
-import { Batcher } from "./batcher.js";
 import { cancel } from "./cancel.js";
 import { checkTogether, register } from "./catalog.js";
 import { Claimer } from "./claim.js";
@@ -27,9 +24,11 @@ import {
   type TriggerListOptions,
   triggersPage,
 } from "./queries.js";
-import { refuseOtherContent, refuseWhilePaused, stopped, unknownPipeline } from "./refusals.js";
-import { type Act, type BackfillOptions, type PauseOptions, type TriggerOptions, text, triggerRequest } from "./requests.js";
+import { recheckSoon } from "./recheck.js";
+import { stopped, unknownPipeline } from "./refusals.js";
+import { type Act, type BackfillOptions, type PauseOptions, type TriggerOptions, text } from "./requests.js";
 import { Runner } from "./runner.js";
+import { Sensing } from "./sensing.js";
 import { SettingsDesk } from "./settings-desk.js";
 import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf } from "./status.js";
 import { Steering } from "./steering.js";
@@ -59,7 +58,8 @@ export class Scheduler {
   readonly audit: AuditLog;
   /** What adapters need beside the rest. */
   readonly host: Host;
-  readonly #enqueues: Batcher<NewTrigger, EnqueueResult>;
+  readonly #asking: Asking;
+  readonly #sensing: Sensing;
   #phase: "created" | "starting" | "running" | "stopping" | "stopped" = "created";
   #early: Pipeline[] = [];
   #starting: Promise<void> | null = null;
@@ -69,7 +69,7 @@ export class Scheduler {
   constructor(core: Core, pipelines: readonly Pipeline[]) {
     this.#core = core;
     this.#outage = new Outage(core);
-    this.#gates = new GateKeeper(core);
+    this.#gates = new GateKeeper(core, (ids) => recheckSoon(core, ids, () => this.#loop.wake()));
     this.#runner = new Runner(core, () => this.#loop.wake());
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
     this.audit = new AuditLog(core);
@@ -78,11 +78,8 @@ export class Scheduler {
     this.tokens = new Tokens(core, this.audit);
     this.host = new Host(core);
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
-    this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), {
-      isPatient: false,
-      lanes: 2,
-      gathers: true,
-    });
+    this.#asking = new Asking(core, this.#loop);
+    this.#sensing = new Sensing(core, () => this.#loop.wake());
     checkTogether(core, pipelines, false);
     this.#early = [...pipelines];
   }
@@ -105,6 +102,8 @@ export class Scheduler {
       this.#phase = "running";
       this.#unsubscribe = store.subscribe(() => this.#loop.refreshGlobal());
       await this.#loop.start();
+      for (const { pipeline } of this.#core.registry.all()) this.#sensing.put(pipeline);
+      this.#sensing.start();
     } catch (error) {
       this.#phase = "created";
       this.#starting = null;
@@ -129,6 +128,7 @@ export class Scheduler {
     const { store, events, node, clock, settings } = this.#core;
     await this.#starting?.catch(() => {}); // told to whoever called start
     this.#phase = "stopping";
+    await this.#sensing.stop();
     this.#loop.stopClaiming();
     const abort = () => this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopTimer = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
@@ -153,22 +153,7 @@ export class Scheduler {
    * await scheduler.trigger("daily-sales", { reason: "prices corrected", user: "ana", priority: "high", idempotencyKey: "fix-4711" });
    */
   async trigger(pipelineId: string, options: TriggerOptions = {}): Promise<Trigger> {
-    const pipeline = this.#pipeline(pipelineId);
-    const { clock, newId, events } = this.#core;
-    const request = await triggerRequest(pipeline, options, newId(clock.now()));
-    if (request.kind === "immediate" && !request.isForced) await refuseWhilePaused(this.#core, pipelineId);
-    const { trigger, isNew } = await (options.transaction === undefined
-      ? this.#enqueues.add(request)
-      : this.#core.store.enqueue([request], clock.now(), options.transaction).then(([result]) => result as EnqueueResult));
-    if (!isNew) refuseOtherContent(trigger, request);
-    else events.tell("trigger.created", ofTrigger, trigger);
-    if (request.isForced || !this.#isPaused(pipelineId)) this.#loop.wake();
-    return triggerView(trigger);
-  }
-
-  /** As far as this node knows; a resume that it has not heard of is found by looking. */
-  #isPaused(pipelineId: string): boolean {
-    return this.#loop.globalPause.pause !== null || (this.#core.registry.get(pipelineId)?.pause ?? null) !== null;
+    return this.#asking.trigger(this.#pipeline(pipelineId), options);
   }
 
   /**
@@ -179,13 +164,7 @@ export class Scheduler {
    * await scheduler.backfill("daily-sales", { from: "2026-01-01", to: "2026-02-01", user: "ana", reason: "new currency" });
    */
   async backfill(pipelineId: string, options: BackfillOptions): Promise<readonly Trigger[]> {
-    const pipeline = this.#pipeline(pipelineId);
-    const { clock, newId, store, events } = this.#core;
-    const now = clock.now();
-    const results = await store.enqueue(await backfillRequests(pipeline, options, () => newId(now), now), now);
-    for (const { trigger, isNew } of results) if (isNew) events.tell("trigger.created", ofTrigger, trigger);
-    this.#loop.wake();
-    return results.map(({ trigger }) => triggerView(trigger));
+    return this.#asking.backfill(this.#pipeline(pipelineId), options);
   }
 
   /**
@@ -253,6 +232,7 @@ export class Scheduler {
     checkTogether(this.#core, [...rest, ...pipelines], replaces);
     if (isStarted) await register(this.#core, this.#steering.take(pipelines));
     else this.#early = [...rest, ...pipelines];
+    if (isStarted) for (const one of pipelines) this.#sensing.put(one);
     for (const { id } of pipelines) this.#core.events.tell("pipeline.added", () => ({ pipelineId: id }));
     this.#loop.wake();
   }
@@ -266,6 +246,7 @@ export class Scheduler {
     const before = this.#early.length;
     this.#early = this.#early.filter(({ id }) => id !== pipelineId);
     this.#steering.forget(pipelineId);
+    this.#sensing.remove(pipelineId);
     const isRemoved = this.#core.registry.remove(pipelineId) || this.#early.length < before;
     if (isRemoved) this.#core.events.tell("pipeline.removed", () => ({ pipelineId }));
     return isRemoved;
@@ -332,7 +313,9 @@ export class Scheduler {
 
   /** How the scheduler is. */
   status(): SchedulerStatus {
-    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.#core.registry.size + this.#early.length);
+    const { registry } = this.#core;
+    const pipelines = registry.size + this.#early.length;
+    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.#sensing.status(), pipelines);
   }
 
   /**
@@ -365,6 +348,17 @@ export class Scheduler {
   /** Listens to the next such event only. */
   once<E extends EventName>(event: E, listener: Listener<E>): () => void {
     return this.#core.events.on(event, listener, true);
+  }
+
+  /**
+   * Has the held triggers of a pipeline, or of all, looked at now: what held them may be over.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `SCHEDULER_STOPPED`
+   */
+  async recheck(pipelineId?: string): Promise<void> {
+    const target = this.#target(pipelineId);
+    await this.#core.store.recheck(target === null ? null : [target], this.#core.clock.now());
+    this.#loop.wake();
   }
 
   async #sync(pipelineId: string | null): Promise<void> {

@@ -1,7 +1,7 @@
 import { durationMs } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import type { Condition } from "../gate/condition.js";
-import { stale } from "../gate/conditions/history.js";
+import { type StaleOptions, stale } from "../gate/conditions/history.js";
 import { maintenanceWindow } from "../gate/conditions/time.js";
 import { inOrder } from "../gate/evaluate.js";
 import type { ExternalDependency } from "../ports/dependency.js";
@@ -76,15 +76,27 @@ function checkDependency(one: ExternalDependency): void {
   if (one.type === "http") {
     const protocol = URL.canParse(one.url) ? new URL(one.url).protocol : "";
     if (protocol !== "http:" && protocol !== "https:") throw bad(where, `${quote(one.url)} is not an http or https address`);
+    refusePassword(one.url, where);
+  } else if (one.type === "sql") {
+    if (!/^(?:postgres(?:ql)?:\/\/|sqlite:.)/.test(one.url))
+      throw bad(where, "a sql dependency needs a url such as postgres://user@host/database");
+    if (one.query !== undefined && (typeof one.query !== "string" || one.query === "")) throw bad(where, "query must be text");
+    refusePassword(one.url, where);
   } else if (one.type === "tcp") {
     if (typeof one.host !== "string" || one.host === "") throw bad(where, "a tcp dependency needs a host");
     if (!Number.isInteger(one.port) || one.port < 1 || one.port > 65_535)
       throw bad(where, `port ${quote(one.port)} must be from 1 to 65535`);
   } else if (one.type === "file") {
     if (typeof one.path !== "string" || one.path === "" || one.path.includes("\0")) throw bad(where, "a file dependency needs a path");
-  } else throw bad(where, `type ${quote((one as { type: unknown }).type)} is unknown; allowed: http, tcp, file`);
+  } else throw bad(where, `type ${quote((one as { type: unknown }).type)} is unknown; allowed: http, tcp, file, sql`);
   if (one.timeoutMs !== undefined && (!Number.isInteger(one.timeoutMs) || one.timeoutMs < 1 || one.timeoutMs > 60_000))
     throw bad(where, "timeoutMs must be a whole number from 1 to 60,000");
+}
+
+/** Settings are handed out to whoever may read them. */
+function refusePassword(url: string, where: string): void {
+  if (URL.canParse(url) && new URL(url).password !== "")
+    throw bad(where, "has a password in its url, which others could read; leave it out and give it to the service (PGPASSWORD, say)");
 }
 
 /**
@@ -130,7 +142,7 @@ function conditionsOf(
   const old = gate.conditions.find(({ name }) => name === "stale");
   const added: Condition[] = [...dependencies];
   if (windows.length > 0) added.push({ ...maintenanceWindow(windows), name: "maintenance window set at run time" });
-  if (staleMs !== undefined) added.push(stale({ olderThan: staleMs, ...(old?.onBlock === undefined ? {} : { onBlock: old.onBlock }) }));
+  if (staleMs !== undefined) added.push(staleAgain(staleMs, old));
   return inOrder([...kept, ...added]);
 }
 
@@ -146,4 +158,15 @@ function listed<T>(value: readonly T[], name: string): readonly T[] {
 
 function bad(name: string, problem: string): HeadgateError {
   return new HeadgateError("INVALID_ARGUMENT", `settings: ${name}: ${problem}`, { details: { setting: name } });
+}
+
+/** The same condition with another limit. */
+function staleAgain(olderThan: number, old: Condition | undefined): Condition {
+  const { onBlock, onError, source } = old ?? {};
+  return stale({
+    olderThan,
+    ...(onBlock === undefined ? {} : { onBlock }),
+    ...(onError === undefined ? {} : { onError }),
+    ...(source === undefined ? {} : { source: source as NonNullable<StaleOptions["source"]> }),
+  });
 }

@@ -4,6 +4,7 @@ import type { Core } from "./core.js";
 import type { Loop } from "./loop.js";
 import type { Outage } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
+import type { SensorStatus } from "./sensing.js";
 
 /** How a scheduler is. */
 export interface SchedulerStatus {
@@ -21,6 +22,8 @@ export interface SchedulerStatus {
   readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
   /** How far this node's clock is ahead of the store's server, ms; `null` while that is not known, or there is none. */
   readonly clockAheadMs: number | null;
+  /** The sensors of this node's pipelines. */
+  readonly sensors: readonly SensorStatus[];
   readonly store: {
     readonly name: string;
     readonly isAvailable: boolean;
@@ -35,6 +38,7 @@ export function statusOf(
   activeRuns: number,
   loop: Loop,
   outage: Outage,
+  sensors: readonly SensorStatus[],
   pipelines: number,
 ): SchedulerStatus {
   const { pause } = loop.globalPause;
@@ -49,6 +53,7 @@ export function statusOf(
     lastRoundAt: toDate(loop.lastRoundAt),
     pause: pauseView(pause),
     clockAheadMs: loop.skew.aheadMs,
+    sensors,
     store: {
       name: core.store.name,
       isAvailable: outage.since === null,

@@ -2,6 +2,7 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import type { TriggerKind } from "../trigger/trigger.js";
 import type { Finding } from "./finding.js";
+import type { MeasurableProbe, Measured } from "./probe.js";
 
 /** What a gate does about a block: drop the trigger, or keep it and look again. */
 export type OnBlock = "skip" | "hold";
@@ -25,12 +26,8 @@ export interface ConditionContext {
   readonly signal: AbortSignal;
   /** Measures a probe; the value is shared for a short time between conditions and pipelines. */
   measure<T>(probe: MeasurableProbe<T>): Promise<T>;
-}
-
-/** The part of a probe that a condition sees; see the port `Probe`. */
-export interface MeasurableProbe<T> {
-  readonly name: string;
-  measure(options: { readonly signal: AbortSignal; readonly now: number }): Promise<T> | T;
+  /** The same, with when it was measured and how long that took. */
+  observe<T>(probe: MeasurableProbe<T>): Promise<Measured<T>>;
 }
 
 /** What headgate knows of its own runs. Instants are epoch ms. */
@@ -39,6 +36,8 @@ export interface RunHistory {
   lastSuccessAt(pipelineId: string): Promise<number | null>;
   /** Runs of a pipeline that started in [from, until), those under way included. */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
+  /** Triggers that wait over all pipelines and nodes, counted no further than `limit`; the one that is decided on is among them. */
+  countWaiting(limit: number): Promise<number>;
 }
 
 /** What a condition answers; its name and defaults are filled in. */
@@ -59,6 +58,10 @@ export interface Condition {
   readonly onError?: "pass" | "block";
   /** Default 10 s. */
   readonly timeoutMs?: number;
+  /** What it looks at: when a pipeline of these succeeds, or a probe of these is found well again, what it holds is looked at at once. */
+  readonly watches?: { readonly pipelines?: readonly string[]; readonly probes?: readonly string[] };
+  /** What the age of the data is read from, if it judges that and not by the last success. */
+  readonly source?: MeasurableProbe<unknown>;
   evaluate(context: ConditionContext): Verdict | Promise<Verdict>;
 }
 

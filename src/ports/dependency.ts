@@ -13,4 +13,6 @@ export type ExternalDependency = {
     }
   | { readonly type: "tcp"; readonly host: string; readonly port: number }
   | { readonly type: "file"; readonly path: string }
+  /** A database: `postgres://…` or `sqlite:path`, and what it must answer with something that is true. Default `SELECT 1`. */
+  | { readonly type: "sql"; readonly url: string; readonly query?: string }
 );

@@ -1,4 +1,4 @@
-import type { MeasurableProbe } from "../gate/condition.js";
+import type { MeasurableProbe } from "../gate/probe.js";
 
 /**
  * The port that measures the outside: health, freshness, system load. Probes with one name are one probe: a value measured

@@ -83,9 +83,16 @@ export interface ClaimRequest {
   readonly pools: ReadonlyMap<string, number>;
   /** Whether this node can run a pipeline. */
   readonly canRun: (pipelineId: string) => boolean;
+  /**
+   * Decides on a claimed trigger where that needs no waiting; what it decides is recorded with the claim, in one transaction, and given as `decided`. For `null`
+   * the trigger stays claimed. Asked again when the transaction is tried again.
+   */
+  readonly judge?: (trigger: TriggerRecord, isOverlapping: boolean) => DecideRequest | null;
 }
 
 export interface Claim {
+  /** Triggers that were decided on at once, in order. */
+  readonly decided: readonly { readonly request: DecideRequest; readonly result: DecideResult }[];
   /** Triggers to decide on, in order; each holds a slot until it is decided. */
   readonly triggers: readonly TriggerRecord[];
   /** Scheduled triggers whose pipeline's `overlap` is `skip` and whose runs are all taken: to be decided as skipped. */
@@ -183,7 +190,7 @@ export interface AuditQuery {
 export interface CursorRecord {
   readonly name: string;
   readonly value: unknown;
-  /** Counts its claims: the fencing token of the one in hand. */
+  /** Counts the nodes that had it: the fencing token of the one that has. */
   readonly token: number;
   readonly node: string | null;
   readonly leaseUntil: number | null;
@@ -265,9 +272,12 @@ export interface Store {
   /** Takes a pipeline out of use on all nodes: it fires no more, what waits is cancelled; registering it again brings it back. Gives the cancelled triggers, `null` if unknown. */
   retire(pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null>;
 
-  /** Gives a cursor to one node until its lease runs out; `null` while another has it. Made with value `null` if new. */
-  claimCursor(name: string, node: string, leaseUntil: number, now: number): Promise<CursorRecord | null>;
-  /** Moves a claimed cursor and enqueues what was found, in one transaction, and gives the claim back; `null` (and nothing done) when the token is not the current one. */
+  /**
+   * Gives cursors to one node until its lease runs out, or extends its lease; `null` for those that another node has. Made with value `null` if new. The token grows
+   * when a cursor changes hands.
+   */
+  claimCursors(names: readonly string[], node: string, leaseUntil: number, now: number): Promise<readonly (CursorRecord | null)[]>;
+  /** Moves a claimed cursor and enqueues what was found, in one transaction; the claim stays. `null` (and nothing done) when the token is not the current one. */
   moveCursor(
     name: string,
     token: number,
@@ -275,6 +285,8 @@ export interface Store {
     triggers: readonly NewTrigger[],
     now: number,
   ): Promise<readonly EnqueueResult[] | null>;
+  /** Gives back those of the cursors that the node has. */
+  releaseCursors(names: readonly string[], node: string): Promise<void>;
 
   config(key: string): Promise<ConfigRecord | null>;
   /** Writes a setting if its version is still `expected` (0: not there yet; `null`: whatever it is); gives `null` when it is not. */

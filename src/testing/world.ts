@@ -4,7 +4,8 @@ import type { Instant } from "../base/instant.js";
 import { toDate } from "../base/instant.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { PauseOptions, TriggerOptions } from "../engine/requests.js";
-import type { Condition, ConditionContext, MeasurableProbe, Verdict } from "../gate/condition.js";
+import type { Condition, ConditionContext, Verdict } from "../gate/condition.js";
+import type { MeasurableProbe } from "../gate/probe.js";
 
 /** One attempt that a simulation asks its world about. */
 export interface SimulatedAttempt {
@@ -59,7 +60,11 @@ function conditionIn(condition: Condition, world: World): Condition {
     world.conditions !== undefined && Object.hasOwn(world.conditions, condition.name) ? world.conditions[condition.name] : undefined;
   if (scripted === undefined) {
     const evaluate = (context: ConditionContext) =>
-      condition.evaluate({ ...context, measure: (probe) => measureIn(world, probe, context.now) });
+      condition.evaluate({
+        ...context,
+        measure: (probe) => measureIn(world, probe, context.now),
+        observe: async (probe) => ({ value: await measureIn(world, probe, context.now), at: context.now, latencyMs: 0 }),
+      });
     return { ...condition, evaluate };
   }
   return {

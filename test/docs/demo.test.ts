@@ -13,6 +13,8 @@ it("the demo skips, holds, fails, recovers and overtakes on real data, and ends 
   expect(stdout).toMatch(/success {2}rain-by-year: \{"days":1461/);
   expect(stdout).toMatch(/FAILED {3}stock-returns, attempt 1: ENOENT/);
   expect(stdout).toMatch(/success {2}stock-returns: \{"prices":560/);
+  expect(stdout).toMatch(/success {2}departures: \{"routes":\d{4},"busiest":\[\{"origin":"ATL"/);
+  expect(stdout).toMatch(/success {2}published-flights: \{"flights":5000/);
   expect(stdout).toMatch(/in this order: low 1, URGENT, low 2, low 3/);
   const delays = JSON.parse(readFileSync(new URL("results/flight-delays.json", DEMO), "utf8")) as { flights: number; worst: unknown[] };
   expect(delays.flights).toBe(2_000);

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { cron, every, pipeline, stale } from "../../src/index.js";
+import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
+import { cron, every, pipeline, type SchedulerOptions, stale } from "../../src/index.js";
 import { harness } from "../support/harness.js";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-settings-"));
@@ -71,7 +72,9 @@ describe("settings changed at run time", () => {
     [{ maintenanceWindows: [{ start: "25:00", end: "26:00" }] }, "INVALID_ARGUMENT", /25:00/],
     [{ externalDependencies: [{ type: "http", url: "ftp://x" }] }, "INVALID_ARGUMENT", /http or https/],
     [{ externalDependencies: [{ type: "tcp", host: "x", port: 0 }] }, "INVALID_ARGUMENT", /port/],
-    [{ externalDependencies: [{ type: "smoke" }] }, "INVALID_ARGUMENT", /allowed: http, tcp, file/],
+    [{ externalDependencies: [{ type: "smoke" }] }, "INVALID_ARGUMENT", /allowed: http, tcp, file, sql/],
+    [{ externalDependencies: [{ type: "sql", url: "mysql://x" }] }, "INVALID_ARGUMENT", /postgres:/],
+    [{ externalDependencies: [{ type: "sql", url: "postgres://me:s3cret@x/y" }] }, "INVALID_ARGUMENT", /has a password/],
     [{ colour: "red" }, "INVALID_ARGUMENT", /is no setting/],
   ])("%j is refused, and nothing is changed", async (change, code, message) => {
     const { scheduler } = await harness([hourly()]);
@@ -91,11 +94,11 @@ describe("settings changed at run time", () => {
 });
 
 describe("external dependencies", () => {
-  const decided = async (dependency: unknown) => {
-    const { scheduler, clock } = await harness([hourly()], { probeTtl: 0 });
+  const decided = async (dependency: unknown, options: SchedulerOptions = {}) => {
+    const { scheduler, clock } = await harness([hourly()], { probeTtl: 0, allowPrivateNetworks: ["127.0.0.0/8"], ...options });
     await scheduler.settings.change("sales", { externalDependencies: [dependency] } as never);
     await scheduler.trigger("sales");
-    await clock.settle();
+    await clock.advance("1s"); // a probe that fails is asked once more after 100 ms
     const [decision] = (await scheduler.decisions()).items;
     await scheduler.stop();
     return { outcome: decision?.outcome, finding: decision?.findings.find(({ condition }) => condition.startsWith("depends on")) };
@@ -116,7 +119,11 @@ describe("external dependencies", () => {
     const blocked = await decided({ type: "http", url: url("/bad"), name: "warehouse" });
     expect(blocked).toMatchObject({
       outcome: "skip",
-      finding: { condition: "depends on warehouse", result: "block", reason: expect.stringContaining("answers 503") },
+      finding: {
+        condition: expect.stringContaining("depends on warehouse (http"),
+        result: "block",
+        reason: expect.stringContaining("answers 503"),
+      },
     });
     expect(JSON.stringify(blocked)).not.toContain("s3cret");
     expect(await decided({ type: "http", url: url("/bad"), status: 503 })).toMatchObject({ outcome: "run" });
@@ -142,5 +149,43 @@ describe("external dependencies", () => {
     });
     writeFileSync(path, "");
     expect(await decided({ type: "file", path })).toMatchObject({ outcome: "run" });
+  });
+
+  it("in private networks are not asked unless that is allowed", async () => {
+    const [server, port] = await serve();
+    const url = `http://127.0.0.1:${port}/good`;
+    for (const allowPrivateNetworks of [false, ["10.0.0.0/8"]]) {
+      for (const dependency of [
+        { type: "http", url },
+        { type: "http", url: `http://localhost:${port}/good` },
+        { type: "tcp", host: "::1", port },
+      ]) {
+        const { outcome, finding } = await decided(dependency, { allowPrivateNetworks });
+        expect(outcome).toBe("skip");
+        expect(finding?.reason).toMatch(/private network/);
+      }
+    }
+    expect(await decided({ type: "http", url }, { allowPrivateNetworks: true })).toMatchObject({ outcome: "run" });
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("that are databases pass when their query says so", async () => {
+    const url = `sqlite:${join(folder, "prices.db")}`;
+    const missing = await decided({ type: "sql", url });
+    expect(missing).toMatchObject({ outcome: "skip", finding: { result: "block" } });
+    const store = sqliteStore({ file: join(folder, "prices.db") });
+    await store.open();
+    await store.close();
+    expect(await decided({ type: "sql", url })).toMatchObject({ outcome: "run" });
+    const query = "SELECT count(*) FROM triggers";
+    expect(await decided({ type: "sql", url, query })).toMatchObject({
+      outcome: "skip",
+      finding: { reason: expect.stringContaining("answers 0") },
+    });
+    expect(await decided({ type: "sql", url, query: "DELETE FROM triggers RETURNING 1" })).toMatchObject({
+      outcome: "skip",
+      finding: { reason: expect.stringMatching(/readonly/i) },
+    });
   });
 });

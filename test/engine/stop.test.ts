@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { every, HeadgateError, memoryStore, pipeline } from "../../src/index.js";
+import { condition, every, HeadgateError, memoryStore, pipeline } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { harness, START } from "../support/harness.js";
 
@@ -142,7 +142,8 @@ describe("a node that was silent for longer than its lease", () => {
         return decide(...args);
       },
     });
-    const job = pipeline({ id: "a", run: ({ clock: time }) => time.sleep("5m") });
+    const open = condition("open", async () => true);
+    const job = pipeline({ id: "a", conditions: [open], run: ({ clock: time }) => time.sleep("5m") });
     const { scheduler, clock } = await harness([job], { store, lease: "10s" });
     await scheduler.trigger("a");
     await clock.settle();

@@ -10,9 +10,12 @@ const context: ConditionContext = {
   now: NOW,
   pipelineId: "a",
   trigger: { id: "t", kind: "manual", scheduledFor: null, parameters: null },
-  history: { lastSuccessAt: async () => null, countRuns: async () => 0 },
+  history: { lastSuccessAt: async () => null, countRuns: async () => 0, countWaiting: async () => 0 },
   signal: new AbortController().signal,
   measure: async () => {
+    throw new Error("no probes here");
+  },
+  observe: async () => {
     throw new Error("no probes here");
   },
 };

@@ -1,9 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { z } from "zod";
-import { type FieldProblem, Problem } from "./problem.js";
-
-const DEEPEST = 32;
-const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+import { DEEPEST, escaped, type FieldProblem, isTooDeep, mischiefIn } from "../outside/safe-json.js";
+import { Problem } from "./problem.js";
 
 /**
  * A body as JSON: UTF-8, not deep, without names and numbers that mean mischief.
@@ -16,50 +14,16 @@ export function parseJson(bytes: Uint8Array, contentType: string | null): unknow
   }
   if (!isUtf8(bytes)) throw new Problem(400, "BAD_JSON", "the body is not UTF-8");
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-  refuseDepth(text);
+  if (isTooDeep(text)) throw new Problem(400, "BAD_JSON", `the body is nested deeper than ${DEEPEST} levels`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     throw new Problem(400, "BAD_JSON", `the body is not JSON: ${(error as Error).message.slice(0, 200)}`);
   }
-  const problems: FieldProblem[] = [];
-  inspect(value, "", problems);
+  const problems = mischiefIn(value);
   if (problems.length > 0) throw invalid(problems);
   return value;
-}
-
-/** Counts brackets before anything recurses over them. */
-function refuseDepth(text: string): void {
-  let depth = 0;
-  let isText = false;
-  for (let at = 0; at < text.length; at++) {
-    const letter = text.charCodeAt(at);
-    if (isText) {
-      if (letter === 0x5c) at++;
-      else if (letter === 0x22) isText = false;
-    } else if (letter === 0x22) isText = true;
-    else if (letter === 0x7b || letter === 0x5b) {
-      if (++depth > DEEPEST) throw new Problem(400, "BAD_JSON", `the body is nested deeper than ${DEEPEST} levels`);
-    } else if (letter === 0x7d || letter === 0x5d) depth--;
-  }
-}
-
-function inspect(value: unknown, pointer: string, problems: FieldProblem[]): void {
-  if (problems.length >= 20) return;
-  if (typeof value === "string") {
-    if (value.includes("\0")) problems.push({ pointer, detail: "must not have the character NUL" });
-  } else if (typeof value === "number") {
-    if (!Number.isFinite(value)) problems.push({ pointer, detail: "is too large a number" });
-  } else if (Array.isArray(value)) {
-    for (const [index, one] of value.entries()) inspect(one, `${pointer}/${index}`, problems);
-  } else if (typeof value === "object" && value !== null) {
-    for (const [name, one] of Object.entries(value)) {
-      const at = `${pointer}/${escaped(name)}`;
-      if (FORBIDDEN.has(name) || name.includes("\0")) problems.push({ pointer: at, detail: "is not a name that may be used" });
-      else inspect(one, at, problems);
-    }
-  }
 }
 
 /** Names from a path and texts from a query, as no body may have them either. */
@@ -90,9 +54,4 @@ function invalid(errors: readonly FieldProblem[]): Problem {
     .map(({ pointer, detail: what }) => `${pointer.slice(0, 100) || "the body"} ${what}`)
     .join("; ");
   return new Problem(422, "INVALID_REQUEST", detail, { errors });
-}
-
-/** @see https://www.rfc-editor.org/rfc/rfc6901 */
-function escaped(name: string): string {
-  return name.slice(0, 100).replaceAll("~", "~0").replaceAll("/", "~1");
 }

@@ -1,7 +1,8 @@
+export type { FieldProblem } from "../outside/safe-json.js";
 export { type Connection, createTriggerApi, type TriggerApi } from "./api.js";
 export type { Asked, BodyLimits, Reply } from "./asked.js";
 export { nodeTriggerApi } from "./node.js";
 export type { RateLimit, TriggerApiOptions } from "./options.js";
-export type { FieldProblem, HttpCode } from "./problem.js";
+export type { HttpCode } from "./problem.js";
 export type { RouteInfo } from "./route.js";
 export type { WebhookSource } from "./webhooks.js";

@@ -20,13 +20,6 @@ export type HttpCode =
   | "QUEUE_FULL"
   | "INTERNAL";
 
-/** What is wrong with one field. */
-export interface FieldProblem {
-  /** A JSON pointer into the body, or `?name` of a query parameter. */
-  readonly pointer: string;
-  readonly detail: string;
-}
-
 /** An answer that something is wrong, as RFC 9457 has it. */
 export class Problem extends Error {
   readonly status: number;

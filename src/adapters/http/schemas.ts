@@ -56,6 +56,12 @@ const dependency = z
     }),
     z.strictObject({ type: z.literal("tcp"), host: text(255), port: z.int().min(1).max(65_535), ...dependencyCommon }),
     z.strictObject({ type: z.literal("file"), path: text(1_000), ...dependencyCommon }),
+    z.strictObject({
+      type: z.literal("sql"),
+      url: text(2_000).regex(/^(?:postgres(?:ql)?:\/\/|sqlite:.)/, "must be postgres://… or sqlite:path"),
+      query: text(10_000).optional(),
+      ...dependencyCommon,
+    }),
   ])
   .meta({ id: "ExternalDependency" });
 export const settingsBody = z

@@ -137,11 +137,15 @@ export function webhookTrigger(
   const known = webhooks.find((one) => one.source === source);
   if (webhooks.length > 0 && known === undefined)
     throw new Problem(403, "SOURCE_NOT_ALLOWED", `source ${JSON.stringify(source.slice(0, 128))} may not send webhooks here`);
-  const [first, ...others] = known?.pipelines ?? [];
+  const { host } = call.scheduler;
+  const isNamed = (pipeline ?? dag_id) !== undefined;
+  const [first, ...others] = known?.pipelines ?? (isNamed ? [] : host.pipelinesOfSource(source));
   const named = pipeline ?? dag_id ?? (others.length === 0 ? first : undefined);
   const pipelineId = pipelineOf(call, { pipeline: named, ...(pipeline === undefined ? {} : { dag_id }) });
   if (known?.pipelines !== undefined && !known.pipelines.includes(pipelineId))
     throw new Problem(403, "SOURCE_NOT_ALLOWED", `source ${source} may not trigger ${pipelineId}`);
+  if (host.webhookSourcesOf(pipelineId)?.includes(source) === false)
+    throw new Problem(403, "SOURCE_NOT_ALLOWED", `source ${JSON.stringify(source.slice(0, 128))} may not trigger ${pipelineId}`);
   if (known?.events !== undefined && (event === null || !known.events.includes(event)))
     throw new Problem(
       422,

@@ -1,75 +1,66 @@
 import { access } from "node:fs/promises";
-import { connect } from "node:net";
+import { HeadgateError } from "../../base/errors.js";
 import type { Condition } from "../../gate/condition.js";
+import { asking, type Health, healthOf, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
 import type { ExternalDependency } from "../../ports/dependency.js";
+import type { Probe } from "../../ports/probe.js";
+import type { AddressOptions } from "../outside/address.js";
+import { checkFile } from "./file.js";
+import { httpProbe } from "./http.js";
+import { sqlProbe } from "./sql.js";
+import { tcpProbe } from "./tcp.js";
 
-const DEFAULT_TIMEOUT_MS = 5_000;
-
-/** The condition that an external system answers; one that does not blocks. Its answer is shared between pipelines for a short time. */
-export function dependsOn(dependency: ExternalDependency): Condition {
-  const address = addressOf(dependency);
-  const name = `depends on ${dependency.name ?? address}`;
-  return {
-    name,
-    needs: "outside",
-    onError: "block",
-    timeoutMs: dependency.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    evaluate: async ({ measure, signal }) => {
-      const problem = await measure({ name: `dependency ${JSON.stringify(dependency)}`, measure: () => ask(dependency, signal) });
-      if (problem === null) return { result: "pass", reason: `${address} answers`, evidence: { type: dependency.type, address } };
-      return { result: "block", reason: `${address}: ${problem}`, evidence: { type: dependency.type, address, problem } };
-    },
-  };
-}
-
-/** Without a user, a password or a query, which may be secret. */
-function addressOf(dependency: ExternalDependency): string {
-  if (dependency.type === "tcp") return `${dependency.host}:${dependency.port}`;
-  if (dependency.type === "file") return dependency.path;
-  const { protocol, host, pathname } = new URL(dependency.url);
-  return `${protocol}//${host}${pathname}`;
-}
-
-/** What is wrong with it; `null` when nothing is. */
-async function ask(dependency: ExternalDependency, signal: AbortSignal): Promise<string | null> {
-  if (dependency.type === "http") return askHttp(dependency, signal);
-  if (dependency.type === "tcp") return askTcp(dependency, signal);
-  return access(dependency.path).then(
-    () => null,
-    (error: NodeJS.ErrnoException) => `cannot be reached (${error.code ?? error.message})`,
+/**
+ * Passes when external systems answer: over http or tcp, as a file that can be read, or as a database. One that does not blocks, unless `onError` is `"pass"`.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`
+ * @example
+ * dependsOn([{ type: "http", url: "https://prices.example/health" }, { type: "file", path: "/mnt/exports/ready" }]);
+ */
+export function dependsOn(
+  dependencies: ExternalDependency | readonly ExternalDependency[],
+  options: OutsideConditionOptions & AddressOptions = {},
+): Condition {
+  const all = "length" in dependencies ? dependencies : [dependencies];
+  if (all.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "dependsOn: give at least one dependency");
+  const probes = all.map((one) => probeOf(one, options));
+  return asking(`depends on ${probes.map(({ name }) => name).join(", ")}`, probes, options, (context) =>
+    Promise.all(probes.map((probe) => healthOf(probe, options.onError, context))),
   );
 }
 
-/** A connection kept from the last time may have gone since: that says nothing of the system, and is tried again on a new one. */
-const STALE = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
-
-async function askHttp(
-  { url, status }: Extract<ExternalDependency, { type: "http" }>,
-  signal: AbortSignal,
-  isAgain = false,
-): Promise<string | null> {
-  try {
-    const response = await fetch(url, { signal });
-    await response.body?.cancel();
-    const isGood = status === undefined ? response.ok : response.status === status;
-    return isGood ? null : `answers ${response.status}`;
-  } catch (error) {
-    const { cause, message } = error as Error & { cause?: { code?: string } };
-    if (!isAgain && STALE.has(cause?.code ?? ""))
-      return askHttp({ type: "http", url, ...(status === undefined ? {} : { status }) }, signal, true);
-    return `does not answer (${cause?.code ?? message})`;
+function probeOf(dependency: ExternalDependency, { allowPrivateNetworks = false }: AddressOptions): Probe<Health> {
+  const { name, timeoutMs } = dependency;
+  const common = { allowPrivateNetworks, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }) };
+  const named = (probe: Probe<Health>): Probe<Health> => (name === undefined ? probe : { ...probe, name: `${name} (${probe.name})` });
+  switch (dependency.type) {
+    case "http":
+      return named(
+        httpProbe({ ...common, url: dependency.url, ...(dependency.status === undefined ? {} : { status: dependency.status }) }),
+      );
+    case "tcp":
+      return named(tcpProbe({ ...common, host: dependency.host, port: dependency.port }));
+    case "sql":
+      return named(sqlProbe({ ...common, url: dependency.url, ...(dependency.query === undefined ? {} : { query: dependency.query }) }));
+    case "file":
+      return named({
+        name: checkFile(dependency.path, "dependsOn: path"),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        measure: () => readable(dependency.path),
+      });
+    default: {
+      const { type } = dependency as { type?: unknown };
+      throw new HeadgateError("INVALID_ARGUMENT", `dependsOn: type ${JSON.stringify(type)} is unknown; allowed: http, tcp, file, sql`);
+    }
   }
 }
 
-function askTcp({ host, port }: Extract<ExternalDependency, { type: "tcp" }>, signal: AbortSignal): Promise<string | null> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, signal });
-    const end = (problem: string | null) => {
-      socket.destroy();
-      resolve(problem);
-    };
-    socket
-      .once("connect", () => end(null))
-      .once("error", (error: NodeJS.ErrnoException) => end(`does not answer (${error.code ?? error.message})`));
-  });
+async function readable(path: string): Promise<Health> {
+  try {
+    await access(path);
+    return { isHealthy: true, reason: "is there" };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { isHealthy: false, reason: `cannot be reached (${code ?? message})` };
+  }
 }

@@ -1,27 +1,49 @@
 import { type Duration, durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
-import { isoUtc } from "../../base/instant.js";
+import { epochMs, type Instant, isoUtc } from "../../base/instant.js";
 import { type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
+import { longestMs, type MeasurableProbe } from "../probe.js";
+
+/** Options of {@link stale}. */
+export interface StaleOptions extends ConditionOptions {
+  /** How old data may be. */
+  olderThan: Duration;
+  /** A probe for when the data was made: an instant, or `null` when there is none yet. Default: the pipeline's last success. */
+  source?: MeasurableProbe<Instant | null>;
+  /** What a source that cannot be read counts as. Default `"pass"`: data of unknown age counts as stale. */
+  onError?: "pass" | "block";
+}
 
 /**
- * Passes only when the data is stale: the pipeline's last success ended longer ago than `olderThan`, or never. A backfill always passes.
+ * Passes only when the data is stale: made longer ago than `olderThan`, or never. A backfill always passes.
  *
  * @throws HeadgateError `INVALID_DURATION`
  * @example
  * stale({ olderThan: "24h" });
+ * stale({ olderThan: "6h", source: httpTimestamp({ url: "https://data.example/status", path: "updated_at" }) });
  */
-export function stale(options: { olderThan: Duration } & ConditionOptions): Condition {
+export function stale(options: StaleOptions): Condition {
   const limitMs = durationMs(options.olderThan, "olderThan");
+  const { source } = options;
   return {
     name: "stale",
-    needs: "history",
+    needs: source === undefined ? "history" : "outside",
     ...onBlockOf(options),
-    evaluate: async ({ now, pipelineId, trigger, history }) => {
+    ...(source === undefined
+      ? {}
+      : { source, onError: options.onError ?? "pass", timeoutMs: longestMs([source]), watches: { probes: [source.name] } }),
+    evaluate: async ({ now, pipelineId, trigger, history, measure }) => {
       if (trigger.kind === "backfill") return { result: "pass", reason: "a backfill asks for the past, whatever is fresh now" };
-      const lastAt = await history.lastSuccessAt(pipelineId);
-      if (lastAt === null) return { result: "pass", reason: "there has been no success yet" };
+      const madeAt = source === undefined ? await history.lastSuccessAt(pipelineId) : await measure(source);
+      if (madeAt === null)
+        return { result: "pass", reason: source === undefined ? "there has been no success yet" : "there is no data yet" };
+      const lastAt = epochMs(madeAt, source?.name ?? "last success");
       const ageMs = now - lastAt;
-      const evidence = { last_success_at: isoUtc(lastAt), age_ms: ageMs, limit_ms: limitMs };
+      const evidence = {
+        ...(source === undefined ? { last_success_at: isoUtc(lastAt) } : { source: source.name, made_at: isoUtc(lastAt) }),
+        age_ms: ageMs,
+        limit_ms: limitMs,
+      };
       if (ageMs > limitMs) {
         return { result: "pass", reason: `data is ${formatDuration(ageMs)} old, over ${formatDuration(limitMs)}`, evidence };
       }
@@ -47,6 +69,7 @@ export function succeeded(pipelineId: string, options: { within?: Duration } & C
   return {
     name: `succeeded ${pipelineId}`,
     needs: "history",
+    watches: { pipelines: [pipelineId] },
     ...onBlockOf(options),
     evaluate: async ({ now, history }) => {
       const lastAt = await history.lastSuccessAt(pipelineId);

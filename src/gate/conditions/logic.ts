@@ -44,6 +44,10 @@ function combined(word: string, conditions: readonly Condition[], judge: (findin
   return {
     name: `${word} (${conditions.map(({ name }) => name).join(", ")})`,
     needs: strongest(conditions),
+    watches: {
+      pipelines: conditions.flatMap(({ watches }) => watches?.pipelines ?? []),
+      probes: conditions.flatMap(({ watches }) => watches?.probes ?? []),
+    },
     timeoutMs: Math.max(...conditions.map(({ timeoutMs }) => timeoutMs ?? 10_000)),
     evaluate: (context) => {
       const found = conditions.map((one) => ask(one, context));

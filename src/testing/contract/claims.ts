@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Case, claim, decideAll, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import type { RunRecord } from "../../run/run.js";
+import { type Case, claim, decideAll, deciding, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
 
 const ANY_END = { outcome: "failed", error: { message: "down", code: null }, output: null } as const;
 
@@ -35,6 +36,51 @@ export const CLAIMS: readonly Case[] = [
         closed.triggers.every(({ pipelineId }) => pipelineId === "d"),
         "a pool that is not named is closed",
       );
+    },
+  ],
+  [
+    "records with the claim what its judge decides at once, and leaves the rest claimed",
+    async (store) => {
+      await store.register([registration("a", { maxActiveRuns: 9 }), registration("late", { overlap: "skip" })], T0);
+      await store.fire([firing("late", T0 + MINUTE)], T0 + MINUTE);
+      await startAll(store, T0 + MINUTE);
+      await store.fire([firing("late", T0 + 2 * MINUTE)], T0 + 2 * MINUTE);
+      const [run, hold, skip, later] = [request("a"), request("a"), request("a"), request("a")];
+      const now = T0 + 2 * MINUTE;
+      await store.enqueue([run, hold, skip, later], now);
+      const outcomes = new Map<string, "run" | "hold" | "skip">([
+        [run.id, "run"],
+        [hold.id, "hold"],
+        [skip.id, "skip"],
+      ]);
+      const overlapping: string[] = [];
+      const { decided, triggers } = await claim(store, now, {
+        judge: (trigger, isOverlapping) => {
+          if (isOverlapping) overlapping.push(trigger.pipelineId);
+          const outcome = isOverlapping ? "skip" : outcomes.get(trigger.id);
+          return outcome === undefined ? null : deciding(trigger, outcome, now);
+        },
+      });
+      assert.deepEqual([...new Set(overlapping)], ["late"]);
+      assert.deepEqual(
+        triggers.map(({ id }) => id),
+        [later.id],
+      );
+      assert.equal(decided.length, 4);
+      for (const { request: asked, result } of decided) {
+        assert.equal(result.isAccepted, true);
+        assert.equal(result.trigger?.id, asked.triggerId);
+        assert.equal(result.run?.id, asked.run?.id);
+        assert.equal(result.trigger?.token, asked.token, "the claim's fencing token");
+      }
+      const statuses = await Promise.all([run, hold, skip, later].map(async ({ id }) => (await store.trigger(id))?.status));
+      assert.deepEqual(statuses, ["running", "held", "skipped", "pending"]);
+      assert.equal((await store.listDecisions({ pipelineId: "a", limit: 9 })).length, 3);
+      assert.equal((await store.listDecisions({ pipelineId: "late", outcomes: ["skip"], limit: 9 })).length, 1);
+      const [started] = await store.listRuns({ triggerId: run.id, limit: 1 });
+      assert.equal((await finishOne(store, started as RunRecord, now)).isAccepted, true);
+      const [result] = await decideAll(store, triggers, "run", now);
+      assert.equal(result?.isAccepted, true, "what is left is still the claimant's to decide");
     },
   ],
   [

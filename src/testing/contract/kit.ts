@@ -91,17 +91,18 @@ export async function decideAll(
   now: number,
   isKnown = true,
 ): Promise<readonly DecideResult[]> {
-  const requests = triggers.map(
-    (trigger): DecideRequest => ({
-      triggerId: trigger.id,
-      token: trigger.token,
-      ...(isKnown ? { trigger } : {}),
-      decision: decision(trigger, outcome, now),
-      run: outcome === "run" ? { id: nextId(), node: "node-1", leaseUntil: now + 30_000 } : null,
-      hold: outcome === "hold" ? { recheckAt: now + 60_000, expiresAt: now + 300_000 } : null,
-    }),
-  );
+  const requests = triggers.map((trigger) => ({ ...deciding(trigger, outcome, now), ...(isKnown ? { trigger } : {}) }));
   return store.decide(requests, now);
+}
+
+export function deciding(trigger: TriggerRecord, outcome: "run" | "hold" | "skip", now: number): DecideRequest {
+  return {
+    triggerId: trigger.id,
+    token: trigger.token,
+    decision: decision(trigger, outcome, now),
+    run: outcome === "run" ? { id: nextId(), node: "node-1", leaseUntil: now + 30_000 } : null,
+    hold: outcome === "hold" ? { recheckAt: now + 60_000, expiresAt: now + 300_000 } : null,
+  };
 }
 
 /** Claims whatever may run and starts it. */

@@ -39,18 +39,32 @@ export const RECORDS: readonly Case[] = [
     "gives a cursor to one node at a time, and moves it together with what it found",
     async (store) => {
       await store.register([registration("a")], T0);
-      const first = await store.claimCursor("files", "n1", T0 + 10_000, T0);
+      const claimOne = async (node: string, leaseUntil: number, now: number) =>
+        (await store.claimCursors(["files"], node, leaseUntil, now))[0] ?? null;
+      const first = await claimOne("n1", T0 + 10_000, T0);
       assert.deepEqual([first?.value, first?.node], [null, "n1"]);
-      assert.equal(await store.claimCursor("files", "n2", T0 + 10_000, T0 + 1), null);
-      const taken = await store.claimCursor("files", "n2", T0 + 30_000, T0 + 10_001);
+      assert.equal(await claimOne("n2", T0 + 10_000, T0 + 1), null);
+      const both = await store.claimCursors(["rows", "files"], "n1", T0 + 10_000, T0 + 2);
+      assert.deepEqual(
+        both.map((one) => one?.name),
+        ["rows", "files"],
+        "answered in the order of the names",
+      );
+      assert.equal(both[1]?.token, first?.token, "a longer lease changes nobody's token");
+      const taken = await claimOne("n2", T0 + 30_000, T0 + 10_001);
       assert.ok(taken);
       assert.equal(await store.moveCursor("files", first?.token ?? 0, "old", [request("a")], T0 + 10_002), null);
       const moved = await store.moveCursor("files", taken.token, { at: 7 }, [request("a", { key: "f7" })], T0 + 10_003);
       assert.equal(moved?.length, 1);
-      const next = await store.claimCursor("files", "n1", T0 + 60_000, T0 + 10_004);
+      assert.equal(await claimOne("n1", T0 + 60_000, T0 + 10_004), null, "what is moved stays claimed");
+      await store.releaseCursors(["files", "rows", "nothing"], "n2");
+      const next = await claimOne("n1", T0 + 60_000, T0 + 10_005);
       assert.deepEqual(next?.value, { at: 7 });
+      assert.ok((await store.claimCursors(["rows"], "n1", T0 + 60_000, T0 + 5_000))[0], "what another has is not given back");
       assert.equal((await store.listTriggers({ limit: 10 })).length, 1);
-      await assert.rejects(store.moveCursor("files", next?.token ?? 0, 8, [request("nobody")], T0 + 10_005), { code: "UNKNOWN_PIPELINE" });
+      const token = next?.token ?? 0;
+      await assert.rejects(store.moveCursor("files", token, 8, [request("nobody")], T0 + 10_006), { code: "UNKNOWN_PIPELINE" });
+      assert.deepEqual((await claimOne("n1", T0 + 60_000, T0 + 10_007))?.value, { at: 7 }, "all or nothing");
     },
   ],
   [

@@ -1,43 +1,62 @@
-import type { Claim, ClaimRequest } from "../../../ports/store.js";
-import type { CancelRequest, RunRecord } from "../../../run/run.js";
+import type { Claim, ClaimRequest, DecideRequest, DecideResult } from "../../../ports/store.js";
+import type { RunRecord } from "../../../run/run.js";
 import { startAttempt } from "../../../run/transitions.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import type { Life, RunCell } from "./cells.js";
+import type { Life, RunCell, TriggerCell } from "./cells.js";
 import { isOverlapping, type Lines, uncancelled } from "./lines.js";
+import type { Settling } from "./settling.js";
 import type { Slots } from "./slots.js";
+
+interface Decided {
+  readonly request: DecideRequest;
+  readonly result: DecideResult;
+}
 
 /** Hands out work: what a claimant may decide on, retry, skip or cancel. */
 export class Claims {
   readonly #lines: Lines;
   readonly #slots: Slots;
   readonly #running: Set<RunCell>;
-  readonly #cancel: (run: RunCell, request: CancelRequest) => RunRecord;
+  readonly #settling: Settling;
 
-  constructor(lines: Lines, slots: Slots, running: Set<RunCell>, cancel: (run: RunCell, request: CancelRequest) => RunRecord) {
+  constructor(lines: Lines, slots: Slots, running: Set<RunCell>, settling: Settling) {
     this.#lines = lines;
     this.#slots = slots;
     this.#running = running;
-    this.#cancel = cancel;
+    this.#settling = settling;
   }
 
   /** Due retries first, then triggers in order, under all limits. */
   claim(request: ClaimRequest, now: number): Claim {
     this.#lines.settle(now);
-    const { overlapping, cancelled } = this.#claimOverlapping(request, now);
+    const decided: Decided[] = [];
+    const { overlapping, cancelled } = this.#claimOverlapping(request, decided, now);
     const attempts = this.#claimRetries(request, now);
     const triggers: TriggerRecord[] = [];
-    while (triggers.length + attempts.length < request.limit) {
+    for (let claimed = attempts.length; claimed < request.limit; claimed++) {
       const cell = this.#lines.next(request);
       if (cell === null) break;
-      cell.record = claimTrigger(cell.record, request.node, request.leaseUntil);
-      this.#lines.claim(cell, request.leaseUntil, true);
-      triggers.push(cell.record);
+      this.#hand(cell, request, { isOverlapping: false, decided, left: triggers }, now);
     }
-    return { triggers, overlapping, attempts, cancelled };
+    return { decided, triggers, overlapping, attempts, cancelled };
   }
 
-  #claimOverlapping(request: ClaimRequest, now: number): { overlapping: TriggerRecord[]; cancelled: RunRecord[] } {
+  /** Claims a trigger, and decides on it if the claimant can at once. */
+  #hand(
+    cell: TriggerCell,
+    request: ClaimRequest,
+    { isOverlapping, decided, left }: { isOverlapping: boolean; decided: Decided[]; left: TriggerRecord[] },
+    now: number,
+  ): void {
+    cell.record = claimTrigger(cell.record, request.node, request.leaseUntil);
+    this.#lines.claim(cell, request.leaseUntil, !isOverlapping);
+    const decision = request.judge?.(cell.record, isOverlapping) ?? null;
+    if (decision === null) left.push(cell.record);
+    else decided.push({ request: decision, result: this.#settling.decide(decision, now) });
+  }
+
+  #claimOverlapping(request: ClaimRequest, decided: Decided[], now: number): { overlapping: TriggerRecord[]; cancelled: RunRecord[] } {
     const overlapping: TriggerRecord[] = [];
     const cancelled: RunRecord[] = [];
     for (const cell of this.#lines.crowded) {
@@ -45,17 +64,13 @@ export class Claims {
       const life = cell.life as Life;
       const late = life.ready.filter(isOverlapping);
       if (cell.registration.overlap === "skip") {
-        for (const trigger of late) {
-          trigger.record = claimTrigger(trigger.record, request.node, request.leaseUntil);
-          this.#lines.claim(trigger, request.leaseUntil, false);
-          overlapping.push(trigger.record);
-        }
+        for (const trigger of late) this.#hand(trigger, request, { isOverlapping: true, decided, left: overlapping }, now);
         continue;
       }
       const going = uncancelled(life);
       const wanted = late.length - (life.active.size - going.length);
       for (const run of going.slice(0, Math.max(0, wanted))) {
-        cancelled.push(this.#cancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
+        cancelled.push(this.#settling.requestCancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
       }
     }
     return { overlapping, cancelled };

@@ -1,5 +1,6 @@
 import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
 import type { AuditQuery, ConfigRecord, CursorRecord } from "../../../ports/store.js";
+import { claimedCursor } from "../../../trigger/cursor.js";
 
 const AUDIT_KEPT = 10_000;
 
@@ -11,17 +12,9 @@ export class Desk {
   readonly #audit: AuditRecord[] = [];
 
   claimCursor(name: string, node: string, leaseUntil: number, now: number): CursorRecord | null {
-    const known = this.#cursors.get(name);
-    if (known !== undefined && known.node !== null && known.node !== node && (known.leaseUntil ?? 0) > now) return null;
-    const claimed: CursorRecord = {
-      name,
-      value: known?.value ?? null,
-      token: (known?.token ?? 0) + 1,
-      node,
-      leaseUntil,
-      updatedAt: known?.updatedAt ?? now,
-    };
-    this.#cursors.set(name, claimed);
+    const known = this.#cursors.get(name) ?? { name, value: null, token: 0, node: null, leaseUntil: null, updatedAt: now };
+    const claimed = claimedCursor(known, node, leaseUntil, now);
+    if (claimed !== null) this.#cursors.set(name, claimed);
     return claimed;
   }
 
@@ -32,7 +25,12 @@ export class Desk {
 
   moveCursor(name: string, value: unknown, now: number): void {
     const known = this.#cursors.get(name);
-    if (known !== undefined) this.#cursors.set(name, { ...known, value, node: null, leaseUntil: null, updatedAt: now });
+    if (known !== undefined) this.#cursors.set(name, { ...known, value, updatedAt: now });
+  }
+
+  releaseCursor(name: string, node: string): void {
+    const known = this.#cursors.get(name);
+    if (known?.node === node) this.#cursors.set(name, { ...known, node: null, leaseUntil: null });
   }
 
   config(key: string): ConfigRecord | null {

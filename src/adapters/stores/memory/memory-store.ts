@@ -82,7 +82,7 @@ class InMemory implements MemoryStore {
     this.#settling = new Settling(this.#history, this.#lines, this.#slots, this.#running, (trigger, now) =>
       this.#pipelines.has(trigger.pipelineId) ? this.#enqueue(trigger, now) : null,
     );
-    this.#claims = new Claims(this.#lines, this.#slots, this.#running, (run, request) => this.#settling.requestCancel(run, request));
+    this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
   }
 
   async open(): Promise<void> {}
@@ -311,8 +311,12 @@ class InMemory implements MemoryStore {
     return waiting.map(({ record }) => record);
   }
 
-  async claimCursor(name: string, node: string, leaseUntil: number, now: number): Promise<CursorRecord | null> {
-    return this.#desk.claimCursor(name, node, leaseUntil, now);
+  async claimCursors(names: readonly string[], node: string, leaseUntil: number, now: number): Promise<readonly (CursorRecord | null)[]> {
+    return names.map((name) => this.#desk.claimCursor(name, node, leaseUntil, now));
+  }
+
+  async releaseCursors(names: readonly string[], node: string): Promise<void> {
+    for (const name of names) this.#desk.releaseCursor(name, node);
   }
 
   async moveCursor(

@@ -26,7 +26,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   }
   const dialect = dialectOf(schema);
   const isOwn = options.pool === undefined;
-  const claiming = `BEGIN; SET LOCAL synchronous_commit TO off; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
+  const claiming = `BEGIN; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
   let pool: Pool | null = options.pool ?? null;
   let notices: Notices | null = null;
   const opened = (): Pool => {
@@ -82,7 +82,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   });
 
   /** Statements follow each other on the wire without waiting for answers that nobody looks at; the first failure is the one that is told. */
-  const once = async <T>(work: (session: Session) => Promise<T>, kind: "records" | "claims"): Promise<T> => {
+  const once = async <T>(work: (session: Session) => Promise<T>, begin: string, isLosable: (answer: T) => boolean): Promise<T> => {
     const client = await translating(opened().connect());
     let isBroken = false;
     const breaks = () => {
@@ -95,10 +95,10 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       sent.push(answer);
     };
     try {
-      send(client.query(kind === "claims" ? claiming : "BEGIN"));
+      send(client.query(begin));
       const session = sessionOn(() => client);
       const answer = await work({ ...session, write: async (steps) => send(session.write(steps)) });
-      send(client.query("COMMIT")); // of a transaction that has failed: rolls it back
+      send(client.query(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT")); // of a transaction that has failed: rolls it back
       await Promise.all(sent);
       return answer;
     } catch (error) {
@@ -140,9 +140,13 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       notices = null;
       await leave();
     },
-    transaction: (work, kind = "records") => {
+    transaction: (work) => {
       notices?.keep();
-      return retrying(() => once(work, kind));
+      return retrying(() => once(work, "BEGIN", () => false));
+    },
+    claiming: (work, isLosable) => {
+      notices?.keep();
+      return retrying(() => once(work, claiming, isLosable));
     },
     session: {
       ...sessionOn(opened),

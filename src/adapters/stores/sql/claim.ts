@@ -1,11 +1,12 @@
 import type { HeadgateError } from "../../../base/errors.js";
-import type { Claim, ClaimRequest } from "../../../ports/store.js";
+import type { Claim, ClaimRequest, DecideRequest } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import { requestCancel, startAttempt } from "../../../run/transitions.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Row, type Session, select, wholeOf } from "./database.js";
 import { GLOBAL_PAUSE } from "./pipelines.js";
+import { decisionsOn } from "./settle.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 
 const PAGES = 50;
@@ -55,18 +56,36 @@ export async function claim(session: Session, request: ClaimRequest, hint: Claim
   const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now) : [];
   hint.isOpen = !isPaused && usage.closed.size === 0;
   const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, await head, now);
-  const claimed = [...found.triggers, ...found.overlapping].map((trigger) => ({
-    ...trigger,
-    ...claimTrigger(trigger, request.node, request.leaseUntil),
-  }));
-  await session.write([changing(TRIGGERS, claimed, TRIGGER_CLAIM)]);
+  const hand = (triggers: readonly TriggerRow[], isOverlapping: boolean) => handOut(triggers, isOverlapping, request);
+  const [ready, late] = [hand(found.triggers, false), hand(found.overlapping, true)];
+  const requests = [...ready.requests, ...late.requests];
+  const { steps, results } = decisionsOn(requests, now);
+  await session.write([changing(TRIGGERS, [...ready.left, ...late.left], TRIGGER_CLAIM), ...steps]);
   const cancelled = await cancelFor(session, found.crowding, now);
   return {
-    triggers: claimed.slice(0, found.triggers.length),
-    overlapping: claimed.slice(found.triggers.length),
+    decided: results.map((result, index) => ({ result, request: requests[index] as DecideRequest })),
+    triggers: ready.left,
+    overlapping: late.left,
     attempts,
     cancelled,
   };
+}
+
+/** Claims triggers, and parts those that are decided on at once from those that are left to decide on. */
+function handOut(
+  triggers: readonly TriggerRow[],
+  isOverlapping: boolean,
+  { node, leaseUntil, judge }: ClaimRequest,
+): { requests: DecideRequest[]; left: TriggerRow[] } {
+  const requests: DecideRequest[] = [];
+  const left: TriggerRow[] = [];
+  for (const trigger of triggers) {
+    const claimed = { ...trigger, ...claimTrigger(trigger, node, leaseUntil) };
+    const request = judge?.(claimed, isOverlapping) ?? null;
+    if (request === null) left.push(claimed);
+    else requests.push({ ...request, trigger: claimed });
+  }
+  return { requests, left };
 }
 
 /** In one statement: what is taken, whether everything is paused, and whether there are attempts to begin. */

@@ -61,8 +61,10 @@ export interface Database {
   /** Makes the tables; idempotent. */
   open(): Promise<void>;
   close(): Promise<void>;
-  /** Everything or nothing. `claims` lets one claimant at a time in and need not outlive a crash: what is lost is claimed again. */
-  transaction<T>(work: (session: Session) => Promise<T>, kind?: "records" | "claims"): Promise<T>;
+  /** Everything or nothing. */
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** The same, letting one claimant at a time in. What `isLosable` need not outlive a crash of the server. */
+  claiming<T>(work: (session: Session) => Promise<T>, isLosable: (answer: T) => boolean): Promise<T>;
   /** A single statement, its own transaction. */
   readonly session: Session;
   /** The session of a transaction of the caller's own. */

@@ -1,22 +1,42 @@
 import type { ConfigRecord, CursorRecord, EnqueueResult } from "../../../ports/store.js";
+import { claimedCursor } from "../../../trigger/cursor.js";
 import type { NewTrigger } from "../../../trigger/trigger.js";
 import { changing, type Session, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { CONFIG, CURSORS } from "./tables.js";
 
-export async function claimCursor(
+export async function claimCursors(
   session: Session,
-  name: string,
+  names: readonly string[],
   node: string,
   leaseUntil: number,
   now: number,
-): Promise<CursorRecord | null> {
-  await session.insert(CURSORS, [{ name, value: null, token: 0, node: null, leaseUntil: null, updatedAt: now }], { unlessThere: true });
-  const known = (await selectLocked(session, CURSORS, [name])).get(name);
-  if (known === undefined || (known.node !== null && known.node !== node && (known.leaseUntil ?? 0) > now)) return null;
-  const claimed: CursorRecord = { ...known, token: known.token + 1, node, leaseUntil };
-  await session.write([changing(CURSORS, [claimed], ["token", "node", "leaseUntil"])]);
+): Promise<readonly (CursorRecord | null)[]> {
+  let known = await selectLocked(session, CURSORS, names);
+  const missing = [...new Set(names)].filter((name) => !known.has(name)).toSorted();
+  if (missing.length > 0) {
+    const made = missing.map((name): CursorRecord => ({ name, value: null, token: 0, node: null, leaseUntil: null, updatedAt: now }));
+    await session.insert(CURSORS, made, { unlessThere: true });
+    known = await selectLocked(session, CURSORS, names);
+  }
+  const claimed = names.map((name) => {
+    const one = known.get(name);
+    return one === undefined ? null : claimedCursor(one, node, leaseUntil, now);
+  });
+  await session.write([
+    changing(
+      CURSORS,
+      claimed.filter((one) => one !== null),
+      ["token", "node", "leaseUntil"],
+    ),
+  ]);
   return claimed;
+}
+
+export async function releaseCursors(session: Session, names: readonly string[], node: string): Promise<void> {
+  const known = [...(await selectLocked(session, CURSORS, names)).values()];
+  const own = known.filter((one) => one.node === node).map((one) => ({ ...one, node: null, leaseUntil: null }));
+  await session.write([changing(CURSORS, own, ["node", "leaseUntil"])]);
 }
 
 export async function moveCursor(
@@ -29,9 +49,7 @@ export async function moveCursor(
 ): Promise<readonly (EnqueueResult | null)[] | null> {
   const known = (await selectLocked(session, CURSORS, [name])).get(name);
   if (known === undefined || known.node === null || known.token !== token) return null;
-  await session.write([
-    changing(CURSORS, [{ ...known, value, node: null, leaseUntil: null, updatedAt: now }], ["value", "node", "leaseUntil", "updatedAt"]),
-  ]);
+  await session.write([changing(CURSORS, [{ ...known, value, updatedAt: now }], ["value", "updatedAt"])]);
   return enqueue(session, triggers, now);
 }
 

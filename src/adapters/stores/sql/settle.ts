@@ -4,7 +4,7 @@ import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.j
 import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import { adding, changing, type Session, select, selectLocked } from "./database.js";
+import { adding, changing, type Session, type Step, select, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { DECISIONS, PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
@@ -40,13 +40,23 @@ function planDecisions(
   return plan;
 }
 
+/** Decisions on triggers that are claimed in this very transaction: what is to be written, and what they come to. */
+export function decisionsOn(requests: readonly DecideRequest[], now: number): { steps: Step[]; results: readonly DecideResult[] } {
+  const plan = planDecisions(requests, ({ trigger }) => trigger, now);
+  return { steps: stepsOf(plan), results: plan.results };
+}
+
+function stepsOf({ moved, runs, decisions }: Plan): Step[] {
+  return [changing(TRIGGERS, moved, TRIGGER_STATE), adding(RUNS, runs), adding(DECISIONS, decisions)];
+}
+
 /** Records decisions; one whose claim no longer stands records nothing. */
 export async function decide(session: Session, requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
   const ids = requests.map(({ triggerId }) => triggerId);
   const triggers = await selectLocked(session, TRIGGERS, ids);
-  const { moved, runs, decisions, results } = planDecisions(requests, ({ triggerId }) => triggers.get(triggerId), now);
-  await session.write([changing(TRIGGERS, moved, TRIGGER_STATE), adding(RUNS, runs), adding(DECISIONS, decisions)]);
-  return results;
+  const plan = planDecisions(requests, ({ triggerId }) => triggers.get(triggerId), now);
+  await session.write(stepsOf(plan));
+  return plan.results;
 }
 
 /** The same in one statement, by what the claimant knows of its triggers. */
@@ -55,9 +65,11 @@ export async function decideClaimed(
   requests: readonly DecideRequest[],
   now: number,
 ): Promise<readonly DecideResult[]> {
-  const { moved, runs, decisions, results } = planDecisions(requests, ({ trigger }) => trigger, now);
+  const plan = planDecisions(requests, ({ trigger }) => trigger, now);
+  const { moved, results } = plan;
   if (moved.length === 0) return results;
-  const done = await session.moveWaiting(changing(TRIGGERS, moved, TRIGGER_STATE), [adding(RUNS, runs), adding(DECISIONS, decisions)]);
+  const [move, ...added] = stepsOf(plan) as [Step, ...Step[]];
+  const done = await session.moveWaiting(move, added);
   if (done.size === moved.length) return results;
   const { dialect } = session;
   const late = moved.flatMap(({ id }) => (done.has(id) ? [] : [id]));

@@ -1,6 +1,6 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
-import type { EnqueueResult, Store } from "../../../ports/store.js";
+import type { Claim, EnqueueResult, Store } from "../../../ports/store.js";
 import * as audit from "./audit.js";
 import * as claims from "./claim.js";
 import { type Database, type Session, select } from "./database.js";
@@ -72,7 +72,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       const answers = await fires.enqueue(on, triggers, now);
       return answers.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?"));
     },
-    claim: (request, now) => database.transaction((on) => claims.claim(on, request, hint, now), "claims"),
+    claim: (request, now) => database.claiming((on) => claims.claim(on, request, hint, now), isOnlyClaimed),
     decide: (requests, now) => {
       const { moveWaiting } = session;
       if (moveWaiting === undefined || requests.some(({ trigger }) => trigger === undefined))
@@ -106,7 +106,8 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       return Number((await session.query(sql, [id, from, until]))[0]?.n ?? 0);
     },
     retire: (id, request) => telling((on) => pipelines.retire(on, id, request)),
-    claimCursor: (name, node, leaseUntil, now) => within((on) => desk.claimCursor(on, name, node, leaseUntil, now)),
+    claimCursors: (names, node, leaseUntil, now) => within((on) => desk.claimCursors(on, names, node, leaseUntil, now)),
+    releaseCursors: (names, node) => within((on) => desk.releaseCursors(on, names, node)),
     moveCursor: async (name, token, value, triggers, now) => {
       await mustBeKnown(
         session,
@@ -129,6 +130,11 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
         return upkeep.prune(on, retention, now);
       }),
   };
+}
+
+/** What is claimed and lost is claimed again. */
+function isOnlyClaimed({ decided, attempts, cancelled }: Claim): boolean {
+  return decided.length === 0 && attempts.length === 0 && cancelled.length === 0;
 }
 
 function accepted(answer: EnqueueResult | null, pipelineId: string): EnqueueResult {

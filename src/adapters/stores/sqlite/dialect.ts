@@ -1,6 +1,6 @@
+import type { Prepared } from "../../outside/sqlite-driver.js";
 import type { Dialect, Row, Session } from "../sql/database.js";
 import { encoded, type Table } from "../sql/table.js";
-import type { SqliteConnection, SqliteStatement } from "./driver.js";
 import { translated } from "./errors.js";
 
 export const TYPES = { text: "TEXT", int: "INTEGER", real: "REAL", bool: "INTEGER", busy: "" };
@@ -14,21 +14,7 @@ export const DIALECT: Dialect = {
   skipLocked: "",
 };
 
-export type Prepared = Pick<SqliteStatement, "all" | "run">;
 export type Prepare = (sql: string) => Prepared;
-
-/** Numbered places as the plain ones that both drivers take; a value that is used twice is bound twice. */
-export function prepare(connection: SqliteConnection, sql: string): Prepared {
-  const order: number[] = [];
-  const statement = connection.prepare(
-    sql.replaceAll(/\$(\d+)/g, (_, place: string) => {
-      order.push(Number(place) - 1);
-      return "?";
-    }),
-  );
-  const placed = (values: readonly unknown[]) => order.map((index) => values[index]);
-  return { all: (...values) => statement.all(...placed(values)), run: (...values) => statement.run(...placed(values)) };
-}
 
 export function sessionOf(prepared: Prepare, file: string): Session {
   return {

@@ -1,8 +1,8 @@
 import { HeadgateError, quote } from "../../../base/errors.js";
+import { connect, type Prepared, prepare, type SqliteConnection } from "../../outside/sqlite-driver.js";
 import type { Database, Session } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
-import { DIALECT, type Prepare, type Prepared, prepare, sessionOf, TYPES } from "./dialect.js";
-import { connect, type SqliteConnection } from "./driver.js";
+import { DIALECT, type Prepare, sessionOf, TYPES } from "./dialect.js";
 import { translated } from "./errors.js";
 import type { SqliteStoreOptions } from "./sqlite-store.js";
 
@@ -80,6 +80,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       connection = null;
     },
     transaction: (work) => inLine(() => transaction(work)),
+    claiming: (work) => inLine(() => transaction(work)),
     session: {
       dialect: DIALECT,
       query: (sql, values) => inLine(() => own.query(sql, values)),

@@ -1,0 +1,1 @@
+export { type TriggerFileOptions, type TriggerFileWatcher, watchTriggerFiles } from "./watch.js";

@@ -1,0 +1,11 @@
+export { dataVolume, type Health, healthy } from "../../gate/conditions/outside.js";
+export type { ExternalDependency } from "../../ports/dependency.js";
+export type { AddressOptions, PrivateNetworks } from "../outside/address.js";
+export type { SqlRow, SqlSource } from "../outside/sql.js";
+export { type CommandProbeOptions, commandProbe } from "./command.js";
+export { dependsOn } from "./dependency.js";
+export { fileModified } from "./file.js";
+export { type HttpProbeOptions, type HttpQuestion, httpProbe, httpTimestamp } from "./http.js";
+export { type SystemLoadOptions, systemLoad } from "./load.js";
+export { type SqlQuestion, sqlNumber, sqlProbe, sqlTimestamp } from "./sql.js";
+export { type TcpProbeOptions, tcpProbe } from "./tcp.js";

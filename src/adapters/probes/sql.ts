@@ -1,0 +1,64 @@
+import { hash } from "node:crypto";
+import { HeadgateError } from "../../base/errors.js";
+import type { Instant } from "../../base/instant.js";
+import type { Health } from "../../gate/conditions/outside.js";
+import { type ProbeOptions, policyOf } from "../../gate/probe.js";
+import type { Probe } from "../../ports/probe.js";
+import type { AddressOptions } from "../outside/address.js";
+import { type SqlSource, sqlDatabase } from "../outside/sql.js";
+import { instantOf } from "./http.js";
+
+/** What is asked of a database. */
+export type SqlQuestion = SqlSource & ProbeOptions & AddressOptions & { readonly query: string };
+
+/**
+ * When data was made: the first column of the query's first row; no row, or NULL, is no data yet.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
+ * @example
+ * stale({ olderThan: "6h", source: sqlTimestamp({ url: "sqlite:flights.db", query: "SELECT max(landed_at) FROM flights" }) });
+ */
+export function sqlTimestamp(options: SqlQuestion): Probe<Instant | null> {
+  return asked("sqlTimestamp", options, (value) => instantOf(value ?? null, options.query));
+}
+
+/**
+ * A number: the first column of the query's first row.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
+ */
+export function sqlNumber(options: SqlQuestion): Probe<number> {
+  return asked("sqlNumber", options, (value) => {
+    const number = typeof value === "string" && value.trim() !== "" ? Number(value) : typeof value === "bigint" ? Number(value) : value;
+    if (typeof number === "number" && Number.isFinite(number)) return number;
+    throw new HeadgateError("PROBE_FAILED", `the query gives ${JSON.stringify(value) ?? "nothing"} instead of a number`);
+  });
+}
+
+/**
+ * Whether a database answers a query (default `SELECT 1`) with a first column that is true, or not 0.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
+ */
+export function sqlProbe(options: Omit<SqlQuestion, "query"> & SqlSource & { readonly query?: string }): Probe<Health> {
+  return asked("sqlProbe", { ...options, query: options.query ?? "SELECT 1" }, (value) => {
+    const isHealthy = value !== undefined && value !== null && value !== false && value !== 0 && value !== "0" && value !== "f";
+    return { isHealthy, reason: isHealthy ? "answers" : `answers ${JSON.stringify(value) ?? "nothing"}` };
+  });
+}
+
+function asked<T>(where: string, options: SqlQuestion, read: (value: unknown) => T): Probe<T> {
+  const { query } = options;
+  if (typeof query !== "string" || query.trim() === "") throw new HeadgateError("INVALID_ARGUMENT", `${where}: give a query`);
+  const database = sqlDatabase(options, options, where);
+  return {
+    name:
+      options.name ??
+      `${database.label} #${hash("sha256", JSON.stringify([where, "url" in options ? options.url : "", query])).slice(0, 8)}`,
+    ...policyOf(options, where),
+    measure: async ({ signal }) => {
+      const [row = {}] = await database.query(query, [], signal);
+      return read(Object.values(row)[0]);
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { connect } from "node:net";
+import { HeadgateError } from "../../base/errors.js";
+import type { Health } from "../../gate/conditions/outside.js";
+import { type ProbeOptions, policyOf } from "../../gate/probe.js";
+import type { Probe } from "../../ports/probe.js";
+import { type AddressOptions, AddressRule } from "../outside/address.js";
+
+/** Options of {@link tcpProbe}. */
+export interface TcpProbeOptions extends ProbeOptions, AddressOptions {
+  host: string;
+  port: number;
+}
+
+/**
+ * Whether something takes connections at a port.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
+ * @example
+ * healthy({ probes: [tcpProbe({ host: "db.example", port: 5432 })] });
+ */
+export function tcpProbe(options: TcpProbeOptions): Probe<Health> {
+  const { host, port } = options;
+  if (typeof host !== "string" || host === "") throw new HeadgateError("INVALID_ARGUMENT", "tcpProbe: give a host");
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new HeadgateError("INVALID_ARGUMENT", `tcpProbe: port ${port} must be from 1 to 65535`);
+  const rule = new AddressRule(options);
+  return {
+    name: options.name ?? `${host}:${port}`,
+    ...policyOf(options, "tcpProbe"),
+    measure: ({ signal }) => taken(host, port, rule, signal),
+  };
+}
+
+function taken(host: string, port: number, rule: AddressRule, signal: AbortSignal): Promise<Health> {
+  rule.check(host);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, signal, lookup: rule.lookup });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve({ isHealthy: true, reason: "takes connections" });
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      if (signal.aborted) reject(signal.reason);
+      else if (error instanceof HeadgateError) reject(error);
+      else reject(new HeadgateError("PROBE_FAILED", `does not answer (${error.code ?? error.message})`, { cause: error }));
+    });
+  });
+}

@@ -1,0 +1,16 @@
+export {
+  type AnySensor,
+  type Sensor,
+  type SensorAnswer,
+  type SensorEvent,
+  type SensorLook,
+  sensor,
+  webhookSensor,
+} from "../../trigger/sensor.js";
+export type { AddressOptions, PrivateNetworks } from "../outside/address.js";
+export type { SqlRow, SqlSource } from "../outside/sql.js";
+export { type FileSensorOptions, fileSensor } from "./file.js";
+export { type HttpSensorOptions, httpSensor } from "./http.js";
+export { type PatternSensorOptions, patternSensors } from "./patterns.js";
+export { type Ended, type PipelineSensorOptions, pipelineSensor } from "./pipeline.js";
+export { type ChangedRowsOptions, changedRowsSensor, type SqlSensorOptions, sqlSensor } from "./sql.js";

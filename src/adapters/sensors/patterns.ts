@@ -1,0 +1,94 @@
+import { join } from "node:path";
+import { HeadgateError } from "../../base/errors.js";
+import type { SensorOptions } from "../../pattern/sensor-options.js";
+import type { AnySensor, Sensor } from "../../ports/sensor.js";
+import { webhookSensor } from "../../trigger/sensor.js";
+import { type AddressOptions, AddressRule } from "../outside/address.js";
+import { jsonOf, valueAt } from "../outside/json-path.js";
+import { ask } from "../outside/request.js";
+import type { SqlSource } from "../outside/sql.js";
+import { fileSensor } from "./file.js";
+import { httpSensor } from "./http.js";
+import { changedRowsSensor, sqlSensor } from "./sql.js";
+
+/** What the patterns leave open. */
+export interface PatternSensorOptions extends AddressOptions {
+  /** Where `data_arrival` looks for `incoming/`. Default: the working directory. */
+  directory?: string;
+  /** Whose `/api/data/status` `external_api_update` asks. */
+  baseUrl?: string;
+  /** Sent with it. */
+  headers?: Readonly<Record<string, string>>;
+  /** Which table `database_change` looks at, and the column that says when a row was changed (default `updated_at`). */
+  database?: SqlSource & { readonly table?: string; readonly column?: string };
+}
+
+/**
+ * Makes the sensors that the event-driven patterns describe, so that `pattern: "data_arrival"` is all a pipeline has to say. Give a function where pipelines differ.
+ *
+ * @example
+ * createScheduler({ pipelines, sensors: patternSensors({ directory: "/data", baseUrl: "https://api.example" }) });
+ */
+export function patternSensors(
+  options: PatternSensorOptions | ((pipelineId: string) => PatternSensorOptions) = {},
+): (described: SensorOptions, pipelineId: string) => AnySensor {
+  return (described, pipelineId) => {
+    const own = typeof options === "function" ? options(pipelineId) : options;
+    if (described.kind === "webhook") return webhookSensor({ sources: described.allowedSources });
+    const timing = { every: described.every, expectWithin: described.timeout };
+    const missing = (what: string) =>
+      new HeadgateError("INVALID_PIPELINE", `pipeline ${pipelineId}: its pattern needs ${what} in patternSensors({ … })`, {
+        details: { pipelineId, option: "sensors" },
+      });
+    if (described.kind === "file")
+      return fileSensor({ ...timing, path: join(own.directory ?? ".", described.path), pattern: described.pattern });
+    if (described.kind === "http") {
+      if (own.baseUrl === undefined && !URL.canParse(described.endpoint)) throw missing("baseUrl, the address of the API");
+      return updateSensor(described, own, timing);
+    }
+    const { database, allowPrivateNetworks = false } = own;
+    if (database === undefined) throw missing("database, such as { url, table }");
+    if (/^\s*(?:select|with)\b/i.test(described.query))
+      return sqlSensor({ ...timing, ...database, allowPrivateNetworks, query: described.query });
+    if (database.table === undefined) throw missing("database.table, the table whose rows change");
+    return changedRowsSensor({ ...timing, ...database, table: database.table, allowPrivateNetworks });
+  };
+}
+
+/** An API that says whether there is something new, in a field that is named as the check; one that has no such field is looked at for any change. */
+function updateSensor(
+  { endpoint, query }: Extract<SensorOptions, { kind: "http" }>,
+  { baseUrl, headers = {}, allowPrivateNetworks = false }: PatternSensorOptions,
+  timing: Pick<Parameters<typeof httpSensor>[0], "every" | "expectWithin">,
+): Sensor {
+  const url = new URL(endpoint, baseUrl);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  const common = { ...timing, url: url.href, headers, allowPrivateNetworks };
+  const changed = httpSensor(common);
+  const path = query.check;
+  if (path === undefined) return changed;
+  const rule = new AddressRule(common);
+  const flagged = httpSensor({ ...common, watch: { path }, mode: "edge" });
+  return {
+    ...changed,
+    poll: async (look) => {
+      const isFlag = typeof look.cursor === "boolean";
+      const isUnknown = look.cursor === null;
+      if (isUnknown) {
+        const { text, status } = await ask({ url: url.href, headers }, rule, look.signal);
+        if (status >= 200 && status < 300 && hasField(text, path)) return flagged.poll(look);
+        return changed.poll(look);
+      }
+      return isFlag ? flagged.poll(look) : changed.poll(look);
+    },
+  };
+}
+
+function hasField(text: string, path: string): boolean {
+  try {
+    return valueAt(jsonOf(text), path) !== undefined;
+  } catch (error) {
+    if (error instanceof HeadgateError) return false; // no JSON: looked at as it is
+    throw error;
+  }
+}

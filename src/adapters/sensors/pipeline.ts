@@ -1,0 +1,88 @@
+import { HeadgateError, quote } from "../../base/errors.js";
+import type { Sensor, SensorAnswer, SensorLook } from "../../ports/sensor.js";
+import { type SeenRun, type SensorTiming, timingOf } from "../../trigger/sensor.js";
+
+/** How a run may end. */
+/** How a run that is over ended. */
+export type Ended = "succeeded" | "failed" | "timed_out" | "cancelled";
+
+/** Options of {@link pipelineSensor}. */
+export interface PipelineSensorOptions extends SensorTiming {
+  /** The pipeline whose runs are looked at. */
+  pipeline: string;
+  /** How they must have ended. Default `"succeeded"`. */
+  status?: Ended | readonly Ended[];
+  /** Default: made of the pipeline and the status. */
+  name?: string;
+}
+
+/** Runs up to `until` have all ended; those behind it that have been told are listed. */
+interface Cursor {
+  readonly until: string;
+  readonly told: readonly string[];
+}
+
+const PAGE = 200;
+const PAGES = 50;
+const ENDED: ReadonlySet<string> = new Set<Ended>(["succeeded", "failed", "timed_out", "cancelled"]);
+
+/**
+ * Raises a trigger for every run of another pipeline that ends as said, with the parameters `{ pipeline, run_id, status, output }`: a clean-up after failures, say. For
+ * successes, `after` of a pipeline does so at once, without looking. Runs that had ended before the very first look are passed over.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
+ * @example
+ * pipeline({ id: "clean-up", sensors: [pipelineSensor({ pipeline: "import", status: ["failed", "timed_out"] })], run: () => cleanUp() });
+ */
+export function pipelineSensor(options: PipelineSensorOptions): Sensor {
+  const { pipeline } = options;
+  if (typeof pipeline !== "string" || pipeline === "") throw bad("pipeline: give an id");
+  const statuses: readonly string[] =
+    options.status === undefined ? ["succeeded"] : typeof options.status === "string" ? [options.status] : options.status;
+  for (const one of statuses) if (!ENDED.has(one)) throw bad(`status: ${quote(one)} is unknown; allowed: ${[...ENDED].join(", ")}`);
+  return {
+    ...timingOf(options.name ?? `runs of ${pipeline} ${statuses.join(" ")}`.slice(0, 100), { every: "15s", ...options }),
+    poll: async (look) =>
+      answerOf(
+        await runsBehind(look, pipeline, (look.cursor as Cursor | null)?.until ?? null),
+        look.cursor as Cursor | null,
+        pipeline,
+        statuses,
+      ),
+  };
+}
+
+/** Runs behind a place, oldest first; at the very first look only those under way, and the newest. */
+async function runsBehind({ runs }: SensorLook, pipelineId: string, until: string | null): Promise<SeenRun[]> {
+  const found: SeenRun[] = [];
+  let before: string | undefined;
+  for (let page = 0; page < PAGES; page++) {
+    const some = await runs({ pipelineId, limit: PAGE, ...(before === undefined ? {} : { before }) });
+    const newer = some.filter(({ id }) => until === null || id > until);
+    found.push(...newer);
+    before = some.at(-1)?.id;
+    if (until === null || newer.length < some.length || some.length < PAGE) break;
+  }
+  return found.reverse();
+}
+
+function answerOf(found: readonly SeenRun[], cursor: Cursor | null, pipeline: string, statuses: readonly string[]): SensorAnswer {
+  const told = new Set(cursor === null ? found.filter(({ status }) => ENDED.has(status)).map(({ id }) => id) : cursor.told);
+  const fresh = found.filter(({ id, status }) => ENDED.has(status) && !told.has(id));
+  for (const { id } of fresh) told.add(id);
+  const firstOpen = found.findIndex(({ status }) => !ENDED.has(status));
+  const closed = firstOpen === -1 ? found : found.slice(0, firstOpen);
+  const until = closed.at(-1)?.id ?? cursor?.until ?? "";
+  const events = fresh
+    .filter(({ status }) => statuses.includes(status))
+    .map(({ id, status, output }) => ({
+      key: id,
+      reason: `run ${id} of ${pipeline} ${status}`,
+      parameters: { pipeline, run_id: id, status, output },
+    }));
+  return { events, cursor: { until, told: [...told].filter((id) => id > until) } };
+}
+
+function bad(problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `pipelineSensor: ${problem}`);
+}

@@ -1,0 +1,120 @@
+import { HeadgateError } from "../../base/errors.js";
+import { type Condition, type ConditionContext, type ConditionOptions, onBlockOf, type Verdict } from "../condition.js";
+import { longestMs, type MeasurableProbe } from "../probe.js";
+
+/** Options of conditions that ask the outside. */
+export interface OutsideConditionOptions extends ConditionOptions {
+  /** What a probe that fails counts as. Default `"block"`. */
+  onError?: "pass" | "block";
+}
+
+/** How something outside is. */
+export interface Health {
+  readonly isHealthy: boolean;
+  /** What is wrong, or what it answered. */
+  readonly reason?: string;
+  /** What it answered, for people and programs; no secrets. */
+  readonly evidence?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Passes when everything that it asks is healthy. A probe that fails or times out is not, unless `onError` is `"pass"`.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` when no probe is given
+ * @example
+ * healthy({ probes: [httpProbe({ url: "https://warehouse.example/health" }), tcpProbe({ host: "db.example", port: 5432 })] });
+ */
+export function healthy(options: { probes: readonly MeasurableProbe<boolean | Health>[] } & OutsideConditionOptions): Condition {
+  const { probes } = options;
+  if (!Array.isArray(probes) || probes.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "healthy: give at least one probe");
+  return asking("healthy", probes, options, (context) => Promise.all(probes.map((probe) => healthOf(probe, options.onError, context))));
+}
+
+/**
+ * Passes when there is enough to do, and not too much: by a probe that counts, such as rows that wait.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` unless `min` or `max` is a number
+ * @example
+ * dataVolume({ source: sqlNumber({ url, query: "SELECT count(*) FROM inbox" }), min: 1_000 });
+ */
+export function dataVolume(options: { source: MeasurableProbe<number>; min?: number; max?: number } & OutsideConditionOptions): Condition {
+  const { source, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, onError = "block" } = options;
+  if (!(min <= max) || (options.min === undefined && options.max === undefined))
+    throw new HeadgateError("INVALID_ARGUMENT", "dataVolume: give min or max, numbers, min not above max");
+  return {
+    name: "data volume",
+    needs: "outside",
+    onError,
+    timeoutMs: longestMs([source]),
+    watches: { probes: [source.name] },
+    ...onBlockOf(options),
+    evaluate: async ({ observe }) => {
+      const { value, latencyMs } = await observe(source);
+      if (!Number.isFinite(value)) throw new Error(`${source.name} gave ${JSON.stringify(value)} instead of a number`);
+      const evidence = { source: source.name, value, min: options.min ?? null, max: options.max ?? null, latency_ms: latencyMs };
+      if (value < min) return { result: "block", reason: `${source.name}: ${value}, at least ${min} are worth a run`, evidence };
+      if (value > max) return { result: "block", reason: `${source.name}: ${value}, over ${max}`, evidence };
+      return { result: "pass", reason: `${source.name}: ${value}`, evidence };
+    },
+  };
+}
+
+/** What one probe says, as part of a finding. */
+export interface Asked {
+  readonly name: string;
+  readonly isGood: boolean;
+  readonly reason: string;
+  readonly evidence: Readonly<Record<string, unknown>>;
+}
+
+/** A condition of several probes, each of which must be good. */
+export function asking(
+  name: string,
+  probes: readonly MeasurableProbe<unknown>[],
+  options: OutsideConditionOptions,
+  ask: (context: ConditionContext) => Promise<readonly Asked[]>,
+): Condition {
+  return {
+    name,
+    needs: "outside",
+    onError: options.onError ?? "block",
+    timeoutMs: longestMs(probes),
+    watches: { probes: probes.map((one) => one.name) },
+    ...onBlockOf(options),
+    evaluate: async (context) => verdictOf(await ask(context)),
+  };
+}
+
+function verdictOf(asked: readonly Asked[]): Verdict {
+  const bad = asked.filter(({ isGood }) => !isGood);
+  const told = (some: readonly Asked[]) => some.map(({ name, reason }) => `${name} ${reason}`).join("; ");
+  return {
+    result: bad.length === 0 ? "pass" : "block",
+    reason: told(bad.length === 0 ? asked : bad),
+    evidence: { probes: asked.map(({ name, isGood, reason, evidence }) => ({ name, is_good: isGood, reason, ...evidence })) },
+  };
+}
+
+/** What a probe says of something's health; one that fails counts as `onError` says. */
+export async function healthOf(
+  probe: MeasurableProbe<boolean | Health>,
+  onError: "pass" | "block" = "block",
+  { observe }: Pick<ConditionContext, "observe">,
+): Promise<Asked> {
+  const { name } = probe;
+  try {
+    const { value, latencyMs } = await observe(probe);
+    const { isHealthy, reason, evidence } = typeof value === "boolean" ? { isHealthy: value, reason: undefined, evidence: {} } : value;
+    if (typeof isHealthy !== "boolean") throw new Error(`gave ${JSON.stringify(value)} instead of a boolean or a health`);
+    return {
+      name,
+      isGood: isHealthy,
+      reason: reason ?? (isHealthy ? "is healthy" : "is not healthy"),
+      evidence: { ...evidence, latency_ms: latencyMs },
+    };
+  } catch (error) {
+    const problem = (error instanceof Error ? error.message : String(error)).slice(0, 300);
+    const isGood = onError === "pass";
+    return { name, isGood, reason: isGood ? `${problem}, which counts as pass` : problem, evidence: { error: problem } };
+  }
+}

@@ -1,0 +1,76 @@
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+
+/** The part of a probe that a condition sees; see the port `Probe`. */
+export interface MeasurableProbe<T> extends ProbePolicy {
+  /** Probes of one name are one probe: what is measured for one pipeline is shared with the others for a short time. */
+  readonly name: string;
+  measure(options: { readonly signal: AbortSignal; readonly now: number }): Promise<T> | T;
+}
+
+/** How a probe is measured. Lengths in ms. */
+export interface ProbePolicy {
+  /** How long a measurement may take. Default 10,000. */
+  readonly timeoutMs?: number;
+  /** How often one that failed is tried again at once. Default 0. */
+  readonly retries?: number;
+  /** How long a value is shared. Default: the scheduler's `probeTtl`, 5 s. */
+  readonly ttlMs?: number;
+  /** After so many failed measurements in a row it is not asked for a while. `null`: always asked. Default 5 and 30,000. */
+  readonly breaker?: CircuitBreaker | null;
+}
+
+/** When an address that does not answer is left alone for a while, so that nobody waits for it and it is not hammered. */
+export interface CircuitBreaker {
+  readonly failures: number;
+  /** For how long it is not asked; then once. */
+  readonly resetMs: number;
+}
+
+/** What was measured, when (epoch ms), and how long that took. */
+export interface Measured<T> {
+  readonly value: T;
+  readonly at: number;
+  readonly latencyMs: number;
+}
+
+/** Options that every built-in probe takes. */
+export interface ProbeOptions {
+  /** What findings call it. Default: what it asks. */
+  name?: string;
+  /** How long a measurement may take. Default `"5s"`. */
+  timeout?: Duration;
+  /** How often one that failed is tried again at once. Default 1. */
+  retries?: number;
+  /** How long a value is shared between conditions and pipelines. Default: the scheduler's `probeTtl`, 5 s. */
+  ttl?: Duration;
+  /** After `failures` (5) in a row it is not asked for `reset` (30 s); `null`: always asked. */
+  breaker?: { failures?: number; reset?: Duration } | null;
+}
+
+/** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
+export function policyOf(options: ProbeOptions, where: string): ProbePolicy {
+  const whole = (value: number, name: string, least: number) => {
+    if (Number.isInteger(value) && value >= least && value <= 1_000) return value;
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${name}: ${value} must be a whole number from ${least} to 1,000`);
+  };
+  const { breaker = {} } = options;
+  return {
+    timeoutMs: durationMs(options.timeout ?? "5s", `${where}: timeout`),
+    retries: whole(options.retries ?? 1, "retries", 0),
+    ...(options.ttl === undefined ? {} : { ttlMs: durationMs(options.ttl, `${where}: ttl`) }),
+    breaker:
+      breaker === null
+        ? null
+        : {
+            failures: whole(breaker.failures ?? 5, "breaker.failures", 1),
+            resetMs: durationMs(breaker.reset ?? "30s", `${where}: breaker.reset`),
+          },
+  };
+}
+
+/** The longest that probes of one condition may take, asked at once, ms. */
+export function longestMs(probes: readonly ProbePolicy[]): number {
+  const one = ({ timeoutMs = 10_000, retries = 0 }: ProbePolicy) => timeoutMs * (retries + 1) + 100 * 2 ** Math.min(retries, 10);
+  return Math.max(0, ...probes.map(one)) + 1_000;
+}
