@@ -2,7 +2,6 @@ import { HeadgateError, quote } from "../../base/errors.js";
 import type { Sensor, SensorAnswer, SensorLook } from "../../ports/sensor.js";
 import { type SeenRun, type SensorTiming, timingOf } from "../../trigger/sensor.js";
 
-/** How a run may end. */
 /** How a run that is over ended. */
 export type Ended = "succeeded" | "failed" | "timed_out" | "cancelled";
 
