@@ -22,7 +22,7 @@ export class Asking {
     this.#enqueues = new Batcher(core, (requests) => core.store.enqueue(requests, core.clock.now()), {
       isPatient: false,
       lanes: 2,
-      gathers: true,
+      gathers: "turn",
     });
   }
 

@@ -32,13 +32,15 @@ export class AuditLog {
         await core.store.appendAudit(entries, (entry, head) => sealed(entry, head, sha256));
         return entries.map(() => null);
       },
-      { isPatient: false, gathers: true },
+      { isPatient: false, gathers: "tick" },
     );
   }
 
   /** Resolves when the entry is kept. */
   async append(entry: Omit<AuditEntry, "at">): Promise<void> {
-    await this.#appends.add({ at: this.#core.clock.now(), ...entry });
+    const { kind, action, pipelineId, user, token, role, address, requestId, outcome, reason, before, after } = entry;
+    const at = this.#core.clock.now();
+    await this.#appends.add({ at, kind, action, pipelineId, user, token, role, address, requestId, outcome, reason, before, after });
   }
 
   change(action: string, pipelineId: string | null, before: unknown, after: unknown, { user, reason }: Act): Promise<void> {

@@ -1,3 +1,4 @@
+import { nextTick } from "node:process";
 import type { Core } from "./core.js";
 import { isUnavailable } from "./outage.js";
 
@@ -17,11 +18,17 @@ interface BatcherOptions {
   readonly isPatient?: boolean;
   /** The most batches under way; another one than the first is sent only when it is full. Default 1, which keeps their order. */
   readonly lanes?: number;
-  /** Whether a batch waits for the end of the turn of the event loop, so that what came in together goes together. Default false. */
-  readonly gathers?: boolean;
+  /**
+   * What a batch waits for, so that what came in together goes together: the end of the turn of the event loop, when what has arrived meanwhile was looked at; or of the
+   * tick, when everything that follows from the answers just given has been done. Default: nothing.
+   */
+  readonly gathers?: "turn" | "tick" | null;
 }
 
-const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const END_OF = {
+  turn: () => new Promise<void>((resolve) => setImmediate(resolve)),
+  tick: () => new Promise<void>((resolve) => nextTick(resolve)),
+} as const;
 
 /**
  * Gathers requests to the store that come while one is under way and sends them together, so that many small ends cost
@@ -32,7 +39,7 @@ export class Batcher<Q, R> {
   readonly #send: (requests: readonly Q[]) => Promise<readonly R[]>;
   readonly #isPatient: boolean;
   readonly #lanes: number;
-  readonly #gathers: boolean;
+  readonly #gathers: "turn" | "tick" | null;
   #waiting: Waiting<Q, R>[] = [];
   #busy = 0;
   #hasGivenUp = false;
@@ -41,7 +48,7 @@ export class Batcher<Q, R> {
   constructor(
     core: Pick<Core, "clock">,
     send: (requests: readonly Q[]) => Promise<readonly R[]>,
-    { isPatient = true, lanes = 1, gathers = false }: BatcherOptions = {},
+    { isPatient = true, lanes = 1, gathers = null }: BatcherOptions = {},
   ) {
     this.#core = core;
     this.#send = send;
@@ -67,7 +74,7 @@ export class Batcher<Q, R> {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
-      if (this.#gathers && this.#waiting.length < MOST_AT_ONCE) await endOfTurn();
+      if (this.#gathers !== null && this.#waiting.length < MOST_AT_ONCE) await END_OF[this.#gathers]();
       await this.#settle(this.#waiting.splice(0, MOST_AT_ONCE));
     }
     this.#busy--;

@@ -42,7 +42,9 @@ export const NO_AUDIT: AuditHead = Object.freeze({ seq: 0, hash: "" });
 /** Puts an entry behind the end of the chain. */
 export function sealed(entry: AuditEntry, head: AuditHead, digest: Digest): AuditRecord {
   const seq = head.seq + 1;
-  return { ...entry, seq, previous: head.hash, hash: digest(textOf(entry, seq, head.hash)) };
+  const { at, kind, action, pipelineId, user, token, role, address, requestId, outcome, reason, before, after } = entry;
+  const [previous, hash] = [head.hash, digest(textOf(entry, seq, head.hash))];
+  return { at, kind, action, pipelineId, user, token, role, address, requestId, outcome, reason, before, after, seq, previous, hash };
 }
 
 /** What is wrong with the first record of a chain, oldest first, that does not follow from the one before; `null` when all do. */

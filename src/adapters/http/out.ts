@@ -4,7 +4,15 @@ import type { TimeWindow } from "../../schedule/window.js";
 /** What is handed out, as JSON has it: snake_case, instants in ISO 8601. */
 type Json = Record<string, unknown>;
 
-const iso = (date: Date | null | undefined) => date?.toISOString() ?? null;
+/** The newest instant that was written, since many that are written in a row are the same. */
+const written = { at: Number.NaN, text: "" };
+
+function iso(date: Date | null | undefined): string | null {
+  if (date === null || date === undefined) return null;
+  const at = date.getTime();
+  if (at !== written.at) Object.assign(written, { at, text: date.toISOString() });
+  return written.text;
+}
 
 export function triggerOut(one: Trigger): Json {
   return {

@@ -30,25 +30,31 @@ export function isTooDeep(text: string): boolean {
 /** Names and values that mean mischief: what could change prototypes, NUL, numbers that are none any more. */
 export function mischiefIn(value: unknown): readonly FieldProblem[] {
   const problems: FieldProblem[] = [];
-  inspect(value, "", problems);
+  inspect(value, [], problems);
   return problems;
 }
 
-function inspect(value: unknown, pointer: string, problems: FieldProblem[]): void {
+/** The path is put into words only when something is wrong there. */
+function inspect(value: unknown, path: string[], problems: FieldProblem[]): void {
   if (problems.length >= PROBLEMS_TOLD) return;
   if (typeof value === "string") {
-    if (value.includes("\0")) problems.push({ pointer, detail: "must not have the character NUL" });
+    if (value.includes("\0")) problems.push({ pointer: pointerOf(path), detail: "must not have the character NUL" });
   } else if (typeof value === "number") {
-    if (!Number.isFinite(value)) problems.push({ pointer, detail: "is too large a number" });
-  } else if (Array.isArray(value)) {
-    for (const [index, one] of value.entries()) inspect(one, `${pointer}/${index}`, problems);
+    if (!Number.isFinite(value)) problems.push({ pointer: pointerOf(path), detail: "is too large a number" });
   } else if (typeof value === "object" && value !== null) {
-    for (const [name, one] of Object.entries(value)) {
-      const at = `${pointer}/${escaped(name)}`;
-      if (FORBIDDEN.has(name) || name.includes("\0")) problems.push({ pointer: at, detail: "is not a name that may be used" });
-      else inspect(one, at, problems);
+    const isList = Array.isArray(value);
+    for (const name of Object.keys(value)) {
+      path.push(name);
+      if (!isList && (FORBIDDEN.has(name) || name.includes("\0")))
+        problems.push({ pointer: pointerOf(path), detail: "is not a name that may be used" });
+      else inspect((value as Readonly<Record<string, unknown>>)[name], path, problems);
+      path.pop();
     }
   }
+}
+
+function pointerOf(path: readonly string[]): string {
+  return path.map((name) => `/${escaped(name)}`).join("");
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc6901 */

@@ -24,7 +24,7 @@ export function accepted(trigger: Trigger, prefix: string): Answer {
 
 /** Options without those that were not given. */
 export function given<T extends Record<string, unknown>>(options: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
-    [Name in keyof T]?: Exclude<T[Name], undefined>;
-  };
+  const kept: { [Name in keyof T]?: Exclude<T[Name], undefined> } = {};
+  for (const name in options) if (options[name] !== undefined) kept[name] = options[name] as Exclude<T[typeof name], undefined>;
+  return kept;
 }

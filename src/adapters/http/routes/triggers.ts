@@ -35,9 +35,10 @@ export const triggerRoutes: readonly Route[] = [
     isBodyOptional: true,
     answers: ACCEPTED,
     handle: async (call) => {
-      const { pipeline, dag_id, not_before, ...rest } = call.body ?? {};
-      const options = given({ ...rest, notBefore: not_before, idempotencyKey: keyOf(call, "idempotency-key", "webhook-id") });
-      const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "manual" });
+      const { pipeline, dag_id, not_before: notBefore, reason, user, priority, parameters } = call.body ?? {};
+      const idempotencyKey = keyOf(call, "idempotency-key", "webhook-id");
+      const options = given({ kind: "manual" as const, reason, user, priority, parameters, notBefore, idempotencyKey });
+      const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), options);
       return accepted(sameAsAsked(trigger, options), call.prefix);
     },
   }),
@@ -53,10 +54,11 @@ export const triggerRoutes: readonly Route[] = [
     isBodyOptional: true,
     answers: ACCEPTED,
     handle: async (call) => {
-      const { pipeline, dag_id, force, ...rest } = call.body ?? {};
+      const { pipeline, dag_id, force, reason, user, parameters } = call.body ?? {};
       if (force === true && call.caller.role !== "admin") throw new Problem(403, "FORBIDDEN", "only an admin may force a trigger");
-      const options = given({ ...rest, force, idempotencyKey: keyOf(call, "idempotency-key", "webhook-id") });
-      const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), { ...options, kind: "immediate" });
+      const idempotencyKey = keyOf(call, "idempotency-key", "webhook-id");
+      const options = given({ kind: "immediate" as const, reason, user, parameters, force, idempotencyKey });
+      const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), options);
       return accepted(sameAsAsked(trigger, options), call.prefix);
     },
   }),

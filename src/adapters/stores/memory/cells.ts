@@ -145,6 +145,8 @@ export function leaveLine(cell: TriggerCell): void {
 function placeOf(line: readonly TriggerCell[], cell: TriggerCell): number {
   let low = 0;
   let high = line.length;
+  const last = line[high - 1];
+  if (last === undefined || comesBefore(last.record, cell.record)) return high; // as most do
   while (low < high) {
     const middle = (low + high) >> 1;
     if (comesBefore((line[middle] as TriggerCell).record, cell.record)) low = middle + 1;
