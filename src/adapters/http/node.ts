@@ -38,7 +38,7 @@ function askedOf(request: HostRequest, isParsed: boolean): Asked {
     bytes: (limits) => {
       if (Buffer.isBuffer(request.rawBody)) return Promise.resolve(request.rawBody);
       if (isParsed) return Promise.resolve(written(request.body));
-      return inTime(readAll(request, limits.limit), limits);
+      return arrived(request, limits.limit) ?? inTime(readAll(request, limits.limit), limits);
     },
   };
 }
@@ -47,6 +47,14 @@ function askedOf(request: HostRequest, isParsed: boolean): Asked {
 function written(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body;
   return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+}
+
+/** A body that has come with its head, as small ones do, needs neither a timer nor anybody who listens; `null` for others. */
+function arrived(request: HostRequest, limit: number): Promise<Uint8Array> | null {
+  const length = request.readableLength;
+  if (request.readableDidRead || length === 0 || length > limit || String(length) !== request.headers["content-length"]) return null;
+  const bytes = request.read() as Buffer | null;
+  return bytes === null ? null : Promise.resolve(bytes);
 }
 
 function readAll(request: IncomingMessage, limit: number): Promise<Uint8Array> {
