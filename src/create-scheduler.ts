@@ -6,6 +6,7 @@ import { functionExecutor } from "./adapters/executors/function-executor.js";
 import { consoleLogger } from "./adapters/loggers/console-logger.js";
 import { AddressRule, type PrivateNetworks } from "./adapters/outside/address.js";
 import { dependsOn } from "./adapters/probes/dependency.js";
+import { machineLoad } from "./adapters/probes/machine.js";
 import { memoryStore } from "./adapters/stores/memory/memory-store.js";
 import { type Duration, durationMs } from "./base/duration.js";
 import { HeadgateError } from "./base/errors.js";
@@ -52,6 +53,8 @@ export interface SchedulerOptions {
   probeTtl?: Duration;
   /** Addresses of this machine and of private networks that external dependencies set at run time may ask. Default none. */
   allowPrivateNetworks?: PrivateNetworks;
+  /** How busy the machine is, for adaptive schedules: shares, 0 to 1. Default: measured. */
+  load?: () => { readonly cpu: number | null; readonly memory: number | null };
   /** A number in [0, 1), for ids and jitter. Default `Math.random`. */
   random?: () => number;
   /** Makes ids; must sort in the order they were made. Default ULIDs. */
@@ -89,13 +92,14 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     settings: settingsOf(options),
     sensorOf: options.sensors ?? null,
     dependsOn: (dependency: ExternalDependency) => dependsOn(dependency, { allowPrivateNetworks: options.allowPrivateNetworks ?? false }),
+    measureLoad: options.load ?? machineLoad(),
     newSecret: () => randomBytes(32).toString("base64url"),
   };
   return new Scheduler(core, options.pipelines ?? []);
 }
 
 const OPTION_NAMES = new Set(
-  "pipelines store sensors executor clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl allowPrivateNetworks random newId timerTrust".split(
+  "pipelines store sensors executor clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl allowPrivateNetworks load random newId timerTrust".split(
     " ",
   ),
 );

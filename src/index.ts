@@ -3,11 +3,27 @@ export { type FunctionExecutorOptions, functionExecutor } from "./adapters/execu
 export { consoleLogger } from "./adapters/loggers/console-logger.js";
 export type { Forgotten } from "./adapters/stores/memory/history.js";
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./adapters/stores/memory/memory-store.js";
+export { type AdaptiveOptions, type AdaptivePolicy, type AdaptiveSchedule, adaptive } from "./adaptive/adaptive.js";
+export { type FreshnessTargetOptions, freshnessTarget } from "./adaptive/freshness-target.js";
+export type { Load, Performance, RunSample } from "./adaptive/performance.js";
+export {
+  combine,
+  type DataVolumeOptions,
+  dataVolumeBased,
+  type LoadOptions,
+  loadBased,
+  type PerformanceOptions,
+  performanceBased,
+  type Tuner,
+  type Tuning,
+} from "./adaptive/tuner.js";
 export { type Duration, durationMs, formatDuration } from "./base/duration.js";
 export { type ErrorCode, HeadgateError, NonRetryableError } from "./base/errors.js";
 export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
+export type { Quantiles } from "./base/quantiles.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
+export type { AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/adapting.js";
 export type { AuditCheck, AuditLog } from "./engine/audit-log.js";
 export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, SensorEventOf, TriggerEvent } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";

@@ -1,3 +1,4 @@
+import type { Load } from "../adaptive/performance.js";
 import type { IdSource } from "../base/id.js";
 import type { Condition } from "../gate/condition.js";
 import type { SensorOptions } from "../pattern/sensor-options.js";
@@ -47,6 +48,8 @@ export interface Core {
   readonly newSecret: () => string;
   /** Makes the sensor that a pattern describes; `null` when there is nobody who could. */
   readonly sensorOf: ((options: SensorOptions, pipelineId: string) => AnySensor | null) | null;
+  /** How busy this machine is. */
+  readonly measureLoad: () => Pick<Load, "cpu" | "memory">;
   /** Makes the condition that an external system answers. */
   readonly dependsOn: (dependency: ExternalDependency) => Condition;
 }

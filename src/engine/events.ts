@@ -1,6 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import type { Logger } from "../ports/logger.js";
 import type { SensorEvent } from "../ports/sensor.js";
+import type { PerformanceNumbers } from "./adapting.js";
 import type { Decision, Run, Trigger } from "./views.js";
 
 /** What such an event carries. */
@@ -74,6 +75,15 @@ export interface SchedulerEvents {
   "pipeline.removed": { readonly pipelineId: string };
   /** Settings changed at run time, here or on another node, are in force. */
   "settings.changed": { readonly pipelineId: string };
+  /** An adaptive schedule has another interval; ms. `user`: whoever reset it, `null`: the tuner, by these numbers. */
+  "interval.changed": {
+    readonly pipelineId: string;
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly reason: string;
+    readonly user: string | null;
+    readonly performance: PerformanceNumbers | null;
+  };
   started: { readonly node: string };
   stopped: { readonly node: string };
   /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`); schedules were planned anew. */

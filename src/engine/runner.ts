@@ -1,7 +1,7 @@
 import { HeadgateError } from "../base/errors.js";
 import type { FinishRequest, FinishResult } from "../ports/store.js";
 import { retryDelay, runErrorOf } from "../run/retry.js";
-import type { AttemptOutcome, CancelRequest, RunRecord } from "../run/run.js";
+import { type AttemptOutcome, type CancelRequest, isActive, type RunRecord } from "../run/run.js";
 import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
 import { ActiveAttempt, AttemptHandle } from "./attempt.js";
 import { Batcher } from "./batcher.js";
@@ -19,13 +19,19 @@ export class Runner {
   readonly #active = new Map<string, ActiveAttempt>();
   readonly #finishes: Batcher<FinishRequest, FinishResult>;
   readonly #onEnd: () => void;
+  readonly #onRunEnd: (pipelineId: string) => void;
   #onIdle: (() => void)[] = [];
   /** Attempts under way, and those whose end is being recorded. */
   #open = 0;
 
-  constructor(core: Core, onEnd: () => void) {
+  /**
+   * @param onEnd - called when an attempt has ended
+   * @param onRunEnd - called with the pipeline of a run that has ended for good
+   */
+  constructor(core: Core, onEnd: () => void, onRunEnd: (pipelineId: string) => void) {
     this.#core = core;
     this.#onEnd = onEnd;
+    this.#onRunEnd = onRunEnd;
     this.#finishes = new Batcher(core, (requests) => core.store.finish(requests, core.clock.now()));
   }
 
@@ -100,7 +106,7 @@ export class Runner {
       const why = isSuccess ? null : (attempt.abortReason ?? error);
       const request = this.#finishRequest(run, pipeline, outcome, isSuccess ? this.#kept(output, run) : null, why);
       const result = await this.#finishes.add(request);
-      if (result.isAccepted) tellAttemptEnd(this.#core, outcome, result);
+      if (result.isAccepted) this.#tellEnd(outcome, result);
       else this.#tellLate(run, why);
       const watchers = isSuccess ? this.#core.registry.watchersOf(run.pipelineId) : [];
       if (watchers.length > 0) await this.#core.store.recheck(watchers, this.#core.clock.now());
@@ -117,7 +123,12 @@ export class Runner {
     const error = new HeadgateError("RUN_LOST", `node ${run.node} was silent for longer than its lease`, { details: { node: run.node } });
     const request = this.#finishRequest(run, pipeline, "lost", null, error);
     const result = await this.#finishes.add({ ...request, onlyIfExpired: true });
-    if (result.isAccepted) tellAttemptEnd(this.#core, "lost", result);
+    if (result.isAccepted) this.#tellEnd("lost", result);
+  }
+
+  #tellEnd(outcome: AttemptOutcome, result: FinishResult): void {
+    tellAttemptEnd(this.#core, outcome, result);
+    if (result.run !== null && !isActive(result.run)) this.#onRunEnd(result.run.pipelineId);
   }
 
   #finishRequest(run: RunRecord, pipeline: Pipeline, outcome: AttemptOutcome, output: unknown, error: unknown): FinishRequest {

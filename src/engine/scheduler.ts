@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
+import type { Adapting } from "./adapting.js";
 import { Asking } from "./asking.js";
 import { AuditLog } from "./audit-log.js";
 import { cancel } from "./cancel.js";
@@ -52,6 +53,8 @@ export class Scheduler {
   readonly #steering: Steering;
   /** Settings of pipelines that are changed at run time. */
   readonly settings: SettingsDesk;
+  /** The intervals of adaptive schedules. */
+  readonly adaptive: Adapting;
   /** Tokens for those who ask over HTTP. */
   readonly tokens: Tokens;
   /** The log of calls and changes. */
@@ -70,10 +73,15 @@ export class Scheduler {
     this.#core = core;
     this.#outage = new Outage(core);
     this.#gates = new GateKeeper(core, (ids) => recheckSoon(core, ids, () => this.#loop.wake()));
-    this.#runner = new Runner(core, () => this.#loop.wake());
+    this.#runner = new Runner(
+      core,
+      () => this.#loop.wake(),
+      (id) => this.adaptive.onRunEnd(id),
+    );
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
     this.audit = new AuditLog(core);
     this.#steering = new Steering(core, this.audit);
+    this.adaptive = this.#steering.adapting;
     this.settings = new SettingsDesk(core, this.#steering);
     this.tokens = new Tokens(core, this.audit);
     this.host = new Host(core);

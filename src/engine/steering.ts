@@ -1,6 +1,7 @@
 import { HeadgateError } from "../base/errors.js";
 import type { TimeWindow } from "../schedule/window.js";
 import { timeWindows } from "../schedule/window.js";
+import { Adapting } from "./adapting.js";
 import type { AuditLog } from "./audit-log.js";
 import { register } from "./catalog.js";
 import type { Core } from "./core.js";
@@ -43,10 +44,17 @@ export class Steering {
   #kept: Kept = NOTHING;
   #version = 0;
   #line: Promise<void> = Promise.resolve();
+  /** The intervals of adaptive schedules. */
+  readonly adapting: Adapting;
 
   constructor(core: Core, audit: AuditLog) {
     this.#core = core;
     this.#audit = audit;
+    this.adapting = new Adapting(core, audit, {
+      isFrozen: (id) => this.overrides(id).isAdaptive?.value === false,
+      base: (id) => this.#bases.get(id),
+      reapply: (ids) => this.#register(ids, this.#kept),
+    });
   }
 
   /** Pipelines as they are with what the store says of them. */
@@ -75,8 +83,8 @@ export class Steering {
   /** Takes over what another node, or an earlier life of this one, has changed. */
   async refresh(): Promise<void> {
     const record = await this.#core.store.config(KEY);
-    if (record === null || record.version === this.#version) return;
-    await this.#takeOver(record.value as Kept, record.version);
+    if (record !== null && record.version !== this.#version) await this.#takeOver(record.value as Kept, record.version);
+    await this.adapting.refresh();
   }
 
   async change(pipelineId: string, change: SettingsChange, act: Act, isCurrent: (overrides: Overrides) => boolean): Promise<void> {
@@ -166,10 +174,7 @@ export class Steering {
     const { registry, store, clock, events } = this.#core;
     const changed = changedIds(this.#kept, next, this.#bases).filter((id) => registry.has(id));
     if (changed.length > 0) {
-      await register(
-        this.#core,
-        changed.map((id) => this.#steered(this.#bases.get(id) as Pipeline, next)),
-      );
+      await this.#register(changed, next);
       await store.recheck(changed, clock.now());
     }
     this.#kept = next;
@@ -177,11 +182,18 @@ export class Steering {
     for (const id of changed) events.tell("settings.changed", () => ({ pipelineId: id }));
   }
 
+  #register(ids: readonly string[], kept: Kept): Promise<void> {
+    return register(
+      this.#core,
+      ids.map((id) => this.#steered(this.#bases.get(id) as Pipeline, kept)),
+    );
+  }
+
   #steered(base: Pipeline, kept: Kept): Pipeline {
     const windows = kept.windows.flatMap(({ pipelineId, window }) => (pipelineId === null || pipelineId === base.id ? [window] : []));
     const overrides = ofPipeline(kept, base.id);
-    if (overrides === undefined && windows.length === 0) return base;
-    return withSettings(base, overrides ?? {}, windows, this.#core.dependsOn);
+    if (overrides === undefined && windows.length === 0) return this.adapting.adapted(base);
+    return this.adapting.adapted(withSettings(base, overrides ?? {}, windows, this.#core.dependsOn));
   }
 }
 

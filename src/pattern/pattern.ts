@@ -8,7 +8,7 @@ import { cron } from "../schedule/cron.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { every, manual } from "../schedule/simple.js";
 import type { SensorOptions } from "./sensor-options.js";
-import type { TunerOptions } from "./tuner-options.js";
+import { adaptiveBy, type TunerOptions } from "./tuner-options.js";
 import { validatePattern } from "./validate.js";
 
 export type PatternGroup = "standard" | "event_driven" | "business" | "adaptive" | "custom";
@@ -105,7 +105,7 @@ function scheduleOf(options: PatternOptions): Schedule {
   if (options.schedule !== undefined) return options.schedule;
   if (options.cron !== undefined) return cron(options.cron, options.timeZone === undefined ? {} : { timeZone: options.timeZone });
   if (options.interval !== undefined) return every(options.interval);
-  if (options.tuner) return every(options.tuner.base);
+  if (options.tuner) return adaptiveBy(options.tuner);
   return manual();
 }
 

@@ -1,3 +1,5 @@
+import { type AdaptiveSchedule, adaptive } from "../adaptive/adaptive.js";
+import { dataVolumeBased, loadBased, performanceBased, type Tuner } from "../adaptive/tuner.js";
 import type { Duration } from "../base/duration.js";
 
 /** Where an interval may go. */
@@ -29,3 +31,21 @@ export type TunerOptions =
       readonly fasterWhen: { readonly recordsAbove: number };
       readonly slowerWhen: { readonly processingTimeAbove: Duration };
     });
+
+/** The schedule that an adaptive pattern describes. */
+export function adaptiveBy(options: TunerOptions): AdaptiveSchedule {
+  const { base, min, max } = options;
+  return adaptive({ base, min, max, tuner: tunerOf(options) });
+}
+
+function tunerOf(options: TunerOptions): Tuner {
+  const { speedUp, slowDown } = options;
+  switch (options.kind) {
+    case "performance_based":
+      return performanceBased({ speedUp, slowDown, ...options.fasterWhen, ...options.slowerWhen });
+    case "load_based":
+      return loadBased({ speedUp, slowDown, ...options.slowerWhen });
+    case "data_volume_based":
+      return dataVolumeBased({ speedUp, slowDown, ...options.fasterWhen, ...options.slowerWhen });
+  }
+}

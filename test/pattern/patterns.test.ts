@@ -110,7 +110,7 @@ describe("the named patterns", () => {
       [bounds.base, bounds.min, bounds.max].map((length) => durationMs(length)),
     );
     expect([tuner.speedUp, tuner.slowDown]).toEqual([bounds.speedUp, bounds.slowDown]);
-    expect(one.schedule.key).toBe(every(bounds.base).key);
+    expect(one.schedule.key).toBe(`adaptive ${every(bounds.base).key}`);
   });
 
   it("are recommended by use case and environment as the facts say", () => {

@@ -56,6 +56,7 @@ const NAMES: readonly EventName[] = [
   "pipeline.added",
   "pipeline.removed",
   "settings.changed",
+  "interval.changed",
   "started",
   "stopped",
   "clock.jumped",

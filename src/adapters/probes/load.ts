@@ -1,9 +1,9 @@
 import { statfs } from "node:fs/promises";
-import { type CpuInfo, cpus, freemem, totalmem } from "node:os";
 import { HeadgateError } from "../../base/errors.js";
 import type { Condition, ConditionContext } from "../../gate/condition.js";
 import { type Asked, asking, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
 import type { Probe } from "../../ports/probe.js";
+import { cpuShare, memoryShare } from "./machine.js";
 
 /** Options of {@link systemLoad}; percents, 0 to 100. */
 export interface SystemLoadOptions extends OutsideConditionOptions {
@@ -15,11 +15,6 @@ export interface SystemLoadOptions extends OutsideConditionOptions {
   queueLength?: number;
   /** Space taken where a path is. */
   disk?: { path: string; percent: number };
-}
-
-interface Times {
-  readonly busy: number;
-  readonly all: number;
 }
 
 /**
@@ -40,8 +35,8 @@ export function systemLoad(options: SystemLoadOptions): Condition {
   if (queueLength !== undefined && (!Number.isInteger(queueLength) || queueLength < 0))
     throw bad(`queueLength: ${queueLength} must be a whole number`);
   const measures: { readonly name: string; readonly limit: number; readonly probe: Probe<number> }[] = [];
-  if (cpu !== undefined) measures.push({ name: "cpu", limit: cpu, probe: cpuProbe() });
-  if (memory !== undefined) measures.push({ name: "memory", limit: memory, probe: { name: "memory", measure: memoryPercent } });
+  if (cpu !== undefined) measures.push({ name: "cpu", limit: cpu, probe: { name: "cpu", measure: percentOf(cpuShare()) } });
+  if (memory !== undefined) measures.push({ name: "memory", limit: memory, probe: { name: "memory", measure: percentOf(memoryShare) } });
   if (disk !== undefined)
     measures.push({ name: "disk", limit: disk.percent, probe: { name: `disk ${disk.path}`, measure: () => diskPercent(disk.path) } });
   if (measures.length === 0 && queueLength === undefined) throw bad("give at least one limit");
@@ -69,36 +64,8 @@ async function queueOf({ history }: ConditionContext, limit: number): Promise<As
   return compared("queue", others, limit, "");
 }
 
-/** Of what has passed since the last look; at first, since the machine was started. */
-function cpuProbe(): Probe<number> {
-  let last: Times = { busy: 0, all: 0 };
-  return {
-    name: "cpu",
-    measure: () => {
-      const now = timesOf(cpus());
-      const all = now.all - last.all;
-      const percent = all > 0 ? ((now.busy - last.busy) / all) * 100 : (now.busy / Math.max(1, now.all)) * 100;
-      last = now;
-      return percent;
-    },
-  };
-}
-
-function timesOf(processors: readonly CpuInfo[]): Times {
-  let [busy, all] = [0, 0];
-  for (const { times } of processors) {
-    const total = times.user + times.nice + times.sys + times.idle + times.irq;
-    all += total;
-    busy += total - times.idle;
-  }
-  return { busy, all };
-}
-
-function memoryPercent(): number {
-  const limit = process.constrainedMemory() ?? 0;
-  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
-  const free = total === totalmem() ? freemem() : Math.min(freemem(), Math.max(0, total - process.memoryUsage.rss()));
-  return (1 - free / total) * 100;
+function percentOf(share: () => number): () => number {
+  return () => share() * 100;
 }
 
 async function diskPercent(path: string): Promise<number> {

@@ -1,0 +1,72 @@
+import { type Quantiles, quantilesOf } from "../base/quantiles.js";
+import type { RunRecord } from "../run/run.js";
+
+/** One run that has ended, as tuners see it. Instants are epoch ms. */
+export interface RunSample {
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly isSuccess: boolean;
+  /** Attempts beyond the first. */
+  readonly retries: number;
+  /** What the run said it has processed: `run` returned `{ metrics: { records } }`; `null` when it did not say. */
+  readonly records: number | null;
+}
+
+/** How busy things are. */
+export interface Load {
+  /** Share of the processors' time that was taken, 0 to 1; `null` when it is not known. */
+  readonly cpu: number | null;
+  /** Share of the memory that is taken, 0 to 1. */
+  readonly memory: number | null;
+  /** Triggers that wait, over all pipelines. */
+  readonly queueLength: number | null;
+}
+
+/** What a tuner goes by. Lengths in ms. */
+export interface Performance extends Load {
+  /** The runs in the window, oldest first. */
+  readonly samples: readonly RunSample[];
+  /** Share of the runs that succeeded, 0 to 1; `null` when there were none. */
+  readonly successRate: number | null;
+  /** Of all runs in the window, retries and the waits between them included. */
+  readonly duration: Quantiles | null;
+  /** Records of the newest run that said, and per run on average. */
+  readonly lastRecords: number | null;
+  readonly meanRecords: number | null;
+  /** How the newer half of the runs compares to the older by records: 0.5 is half as much again. `null` with fewer than four that said. */
+  readonly recordsTrend: number | null;
+}
+
+export const NO_LOAD: Load = Object.freeze({ cpu: null, memory: null, queueLength: null });
+
+/** What runs come to, oldest first. */
+export function performanceOf(samples: readonly RunSample[], load: Load = NO_LOAD): Performance {
+  const records = samples.flatMap((one) => (one.records === null ? [] : [one.records]));
+  const half = Math.floor(records.length / 2);
+  const [older, newer] = [mean(records.slice(0, half)), mean(records.slice(-half))];
+  return {
+    ...load,
+    samples,
+    successRate: samples.length === 0 ? null : samples.filter(({ isSuccess }) => isSuccess).length / samples.length,
+    duration: quantilesOf(samples.map(({ startedAt, endedAt }) => endedAt - startedAt)),
+    lastRecords: records.at(-1) ?? null,
+    meanRecords: mean(records),
+    recordsTrend: records.length < 4 || older === null || newer === null || older === 0 ? null : newer / older - 1,
+  };
+}
+
+/** A run as a tuner sees it; `null` for one that is under way, or that somebody cancelled. */
+export function sampleOf(run: Pick<RunRecord, "status" | "startedAt" | "endedAt" | "attempt" | "output">): RunSample | null {
+  const { status, startedAt, endedAt, attempt, output } = run;
+  if (endedAt === null || status === "cancelled" || status === "running" || status === "retrying") return null;
+  return { startedAt, endedAt, isSuccess: status === "succeeded", retries: attempt - 1, records: recordsOf(output) };
+}
+
+function recordsOf(output: unknown): number | null {
+  const records = (output as { metrics?: { records?: unknown } } | null | undefined)?.metrics?.records;
+  return typeof records === "number" && Number.isFinite(records) && records >= 0 ? records : null;
+}
+
+function mean(numbers: readonly number[]): number | null {
+  return numbers.length === 0 ? null : numbers.reduce((sum, one) => sum + one, 0) / numbers.length;
+}

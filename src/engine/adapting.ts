@@ -1,0 +1,235 @@
+import { type AdaptivePolicy, adapt, adaptiveAt, isAdaptive } from "../adaptive/adaptive.js";
+import { type Performance, sampleOf } from "../adaptive/performance.js";
+import { HeadgateError } from "../base/errors.js";
+import { toDate } from "../base/instant.js";
+import type { RunStatus } from "../run/run.js";
+import type { AuditLog } from "./audit-log.js";
+import type { Core } from "./core.js";
+import type { Pipeline } from "./pipeline.js";
+import { unknownPipeline } from "./refusals.js";
+import type { Act } from "./requests.js";
+
+const KEY = "adaptive";
+const CHANGES_KEPT = 20;
+const QUEUE_COUNTED = 10_000;
+const ATTEMPTS = 20;
+const ENDED: readonly RunStatus[] = ["succeeded", "failed", "timed_out"];
+
+/** One change of an interval. Lengths in ms. */
+export interface IntervalChange {
+  readonly at: Date;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly reason: string;
+  /** `null`: the tuner; else whoever reset it. */
+  readonly user: string | null;
+}
+
+/** How a pipeline's adaptive schedule stands. Lengths in ms. */
+export interface AdaptiveStatus {
+  readonly pipelineId: string;
+  readonly intervalMs: number;
+  readonly baseMs: number;
+  readonly minMs: number;
+  readonly maxMs: number;
+  /** The setting `isAdaptive` (over HTTP `auto_scaling_enabled`) is false: it stays as it is. */
+  readonly isFrozen: boolean;
+  /** The setting `scheduleIntervalMs` stands in its place. */
+  readonly isOverridden: boolean;
+  /** The newest 20, newest first; all of them are in the audit log. */
+  readonly changes: readonly IntervalChange[];
+  /** What came of asking the tuner the last time on this node. */
+  readonly lastLook: { readonly at: Date; readonly reason: string } | null;
+}
+
+interface Kept {
+  readonly baseMs: number;
+  readonly intervalMs: number;
+  readonly anchorAt: number;
+  readonly changedAt: number;
+  readonly changes: readonly (Omit<IntervalChange, "at"> & { readonly at: number })[];
+}
+type AllKept = Readonly<Record<string, Kept>>;
+
+/** What {@link Adapting} needs of the settings. */
+interface Steered {
+  isFrozen(pipelineId: string): boolean;
+  base(pipelineId: string): Pipeline | undefined;
+  /** Registers a pipeline anew, as it is now. */
+  reapply(pipelineIds: readonly string[]): Promise<void>;
+}
+
+/** Keeps the intervals of adaptive schedules: in the store under one key with a version, so that a change happens once on several nodes and survives restarts. */
+export class Adapting {
+  readonly #core: Core;
+  readonly #audit: AuditLog;
+  readonly #steered: Steered;
+  readonly #looks = new Map<string, { readonly at: number; readonly reason: string }>();
+  #kept: AllKept = {};
+  #version = 0;
+
+  constructor(core: Core, audit: AuditLog, steered: Steered) {
+    this.#core = core;
+    this.#audit = audit;
+    this.#steered = steered;
+  }
+
+  /** A pipeline at the interval that it has now. */
+  adapted(pipeline: Pipeline): Pipeline {
+    const { schedule, id } = pipeline;
+    const kept = isAdaptive(schedule) ? this.#of(id, schedule.policy) : null;
+    if (kept === null || !isAdaptive(schedule)) return pipeline;
+    return { ...pipeline, schedule: adaptiveAt(schedule.policy, within(schedule.policy, kept.intervalMs), kept.anchorAt) };
+  }
+
+  /** Takes over what other nodes, or an earlier life of this one, have changed. */
+  async refresh(): Promise<void> {
+    const record = await this.#core.store.config(KEY);
+    if (record === null || record.version === this.#version) return;
+    await this.#takeOver(record.value as AllKept, record.version);
+  }
+
+  /** A run has ended: asks its pipeline's tuner, if it has one. */
+  onRunEnd(pipelineId: string): void {
+    const schedule = this.#core.registry.get(pipelineId)?.pipeline.schedule;
+    if (schedule === undefined || !isAdaptive(schedule) || this.#steered.isFrozen(pipelineId)) return;
+    const work = this.#look(pipelineId, schedule.policy).catch((error: unknown) =>
+      this.#core.events.report(error, `adapting the schedule of ${pipelineId}`),
+    );
+    this.#core.clock.track?.(work, "work");
+  }
+
+  /**
+   * How a pipeline's adaptive schedule stands; `null` when its schedule does not adapt.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`
+   */
+  of(pipelineId: string): AdaptiveStatus | null {
+    const base = this.#steered.base(pipelineId);
+    if (base === undefined) throw unknownPipeline(pipelineId);
+    if (!isAdaptive(base.schedule)) return null;
+    const { policy } = base.schedule;
+    const kept = this.#of(pipelineId, policy);
+    const look = this.#looks.get(pipelineId);
+    const current = this.#core.registry.get(pipelineId)?.pipeline.schedule ?? base.schedule;
+    return {
+      pipelineId,
+      intervalMs: within(policy, kept?.intervalMs ?? policy.baseMs),
+      baseMs: policy.baseMs,
+      minMs: policy.minMs,
+      maxMs: policy.maxMs,
+      isFrozen: this.#steered.isFrozen(pipelineId),
+      isOverridden: !isAdaptive(current),
+      changes: (kept?.changes ?? []).map((one) => ({ ...one, at: toDate(one.at) })),
+      lastLook: look === undefined ? null : { at: toDate(look.at), reason: look.reason },
+    };
+  }
+
+  /**
+   * Goes back to the base interval and forgets how it came to be what it is. To freeze it, or to set an interval by hand, change the settings `isAdaptive` and `scheduleIntervalMs`.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT` when its schedule does not adapt
+   */
+  async reset(pipelineId: string, act: Act = {}): Promise<void> {
+    const base = this.#steered.base(pipelineId);
+    if (base === undefined) throw unknownPipeline(pipelineId);
+    if (!isAdaptive(base.schedule)) throw new HeadgateError("INVALID_ARGUMENT", `the schedule of ${pipelineId} does not adapt`);
+    const { policy } = base.schedule;
+    const reason = act.reason ?? "reset";
+    await this.#write(pipelineId, policy, act.user ?? null, (kept) => ({
+      toMs: policy.baseMs,
+      reason,
+      performance: null,
+      hasChanged: kept !== null,
+    }));
+  }
+
+  async #look(pipelineId: string, policy: AdaptivePolicy): Promise<void> {
+    const { store, clock, measureLoad } = this.#core;
+    const runs = await store.listRuns({ pipelineId, statuses: ENDED, limit: policy.runs + 1 });
+    const samples = runs.toReversed().flatMap((run) => sampleOf(run) ?? []);
+    const load = { ...measureLoad(), queueLength: await store.countWaiting(QUEUE_COUNTED) };
+    const now = clock.now();
+    const ask = (kept: Kept | null) =>
+      adapt(policy, within(policy, kept?.intervalMs ?? policy.baseMs), kept?.changedAt ?? null, samples, load, now);
+    const first = ask(this.#of(pipelineId, policy));
+    this.#looks.set(pipelineId, { at: now, reason: first.reason });
+    if (!first.isChange) return;
+    await this.#write(pipelineId, policy, null, (kept) => {
+      const { intervalMs, isChange, reason, performance } = ask(kept);
+      return { toMs: intervalMs, reason, performance, hasChanged: isChange };
+    });
+  }
+
+  /** Reads, decides and writes; when another node was quicker, again with what it wrote. */
+  async #write(
+    pipelineId: string,
+    policy: AdaptivePolicy,
+    user: string | null,
+    decide: (kept: Kept | null) => { toMs: number; reason: string; performance: Performance | null; hasChanged: boolean },
+  ): Promise<void> {
+    const { store, clock, registry, events } = this.#core;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const record = await store.config(KEY);
+      const all = (record?.value ?? {}) as AllKept;
+      const kept = keptOf(all, pipelineId, policy);
+      const { toMs, reason, performance, hasChanged } = decide(kept);
+      if (!hasChanged) return;
+      const now = clock.now();
+      const fromMs = kept?.intervalMs ?? policy.baseMs;
+      const change = { at: now, fromMs, toMs, reason, user };
+      const next: Kept = {
+        baseMs: policy.baseMs,
+        intervalMs: toMs,
+        anchorAt: registry.get(pipelineId)?.lastFireAt ?? now,
+        changedAt: now,
+        changes: [change, ...(kept?.changes ?? [])].slice(0, CHANGES_KEPT),
+      };
+      const written = await store.putConfig(KEY, { ...all, [pipelineId]: next }, record?.version ?? 0, user, now);
+      if (written === null) continue;
+      const numbers = performance === null ? null : numbersOf(performance);
+      await this.#audit.change(
+        "interval",
+        pipelineId,
+        { intervalMs: fromMs },
+        { intervalMs: toMs, performance: numbers },
+        { user: user ?? "tuner", reason },
+      );
+      await this.#takeOver({ ...all, [pipelineId]: next }, written.version);
+      events.tell("interval.changed", () => ({ pipelineId, fromMs, toMs, reason, user, performance: numbers }));
+      return;
+    }
+    throw new HeadgateError("STORE_UNAVAILABLE", "intervals are being changed by many at once; this one waits for the next run");
+  }
+
+  async #takeOver(next: AllKept, version: number): Promise<void> {
+    if (version <= this.#version) return;
+    const changed = [...new Set([...Object.keys(this.#kept), ...Object.keys(next)])].filter(
+      (id) => this.#core.registry.has(id) && JSON.stringify(this.#kept[id]) !== JSON.stringify(next[id]),
+    );
+    this.#kept = next;
+    this.#version = version;
+    if (changed.length > 0) await this.#steered.reapply(changed);
+  }
+
+  #of(pipelineId: string, policy: AdaptivePolicy): Kept | null {
+    return keptOf(this.#kept, pipelineId, policy);
+  }
+}
+
+/** What is kept for another base interval was learnt of another schedule. A pipeline may be called `constructor`. */
+function keptOf(all: AllKept, pipelineId: string, { baseMs }: AdaptivePolicy): Kept | null {
+  const kept = Object.hasOwn(all, pipelineId) ? all[pipelineId] : undefined;
+  return kept === undefined || kept.baseMs !== baseMs ? null : kept;
+}
+
+function within({ minMs, maxMs }: AdaptivePolicy, ms: number): number {
+  return Math.min(maxMs, Math.max(minMs, ms));
+}
+
+/** The numbers that a tuner went by, without the runs themselves. */
+export type PerformanceNumbers = Omit<Performance, "samples"> & { readonly runs: number };
+
+function numbersOf({ samples, ...rest }: Performance): PerformanceNumbers {
+  return { runs: samples.length, ...rest };
+}
