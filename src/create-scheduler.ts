@@ -13,6 +13,7 @@ import { HeadgateError } from "./base/errors.js";
 import { type IdSource, ulidSource } from "./base/id.js";
 import type { Settings } from "./engine/core.js";
 import { Events } from "./engine/events.js";
+import { type MonitoringOptions, monitoringOf } from "./engine/monitoring-options.js";
 import type { Pipeline } from "./engine/pipeline.js";
 import { Registry } from "./engine/registry.js";
 import { Scheduler } from "./engine/scheduler.js";
@@ -51,6 +52,10 @@ export interface SchedulerOptions {
   grace?: Duration;
   /** How long a probe's value is shared between conditions and pipelines. Default `"5s"`. */
   probeTtl?: Duration;
+  /** How far back statistics look. Default `"24h"`. */
+  statisticsWindow?: Duration;
+  /** Rules and channels of alerts. Default: none are raised. */
+  monitoring?: MonitoringOptions;
   /** Addresses of this machine and of private networks that external dependencies set at run time may ask. Default none. */
   allowPrivateNetworks?: PrivateNetworks;
   /** How busy the machine is, for adaptive schedules: shares, 0 to 1. Default: measured. */
@@ -95,17 +100,22 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     measureLoad: options.load ?? machineLoad(),
     newSecret: () => randomBytes(32).toString("base64url"),
   };
-  return new Scheduler(core, options.pipelines ?? []);
+  const monitoring = options.monitoring === undefined ? null : monitoringOf(options.monitoring);
+  return new Scheduler(core, options.pipelines ?? [], monitoring);
 }
 
 const OPTION_NAMES = new Set(
-  "pipelines store sensors executor clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl allowPrivateNetworks load random newId timerTrust".split(
+  "pipelines store sensors executor clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring allowPrivateNetworks load random newId timerTrust".split(
     " ",
   ),
 );
 
 function settingsOf(options: SchedulerOptions): Settings {
-  const length = (name: "lease" | "misfireThreshold" | "grace" | "probeTtl" | "timerTrust", fallback: Duration, least: number) => {
+  const length = (
+    name: "lease" | "misfireThreshold" | "grace" | "probeTtl" | "timerTrust" | "statisticsWindow",
+    fallback: Duration,
+    least: number,
+  ) => {
     const ms = durationMs(options[name] ?? fallback, name);
     if (ms < least) throw bad(name, `${ms} ms is too short; at least ${least} ms`);
     return ms;
@@ -120,6 +130,7 @@ function settingsOf(options: SchedulerOptions): Settings {
     probeTtlMs: length("probeTtl", "5s", 0),
     trustMs: length("timerTrust", "30s", 100),
     pruneMs: 5 * 60_000,
+    statisticsMs: length("statisticsWindow", "24h", 1_000),
     maxActiveRuns: options.maxActiveRuns ?? null,
     pools,
   };

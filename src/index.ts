@@ -28,6 +28,8 @@ export type { AuditCheck, AuditLog } from "./engine/audit-log.js";
 export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, SensorEventOf, TriggerEvent } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
 export type { Host } from "./engine/host.js";
+export type { Alert, Monitoring, SilenceOptions } from "./engine/monitoring.js";
+export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { Act, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";
@@ -35,6 +37,7 @@ export type { Scheduler } from "./engine/scheduler.js";
 export type { SensorStatus } from "./engine/sensing.js";
 export type { PipelineSettings, SettingName, SettingsChange } from "./engine/settings.js";
 export type { SettingsDesk, SettingsView } from "./engine/settings-desk.js";
+export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsDesk } from "./engine/statistics-desk.js";
 export type { PipelineStatus, SchedulerStatus } from "./engine/status.js";
 export type { Maintenance } from "./engine/steering.js";
 export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./engine/tokens.js";
@@ -58,14 +61,54 @@ export { businessDay, maintenanceWindow } from "./gate/conditions/time.js";
 export type { Gate } from "./gate/decide.js";
 export type { DecisionOutcome, DecisionRecord, Finding } from "./gate/finding.js";
 export type { CircuitBreaker, MeasurableProbe, Measured, ProbeOptions, ProbePolicy } from "./gate/probe.js";
+export type {
+  AlertReason,
+  AlertRule,
+  AlertState,
+  AlertTransition,
+  Firing,
+  NodeSnapshot,
+  PipelineRule,
+  PipelineSnapshot,
+  SchedulerRule,
+  Severity,
+  Silence,
+  Snapshot,
+} from "./monitor/alert.js";
 export type { AuditEntry, AuditHead, AuditRecord } from "./monitor/audit.js";
+export type { EndedRecord } from "./monitor/ended.js";
+export { type Evaluation, evaluateAlerts } from "./monitor/evaluate-alerts.js";
+export type { AlertNotification, AlertRoute } from "./monitor/notification.js";
+export {
+  clockSkew,
+  consecutiveFailures,
+  defaultRules,
+  failureRate,
+  longRunning,
+  missedSchedule,
+  nodeLost,
+  type PipelineRuleOptions,
+  pipelineRule,
+  probeUnhealthy,
+  queueBacklog,
+  type RuleOptions,
+  runFailed,
+  runRetried,
+  schedulerRule,
+  sensorFailing,
+  slaAtRisk,
+  slaMissed,
+  staleData,
+} from "./monitor/rules.js";
+export type { Statistics } from "./monitor/statistics.js";
 export { listPatterns, pattern } from "./pattern/catalog.js";
-export { type AlertReason, definePattern, type Pattern, type PatternGroup, type PatternOptions } from "./pattern/pattern.js";
+export { definePattern, type Pattern, type PatternGroup, type PatternOptions } from "./pattern/pattern.js";
 export { type PatternName, patterns } from "./pattern/presets.js";
 export { type Environment, recommendPattern, type UseCase } from "./pattern/recommend.js";
 export type { Polling, SensorOptions } from "./pattern/sensor-options.js";
 export type { Bounds, TunerOptions } from "./pattern/tuner-options.js";
 export { type PatternProblems, validatePattern } from "./pattern/validate.js";
+export type { AlertChannel } from "./ports/alert-channel.js";
 export type { Clock } from "./ports/clock.js";
 export type { ExternalDependency } from "./ports/dependency.js";
 export type { Executor, LocalExecutor, RunControl, RunRequest } from "./ports/executor.js";

@@ -25,6 +25,8 @@ export interface Settings {
   readonly probeTtlMs: number;
   /** How often ended triggers beyond the retention are forgotten. */
   readonly pruneMs: number;
+  /** How far back statistics look. */
+  readonly statisticsMs: number;
   /** Runs at once over all nodes and pipelines; `null` is no limit. */
   readonly maxActiveRuns: number | null;
   readonly pools: ReadonlyMap<string, number>;

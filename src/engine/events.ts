@@ -1,4 +1,5 @@
 import { EventEmitter } from "eventemitter3";
+import type { AlertState } from "../monitor/alert.js";
 import type { Logger } from "../ports/logger.js";
 import type { SensorEvent } from "../ports/sensor.js";
 import type { PerformanceNumbers } from "./adapting.js";
@@ -84,6 +85,15 @@ export interface SchedulerEvents {
     readonly user: string | null;
     readonly performance: PerformanceNumbers | null;
   };
+  /** An alert is told for the first time, again, or that it is over. */
+  "alert.fired": { readonly alert: AlertState };
+  "alert.repeated": { readonly alert: AlertState };
+  "alert.resolved": { readonly alert: AlertState };
+  /** A channel did not take an alert, which is tried again; so many failures in a row. */
+  "channel.failed": { readonly channel: string; readonly error: Error; readonly failures: number };
+  "channel.recovered": { readonly channel: string; readonly failures: number };
+  /** Alerts could not be delivered for a day, and were given up. */
+  "alert.undelivered": { readonly channel: string; readonly alerts: readonly AlertState[]; readonly error: Error };
   started: { readonly node: string };
   stopped: { readonly node: string };
   /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`); schedules were planned anew. */

@@ -36,6 +36,11 @@ export class GateKeeper {
     this.#prober = new Prober(core);
   }
 
+  /** Probes whose last measurements failed. */
+  failingProbes(): ReturnType<Prober["failing"]> {
+    return this.#prober.failing();
+  }
+
   /** The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. */
   ask(pipeline: Pipeline, trigger: Asking, now: number): readonly Finding[] | Promise<readonly Finding[]> {
     if (pipeline.gate.conditions.length === 0) return NO_FINDINGS;

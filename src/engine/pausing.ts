@@ -2,27 +2,57 @@ import { durationMs } from "../base/duration.js";
 import { toDate } from "../base/instant.js";
 import type { Pause } from "../ports/store.js";
 import type { Core } from "./core.js";
+import type { Loop } from "./loop.js";
 import { type Act, type PauseOptions, text } from "./requests.js";
 
-/** Keeps a pause; one that is there already keeps its beginning. Gives what tells of it. */
-export async function pause({ clock, store, events }: Core, options: PauseOptions, known: Pause | null): Promise<() => void> {
-  const pipelineId = options.pipelineId ?? null;
-  const now = clock.now();
-  const made: Pause = {
-    at: known?.at ?? now,
-    until: options.duration === undefined ? null : now + durationMs(options.duration, "duration"),
-    reason: text(options.reason, "reason", 1_000),
-    user: text(options.user, "user", 200),
-  };
-  await store.pause(pipelineId, made);
-  return () => events.tell("paused", () => ({ pipelineId, reason: made.reason, user: made.user, until: toDate(made.until) }));
-}
+/** Pauses and resumes a pipeline or everything (`null`), and has what waits looked at again. */
+export class Pausing {
+  readonly #core: Core;
+  readonly #loop: Loop;
 
-/** Ends a pause. Gives what tells of it; `null` when there was none. */
-export async function resume({ clock, store, events }: Core, options: Act & { pipelineId?: string }): Promise<(() => void) | null> {
-  const pipelineId = options.pipelineId ?? null;
-  const act = { reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
-  const ended = await store.resume(pipelineId, clock.now());
-  await store.recheck(pipelineId === null ? null : [pipelineId], clock.now());
-  return ended === null ? null : () => events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
+  constructor(core: Core, loop: Loop) {
+    this.#core = core;
+    this.#loop = loop;
+  }
+
+  /** Keeps a pause; one that is there already keeps its beginning. */
+  async pause(pipelineId: string | null, options: PauseOptions): Promise<void> {
+    const { clock, store, events, registry } = this.#core;
+    const known = pipelineId === null ? this.#loop.globalPause.pause : (registry.get(pipelineId)?.pause ?? null);
+    const now = clock.now();
+    const made: Pause = {
+      at: known?.at ?? now,
+      until: options.duration === undefined ? null : now + durationMs(options.duration, "duration"),
+      reason: text(options.reason, "reason", 1_000),
+      user: text(options.user, "user", 200),
+    };
+    await store.pause(pipelineId, made);
+    await this.#sync(pipelineId);
+    events.tell("paused", () => ({ pipelineId, reason: made.reason, user: made.user, until: toDate(made.until) }));
+  }
+
+  /** Ends a pause; gives false when there was none. */
+  async resume(pipelineId: string | null, options: Act): Promise<boolean> {
+    const { clock, store, events } = this.#core;
+    const act = { reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
+    const ended = await store.resume(pipelineId, clock.now());
+    await store.recheck(pipelineId === null ? null : [pipelineId], clock.now());
+    await this.#sync(pipelineId);
+    if (ended !== null) events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
+    return ended !== null;
+  }
+
+  async recheck(pipelineId: string | null): Promise<void> {
+    await this.#core.store.recheck(pipelineId === null ? null : [pipelineId], this.#core.clock.now());
+    this.#loop.wake();
+  }
+
+  async #sync(pipelineId: string | null): Promise<void> {
+    const { store, registry, clock } = this.#core;
+    if (pipelineId === null) return this.#loop.refreshGlobal();
+    const entry = registry.get(pipelineId);
+    const [state] = await store.states([pipelineId]);
+    if (entry !== undefined) registry.sync(entry, state ?? null, clock.now());
+    this.#loop.wake();
+  }
 }

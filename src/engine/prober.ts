@@ -12,6 +12,7 @@ interface Known {
   at: number;
   value: Promise<Measured<unknown>>;
   failures: number;
+  error: string | null;
   /** While it is left alone: until when. */
   openUntil: number;
 }
@@ -39,18 +40,25 @@ export class Prober {
     }
     const value = this.#tried(probe, now);
     if (this.#known.size >= PROBES_KEPT) this.#known.clear();
-    const next: Known = { at: now, value, failures: known?.failures ?? 0, openUntil: 0 };
+    const next: Known = { at: now, value, failures: known?.failures ?? 0, error: known?.error ?? null, openUntil: 0 };
     this.#known.set(probe.name, next);
     value.then(
       () => {
         next.failures = 0;
+        next.error = null;
       },
-      () => this.#failed(probe, next),
+      (error: unknown) => this.#failed(probe, next, error),
     );
     return value;
   }
 
-  #failed(probe: MeasurableProbe<unknown>, known: Known): void {
+  /** Probes whose last measurements failed. */
+  failing(): readonly { readonly probe: string; readonly failures: number; readonly error: string | null }[] {
+    return [...this.#known].flatMap(([probe, { failures, error }]) => (failures === 0 ? [] : [{ probe, failures, error }]));
+  }
+
+  #failed(probe: MeasurableProbe<unknown>, known: Known, error: unknown): void {
+    known.error = (error instanceof Error ? error.message : String(error)).slice(0, 300);
     const { failures, resetMs } = probe.breaker ?? DEFAULT_BREAKER;
     known.failures++;
     if (probe.breaker !== null && known.failures >= failures) known.openUntil = this.#core.clock.now() + resetMs;

@@ -13,8 +13,10 @@ import { type Explanation, explain } from "./explain.js";
 import { GateKeeper } from "./gate-keeper.js";
 import { Host } from "./host.js";
 import { Loop } from "./loop.js";
+import { Monitoring } from "./monitoring.js";
+import type { MonitoringSettings } from "./monitoring-options.js";
 import { Outage } from "./outage.js";
-import { pause, resume } from "./pausing.js";
+import { Pausing } from "./pausing.js";
 import type { Pipeline } from "./pipeline.js";
 import {
   type DecisionListOptions,
@@ -31,7 +33,8 @@ import { type Act, type BackfillOptions, type PauseOptions, type TriggerOptions,
 import { Runner } from "./runner.js";
 import { Sensing } from "./sensing.js";
 import { SettingsDesk } from "./settings-desk.js";
-import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf } from "./status.js";
+import { StatisticsDesk } from "./statistics-desk.js";
+import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, wordOf } from "./status.js";
 import { Steering } from "./steering.js";
 import { ofTrigger } from "./tell.js";
 import { Tokens } from "./tokens.js";
@@ -55,6 +58,10 @@ export class Scheduler {
   readonly settings: SettingsDesk;
   /** The intervals of adaptive schedules. */
   readonly adaptive: Adapting;
+  /** How the pipelines do, over all nodes. */
+  readonly statistics: StatisticsDesk;
+  /** What is wrong, and who is not told of it. */
+  readonly alerts: Monitoring;
   /** Tokens for those who ask over HTTP. */
   readonly tokens: Tokens;
   /** The log of calls and changes. */
@@ -62,6 +69,7 @@ export class Scheduler {
   /** What adapters need beside the rest. */
   readonly host: Host;
   readonly #asking: Asking;
+  readonly #pausing: Pausing;
   readonly #sensing: Sensing;
   #phase: "created" | "starting" | "running" | "stopping" | "stopped" = "created";
   #early: Pipeline[] = [];
@@ -69,7 +77,7 @@ export class Scheduler {
   #stopping: Promise<void> | null = null;
   #unsubscribe: (() => void) | null = null;
 
-  constructor(core: Core, pipelines: readonly Pipeline[]) {
+  constructor(core: Core, pipelines: readonly Pipeline[], monitoring: MonitoringSettings | null) {
     this.#core = core;
     this.#outage = new Outage(core);
     this.#gates = new GateKeeper(core, (ids) => recheckSoon(core, ids, () => this.#loop.wake()));
@@ -86,8 +94,16 @@ export class Scheduler {
     this.tokens = new Tokens(core, this.audit);
     this.host = new Host(core);
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
+    this.#pausing = new Pausing(core, this.#loop);
     this.#asking = new Asking(core, this.#loop);
     this.#sensing = new Sensing(core, () => this.#loop.wake());
+    this.statistics = new StatisticsDesk(core);
+    this.alerts = new Monitoring(core, monitoring, {
+      statistics: this.statistics,
+      audit: this.audit,
+      word: () => wordOf(core, this.#loop, this.#runner, this.#sensing, this.#gates),
+      pipelines: () => this.pipelines(),
+    });
     checkTogether(core, pipelines, false);
     this.#early = [...pipelines];
   }
@@ -112,6 +128,7 @@ export class Scheduler {
       await this.#loop.start();
       for (const { pipeline } of this.#core.registry.all()) this.#sensing.put(pipeline);
       this.#sensing.start();
+      this.alerts.start();
     } catch (error) {
       this.#phase = "created";
       this.#starting = null;
@@ -136,7 +153,7 @@ export class Scheduler {
     const { store, events, node, clock, settings } = this.#core;
     await this.#starting?.catch(() => {}); // told to whoever called start
     this.#phase = "stopping";
-    await this.#sensing.stop();
+    await Promise.all([this.#sensing.stop(), this.alerts.stop()]);
     this.#loop.stopClaiming();
     const abort = () => this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopTimer = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
@@ -196,11 +213,7 @@ export class Scheduler {
    * await scheduler.pause({ pipelineId: "daily-sales", reason: "warehouse is moving", user: "ana", duration: "2h" });
    */
   async pause(options: PauseOptions = {}): Promise<void> {
-    const pipelineId = this.#target(options.pipelineId);
-    const known = pipelineId === null ? this.#loop.globalPause.pause : (this.#core.registry.get(pipelineId)?.pause ?? null);
-    const tell = await pause(this.#core, options, known);
-    await this.#sync(pipelineId);
-    tell();
+    await this.#pausing.pause(this.#target(options.pipelineId), options);
   }
 
   /**
@@ -209,11 +222,7 @@ export class Scheduler {
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
   async resume(options: Act & { pipelineId?: string } = {}): Promise<boolean> {
-    const pipelineId = this.#target(options.pipelineId);
-    const tell = await resume(this.#core, options);
-    await this.#sync(pipelineId);
-    tell?.();
-    return tell !== null;
+    return this.#pausing.resume(this.#target(options.pipelineId), options);
   }
 
   /**
@@ -364,18 +373,7 @@ export class Scheduler {
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `SCHEDULER_STOPPED`
    */
   async recheck(pipelineId?: string): Promise<void> {
-    const target = this.#target(pipelineId);
-    await this.#core.store.recheck(target === null ? null : [target], this.#core.clock.now());
-    this.#loop.wake();
-  }
-
-  async #sync(pipelineId: string | null): Promise<void> {
-    const { store, registry, clock } = this.#core;
-    if (pipelineId === null) return this.#loop.refreshGlobal();
-    const entry = registry.get(pipelineId);
-    const [state] = await store.states([pipelineId]);
-    if (entry !== undefined) registry.sync(entry, state ?? null, clock.now());
-    this.#loop.wake();
+    await this.#pausing.recheck(this.#target(pipelineId));
   }
 
   /** What a pause is of: a pipeline, or (`null`) everything. */

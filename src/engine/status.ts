@@ -1,10 +1,13 @@
 import { toDate } from "../base/instant.js";
 import type { Pause } from "../ports/store.js";
 import type { Core } from "./core.js";
+import type { GateKeeper } from "./gate-keeper.js";
 import type { Loop } from "./loop.js";
+import type { NodeWord } from "./node-board.js";
 import type { Outage } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
-import type { SensorStatus } from "./sensing.js";
+import type { Runner } from "./runner.js";
+import type { Sensing, SensorStatus } from "./sensing.js";
 
 /** How a scheduler is. */
 export interface SchedulerStatus {
@@ -100,4 +103,17 @@ export async function pipelineStatus({ store }: Core, pipeline: Pipeline): Promi
 
 function pauseView(pause: Pause | null): SchedulerStatus["pause"] {
   return pause === null ? null : { at: toDate(pause.at), until: toDate(pause.until), reason: pause.reason, user: pause.user };
+}
+
+/** What this node says of itself to the others. */
+export function wordOf(core: Core, loop: Loop, runner: Runner, sensing: Sensing, gates: GateKeeper): NodeWord {
+  return {
+    clockAheadMs: loop.skew.aheadMs,
+    ...core.measureLoad(),
+    activeRuns: runner.size,
+    failingSensors: sensing
+      .status()
+      .flatMap(({ pipelineId, name, failures, error }) => (failures === 0 ? [] : [{ pipelineId, sensor: name, failures, error }])),
+    failingProbes: gates.failingProbes(),
+  };
 }

@@ -62,6 +62,8 @@ export interface Condition {
   readonly watches?: { readonly pipelines?: readonly string[]; readonly probes?: readonly string[] };
   /** What the age of the data is read from, if it judges that and not by the last success. */
   readonly source?: MeasurableProbe<unknown>;
+  /** Whether somebody has planned maintenance at an instant, epoch ms: alerts are silent meanwhile. */
+  isMaintenanceAt?(now: number): boolean;
   evaluate(context: ConditionContext): Verdict | Promise<Verdict>;
 }
 

@@ -2,6 +2,7 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import type { Condition } from "../gate/condition.js";
 import { businessDay } from "../gate/conditions/time.js";
+import type { AlertReason } from "../monitor/alert.js";
 import type { ExecutionOptions } from "../run/policy.js";
 import type { BusinessDayOptions } from "../schedule/business-days.js";
 import { cron } from "../schedule/cron.js";
@@ -12,9 +13,6 @@ import { adaptiveBy, type TunerOptions } from "./tuner-options.js";
 import { validatePattern } from "./validate.js";
 
 export type PatternGroup = "standard" | "event_driven" | "business" | "adaptive" | "custom";
-
-/** What a pattern's alerts are raised for. */
-export type AlertReason = "failure" | "retry" | "sla_miss";
 
 /** What a pattern is made of. When: one of `cron`, `interval`, `schedule`, `sensor`, `tuner` (which starts at its base interval). */
 export interface PatternOptions {

@@ -1,5 +1,6 @@
 import type { DecisionRecord } from "../gate/finding.js";
 import type { AuditEntry, AuditHead, AuditRecord } from "../monitor/audit.js";
+import type { EndedRecord } from "../monitor/ended.js";
 import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
 import type { PausedSpan } from "../schedule/misfire.js";
@@ -176,6 +177,13 @@ export interface DecisionQuery extends ListQuery {
   readonly outcomes?: readonly DecisionRecord["outcome"][];
 }
 
+/** Instants are epoch ms. */
+export interface EndedQuery {
+  readonly from: number;
+  readonly until: number;
+  readonly limit: number;
+}
+
 /** A part of the audit log. */
 export interface AuditQuery {
   /** Oldest first, behind this number. */
@@ -267,6 +275,11 @@ export interface Store {
   listTriggers(query: TriggerQuery): Promise<readonly TriggerRecord[]>;
   listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
   listDecisions(query: DecisionQuery): Promise<readonly DecisionRecord[]>;
+  /**
+   * What has ended in [from, until): triggers with their runs and decisions, and dropped fire times; in the order in which it ended. What ended at the same instant as the last one may be
+   * missing when there are `limit`.
+   */
+  listEnded(query: EndedQuery): Promise<readonly EndedRecord[]>;
   /** Runs of a pipeline that started in [from, until). */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
   /** Takes a pipeline out of use on all nodes: it fires no more, what waits is cancelled; registering it again brings it back. Gives the cancelled triggers, `null` if unknown. */

@@ -31,7 +31,6 @@ describe("pause", () => {
   it("of everything ends by itself after its duration", async () => {
     const { scheduler, clock, heard } = await harness([hourly("a", "none"), hourly("b", "all")]);
     await scheduler.pause({ reason: "upgrade", user: "ana", duration: "2h30m" });
-    expect(scheduler.status().pause).toBeNull();
     await clock.settle();
     expect(scheduler.status().pause).toMatchObject({ reason: "upgrade", user: "ana" });
     await clock.advance("3h");

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { createRequire } from "node:module";
 import { HeadgateError } from "../../base/errors.js";
 import type { Priority, Trigger } from "../../index.js";
+import { type Signer, signerOf } from "../outside/standard-webhooks.js";
 import { keyOf } from "./key.js";
 import { pipelineOf } from "./pipeline-of.js";
 import { Problem } from "./problem.js";
@@ -25,10 +25,6 @@ export interface WebhookSource {
 
 /** Seconds by which a signature's time may differ from ours. @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
 const TOLERANCE_S = 300;
-
-interface Signer {
-  sign(id: string, timestamp: Date, payload: string): string;
-}
 
 /** Checks the signatures of the sources that have a secret. */
 export class Signatures {
@@ -64,24 +60,6 @@ export class Signatures {
     if (known.scheme === "github") checkGithub(known.secret, header, payload);
     else checkStandard(this.#signers.get(source) as Signer, header, payload, now);
     return { id: signerId(source), role: "operator", pipelines: known.pipelines ?? null };
-  }
-}
-
-function signerOf(secret: string, bad: (problem: string) => HeadgateError): Signer {
-  let library: { Webhook: new (secret: string) => Signer };
-  try {
-    library = createRequire(import.meta.url)("standardwebhooks") as typeof library;
-  } catch (cause) {
-    throw new HeadgateError(
-      "MISSING_PEER",
-      "signatures of Standard Webhooks need the package standardwebhooks: npm install standardwebhooks",
-      { cause },
-    );
-  }
-  try {
-    return new library.Webhook(secret);
-  } catch {
-    throw bad("secret must be whsec_ and base64, as Standard Webhooks writes it");
   }
 }
 

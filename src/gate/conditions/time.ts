@@ -17,6 +17,7 @@ export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], o
     name: "maintenance window",
     needs: "time",
     ...onBlockOf(options),
+    isMaintenanceAt: (now) => calendar.windowAt(now) !== null,
     evaluate: ({ now }) => {
       const window = calendar.windowAt(now);
       if (window === null) return { result: "pass", reason: `outside ${calendar.describe()}` };

@@ -1,5 +1,6 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import type { DecisionQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
+import type { EndedRecord } from "../../../monitor/ended.js";
+import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunCell, TriggerCell } from "./cells.js";
@@ -11,12 +12,8 @@ export interface Retention {
   readonly maxAgeMs: number;
 }
 
-/** An ended trigger with its run and decisions, or a dropped fire time's decision, as it is forgotten. */
-export interface Forgotten {
-  readonly trigger: TriggerRecord | null;
-  readonly run: RunRecord | null;
-  readonly decisions: readonly DecisionRecord[];
-}
+/** What is told of what is forgotten. */
+export type Forgotten = EndedRecord;
 
 type Ended = { readonly at: number; readonly cell: TriggerCell | null; readonly decision: DecisionRecord | null };
 
@@ -81,6 +78,24 @@ export class History {
         return query.kinds === undefined || query.kinds.includes(record.kind);
       },
     );
+  }
+
+  /** What has ended in a span, by where its beginning must be. */
+  listEnded({ from, until, limit }: EndedQuery): EndedRecord[] {
+    let low = this.#first;
+    for (let high = this.#ended.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if ((this.#ended[middle] as Ended).at < from) low = middle + 1;
+      else high = middle;
+    }
+    const found: EndedRecord[] = [];
+    for (let index = low; index < this.#ended.length && found.length < limit; index++) {
+      const { at, cell, decision } = this.#ended[index] as Ended;
+      if (at >= until) break;
+      if (cell !== null) found.push({ trigger: cell.record, run: cell.run?.record ?? null, decisions: cell.decisions });
+      else if (decision !== null) found.push({ trigger: null, run: null, decisions: [decision] });
+    }
+    return found;
   }
 
   listRuns(query: RunQuery): RunRecord[] {

@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
 import type { AuditHead, AuditRecord } from "../../../monitor/audit.js";
+import type { EndedRecord } from "../../../monitor/ended.js";
 import type {
   AuditQuery,
   Claim,
@@ -9,6 +10,7 @@ import type {
   CursorRecord,
   DecideRequest,
   DecideResult,
+  EndedQuery,
   EnqueueResult,
   FinishRequest,
   FinishResult,
@@ -298,6 +300,10 @@ class InMemory implements MemoryStore {
       if (startedAt < until) count++;
     }
     return count;
+  }
+
+  async listEnded(query: EndedQuery): Promise<readonly EndedRecord[]> {
+    return this.#history.listEnded(query);
   }
 
   async retire(pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null> {

@@ -1,5 +1,6 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import type { DecisionQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
+import { type EndedRecord, endedAtOf } from "../../../monitor/ended.js";
+import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { type Session, select } from "./database.js";
@@ -63,4 +64,31 @@ export function listDecisions(session: Session, query: DecisionQuery): Promise<r
     filter.add((place) => `trigger_id = $${place}`, query.triggerId);
     listed(session, filter, "outcome", query.outcomes);
   });
+}
+
+/** Each part by an index of its own: triggers by their end, dropped fire times by when that was decided. */
+export async function listEnded(session: Session, { from, until, limit }: EndedQuery): Promise<readonly EndedRecord[]> {
+  const { dialect } = session;
+  const span = [from, until, limit];
+  const [triggers, dropped] = await Promise.all([
+    select(session, TRIGGERS, "WHERE ended_at >= $1 AND ended_at < $2 ORDER BY ended_at, id LIMIT $3", span),
+    select(session, DECISIONS, "WHERE trigger_id IS NULL AND at >= $1 AND at < $2 ORDER BY at, id LIMIT $3", span),
+  ]);
+  const runIds = triggers.flatMap(({ runId }) => runId ?? []);
+  const [runs, decisions] = await Promise.all([
+    runIds.length === 0 ? [] : select(session, RUNS, `WHERE id ${dialect.isIn(1)}`, [dialect.list(runIds)]),
+    triggers.length === 0
+      ? []
+      : select(session, DECISIONS, `WHERE trigger_id ${dialect.isIn(1)} ORDER BY id`, [dialect.list(triggers.map(({ id }) => id))]),
+  ]);
+  const runOf = new Map(runs.map((run) => [run.id, run]));
+  const decisionsOf = new Map<string | null, DecisionRecord[]>();
+  for (const one of decisions) decisionsOf.set(one.triggerId, [...(decisionsOf.get(one.triggerId) ?? []), one]);
+  const ended: EndedRecord[] = triggers.map((trigger) => ({
+    trigger,
+    run: trigger.runId === null ? null : (runOf.get(trigger.runId) ?? null),
+    decisions: decisionsOf.get(trigger.id) ?? [],
+  }));
+  for (const decision of dropped) ended.push({ trigger: null, run: null, decisions: [decision] });
+  return ended.sort((a, b) => endedAtOf(a) - endedAtOf(b)).slice(0, limit);
 }

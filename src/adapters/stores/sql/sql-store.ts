@@ -101,6 +101,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     listTriggers: (query) => lists.listTriggers(session, query),
     listRuns: (query) => lists.listRuns(session, query),
     listDecisions: (query) => lists.listDecisions(session, query),
+    listEnded: (query) => lists.listEnded(session, query),
     countRuns: async (id, from, until) => {
       const sql = `SELECT count(*) AS n FROM ${session.dialect.name("runs")} WHERE pipeline_id = $1 AND started_at >= $2 AND started_at < $3`;
       return Number((await session.query(sql, [id, from, until]))[0]?.n ?? 0);

@@ -1,0 +1,71 @@
+import { type Duration, durationMs } from "../../base/duration.js";
+import { HeadgateError, quote } from "../../base/errors.js";
+import type { AlertNotification } from "../../monitor/notification.js";
+import type { AlertChannel } from "../../ports/alert-channel.js";
+
+/** What people read. */
+export interface RenderedAlert {
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** Options that every channel takes. */
+export interface ChannelOptions {
+  /** What routes call it. Default: its kind. */
+  name?: string;
+  /** How long one notification may take. Default `"10s"`. */
+  timeout?: Duration;
+  /** How many may be sent in how long; what comes beyond is sent later, together. Default 20 a minute. */
+  rateLimit?: { count: number; per: Duration };
+  /** Words of one's own. Default: a subject, and a line for each alert. */
+  render?: (notification: AlertNotification) => RenderedAlert;
+}
+
+/** What of a channel follows from its options. */
+export function channelOf(kind: string, options: ChannelOptions): Omit<AlertChannel, "send"> {
+  const { name = kind, rateLimit } = options;
+  const where = `${kind} channel`;
+  if (typeof name !== "string" || name.length === 0 || name.length > 100)
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: name ${quote(name)} must have 1 to 100 characters`);
+  if (rateLimit !== undefined && !(Number.isInteger(rateLimit.count) && rateLimit.count > 0))
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: rateLimit.count ${rateLimit.count} must be a whole number from 1`);
+  return {
+    name,
+    timeoutMs: durationMs(options.timeout ?? "10s", `${where}: timeout`),
+    ...(rateLimit === undefined
+      ? {}
+      : { rateLimit: { count: rateLimit.count, perMs: durationMs(rateLimit.per, `${where}: rateLimit.per`) } }),
+  };
+}
+
+export function rendered(notification: AlertNotification, { render }: ChannelOptions): RenderedAlert {
+  if (render === undefined) return { subject: notification.subject, text: notification.text };
+  const { subject, text } = render(notification);
+  return { subject: String(subject), text: String(text) };
+}
+
+/** Notifications in JSON, in snake_case. */
+export function jsonOf({ id, at, severity, subject, text, alerts, insteadOf }: AlertNotification): Record<string, unknown> {
+  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+  return {
+    id,
+    at: at.toISOString(),
+    severity,
+    subject,
+    text,
+    instead_of: insteadOf,
+    alerts: alerts.map(({ kind, alert }) => ({
+      kind,
+      id: alert.id,
+      rule: alert.rule,
+      severity: alert.severity,
+      pipeline: alert.pipelineId,
+      message: alert.message,
+      value: alert.value,
+      limit: alert.limit,
+      labels: alert.labels,
+      since: iso(alert.since),
+      fired_at: iso(alert.firedAt),
+    })),
+  };
+}

@@ -1,0 +1,24 @@
+import type { AlertChannel } from "../../ports/alert-channel.js";
+import { type ChannelOptions, channelOf, rendered } from "./channel.js";
+
+/** Options of {@link consoleChannel}. */
+export interface ConsoleChannelOptions extends ChannelOptions {
+  /** Where lines go. Default `console.error`. */
+  write?: (line: string) => void;
+}
+
+/**
+ * Writes alerts to the console.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
+ */
+export function consoleChannel(options: ConsoleChannelOptions = {}): AlertChannel {
+  const { write = (line) => console.error(line) } = options;
+  return {
+    ...channelOf("console", options),
+    send: async (notification) => {
+      const { subject, text } = rendered(notification, options);
+      write(subject.endsWith(text) ? subject : `${subject}\n${text}`);
+    },
+  };
+}

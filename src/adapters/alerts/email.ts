@@ -1,0 +1,70 @@
+import { HeadgateError } from "../../base/errors.js";
+import type { AlertChannel } from "../../ports/alert-channel.js";
+import { type ChannelOptions, channelOf, rendered } from "./channel.js";
+
+/** Options of {@link emailChannel}. */
+export interface EmailChannelOptions extends ChannelOptions {
+  /** `smtp://user:password@host:587`, or `smtps://…`, or what `nodemailer` takes. */
+  server: string | Readonly<Record<string, unknown>>;
+  from: string;
+  to: string | readonly string[];
+}
+
+interface Transport {
+  sendMail(mail: Record<string, unknown>): Promise<unknown>;
+  close(): void;
+}
+
+/**
+ * Sends alerts by mail, through the package `nodemailer`. Mails about one alert make one thread.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`; `MISSING_PEER` when it sends
+ * @example
+ * emailChannel({ server: process.env.SMTP_URL, from: "headgate@example.com", to: "on-call@example.com" });
+ */
+export function emailChannel(options: EmailChannelOptions): AlertChannel {
+  const { server, from } = options;
+  const to = typeof options.to === "string" ? [options.to] : [...(options.to ?? [])];
+  if (to.length === 0 || [from, ...to].some((one) => typeof one !== "string" || !one.includes("@") || /[\r\n]/.test(one)))
+    throw new HeadgateError("INVALID_ARGUMENT", "email channel: give addresses for from and to");
+  if (typeof server !== "object" && !(typeof server === "string" && /^smtps?:\/\//.test(server)))
+    throw new HeadgateError("INVALID_ARGUMENT", "email channel: server: give an address such as smtp://user:password@host:587");
+  const base = channelOf("email", options);
+  let transport: Promise<Transport> | null = null;
+  return {
+    ...base,
+    send: async (notification, { signal }) => {
+      transport ??= made(server, base.timeoutMs ?? 10_000);
+      transport.catch(() => {
+        transport = null;
+      });
+      const { sendMail } = await transport;
+      signal.throwIfAborted();
+      const { subject, text } = rendered(notification, options);
+      const [first] = notification.alerts;
+      const thread = first === undefined ? {} : { references: `<${Buffer.from(first.alert.id).toString("hex").slice(0, 120)}@headgate>` };
+      await sendMail({
+        from,
+        to,
+        subject: subject.replaceAll(/[\r\n]+/g, " "),
+        text,
+        messageId: `<${notification.id}@headgate>`,
+        ...thread,
+        headers: { "X-Headgate-Severity": notification.severity, "Auto-Submitted": "auto-generated" },
+      });
+    },
+  };
+}
+
+async function made(server: EmailChannelOptions["server"], timeoutMs: number): Promise<Transport> {
+  let library: typeof import("nodemailer");
+  try {
+    library = await import("nodemailer");
+  } catch (cause) {
+    throw new HeadgateError("MISSING_PEER", "the email channel needs the package nodemailer: npm install nodemailer", { cause });
+  }
+  const patience = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs };
+  const options = typeof server === "string" ? { url: server, ...patience } : { ...patience, ...server };
+  const transport = library.createTransport(options as Parameters<typeof library.createTransport>[0]);
+  return { sendMail: (mail) => transport.sendMail(mail), close: () => transport.close() };
+}

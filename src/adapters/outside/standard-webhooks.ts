@@ -1,0 +1,31 @@
+import { createRequire } from "node:module";
+import { HeadgateError } from "../../base/errors.js";
+
+/** Signs what is sent, and checks what was. @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
+export interface Signer {
+  sign(id: string, timestamp: Date, payload: string): string;
+}
+
+/**
+ * The signer of a secret as Standard Webhooks writes it: `whsec_` and base64.
+ *
+ * @param bad - makes the error that tells of a secret that is none
+ * @throws HeadgateError `MISSING_PEER`
+ */
+export function signerOf(secret: string, bad: (problem: string) => HeadgateError): Signer {
+  let library: { Webhook: new (secret: string) => Signer };
+  try {
+    library = createRequire(import.meta.url)("standardwebhooks") as typeof library;
+  } catch (cause) {
+    throw new HeadgateError(
+      "MISSING_PEER",
+      "signatures of Standard Webhooks need the package standardwebhooks: npm install standardwebhooks",
+      { cause },
+    );
+  }
+  try {
+    return new library.Webhook(secret);
+  } catch {
+    throw bad("secret must be whsec_ and base64, as Standard Webhooks writes it");
+  }
+}

@@ -1,0 +1,61 @@
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError, quote } from "../base/errors.js";
+import type { AlertRule } from "../monitor/alert.js";
+import type { AlertRoute } from "../monitor/notification.js";
+import { defaultRules } from "../monitor/rules.js";
+import type { AlertChannel } from "../ports/alert-channel.js";
+
+/** What alerts are raised for, and where they go. */
+export interface MonitoringOptions {
+  /** Default {@link defaultRules}. */
+  rules?: readonly AlertRule[];
+  /** From `headgate/alerts`, or one's own. */
+  channels?: readonly AlertChannel[];
+  /** Default: every alert to every channel. */
+  routes?: readonly AlertRoute[];
+  /** How often rules are evaluated. Default `"15s"`. */
+  every?: Duration;
+}
+
+/** {@link MonitoringOptions} checked. */
+export interface MonitoringSettings {
+  readonly rules: readonly AlertRule[];
+  readonly channels: ReadonlyMap<string, AlertChannel>;
+  readonly routes: readonly AlertRoute[];
+  readonly everyMs: number;
+}
+
+/** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
+export function monitoringOf(options: MonitoringOptions): MonitoringSettings {
+  const { rules = defaultRules(), channels = [] } = options;
+  refuseTwice(
+    rules.map(({ name }) => name),
+    "rules",
+  );
+  refuseTwice(
+    channels.map(({ name }) => name),
+    "channels",
+  );
+  for (const one of channels) if (typeof one?.send !== "function") throw bad("channels", `${quote(one?.name)} has no function send`);
+  const byName = new Map(channels.map((one) => [one.name, one]));
+  const routes = options.routes ?? (channels.length === 0 ? [] : [{ channels: [...byName.keys()] }]);
+  for (const { channels: names, fallback } of routes) {
+    for (const name of fallback === undefined ? names : [...names, fallback])
+      if (!byName.has(name)) throw bad("routes", `channel ${quote(name)} is unknown; there are ${[...byName.keys()].join(", ") || "none"}`);
+  }
+  const known = new Set(rules.map(({ name }) => name));
+  for (const name of routes.flatMap((route) => route.rules ?? []))
+    if (!known.has(name)) throw bad("routes", `rule ${quote(name)} is unknown; there are ${[...known].join(", ")}`);
+  const everyMs = durationMs(options.every ?? "15s", "monitoring.every");
+  if (everyMs < 100) throw bad("every", "must be at least 100 ms");
+  return { rules, channels: byName, routes, everyMs };
+}
+
+function refuseTwice(names: readonly string[], option: string): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw bad(option, `there are two called ${quote(twice)}; names must be unique`);
+}
+
+function bad(option: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `monitoring.${option}: ${problem}`, { details: { option } });
+}

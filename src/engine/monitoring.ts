@@ -1,0 +1,265 @@
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import { toDate } from "../base/instant.js";
+import type { AlertState, PipelineSnapshot, Silence, Snapshot } from "../monitor/alert.js";
+import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
+import { deliveriesOf } from "../monitor/notification.js";
+import type { PipelineState } from "../ports/store.js";
+import { AlertBook } from "./alert-book.js";
+import type { AuditLog } from "./audit-log.js";
+import type { Core } from "./core.js";
+import { Deliverer } from "./deliverer.js";
+import type { MonitoringSettings } from "./monitoring-options.js";
+import { NodeBoard, type NodeWord } from "./node-board.js";
+import { isUnavailable } from "./outage.js";
+import type { Pipeline } from "./pipeline.js";
+import type { Act } from "./requests.js";
+import type { StatisticsDesk } from "./statistics-desk.js";
+import { Waiting } from "./waiting.js";
+
+const SILENCES_KEY = "silences";
+const SILENCES_KEPT = 1_000;
+const ATTEMPTS = 20;
+
+/** Options of `scheduler.alerts.silence`. What is not named is any. */
+export interface SilenceOptions extends Act {
+  pipelineId?: string;
+  rule?: string;
+  /** Pipelines with this tag. */
+  tag?: string;
+  /** For how long. */
+  duration: Duration;
+}
+
+/** An alert as it is told. */
+export interface Alert extends Omit<AlertState, "since" | "firedAt" | "toldAt"> {
+  readonly since: Date;
+  readonly firedAt: Date | null;
+  readonly toldAt: Date | null;
+}
+
+/** Evaluates rules and has alerts delivered: on one node at a time, which writes what it does before it does it. */
+export class Monitoring {
+  readonly #core: Core;
+  readonly #settings: MonitoringSettings | null;
+  readonly #statistics: StatisticsDesk;
+  readonly #audit: AuditLog;
+  readonly #word: () => NodeWord;
+  readonly #pipelines: () => Iterable<Pipeline>;
+  readonly #board: NodeBoard;
+  readonly #book: AlertBook;
+  readonly #deliverer: Deliverer;
+  #isRunning = false;
+  #stopTimer: (() => void) | null = null;
+  #round: Promise<void> | null = null;
+  #roundAt = 0;
+  #problems = new Set<string>();
+
+  constructor(
+    core: Core,
+    settings: MonitoringSettings | null,
+    {
+      statistics,
+      audit,
+      word,
+      pipelines,
+    }: { statistics: StatisticsDesk; audit: AuditLog; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
+  ) {
+    this.#core = core;
+    this.#settings = settings;
+    this.#statistics = statistics;
+    this.#audit = audit;
+    this.#word = word;
+    this.#pipelines = pipelines;
+    this.#board = new NodeBoard(core);
+    this.#book = new AlertBook(core);
+    this.#deliverer = new Deliverer(core, this.#book, settings?.channels ?? new Map());
+  }
+
+  start(): void {
+    if (this.#settings === null) return;
+    this.#isRunning = true;
+    this.#arm(this.#core.clock.now() + this.#settings.everyMs);
+  }
+
+  /** Ends the round and the deliveries under way, and lets another node go on. */
+  async stop(): Promise<void> {
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
+    this.#stopTimer?.();
+    await this.#round;
+    await this.#deliverer.stop();
+    try {
+      await this.#book.release();
+      await this.#board.leave(this.#core.clock.now());
+    } catch (error) {
+      if (!isUnavailable(error)) this.#core.events.report(error, "leaving the watch over alerts");
+    }
+  }
+
+  /** Alerts that are pending or fire, over all nodes, as the last evaluation left them. */
+  async list(): Promise<readonly Alert[]> {
+    const { alerts } = await this.#book.read();
+    return alerts.map((one) => ({ ...one, since: toDate(one.since), firedAt: toDate(one.firedAt), toldAt: toDate(one.toldAt) }));
+  }
+
+  /** Silences that are on, or will be. */
+  async silences(): Promise<readonly Silence[]> {
+    const now = this.#core.clock.now();
+    const record = await this.#core.store.config(SILENCES_KEY);
+    return ((record?.value ?? []) as readonly Silence[]).filter(({ until }) => until > now);
+  }
+
+  /**
+   * Alerts of a pipeline, a rule or a tag are not told for a while.
+   *
+   * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `TOO_MANY`
+   * @example
+   * await scheduler.alerts.silence({ pipelineId: "sales", duration: "2h", reason: "the warehouse is moving", user: "ana" });
+   */
+  async silence(options: SilenceOptions): Promise<Silence> {
+    const { clock, newId } = this.#core;
+    const lengthMs = durationMs(options.duration, "silence: duration");
+    if (lengthMs < 1) throw new HeadgateError("INVALID_ARGUMENT", "silence: duration must be over 0");
+    const now = clock.now();
+    const { pipelineId = null, rule = null, tag = null, reason = null, user = null } = options;
+    const made: Silence = { id: newId(now), pipelineId, rule, tag, from: now, until: now + lengthMs, reason, user };
+    await this.#changeSilences((all) => {
+      if (all.length >= SILENCES_KEPT) throw new HeadgateError("TOO_MANY", `there are ${SILENCES_KEPT} silences; end some`);
+      return [...all, made];
+    }, options);
+    await this.#audit.change("silence", pipelineId, null, made, options);
+    return made;
+  }
+
+  /** @throws HeadgateError `NOT_FOUND` */
+  async unsilence(id: string, act: Act = {}): Promise<void> {
+    let ended: Silence | undefined;
+    await this.#changeSilences((all) => {
+      ended = all.find((one) => one.id === id);
+      if (ended === undefined) throw new HeadgateError("NOT_FOUND", `there is no silence ${id}`, { details: { id } });
+      return all.filter((one) => one.id !== id);
+    }, act);
+    await this.#audit.change("silence", ended?.pipelineId ?? null, ended, null, act);
+  }
+
+  /** Evaluates the rules now, if this node is the one that does; resolves when what is due was sent, or has failed. */
+  async evaluate(): Promise<void> {
+    if (this.#settings === null) return;
+    await this.#roundOnce();
+    await this.#deliverer.idle();
+  }
+
+  #arm(at: number): void {
+    if (!this.#isRunning) return;
+    const { clock, settings } = this.#core;
+    this.#stopTimer?.();
+    this.#stopTimer = clock.setTimer(Math.max(1, Math.min(at - clock.now(), settings.trustMs)), () => void this.#wake());
+  }
+
+  async #wake(): Promise<void> {
+    if (!this.#isRunning || this.#settings === null) return;
+    const now = this.#core.clock.now();
+    const isDue = now - this.#roundAt >= this.#settings.everyMs || now < this.#roundAt;
+    if (isDue) await this.#roundOnce();
+    const next = this.#deliverer.deliver(this.#core.clock.now());
+    this.#arm(Math.min(this.#roundAt + this.#settings.everyMs, next ?? Number.POSITIVE_INFINITY));
+  }
+
+  #roundOnce(): Promise<void> {
+    if (this.#round !== null) return this.#round;
+    this.#round = this.#evaluate(this.#settings as MonitoringSettings)
+      .catch((error: unknown) => {
+        if (!isUnavailable(error)) this.#core.events.report(error, "evaluating alerts");
+      })
+      .finally(() => {
+        this.#round = null;
+      });
+    this.#core.clock.track?.(this.#round, "work");
+    return this.#round;
+  }
+
+  async #evaluate({ rules, routes }: MonitoringSettings): Promise<void> {
+    const { clock, newId } = this.#core;
+    const now = clock.now();
+    this.#roundAt = now;
+    await this.#board.say(this.#word(), now);
+    if (!(await this.#book.leads(now))) return;
+    const snapshot = await this.#snapshot(now);
+    const before = this.#book.kept;
+    const { alerts, transitions, problems } = evaluateAlerts(rules, snapshot, before.alerts, now);
+    this.#tellProblems(problems);
+    const deliveries = deliveriesOf(transitions, routes, () => newId(now), now);
+    const isChanged = transitions.length > 0 || shapeOf(alerts) !== shapeOf(before.alerts);
+    if (isChanged && !(await this.#book.change((kept) => ({ alerts, deliveries: [...kept.deliveries, ...deliveries] })))) return;
+    for (const { kind, alert } of transitions) this.#core.events.tell(`alert.${kind}`, () => ({ alert }));
+    this.#deliverer.deliver(now);
+  }
+
+  async #snapshot(now: number): Promise<Snapshot> {
+    const { store } = this.#core;
+    const pipelines = [...this.#pipelines()];
+    const [states, waiting, global, silences] = await Promise.all([
+      store.states(pipelines.map(({ id }) => id)),
+      Waiting.read(store),
+      store.globalPause(),
+      this.silences(),
+      this.#statistics.refresh(),
+    ]);
+    return {
+      now,
+      pipelines: pipelines.map((one, index) => this.#pipeline(one, states[index] ?? null, global.pause !== null, waiting, now)),
+      nodes: this.#board.nodes(now),
+      queue: { length: waiting.length, oldestAt: waiting.oldestAt },
+      silences,
+    };
+  }
+
+  #pipeline(
+    { id, tags, alertOn, slaMs, gate }: Pipeline,
+    state: PipelineState | null,
+    isAllPaused: boolean,
+    all: Waiting,
+    now: number,
+  ): PipelineSnapshot {
+    const { activeRuns, length, oldestAt, oldestFireTimeAt, oldestPendingFireTimeAt } = all.of(id);
+    return {
+      id,
+      tags,
+      alertOn,
+      slaMs,
+      isPaused: isAllPaused || (state?.pause ?? null) !== null,
+      isInMaintenance: gate.conditions.some((one) => one.isMaintenanceAt?.(now) === true),
+      nextFireAt: state?.nextFireAt ?? null,
+      lastSuccessAt: state?.lastSuccessAt ?? null,
+      activeRuns,
+      waiting: length,
+      oldestWaitingAt: oldestAt,
+      oldestFireTimeAt,
+      oldestPendingFireTimeAt,
+      statistics: this.#statistics.window(id).at(now),
+    };
+  }
+
+  /** Once per rule, until it does not throw. */
+  #tellProblems(problems: readonly { readonly rule: string; readonly error: unknown }[]): void {
+    for (const { rule, error } of problems) if (!this.#problems.has(rule)) this.#core.events.report(error, `the alert rule ${rule}`);
+    this.#problems = new Set(problems.map(({ rule }) => rule));
+  }
+
+  async #changeSilences(make: (all: readonly Silence[]) => readonly Silence[], { user }: Act): Promise<void> {
+    const { store, clock } = this.#core;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const now = clock.now();
+      const record = await store.config(SILENCES_KEY);
+      const next = make(((record?.value ?? []) as readonly Silence[]).filter(({ until }) => until > now));
+      if ((await store.putConfig(SILENCES_KEY, next, record?.version ?? 0, user ?? null, now)) !== null) return;
+    }
+    throw new HeadgateError("STORE_UNAVAILABLE", "silences are being changed by many at once; try again");
+  }
+}
+
+/** What of alerts is worth writing down: numbers that move alone are not. */
+function shapeOf(alerts: readonly AlertState[]): string {
+  return JSON.stringify(alerts.map(({ id, status, toldAt, silencedBy, since }) => [id, status, toldAt, silencedBy, since]));
+}

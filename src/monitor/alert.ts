@@ -1,0 +1,146 @@
+import type { Statistics } from "./statistics.js";
+
+/** What a pattern's or a pipeline's alerts are raised for. */
+export type AlertReason = "failure" | "retry" | "sla_miss";
+
+export type Severity = "info" | "warning" | "critical";
+
+export const SEVERITIES: readonly Severity[] = ["info", "warning", "critical"];
+
+/** What a rule found to be wrong. */
+export interface Firing {
+  /** In words, with the numbers. */
+  readonly message: string;
+  readonly value?: number | null;
+  readonly limit?: number | null;
+  /** Tells apart what one rule finds wrong with one subject, such as a sensor's name. */
+  readonly key?: string;
+}
+
+/** What every rule says of itself. */
+interface RuleBase {
+  /** 1 to 100 characters; unique among the rules. */
+  readonly name: string;
+  readonly severity: Severity;
+  /** How long it must be so before the alert fires, ms. */
+  readonly forMs: number;
+  /** How often an alert that goes on is told again, ms; `null`: once. */
+  readonly repeatMs: number | null;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A rule that looks at each pipeline. */
+export interface PipelineRule extends RuleBase {
+  readonly scope: "pipeline";
+  /** Only pipelines whose `alertOn` has this; `null`: all. */
+  readonly alertOn: AlertReason | null;
+  /** Only those of these. */
+  readonly appliesTo: ((pipeline: PipelineSnapshot) => boolean) | null;
+  check(pipeline: PipelineSnapshot, snapshot: Snapshot): Firing | null;
+}
+
+/** A rule that looks at the whole. */
+export interface SchedulerRule extends RuleBase {
+  readonly scope: "scheduler";
+  check(snapshot: Snapshot): readonly Firing[];
+}
+
+export type AlertRule = PipelineRule | SchedulerRule;
+
+/** A run under way. Instants are epoch ms. */
+export interface ActiveRun {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly scheduledFor: number | null;
+}
+
+/** What rules see of a pipeline. Instants are epoch ms, lengths ms. */
+export interface PipelineSnapshot {
+  readonly id: string;
+  readonly tags: readonly string[];
+  readonly alertOn: readonly AlertReason[];
+  readonly slaMs: number | null;
+  readonly isPaused: boolean;
+  /** One of its maintenance windows is on: its alerts are not told. */
+  readonly isInMaintenance: boolean;
+  /** The fire time that comes next, or that nobody has fired yet. */
+  readonly nextFireAt: number | null;
+  readonly lastSuccessAt: number | null;
+  readonly activeRuns: readonly ActiveRun[];
+  /** Triggers that wait, and when the oldest was made. */
+  readonly waiting: number;
+  readonly oldestWaitingAt: number | null;
+  /** The oldest fire time that waits, held ones included; and the oldest that is not held. */
+  readonly oldestFireTimeAt: number | null;
+  readonly oldestPendingFireTimeAt: number | null;
+  readonly statistics: Statistics;
+}
+
+/** What a node last said of itself. Instants are epoch ms. */
+export interface NodeSnapshot {
+  readonly node: string;
+  readonly seenAt: number;
+  /** It is silent for longer than a node may be. */
+  readonly isLost: boolean;
+  readonly clockAheadMs: number | null;
+  readonly cpu: number | null;
+  readonly memory: number | null;
+  readonly activeRuns: number;
+  readonly failingSensors: readonly {
+    readonly pipelineId: string;
+    readonly sensor: string;
+    readonly failures: number;
+    readonly error: string | null;
+  }[];
+  readonly failingProbes: readonly { readonly probe: string; readonly failures: number; readonly error: string | null }[];
+}
+
+/** Everything that rules look at. */
+export interface Snapshot {
+  readonly now: number;
+  readonly pipelines: readonly PipelineSnapshot[];
+  readonly nodes: readonly NodeSnapshot[];
+  readonly queue: { readonly length: number; readonly oldestAt: number | null };
+  readonly silences: readonly Silence[];
+}
+
+/** An alert that is pending or fires. Instants are epoch ms. */
+export interface AlertState {
+  /** Of rule, pipeline and what it is about. */
+  readonly id: string;
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly pipelineId: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tags: readonly string[];
+  readonly status: "pending" | "firing";
+  readonly since: number;
+  readonly firedAt: number | null;
+  /** When it was last told; `null` while it was not. */
+  readonly toldAt: number | null;
+  readonly message: string;
+  readonly value: number | null;
+  readonly limit: number | null;
+  /** Why it is not told: a silence's id, or `maintenance`. */
+  readonly silencedBy: string | null;
+}
+
+/** What is to be told of an alert. */
+export interface AlertTransition {
+  readonly kind: "fired" | "repeated" | "resolved";
+  readonly alert: AlertState;
+  readonly at: number;
+}
+
+/** Alerts that are not told for a while. */
+export interface Silence {
+  readonly id: string;
+  /** What it is for; what is not named is any. */
+  readonly pipelineId: string | null;
+  readonly rule: string | null;
+  readonly tag: string | null;
+  readonly from: number;
+  readonly until: number;
+  readonly reason: string | null;
+  readonly user: string | null;
+}

@@ -1,0 +1,115 @@
+import type { AlertRule, AlertState, AlertTransition, Firing, PipelineSnapshot, Silence, Snapshot } from "./alert.js";
+
+/** What an evaluation comes to. */
+export interface Evaluation {
+  /** Alerts that are pending or fire: the next evaluation's `previous`. */
+  readonly alerts: readonly AlertState[];
+  /** What is to be told, in the order of the rules. */
+  readonly transitions: readonly AlertTransition[];
+  /** Rules that threw; what they had found before stands. */
+  readonly problems: readonly { readonly rule: string; readonly error: unknown }[];
+}
+
+/**
+ * Which alerts are to be told, given what is so now and what was so before. Pure: the same input gives the same answer.
+ *
+ * An alert fires once it has been so for as long as its rule says, is told once, and again every `repeatMs` while it goes on. When it is no longer so it is resolved, which is told if the alert
+ * was. While it is silenced, or its pipeline is in maintenance, it is not told; if it still fires afterwards, it is told then.
+ *
+ * @example
+ * const { alerts, transitions } = evaluateAlerts(rules, snapshot, previous, Date.now());
+ */
+export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, previous: readonly AlertState[], now: number): Evaluation {
+  const before = new Map(previous.map((one) => [one.id, one]));
+  const alerts: AlertState[] = [];
+  const transitions: AlertTransition[] = [];
+  const problems: { rule: string; error: unknown }[] = [];
+  const silences = snapshot.silences.filter(({ from, until }) => from <= now && now < until);
+  const take = (rule: AlertRule, firing: Firing, pipeline: PipelineSnapshot | null) => {
+    const id = idOf(rule, pipeline, firing);
+    const known = before.get(id);
+    before.delete(id);
+    const next = moved(stateOf(id, rule, firing, pipeline, known, now), rule, silencedBy(rule, pipeline, silences), now);
+    alerts.push(next.alert);
+    if (next.transition !== null) transitions.push(next.transition);
+  };
+  for (const rule of rules) {
+    try {
+      if (rule.scope === "scheduler") for (const firing of rule.check(snapshot)) take(rule, firing, null);
+      else
+        for (const pipeline of snapshot.pipelines) {
+          if (rule.alertOn !== null && !pipeline.alertOn.includes(rule.alertOn)) continue;
+          if (rule.appliesTo !== null && !rule.appliesTo(pipeline)) continue;
+          const firing = rule.check(pipeline, snapshot);
+          if (firing !== null) take(rule, firing, pipeline);
+        }
+    } catch (error) {
+      problems.push({ rule: rule.name, error });
+      for (const one of previous) {
+        if (one.rule !== rule.name || !before.delete(one.id)) continue;
+        alerts.push(one);
+      }
+    }
+  }
+  for (const gone of before.values()) {
+    if (gone.toldAt !== null) transitions.push({ kind: "resolved", alert: gone, at: now });
+  }
+  return { alerts, transitions, problems };
+}
+
+function idOf({ name }: AlertRule, pipeline: PipelineSnapshot | null, { key }: Firing): string {
+  return [name, pipeline?.id ?? "", key ?? ""].join("|");
+}
+
+function stateOf(
+  id: string,
+  rule: AlertRule,
+  { message, value = null, limit = null }: Firing,
+  pipeline: PipelineSnapshot | null,
+  known: AlertState | undefined,
+  now: number,
+): AlertState {
+  return {
+    id,
+    rule: rule.name,
+    severity: rule.severity,
+    pipelineId: pipeline?.id ?? null,
+    labels: rule.labels,
+    tags: pipeline?.tags ?? [],
+    status: known?.status ?? "pending",
+    since: known?.since ?? now,
+    firedAt: known?.firedAt ?? null,
+    toldAt: known?.toldAt ?? null,
+    message,
+    value,
+    limit,
+    silencedBy: known?.silencedBy ?? null,
+  };
+}
+
+/** pending ──► firing, and what is to be told of it. */
+function moved(
+  alert: AlertState,
+  { forMs, repeatMs }: AlertRule,
+  silence: string | null,
+  now: number,
+): { alert: AlertState; transition: AlertTransition | null } {
+  if (alert.status === "pending" && now - alert.since < forMs) return { alert: { ...alert, silencedBy: silence }, transition: null };
+  const firing: AlertState = { ...alert, status: "firing", firedAt: alert.firedAt ?? now, silencedBy: silence };
+  if (silence !== null) return { alert: firing, transition: null };
+  const isDue = firing.toldAt === null || (repeatMs !== null && now - firing.toldAt >= repeatMs);
+  if (!isDue) return { alert: firing, transition: null };
+  const told: AlertState = { ...firing, toldAt: now };
+  return { alert: told, transition: { kind: firing.toldAt === null ? "fired" : "repeated", alert: told, at: now } };
+}
+
+function silencedBy(rule: AlertRule, pipeline: PipelineSnapshot | null, silences: readonly Silence[]): string | null {
+  if (pipeline?.isInMaintenance) return "maintenance";
+  const found = silences.find(
+    (one) =>
+      (one.rule === null || one.rule === rule.name) &&
+      (one.pipelineId === null || one.pipelineId === pipeline?.id) &&
+      (one.tag === null || (pipeline?.tags.includes(one.tag) ?? false)),
+  );
+  return found?.id ?? null;
+}

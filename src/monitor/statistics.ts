@@ -1,0 +1,227 @@
+import { type Quantiles, quantilesOf } from "../base/quantiles.js";
+import { type EndedRecord, endedAtOf } from "./ended.js";
+import { TimingRing } from "./ring.js";
+import { Tally } from "./tally.js";
+
+/** How statistics are kept. */
+export interface WindowOptions {
+  /** How far back they look, ms. */
+  readonly lengthMs: number;
+  /** Of how many runs, the newest, quantiles are made. */
+  readonly timings: number;
+}
+
+/** What happened in the window. Lengths in ms, rates 0 to 1; `null` where there is nothing to tell. */
+export interface Statistics {
+  readonly windowMs: number;
+  readonly runs: { readonly succeeded: number; readonly failed: number; readonly timedOut: number; readonly cancelled: number };
+  /** Attempts after the first, and attempts whose node died. */
+  readonly retries: number;
+  readonly lostAttempts: number;
+  /** Triggers that ended without a run, and fire times that were dropped. */
+  readonly skipped: number;
+  readonly expired: number;
+  readonly superseded: number;
+  readonly missed: number;
+  /** Of runs that succeeded, failed or timed out. */
+  readonly successRate: number | null;
+  readonly failureRate: number | null;
+  /** Of those, the share that needed more than one attempt. */
+  readonly retryRate: number | null;
+  /** Skipped, of all triggers that were decided on. */
+  readonly skipRate: number | null;
+  /** Of the newest runs in the window, from the first start to the end. */
+  readonly duration: Quantiles | null;
+  /** From fire time to start. */
+  readonly lag: Quantiles | null;
+  /** Why triggers were skipped, in the newest half of the window or more: by the condition that blocked, else by the reason; at most 20. */
+  readonly skipReasons: Readonly<Record<string, number>>;
+  /** How often each condition passed and blocked, likewise; at most 20. */
+  readonly conditions: Readonly<Record<string, { readonly pass: number; readonly block: number }>>;
+  readonly lastSuccessAt: Date | null;
+  readonly lastFailureAt: Date | null;
+  /** When a fire time was last dropped for another reason than a pause. */
+  readonly lastMissedAt: Date | null;
+  /** Runs that failed or timed out since the last success, however long ago. */
+  readonly consecutiveFailures: number;
+}
+
+const SLOTS = 8;
+const COUNTED = [
+  "succeeded",
+  "failed",
+  "timedOut",
+  "cancelled",
+  "retries",
+  "retried",
+  "lost",
+  "skipped",
+  "expired",
+  "superseded",
+  "missed",
+] as const;
+type Counted = (typeof COUNTED)[number];
+const PLACE = Object.fromEntries(COUNTED.map((name, index) => [name, index])) as Readonly<Record<Counted, number>>;
+const NAMES_KEPT = 20;
+const HALF = SLOTS / 2;
+
+/**
+ * Statistics over a sliding window in constant memory: counts in eighths of the window, and the timings of its newest runs.
+ */
+export class RunWindow {
+  readonly #options: WindowOptions;
+  readonly #slotMs: number;
+  /** Counts by slot; the slot of an instant is its number modulo the slots. */
+  readonly #counts = new Uint32Array(SLOTS * COUNTED.length);
+  #newestSlot = Number.NEGATIVE_INFINITY;
+  #timings: TimingRing | null = null;
+  #reasons: Tally | null = null;
+  /** By result and condition. */
+  #conditions: Tally | null = null;
+  #lastSuccessAt = 0;
+  #lastFailureAt = 0;
+  #lastMissedAt = 0;
+  #failures = 0;
+  #cached: { readonly slot: number; readonly statistics: Statistics } | null = null;
+
+  constructor(options: WindowOptions) {
+    this.#options = options;
+    this.#slotMs = Math.max(1, options.lengthMs / SLOTS);
+  }
+
+  /** Takes in what has ended; in about the order in which it did. */
+  add(ended: EndedRecord): void {
+    const at = endedAtOf(ended);
+    const slot = this.#slotOf(at);
+    if (slot <= this.#newestSlot - SLOTS) return; // older than the window
+    this.#turnTo(slot);
+    this.#cached = null;
+    const { trigger, run, decisions } = ended;
+    const count = (name: Counted, by = 1) => {
+      const place = (slot % SLOTS) * COUNTED.length + PLACE[name];
+      this.#counts[place] = (this.#counts[place] as number) + by;
+    };
+    if (trigger === null) {
+      const [decision] = decisions;
+      if (decision === undefined) return;
+      this.#because(decision.reason);
+      if (decision.reason.startsWith("paused")) return; // somebody wanted it so
+      count("missed", decision.missed?.count ?? 1);
+      this.#lastMissedAt = Math.max(this.#lastMissedAt, at);
+      return;
+    }
+    if (run !== null) this.#addRun(run, count);
+    else if (trigger.status === "skipped" || trigger.status === "expired" || trigger.status === "superseded") count(trigger.status);
+    for (const { outcome, findings, reason } of decisions) {
+      if (outcome === "skip") this.#because(findings.find(({ result }) => result === "block")?.condition ?? reason);
+      for (const { condition, result } of findings) if (result !== "not_evaluated") this.#found(condition, result);
+    }
+  }
+
+  #addRun(run: NonNullable<EndedRecord["run"]>, count: (name: Counted, by?: number) => void): void {
+    const { status, startedAt, endedAt, scheduledFor, attempt, attempts } = run;
+    if (endedAt === null || status === "running" || status === "retrying") return;
+    count(status === "timed_out" ? "timedOut" : status);
+    if (attempt > 1) {
+      count("retries", attempt - 1);
+      if (status !== "cancelled") count("retried");
+    }
+    const lost = attempts.filter(({ outcome }) => outcome === "lost").length;
+    if (lost > 0) count("lost", lost);
+    if (status === "cancelled") return;
+    this.#timings ??= new TimingRing(this.#options.timings, endedAt);
+    this.#timings.add({ endedAt, durationMs: endedAt - startedAt, lagMs: scheduledFor === null ? Number.NaN : startedAt - scheduledFor });
+    if (status === "succeeded") {
+      this.#lastSuccessAt = Math.max(this.#lastSuccessAt, endedAt);
+      this.#failures = 0;
+    } else {
+      this.#lastFailureAt = Math.max(this.#lastFailureAt, endedAt);
+      this.#failures++;
+    }
+  }
+
+  /** What the window holds at an instant, epoch ms; made again only when something has come or gone. */
+  at(now: number): Statistics {
+    const slot = this.#slotOf(now);
+    if (this.#cached?.slot === slot) return this.#cached.statistics;
+    this.#turnTo(slot);
+    const statistics = this.#made(now);
+    this.#cached = { slot, statistics };
+    return statistics;
+  }
+
+  #made(now: number): Statistics {
+    const sum = (name: Counted) => {
+      let all = 0;
+      for (let slot = 0; slot < SLOTS; slot++) all += this.#counts[slot * COUNTED.length + PLACE[name]] as number;
+      return all;
+    };
+    const [succeeded, failed, timedOut, cancelled] = [sum("succeeded"), sum("failed"), sum("timedOut"), sum("cancelled")];
+    const done = succeeded + failed + timedOut;
+    const [skipped, started] = [sum("skipped"), done + cancelled];
+    const share = (part: number, whole: number) => (whole === 0 ? null : part / whole);
+    const { durations, lags } = this.#timings?.since(now - this.#options.lengthMs) ?? { durations: [], lags: [] };
+    return {
+      windowMs: this.#options.lengthMs,
+      runs: { succeeded, failed, timedOut, cancelled },
+      retries: sum("retries"),
+      lostAttempts: sum("lost"),
+      skipped,
+      expired: sum("expired"),
+      superseded: sum("superseded"),
+      missed: sum("missed"),
+      successRate: share(succeeded, done),
+      failureRate: share(failed + timedOut, done),
+      retryRate: share(sum("retried"), done),
+      skipRate: share(skipped, skipped + started),
+      duration: quantilesOf(durations),
+      lag: quantilesOf(lags),
+      skipReasons: Object.fromEntries(this.#reasons?.counts() ?? []),
+      conditions: conditionsOf(this.#conditions),
+      lastSuccessAt: this.#lastSuccessAt === 0 ? null : new Date(this.#lastSuccessAt),
+      lastFailureAt: this.#lastFailureAt === 0 ? null : new Date(this.#lastFailureAt),
+      lastMissedAt: this.#lastMissedAt === 0 ? null : new Date(this.#lastMissedAt),
+      consecutiveFailures: this.#failures,
+    };
+  }
+
+  #slotOf(at: number): number {
+    return Math.floor(at / this.#slotMs);
+  }
+
+  /** Forgets the slots that an instant has left behind. */
+  #turnTo(slot: number): void {
+    if (slot <= this.#newestSlot) return;
+    const first = Math.max(this.#newestSlot + 1, slot - SLOTS + 1);
+    const turns = Math.floor(slot / HALF) - Math.floor(this.#newestSlot / HALF);
+    for (let turn = 0; turn < Math.min(2, turns); turn++) {
+      this.#reasons?.turn();
+      this.#conditions?.turn();
+    }
+    for (let old = first; old <= slot; old++) {
+      const from = (old % SLOTS) * COUNTED.length;
+      this.#counts.fill(0, from, from + COUNTED.length);
+    }
+    this.#newestSlot = slot;
+  }
+
+  #because(reason: string): void {
+    this.#reasons ??= new Tally(NAMES_KEPT);
+    this.#reasons.add(reason.slice(0, 100));
+  }
+
+  #found(condition: string, result: "pass" | "block"): void {
+    this.#conditions ??= new Tally(2 * NAMES_KEPT);
+    this.#conditions.add(`${result} ${condition.slice(0, 100)}`);
+  }
+}
+
+function conditionsOf(tally: Tally | null): Statistics["conditions"] {
+  const found: Record<string, { pass: number; block: number }> = {};
+  for (const [key, count] of tally?.counts() ?? []) {
+    const [result, name] = [key.slice(0, key.indexOf(" ")) as "pass" | "block", key.slice(key.indexOf(" ") + 1)];
+    found[name] ??= { pass: 0, block: 0 };
+    found[name][result] += count;
+  }
+  return found;
+}
