@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
-import { adaptive, loadBased, memoryStore, performanceBased, pipeline, type Tuner } from "../../src/index.js";
+import { adaptive, loadBased, performanceBased, pipeline, type Tuner } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { harness, START } from "../support/harness.js";
+import { sharedStore } from "../support/shared-store.js";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-adaptive-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -77,12 +78,9 @@ describe("an adaptive schedule", () => {
   });
 
   it("changes once on several nodes, and on all of them", async () => {
-    const store = memoryStore();
+    const store = sharedStore();
     const clock = fakeClock(START);
-    const shared = { ...store, pollMs: 1_000 };
-    for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(store)))
-      Object.assign(shared, { [name]: (store as never as Record<string, (...args: never[]) => unknown>)[name]?.bind(store) });
-    const nodes = await Promise.all(["n1", "n2"].map((node) => harness([sync()], { store: shared, clock, node })));
+    const nodes = await Promise.all(["n1", "n2"].map((node) => harness([sync()], { store, clock, node })));
     await clock.advance("4h");
     const told = nodes.flatMap(({ heard }) => heard("interval.changed"));
     expect(told.map(({ toMs }) => toMs / MINUTE)).toEqual([48]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type AuditEntry, type AuditHead, brokenLink, sealed } from "../../monitor/audit.js";
-import { type Case, claim, decideAll, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./kit.js";
 
 /** Pauses, cursors, settings, lists. */
 export const RECORDS: readonly Case[] = [
@@ -65,6 +65,43 @@ export const RECORDS: readonly Case[] = [
       const token = next?.token ?? 0;
       await assert.rejects(store.moveCursor("files", token, 8, [request("nobody")], T0 + 10_006), { code: "UNKNOWN_PIPELINE" });
       assert.deepEqual((await claimOne("n1", T0 + 60_000, T0 + 10_007))?.value, { at: 7 }, "all or nothing");
+    },
+  ],
+  [
+    "lists what has ended, in the order in which it did, with runs and decisions, and dropped fire times",
+    async (store) => {
+      await store.register([registration("a", { maxActiveRuns: 10 })], T0);
+      await store.enqueue([request("a"), request("a"), request("a")], T0);
+      const runs = await startAll(store, T0);
+      for (const [index, run] of runs.entries()) {
+        const end = { outcome: "succeeded" as const, output: { index }, error: null, retryAt: null };
+        await store.finish([{ runId: run.id, token: run.token, end, follow: [], onlyIfExpired: false }], T0 + (3 - index) * MINUTE);
+      }
+      const fire = firing("a", T0 + MINUTE);
+      const missed = { count: 4, lastAt: T0 + 30_000 };
+      const dropped = { id: nextId(), pipelineId: "a", triggerId: null, kind: "scheduled" as const, scheduledFor: T0, at: T0 + 90_000 };
+      const reason = "missed; catchup is none";
+      await store.fire([{ ...fire, triggers: [], dropped: [{ ...dropped, outcome: "skip", reason, findings: [], missed }] }], T0 + 90_000);
+      const all = await store.listEnded({ from: T0, until: T0 + 10 * MINUTE, limit: 10 });
+      assert.deepEqual(
+        all.map(({ trigger, run, decisions }) => [
+          trigger?.endedAt ?? null,
+          run?.output ?? null,
+          decisions.map(({ outcome }) => outcome).join(),
+        ]),
+        [
+          [T0 + MINUTE, { index: 2 }, "run"],
+          [null, null, "skip"],
+          [T0 + 2 * MINUTE, { index: 1 }, "run"],
+          [T0 + 3 * MINUTE, { index: 0 }, "run"],
+        ].sort((one, other) => Number(one[0] ?? T0 + 90_000) - Number(other[0] ?? T0 + 90_000)),
+      );
+      assert.equal(
+        (await store.listEnded({ from: T0 + MINUTE, until: T0 + 2 * MINUTE, limit: 10 })).length,
+        2,
+        "from is within, until is not",
+      );
+      assert.equal((await store.listEnded({ from: T0, until: T0 + 10 * MINUTE, limit: 2 })).length, 2);
     },
   ],
   [

@@ -124,7 +124,10 @@ export class History {
   }
 
   #end(ended: Ended): void {
-    this.#ended.push(ended);
+    let place = this.#ended.length;
+    while (place > this.#first && (this.#ended[place - 1] as Ended).at > ended.at) place--; // a clock went back
+    if (place === this.#ended.length) this.#ended.push(ended);
+    else this.#ended.splice(place, 0, ended);
     if (this.#ended.length - this.#first > this.#retention.count) this.#forgetOldest();
   }
 
