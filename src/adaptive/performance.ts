@@ -37,7 +37,7 @@ export interface Performance extends Load {
   readonly recordsTrend: number | null;
 }
 
-export const NO_LOAD: Load = Object.freeze({ cpu: null, memory: null, queueLength: null });
+const NO_LOAD: Load = Object.freeze({ cpu: null, memory: null, queueLength: null });
 
 /** What runs come to, oldest first. */
 export function performanceOf(samples: readonly RunSample[], load: Load = NO_LOAD): Performance {

@@ -22,6 +22,6 @@ export function quantilesOf(numbers: ArrayLike<number>): Quantiles | null {
 }
 
 /** @param sorted - ascending, at least one */
-export function quantile(sorted: ArrayLike<number>, share: number): number {
+function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] as number;
 }

@@ -127,7 +127,7 @@ export function notificationOf({ id, transitions, createdAt, insteadOf }: Delive
 }
 
 /** `CRITICAL run_failed sales: the last run failed`. */
-export function lineOf({ kind, alert }: AlertTransition): string {
+function lineOf({ kind, alert }: AlertTransition): string {
   const head = kind === "resolved" ? "RESOLVED" : alert.severity.toUpperCase();
   const whose = alert.pipelineId === null ? "" : ` ${alert.pipelineId}`;
   return `${head} ${alert.rule}${whose}: ${kind === "resolved" ? `no longer so (was: ${alert.message})` : alert.message}`;

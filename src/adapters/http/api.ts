@@ -12,9 +12,10 @@ import { type Settled, settled, type TriggerApiOptions } from "./options.js";
 import { Problem, problemBody, problemOf } from "./problem.js";
 import { type Answer, type Call, type Caller, type Route, type RouteInfo, route } from "./route.js";
 import { controlRoutes } from "./routes/control.js";
+import { monitoringRoutes } from "./routes/monitoring.js";
 import { pipelineRoutes } from "./routes/pipelines.js";
 import { settingsRoutes } from "./routes/settings.js";
-import { systemRoutes } from "./routes/system.js";
+import { metricsRoute, systemRoutes } from "./routes/system.js";
 import { tokenRoutes } from "./routes/tokens.js";
 import { triggerRoutes } from "./routes/triggers.js";
 import { Signatures } from "./webhooks.js";
@@ -103,8 +104,10 @@ class Api implements TriggerApi {
       ...settingsRoutes,
       ...controlRoutes,
       ...pipelineRoutes,
+      ...monitoringRoutes,
       this.#events.route,
       ...tokenRoutes,
+      ...(options.metrics === null ? [] : [metricsRoute(options.metrics)]),
     ];
     for (const one of this.routes) {
       if (one.path.includes("{")) this.#router.add(one.method, one.path.replaceAll(/\{(\w+)\}/g, ":$1"), one);
@@ -133,7 +136,7 @@ class Api implements TriggerApi {
   }
 
   handles(path: string): boolean {
-    return path.startsWith("/api/v1/") || path === "/health" || path === "/ready";
+    return path.startsWith("/api/v1/") || this.#plain.has(`GET ${path}`);
   }
 
   openapi(): Record<string, unknown> {
@@ -301,8 +304,8 @@ class Api implements TriggerApi {
     return claimed !== undefined && /^[0-9a-fA-F.:]{2,45}$/.test(claimed) ? claimed : own;
   }
 
-  #reply(asked: Asked, { status, body, headers = {}, stream = undefined }: Answer, own: Record<string, string>): Reply {
-    const text = body === undefined ? null : JSON.stringify(body);
+  #reply(asked: Asked, { status, body, headers = {}, stream = undefined, text: given }: Answer, own: Record<string, string>): Reply {
+    const text = given ?? (body === undefined ? null : JSON.stringify(body));
     const all: Record<string, string> = Object.assign({ "content-type": "application/json" }, this.#secure, own, headers);
     if (text !== null) all["content-length"] = String(Buffer.byteLength(text));
     if (this.#options.cors.length > 0) Object.assign(all, this.#cors(asked));

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type * as schemas from "./schemas.js";
+import type * as monitoring from "./schemas-monitoring.js";
 
 /** What the API answers, by name. */
 export type Trigger = z.output<typeof schemas.trigger>;
@@ -11,6 +12,10 @@ export type Settings = z.output<typeof schemas.settings>;
 export type Explanation = z.output<typeof schemas.explanation>;
 export type Info = z.output<typeof schemas.info>;
 export type Maintenance = z.output<typeof schemas.maintenance>;
+export type Statistics = z.output<typeof monitoring.statistics>;
+export type Alert = z.output<typeof monitoring.alert>;
+export type Silence = z.output<typeof monitoring.silence>;
+export type Adaptive = z.output<typeof monitoring.adaptive>;
 export type Paused = z.output<typeof schemas.paused>;
 export interface Page<T> {
   readonly items: readonly T[];
@@ -118,6 +123,15 @@ export function createClient({ baseUrl, token, fetch: ask = fetch }: ClientOptio
     maintenance: () => call<{ items: readonly Maintenance[] }>("GET", "/api/v1/schedule/maintenance"),
     addMaintenance: (body: Input<typeof schemas.maintenanceBody>) => call<Maintenance>("POST", "/api/v1/schedule/maintenance", { body }),
     removeMaintenance: (id: string) => call<Maintenance>("DELETE", `/api/v1/schedule/maintenance/${encodeURIComponent(id)}`),
+    statistics: () => call<Statistics>("GET", "/api/v1/statistics"),
+    pipelineStatistics: (id: string) => call<Statistics>("GET", `${at(id)}/statistics`),
+    adaptive: (id: string) => call<Adaptive>("GET", `${at(id)}/adaptive`),
+    resetAdaptive: (id: string, body: { reason?: string; user?: string } = {}) =>
+      call<Adaptive>("POST", `${at(id)}/adaptive/reset`, { body }),
+    alerts: () => call<{ items: readonly Alert[] }>("GET", "/api/v1/alerts"),
+    silences: () => call<{ items: readonly Silence[] }>("GET", "/api/v1/silences"),
+    silence: (body: Input<typeof monitoring.silenceBody>) => call<Silence>("POST", "/api/v1/silences", { body }),
+    endSilence: (id: string) => call<Silence>("DELETE", `/api/v1/silences/${encodeURIComponent(id)}`),
     info: () => call<Info>("GET", "/api/v1/info"),
   };
 }

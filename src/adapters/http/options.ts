@@ -8,6 +8,12 @@ export interface RateLimit {
   per: Duration;
 }
 
+/** Metrics as text. */
+export interface MetricsSource {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
 /** Options of `createTriggerApi`. */
 export interface TriggerApiOptions {
   /** A token of one's own with the role admin, beside those of `scheduler.tokens`. Default: the environment's `PIPELINE_API_TOKEN`, else none. `null`: none. */
@@ -30,6 +36,8 @@ export interface TriggerApiOptions {
   trustProxy?: number;
   /** Origins whose pages may call this API. Default none. */
   cors?: readonly string[];
+  /** What `/metrics` serves to whoever may read: `prometheusMetrics(scheduler)` of `headgate/prometheus`. Default: there is no `/metrics`. */
+  metrics?: MetricsSource;
   /** Sends `Strict-Transport-Security`, for a host that serves TLS only. Default false. */
   hsts?: boolean;
 }
@@ -46,10 +54,11 @@ export interface Settled {
   readonly trustProxy: number;
   readonly cors: readonly string[];
   readonly hsts: boolean;
+  readonly metrics: MetricsSource | null;
 }
 
 const NAMES = new Set(
-  "adminToken defaultPipeline webhooks bodyLimit bodyTimeout tokenLimit addressLimit queueLimit trustProxy cors hsts".split(" "),
+  "adminToken defaultPipeline webhooks bodyLimit bodyTimeout tokenLimit addressLimit queueLimit trustProxy cors hsts metrics".split(" "),
 );
 const LEAST_TOKEN = 16;
 
@@ -89,6 +98,7 @@ export function settled(options: TriggerApiOptions, environment: Readonly<Record
     trustProxy: whole("trustProxy", 0, 0),
     cors: options.cors ?? [],
     hsts: options.hsts ?? false,
+    metrics: options.metrics ?? null,
   };
 }
 

@@ -7,7 +7,7 @@ type Json = Record<string, unknown>;
 /** The newest instant that was written, since many that are written in a row are the same. */
 const written = { at: Number.NaN, text: "" };
 
-function iso(date: Date | null | undefined): string | null {
+export function iso(date: Date | null | undefined): string | null {
   if (date === null || date === undefined) return null;
   const at = date.getTime();
   if (at !== written.at) Object.assign(written, { at, text: date.toISOString() });

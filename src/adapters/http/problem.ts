@@ -16,6 +16,7 @@ export type HttpCode =
   | "RAW_BODY_MISSING"
   | "SOURCE_NOT_ALLOWED"
   | "AMBIGUOUS_PIPELINE"
+  | "NOT_ADAPTIVE"
   | "RATE_LIMITED"
   | "QUEUE_FULL"
   | "INTERNAL";

@@ -30,6 +30,8 @@ export interface Answer {
   /** JSON; `undefined` for none. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as it is in place of `body`; its type stands in the headers. */
+  readonly text?: string;
   /** Sent as it is in place of `body`. */
   readonly stream?: ReadableStream<Uint8Array>;
   /** For the audit log. */
@@ -44,7 +46,7 @@ export interface RouteInfo {
   /** With `{name}` for what varies. */
   readonly path: string;
   readonly summary: string;
-  readonly tag: "triggers" | "runs" | "pipelines" | "settings" | "tokens" | "system";
+  readonly tag: "triggers" | "runs" | "pipelines" | "settings" | "monitoring" | "tokens" | "system";
   /** The least role that may; `"public"` needs no token, `"signed"` a signature or the role operator. */
   readonly role: Role | "public" | "signed";
   /** By status. */

@@ -1,3 +1,4 @@
+import type { MetricsSource } from "../options.js";
 import { pauseOut } from "../out.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
@@ -62,3 +63,17 @@ export const systemRoutes: readonly Route[] = [
     },
   }),
 ];
+
+/** What Prometheus scrapes, with a token of a viewer. */
+export function metricsRoute(source: MetricsSource): Route {
+  return route({
+    id: "metrics",
+    method: "GET",
+    path: "/metrics",
+    summary: "Metrics for Prometheus",
+    tag: "system",
+    role: "viewer",
+    answers: { 200: { description: "Metrics in Prometheus' text format.", type: "text/plain" } },
+    handle: async () => ({ status: 200, text: await source.metrics(), headers: { "content-type": source.contentType } }),
+  });
+}

@@ -1,0 +1,208 @@
+import type { AdaptiveStatus, Alert, PipelineStatistics, SchedulerStatistics, Silence } from "../../../index.js";
+import { iso } from "../out.js";
+import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
+import { Problem } from "../problem.js";
+import { type Call, type Route, route } from "../route.js";
+import { actBody } from "../schemas.js";
+import * as schemas from "../schemas-monitoring.js";
+import { given, ok } from "./answers.js";
+
+const ID = "/api/v1/pipelines/{id}";
+
+type Json = Record<string, unknown>;
+
+function statisticsOut(one: PipelineStatistics | SchedulerStatistics): Json {
+  const queueOut = ({ length, oldestAt }: { length: number; oldestAt: Date | null }) => ({ length, oldest_at: iso(oldestAt) });
+  const all = "load" in one ? one : null;
+  const { succeeded, failed, timedOut, cancelled } = one.runs;
+  return {
+    pipeline: "pipelineId" in one ? one.pipelineId : null,
+    window_ms: one.windowMs,
+    active_runs: one.activeRuns,
+    queue: {
+      ...queueOut(one.queue),
+      ...(all === null
+        ? {}
+        : { by_priority: Object.fromEntries(Object.entries(all.queue.byPriority).map(([name, some]) => [name, queueOut(some)])) }),
+    },
+    runs: { succeeded, failed, timed_out: timedOut, cancelled },
+    retries: one.retries,
+    lost_attempts: one.lostAttempts,
+    skipped: one.skipped,
+    expired: one.expired,
+    superseded: one.superseded,
+    missed: one.missed,
+    success_rate: one.successRate,
+    failure_rate: one.failureRate,
+    retry_rate: one.retryRate,
+    skip_rate: one.skipRate,
+    duration_ms: one.duration,
+    lag_ms: one.lag,
+    skip_reasons: one.skipReasons,
+    conditions: one.conditions,
+    last_success_at: iso(one.lastSuccessAt),
+    last_failure_at: iso(one.lastFailureAt),
+    consecutive_failures: one.consecutiveFailures,
+    ...(all === null ? {} : { load: all.load }),
+  };
+}
+
+function alertOut(one: Alert): Json {
+  const { id, rule, severity, status, message, value, limit, labels } = one;
+  const times = { since: iso(one.since), fired_at: iso(one.firedAt), told_at: iso(one.toldAt) };
+  return { id, rule, severity, status, pipeline: one.pipelineId, message, value, limit, labels, ...times, silenced_by: one.silencedBy };
+}
+
+function silenceOut({ id, pipelineId, rule, tag, from, until, reason, user }: Silence): Json {
+  return { id, pipeline: pipelineId, rule, tag, from: iso(new Date(from)), until: iso(new Date(until)), reason, user };
+}
+
+function adaptiveOut(one: AdaptiveStatus): Json {
+  return {
+    pipeline: one.pipelineId,
+    interval_ms: one.intervalMs,
+    base_ms: one.baseMs,
+    min_ms: one.minMs,
+    max_ms: one.maxMs,
+    is_frozen: one.isFrozen,
+    is_overridden: one.isOverridden,
+    changes: one.changes.map(({ at, fromMs, toMs, reason, user }) => ({ at: iso(at), from_ms: fromMs, to_ms: toMs, reason, user })),
+    last_look: one.lastLook === null ? null : { at: iso(one.lastLook.at), reason: one.lastLook.reason },
+  };
+}
+
+function adaptiveOf(call: Call): AdaptiveStatus {
+  const found = call.scheduler.adaptive.of(pipelineOf(call, { pipeline: call.params.id }));
+  if (found === null) throw new Problem(404, "NOT_ADAPTIVE", "the schedule of this pipeline does not adapt");
+  return found;
+}
+
+function refuseLimited({ caller }: Pick<Call, "caller">): void {
+  if (caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines");
+}
+
+export const monitoringRoutes: readonly Route[] = [
+  route({
+    id: "getStatistics",
+    method: "GET",
+    path: "/api/v1/statistics",
+    summary: "How all pipelines do: outcomes, durations, lag, queue",
+    tag: "monitoring",
+    role: "viewer",
+    answers: ok("The statistics.", schemas.statistics),
+    handle: async (call) => {
+      refuseLimited(call);
+      return { status: 200, body: statisticsOut(await call.scheduler.statistics.total()) };
+    },
+  }),
+  route({
+    id: "getPipelineStatistics",
+    method: "GET",
+    path: `${ID}/statistics`,
+    summary: "How a pipeline does: outcomes, durations, lag, conditions",
+    tag: "monitoring",
+    role: "viewer",
+    answers: ok("The statistics.", schemas.statistics),
+    handle: async (call) => {
+      const pipelineId = pipelineOf(call, { pipeline: call.params.id });
+      return { status: 200, body: statisticsOut(await call.scheduler.statistics.of(pipelineId)), pipelineId };
+    },
+  }),
+  route({
+    id: "listAlerts",
+    method: "GET",
+    path: "/api/v1/alerts",
+    summary: "Alerts that are pending or fire",
+    tag: "monitoring",
+    role: "viewer",
+    answers: ok("The alerts.", schemas.alerts),
+    handle: async (call) => {
+      const all = await call.scheduler.alerts.list();
+      const items = all.filter(({ pipelineId }) => (pipelineId === null ? call.caller.pipelines === null : isVisible(call, pipelineId)));
+      return { status: 200, body: { items: items.map(alertOut) } };
+    },
+  }),
+  route({
+    id: "listSilences",
+    method: "GET",
+    path: "/api/v1/silences",
+    summary: "Which alerts are not told, until when, by whose wish",
+    tag: "monitoring",
+    role: "viewer",
+    answers: ok("The silences.", schemas.silences),
+    handle: async (call) => {
+      const all = await call.scheduler.alerts.silences();
+      const items = all.filter(({ pipelineId }) => pipelineId === null || isVisible(call, pipelineId));
+      return { status: 200, body: { items: items.map(silenceOut) } };
+    },
+  }),
+  route({
+    id: "addSilence",
+    method: "POST",
+    path: "/api/v1/silences",
+    summary: "Have alerts of a pipeline, a rule or a tag not told for a while",
+    tag: "monitoring",
+    role: "operator",
+    body: schemas.silenceBody,
+    answers: { 201: { description: "The silence.", schema: schemas.silence } },
+    handle: async (call) => {
+      const { pipeline, rule, tag, duration_minutes, reason, user } = call.body;
+      if (pipeline === undefined) refuseLimited(call);
+      else allow(call, pipeline);
+      const options = {
+        ...given({ pipelineId: pipeline, rule, tag, reason, user: user ?? call.caller.id }),
+        duration: duration_minutes * 60_000,
+      };
+      const made = await call.scheduler.alerts.silence(options);
+      return { status: 201, body: silenceOut(made), pipelineId: pipeline ?? null };
+    },
+  }),
+  route({
+    id: "endSilence",
+    method: "DELETE",
+    path: "/api/v1/silences/{id}",
+    summary: "End a silence",
+    tag: "monitoring",
+    role: "operator",
+    answers: ok("The silence.", schemas.silence),
+    handle: async (call) => {
+      const id = call.params.id ?? "";
+      const found = (await call.scheduler.alerts.silences()).find((one) => one.id === id);
+      if (found === undefined) throw new Problem(404, "NOT_FOUND", "there is no such silence, or no longer");
+      if (found.pipelineId === null) refuseLimited(call);
+      else allow(call, found.pipelineId);
+      await call.scheduler.alerts.unsilence(id, { user: call.caller.id });
+      return { status: 200, body: silenceOut(found), pipelineId: found.pipelineId };
+    },
+  }),
+  route({
+    id: "getAdaptive",
+    method: "GET",
+    path: `${ID}/adaptive`,
+    summary: "The interval of an adaptive schedule, and how it came to be",
+    tag: "monitoring",
+    role: "viewer",
+    answers: ok("The interval.", schemas.adaptive),
+    handle: (call) => {
+      const found = adaptiveOf(call);
+      return { status: 200, body: adaptiveOut(found), pipelineId: found.pipelineId };
+    },
+  }),
+  route({
+    id: "resetAdaptive",
+    method: "POST",
+    path: `${ID}/adaptive/reset`,
+    summary: "Go back to the base interval of an adaptive schedule",
+    tag: "monitoring",
+    role: "admin",
+    body: actBody.omit({ pipeline: true, dag_id: true }),
+    isBodyOptional: true,
+    answers: ok("The interval.", schemas.adaptive),
+    handle: async (call) => {
+      const { pipelineId } = adaptiveOf(call);
+      const { reason, user } = call.body ?? {};
+      await call.scheduler.adaptive.reset(pipelineId, given({ reason, user: user ?? call.caller.id }));
+      return { status: 200, body: adaptiveOut(adaptiveOf(call)), pipelineId };
+    },
+  }),
+];

@@ -1,0 +1,94 @@
+import { z } from "zod";
+
+const instant = z.iso.datetime({ offset: true });
+const maybeInstant = instant.nullable();
+const maybeNumber = z.number().nullable();
+const spread = z.object({ count: z.int(), mean: z.number(), p50: z.number(), p95: z.number(), max: z.number() }).nullable();
+const queue = z.object({ length: z.int(), oldest_at: maybeInstant });
+
+export const statistics = z
+  .object({
+    pipeline: z.string().nullable(),
+    window_ms: z.number(),
+    active_runs: z.int(),
+    queue: queue.extend({ by_priority: z.record(z.string(), queue).optional() }),
+    runs: z.object({ succeeded: z.int(), failed: z.int(), timed_out: z.int(), cancelled: z.int() }),
+    retries: z.int(),
+    lost_attempts: z.int(),
+    skipped: z.int(),
+    expired: z.int(),
+    superseded: z.int(),
+    missed: z.int(),
+    success_rate: maybeNumber,
+    failure_rate: maybeNumber,
+    retry_rate: maybeNumber,
+    skip_rate: maybeNumber,
+    duration_ms: spread,
+    lag_ms: spread,
+    skip_reasons: z.record(z.string(), z.int()),
+    conditions: z.record(z.string(), z.object({ pass: z.int(), block: z.int() })),
+    last_success_at: maybeInstant,
+    last_failure_at: maybeInstant,
+    consecutive_failures: z.int(),
+    load: z.object({ cpu: maybeNumber, memory: maybeNumber }).optional(),
+  })
+  .meta({ id: "Statistics" });
+
+export const alert = z
+  .object({
+    id: z.string(),
+    rule: z.string(),
+    severity: z.enum(["info", "warning", "critical"]),
+    status: z.enum(["pending", "firing"]),
+    pipeline: z.string().nullable(),
+    message: z.string(),
+    value: maybeNumber,
+    limit: maybeNumber,
+    labels: z.record(z.string(), z.string()),
+    since: instant,
+    fired_at: maybeInstant,
+    told_at: maybeInstant,
+    silenced_by: z.string().nullable(),
+  })
+  .meta({ id: "Alert" });
+
+const name = z.string().min(1).max(128);
+export const silenceBody = z
+  .strictObject({
+    pipeline: name.optional(),
+    rule: name.optional(),
+    tag: name.optional(),
+    duration_minutes: z.number().positive().max(525_600),
+    reason: z.string().min(1).max(1_000).optional(),
+    user: z.string().min(1).max(200).optional(),
+  })
+  .meta({ id: "SilenceRequest" });
+export const silence = z
+  .object({
+    id: z.string(),
+    pipeline: z.string().nullable(),
+    rule: z.string().nullable(),
+    tag: z.string().nullable(),
+    from: instant,
+    until: instant,
+    reason: z.string().nullable(),
+    user: z.string().nullable(),
+  })
+  .meta({ id: "Silence" });
+
+export const adaptive = z
+  .object({
+    pipeline: z.string(),
+    interval_ms: z.number(),
+    base_ms: z.number(),
+    min_ms: z.number(),
+    max_ms: z.number(),
+    is_frozen: z.boolean(),
+    is_overridden: z.boolean(),
+    changes: z.array(z.object({ at: instant, from_ms: z.number(), to_ms: z.number(), reason: z.string(), user: z.string().nullable() })),
+    last_look: z.object({ at: instant, reason: z.string() }).nullable(),
+  })
+  .meta({ id: "Adaptive" });
+
+export const alerts = z.object({ items: z.array(alert) }).meta({ id: "Alerts" });
+export const silences = z.object({ items: z.array(silence) }).meta({ id: "Silences" });

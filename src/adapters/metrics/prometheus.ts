@@ -1,0 +1,81 @@
+import { createRequire } from "node:module";
+import type { Counter, Gauge as GaugeMetric, Histogram, Registry } from "prom-client";
+import { HeadgateError } from "../../base/errors.js";
+import type { Scheduler } from "../../index.js";
+import { BUCKETS, gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
+
+/** Options of {@link prometheusMetrics}. */
+export interface PrometheusOptions {
+  /** A registry of `prom-client` that others write into too. Default: one of its own. */
+  register?: Registry;
+  /** So many pipelines have a label of their own; the others are told as `other`. Default 500. */
+  pipelines?: number;
+  /** Upper bounds of the histograms' buckets, seconds. Default from 0.05 to 10,800. */
+  buckets?: readonly number[];
+}
+
+/** The metrics of one scheduler. */
+export interface PrometheusMetrics {
+  readonly register: Registry;
+  readonly contentType: string;
+  /** All metrics in Prometheus' text format, as they are now. */
+  metrics(): Promise<string>;
+  /** Counts no more. */
+  close(): void;
+}
+
+/**
+ * Metrics for Prometheus, through the package `prom-client`. Hand it to `createTriggerApi({ metrics })`, which serves it at `/metrics`, or serve `metrics()` yourself.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `MISSING_PEER`
+ * @example
+ * const metrics = prometheusMetrics(scheduler);
+ * const api = createTriggerApi(scheduler, { metrics });
+ */
+export function prometheusMetrics(scheduler: Scheduler, options: PrometheusOptions = {}): PrometheusMetrics {
+  const { pipelines = 500, buckets = BUCKETS } = options;
+  if (!Number.isInteger(pipelines) || pipelines < 0)
+    throw new HeadgateError("INVALID_ARGUMENT", `prometheusMetrics: pipelines ${pipelines} must be a whole number from 0`);
+  const library = loaded();
+  const register = options.register ?? new library.Registry();
+  const counters = new Map<InstrumentName, Counter>();
+  const histograms = new Map<InstrumentName, Histogram>();
+  for (const [name, { kind, help, labels }] of Object.entries(INSTRUMENTS)) {
+    const shape = { name, help, labelNames: [...labels], registers: [register] };
+    if (kind === "counter") counters.set(name as InstrumentName, new library.Counter(shape));
+    else histograms.set(name as InstrumentName, new library.Histogram({ ...shape, buckets: [...buckets] }));
+  }
+  const close = measured(
+    scheduler,
+    (name, labels, value) => {
+      counters.get(name)?.inc(labels, value);
+      histograms.get(name)?.observe(labels, value);
+    },
+    pipelines,
+  );
+  const gauges = new Map<string, GaugeMetric>();
+  return {
+    register,
+    contentType: register.contentType,
+    metrics: async () => {
+      for (const { name, help, values } of await gaugesOf(scheduler, pipelines)) {
+        const labelNames = Object.keys(values[0]?.labels ?? {});
+        const gauge = gauges.get(name) ?? new library.Gauge({ name, help, labelNames, registers: [register] });
+        gauges.set(name, gauge);
+        gauge.reset();
+        for (const { labels, value } of values) gauge.set(labels, value);
+        if (values.length === 0) gauge.remove();
+      }
+      return register.metrics();
+    },
+    close,
+  };
+}
+
+function loaded(): typeof import("prom-client") {
+  try {
+    return createRequire(import.meta.url)("prom-client") as typeof import("prom-client");
+  } catch (cause) {
+    throw new HeadgateError("MISSING_PEER", "prometheusMetrics needs the package prom-client: npm install prom-client", { cause });
+  }
+}
