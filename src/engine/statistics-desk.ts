@@ -7,7 +7,7 @@ import { unknownPipeline } from "./refusals.js";
 import { Waiting } from "./waiting.js";
 
 /** How many runs of a pipeline, and of all, quantiles are made of. */
-const TIMINGS = { pipeline: 50, total: 1_000 };
+const TIMINGS = { pipeline: 40, total: 1_000 };
 const PAGE = 1_000;
 /** What other nodes recorded a little late is read all the same. */
 const OVERLAP_MS = 10_000;

@@ -82,7 +82,8 @@ export class RunWindow {
   #lastFailureAt = 0;
   #lastMissedAt = 0;
   #failures = 0;
-  #cached: { readonly slot: number; readonly statistics: Statistics } | null = null;
+  /** Sorting the timings is most of the work. */
+  #spread: { readonly slot: number; readonly duration: Quantiles | null; readonly lag: Quantiles | null } | null = null;
 
   constructor(options: WindowOptions) {
     this.#options = options;
@@ -95,7 +96,6 @@ export class RunWindow {
     const slot = this.#slotOf(at);
     if (slot <= this.#newestSlot - SLOTS) return; // older than the window
     this.#turnTo(slot);
-    this.#cached = null;
     const { trigger, run, decisions } = ended;
     const count = (name: Counted, by = 1) => {
       const place = (slot % SLOTS) * COUNTED.length + PLACE[name];
@@ -130,6 +130,7 @@ export class RunWindow {
     if (lost > 0) count("lost", lost);
     if (status === "cancelled") return;
     this.#timings ??= new TimingRing(this.#options.timings, endedAt);
+    this.#spread = null;
     this.#timings.add({ endedAt, durationMs: endedAt - startedAt, lagMs: scheduledFor === null ? Number.NaN : startedAt - scheduledFor });
     if (status === "succeeded") {
       this.#lastSuccessAt = Math.max(this.#lastSuccessAt, endedAt);
@@ -140,17 +141,18 @@ export class RunWindow {
     }
   }
 
-  /** What the window holds at an instant, epoch ms; made again only when something has come or gone. */
+  /** What the window holds at an instant, epoch ms. */
   at(now: number): Statistics {
     const slot = this.#slotOf(now);
-    if (this.#cached?.slot === slot) return this.#cached.statistics;
     this.#turnTo(slot);
-    const statistics = this.#made(now);
-    this.#cached = { slot, statistics };
-    return statistics;
+    if (this.#spread?.slot !== slot) {
+      const { durations, lags } = this.#timings?.since(now - this.#options.lengthMs) ?? { durations: [], lags: [] };
+      this.#spread = { slot, duration: quantilesOf(durations), lag: quantilesOf(lags) };
+    }
+    return this.#made(this.#spread);
   }
 
-  #made(now: number): Statistics {
+  #made({ duration, lag }: { readonly duration: Quantiles | null; readonly lag: Quantiles | null }): Statistics {
     const sum = (name: Counted) => {
       let all = 0;
       for (let slot = 0; slot < SLOTS; slot++) all += this.#counts[slot * COUNTED.length + PLACE[name]] as number;
@@ -160,7 +162,6 @@ export class RunWindow {
     const done = succeeded + failed + timedOut;
     const [skipped, started] = [sum("skipped"), done + cancelled];
     const share = (part: number, whole: number) => (whole === 0 ? null : part / whole);
-    const { durations, lags } = this.#timings?.since(now - this.#options.lengthMs) ?? { durations: [], lags: [] };
     return {
       windowMs: this.#options.lengthMs,
       runs: { succeeded, failed, timedOut, cancelled },
@@ -174,8 +175,8 @@ export class RunWindow {
       failureRate: share(failed + timedOut, done),
       retryRate: share(sum("retried"), done),
       skipRate: share(skipped, skipped + started),
-      duration: quantilesOf(durations),
-      lag: quantilesOf(lags),
+      duration,
+      lag,
       skipReasons: Object.fromEntries(this.#reasons?.counts() ?? []),
       conditions: conditionsOf(this.#conditions),
       lastSuccessAt: this.#lastSuccessAt === 0 ? null : new Date(this.#lastSuccessAt),

@@ -1,26 +1,35 @@
+/** Names and their counts, one after the other: a map of a few names takes several times as much. */
+type Counts = (string | number)[];
+
 /** Counts by name, in two generations: what is older than two turns is forgotten. Bounded by a number of names. */
 export class Tally {
   readonly #limit: number;
-  #newer = new Map<string, number>();
-  #older = new Map<string, number>();
+  #newer: Counts = [];
+  #older: Counts = [];
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   add(name: string): void {
-    if (this.#newer.has(name) || this.#newer.size < this.#limit) this.#newer.set(name, (this.#newer.get(name) ?? 0) + 1);
+    const place = this.#newer.indexOf(name);
+    if (place !== -1) this.#newer[place + 1] = (this.#newer[place + 1] as number) + 1;
+    else if (this.#newer.length < 2 * this.#limit) this.#newer.push(name, 1);
   }
 
   /** Begins a generation; the last one but one is forgotten. */
   turn(): void {
     this.#older = this.#newer;
-    this.#newer = new Map();
+    this.#newer = [];
   }
 
   counts(): Map<string, number> {
-    const all = new Map(this.#older);
-    for (const [name, count] of this.#newer) all.set(name, (all.get(name) ?? 0) + count);
+    const all = new Map<string, number>();
+    for (const counts of [this.#older, this.#newer])
+      for (let place = 0; place < counts.length; place += 2) {
+        const name = counts[place] as string;
+        all.set(name, (all.get(name) ?? 0) + (counts[place + 1] as number));
+      }
     return all;
   }
 }

@@ -1,9 +1,11 @@
 import { memoryStore } from "../adapters/stores/memory/memory-store.js";
+import { isAdaptive } from "../adaptive/adaptive.js";
 import { durationMs } from "../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../base/errors.js";
 import { countingIds } from "../base/id.js";
 import { epochMs, type Instant, toDate } from "../base/instant.js";
 import { createScheduler, type SchedulerOptions } from "../create-scheduler.js";
+import type { SchedulerEvents } from "../engine/events.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { Scheduler } from "../engine/scheduler.js";
 import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "../engine/views.js";
@@ -11,11 +13,12 @@ import type { Clock } from "../ports/clock.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../ports/executor.js";
 import type { Store } from "../ports/store.js";
 import { type FakeClock, fakeClock } from "./fake-clock.js";
+import { randomFrom } from "./random.js";
 import { inOrderMade, RecordLog } from "./record-log.js";
 import { inWorld, type World } from "./world.js";
 
 /** What {@link simulate} plays. */
-export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold"> {
+export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold" | "load"> {
   pipelines: readonly Pipeline[];
   from: Instant;
   /** The end, exclusive for fire times. */
@@ -30,6 +33,14 @@ export interface Simulation {
   readonly from: Date;
   readonly to: Date;
   readonly counts: { readonly triggers: number; readonly decisions: number; readonly runs: number };
+  /** How the intervals of adaptive schedules changed; ms. */
+  readonly intervals: readonly {
+    readonly pipelineId: string;
+    readonly at: Date;
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly reason: string;
+  }[];
   readonly triggers: readonly Trigger[];
   readonly decisions: readonly Decision[];
   readonly runs: readonly Run[];
@@ -56,7 +67,9 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const random = randomFrom(options.seed ?? 1);
   const clock = fakeClock(from - 1);
   const log = new RecordLog();
-  const looksBack = options.pipelines.some(({ gate }) => gate.conditions.some(({ needs }) => needs !== "time"));
+  const looksBack = options.pipelines.some(
+    ({ gate, schedule }) => isAdaptive(schedule) || gate.conditions.some(({ needs }) => needs !== "time"),
+  );
   const count = looksBack ? REMEMBERED.withHistory : REMEMBERED.without;
   const store = memoryStore({ retention: { count, maxAge: "36500d" }, onForget: log.add });
   const scheduler = createScheduler({
@@ -70,16 +83,28 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
     node: "simulation",
     lease: "36500d", // nobody dies here
     timerTrust: "36500d", // and no clock jumps
+    load: options.load ?? (() => ({ cpu: null, memory: null })),
     ...(options.pools === undefined ? {} : { pools: options.pools }),
     ...(options.maxActiveRuns === undefined ? {} : { maxActiveRuns: options.maxActiveRuns }),
     ...(options.misfireThreshold === undefined ? {} : { misfireThreshold: options.misfireThreshold }),
+  });
+  const intervals: SchedulerEvents["interval.changed"][] = [];
+  const changedAt: Date[] = [];
+  scheduler.on("interval.changed", (event) => {
+    intervals.push(event);
+    changedAt.push(toDate(clock.now()));
   });
   await scheduler.start();
   await play(scheduler, clock, world, to - 1);
   await keepOpen(store, log);
   store.forgetEnded();
   await scheduler.stop({ drain: 0 });
-  return resultOf(log, from, to);
+  return resultOf(
+    log,
+    from,
+    to,
+    intervals.map(({ pipelineId, fromMs, toMs, reason }, index) => ({ pipelineId, at: changedAt[index] as Date, fromMs, toMs, reason })),
+  );
 }
 
 /** Scripted runs end by timers of the clock alone: there is nothing to wait for. */
@@ -163,7 +188,7 @@ async function keepOpen(store: Store, log: RecordLog): Promise<void> {
   }
 }
 
-function resultOf(log: RecordLog, from: number, to: number): Simulation {
+function resultOf(log: RecordLog, from: number, to: number, intervals: Simulation["intervals"]): Simulation {
   const counts = { triggers: log.triggers.size, decisions: log.decisions.size, runs: log.runs.size };
   const triggers = once(() => inOrderMade(log.triggers, triggerView));
   const decisions = once(() => inOrderMade(log.decisions, decisionView));
@@ -172,6 +197,7 @@ function resultOf(log: RecordLog, from: number, to: number): Simulation {
     from: toDate(from),
     to: toDate(to),
     counts,
+    intervals,
     get triggers() {
       return triggers();
     },
@@ -189,20 +215,5 @@ function once<T>(make: () => T): () => T {
   return () => {
     made ??= { value: make() };
     return made.value;
-  };
-}
-
-/**
- * A small seeded generator (mulberry32), good enough for scripted worlds.
- *
- * @see https://gist.github.com/tommyettinger/46a874533244883189143505d203312c
- */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }

@@ -1,4 +1,5 @@
 import type { HeapEntry } from "../../../base/heap.js";
+import { Trail } from "../../../base/trail.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
@@ -30,7 +31,7 @@ export interface Life {
   /** Triggers claimed and not yet decided: they take its slots too. */
   claimed: number;
   /** Kept runs, oldest first. */
-  readonly runs: RunCell[];
+  readonly runs: Trail<RunCell>;
   /** Kept triggers by fire time and by key: what makes each unique. */
   readonly byFireTime: Map<number, TriggerCell>;
   readonly byKey: Map<string, TriggerCell>;
@@ -81,7 +82,7 @@ export function lifeOf(cell: PipelineCell): Life {
     waiting: new Set(),
     active: new Set(),
     claimed: 0,
-    runs: [],
+    runs: new Trail(),
     byFireTime: new Map(),
     byKey: new Map(),
   };

@@ -67,9 +67,8 @@ export class History {
   }
 
   listTriggers(query: TriggerQuery): TriggerRecord[] {
-    const all = [...this.triggers.values()].map(({ record }) => record);
     return newest(
-      all,
+      [...this.triggers.values()],
       query,
       ({ createdAt, scheduledFor }) => scheduledFor ?? createdAt,
       (record) => {
@@ -98,10 +97,10 @@ export class History {
     return found;
   }
 
-  listRuns(query: RunQuery): RunRecord[] {
-    const all = [...this.runs.values()].map(({ record }) => record);
+  /** @param ofPipeline - the runs of the query's pipeline, if it names one, in the order they were made */
+  listRuns(query: RunQuery, ofPipeline: Listed<RunCell> | null): RunRecord[] {
     return newest(
-      all,
+      ofPipeline ?? [...this.runs.values()],
       query,
       ({ startedAt, scheduledFor }) => scheduledFor ?? startedAt,
       (record) => {
@@ -113,7 +112,7 @@ export class History {
 
   listDecisions(query: DecisionQuery): DecisionRecord[] {
     return newest(
-      [...this.#decisions.values()],
+      [...this.#decisions.values()].map((record) => ({ record })),
       query,
       ({ at, scheduledFor }) => scheduledFor ?? at,
       (record) => {
@@ -149,16 +148,21 @@ export class History {
     if (record.key !== null) life.byKey.delete(record.key);
     if (run !== null) {
       this.runs.delete(run.record.id);
-      if (life.runs[0] === run) life.runs.shift();
-      else life.runs.splice(life.runs.indexOf(run), 1);
+      life.runs.remove(run);
     }
     this.#onForget?.({ trigger: record, run: run?.record ?? null, decisions });
   }
 }
 
+/** An array, or what can be read like one. */
+interface Listed<T> {
+  readonly length: number;
+  at(index: number): T | undefined;
+}
+
 /** Records come in the order they were made; lists go out newest first. */
 function newest<T extends { readonly id: string; readonly pipelineId: string }>(
-  all: readonly T[],
+  all: Listed<{ readonly record: T }>,
   query: ListQuery,
   instantOf: (record: T) => number,
   matches: (record: T) => boolean,
@@ -166,7 +170,7 @@ function newest<T extends { readonly id: string; readonly pipelineId: string }>(
   const { pipelineId, before, limit, scheduledFrom = Number.NEGATIVE_INFINITY, scheduledUntil = Number.POSITIVE_INFINITY } = query;
   const found: T[] = [];
   for (let index = all.length - 1; index >= 0 && found.length < limit; index--) {
-    const record = all[index] as T;
+    const { record } = all.at(index) as { readonly record: T };
     if (before !== undefined && record.id >= before) continue;
     if (pipelineId !== undefined && record.pipelineId !== pipelineId) continue;
     const instant = instantOf(record);

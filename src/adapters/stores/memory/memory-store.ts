@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
+import { Trail } from "../../../base/trail.js";
 import type { AuditHead, AuditRecord } from "../../../monitor/audit.js";
 import type { EndedRecord } from "../../../monitor/ended.js";
 import type {
@@ -284,7 +285,7 @@ class InMemory implements MemoryStore {
   }
 
   async listRuns(query: Parameters<Store["listRuns"]>[0]): Promise<readonly RunRecord[]> {
-    return this.#history.listRuns(query);
+    return this.#history.listRuns(query, query.pipelineId === undefined ? null : this.#runsOf(query.pipelineId));
   }
 
   async listDecisions(query: Parameters<Store["listDecisions"]>[0]): ReturnType<Store["listDecisions"]> {
@@ -292,14 +293,19 @@ class InMemory implements MemoryStore {
   }
 
   async countRuns(pipelineId: string, from: number, until: number): Promise<number> {
-    const runs = this.#pipelines.get(pipelineId)?.life?.runs ?? [];
+    const runs = this.#runsOf(pipelineId);
     let count = 0;
     for (let index = runs.length - 1; index >= 0; index--) {
-      const { startedAt } = (runs[index] as RunCell).record;
+      const { startedAt } = (runs.at(index) as RunCell).record;
       if (startedAt < from) break;
       if (startedAt < until) count++;
     }
     return count;
+  }
+
+  /** Oldest first. */
+  #runsOf(pipelineId: string): Trail<RunCell> {
+    return this.#pipelines.get(pipelineId)?.life?.runs ?? new Trail();
   }
 
   async listEnded(query: EndedQuery): Promise<readonly EndedRecord[]> {
