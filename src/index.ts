@@ -23,7 +23,7 @@ export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
 export type { Quantiles } from "./base/quantiles.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
-export type { AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/adapting.js";
+export type { Adapting, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/adapting.js";
 export type { AuditCheck, AuditLog } from "./engine/audit-log.js";
 export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, SensorEventOf, TriggerEvent } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
@@ -62,6 +62,7 @@ export type { Gate } from "./gate/decide.js";
 export type { DecisionOutcome, DecisionRecord, Finding } from "./gate/finding.js";
 export type { CircuitBreaker, MeasurableProbe, Measured, ProbeOptions, ProbePolicy } from "./gate/probe.js";
 export type {
+  ActiveRun,
   AlertReason,
   AlertRule,
   AlertState,
@@ -87,6 +88,7 @@ export {
   longRunning,
   missedSchedule,
   nodeLost,
+  type PipelineCheck,
   type PipelineRuleOptions,
   pipelineRule,
   probeUnhealthy,

@@ -82,7 +82,11 @@ export class StatisticsDesk {
     };
   }
 
-  /** The window of a pipeline, as far as it was read. */
+  /**
+   * The window of a pipeline, as far as it was read.
+   *
+   * @internal
+   */
   window(pipelineId: string): RunWindow {
     let window = this.#windows.get(pipelineId);
     if (window === undefined) {

@@ -24,7 +24,8 @@ export interface PipelineRuleOptions extends RuleOptions {
   tags?: readonly string[];
 }
 
-type PipelineCheck = (pipeline: PipelineSnapshot, snapshot: Snapshot) => Firing | null;
+/** Looks at one pipeline. */
+export type PipelineCheck = (pipeline: PipelineSnapshot, snapshot: Snapshot) => Firing | null;
 
 /**
  * A rule of one's own about each pipeline: `null` while all is well.
