@@ -31,9 +31,10 @@ async function startNode(url: string, name: string, aheadMs = 0) {
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  const ended = once(child, "close");
   while (!text.includes("ready")) {
+    await Promise.race([once(child.stdout, "data"), ended]);
     if (child.exitCode !== null) throw new Error(`node ${name} ended: ${text}`);
-    await once(child.stdout, "data");
   }
   return { child, name };
 }
