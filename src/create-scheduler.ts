@@ -24,6 +24,7 @@ import type { Executor } from "./ports/executor.js";
 import type { Logger } from "./ports/logger.js";
 import type { AnySensor } from "./ports/sensor.js";
 import type { Store } from "./ports/store.js";
+import { redactor } from "./run/redact.js";
 
 /** Options of {@link createScheduler}. */
 export interface SchedulerOptions {
@@ -32,6 +33,10 @@ export interface SchedulerOptions {
   store?: Store;
   /** Default {@link functionExecutor}, 100 runs at once. */
   executor?: Executor;
+  /** Executors that pipelines name. */
+  executors?: Readonly<Record<string, Executor>>;
+  /** Secrets that must not be kept in outputs, errors, progress and logs of runs; passwords in addresses and bearer tokens are hidden anyway. */
+  redact?: readonly string[];
   /** Makes the sensors that event-driven patterns describe: `patternSensors(…)` of `headgate/sensors`. Default: none. */
   sensors?: (options: SensorOptions, pipelineId: string) => AnySensor | null;
   /** Default {@link systemClock}. */
@@ -88,6 +93,8 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     clock: options.clock ?? systemClock(),
     store: options.store ?? memoryStore(),
     executor: options.executor ?? functionExecutor(),
+    executors: new Map(Object.entries(options.executors ?? {})),
+    redact: redactor(options.redact ?? []),
     logger,
     events: new Events(logger),
     registry: new Registry(),
@@ -105,7 +112,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
 }
 
 const OPTION_NAMES = new Set(
-  "pipelines store sensors executor clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring allowPrivateNetworks load random newId timerTrust".split(
+  "pipelines store sensors executor executors redact clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring allowPrivateNetworks load random newId timerTrust".split(
     " ",
   ),
 );

@@ -113,7 +113,16 @@ export { type PatternProblems, validatePattern } from "./pattern/validate.js";
 export type { AlertChannel } from "./ports/alert-channel.js";
 export type { Clock } from "./ports/clock.js";
 export type { ExternalDependency } from "./ports/dependency.js";
-export type { Executor, LocalExecutor, RunControl, RunRequest } from "./ports/executor.js";
+export type {
+  Executor,
+  LocalExecutor,
+  RemoteCall,
+  RemoteExecutor,
+  RemoteRun,
+  RemoteState,
+  RunControl,
+  RunRequest,
+} from "./ports/executor.js";
 export type { Logger, LogLevel } from "./ports/logger.js";
 export type { Probe } from "./ports/probe.js";
 export type * from "./ports/store.js";

@@ -1,9 +1,10 @@
 import { durationMs } from "../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../base/errors.js";
 import type { Clock } from "../ports/clock.js";
-import type { RunControl, RunRequest } from "../ports/executor.js";
+import type { RemoteState, RunControl, RunRequest } from "../ports/executor.js";
 import type { LogLevel } from "../ports/logger.js";
 import type { HeartbeatRequest } from "../ports/store.js";
+import type { Redact } from "../run/redact.js";
 import type { AttemptOutcome, CancelRequest, RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
@@ -18,6 +19,13 @@ export class ActiveAttempt implements RunContext<unknown> {
   readonly run: RunRecord;
   readonly pipeline: Pipeline;
   parameters: unknown = {};
+  /** How long it may take from now, ms. */
+  readonly timeoutMs: number;
+  /** What whoever carries it out elsewhere has told of its end; `null` for nothing yet. */
+  told: RemoteState | null = null;
+  #onTold: (() => void) | null = null;
+  /** It is carried out elsewhere and goes on there: nothing is recorded of it here. */
+  isDetached = false;
   readonly #core: Core;
   readonly #trigger: TriggerRecord;
   readonly #stopTimer: () => void;
@@ -32,9 +40,10 @@ export class ActiveAttempt implements RunContext<unknown> {
     this.run = run;
     this.pipeline = pipeline;
     this.#trigger = trigger;
-    const { timeoutMs } = pipeline.execution;
-    this.#stopTimer = core.clock.setTimer(timeoutMs, () => {
-      this.abort(new HeadgateError("RUN_TIMED_OUT", `attempt ${run.attempt} took longer than ${timeoutMs} ms`, { details: { timeoutMs } }));
+    const { lengthMs, what } = deadlineOf(run, pipeline, core.clock.now());
+    this.timeoutMs = lengthMs;
+    this.#stopTimer = core.clock.setTimer(lengthMs, () => {
+      this.abort(new HeadgateError("RUN_TIMED_OUT", what, { details: { timeoutMs: pipeline.execution.timeoutMs } }));
     });
     if (run.cancelRequest !== null) this.cancel(run.cancelRequest);
   }
@@ -73,8 +82,9 @@ export class ActiveAttempt implements RunContext<unknown> {
 
   get log(): RunLog {
     const ids = { pipelineId: this.pipelineId, triggerId: this.run.triggerId, runId: this.runId };
+    const { logger, redact } = this.#core;
     const at = (level: LogLevel) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
-      this.#core.logger.log(level, message, { ...fields, ...ids });
+      logger.log(level, redact(message), { ...redacted(fields, redact), ...ids });
     return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   }
 
@@ -82,14 +92,19 @@ export class ActiveAttempt implements RunContext<unknown> {
   get heartbeat(): (progress?: unknown) => void {
     return (progress) => {
       if (progress === undefined) return;
-      const kept = jsonCopy(progress, PROGRESS_LIMIT, `progress of run ${this.runId}`);
+      const kept = jsonCopy(progress, PROGRESS_LIMIT, `progress of run ${this.runId}`, this.#core.redact);
       this.#progress = kept;
       this.#core.events.tell("run.progress", () => ({ pipelineId: this.pipelineId, runId: this.runId, progress: kept }));
     };
   }
 
-  /** Calls the pipeline's function with its parameters, made by its schema. */
-  async call(): Promise<unknown> {
+  /** What an earlier attempt told last. */
+  get lastProgress(): unknown {
+    return this.run.progress;
+  }
+
+  /** The parameters, made by the pipeline's schema. */
+  async makeParameters(): Promise<unknown> {
     const { parameters: schema } = this.pipeline;
     const given = this.#trigger.parameters ?? {};
     if (schema === null) this.parameters = given;
@@ -98,6 +113,13 @@ export class ActiveAttempt implements RunContext<unknown> {
       if (!parsed.success) throw new NonRetryableError(`parameters: ${issuesOf(parsed.error)}`);
       this.parameters = parsed.data;
     }
+    return this.parameters;
+  }
+
+  /** Calls the pipeline's function with its parameters. */
+  async call(): Promise<unknown> {
+    if (this.pipeline.parameters === null) this.parameters = this.#trigger.parameters ?? {};
+    else await this.makeParameters();
     return this.pipeline.run(this);
   }
 
@@ -117,6 +139,20 @@ export class ActiveAttempt implements RunContext<unknown> {
     else this.#onAbort.push(listener);
   }
 
+  /** Takes what whoever carries it out elsewhere tells. */
+  tell(state: RemoteState): void {
+    if (state.status === "running") this.heartbeat(state.progress);
+    else {
+      this.told = state;
+      this.#onTold?.();
+    }
+  }
+
+  /** Calls `listener` when its end is told. */
+  onTold(listener: () => void): void {
+    this.#onTold = listener;
+  }
+
   cancel(request: CancelRequest): void {
     const by = request.user === null ? "" : ` by ${request.user}`;
     const why = request.reason === null ? "" : `: ${request.reason}`;
@@ -128,6 +164,11 @@ export class ActiveAttempt implements RunContext<unknown> {
     const progress = this.#progress;
     this.#progress = undefined;
     return { runId: this.runId, token: this.run.token, ...(progress === undefined ? {} : { progress }) };
+  }
+
+  /** Progress that no heartbeat has sent yet; `undefined` for none. */
+  get unsentProgress(): unknown {
+    return this.#progress;
   }
 
   /** Stops the timeout. */
@@ -179,6 +220,14 @@ export class AttemptHandle implements RunRequest, RunControl {
     return this.#attempt.call();
   }
 
+  parameters(): Promise<unknown> {
+    return this.#attempt.makeParameters();
+  }
+
+  get heartbeat(): (progress?: unknown) => void {
+    return this.#attempt.heartbeat;
+  }
+
   onAbort(listener: () => void): void {
     this.#attempt.onAbort(listener);
   }
@@ -186,4 +235,22 @@ export class AttemptHandle implements RunRequest, RunControl {
   onLateEnd(error: unknown): void {
     this.#tellLate(this.#attempt.run, error);
   }
+}
+
+/** When an attempt must end: its own timeout, or what the run as a whole has left. One that was taken over has begun before. */
+function deadlineOf(
+  run: RunRecord,
+  { execution: { timeoutMs, totalTimeoutMs } }: Pipeline,
+  now: number,
+): { lengthMs: number; what: string } {
+  const own = timeoutMs - Math.max(0, now - run.attemptStartedAt);
+  const all = totalTimeoutMs === null ? Number.POSITIVE_INFINITY : totalTimeoutMs - Math.max(0, now - run.startedAt);
+  const what =
+    all < own ? `the run took longer than ${totalTimeoutMs} ms in all` : `attempt ${run.attempt} took longer than ${timeoutMs} ms`;
+  return { lengthMs: Math.max(0, Math.min(own, all)), what };
+}
+
+function redacted(fields: Readonly<Record<string, unknown>> | undefined, redact: Redact): Readonly<Record<string, unknown>> | undefined {
+  if (fields === undefined) return fields;
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? redact(value) : value]));
 }

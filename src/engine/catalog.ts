@@ -32,6 +32,17 @@ export function checkTogether(core: Core, added: readonly Pipeline[], replaces: 
       );
     }
   }
+  for (const { id, executor } of added) {
+    if (typeof executor !== "string" || core.executors.has(executor)) continue;
+    const names = [...core.executors.keys()].join(", ") || "none";
+    throw new HeadgateError(
+      "INVALID_PIPELINE",
+      `pipeline ${id}: executor ${JSON.stringify(executor)} is unknown; createScheduler({ executors }) has ${names}`,
+      {
+        details: { pipelineId: id, option: "executor" },
+      },
+    );
+  }
   const find = (id: string) => byId.get(id) ?? registry.get(id)?.pipeline;
   for (const one of added) {
     for (const upstream of one.after) {

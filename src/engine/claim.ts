@@ -1,10 +1,11 @@
 import { decide } from "../gate/decide.js";
 import type { DecisionRecord, Finding } from "../gate/finding.js";
+import type { Executor } from "../ports/executor.js";
 import type { DecideRequest, DecideResult } from "../ports/store.js";
 import type { RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { Batcher } from "./batcher.js";
-import type { Core } from "./core.js";
+import { type Core, executorOf } from "./core.js";
 import type { GateKeeper } from "./gate-keeper.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
@@ -34,8 +35,8 @@ export class Claimer {
 
   /** Claims what there is room for. Gives true when there may be more. */
   async claim(now: number): Promise<boolean> {
-    const { store, node, settings, registry, executor } = this.#core;
-    const room = Math.min(TRIGGERS_AT_ONCE, executor.concurrency - this.#runner.size - this.#deciding);
+    const { store, node, settings, registry } = this.#core;
+    const room = this.#room();
     if (room <= 0) return false;
     const claim = await store.claim(
       {
@@ -44,7 +45,10 @@ export class Claimer {
         leaseUntil: now + settings.leaseMs + registry.longestGateMs,
         globalLimit: settings.maxActiveRuns,
         pools: settings.pools,
-        canRun: (id) => registry.has(id),
+        canRun: (id) => {
+          const entry = registry.get(id);
+          return entry !== undefined && (this.#isSingle || this.#roomOf(executorOf(this.#core, entry.pipeline)) > 0);
+        },
         judge: (trigger, isOverlapping) => (isOverlapping ? this.#skipOverlapping(trigger, now) : this.#judgedAtOnce(trigger, now)),
       },
       now,
@@ -58,6 +62,22 @@ export class Claimer {
     for (const trigger of claim.triggers) this.#decideLater(trigger, now);
     const isSlotFree = claim.decided.some(({ request }) => request.run === null);
     return isSlotFree || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
+  }
+
+  /** Whether all pipelines have the scheduler's own executor. */
+  get #isSingle(): boolean {
+    return !this.#core.registry.hasOwnExecutors;
+  }
+
+  /** How many may be claimed: as many as the scheduler's executor has room for; when that is full, those of other executors. */
+  #room(): number {
+    const own = Math.min(TRIGGERS_AT_ONCE, this.#roomOf(this.#core.executor));
+    return own > 0 || this.#isSingle ? own : TRIGGERS_AT_ONCE;
+  }
+
+  #roomOf(executor: Executor): number {
+    if (executor.kind === "remote") return TRIGGERS_AT_ONCE;
+    return executor.concurrency - this.#runner.sizeOf(executor) - this.#deciding;
   }
 
   /** `null` when it needs more than the time. */

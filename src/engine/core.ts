@@ -8,7 +8,9 @@ import type { Executor } from "../ports/executor.js";
 import type { Logger } from "../ports/logger.js";
 import type { AnySensor } from "../ports/sensor.js";
 import type { Store } from "../ports/store.js";
+import type { Redact } from "../run/redact.js";
 import type { Events } from "./events.js";
+import type { Pipeline } from "./pipeline.js";
 import type { Registry } from "./registry.js";
 
 /** Numbers of one scheduler; lengths in ms. */
@@ -36,7 +38,12 @@ export interface Settings {
 export interface Core {
   readonly clock: Clock;
   readonly store: Store;
+  /** Of pipelines that name none. */
   readonly executor: Executor;
+  /** By the names that pipelines may give. */
+  readonly executors: ReadonlyMap<string, Executor>;
+  /** Takes secrets out of what is kept of runs. */
+  readonly redact: Redact;
   readonly logger: Logger;
   readonly events: Events;
   readonly registry: Registry;
@@ -54,4 +61,19 @@ export interface Core {
   readonly measureLoad: () => Pick<Load, "cpu" | "memory">;
   /** Makes the condition that an external system answers. */
   readonly dependsOn: (dependency: ExternalDependency) => Condition;
+}
+
+/** Who carries a pipeline's runs out. */
+export function executorOf({ executor, executors }: Pick<Core, "executor" | "executors">, { executor: own }: Pipeline): Executor {
+  if (own === null) return executor;
+  return typeof own === "string" ? (executors.get(own) ?? executor) : own;
+}
+
+/** Releases what executors hold, each once; what that throws is reported. */
+export async function closeExecutors(core: Core): Promise<void> {
+  const own = [...core.registry.all()].flatMap(({ pipeline }) =>
+    typeof pipeline.executor === "object" && pipeline.executor !== null ? [pipeline.executor] : [],
+  );
+  for (const one of new Set([core.executor, ...core.executors.values(), ...own]))
+    await one.close?.().catch((error: unknown) => core.events.report(error, "closing an executor"));
 }

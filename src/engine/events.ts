@@ -50,6 +50,8 @@ export interface SchedulerEvents {
   "run.failed": RunEvent;
   "run.timed_out": RunEvent;
   "run.cancelled": RunEvent;
+  /** This node goes on watching an attempt that is carried out elsewhere. */
+  "run.adopted": RunEvent;
   /** An attempt was closed because its node died or stopped under it. */
   "run.lost": RunEvent;
   /** A run went on after its signal and its grace: given up, its slot is free again. */

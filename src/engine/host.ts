@@ -1,13 +1,17 @@
 import type { Clock } from "../ports/clock.js";
+import type { RemoteState } from "../ports/executor.js";
 import type { Core } from "./core.js";
 import type { SchedulerEvents } from "./events.js";
+import type { Runner } from "./runner.js";
 
 /** What adapters that ask a scheduler need beside its public methods. */
 export class Host {
   readonly #core: Core;
+  readonly #runner: Runner;
 
-  constructor(core: Core) {
+  constructor(core: Core, runner: Runner) {
     this.#core = core;
+    this.#runner = runner;
   }
 
   /** The clock that the scheduler was made with. */
@@ -23,6 +27,15 @@ export class Host {
   /** Tells an event of an adapter's. */
   tell<E extends "file.accepted" | "file.rejected">(name: E, event: SchedulerEvents[E]): void {
     this.#core.events.tell(name, () => event);
+  }
+
+  /**
+   * Takes the end, or the progress, of an attempt that is carried out elsewhere from whoever does.
+   *
+   * @throws HeadgateError `NOT_FOUND`, `ALREADY_FINISHED`
+   */
+  complete(runId: string, attempt: number, state: Exclude<RemoteState, { status: "lost" }>): Promise<void> {
+    return this.#runner.complete(runId, attempt, state);
   }
 
   /** The sources whose webhooks may start a pipeline; `null` when it does not say. */

@@ -1,11 +1,13 @@
 import { HeadgateError } from "../base/errors.js";
+import type { Redact } from "../run/redact.js";
 
 /**
  * A copy of a value as JSON keeps it, so that nobody can change what is kept; `undefined` becomes `null`.
  *
+ * @param redact - takes secrets out of every text in it
  * @throws HeadgateError `INVALID_ARGUMENT` when it is not JSON or longer than `limit` characters
  */
-export function jsonCopy(value: unknown, limit: number, where: string): unknown {
+export function jsonCopy(value: unknown, limit: number, where: string, redact: Redact | null = null): unknown {
   if (value === undefined || value === null || typeof value === "boolean") return value ?? null;
   if (typeof value === "number" && Number.isFinite(value)) return value;
   let text: string | undefined;
@@ -21,5 +23,6 @@ export function jsonCopy(value: unknown, limit: number, where: string): unknown 
       details: { where, limit },
     });
   }
+  if (redact !== null && redact(text) !== text) return JSON.parse(text, (_, one: unknown) => (typeof one === "string" ? redact(one) : one));
   return typeof value === "string" ? value : JSON.parse(text);
 }

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type Duration, durationMs } from "../base/duration.js";
-import { HeadgateError, quote } from "../base/errors.js";
+import { HeadgateError, NonRetryableError, quote } from "../base/errors.js";
 import type { Condition, OnBlock } from "../gate/condition.js";
 import type { Gate } from "../gate/decide.js";
 import { inOrder } from "../gate/evaluate.js";
@@ -8,6 +8,7 @@ import type { AlertReason } from "../monitor/alert.js";
 import { pattern as namedPattern } from "../pattern/catalog.js";
 import type { Pattern } from "../pattern/pattern.js";
 import type { PatternName } from "../pattern/presets.js";
+import type { Executor } from "../ports/executor.js";
 import type { AnySensor } from "../ports/sensor.js";
 import { type ExecutionOptions, type ExecutionPolicy, executionPolicy } from "../run/policy.js";
 import type { Schedule } from "../schedule/schedule.js";
@@ -29,7 +30,9 @@ export interface RunContext<P> {
   /** Logs with the ids of pipeline, trigger and run. */
   readonly log: RunLog;
   readonly clock: RunClock;
-  /** Keeps progress for those who ask; at most 10 kB of JSON. */
+  /** What an earlier attempt of the run told last by `heartbeat`: where to go on; `null` for nothing. */
+  readonly lastProgress: unknown;
+  /** Keeps progress, or a part of the result, for those who ask and for the next attempt; at most 10 kB of JSON. */
   heartbeat(progress?: unknown): void;
 }
 
@@ -70,12 +73,14 @@ export interface PipelineOptions<S extends z.ZodType = z.ZodType<Record<string, 
   /** A zod schema of its parameters; a scheduled pipeline's must accept `{}`. Default: any object. */
   parameters?: S;
   execution?: ExecutionOptions;
+  /** Who carries its runs out, or the name of one in `createScheduler({ executors })`. Default: the scheduler's executor. */
+  executor?: Executor | string;
   /** By when after its fire time a run should have succeeded. Default: the pattern's, else none. */
   sla?: Duration | null;
   tags?: readonly string[];
   alertOn?: readonly AlertReason[];
-  /** The work. What it returns is kept as the run's output (at most 100 kB of JSON). */
-  run(context: RunContext<z.output<S>>): unknown;
+  /** The work. What it returns is kept as the run's output (at most 100 kB of JSON). May be left out when an `executor` does the work without it. */
+  run?(context: RunContext<z.output<S>>): unknown;
 }
 
 /** A named unit of work, checked and ready to be handed to a scheduler. Plain data; made by {@link pipeline}. */
@@ -87,6 +92,7 @@ export interface Pipeline {
   readonly sensors: readonly AnySensor[];
   readonly gate: Gate;
   readonly execution: ExecutionPolicy;
+  readonly executor: Executor | string | null;
   readonly parameters: z.ZodType | null;
   readonly pattern: Pattern | null;
   readonly slaMs: number | null;
@@ -99,7 +105,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const NONE: readonly never[] = Object.freeze([]);
 const OPEN_GATE: Gate = Object.freeze({ conditions: NONE, onBlock: "skip", holdForMs: 24 * 3_600_000, recheckIntervalMs: 15 * 60_000 });
 const OPTION_NAMES = new Set<string>(
-  "id description schedule pattern after sensors conditions onBlock holdFor recheckInterval parameters execution sla tags alertOn run".split(
+  "id description schedule pattern after sensors conditions onBlock holdFor recheckInterval parameters execution executor sla tags alertOn run".split(
     " ",
   ),
 );
@@ -125,7 +131,8 @@ export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>
   }
   for (const name in options)
     if (!OPTION_NAMES.has(name)) throw invalid(id, name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
-  if (typeof options.run !== "function") throw invalid(id, "run", "must be a function");
+  const executor = executorOf(options.executor, id);
+  if (typeof options.run !== "function" && (executor === null || options.run !== undefined)) throw invalid(id, "run", "must be a function");
   const pattern = typeof options.pattern === "string" ? namedPattern(options.pattern) : (options.pattern ?? null);
   const schedule = options.schedule ?? pattern?.schedule ?? manual();
   if (typeof schedule.nextAfter !== "function" || typeof schedule.key !== "string") {
@@ -142,12 +149,26 @@ export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>
     sensors: sensorsOf(options.sensors, pattern, id),
     gate: gateOf(options, pattern, id),
     execution: executionPolicy(merged(pattern?.execution, options.execution), `pipeline ${id}: execution`),
+    executor,
     parameters,
     pattern,
     slaMs: sla === null ? null : durationMs(sla, `pipeline ${id}: sla`),
     tags: options.tags ?? pattern?.tags ?? NONE,
     alertOn: options.alertOn ?? pattern?.alertOn ?? NONE,
-    run: options.run as Pipeline["run"],
+    run: (options.run as Pipeline["run"] | undefined) ?? noFunction(id),
+  };
+}
+
+function executorOf(executor: Executor | string | undefined, id: string): Executor | string | null {
+  if (executor === undefined) return null;
+  const isExecutor = typeof executor === "object" && executor !== null && (executor.kind === "local" || executor.kind === "remote");
+  if (isExecutor || (typeof executor === "string" && executor !== "")) return executor;
+  throw invalid(id, "executor", "must be an executor such as commandExecutor(…), or the name of one");
+}
+
+function noFunction(id: string): Pipeline["run"] {
+  return () => {
+    throw new NonRetryableError(`pipeline ${id} has no function run, and its executor calls it`);
   };
 }
 

@@ -26,6 +26,8 @@ export class Registry {
   /** Pipelines with a condition on another's success, by that other. */
   readonly #watchers = new Map<string, Set<string>>();
   #longestGateMs = 0;
+  /** Whether a pipeline has, or had, an executor of its own. */
+  hasOwnExecutors = false;
 
   get size(): number {
     return this.#entries.size;
@@ -65,6 +67,7 @@ export class Registry {
     for (const one of watchedBy(pipeline)) this.#watchers.set(one, (this.#watchers.get(one) ?? new Set()).add(pipeline.id));
     const entry = old ?? { heapIndex: -1, heapKey: 0, pipeline, nextFireAt: null, lastFireAt: null, pause: null, lastPause: null };
     entry.pipeline = pipeline;
+    if (pipeline.executor !== null) this.hasOwnExecutors = true;
     this.#entries.set(pipeline.id, entry);
     for (const upstream of pipeline.after) {
       const followers = this.#followers.get(upstream);

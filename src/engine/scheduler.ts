@@ -7,7 +7,7 @@ import { AuditLog } from "./audit-log.js";
 import { cancel } from "./cancel.js";
 import { checkTogether, register } from "./catalog.js";
 import { Claimer } from "./claim.js";
-import type { Core } from "./core.js";
+import { type Core, closeExecutors } from "./core.js";
 import type { EventName, Listener } from "./events.js";
 import { type Explanation, explain } from "./explain.js";
 import { GateKeeper } from "./gate-keeper.js";
@@ -29,14 +29,14 @@ import {
 } from "./queries.js";
 import { recheckSoon } from "./recheck.js";
 import { stopped, unknownPipeline } from "./refusals.js";
-import { type Act, type BackfillOptions, type PauseOptions, type TriggerOptions, text } from "./requests.js";
+import type { Act, BackfillOptions, PauseOptions, TriggerOptions } from "./requests.js";
+import { retire } from "./retire.js";
 import { Runner } from "./runner.js";
 import { Sensing } from "./sensing.js";
 import { SettingsDesk } from "./settings-desk.js";
 import { StatisticsDesk } from "./statistics-desk.js";
 import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, wordOf } from "./status.js";
 import { Steering } from "./steering.js";
-import { ofTrigger } from "./tell.js";
 import { Tokens } from "./tokens.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
@@ -92,7 +92,7 @@ export class Scheduler {
     this.adaptive = this.#steering.adapting;
     this.settings = new SettingsDesk(core, this.#steering);
     this.tokens = new Tokens(core, this.audit);
-    this.host = new Host(core);
+    this.host = new Host(core, this.#runner);
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
     this.#pausing = new Pausing(core, this.#loop);
     this.#asking = new Asking(core, this.#loop);
@@ -155,6 +155,7 @@ export class Scheduler {
     this.#phase = "stopping";
     await Promise.all([this.#sensing.stop(), this.alerts.stop()]);
     this.#loop.stopClaiming();
+    await this.#runner.detach();
     const abort = () => this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopTimer = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
     const stopWaiting = clock.setTimer(drainMs + settings.graceMs + RECORDING_MS, () => this.#runner.giveUp());
@@ -162,6 +163,7 @@ export class Scheduler {
     stopTimer?.();
     stopWaiting();
     await this.#loop.stop();
+    await closeExecutors(this.#core);
     this.#unsubscribe?.();
     await store.close();
     this.#phase = "stopped";
@@ -277,11 +279,7 @@ export class Scheduler {
    */
   async retire(pipelineId: string, act: Act = {}): Promise<void> {
     this.#refuseUnlessRunning();
-    const { store, clock, events } = this.#core;
-    const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
-    const cancelled = await store.retire(pipelineId, request);
-    if (cancelled === null) throw unknownPipeline(pipelineId);
-    for (const trigger of cancelled) events.tell("trigger.cancelled", ofTrigger, trigger);
+    await retire(this.#core, pipelineId, act);
     await this.remove(pipelineId);
   }
 

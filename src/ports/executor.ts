@@ -7,6 +7,8 @@ export interface RunRequest {
   readonly pipelineId: string;
   readonly attempt: number;
   readonly trigger: TriggerRecord;
+  /** The trigger's parameters, as the pipeline's schema makes them. @throws HeadgateError `NON_RETRYABLE` when it refuses them */
+  parameters(): Promise<unknown>;
   /** Calls the pipeline's own function with its typed context. */
   call(): Promise<unknown>;
 }
@@ -20,6 +22,8 @@ export interface RunControl {
   readonly clock: Clock;
   /** How long a run may go on after the signal before the executor gives it up, ms. */
   readonly graceMs: number;
+  /** Keeps progress, or a part of the result, for those who ask and for the next attempt; at most 10 kB of JSON. */
+  heartbeat(progress?: unknown): void;
   /** Reports what a run that was given up did in the end. */
   onLateEnd(error: unknown): void;
 }
@@ -36,7 +40,60 @@ export interface LocalExecutor {
    * `RUN_UNRESPONSIVE` if the run itself has not ended by then.
    */
   execute(run: RunRequest, control: RunControl): Promise<unknown>;
+  /** Releases what it holds, when the scheduler stops. */
+  close?(): Promise<void>;
 }
 
-/** Executors for work done elsewhere will join this union. */
-export type Executor = LocalExecutor;
+/** One attempt to be carried out elsewhere. */
+export interface RemoteRun {
+  /** Of run and attempt: what is submitted twice under it must start once. Letters, digits, `-` and `_`. */
+  readonly submissionId: string;
+  readonly runId: string;
+  readonly pipelineId: string;
+  readonly attempt: number;
+  readonly trigger: TriggerRecord;
+  /** As the pipeline's schema makes them. */
+  readonly parameters: unknown;
+  /** How long the attempt may take, ms. */
+  readonly timeoutMs: number;
+}
+
+/** How a run elsewhere is. */
+export type RemoteState =
+  | { readonly status: "running"; readonly progress?: unknown }
+  | { readonly status: "succeeded"; readonly output?: unknown }
+  | { readonly status: "failed"; readonly error: { readonly message: string; readonly code?: string }; readonly isRetryable?: boolean }
+  /** Nobody knows of it any more: it is started again under the retry policy. */
+  | { readonly status: "lost"; readonly reason?: string };
+
+/** What a remote executor is handed with each call. */
+export interface RemoteCall {
+  /** Aborts when the call takes too long, or nobody waits for it any more. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
+/**
+ * The port that hands a run to an engine elsewhere and watches it. A node that stops or dies leaves the run where it is; another goes on watching by the reference.
+ */
+export interface RemoteExecutor {
+  readonly kind: "remote";
+  /** For people. */
+  readonly name: string;
+  /** How often a run is looked at when nobody tells of it, ms. */
+  readonly pollMs: number;
+  /** How long a call may take, ms. Default 30,000. */
+  readonly callMs?: number;
+  /** Hands an attempt over and gives a reference to it, JSON of at most 10,000 characters. Submitting it twice starts it once. What it throws is an attempt that failed, unless it is `EXECUTOR_UNAVAILABLE`: then it is submitted again. */
+  submit(run: RemoteRun, call: RemoteCall): Promise<unknown>;
+  /** How it is. What it throws says only that it is not known: it is asked again. */
+  poll(reference: unknown, call: RemoteCall): Promise<RemoteState>;
+  /** Asks it to end; one that has ended, or is not known, is none of its worries. */
+  cancel(reference: unknown, call: RemoteCall): Promise<void>;
+  /** Has `onChange` called when a run may have ended, instead of waiting for the next poll; the function returned ends it. */
+  watch?(reference: unknown, onChange: () => void): () => void;
+  /** Releases what it holds, when the scheduler stops. */
+  close?(): Promise<void>;
+}
+
+export type Executor = LocalExecutor | RemoteExecutor;

@@ -150,6 +150,8 @@ export interface HeartbeatRequest {
   readonly token: number;
   /** `undefined` leaves the last one. */
   readonly progress?: unknown;
+  /** Where the attempt is carried out; `undefined` leaves what is there. */
+  readonly reference?: unknown;
 }
 
 /** Filters of a list, newest first. Instants are epoch ms. */
@@ -250,6 +252,8 @@ export interface Store {
   finish(requests: readonly FinishRequest[], now: number): Promise<readonly FinishResult[]>;
   /** Extends leases; answers, per request, `null` when the attempt is no longer the caller's, else the run. */
   heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number, now: number): Promise<readonly (RunRecord | null)[]>;
+  /** Hands a run that is under way and whose lease ran out to another node, with a higher fencing token; `null` when it is not, or its token is another. */
+  adopt(runId: string, token: number, node: string, leaseUntil: number, now: number): Promise<RunRecord | null>;
   /** Runs under way whose lease ran out. */
   expiredRuns(now: number, limit: number): Promise<readonly RunRecord[]>;
   /** Ends held triggers whose time to be held ran out. */

@@ -17,8 +17,12 @@ export interface ExecutionOptions {
   maxRetryDelay?: Duration;
   /** Random share of the wait, 0 to 1. Default 0. */
   jitter?: number;
+  /** Only failures with one of these codes (an error's `code`, else its name) are tried again; a lost attempt always is. Default: all. */
+  retryOn?: readonly string[];
   /** Longest an attempt may take. Default `"2h"`. */
   timeout?: Duration;
+  /** Longest a run may take, its attempts and the waits between them together. Default: as long as its attempts. */
+  totalTimeout?: Duration | null;
   /** Runs of the pipeline at once, over all nodes. Default 1. */
   maxActiveRuns?: number;
   /** What a scheduled trigger does while all runs are taken. Default `"queue_one"`; with `catchup: "all"` `"queue"`. */
@@ -36,6 +40,7 @@ export interface ExecutionOptions {
 /** {@link ExecutionOptions} checked, with every default filled in; lengths in ms. */
 export interface ExecutionPolicy extends RetryPolicy {
   readonly timeoutMs: number;
+  readonly totalTimeoutMs: number | null;
   readonly maxActiveRuns: number;
   readonly overlap: Overlap;
   readonly catchup: Catchup;
@@ -50,7 +55,9 @@ const DEFAULT_EXECUTION: ExecutionPolicy = Object.freeze({
   backoff: "fixed",
   maxRetryDelayMs: 24 * 3_600_000,
   jitter: 0,
+  retryOn: null,
   timeoutMs: 2 * 3_600_000,
+  totalTimeoutMs: null,
   maxActiveRuns: 1,
   overlap: "queue_one",
   catchup: "latest",
@@ -67,7 +74,9 @@ const OPTION_NAMES = new Set<string>([
   "backoff",
   "maxRetryDelay",
   "jitter",
+  "retryOn",
   "timeout",
+  "totalTimeout",
   "maxActiveRuns",
   "overlap",
   "catchup",
@@ -98,7 +107,12 @@ export function executionPolicy(options: ExecutionOptions | undefined, where: st
     backoff: typeof options.backoff === "function" ? options.backoff : oneOf(options.backoff ?? "fixed", BACKOFFS, where, "backoff"),
     maxRetryDelayMs: length("maxRetryDelay", DEFAULT_EXECUTION.maxRetryDelayMs),
     jitter: options.jitter ?? 0,
+    retryOn: codesOf(options.retryOn, where),
     timeoutMs: length("timeout", DEFAULT_EXECUTION.timeoutMs),
+    totalTimeoutMs:
+      options.totalTimeout === undefined || options.totalTimeout === null
+        ? null
+        : durationMs(options.totalTimeout, `${where}.totalTimeout`),
     maxActiveRuns: whole(options.maxActiveRuns ?? 1, 1, 100_000, where, "maxActiveRuns"),
     overlap: oneOf(options.overlap ?? (catchup === "all" ? "queue" : "queue_one"), OVERLAPS, where, "overlap"),
     catchup,
@@ -110,6 +124,12 @@ export function executionPolicy(options: ExecutionOptions | undefined, where: st
   if (policy.timeoutMs < 1) throw bad(where, "timeout", "must be at least 1 ms");
   if (policy.pool !== null && (typeof policy.pool !== "string" || policy.pool === "")) throw bad(where, "pool", "must be a name");
   return policy;
+}
+
+function codesOf(codes: readonly string[] | undefined, where: string): readonly string[] | null {
+  if (codes === undefined) return null;
+  if (Array.isArray(codes) && codes.every((one) => typeof one === "string" && one !== "")) return [...codes];
+  throw bad(where, "retryOn", "must be a list of codes");
 }
 
 function whole(value: number, from: number, to: number, where: string, name: string): number {

@@ -14,6 +14,8 @@ export interface RetryPolicy {
   readonly maxRetryDelayMs: number;
   /** Share of the delay that is random, 0 to 1: 0.2 gives 80 % to 120 %. */
   readonly jitter: number;
+  /** Only failures with these codes are worth another attempt; `null`: all. */
+  readonly retryOn: readonly string[] | null;
 }
 
 const MAX_MESSAGE = 2_000;
@@ -28,6 +30,7 @@ export function retryDelay(policy: RetryPolicy, attempt: number, outcome: Attemp
   if (outcome === "succeeded" || outcome === "cancelled") return null;
   if (error instanceof NonRetryableError) return null;
   if (attempt > policy.retries) return null;
+  if (policy.retryOn !== null && outcome !== "lost" && !policy.retryOn.includes(runErrorOf(error).code ?? "")) return null;
   const { backoff, retryDelayMs } = policy;
   const plain =
     backoff === "fixed" ? retryDelayMs : backoff === "exponential" ? retryDelayMs * 2 ** Math.min(attempt - 1, 50) : backoff(attempt);

@@ -67,6 +67,8 @@ export interface RunRecord {
   readonly output: unknown;
   readonly error: RunError | null;
   readonly progress: unknown;
+  /** Where the attempt under way is carried out, as its executor knows it; `null` for one that is carried out here. */
+  readonly reference: unknown;
   readonly cancelRequest: CancelRequest | null;
   /** Attempts that ended without deciding the run, oldest first (at most 100 are kept). */
   readonly attempts: readonly Attempt[];

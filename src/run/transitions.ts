@@ -9,6 +9,8 @@ export interface AttemptEnd {
   readonly outcome: AttemptOutcome;
   readonly error: RunError | null;
   readonly output: unknown;
+  /** What the attempt said last of its progress; `undefined` leaves what was said before. */
+  readonly progress?: unknown;
   /** When the next attempt is due; `null` ends the run. */
   readonly retryAt: number | null;
 }
@@ -32,6 +34,7 @@ export function startRun(id: string, trigger: TriggerRecord, node: string, lease
     output: null,
     error: null,
     progress: null,
+    reference: null,
     cancelRequest: null,
     attempts: NO_ATTEMPTS,
     isForced: trigger.isForced,
@@ -50,18 +53,26 @@ export function startAttempt(run: RunRecord, node: string, leaseUntil: number, n
     leaseUntil,
     attemptStartedAt: now,
     retryAt: null,
+    reference: null,
   };
+}
+
+/** running ──► running, on another node with a higher fencing token: the attempt is carried out elsewhere, and goes on. */
+export function adoptAttempt(run: RunRecord, node: string, leaseUntil: number): RunRecord {
+  if (run.status !== "running") throw impossible(run, "running");
+  return { ...run, node, leaseUntil, token: run.token + 1 };
 }
 
 /** running ──► retrying | succeeded | failed | timed_out | cancelled. */
 export function endAttempt(run: RunRecord, end: AttemptEnd, now: number): RunRecord {
   if (run.status !== "running") throw impossible(run, end.outcome);
+  const { progress = run.progress } = end;
   if (end.retryAt === null) {
     const status: RunEnd = end.outcome === "lost" ? "failed" : end.outcome;
     const attempts = end.outcome === "lost" ? withAttempt(run, end, now) : run.attempts;
-    return { ...run, status, endedAt: now, output: end.output, error: end.error, attempts };
+    return { ...run, status, endedAt: now, output: end.output, error: end.error, progress, attempts };
   }
-  return { ...run, status: "retrying", retryAt: end.retryAt, error: end.error, attempts: withAttempt(run, end, now) };
+  return { ...run, status: "retrying", retryAt: end.retryAt, error: end.error, progress, attempts: withAttempt(run, end, now) };
 }
 
 /** retrying ──► cancelled. */

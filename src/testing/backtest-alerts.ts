@@ -108,6 +108,7 @@ function endedOf({ isSuccess, scheduledFor, startedAt, endedAt, attempt }: Playe
       output: null,
       error: null,
       progress: null,
+      reference: null,
       cancelRequest: null,
       attempts: [],
       isForced: false,

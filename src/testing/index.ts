@@ -1,6 +1,8 @@
 export { type Backtest, type BacktestOptions, type BacktestSide, backtest, type HistoricalRun } from "./backtest.js";
-export { type BreakTrigger, describeStore, type MakeStore, type TestRunner } from "./contract/describe-store.js";
+export { type ContractWork, describeExecutor, type ExecutorUnderTest, type MakeExecutor } from "./contract/describe-executor.js";
+export { type BreakTrigger, describeStore, type MakeStore } from "./contract/describe-store.js";
 export type { ContractRetention } from "./contract/kit.js";
+export type { TestRunner } from "./contract/runner.js";
 export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.js";
 export type { Freshness } from "./freshness.js";
 export { type SimulateOptions, type Simulation, simulate } from "./simulate.js";

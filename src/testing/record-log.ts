@@ -48,6 +48,7 @@ export class RecordLog {
     output: "json",
     error: "json",
     progress: "json",
+    reference: "json",
     cancelRequest: "json",
     attempts: "json",
     isForced: "json",

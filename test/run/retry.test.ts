@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { NonRetryableError } from "../../src/index.js";
 import { type RetryPolicy, retryDelay, runErrorOf } from "../../src/run/retry.js";
 
-const policy: RetryPolicy = { retries: 5, retryDelayMs: 1_000, backoff: "fixed", maxRetryDelayMs: 60_000, jitter: 0 };
+const policy: RetryPolicy = { retries: 5, retryDelayMs: 1_000, backoff: "fixed", maxRetryDelayMs: 60_000, retryOn: null, jitter: 0 };
 const delays = (of: Partial<RetryPolicy>) =>
   [1, 2, 3, 4, 5, 6].map((attempt) => retryDelay({ ...policy, ...of }, attempt, "failed", new Error("x"), 0.5));
 

@@ -4,12 +4,7 @@ import { CLAIMS } from "./claims.js";
 import { FIRES } from "./fires.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { RECORDS } from "./records.js";
-
-/** What a test runner offers: the functions of vitest, jest and `node:test` will do. */
-export interface TestRunner {
-  describe(name: string, body: () => void): unknown;
-  it(name: string, body: () => Promise<void>): unknown;
-}
+import { globalRunner, type TestRunner } from "./runner.js";
 
 /** Makes an empty store that is not open yet, a new one each time; with this retention, if one is said. */
 export type MakeStore = (options: { retention?: ContractRetention }) => Store | Promise<Store>;
@@ -26,7 +21,12 @@ export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
  * @example
  * describeStore("my store", () => myStore({ database: fresh() }), { describe, it });
  */
-export function describeStore(name: string, makeStore: MakeStore, runner: TestRunner = globalRunner(), breakTrigger?: BreakTrigger): void {
+export function describeStore(
+  name: string,
+  makeStore: MakeStore,
+  runner: TestRunner = globalRunner("describeStore"),
+  breakTrigger?: BreakTrigger,
+): void {
   const { describe, it } = runner;
   describe(`${name} keeps the store's contract`, () => {
     const cases = breakTrigger === undefined ? [] : [setAside(breakTrigger)];
@@ -63,10 +63,4 @@ function setAside(breakTrigger: BreakTrigger): Case {
       await assert.rejects(store.trigger(bad?.trigger.id ?? ""), { code: "STORE_CORRUPT" });
     },
   ];
-}
-
-function globalRunner(): TestRunner {
-  const { describe, it } = globalThis as Partial<TestRunner>;
-  if (describe !== undefined && it !== undefined) return { describe, it };
-  throw new Error("describeStore: hand in the describe and it of your test runner as the third argument");
 }

@@ -25,6 +25,7 @@ import type {
   Store,
 } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
+import { adoptAttempt } from "../../../run/transitions.js";
 import { acceptTrigger, endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { lifeOf, type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
@@ -194,12 +195,20 @@ class InMemory implements MemoryStore {
   }
 
   async heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number): Promise<readonly (RunRecord | null)[]> {
-    return requests.map(({ runId, token, progress }) => {
+    return requests.map(({ runId, token, progress, reference }) => {
       const cell = this.#history.runs.get(runId);
       if (cell === undefined || cell.record.status !== "running" || cell.record.token !== token) return null;
-      cell.record = { ...cell.record, leaseUntil, ...(progress === undefined ? {} : { progress }) };
+      const told = { ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
+      cell.record = { ...cell.record, leaseUntil, ...told };
       return cell.record;
     });
+  }
+
+  async adopt(runId: string, token: number, node: string, leaseUntil: number, now: number): Promise<RunRecord | null> {
+    const cell = this.#history.runs.get(runId);
+    if (cell === undefined || cell.record.status !== "running" || cell.record.token !== token || cell.record.leaseUntil > now) return null;
+    cell.record = adoptAttempt(cell.record, node, leaseUntil);
+    return cell.record;
   }
 
   async expiredRuns(now: number, limit: number): Promise<readonly RunRecord[]> {

@@ -51,5 +51,6 @@ export function migrations(name: (table: string) => string, { text, int, real, b
       indexOn("decisions", "trigger_id", "WHERE trigger_id IS NOT NULL"),
       indexOn("decisions", "at", "WHERE trigger_id IS NULL"),
     ],
+    [`ALTER TABLE ${name("runs")} ADD COLUMN reference ${text}`],
   ];
 }

@@ -1,7 +1,7 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { DecideRequest, DecideResult, FinishRequest, FinishResult, HeartbeatRequest } from "../../../ports/store.js";
 import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.js";
-import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
+import { adoptAttempt, cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Session, type Step, select, selectLocked } from "./database.js";
@@ -164,19 +164,34 @@ export async function heartbeat(
     RUNS,
     requests.map(({ runId }) => runId),
   );
-  const answers = requests.map(({ runId, token, progress }) => {
+  const answers = requests.map(({ runId, token, progress, reference }) => {
     const run = runs.get(runId);
     if (run === undefined || run.status !== "running" || run.token !== token) return null;
-    return { ...run, leaseUntil, ...(progress === undefined ? {} : { progress }) };
+    return { ...run, leaseUntil, ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
   });
   await session.write([
     changing(
       RUNS,
       answers.filter((run) => run !== null),
-      ["leaseUntil", "progress"],
+      ["leaseUntil", "progress", "reference"],
     ),
   ]);
   return answers;
+}
+
+export async function adopt(
+  session: Session,
+  runId: string,
+  token: number,
+  node: string,
+  leaseUntil: number,
+  now: number,
+): Promise<RunRecord | null> {
+  const run = (await selectLocked(session, RUNS, [runId])).get(runId);
+  if (run === undefined || run.status !== "running" || run.token !== token || run.leaseUntil > now) return null;
+  const adopted = adoptAttempt(run, node, leaseUntil);
+  await session.write([changing(RUNS, [adopted], ["node", "leaseUntil", "token"])]);
+  return adopted;
 }
 
 /** Ends a waiting trigger; asks the run of a running one to end. */

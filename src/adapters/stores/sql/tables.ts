@@ -103,6 +103,7 @@ export const RUNS = table<RunRecord>(
     output: "json",
     error: "json",
     progress: "json",
+    reference: "json",
     cancelRequest: "json",
     attempts: "json",
     isForced: "bool",
@@ -178,6 +179,7 @@ export const RUN_STATE = [
   "output",
   "error",
   "progress",
+  "reference",
   "cancelRequest",
   "attempts",
 ] as const;

@@ -1,0 +1,161 @@
+import type { Job, Queue, QueueEvents } from "bullmq";
+import { type Duration, durationMs } from "../../../base/duration.js";
+import { HeadgateError, quote } from "../../../base/errors.js";
+import type { RemoteExecutor, RemoteState } from "../../../ports/executor.js";
+import type { Priority } from "../../../trigger/trigger.js";
+import { type BullmqConnection, bullmq, type JobData } from "./connection.js";
+
+/** Options of {@link bullmqExecutor}. */
+export type BullmqExecutorOptions = BullmqConnection & {
+  /** The queue; a worker made by `createWorker` must name the same. Default `"headgate"`. */
+  readonly queue?: string;
+  /** How often a job is looked at when no event tells of it. Default `"5s"`. */
+  readonly pollInterval?: Duration;
+  /** How long ended jobs stay in the queue, for those who look at it; results are told before. Default `"1h"`. */
+  readonly keep?: Duration;
+};
+
+/** Smaller goes first. */
+const PRIORITIES: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };
+
+/** A job that this process has added or watches: its end, or progress, as soon as an event tells of it. */
+interface Watched {
+  state: RemoteState | null;
+  onChange: (() => void) | null;
+}
+
+/**
+ * Hands runs to BullMQ 6, on Redis or on PostgreSQL, as jobs that are added once. Ends and progress are told by the queue's events, and found by looking when an event was missed. A worker that dies has its job taken over by
+ * BullMQ; a job that the queue has lost is started again under the retry policy.
+ *
+ * @see https://docs.bullmq.io
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
+ * @example
+ * createScheduler({ pipelines, executor: bullmqExecutor({ redis: "redis://127.0.0.1:6379" }) });
+ */
+export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecutor {
+  const { queue: name = "headgate" } = options;
+  if (typeof name !== "string" || !/^[\w.-]{1,100}$/.test(name))
+    throw new HeadgateError("INVALID_ARGUMENT", `bullmqExecutor: queue ${quote(name)} is no name`);
+  const keepS = Math.ceil(durationMs(options.keep ?? "1h", "bullmqExecutor: keep") / 1_000);
+  const watched = new Map<string, Watched>();
+  const of = (id: string) => {
+    const known = watched.get(id) ?? { state: null, onChange: null };
+    watched.set(id, known);
+    return known;
+  };
+  const told = (id: string, state: RemoteState) => {
+    const known = watched.get(id);
+    if (known === undefined || (known.state !== null && known.state.status !== "running")) return;
+    known.state = state;
+    known.onChange?.();
+  };
+  let opened: Promise<{ queue: Queue<JobData>; events: QueueEvents }> | null = null;
+  const open = () => {
+    opened ??= opening(options, name, told);
+    opened.catch(() => {
+      opened = null;
+    });
+    return opened;
+  };
+  return {
+    kind: "remote",
+    name: "bullmq",
+    pollMs: durationMs(options.pollInterval ?? "5s", "bullmqExecutor: pollInterval"),
+    submit: async ({ submissionId, runId, pipelineId, attempt, trigger, timeoutMs }) => {
+      const known = of(submissionId);
+      try {
+        const { queue } = await open();
+        await queue.add(
+          pipelineId,
+          { runId, pipelineId, attempt, trigger, timeoutMs },
+          {
+            jobId: submissionId,
+            priority: PRIORITIES[trigger.priority],
+            attempts: 1, // headgate's retry policy says what follows a failure
+            removeOnComplete: { age: keepS },
+            removeOnFail: { age: keepS },
+          },
+        );
+      } catch (cause) {
+        watched.delete(submissionId);
+        if (cause instanceof HeadgateError) throw cause;
+        throw new HeadgateError("EXECUTOR_UNAVAILABLE", `BullMQ: ${(cause as Error).message}`, { cause });
+      }
+      known.state ??= { status: "running" }; // an event tells of its end; only later looks ask the queue
+      return submissionId;
+    },
+    poll: async (reference) => {
+      const id = reference as string;
+      const known = watched.get(id);
+      if (known !== undefined && known.state !== null) {
+        const { state } = known;
+        if (state.status === "running") known.state = null;
+        return state;
+      }
+      const { queue } = await open();
+      return stateOf(await queue.getJob(id));
+    },
+    cancel: async (reference) => {
+      const { queue } = await open();
+      const job = await queue.getJob(reference as string);
+      const state = await job?.getState();
+      if (job !== undefined && state !== "active" && state !== "completed" && state !== "failed") await job.remove();
+    },
+    watch: (reference, onChange) => {
+      const id = reference as string;
+      of(id).onChange = onChange;
+      const { state } = of(id);
+      if (state !== null && state.status !== "running") onChange();
+      return () => watched.delete(id);
+    },
+    close: async () => {
+      const made = await opened?.catch(() => null);
+      opened = null;
+      await made?.events.close();
+      await made?.queue.close();
+    },
+  };
+}
+
+async function opening(options: BullmqExecutorOptions, name: string, told: (id: string, state: RemoteState) => void) {
+  const { Queue, QueueEvents, options: common } = await bullmq(options);
+  const queue = new Queue<JobData>(name, common);
+  const events = new QueueEvents(name, common);
+  const ignore = () => {}; // what fails by it is told by the call that fails; connections are made again
+  queue.on("error", ignore);
+  events.on("error", ignore);
+  await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
+  events.on("completed", ({ jobId, returnvalue }) => told(jobId, { status: "succeeded", output: outputOf(returnvalue) }));
+  events.on("progress", ({ jobId, data }) => told(jobId, { status: "running", progress: data }));
+  events.on("failed", ({ jobId }) => {
+    void queue
+      .getJob(jobId)
+      .then((job) => stateOf(job))
+      .then((state) => told(jobId, state), ignore); // the next look finds it
+  });
+  return { queue, events };
+}
+
+async function stateOf(job: Job<JobData> | undefined): Promise<RemoteState> {
+  if (job === undefined) return { status: "lost", reason: "the queue has no such job" };
+  const state = await job.getState();
+  if (state === "completed") return { status: "succeeded", output: job.returnvalue ?? null };
+  if (state === "failed") {
+    const { failure } = job.data;
+    const message = failure?.message ?? job.failedReason ?? "the job failed";
+    const code = failure?.code ?? null;
+    return { status: "failed", error: { message, ...(code === null ? {} : { code }) }, isRetryable: failure?.isRetryable ?? true };
+  }
+  return state === "unknown" ? { status: "lost", reason: "the queue does not know its state" } : { status: "running" };
+}
+
+/** Events carry results as text or as they were, by backend. */
+function outputOf(value: unknown): unknown {
+  if (typeof value !== "string") return value ?? null;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value; // a text, as it was returned
+  }
+}

@@ -1,0 +1,60 @@
+import type { QueueOptions } from "bullmq";
+import { HeadgateError } from "../../../base/errors.js";
+
+/** Where BullMQ keeps its jobs: Redis (needs `ioredis`), or PostgreSQL (needs `pg`). */
+export type BullmqConnection =
+  | {
+      /** `redis://host:6379`, options of `ioredis`, or a connection. Default: the environment's `REDIS_URL`, else `redis://127.0.0.1:6379`. */
+      readonly redis?: string | QueueOptions["connection"];
+      /** Of all keys. Default `"bull"`. */
+      readonly prefix?: string;
+    }
+  | {
+      /** `postgres://user@host/database`, or options of a pool of `pg`. */
+      readonly postgres: string | Readonly<Record<string, unknown>>;
+      /** Default `"bullmq"`. Its tables are made and migrated when it is first used. */
+      readonly schema?: string;
+    };
+
+/** The classes and options that go with a connection. */
+export interface Bullmq {
+  readonly Queue: typeof import("bullmq").Queue;
+  readonly QueueEvents: typeof import("bullmq").QueueEvents;
+  readonly Worker: typeof import("bullmq").Worker;
+  /** Of every queue, worker and listener. A blocking connection is each one's own. */
+  readonly options: { readonly connection: QueueOptions["connection"]; readonly prefix?: string };
+}
+
+/** @throws HeadgateError `MISSING_PEER` */
+export async function bullmq(connection: BullmqConnection): Promise<Bullmq> {
+  const library = await import("bullmq").catch((cause: unknown) => {
+    throw new HeadgateError(
+      "MISSING_PEER",
+      "bullmqExecutor needs the packages bullmq and ioredis, or bullmq and pg: npm install bullmq ioredis",
+      { cause },
+    );
+  });
+  if ("postgres" in connection) {
+    const { postgres, schema = "bullmq" } = connection;
+    const { Queue, QueueEvents, Worker } = library.withBackend(library.createPostgresBackend);
+    const pool = typeof postgres === "string" ? { connectionString: postgres } : postgres;
+    const options = { connection: { ...pool, schema, migrate: true } as unknown as QueueOptions["connection"] };
+    return { Queue, QueueEvents, Worker, options } as unknown as Bullmq;
+  }
+  const { redis = process.env.REDIS_URL ?? "redis://127.0.0.1:6379", prefix } = connection;
+  const at = typeof redis === "string" ? ({ url: redis, maxRetriesPerRequest: null } as QueueOptions["connection"]) : redis;
+  const options = { connection: at, ...(prefix === undefined ? {} : { prefix }) };
+  return { Queue: library.Queue, QueueEvents: library.QueueEvents, Worker: library.Worker, options };
+}
+
+/** What a job carries. */
+export interface JobData {
+  readonly runId: string;
+  readonly pipelineId: string;
+  readonly attempt: number;
+  /** The trigger as JSON. */
+  readonly trigger: unknown;
+  readonly timeoutMs: number;
+  /** Written by the worker when the run has failed. */
+  readonly failure?: { readonly message: string; readonly code: string | null; readonly isRetryable: boolean };
+}

@@ -1,0 +1,125 @@
+import type { Job } from "bullmq";
+import { type Duration, durationMs } from "../../../base/duration.js";
+import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
+import type { Clock, Logger, LogLevel, Pipeline, RunContext } from "../../../index.js";
+import { runErrorOf } from "../../../run/retry.js";
+import type { TriggerRecord } from "../../../trigger/trigger.js";
+import { triggerView } from "../../../trigger/view.js";
+import { type BullmqConnection, bullmq, type JobData } from "./connection.js";
+
+/** Options of `createWorker`. */
+export type BullmqWorkerOptions = BullmqConnection & {
+  /** Default `"headgate"`. */
+  readonly queue?: string;
+  /** Runs at once. Default 10. */
+  readonly concurrency?: number;
+  /** How long a worker may be silent before its job is another's. Default `"30s"`. */
+  readonly lockDuration?: Duration;
+  /** How often a job may be taken over from workers that died before it counts as failed. Default 1. */
+  readonly maxStalledCount?: number;
+  /** Default: nothing is logged. */
+  readonly logger?: Logger;
+};
+
+/** What a worker writes to and goes by. */
+interface Surroundings {
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Takes jobs until it is closed. */
+export interface BullmqWorker {
+  /** Resolves when it takes jobs. */
+  ready(): Promise<void>;
+  /** Takes no more, and waits for those under way; with `force` it does not wait. */
+  close(options?: { force?: boolean }): Promise<void>;
+}
+
+/** See `createWorker`. */
+export function workerOn(clock: Clock, pipelines: readonly Pipeline[], options: BullmqWorkerOptions): BullmqWorker {
+  const { queue = "headgate", concurrency = 10, maxStalledCount = 1, logger = { log: () => {} } } = options;
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new HeadgateError("INVALID_ARGUMENT", `createWorker: concurrency ${concurrency} must be a whole number from 1`);
+  const lockDuration = durationMs(options.lockDuration ?? "30s", "createWorker: lockDuration");
+  const byId = new Map(pipelines.map((one) => [one.id, one]));
+  const stopping = new AbortController();
+  const opened = bullmq(options).then(async ({ Worker, options: common }) => {
+    const worker = new Worker<JobData>(queue, (job) => carriedOut(job, byId, { logger, clock }, stopping.signal), {
+      ...common,
+      concurrency,
+      lockDuration,
+      stalledInterval: lockDuration,
+      maxStalledCount,
+    });
+    worker.on("error", (error) => logger.log("error", `a worker of ${queue}: ${error.message}`, { queue }));
+    await worker.waitUntilReady();
+    return worker;
+  });
+  opened.catch(() => {}); // told by ready() and close()
+  return {
+    ready: async () => void (await opened),
+    close: async ({ force = false } = {}) => {
+      const worker = await opened;
+      if (force) stopping.abort(new HeadgateError("RUN_LOST", "the worker stopped"));
+      await worker.close(force);
+    },
+  };
+}
+
+async function carriedOut(
+  job: Job<JobData>,
+  pipelines: ReadonlyMap<string, Pipeline>,
+  { logger, clock }: Surroundings,
+  stopping: AbortSignal,
+): Promise<unknown> {
+  const { pipelineId, timeoutMs } = job.data;
+  const timeout = new AbortController();
+  const stopTimer = clock.setTimer(timeoutMs, () => timeout.abort(new HeadgateError("RUN_TIMED_OUT", `took longer than ${timeoutMs} ms`)));
+  const signal = AbortSignal.any([timeout.signal, stopping]);
+  try {
+    const pipeline = pipelines.get(pipelineId);
+    if (pipeline === undefined) throw new NonRetryableError(`this worker has no pipeline ${pipelineId}`);
+    const output = await pipeline.run(await contextOf(job, pipeline, { logger, clock }, signal));
+    return output ?? null;
+  } catch (error) {
+    const { message, code } = runErrorOf(error);
+    await job.updateData({ ...job.data, failure: { message, code, isRetryable: !(error instanceof NonRetryableError) } });
+    throw error;
+  } finally {
+    stopTimer();
+  }
+}
+
+async function contextOf(
+  job: Job<JobData>,
+  pipeline: Pipeline,
+  { logger, clock }: Surroundings,
+  signal: AbortSignal,
+): Promise<RunContext<unknown>> {
+  const { runId, pipelineId, attempt } = job.data;
+  const trigger = job.data.trigger as TriggerRecord;
+  const ids = { pipelineId, triggerId: trigger.id, runId };
+  const at = (level: LogLevel) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
+    logger.log(level, message, { ...fields, ...ids });
+  return {
+    pipelineId,
+    runId,
+    attempt,
+    parameters: await parametersOf(pipeline, trigger.parameters ?? {}),
+    trigger: triggerView(trigger),
+    signal,
+    log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
+    clock: { now: () => clock.now(), sleep: (length) => clock.sleep(durationMs(length, "sleep"), signal) },
+    lastProgress: typeof job.progress === "object" ? job.progress : null,
+    heartbeat: (progress) => {
+      if (progress !== undefined) void job.updateProgress(progress as object).catch(() => {}); // the run goes on without it
+    },
+  };
+}
+
+async function parametersOf({ parameters: schema }: Pipeline, given: unknown): Promise<unknown> {
+  if (schema === null) return given;
+  const parsed = await schema.safeParseAsync(given);
+  if (parsed.success) return parsed.data;
+  throw new NonRetryableError(`parameters: ${parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ")}`);
+}

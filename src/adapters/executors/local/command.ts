@@ -1,0 +1,206 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { cpus } from "node:os";
+import { env, kill, platform } from "node:process";
+import type { Readable, Writable } from "node:stream";
+import PQueue from "p-queue";
+import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
+import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
+import { Watchdog } from "./watchdog.js";
+
+/** What a command is told of the run it carries out. */
+export interface CommandRun {
+  readonly runId: string;
+  readonly pipelineId: string;
+  readonly attempt: number;
+  readonly scheduledFor: Date | null;
+  readonly parameters: unknown;
+}
+
+/** Options of {@link commandExecutor}. */
+export interface CommandExecutorOptions {
+  /** A program; no shell reads it. */
+  command: string;
+  /** Its arguments, or a function that makes them of the run. */
+  args?: readonly string[] | ((run: CommandRun) => readonly string[]);
+  cwd?: string;
+  /** Which variables of this process it finds in its environment. Default PATH, HOME, LANG and TZ. */
+  envFrom?: readonly string[];
+  /** Variables of its own. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT and HEADGATE_SCHEDULED_FOR. */
+  env?: Readonly<Record<string, string>>;
+  /** What is kept of each of its two outputs, bytes: the end of it. Default 16 KiB; 45,000 at most. */
+  outputLimit?: number;
+  /** What the run's output is: `"text"`, `{ exit_code, stdout, stderr }`; or `"json"`, what it writes to stdout, which must be JSON. Default `"text"`. */
+  output?: "text" | "json";
+  /** Exit codes after which it is not tried again. Default none. */
+  finalExitCodes?: readonly number[];
+  /** Programs at once. Default: as many as there are processors. */
+  concurrency?: number;
+}
+
+const KEPT = ["PATH", "HOME", "LANG", "TZ", "SystemRoot"];
+const DEFAULT_LIMIT = 16_384;
+const LARGEST_LIMIT = 45_000;
+
+/**
+ * Carries runs out by a program, which gets the parameters as JSON on its standard input. Exit code 0 is success. On timeout or cancellation its whole process group gets SIGTERM, and SIGKILL when half the grace has passed; when
+ * this process dies, however, a watchdog does the same.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`
+ * @example
+ * pipeline({ id: "dbt", schedule: cron("0 3 * * *"), executor: commandExecutor({ command: "dbt", args: ["build"], cwd: "/srv/dbt", envFrom: ["PATH", "DBT_PROFILES_DIR"] }) });
+ */
+export function commandExecutor(options: CommandExecutorOptions): LocalExecutor {
+  const { command, concurrency = Math.max(1, cpus().length), outputLimit = DEFAULT_LIMIT, output = "text" } = options;
+  if (typeof command !== "string" || command === "" || command.includes("\0")) throw bad("command: give a program");
+  if (typeof options.args !== "function") checkArgs(options.args ?? []);
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be a whole number from 1`);
+  if (!Number.isInteger(outputLimit) || outputLimit < 1 || outputLimit > LARGEST_LIMIT)
+    throw bad(`outputLimit ${outputLimit} must be a whole number from 1 to ${LARGEST_LIMIT}`);
+  if (output !== "text" && output !== "json") throw bad("output must be text or json");
+  const queue = new PQueue({ concurrency });
+  const watchdog = new Watchdog();
+  return {
+    kind: "local",
+    concurrency,
+    execute: (run, control) => queue.add(() => carriedOut(run, control, options, outputLimit, watchdog)),
+    close: async () => watchdog.close(),
+  };
+}
+
+async function carriedOut(
+  run: RunRequest,
+  control: RunControl,
+  options: CommandExecutorOptions,
+  limit: number,
+  watchdog: Watchdog,
+): Promise<unknown> {
+  const parameters = await run.parameters();
+  const { runId, pipelineId, attempt, trigger } = run;
+  const scheduledFor = trigger.scheduledFor === null ? null : new Date(trigger.scheduledFor);
+  const { args = [] } = options;
+  const made = typeof args === "function" ? args({ runId, pipelineId, attempt, scheduledFor, parameters }) : args;
+  checkArgs(made);
+  control.signal.throwIfAborted();
+  const from = options.envFrom ?? KEPT;
+  const environment = Object.fromEntries(from.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+  const about = {
+    HEADGATE_RUN_ID: runId,
+    HEADGATE_PIPELINE: pipelineId,
+    HEADGATE_ATTEMPT: String(attempt),
+    ...(scheduledFor === null ? {} : { HEADGATE_SCHEDULED_FOR: scheduledFor.toISOString() }),
+  };
+  const child = spawn(options.command, made, {
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: platform !== "win32", // its own process group, so that all of it can be ended
+    env: { ...environment, ...about, ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  const { pid } = child;
+  if (pid !== undefined) watchdog.add(pid);
+  try {
+    return resultOf(await ended(child, JSON.stringify(parameters), control, limit), options);
+  } finally {
+    if (pid !== undefined) watchdog.remove(pid);
+  }
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+function ended(child: Child, input: string, control: RunControl, limit: number): Promise<Ended> {
+  const { clock, graceMs } = control;
+  return new Promise((resolve, reject) => {
+    const [stdout, stderr] = [new Tail(child.stdout, limit), new Tail(child.stderr, limit)];
+    const timers: (() => void)[] = [];
+    const settle = (end: () => void) => {
+      for (const stop of timers) stop();
+      end();
+    };
+    control.onAbort(() => {
+      signalGroup(child, "SIGTERM");
+      timers.push(clock.setTimer(graceMs / 2, () => signalGroup(child, "SIGKILL")));
+      timers.push(
+        clock.setTimer(graceMs, () => {
+          const problem = `program ${child.pid} has not ended ${graceMs} ms after it was told to`;
+          settle(() => reject(new HeadgateError("RUN_UNRESPONSIVE", problem, { cause: control.signal.reason })));
+        }),
+      );
+    });
+    child.once("error", (cause: NodeJS.ErrnoException) =>
+      settle(() => reject(new HeadgateError("COMMAND_FAILED", `cannot be started (${cause.code ?? cause.message})`, { cause }))),
+    );
+    child.once("exit", () => signalGroup(child, "SIGKILL")); // what it has left behind, if anything
+    child.once("close", (code, signal) => settle(() => resolve({ code, signal, stdout: stdout.text, stderr: stderr.text })));
+    child.stdin.on("error", () => {}); // a program need not read its input
+    child.stdin.end(input);
+  });
+}
+
+function signalGroup({ pid }: Child, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    kill(platform === "win32" ? pid : -pid, signal);
+  } catch {
+    // all of it has ended
+  }
+}
+
+/** The end of what a stream brings. */
+class Tail {
+  readonly #limit: number;
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #dropped = 0;
+
+  constructor(stream: Readable, limit: number) {
+    this.#limit = limit;
+    stream.on("data", (chunk: Buffer) => this.#add(chunk));
+  }
+
+  get text(): string {
+    const all = Buffer.concat(this.#chunks);
+    const cut = all.subarray(Math.max(0, all.length - this.#limit));
+    const dropped = this.#dropped + all.length - cut.length;
+    return `${dropped > 0 ? `… (${dropped} bytes before this)\n` : ""}${cut.toString("utf8")}`;
+  }
+
+  #add(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    while (this.#chunks.length > 1 && this.#size - (this.#chunks[0] as Buffer).length >= this.#limit) {
+      const first = this.#chunks.shift() as Buffer;
+      this.#size -= first.length;
+      this.#dropped += first.length;
+    }
+  }
+}
+
+function resultOf({ code, signal, stdout, stderr }: Ended, { output = "text", finalExitCodes = [] }: CommandExecutorOptions): unknown {
+  if (code !== 0) {
+    const why = (stderr.trim() || stdout.trim()).split("\n").slice(-3).join("\n").slice(-500);
+    const message = `${code === null ? `was ended by ${signal}` : `ended with ${code}`}${why === "" ? "" : `: ${why}`}`;
+    throw code !== null && finalExitCodes.includes(code)
+      ? new NonRetryableError(message)
+      : new HeadgateError("COMMAND_FAILED", message, { details: { exitCode: code } });
+  }
+  if (output === "text") return { exit_code: 0, stdout, stderr };
+  try {
+    return JSON.parse(stdout);
+  } catch (cause) {
+    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${(cause as Error).message.slice(0, 200)}`, { cause });
+  }
+}
+
+function checkArgs(args: readonly string[]): void {
+  if (!Array.isArray(args) || args.some((one) => typeof one !== "string" || one.includes("\0"))) throw bad("args must be a list of texts");
+}
+
+function bad(problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `commandExecutor: ${problem}`);
+}

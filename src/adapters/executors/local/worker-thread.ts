@@ -1,0 +1,154 @@
+import { availableParallelism } from "node:os";
+import { pathToFileURL } from "node:url";
+import { type ResourceLimits, Worker } from "node:worker_threads";
+import PQueue from "p-queue";
+import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
+import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
+
+/** What a function in a thread is handed. */
+export interface ThreadContext<P = unknown> {
+  readonly pipelineId: string;
+  readonly runId: string;
+  readonly attempt: number;
+  readonly parameters: P;
+  readonly scheduledFor: Date | null;
+  /** Aborts on timeout, cancellation and shutdown. A function that never looks at it is ended with its thread when the grace has passed. */
+  readonly signal: AbortSignal;
+  heartbeat(progress?: unknown): void;
+}
+
+/** Options of {@link workerThreadExecutor}. */
+export interface WorkerThreadOptions {
+  /** A JavaScript module. It exports a function by the name of each pipeline, or one as `default` for all; each gets a {@link ThreadContext}. */
+  module: string | URL;
+  /** Threads, made when they are needed and kept. Default: one less than there are processors, at least 1. */
+  concurrency?: number;
+  /** Of each thread. */
+  resourceLimits?: ResourceLimits;
+}
+
+/** Runs in the thread: one run at a time. */
+const SOURCE = `
+const { parentPort, workerData } = require("node:worker_threads");
+let controller = null;
+parentPort.on("message", async (message) => {
+  if (message.abort !== undefined) return controller?.abort(Object.assign(new Error(message.abort.message), { code: message.abort.code }));
+  controller = new AbortController();
+  const { signal } = controller;
+  const { scheduledFor, ...rest } = message.run;
+  try {
+    const exports = await import(workerData.module);
+    const work = Object.hasOwn(exports, rest.pipelineId) ? exports[rest.pipelineId] : (exports.default?.[rest.pipelineId] ?? exports.default);
+    if (typeof work !== "function") throw Object.assign(new Error("the module exports no function " + JSON.stringify(rest.pipelineId) + " and no default one"), { name: "NonRetryableError" });
+    const heartbeat = (progress) => parentPort.postMessage({ progress });
+    parentPort.postMessage({ output: await work({ ...rest, scheduledFor: scheduledFor === null ? null : new Date(scheduledFor), signal, heartbeat }) });
+  } catch (error) {
+    const known = error instanceof Error ? error : new Error(String(error));
+    parentPort.postMessage({ error: { message: known.message || known.name, name: known.name, code: typeof known.code === "string" ? known.code : undefined } });
+  }
+});
+`;
+
+type Answer =
+  | { readonly progress: unknown }
+  | { readonly output: unknown }
+  | { readonly error: { readonly message: string; readonly name: string; readonly code?: string } };
+
+/**
+ * Carries runs out in threads, so that work that takes the processor holds up neither fire times nor other runs.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`
+ * @example
+ * pipeline({ id: "render", executor: workerThreadExecutor({ module: new URL("./render.js", import.meta.url) }) });
+ */
+export function workerThreadExecutor(options: WorkerThreadOptions): LocalExecutor {
+  const { concurrency = Math.max(1, availableParallelism() - 1), resourceLimits } = options;
+  if (!(options.module instanceof URL) && (typeof options.module !== "string" || options.module === ""))
+    throw bad("module: give a path or an address");
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be a whole number from 1`);
+  const module =
+    options.module instanceof URL
+      ? options.module.href
+      : /^file:/.test(options.module)
+        ? options.module
+        : pathToFileURL(options.module).href;
+  const queue = new PQueue({ concurrency });
+  const idle: Worker[] = [];
+  const take = () => {
+    const worker =
+      idle.pop() ?? new Worker(SOURCE, { eval: true, workerData: { module }, ...(resourceLimits === undefined ? {} : { resourceLimits }) });
+    worker.ref();
+    return worker;
+  };
+  const giveBack = (worker: Worker) => {
+    worker.unref();
+    idle.push(worker);
+  };
+  return {
+    kind: "local",
+    concurrency,
+    execute: (run, control) => queue.add(() => carriedOut(run, control, take, giveBack)),
+    close: async () => {
+      await Promise.all(idle.splice(0).map((worker) => worker.terminate()));
+    },
+  };
+}
+
+async function carriedOut(run: RunRequest, control: RunControl, take: () => Worker, giveBack: (worker: Worker) => void): Promise<unknown> {
+  const { runId, pipelineId, attempt, trigger } = run;
+  const message = { run: { runId, pipelineId, attempt, scheduledFor: trigger.scheduledFor, parameters: await run.parameters() } };
+  control.signal.throwIfAborted();
+  const worker = take();
+  return new Promise((resolve, reject) => {
+    let stopTimer: (() => void) | null = null;
+    let isOver = false;
+    const end = (isReusable: boolean, settle: () => void) => {
+      if (isOver) return;
+      isOver = true;
+      stopTimer?.();
+      for (const [name, listener] of listeners) worker.off(name, listener);
+      if (isReusable) giveBack(worker);
+      settle();
+    };
+    const listeners: readonly (readonly [string, (value: unknown) => void])[] = [
+      [
+        "message",
+        (value) => {
+          const answer = value as Answer;
+          if ("progress" in answer) control.heartbeat(answer.progress);
+          else if ("output" in answer) end(true, () => resolve(answer.output));
+          else end(true, () => reject(errorOf(answer.error)));
+        },
+      ],
+      ["messageerror", (error) => end(true, () => reject(error))],
+      ["error", (error) => end(false, () => reject(error))],
+      ["exit", (code) => end(false, () => reject(new HeadgateError("RUN_LOST", `its thread ended with ${code}`)))],
+    ];
+    for (const [name, listener] of listeners) worker.on(name, listener);
+    control.onAbort(() => {
+      if (isOver) return;
+      const { code, message: text } = control.signal.reason as HeadgateError;
+      worker.postMessage({ abort: { code, message: text } });
+      stopTimer = control.clock.setTimer(control.graceMs, () => {
+        const ending = worker.terminate();
+        end(false, () => void ending.finally(() => reject(control.signal.reason)));
+      });
+    });
+    try {
+      worker.postMessage(message);
+    } catch (cause) {
+      end(true, () => reject(cause));
+    }
+  });
+}
+
+function errorOf({ message, name, code }: Extract<Answer, { error: unknown }>["error"]): Error {
+  if (name === "NonRetryableError") return new NonRetryableError(message);
+  const error = new Error(message);
+  error.name = name;
+  return code === undefined ? error : Object.assign(error, { code });
+}
+
+function bad(problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `workerThreadExecutor: ${problem}`);
+}

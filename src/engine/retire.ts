@@ -1,0 +1,12 @@
+import type { Core } from "./core.js";
+import { unknownPipeline } from "./refusals.js";
+import { type Act, text } from "./requests.js";
+import { ofTrigger } from "./tell.js";
+
+/** Takes a pipeline out of use in the store; what waits is cancelled. */
+export async function retire({ store, clock, events }: Core, pipelineId: string, act: Act): Promise<void> {
+  const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
+  const cancelled = await store.retire(pipelineId, request);
+  if (cancelled === null) throw unknownPipeline(pipelineId);
+  for (const trigger of cancelled) events.tell("trigger.cancelled", ofTrigger, trigger);
+}

@@ -1,0 +1,53 @@
+import { toDate } from "../base/instant.js";
+import type { Priority, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger.js";
+
+/** A trigger as it is handed out. */
+export interface Trigger {
+  readonly id: string;
+  readonly pipelineId: string;
+  readonly kind: TriggerKind;
+  readonly status: TriggerStatus;
+  readonly priority: Priority;
+  /** The fire time it stands for. */
+  readonly scheduledFor: Date | null;
+  readonly idempotencyKey: string | null;
+  readonly reason: string | null;
+  readonly user: string | null;
+  readonly parameters: unknown;
+  readonly createdAt: Date;
+  /** Not looked at before this. */
+  readonly availableAt: Date;
+  /** When, held, it is given up. */
+  readonly expiresAt: Date | null;
+  readonly isForced: boolean;
+  readonly runId: string | null;
+  readonly endedAt: Date | null;
+  readonly endReason: string | null;
+  /** The waiting trigger that it replaced, and the one that replaced it. */
+  readonly supersedes: string | null;
+  readonly supersededBy: string | null;
+}
+
+export function triggerView(record: TriggerRecord): Trigger {
+  return {
+    id: record.id,
+    pipelineId: record.pipelineId,
+    kind: record.kind,
+    status: record.status,
+    priority: record.priority,
+    scheduledFor: toDate(record.scheduledFor),
+    idempotencyKey: record.key,
+    reason: record.reason,
+    user: record.user,
+    parameters: record.parameters,
+    createdAt: toDate(record.createdAt),
+    availableAt: toDate(record.availableAt),
+    expiresAt: toDate(record.expiresAt),
+    isForced: record.isForced,
+    runId: record.runId,
+    endedAt: toDate(record.endedAt),
+    endReason: record.endReason,
+    supersedes: record.supersedes,
+    supersededBy: record.supersededBy,
+  };
+}
