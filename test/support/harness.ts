@@ -47,6 +47,7 @@ const NAMES: readonly EventName[] = [
   "run.timed_out",
   "run.cancelled",
   "run.lost",
+  "run.adopted",
   "run.unresponsive",
   "run.late_result",
   "schedule.fired",
