@@ -49,7 +49,7 @@ for (const apiVersion of [2, 1] as const)
     {
       describe,
       // Airflow's API tells only that a DAG run failed: whether another attempt is worth it and what was wrong stand in its logs
-      it: (title, body) => it.skipIf(/is not worth another|tells a failure, which/.test(title))(title, body),
+      it: (title, body) => (/is not worth another|tells a failure, which/.test(title) ? undefined : it(title, body)),
     },
   );
 
@@ -187,10 +187,16 @@ describe("a DAG run", () => {
     await first.clock.advance("11s");
     await first.scheduler.stop();
     const second = await running(airflow, {}, {}, { store, node: "n2", clock: fakeClock(first.clock.now(), { patience: 5_000 }) });
-    await second.clock.advance("20s");
-    expect(second.heard("run.adopted").length).toBe(1);
+    const playUntil = async (is: () => boolean) => {
+      for (let n = 0; n < 100 && !is(); n++) {
+        await second.clock.advance("5s");
+        await pause();
+      }
+    };
+    await playUntil(() => second.heard("run.adopted").length === 1);
     for (const one of airflow.runs.values()) one.state = "success";
-    await second.clock.advance("20s");
+    await playUntil(() => second.heard("run.succeeded").length === 1);
+    expect(second.heard("run.adopted").length).toBe(1);
     expect(second.heard("run.succeeded")[0]?.run).toMatchObject({ attempt: 1, output: { dag_id: "daily" } });
     expect(airflow.runs.size).toBe(1);
     await second.scheduler.stop();

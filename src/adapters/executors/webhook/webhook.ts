@@ -175,9 +175,9 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Buffer).length;
-    if (size > BODY_LIMIT) throw new Error(`the body has more than ${BODY_LIMIT} bytes`);
-    chunks.push(chunk as Buffer);
+    if (size <= BODY_LIMIT) chunks.push(chunk as Buffer); // the rest is read and dropped, so that whoever sends it hears why
   }
+  if (size > BODY_LIMIT) throw new Error(`the body has more than ${BODY_LIMIT} bytes`);
   return Buffer.concat(chunks).toString("utf8");
 }
 

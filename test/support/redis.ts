@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const BINARY = "redis-server";
+const DEFAULT = "redis://127.0.0.1:6379";
+
+/** A Redis to test against: `REDIS_URL`, else one on 127.0.0.1:6379; `null` where there is none, which with CI=true is an error. */
+export async function testRedisUrl(): Promise<string | null> {
+  const { REDIS_URL: url = DEFAULT, CI } = process.env;
+  if (await answers(Number(new URL(url).port || 6379))) return url;
+  if (CI === "true" && !hasRedisBinary()) throw new Error("there is no Redis to test against: set REDIS_URL or install redis-server");
+  return null;
+}
+
+export function hasRedisBinary(): boolean {
+  return spawnSync(BINARY, ["--version"]).status === 0;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port }, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** A Redis of the tests' own, which can be stopped and started again; it keeps what it has on disk. */
+export class PrivateRedis {
+  readonly #folder = mkdtempSync(join(tmpdir(), "headgate-redis-"));
+  #child: ChildProcess | null = null;
+  #port = 0;
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.#port}`;
+  }
+
+  async start(): Promise<this> {
+    this.#port ||= await freePort();
+    const args = [
+      "--port",
+      String(this.#port),
+      "--bind",
+      "127.0.0.1",
+      "--dir",
+      this.#folder,
+      "--appendonly",
+      "yes",
+      "--appendfsync",
+      "always",
+      "--save",
+      "",
+    ];
+    this.#child = spawn(BINARY, args, { stdio: "ignore" });
+    while (!(await answers(this.#port))) await new Promise((resolve) => setTimeout(resolve, 20));
+    return this;
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
