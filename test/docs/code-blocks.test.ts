@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { testDatabaseUrl } from "../support/postgres.js";
+import { testRedisUrl } from "../support/redis.js";
 
 const ROOT = new URL("../../", import.meta.url);
 /** Within the package, so that the blocks' `import "headgate"` finds the built package itself. */
@@ -11,7 +12,8 @@ const SCRATCH = new URL(".tmp/docs/", ROOT);
 mkdirSync(SCRATCH, { recursive: true });
 
 const database = await testDatabaseUrl();
-const env = { ...process.env, ...(database === null ? {} : { DATABASE_URL: database }) };
+const redis = await testRedisUrl();
+const env = { ...process.env, ...(database === null ? {} : { DATABASE_URL: database }), ...(redis === null ? {} : { REDIS_URL: redis }) };
 
 const files = ["README.md", ...readdirSync(new URL("docs/", ROOT)).filter((name) => name.endsWith(".md"))];
 const blocks = files.flatMap((name) => {
