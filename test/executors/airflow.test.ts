@@ -92,9 +92,9 @@ describe("a DAG run", () => {
     await scheduler.stop();
   });
 
-  it("is tried again after 401 with a new token, after 429, 5xx, a dropped connection, and triggered once though its answer was lost", async () => {
+  it("is tried again after 401 with a new token, after 429, 5xx, a dropped connection, no answer in time, and triggered once though its answer was lost", async () => {
     const airflow = await double();
-    airflow.mischief = [429, 503, "drop", "drop_after"];
+    airflow.mischief = [429, 503, "drop", "hang", "drop_after"];
     const { clock, scheduler, heard } = await running(airflow);
     await scheduler.trigger("daily");
     await until(() => airflow.tokens.size === 1);

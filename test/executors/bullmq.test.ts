@@ -14,6 +14,7 @@ import {
 } from "../../src/index.js";
 import { type ContractWork, describeExecutor } from "../../src/testing/index.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
+import { postgresBinaries, privatePostgres } from "../support/private-postgres.js";
 import { hasRedisBinary, PrivateRedis, testRedisUrl } from "../support/redis.js";
 
 const [redis, postgres] = await Promise.all([testRedisUrl(), testDatabaseUrl()]);
@@ -222,19 +223,53 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
   });
 });
 
-describe.skipIf(!hasRedisBinary())("a Redis that is restarted", () => {
-  it("loses nothing that it keeps, and a scheduler goes on by itself", async () => {
-    const server = await new PrivateRedis().start();
-    const connection = { redis: server.url, queue: "restarted" };
+/** A server of the tests' own, which is killed in the middle and started again. */
+interface Restartable {
+  readonly connection: BullmqConnection & { readonly queue: string };
+  restart(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+async function redisServer(): Promise<Restartable> {
+  const server = await new PrivateRedis().start();
+  return {
+    connection: { redis: server.url, queue: "restarted" },
+    restart: async () => {
+      await server.kill();
+      await server.start();
+    },
+    remove: () => server.remove(),
+  };
+}
+
+async function postgresServer(): Promise<Restartable> {
+  const server = await privatePostgres(bin ?? "");
+  return {
+    connection: { postgres: server.url, queue: "restarted" },
+    restart: async () => server.restart(),
+    remove: async () => server.stop(),
+  };
+}
+
+const bin = postgresBinaries();
+const SERVERS: [string, () => Promise<Restartable>][] = [
+  ...(hasRedisBinary() ? [["Redis", redisServer] as [string, () => Promise<Restartable>]] : []),
+  ...(bin === null ? [] : [["PostgreSQL", postgresServer] as [string, () => Promise<Restartable>]]),
+];
+
+describe.each(SERVERS)("a server of BullMQ that is restarted, %s", (_, start) => {
+  it("loses nothing that it keeps, and the scheduler and the worker go on by themselves", async () => {
+    const server = await start();
+    const { connection } = server;
     const scheduler = await scheduling(connection);
     const worker = await workerProcess({ ...connection, lockDuration: "2s" });
     let succeeded = 0;
     const done = new Promise<void>((resolve) => scheduler.on("run.succeeded", () => ++succeeded === 20 && resolve()));
     for (let value = 0; value < 10; value++) await scheduler.trigger("job", { parameters: { value, ms: 300 } });
     await once(worker.child.stdout as NodeJS.ReadableStream, "data");
-    await server.kill();
+    const restarted = server.restart();
     for (let value = 10; value < 20; value++) await scheduler.trigger("job", { parameters: { value } });
-    await server.start();
+    await restarted;
     await done;
     worker.child.kill("SIGKILL");
     await scheduler.stop({ drain: 0 });

@@ -17,8 +17,11 @@ export default async function setup(): Promise<(() => void) | undefined> {
     process.env.HEADGATE_TEST_DATABASE_URL = LOCAL;
     return undefined;
   }
-  const bin = binaries();
-  return bin === null ? undefined : start(bin);
+  const bin = postgresBinaries();
+  if (bin === null) return undefined;
+  const { url, stop } = await privatePostgres(bin);
+  process.env.HEADGATE_TEST_DATABASE_URL = url;
+  return stop;
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -32,7 +35,8 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-function binaries(): string | null {
+/** Where the server's programs are; `null` where there are none. */
+export function postgresBinaries(): string | null {
   const found = spawnSync("sh", ["-c", "command -v initdb"], { encoding: "utf8" }).stdout.trim();
   if (found !== "") return join(found, "..");
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).toSorted((a, b) => Number(b) - Number(a)) : [];
@@ -40,18 +44,35 @@ function binaries(): string | null {
   return version === undefined ? null : join(DEBIAN, version, "bin");
 }
 
-async function start(bin: string): Promise<() => void> {
+/** A server of the tests' own. */
+export interface PrivatePostgres {
+  readonly url: string;
+  /** Ends it at once, as a crash would, and starts it again. */
+  restart(): void;
+  stop(): void;
+}
+
+export async function privatePostgres(bin: string): Promise<PrivatePostgres> {
   const folder = mkdtempSync(join(tmpdir(), "headgate-postgres-"));
   const data = join(folder, "data");
   const port = await freePort();
   const as = owner(folder); // the server refuses to run as root
   const run = (name: string, args: readonly string[]) => execFileSync(join(bin, name), args, { ...as, stdio: "ignore", cwd: folder });
+  const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
+  const start = () => run("pg_ctl", ["-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start"]);
+  const kill = () => run("pg_ctl", ["-D", data, "-m", "immediate", "stop"]);
   run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]);
-  run("pg_ctl", ["-D", data, "-w", "-l", join(folder, "log"), "-o", `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`, "start"]);
-  process.env.HEADGATE_TEST_DATABASE_URL = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  return () => {
-    run("pg_ctl", ["-D", data, "-m", "immediate", "stop"]);
-    rmSync(folder, { recursive: true, force: true });
+  start();
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    restart: () => {
+      kill();
+      start();
+    },
+    stop: () => {
+      kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
