@@ -9,8 +9,15 @@ export interface EndedRecord {
   readonly decisions: readonly DecisionRecord[];
 }
 
+/** The part of it that statistics look at. */
+export interface EndedFacts {
+  readonly trigger: Pick<TriggerRecord, "status" | "endedAt"> | null;
+  readonly run: Pick<RunRecord, "status" | "scheduledFor" | "startedAt" | "endedAt" | "attempt" | "attempts"> | null;
+  readonly decisions: readonly Pick<DecisionRecord, "at" | "outcome" | "reason" | "findings" | "missed">[];
+}
+
 /** When it ended, epoch ms. */
-export function endedAtOf({ trigger, decisions }: EndedRecord): number {
+export function endedAtOf({ trigger, decisions }: EndedFacts): number {
   return trigger?.endedAt ?? decisions[0]?.at ?? 0;
 }
 

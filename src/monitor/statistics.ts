@@ -1,5 +1,5 @@
 import { type Quantiles, quantilesOf } from "../base/quantiles.js";
-import { type EndedRecord, endedAtOf } from "./ended.js";
+import { type EndedFacts, endedAtOf } from "./ended.js";
 import { TimingRing } from "./ring.js";
 import { Tally } from "./tally.js";
 
@@ -91,7 +91,7 @@ export class RunWindow {
   }
 
   /** Takes in what has ended; in about the order in which it did. */
-  add(ended: EndedRecord): void {
+  add(ended: EndedFacts): void {
     const at = endedAtOf(ended);
     const slot = this.#slotOf(at);
     if (slot <= this.#newestSlot - SLOTS) return; // older than the window
@@ -118,7 +118,7 @@ export class RunWindow {
     }
   }
 
-  #addRun(run: NonNullable<EndedRecord["run"]>, count: (name: Counted, by?: number) => void): void {
+  #addRun(run: NonNullable<EndedFacts["run"]>, count: (name: Counted, by?: number) => void): void {
     const { status, startedAt, endedAt, scheduledFor, attempt, attempts } = run;
     if (endedAt === null || status === "running" || status === "retrying") return;
     count(status === "timed_out" ? "timedOut" : status);

@@ -1,6 +1,6 @@
 import type { Pipeline } from "../engine/pipeline.js";
 import type { AlertRule, AlertState, PipelineSnapshot } from "../monitor/alert.js";
-import type { EndedRecord } from "../monitor/ended.js";
+import type { EndedFacts } from "../monitor/ended.js";
 import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
 import { RunWindow } from "../monitor/statistics.js";
 import type { PlayedRun } from "./backtest.js";
@@ -33,7 +33,7 @@ export function alertsOver(
     }
     for (let run = byEnd[ends]; run !== undefined && run.endedAt <= now; run = byEnd[++ends]) {
       active.delete(run);
-      window.add(endedOf(run, pipeline.id));
+      window.add(endedOf(run));
       if (run.isSuccess) lastSuccessAt = run.endedAt;
     }
     const oldest = waiting.values().next().value?.scheduledFor ?? null;
@@ -62,57 +62,7 @@ export function alertsOver(
   return fired;
 }
 
-function endedOf({ isSuccess, scheduledFor, startedAt, endedAt, attempt }: PlayedRun, pipelineId: string): EndedRecord {
+function endedOf({ isSuccess, scheduledFor, startedAt, endedAt, attempt }: PlayedRun): EndedFacts {
   const status = isSuccess ? "succeeded" : "failed";
-  const id = ""; // nobody looks at it
-  return {
-    trigger: {
-      id,
-      pipelineId,
-      kind: "scheduled",
-      status,
-      priority: "normal",
-      order: 0,
-      scheduledFor,
-      key: null,
-      reason: null,
-      user: null,
-      parameters: null,
-      createdAt: startedAt,
-      availableAt: startedAt,
-      expiresAt: null,
-      isForced: false,
-      token: 1,
-      node: null,
-      leaseUntil: null,
-      runId: id,
-      endedAt,
-      endReason: null,
-      supersedes: null,
-      supersededBy: null,
-    },
-    run: {
-      id,
-      pipelineId,
-      triggerId: id,
-      status,
-      scheduledFor,
-      attempt,
-      token: 1,
-      node: "",
-      leaseUntil: 0,
-      startedAt,
-      attemptStartedAt: startedAt,
-      endedAt,
-      retryAt: null,
-      output: null,
-      error: null,
-      progress: null,
-      reference: null,
-      cancelRequest: null,
-      attempts: [],
-      isForced: false,
-    },
-    decisions: [],
-  };
+  return { trigger: { status, endedAt }, run: { status, scheduledFor, startedAt, endedAt, attempt, attempts: [] }, decisions: [] };
 }
