@@ -171,6 +171,7 @@ describe("a command", () => {
 
   it("says what is wrong with its options", () => {
     expect(() => commandExecutor({ command: "" })).toThrow(HeadgateError);
+    expect(() => commandExecutor({ command: "ls -la | wc" })).toThrow(/arguments as args/);
     expect(() => commandExecutor({ command: "x", args: ["a\0b"] })).toThrow(/list of texts/);
     expect(() => commandExecutor({ command: "x", concurrency: 0 })).toThrow(/concurrency/);
     expect(() => commandExecutor({ command: "x", outputLimit: 1e9 })).toThrow(/outputLimit/);

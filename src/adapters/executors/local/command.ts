@@ -52,6 +52,10 @@ const LARGEST_LIMIT = 45_000;
 export function commandExecutor(options: CommandExecutorOptions): LocalExecutor {
   const { command, concurrency = Math.max(1, cpus().length), outputLimit = DEFAULT_LIMIT, output = "text" } = options;
   if (typeof command !== "string" || command === "" || command.includes("\0")) throw bad("command: give a program");
+  if (/\s[-|>&;]/.test(command))
+    throw bad(
+      `command: ${JSON.stringify(command.slice(0, 60))} looks like a line for a shell; give the program alone, and its arguments as args`,
+    );
   if (typeof options.args !== "function") checkArgs(options.args ?? []);
   if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be a whole number from 1`);
   if (!Number.isInteger(outputLimit) || outputLimit < 1 || outputLimit > LARGEST_LIMIT)
