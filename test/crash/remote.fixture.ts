@@ -1,0 +1,15 @@
+/** One node of the crash test of work done elsewhere: `remote.fixture.ts <store url> <name> <service url>`. */
+import { createScheduler, pipeline } from "../../src/index.js";
+import { storeFromUrl } from "../../src/store-from-url.js";
+import { engineAt } from "./remote-engine.js";
+
+const [url = "", node = "node", service = ""] = process.argv.slice(2);
+const scheduler = createScheduler({
+  pipelines: [pipeline({ id: "job", executor: engineAt(service), execution: { maxActiveRuns: 50, retries: 0 } })],
+  store: storeFromUrl(url),
+  node,
+  lease: "1s",
+  logger: { log: () => {} },
+});
+await scheduler.start();
+console.log("ready");
