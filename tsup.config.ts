@@ -1,3 +1,6 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { transform } from "esbuild";
 import { defineConfig } from "tsup";
 
 export default defineConfig({
@@ -31,4 +34,19 @@ export default defineConfig({
   shims: true,
   sourcemap: false,
   clean: true,
+  onSuccess: shrink,
 });
+
+/**
+ * Takes white space and comments out of what was built: a third of its size. Names stay, so that stacks can be read.
+ * It is done to the finished files, because the step that splits CommonJS cannot read minified code.
+ */
+async function shrink(): Promise<void> {
+  for (const name of await readdir("dist")) {
+    if (!/\.c?js$/.test(name)) continue;
+    const file = join("dist", name);
+    const built = await readFile(file, "utf8");
+    const { code } = await transform(built, { target: "node20", minifySyntax: true, minifyWhitespace: true });
+    await writeFile(file, code);
+  }
+}
