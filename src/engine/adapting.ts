@@ -185,16 +185,13 @@ export class Adapting {
         changedAt: now,
         changes: [change, ...(kept?.changes ?? [])].slice(0, CHANGES_KEPT),
       };
-      const written = await store.putConfig(KEY, { ...all, [pipelineId]: next }, record?.version ?? 0, user, now);
-      if (written === null) continue;
       const numbers = performance === null ? null : numbersOf(performance);
-      await this.#audit.change(
-        "interval",
-        pipelineId,
-        { intervalMs: fromMs },
-        { intervalMs: toMs, performance: numbers },
+      const noted = this.#audit.noted(
+        { action: "interval", pipelineId, before: { intervalMs: fromMs }, after: { intervalMs: toMs, performance: numbers } },
         { user: user ?? "tuner", reason },
       );
+      const written = await store.putConfig(KEY, { ...all, [pipelineId]: next }, record?.version ?? 0, user, now, noted);
+      if (written === null) continue;
       await this.#takeOver({ ...all, [pipelineId]: next }, written.version);
       events.tell("interval.changed", () => ({ pipelineId, fromMs, toMs, reason, user, performance: numbers }));
       return;

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { type AuditEntry, type AuditRecord, brokenLink, sealed } from "../monitor/audit.js";
+import type { Noted } from "../ports/store.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
 import type { Act } from "./requests.js";
@@ -19,6 +20,8 @@ export function sha256(text: string): string {
   return hash("sha256", text);
 }
 
+const seal: Noted["seal"] = (entry, head) => sealed(entry, head, sha256);
+
 /** The log of calls and changes: append-only, each record sealed by a hash over itself and the one before it. */
 export class AuditLog {
   readonly #core: Pick<Core, "store" | "clock">;
@@ -29,7 +32,7 @@ export class AuditLog {
     this.#appends = new Batcher(
       core,
       async (entries) => {
-        await core.store.appendAudit(entries, (entry, head) => sealed(entry, head, sha256));
+        await core.store.appendAudit(entries, seal);
         return entries.map(() => null);
       },
       { isPatient: false, gathers: "tick" },
@@ -43,21 +46,16 @@ export class AuditLog {
     await this.#appends.add({ at, kind, action, pipelineId, user, token, role, address, requestId, outcome, reason, before, after });
   }
 
-  change(action: string, pipelineId: string | null, before: unknown, after: unknown, { user, reason }: Act): Promise<void> {
-    return this.append({
-      kind: "change",
-      action,
-      pipelineId,
-      user: user ?? null,
-      token: null,
-      role: null,
-      address: null,
-      requestId: null,
-      outcome: "done",
-      reason: reason ?? null,
-      before,
-      after,
-    });
+  /** What a store keeps together with the change itself. Without `before`, it is what the store had. */
+  noted(change: { action: string; pipelineId: string | null; before?: unknown; after: unknown }, { user, reason }: Act): Noted {
+    const { action, pipelineId, after } = change;
+    const at = this.#core.clock.now();
+    const nobody = { token: null, role: null, address: null, requestId: null };
+    const rest = { user: user ?? null, ...nobody, outcome: "done", reason: reason ?? null, after };
+    return {
+      entry: (known) => ({ at, kind: "change", action, pipelineId, ...rest, before: "before" in change ? change.before : known }),
+      seal,
+    };
   }
 
   /** Records, newest first. */

@@ -126,21 +126,18 @@ export class Monitoring {
     const made: Silence = { id: newId(now), pipelineId, rule, tag, from: now, until: now + lengthMs, reason, user };
     await this.#changeSilences((all) => {
       if (all.length >= SILENCES_KEPT) throw new HeadgateError("TOO_MANY", `there are ${SILENCES_KEPT} silences; end some`);
-      return [...all, made];
+      return { next: [...all, made], pipelineId, before: null, after: made };
     }, options);
-    await this.#audit.change("silence", pipelineId, null, made, options);
     return made;
   }
 
   /** @throws HeadgateError `NOT_FOUND` */
   async unsilence(id: string, act: Act = {}): Promise<void> {
-    let ended: Silence | undefined;
     await this.#changeSilences((all) => {
-      ended = all.find((one) => one.id === id);
+      const ended = all.find((one) => one.id === id);
       if (ended === undefined) throw new HeadgateError("NOT_FOUND", `there is no silence ${id}`, { details: { id } });
-      return all.filter((one) => one.id !== id);
+      return { next: all.filter((one) => one.id !== id), pipelineId: ended.pipelineId, before: ended, after: null };
     }, act);
-    await this.#audit.change("silence", ended?.pipelineId ?? null, ended, null, act);
   }
 
   /** Evaluates the rules now, if this node is the one that does; resolves when what is due was sent, or has failed. */
@@ -247,13 +244,22 @@ export class Monitoring {
     this.#problems = new Set(problems.map(({ rule }) => rule));
   }
 
-  async #changeSilences(make: (all: readonly Silence[]) => readonly Silence[], { user }: Act): Promise<void> {
+  async #changeSilences(
+    make: (all: readonly Silence[]) => {
+      next: readonly Silence[];
+      pipelineId: string | null;
+      before: Silence | null;
+      after: Silence | null;
+    },
+    act: Act,
+  ): Promise<void> {
     const { store, clock } = this.#core;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const now = clock.now();
       const record = await store.config(SILENCES_KEY);
-      const next = make(((record?.value ?? []) as readonly Silence[]).filter(({ until }) => until > now));
-      if ((await store.putConfig(SILENCES_KEY, next, record?.version ?? 0, user ?? null, now)) !== null) return;
+      const { next, ...change } = make(((record?.value ?? []) as readonly Silence[]).filter(({ until }) => until > now));
+      const noted = this.#audit.noted({ action: "silence", ...change }, act);
+      if ((await store.putConfig(SILENCES_KEY, next, record?.version ?? 0, act.user ?? null, now, noted)) !== null) return;
     }
     throw new HeadgateError("STORE_UNAVAILABLE", "silences are being changed by many at once; try again");
   }

@@ -1,6 +1,7 @@
 import { durationMs } from "../base/duration.js";
 import { toDate } from "../base/instant.js";
 import type { Pause } from "../ports/store.js";
+import type { AuditLog } from "./audit-log.js";
 import type { Core } from "./core.js";
 import type { Loop } from "./loop.js";
 import { type Act, type PauseOptions, text } from "./requests.js";
@@ -9,10 +10,12 @@ import { type Act, type PauseOptions, text } from "./requests.js";
 export class Pausing {
   readonly #core: Core;
   readonly #loop: Loop;
+  readonly #audit: AuditLog;
 
-  constructor(core: Core, loop: Loop) {
+  constructor(core: Core, loop: Loop, audit: AuditLog) {
     this.#core = core;
     this.#loop = loop;
+    this.#audit = audit;
   }
 
   /** Keeps a pause; one that is there already keeps its beginning. */
@@ -26,7 +29,7 @@ export class Pausing {
       reason: text(options.reason, "reason", 1_000),
       user: text(options.user, "user", 200),
     };
-    await store.pause(pipelineId, made);
+    await store.pause(pipelineId, made, this.#audit.noted({ action: "pause", pipelineId, after: made }, options));
     await this.#sync(pipelineId);
     events.tell("paused", () => ({ pipelineId, reason: made.reason, user: made.user, until: toDate(made.until) }));
   }
@@ -35,7 +38,7 @@ export class Pausing {
   async resume(pipelineId: string | null, options: Act): Promise<boolean> {
     const { clock, store, events } = this.#core;
     const act = { reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
-    const ended = await store.resume(pipelineId, clock.now());
+    const ended = await store.resume(pipelineId, clock.now(), this.#audit.noted({ action: "resume", pipelineId, after: null }, options));
     await store.recheck(pipelineId === null ? null : [pipelineId], clock.now());
     await this.#sync(pipelineId);
     if (ended !== null) events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));

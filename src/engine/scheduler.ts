@@ -94,7 +94,7 @@ export class Scheduler {
     this.tokens = new Tokens(core, this.audit);
     this.host = new Host(core, this.#runner);
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
-    this.#pausing = new Pausing(core, this.#loop);
+    this.#pausing = new Pausing(core, this.#loop, this.audit);
     this.#asking = new Asking(core, this.#loop);
     this.#sensing = new Sensing(core, () => this.#loop.wake());
     this.statistics = new StatisticsDesk(core);

@@ -154,9 +154,9 @@ export class Steering {
       if (made === null) return;
       for (const base of this.#bases.values()) this.#steered(base, made.next); // what cannot be applied is not kept
       const now = clock.now();
-      const written = await store.putConfig(KEY, made.next, record?.version ?? 0, act.user ?? null, now);
+      const noted = this.#audit.noted({ action, pipelineId, before: made.before, after: made.after }, act);
+      const written = await store.putConfig(KEY, made.next, record?.version ?? 0, act.user ?? null, now, noted);
       if (written === null) continue;
-      await this.#audit.change(action, pipelineId, made.before, made.after, act);
       await this.#takeOver(made.next, written.version);
       return;
     }

@@ -189,9 +189,8 @@ export class Tokens {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const { all, version } = await this.#read();
       const { next, before, after } = make(all);
-      if ((await store.putConfig(KEY, next, version, act.user ?? null, clock.now())) === null) continue;
-      await this.#audit.change(action, null, before, after, act);
-      return;
+      const noted = this.#audit.noted({ action, pipelineId: null, before, after }, act);
+      if ((await store.putConfig(KEY, next, version, act.user ?? null, clock.now(), noted)) !== null) return;
     }
     throw new HeadgateError("STORE_UNAVAILABLE", "the tokens are being changed by many at once; try again");
   }

@@ -186,6 +186,13 @@ export interface EndedQuery {
   readonly limit: number;
 }
 
+/** An entry of the audit log that is kept in one transaction with the change it tells of: both are there, or neither. */
+export interface Noted {
+  /** Given what was there before the change. */
+  readonly entry: (before: unknown) => AuditEntry;
+  readonly seal: (entry: AuditEntry, head: AuditHead) => AuditRecord;
+}
+
 /** A part of the audit log. */
 export interface AuditQuery {
   /** Oldest first, behind this number. */
@@ -269,9 +276,9 @@ export interface Store {
   cancelRun(runId: string, request: CancelRequest): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null>;
 
   /** Pauses a pipeline, or everything (`null`). */
-  pause(pipelineId: string | null, pause: Pause): Promise<void>;
-  /** Ends a pause; gives the one that ended, `null` if there was none. */
-  resume(pipelineId: string | null, now: number): Promise<Pause | null>;
+  pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void>;
+  /** Ends a pause; gives the one that ended, `null` (and nothing noted) if there was none. */
+  resume(pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null>;
   globalPause(): Promise<GlobalPause>;
 
   trigger(id: string): Promise<TriggerRecord | null>;
@@ -306,8 +313,15 @@ export interface Store {
   releaseCursors(names: readonly string[], node: string): Promise<void>;
 
   config(key: string): Promise<ConfigRecord | null>;
-  /** Writes a setting if its version is still `expected` (0: not there yet; `null`: whatever it is); gives `null` when it is not. */
-  putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number): Promise<ConfigRecord | null>;
+  /** Writes a setting if its version is still `expected` (0: not there yet; `null`: whatever it is); gives `null` (and notes nothing) when it is not. */
+  putConfig(
+    key: string,
+    value: unknown,
+    expected: number | null,
+    by: string | null,
+    now: number,
+    noted?: Noted,
+  ): Promise<ConfigRecord | null>;
 
   /** Puts entries behind the end of the audit log, one after the other over all nodes: `seal` is told the end and gives the record to keep. */
   appendAudit(entries: readonly AuditEntry[], seal: (entry: AuditEntry, head: AuditHead) => AuditRecord): Promise<void>;

@@ -86,6 +86,24 @@ describe("pause", () => {
     await scheduler.stop();
   });
 
+  it("and its end are in the audit log with before and after, and nothing is when there was nothing to end", async () => {
+    const { scheduler } = await harness([hourly("a")]);
+    await scheduler.pause({ pipelineId: "a", user: "ana", reason: "moving" });
+    await scheduler.pause({ user: "ben" });
+    await scheduler.resume({ pipelineId: "a", user: "ben", reason: "moved" });
+    expect(await scheduler.resume({ pipelineId: "a" })).toBe(false);
+    const records = await scheduler.audit.list({ limit: 10 });
+    expect(records.map(({ kind, action, pipelineId, user, reason }) => [kind, action, pipelineId, user, reason])).toEqual([
+      ["change", "resume", "a", "ben", "moved"],
+      ["change", "pause", null, "ben", null],
+      ["change", "pause", "a", "ana", "moving"],
+    ]);
+    expect(records[0]).toMatchObject({ before: { user: "ana", reason: "moving", until: null }, after: null });
+    expect(records[2]).toMatchObject({ before: null, after: { user: "ana", reason: "moving" } });
+    expect(await scheduler.audit.verify()).toEqual({ isIntact: true, records: 3, problem: null });
+    await scheduler.stop();
+  });
+
   it("of an unknown pipeline is an error that says so", async () => {
     const { scheduler } = await harness([]);
     await expect(scheduler.pause({ pipelineId: "nobody" })).rejects.toThrow(HeadgateError);

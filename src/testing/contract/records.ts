@@ -2,6 +2,25 @@ import assert from "node:assert/strict";
 import { type AuditEntry, type AuditHead, brokenLink, sealed } from "../../monitor/audit.js";
 import { type Case, claim, decideAll, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./kit.js";
 
+const entry = (action: string, pipelineId: string | null): AuditEntry => ({
+  at: T0,
+  kind: "call",
+  action,
+  pipelineId,
+  user: "ana",
+  token: null,
+  role: "admin",
+  address: null,
+  requestId: null,
+  outcome: "202",
+  reason: null,
+  before: null,
+  after: { nested: [1, "two", null] },
+});
+
+const digest = (text: string) => `${text.length}:${text.slice(0, 40)}`;
+const seal = (one: AuditEntry, head: AuditHead) => sealed(one, head, digest);
+
 /** Pauses, cursors, settings, lists. */
 export const RECORDS: readonly Case[] = [
   [
@@ -180,23 +199,6 @@ export const RECORDS: readonly Case[] = [
   [
     "keeps an audit log in one order, whoever writes, and says where it ends",
     async (store) => {
-      const entry = (action: string, pipelineId: string | null): AuditEntry => ({
-        at: T0,
-        kind: "call",
-        action,
-        pipelineId,
-        user: "ana",
-        token: null,
-        role: "admin",
-        address: null,
-        requestId: null,
-        outcome: "202",
-        reason: null,
-        before: null,
-        after: { nested: [1, "two", null] },
-      });
-      const digest = (text: string) => `${text.length}:${text.slice(0, 40)}`;
-      const seal = (one: AuditEntry, head: AuditHead) => sealed(one, head, digest);
       assert.deepEqual(await store.auditHead(), { seq: 0, hash: "" });
       await store.appendAudit([entry("first", "a"), entry("second", null)], seal);
       await Promise.all(["third", "fourth", "fifth"].map((action) => store.appendAudit([entry(action, "b")], seal)));
@@ -219,6 +221,47 @@ export const RECORDS: readonly Case[] = [
         own.map(({ action }) => action),
         ["first"],
       );
+    },
+  ],
+  [
+    "keeps a change and its entry in the audit log together, or neither",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      const pause = { at: T0, until: null, reason: null, user: "ana" };
+      const noted = (action: string) => ({ entry: (before: unknown) => ({ ...entry(action, "a"), before }), seal });
+      await store.putConfig("windows", ["x"], 0, "ana", T0, noted("made"));
+      await store.putConfig("windows", ["y"], 1, "ana", T0, noted("changed"));
+      assert.equal(await store.putConfig("windows", ["z"], 1, "ben", T0, noted("too late")), null);
+      await store.pause("a", pause, noted("pause"));
+      await store.resume("a", T0 + MINUTE, noted("resume"));
+      assert.equal(await store.resume("a", T0 + MINUTE, noted("resumed twice")), null);
+      await store.pause(null, pause, noted("pause all"));
+      await assert.rejects(store.pause("nobody", pause, noted("nobody")), { code: "UNKNOWN_PIPELINE" });
+      const records = await store.listAudit({ after: 0, limit: 10 });
+      assert.deepEqual(
+        records.map(({ action, before }) => [action, before]),
+        [
+          ["made", null],
+          ["changed", ["x"]],
+          ["pause", null],
+          ["resume", pause],
+          ["pause all", null],
+        ],
+      );
+      assert.equal(brokenLink(records, { seq: 0, hash: "" }, digest), null);
+      const failing = {
+        entry: () => {
+          throw new Error("no entry");
+        },
+        seal,
+      };
+      await assert.rejects(store.putConfig("windows", ["w"], 2, "ana", T0, failing));
+      await assert.rejects(store.pause("a", pause, failing));
+      await assert.rejects(store.resume(null, T0 + MINUTE, failing));
+      assert.deepEqual((await store.config("windows"))?.value, ["y"]);
+      assert.equal((await store.states(["a"]))[0]?.pause, null);
+      assert.deepEqual((await store.globalPause()).pause, pause);
+      assert.equal((await store.auditHead()).seq, 5);
     },
   ],
   [

@@ -1,5 +1,5 @@
 import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
-import type { AuditQuery, ConfigRecord, CursorRecord } from "../../../ports/store.js";
+import type { AuditQuery, ConfigRecord, CursorRecord, Noted } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 
 const AUDIT_KEPT = 10_000;
@@ -37,12 +37,19 @@ export class Desk {
     return this.#config.get(key) ?? null;
   }
 
-  putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number): ConfigRecord | null {
-    const version = this.#config.get(key)?.version ?? 0;
+  putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number, noted?: Noted): ConfigRecord | null {
+    const known = this.#config.get(key);
+    const version = known?.version ?? 0;
     if (expected !== null && expected !== version) return null;
+    this.note(noted, known?.value ?? null);
     const written: ConfigRecord = { key, value, version: version + 1, updatedAt: now, updatedBy: by };
     this.#config.set(key, written);
     return written;
+  }
+
+  /** Before the change it tells of: what throws leaves both undone. */
+  note(noted: Noted | undefined, before: unknown): void {
+    if (noted !== undefined) this.appendAudit([noted.entry(before)], noted.seal);
   }
 
   appendAudit(entries: readonly AuditEntry[], seal: (entry: AuditEntry, head: AuditHead) => AuditRecord): void {

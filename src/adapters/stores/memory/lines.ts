@@ -121,6 +121,11 @@ export class Lines {
     return cell.pause !== null || this.global.pause !== null;
   }
 
+  /** Of a pipeline, or (`null`) of everything. */
+  pauseOf(cell: PipelineCell | null): Pause | null {
+    return cell === null ? this.global.pause : cell.pause;
+  }
+
   pause(cell: PipelineCell, pause: Pause): void {
     cell.pause = pause;
     this.refresh(cell);

@@ -4,14 +4,12 @@ import { Trail } from "../../../base/trail.js";
 import type { AuditHead, AuditRecord } from "../../../monitor/audit.js";
 import type { EndedRecord } from "../../../monitor/ended.js";
 import type {
-  AuditQuery,
   Claim,
   ClaimRequest,
   ConfigRecord,
   CursorRecord,
   DecideRequest,
   DecideResult,
-  EndedQuery,
   EnqueueResult,
   FinishRequest,
   FinishResult,
@@ -19,6 +17,7 @@ import type {
   FireResult,
   GlobalPause,
   HeartbeatRequest,
+  Noted,
   Pause,
   PipelineRegistration,
   PipelineState,
@@ -262,13 +261,18 @@ class InMemory implements MemoryStore {
     return { run: this.#settling.cancel(cell, request), trigger: cell.trigger.record };
   }
 
-  async pause(pipelineId: string | null, pause: Pause): Promise<void> {
-    if (pipelineId === null) this.#lines.pauseAll(pause, this.#pipelines.values());
-    else this.#lines.pause(this.#known(pipelineId), pause);
+  async pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void> {
+    const cell = pipelineId === null ? null : this.#known(pipelineId);
+    this.#desk.note(noted, this.#lines.pauseOf(cell));
+    if (cell === null) this.#lines.pauseAll(pause, this.#pipelines.values());
+    else this.#lines.pause(cell, pause);
   }
 
-  async resume(pipelineId: string | null, now: number): Promise<Pause | null> {
-    return pipelineId === null ? this.#lines.resumeAll(now, this.#pipelines.values()) : this.#lines.resume(this.#known(pipelineId), now);
+  async resume(pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null> {
+    const cell = pipelineId === null ? null : this.#known(pipelineId);
+    const pause = this.#lines.pauseOf(cell);
+    if (pause !== null) this.#desk.note(noted, pause);
+    return cell === null ? this.#lines.resumeAll(now, this.#pipelines.values()) : this.#lines.resume(cell, now);
   }
 
   #known(pipelineId: string): PipelineCell {
@@ -317,7 +321,7 @@ class InMemory implements MemoryStore {
     return this.#pipelines.get(pipelineId)?.life?.runs ?? new Trail();
   }
 
-  async listEnded(query: EndedQuery): Promise<readonly EndedRecord[]> {
+  async listEnded(query: Parameters<Store["listEnded"]>[0]): Promise<readonly EndedRecord[]> {
     return this.#history.listEnded(query);
   }
 
@@ -357,15 +361,15 @@ class InMemory implements MemoryStore {
     return this.#desk.config(key);
   }
 
-  async putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number): Promise<ConfigRecord | null> {
-    return this.#desk.putConfig(key, value, expected, by, now);
+  async putConfig(...args: Parameters<Store["putConfig"]>): Promise<ConfigRecord | null> {
+    return this.#desk.putConfig(...args);
   }
 
   async appendAudit(...args: Parameters<Store["appendAudit"]>): Promise<void> {
     this.#desk.appendAudit(...args);
   }
 
-  async listAudit(query: AuditQuery): Promise<readonly AuditRecord[]> {
+  async listAudit(query: Parameters<Store["listAudit"]>[0]): Promise<readonly AuditRecord[]> {
     return this.#desk.listAudit(query);
   }
 

@@ -1,5 +1,5 @@
 import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
-import type { AuditQuery } from "../../../ports/store.js";
+import type { AuditQuery, Noted } from "../../../ports/store.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { AUDIT, META } from "./tables.js";
 
@@ -27,6 +27,11 @@ export async function append(
     ),
     changing(META, [{ key: HEAD, value: head }], ["value"]),
   ]);
+}
+
+/** In the transaction of the change that it tells of. */
+export async function note(session: Session, noted: Noted | undefined, before: unknown): Promise<void> {
+  if (noted !== undefined) await append(session, [noted.entry(before)], noted.seal);
 }
 
 export async function list(session: Session, { after, before, pipelineIds, limit }: AuditQuery): Promise<readonly AuditRecord[]> {

@@ -1,6 +1,7 @@
-import type { ConfigRecord, CursorRecord, EnqueueResult } from "../../../ports/store.js";
+import type { ConfigRecord, CursorRecord, EnqueueResult, Noted } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 import type { NewTrigger } from "../../../trigger/trigger.js";
+import { note } from "./audit.js";
 import { changing, type Session, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { CONFIG, CURSORS } from "./tables.js";
@@ -60,6 +61,7 @@ export async function putConfig(
   expected: number | null,
   by: string | null,
   now: number,
+  noted?: Noted,
 ): Promise<ConfigRecord | null> {
   await session.insert(CONFIG, [{ key, value: null, version: 0, updatedAt: now, updatedBy: null }], { unlessThere: true });
   const known = (await selectLocked(session, CONFIG, [key])).get(key);
@@ -67,5 +69,6 @@ export async function putConfig(
   if (expected !== null && expected !== version) return null;
   const written: ConfigRecord = { key, value, version: version + 1, updatedAt: now, updatedBy: by };
   await session.write([changing(CONFIG, [written], ["value", "version", "updatedAt", "updatedBy"])]);
+  await note(session, noted, known?.value ?? null);
   return written;
 }

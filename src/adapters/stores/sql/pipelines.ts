@@ -1,7 +1,8 @@
-import type { GlobalPause, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import type { GlobalPause, Noted, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { CancelRequest } from "../../../run/run.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
+import { note } from "./audit.js";
 import { changing, type Session, select, selectLocked } from "./database.js";
 import { META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
@@ -82,21 +83,27 @@ export async function globalPause(session: Session): Promise<GlobalPause> {
 }
 
 /** Pauses one pipeline or everything; false when there is no such pipeline. */
-export async function pause(session: Session, pipelineId: string | null, wanted: Pause): Promise<boolean> {
+export async function pause(session: Session, pipelineId: string | null, wanted: Pause, noted?: Noted): Promise<boolean> {
   if (pipelineId === null) {
-    await putGlobal(session, { ...(await lockedGlobal(session)), pause: wanted });
+    const global = await lockedGlobal(session);
+    await putGlobal(session, { ...global, pause: wanted });
+    await note(session, noted, global.pause);
     return true;
   }
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
-  if (row !== undefined) await session.write([changing(PIPELINES, [{ ...row, pause: wanted }], ["pause"])]);
-  return row !== undefined;
+  if (row === undefined) return false;
+  await session.write([changing(PIPELINES, [{ ...row, pause: wanted }], ["pause"])]);
+  await note(session, noted, row.pause);
+  return true;
 }
 
 /** Ends a pause; `undefined` when there is no such pipeline. */
-export async function resume(session: Session, pipelineId: string | null, now: number): Promise<Pause | null | undefined> {
+export async function resume(session: Session, pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null | undefined> {
   if (pipelineId === null) {
     const global = await lockedGlobal(session);
-    if (global.pause !== null) await putGlobal(session, { pause: null, lastPause: { from: global.pause.at, until: now } });
+    if (global.pause === null) return null;
+    await putGlobal(session, { pause: null, lastPause: { from: global.pause.at, until: now } });
+    await note(session, noted, global.pause);
     return global.pause;
   }
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
@@ -105,6 +112,7 @@ export async function resume(session: Session, pipelineId: string | null, now: n
   await session.write([
     changing(PIPELINES, [{ ...row, pause: null, lastPause: { from: row.pause.at, until: now } }], ["pause", "lastPause"]),
   ]);
+  await note(session, noted, row.pause);
   return row.pause;
 }
 

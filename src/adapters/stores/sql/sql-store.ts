@@ -88,11 +88,11 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     nextDueAt: (now) => upkeep.nextDueAt(session, now),
     endTrigger: (id, end, request) => telling((on) => settle.endOne(on, id, end, request)),
     cancelRun: (id, request) => telling((on) => settle.cancelOne(on, id, request)),
-    pause: async (id, pause) => {
-      if (!(await telling((on) => pipelines.pause(on, id, pause)))) throw unknownPipeline(id);
+    pause: async (id, pause, noted) => {
+      if (!(await telling((on) => pipelines.pause(on, id, pause, noted)))) throw unknownPipeline(id);
     },
-    resume: async (id, now) => {
-      const pause = await telling((on) => pipelines.resume(on, id, now));
+    resume: async (id, now, noted) => {
+      const pause = await telling((on) => pipelines.resume(on, id, now, noted));
       if (pause === undefined) throw unknownPipeline(id);
       return pause;
     },
@@ -119,7 +119,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       return answers?.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?")) ?? null;
     },
     config: async (key) => (await select(session, CONFIG, "WHERE key = $1 AND version > 0", [key]))[0] ?? null,
-    putConfig: (key, value, expected, by, now) => telling((on) => desk.putConfig(on, key, value, expected, by, now)),
+    putConfig: (...args) => telling((on) => desk.putConfig(on, ...args)),
     appendAudit: (entries, seal) => within((on) => audit.append(on, entries, seal)),
     listAudit: (query) => audit.list(session, query),
     auditHead: () => audit.head(session),
