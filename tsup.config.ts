@@ -38,7 +38,7 @@ export default defineConfig({
 });
 
 /**
- * Takes white space and comments out of what was built: a third of its size. Names stay, so that stacks can be read.
+ * Takes white space and comments out of what was built: a third of its size. Names stay and lines are short, so that stacks can be read.
  * It is done to the finished files, because the step that splits CommonJS cannot read minified code.
  */
 async function shrink(): Promise<void> {
@@ -46,7 +46,7 @@ async function shrink(): Promise<void> {
     if (!/\.c?js$/.test(name)) continue;
     const file = join("dist", name);
     const built = await readFile(file, "utf8");
-    const { code } = await transform(built, { target: "node20", minifySyntax: true, minifyWhitespace: true });
+    const { code } = await transform(built, { target: "node20", minifySyntax: true, minifyWhitespace: true, lineLimit: 400 });
     await writeFile(file, code);
   }
 }
