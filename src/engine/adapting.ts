@@ -4,6 +4,7 @@ import { HeadgateError } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
 import type { RunStatus } from "../run/run.js";
 import type { AuditLog } from "./audit-log.js";
+import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
@@ -12,7 +13,6 @@ import type { Act } from "./requests.js";
 const KEY = "adaptive";
 const CHANGES_KEPT = 20;
 const QUEUE_COUNTED = 10_000;
-const ATTEMPTS = 20;
 const ENDED: readonly RunStatus[] = ["succeeded", "failed", "timed_out"];
 
 /** One change of an interval. Lengths in ms. */
@@ -168,35 +168,30 @@ export class Adapting {
     user: string | null,
     decide: (kept: Kept | null) => { toMs: number; reason: string; performance: Performance | null; hasChanged: boolean },
   ): Promise<void> {
-    const { store, clock, registry, events } = this.#core;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const record = await store.config(KEY);
-      const all = (record?.value ?? {}) as AllKept;
+    const { registry, events } = this.#core;
+    const written = await changeKept(this.#core, { key: KEY, what: "intervals are" }, (known: AllKept | undefined, now) => {
+      const all = known ?? {};
       const kept = keptOf(all, pipelineId, policy);
       const { toMs, reason, performance, hasChanged } = decide(kept);
-      if (!hasChanged) return;
-      const now = clock.now();
+      if (!hasChanged) return null;
       const fromMs = kept?.intervalMs ?? policy.baseMs;
-      const change = { at: now, fromMs, toMs, reason, user };
+      const numbers = performance === null ? null : numbersOf(performance);
       const next: Kept = {
         baseMs: policy.baseMs,
         intervalMs: toMs,
         anchorAt: registry.get(pipelineId)?.lastFireAt ?? now,
         changedAt: now,
-        changes: [change, ...(kept?.changes ?? [])].slice(0, CHANGES_KEPT),
+        changes: [{ at: now, fromMs, toMs, reason, user }, ...(kept?.changes ?? [])].slice(0, CHANGES_KEPT),
       };
-      const numbers = performance === null ? null : numbersOf(performance);
       const noted = this.#audit.noted(
         { action: "interval", pipelineId, before: { intervalMs: fromMs }, after: { intervalMs: toMs, performance: numbers } },
         { user: user ?? "tuner", reason },
       );
-      const written = await store.putConfig(KEY, { ...all, [pipelineId]: next }, record?.version ?? 0, user, now, noted);
-      if (written === null) continue;
-      await this.#takeOver({ ...all, [pipelineId]: next }, written.version);
-      events.tell("interval.changed", () => ({ pipelineId, fromMs, toMs, reason, user, performance: numbers }));
-      return;
-    }
-    throw new HeadgateError("STORE_UNAVAILABLE", "intervals are being changed by many at once; this one waits for the next run");
+      return { next: { ...all, [pipelineId]: next }, user, noted, told: { fromMs, toMs, reason, performance: numbers } };
+    });
+    if (written === null) return;
+    await this.#takeOver(written.next, written.version);
+    events.tell("interval.changed", () => ({ pipelineId, ...written.told, user }));
   }
 
   async #takeOver(next: AllKept, version: number): Promise<void> {

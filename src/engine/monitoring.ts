@@ -7,6 +7,7 @@ import { deliveriesOf } from "../monitor/notification.js";
 import type { PipelineState } from "../ports/store.js";
 import { AlertBook } from "./alert-book.js";
 import type { AuditLog } from "./audit-log.js";
+import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { Deliverer } from "./deliverer.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
@@ -19,7 +20,6 @@ import { Waiting } from "./waiting.js";
 
 const SILENCES_KEY = "silences";
 const SILENCES_KEPT = 1_000;
-const ATTEMPTS = 20;
 
 /** Options of `scheduler.alerts.silence`. What is not named is any. */
 export interface SilenceOptions extends Act {
@@ -253,15 +253,10 @@ export class Monitoring {
     },
     act: Act,
   ): Promise<void> {
-    const { store, clock } = this.#core;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const now = clock.now();
-      const record = await store.config(SILENCES_KEY);
-      const { next, ...change } = make(((record?.value ?? []) as readonly Silence[]).filter(({ until }) => until > now));
-      const noted = this.#audit.noted({ action: "silence", ...change }, act);
-      if ((await store.putConfig(SILENCES_KEY, next, record?.version ?? 0, act.user ?? null, now, noted)) !== null) return;
-    }
-    throw new HeadgateError("STORE_UNAVAILABLE", "silences are being changed by many at once; try again");
+    await changeKept(this.#core, { key: SILENCES_KEY, what: "silences are" }, (kept: readonly Silence[] | undefined, now) => {
+      const { next, ...change } = make((kept ?? []).filter(({ until }) => until > now));
+      return { next, user: act.user ?? null, noted: this.#audit.noted({ action: "silence", ...change }, act) };
+    });
   }
 }
 

@@ -1,8 +1,8 @@
 import type { NodeSnapshot } from "../monitor/alert.js";
+import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 
 const KEY = "nodes";
-const ATTEMPTS = 10;
 const FORGET_MS = 24 * 3_600_000;
 const NODES_KEPT = 1_000;
 const TOLD_AT_MOST = 20;
@@ -53,17 +53,13 @@ export class NodeBoard {
   }
 
   async #write(change: (board: Board) => Board, now: number): Promise<void> {
-    const { store } = this.#core;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const record = await store.config(KEY);
-      const kept = Object.entries(change((record?.value ?? {}) as Board))
+    const written = await changeKept(this.#core, { key: KEY, what: "the board of nodes is" }, (board: Board | undefined) => {
+      const kept = Object.entries(change(board ?? {}))
         .filter(([, { seenAt }]) => now - seenAt < FORGET_MS)
         .slice(-NODES_KEPT);
-      const next = Object.fromEntries(kept);
-      if ((await store.putConfig(KEY, next, record?.version ?? 0, this.#core.node, now)) === null) continue;
-      this.#board = next;
-      return;
-    }
+      return { next: Object.fromEntries(kept), user: this.#core.node };
+    });
+    if (written !== null) this.#board = written.next;
   }
 }
 

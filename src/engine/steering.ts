@@ -4,6 +4,7 @@ import { timeWindows } from "../schedule/window.js";
 import { Adapting } from "./adapting.js";
 import type { AuditLog } from "./audit-log.js";
 import { register } from "./catalog.js";
+import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Act } from "./requests.js";
@@ -11,7 +12,6 @@ import { checkChange, type Overrides, SETTING_NAMES, type SettingName, type Sett
 
 const KEY = "settings";
 const WINDOWS_LIMIT = 1_000;
-const ATTEMPTS = 20;
 
 /** A window in which nothing runs, or one pipeline does not, added while the scheduler is in use. */
 export interface Maintenance {
@@ -147,20 +147,14 @@ export class Steering {
     { action, pipelineId, ...act }: Act & { action: string; pipelineId: string | null },
     make: (kept: Kept) => { next: Kept; before: unknown; after: unknown } | null,
   ): Promise<void> {
-    const { store, clock } = this.#core;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const record = await store.config(KEY);
-      const made = make((record?.value as Kept | undefined) ?? NOTHING);
-      if (made === null) return;
-      for (const base of this.#bases.values()) this.#steered(base, made.next); // what cannot be applied is not kept
-      const now = clock.now();
-      const noted = this.#audit.noted({ action, pipelineId, before: made.before, after: made.after }, act);
-      const written = await store.putConfig(KEY, made.next, record?.version ?? 0, act.user ?? null, now, noted);
-      if (written === null) continue;
-      await this.#takeOver(made.next, written.version);
-      return;
-    }
-    throw new HeadgateError("STORE_UNAVAILABLE", "the settings are being changed by many at once; try again");
+    const written = await changeKept(this.#core, { key: KEY, what: "the settings are" }, (kept: Kept | undefined) => {
+      const made = make(kept ?? NOTHING);
+      if (made === null) return null;
+      const { next, before, after } = made;
+      for (const base of this.#bases.values()) this.#steered(base, next); // what cannot be applied is not kept
+      return { next, user: act.user ?? null, noted: this.#audit.noted({ action, pipelineId, before, after }, act) };
+    });
+    if (written !== null) await this.#takeOver(written.next, written.version);
   }
 
   /** One after the other: what failed is as if it had not begun, and is done by the next look. */

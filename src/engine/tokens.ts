@@ -3,6 +3,7 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
 import { type AuditLog, sha256 } from "./audit-log.js";
+import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { type Act, text } from "./requests.js";
 
@@ -59,7 +60,6 @@ interface KeptToken {
 
 const KEY = "tokens";
 const LIMIT = 1_000;
-const ATTEMPTS = 20;
 const FORM = /^hg_([0-9a-z]{4,40})_[\w-]{20,100}$/;
 
 /**
@@ -118,7 +118,7 @@ export class Tokens {
 
   /** All tokens, without their text. */
   async list(): Promise<readonly TokenInfo[]> {
-    return (await this.#read()).all.map(infoOf);
+    return (await this.#read()).map(infoOf);
   }
 
   /**
@@ -158,7 +158,7 @@ export class Tokens {
   /** Who holds a token; what is wrong with it otherwise. Takes the same time whatever is wrong with the secret. */
   async holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked"> {
     const id = FORM.exec(token)?.[1];
-    const found = id === undefined ? undefined : (await this.#read()).all.find((one) => one.id === id);
+    const found = id === undefined ? undefined : (await this.#read()).find((one) => one.id === id);
     const now = this.#core.clock.now();
     const presented = Buffer.from(sha256(token), "hex");
     const isCurrent = equals(presented, found?.hash ?? "");
@@ -175,9 +175,9 @@ export class Tokens {
     return found;
   }
 
-  async #read(): Promise<{ all: readonly KeptToken[]; version: number }> {
+  async #read(): Promise<readonly KeptToken[]> {
     const record = await this.#core.store.config(KEY);
-    return { all: (record?.value as readonly KeptToken[] | undefined) ?? [], version: record?.version ?? 0 };
+    return (record?.value as readonly KeptToken[] | undefined) ?? [];
   }
 
   async #write(
@@ -185,14 +185,10 @@ export class Tokens {
     act: Act,
     make: (all: readonly KeptToken[]) => { next: readonly KeptToken[]; before: TokenInfo | null; after: TokenInfo },
   ): Promise<void> {
-    const { store, clock } = this.#core;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const { all, version } = await this.#read();
-      const { next, before, after } = make(all);
-      const noted = this.#audit.noted({ action, pipelineId: null, before, after }, act);
-      if ((await store.putConfig(KEY, next, version, act.user ?? null, clock.now(), noted)) !== null) return;
-    }
-    throw new HeadgateError("STORE_UNAVAILABLE", "the tokens are being changed by many at once; try again");
+    await changeKept(this.#core, { key: KEY, what: "the tokens are" }, (all: readonly KeptToken[] | undefined) => {
+      const { next, before, after } = make(all ?? []);
+      return { next, user: act.user ?? null, noted: this.#audit.noted({ action, pipelineId: null, before, after }, act) };
+    });
   }
 }
 

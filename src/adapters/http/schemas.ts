@@ -69,7 +69,7 @@ export const settingsBody = z
     pipeline: id.optional(),
     schedule_interval_minutes: z
       .number()
-      .min(1 / 60)
+      .min(1 / 60, "Too small: expected at least one second (1/60)")
       .max(525_600)
       .nullish(),
     staleness_threshold_hours: z.number().min(0).max(87_600).nullish(),

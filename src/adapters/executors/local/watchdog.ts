@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import { execPath, platform } from "node:process";
 
 /**
@@ -46,7 +47,7 @@ export class Watchdog {
     child.stdin?.on("error", () => {}); // it has ended; the next group starts another
     child.once("error", () => this.#ended(child)).once("exit", () => this.#ended(child));
     child.unref();
-    (child.stdin as unknown as { unref?(): void } | null)?.unref?.();
+    (child.stdin as Socket | null)?.unref();
     this.#tell([...this.#groups].map((group) => `+${group}\n`).join(""));
   }
 

@@ -1,4 +1,4 @@
-import type { ConfigRecord, CursorRecord, EnqueueResult, Noted } from "../../../ports/store.js";
+import type { ConfigRecord, CursorRecord, EnqueueResult, Store } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 import type { NewTrigger } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
@@ -56,12 +56,7 @@ export async function moveCursor(
 
 export async function putConfig(
   session: Session,
-  key: string,
-  value: unknown,
-  expected: number | null,
-  by: string | null,
-  now: number,
-  noted?: Noted,
+  ...[key, value, expected, by, now, noted]: Parameters<Store["putConfig"]>
 ): Promise<ConfigRecord | null> {
   await session.insert(CONFIG, [{ key, value: null, version: 0, updatedAt: now, updatedBy: null }], { unlessThere: true });
   const known = (await selectLocked(session, CONFIG, [key])).get(key);
