@@ -1,5 +1,6 @@
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
+import type { AnswerRecord } from "../ports/store.js";
 import type { Core } from "./core.js";
 import type { SchedulerEvents } from "./events.js";
 import type { Runner } from "./runner.js";
@@ -48,6 +49,15 @@ export class Host {
   /** The pipelines that webhooks of a source may start, by their own word. */
   pipelinesOfSource(source: string): readonly string[] {
     return [...this.#core.registry.all()].flatMap(({ pipeline: { id } }) => (this.webhookSourcesOf(id)?.includes(source) ? [id] : []));
+  }
+
+  /** Keeps the first answer under an idempotency key: see `Store.keepAnswer`. */
+  keepAnswer(record: AnswerRecord): Promise<AnswerRecord> {
+    return this.#core.store.keepAnswer(record);
+  }
+
+  freeAnswer(key: string, request: string): Promise<void> {
+    return this.#core.store.freeAnswer(key, request);
   }
 
   /** How many triggers wait over all pipelines and nodes, counted no further than `limit`. */

@@ -214,6 +214,18 @@ export interface CursorRecord {
   readonly updatedAt: number;
 }
 
+/** What was asked under an idempotency key for the first time, and what was answered. */
+export interface AnswerRecord {
+  /** Unique over all callers. */
+  readonly key: string;
+  /** A digest of what was asked. */
+  readonly request: string;
+  /** When it was asked, epoch ms. */
+  readonly at: number;
+  /** JSON; `null` while it is not answered. */
+  readonly answer: unknown;
+}
+
 /** A setting kept at run time. */
 export interface ConfigRecord {
   readonly key: string;
@@ -323,6 +335,14 @@ export interface Store {
     noted?: Noted,
   ): Promise<ConfigRecord | null>;
 
+  /**
+   * Keeps what was asked, and its answer, under its key; gives what is kept. The first one stays: another request, or another answer to the same one, changes
+   * nothing.
+   */
+  keepAnswer(record: AnswerRecord): Promise<AnswerRecord>;
+  /** Frees a key under which this was asked and nothing answered. */
+  freeAnswer(key: string, request: string): Promise<void>;
+
   /** Puts entries behind the end of the audit log, one after the other over all nodes: `seal` is told the end and gives the record to keep. */
   appendAudit(entries: readonly AuditEntry[], seal: (entry: AuditEntry, head: AuditHead) => AuditRecord): Promise<void>;
   /** Records of the audit log: oldest first behind `after`, or newest first before `before`. */
@@ -336,6 +356,6 @@ export interface Store {
 
   /** What time the store's server has; `null` when it has no clock of its own. */
   serverTime(): Promise<number | null>;
-  /** Forgets ended triggers, their runs and decisions, beyond the store's retention; says how many triggers. */
+  /** Forgets ended triggers, their runs and decisions, and kept answers, beyond the store's retention; says how many triggers. */
   prune(now: number): Promise<number>;
 }

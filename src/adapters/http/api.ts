@@ -7,6 +7,7 @@ import { Authentication, requireRole } from "./auth.js";
 import { checked, parseJson, refuseNul } from "./body.js";
 import { EventStream } from "./events.js";
 import { Limit } from "./limits.js";
+import { answerOnce } from "./once.js";
 import { openApiOf } from "./openapi.js";
 import { type Settled, settled, type TriggerApiOptions } from "./options.js";
 import { Problem, problemBody, problemOf } from "./problem.js";
@@ -173,7 +174,10 @@ class Api implements TriggerApi {
       const asked = await this.#call(one, request, params, connection, headers, (found) => {
         caller = found;
       });
-      answer = await one.handle(asked);
+      answer = await answerOnce(one, asked, async () => {
+        if (one.adds) await this.#refuseWhenFull();
+        return one.handle(asked);
+      });
       outcome = String(answer.status);
     } catch (error) {
       answer = this.#problem(error, requestId);
@@ -221,7 +225,6 @@ class Api implements TriggerApi {
     refuseNul(params, "path");
     const query = one.query === undefined ? {} : queryOf(asked, one.query);
     const body = one.body === undefined || json === undefined ? json : checked(one.body, json, "body");
-    if (one.adds) await this.#refuseWhenFull();
     return this.#asCall(asked, params, connection, caller, query, body);
   }
 

@@ -41,8 +41,8 @@ function operationOf(one: Route, components: Components): Json {
   }));
   for (const [name, schema] of Object.entries(one.query?.shape ?? {}))
     parameters.push({ name, in: "query", required: false, schema: components.inline(schema as z.ZodType, "input") });
-  const hasKey = one.adds === true || one.id === "addMaintenance";
-  if (hasKey) parameters.push({ name: "Idempotency-Key", in: "header", required: false, schema: { type: "string", maxLength: 128 } });
+  if (one.once !== undefined)
+    parameters.push({ name: "Idempotency-Key", in: "header", required: false, schema: { type: "string", maxLength: 128 } });
   if (one.id === "putScheduleConfig") parameters.push({ name: "If-Match", in: "header", required: false, schema: { type: "string" } });
   const answers = Object.entries(one.answers).map(([status, { description, schema, type = "application/json" }]) => [
     status,

@@ -143,6 +143,29 @@ export const RECORDS: readonly Case[] = [
     },
   ],
   [
+    "keeps the first answer under a key, and frees a key that nothing was answered under",
+    async (store) => {
+      const asked = { key: "ana:1", request: "digest", at: T0, answer: null };
+      assert.deepEqual(await store.keepAnswer(asked), asked);
+      assert.deepEqual(await store.keepAnswer({ ...asked, request: "another", at: T0 + 1 }), asked);
+      const races = await Promise.all([1, 2, 3].map((n) => store.keepAnswer({ ...asked, at: T0 + n, answer: { n } })));
+      assert.equal(new Set(races.map(({ answer }) => JSON.stringify(answer))).size, 1);
+      const [first] = races;
+      assert.deepEqual(first?.at, T0);
+      assert.deepEqual(await store.keepAnswer({ ...asked, request: "another", answer: { n: 9 } }), first);
+      await store.freeAnswer("ana:1", "digest");
+      assert.deepEqual(await store.keepAnswer(asked), first);
+      await store.keepAnswer({ ...asked, key: "ana:2" });
+      await store.freeAnswer("ana:2", "another");
+      assert.equal((await store.keepAnswer({ ...asked, key: "ana:2", request: "another" })).request, "digest");
+      await store.freeAnswer("ana:2", "digest");
+      assert.equal((await store.keepAnswer({ ...asked, key: "ana:2", request: "another" })).request, "another");
+      await store.prune(T0 + 61 * MINUTE);
+      assert.deepEqual((await store.keepAnswer({ ...asked, answer: { n: 10 } })).answer, { n: 10 });
+    },
+    { count: 2, maxAge: "1h" },
+  ],
+  [
     "lists in pages, newest first, by filter",
     async (store) => {
       await store.register([registration("a", { maxActiveRuns: 50 }), registration("b", { maxActiveRuns: 50 })], T0);

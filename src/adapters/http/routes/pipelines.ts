@@ -7,6 +7,9 @@ import * as schemas from "../schemas.js";
 import { given, ok } from "./answers.js";
 
 const ID = "/api/v1/pipelines/{id}";
+/** The most triggers of a backfill that its answer shows, and about how much text: the list of triggers has them all. */
+const ITEMS_SHOWN = 1_000;
+const ITEMS_BYTES = 1_000_000;
 
 function idOf(call: Pick<Call, "caller" | "scheduler" | "options" | "params">): string {
   return pipelineOf(call, { pipeline: call.params.id });
@@ -179,6 +182,7 @@ export const pipelineRoutes: readonly Route[] = [
     tag: "triggers",
     role: "operator",
     adds: true,
+    once: { headers: ["idempotency-key"] },
     body: schemas.backfillBody,
     answers: { 202: { description: "The triggers were accepted.", schema: schemas.backfilled } },
     handle: async (call) => {
@@ -186,7 +190,12 @@ export const pipelineRoutes: readonly Route[] = [
       const idempotencyKey = keyOf(call, "idempotency-key");
       const { from, ...rest } = call.body;
       const triggers = await call.scheduler.backfill(pipelineId, { from, ...given({ ...rest, idempotencyKey }) });
-      return { status: 202, body: { count: triggers.length, items: triggers.slice(0, 1_000).map(triggerOut) }, pipelineId };
+      const most = Math.ceil(ITEMS_BYTES / (500 + JSON.stringify(rest.parameters ?? null).length));
+      return {
+        status: 202,
+        body: { count: triggers.length, items: triggers.slice(0, Math.min(most, ITEMS_SHOWN)).map(triggerOut) },
+        pipelineId,
+      };
     },
   }),
 ];

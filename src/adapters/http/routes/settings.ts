@@ -112,6 +112,7 @@ export const settingsRoutes: readonly Route[] = [
     tag: "settings",
     role: "admin",
     body: schemas.maintenanceBody,
+    once: { headers: ["idempotency-key"] },
     answers: { 201: { description: "The window was added.", schema: schemas.maintenance } },
     handle: async (call) => {
       const { pipeline, user, ...window } = call.body;

@@ -1,4 +1,5 @@
-import type { Priority, Run, Trigger, TriggerStatus } from "../../../index.js";
+import type { z } from "zod";
+import type { Run, TriggerStatus } from "../../../index.js";
 import { keyOf } from "../key.js";
 import { decisionOut, pageOut, runOut, triggerOut } from "../out.js";
 import { allow, narrowed, pipelineOf } from "../pipeline-of.js";
@@ -10,17 +11,9 @@ import { ACCEPTED, accepted, given, ok } from "./answers.js";
 
 const WAITING: readonly TriggerStatus[] = ["pending", "held"];
 
-/** A key stands for one body, all of it: what the scheduler would let pass under it, another reason say, is refused too. */
-function sameAsAsked(trigger: Trigger, asked: { reason?: string; user?: string; priority?: Priority; idempotencyKey?: string }): Trigger {
-  const { reason = null, user = null, priority = trigger.priority } = asked;
-  if (asked.idempotencyKey === undefined || (trigger.reason === reason && trigger.user === user && trigger.priority === priority))
-    return trigger;
-  throw new Problem(
-    422,
-    "IDEMPOTENCY_CONFLICT",
-    `the idempotency key was used for trigger ${trigger.id}, which was asked for in other words`,
-  );
-}
+/** The headers that make a retry safe; of the first that is there. */
+const KEY = { headers: ["idempotency-key", "webhook-id"] };
+const DELIVERY = ["webhook-id", "x-github-delivery", "idempotency-key"];
 
 export const triggerRoutes: readonly Route[] = [
   route({
@@ -31,15 +24,16 @@ export const triggerRoutes: readonly Route[] = [
     tag: "triggers",
     role: "operator",
     adds: true,
+    once: KEY,
     body: schemas.triggerBody,
     isBodyOptional: true,
     answers: ACCEPTED,
     handle: async (call) => {
       const { pipeline, dag_id, not_before: notBefore, reason, user, priority, parameters } = call.body ?? {};
-      const idempotencyKey = keyOf(call, "idempotency-key", "webhook-id");
+      const idempotencyKey = keyOf(call, ...KEY.headers);
       const options = given({ kind: "manual" as const, reason, user, priority, parameters, notBefore, idempotencyKey });
       const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), options);
-      return accepted(sameAsAsked(trigger, options), call.prefix);
+      return accepted(trigger, call.prefix);
     },
   }),
   route({
@@ -50,16 +44,17 @@ export const triggerRoutes: readonly Route[] = [
     tag: "triggers",
     role: "operator",
     adds: true,
+    once: KEY,
     body: schemas.immediateBody,
     isBodyOptional: true,
     answers: ACCEPTED,
     handle: async (call) => {
       const { pipeline, dag_id, force, reason, user, parameters } = call.body ?? {};
       if (force === true && call.caller.role !== "admin") throw new Problem(403, "FORBIDDEN", "only an admin may force a trigger");
-      const idempotencyKey = keyOf(call, "idempotency-key", "webhook-id");
+      const idempotencyKey = keyOf(call, ...KEY.headers);
       const options = given({ kind: "immediate" as const, reason, user, parameters, force, idempotencyKey });
       const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), options);
-      return accepted(sameAsAsked(trigger, options), call.prefix);
+      return accepted(trigger, call.prefix);
     },
   }),
   route({
@@ -70,6 +65,7 @@ export const triggerRoutes: readonly Route[] = [
     tag: "triggers",
     role: "signed",
     adds: true,
+    once: { headers: DELIVERY, scope: ({ body }) => (body as z.output<typeof schemas.webhookBody>).source },
     body: schemas.webhookBody,
     answers: ACCEPTED,
     handle: async (call) => {
@@ -86,6 +82,7 @@ export const triggerRoutes: readonly Route[] = [
     tag: "triggers",
     role: "signed",
     adds: true,
+    once: { headers: DELIVERY, scope: ({ params }) => params.source ?? "" },
     query: schemas.namedQuery,
     isRaw: true,
     answers: ACCEPTED,

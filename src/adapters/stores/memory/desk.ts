@@ -1,13 +1,16 @@
 import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
-import type { AuditQuery, ConfigRecord, CursorRecord, Noted } from "../../../ports/store.js";
+import type { AnswerRecord, AuditQuery, ConfigRecord, CursorRecord, Noted } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 
 const AUDIT_KEPT = 10_000;
+const ANSWERS_KEPT = 10_000;
 
-/** Cursors, settings and the audit log. */
+/** Cursors, settings, answers under idempotency keys, and the audit log. */
 export class Desk {
   readonly #cursors = new Map<string, CursorRecord>();
   readonly #config = new Map<string, ConfigRecord>();
+  /** Oldest first; the oldest are forgotten beyond the limit. */
+  readonly #answers = new Map<string, AnswerRecord>();
   /** The newest records; the oldest are forgotten beyond the limit. */
   readonly #audit: AuditRecord[] = [];
 
@@ -45,6 +48,27 @@ export class Desk {
     const written: ConfigRecord = { key, value, version: version + 1, updatedAt: now, updatedBy: by };
     this.#config.set(key, written);
     return written;
+  }
+
+  keepAnswer(record: AnswerRecord): AnswerRecord {
+    const known = this.#answers.get(record.key) ?? { ...record, answer: null };
+    if (known.request !== record.request || known.answer !== null) return known;
+    const kept = { ...known, answer: record.answer };
+    this.#answers.set(record.key, kept);
+    if (this.#answers.size > ANSWERS_KEPT) this.#answers.delete(this.#answers.keys().next().value as string);
+    return kept;
+  }
+
+  freeAnswer(key: string, request: string): void {
+    const known = this.#answers.get(key);
+    if (known?.request === request && known.answer === null) this.#answers.delete(key);
+  }
+
+  forgetAnswers(before: number): void {
+    for (const [key, { at }] of this.#answers) {
+      if (at >= before) return;
+      this.#answers.delete(key);
+    }
   }
 
   /** Before the change it tells of: what throws leaves both undone. */

@@ -1,9 +1,9 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
-import { Trail } from "../../../base/trail.js";
 import type { AuditHead, AuditRecord } from "../../../monitor/audit.js";
 import type { EndedRecord } from "../../../monitor/ended.js";
 import type {
+  AnswerRecord,
   Claim,
   ClaimRequest,
   ConfigRecord,
@@ -27,11 +27,12 @@ import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
 import { acceptTrigger, endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import { lifeOf, type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
+import { lifeOf, type PipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
 import { Claims } from "./claims.js";
 import { Desk } from "./desk.js";
 import { type Forgotten, History } from "./history.js";
 import { isOverlapping, Lines } from "./lines.js";
+import { Pipelines } from "./pipelines.js";
 import { Settling } from "./settling.js";
 import { Slots } from "./slots.js";
 
@@ -42,9 +43,6 @@ export interface MemoryStoreOptions {
   /** Told of everything that is forgotten. */
   onForget?: (forgotten: Forgotten) => void;
 }
-
-/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
-const RETIRED = "retired()";
 
 /** A store that also says what it holds, for tests and simulations. */
 export interface MemoryStore extends Store {
@@ -70,7 +68,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 class InMemory implements MemoryStore {
   readonly name = "memory";
   readonly pollMs = null;
-  readonly #pipelines = new Map<string, PipelineCell>();
+  readonly #pipelines: Pipelines;
+  readonly #maxAgeMs: number;
   readonly #history: History;
   readonly #lines: Lines;
   readonly #slots = new Slots();
@@ -80,10 +79,12 @@ class InMemory implements MemoryStore {
   readonly #desk = new Desk();
 
   constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
+    this.#maxAgeMs = retention.maxAgeMs;
     this.#history = new History(retention, onForget);
     this.#lines = new Lines(this.#slots);
+    this.#pipelines = new Pipelines(this.#lines);
     this.#settling = new Settling(this.#history, this.#lines, this.#slots, this.#running, (trigger, now) =>
-      this.#pipelines.has(trigger.pipelineId) ? this.#enqueue(trigger, now) : null,
+      this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#enqueue(trigger, now),
     );
     this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
   }
@@ -102,26 +103,11 @@ class InMemory implements MemoryStore {
 
   async register(pipelines: readonly PipelineRegistration[], now: number): Promise<readonly PipelineState[]> {
     this.#lines.settle(now);
-    return pipelines.map((registration) => {
-      let cell = this.#pipelines.get(registration.id);
-      if (cell === undefined) {
-        cell = pipelineCell(registration);
-        this.#pipelines.set(registration.id, cell);
-        return stateOf(cell);
-      }
-      this.#lines.leavePool(cell);
-      if (registration.scheduleKey !== cell.registration.scheduleKey) cell.nextFireAt = registration.nextFireAt;
-      cell.registration = registration;
-      this.#lines.refresh(cell);
-      return stateOf(cell);
-    });
+    return pipelines.map((one) => this.#pipelines.register(one));
   }
 
   async states(pipelineIds: readonly string[]): Promise<readonly (PipelineState | null)[]> {
-    return pipelineIds.map((id) => {
-      const cell = this.#pipelines.get(id);
-      return cell === undefined ? null : stateOf(cell);
-    });
+    return pipelineIds.map((id) => this.#pipelines.state(id));
   }
 
   async fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
@@ -158,12 +144,12 @@ class InMemory implements MemoryStore {
 
   async enqueue(triggers: readonly NewTrigger[], now: number, transaction?: unknown): Promise<readonly EnqueueResult[]> {
     if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
-    for (const { pipelineId } of triggers) this.#known(pipelineId); // all or none
+    for (const { pipelineId } of triggers) this.#pipelines.known(pipelineId); // all or none
     return triggers.map((trigger) => this.#enqueue(trigger, now));
   }
 
   #enqueue(trigger: NewTrigger, now: number): EnqueueResult {
-    const cell = this.#known(trigger.pipelineId);
+    const cell = this.#pipelines.known(trigger.pipelineId);
     const known = trigger.key === null ? undefined : cell.life?.byKey.get(trigger.key);
     if (known !== undefined) return { trigger: known.record, isNew: false };
     return { trigger: this.#accept(cell, trigger, now, null).record, isNew: true };
@@ -230,7 +216,7 @@ class InMemory implements MemoryStore {
   }
 
   async recheck(pipelineIds: readonly string[] | null, now: number): Promise<void> {
-    for (const id of pipelineIds ?? this.#pipelines.keys()) {
+    for (const id of pipelineIds ?? this.#pipelines.ids()) {
       for (const cell of this.#pipelines.get(id)?.life?.waiting ?? []) {
         if (cell.record.status !== "held") continue;
         cell.record = recheckTrigger(cell.record, now);
@@ -262,23 +248,11 @@ class InMemory implements MemoryStore {
   }
 
   async pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void> {
-    const cell = pipelineId === null ? null : this.#known(pipelineId);
-    this.#desk.note(noted, this.#lines.pauseOf(cell));
-    if (cell === null) this.#lines.pauseAll(pause, this.#pipelines.values());
-    else this.#lines.pause(cell, pause);
+    this.#pipelines.pause(pipelineId, pause, (before) => this.#desk.note(noted, before));
   }
 
   async resume(pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null> {
-    const cell = pipelineId === null ? null : this.#known(pipelineId);
-    const pause = this.#lines.pauseOf(cell);
-    if (pause !== null) this.#desk.note(noted, pause);
-    return cell === null ? this.#lines.resumeAll(now, this.#pipelines.values()) : this.#lines.resume(cell, now);
-  }
-
-  #known(pipelineId: string): PipelineCell {
-    const cell = this.#pipelines.get(pipelineId);
-    if (cell !== undefined) return cell;
-    throw new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${pipelineId} is not registered`, { details: { pipelineId } });
+    return this.#pipelines.resume(pipelineId, now, (before) => this.#desk.note(noted, before));
   }
 
   async globalPause(): Promise<GlobalPause> {
@@ -298,7 +272,7 @@ class InMemory implements MemoryStore {
   }
 
   async listRuns(query: Parameters<Store["listRuns"]>[0]): Promise<readonly RunRecord[]> {
-    return this.#history.listRuns(query, query.pipelineId === undefined ? null : this.#runsOf(query.pipelineId));
+    return this.#history.listRuns(query, query.pipelineId === undefined ? null : this.#pipelines.runsOf(query.pipelineId));
   }
 
   async listDecisions(query: Parameters<Store["listDecisions"]>[0]): ReturnType<Store["listDecisions"]> {
@@ -306,19 +280,7 @@ class InMemory implements MemoryStore {
   }
 
   async countRuns(pipelineId: string, from: number, until: number): Promise<number> {
-    const runs = this.#runsOf(pipelineId);
-    let count = 0;
-    for (let index = runs.length - 1; index >= 0; index--) {
-      const { startedAt } = (runs.at(index) as RunCell).record;
-      if (startedAt < from) break;
-      if (startedAt < until) count++;
-    }
-    return count;
-  }
-
-  /** Oldest first. */
-  #runsOf(pipelineId: string): Trail<RunCell> {
-    return this.#pipelines.get(pipelineId)?.life?.runs ?? new Trail();
+    return this.#pipelines.countRuns(pipelineId, from, until);
   }
 
   async listEnded(query: Parameters<Store["listEnded"]>[0]): Promise<readonly EndedRecord[]> {
@@ -326,11 +288,8 @@ class InMemory implements MemoryStore {
   }
 
   async retire(pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null> {
-    const cell = this.#pipelines.get(pipelineId);
-    if (cell === undefined) return null;
-    cell.nextFireAt = null;
-    cell.registration = { ...cell.registration, scheduleKey: RETIRED };
-    const waiting = [...(cell.life?.waiting ?? [])];
+    const waiting = this.#pipelines.retire(pipelineId);
+    if (waiting === null) return null;
     for (const trigger of waiting)
       this.#settling.end(trigger, endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at));
     return waiting.map(({ record }) => record);
@@ -365,6 +324,14 @@ class InMemory implements MemoryStore {
     return this.#desk.putConfig(...args);
   }
 
+  async keepAnswer(record: AnswerRecord): Promise<AnswerRecord> {
+    return this.#desk.keepAnswer(record);
+  }
+
+  async freeAnswer(key: string, request: string): Promise<void> {
+    this.#desk.freeAnswer(key, request);
+  }
+
   async appendAudit(...args: Parameters<Store["appendAudit"]>): Promise<void> {
     this.#desk.appendAudit(...args);
   }
@@ -382,12 +349,7 @@ class InMemory implements MemoryStore {
   }
 
   async countWaiting(limit: number): Promise<number> {
-    let count = 0;
-    for (const { life } of this.#pipelines.values()) {
-      count += life?.waiting.size ?? 0;
-      if (count >= limit) return limit;
-    }
-    return count;
+    return this.#pipelines.countWaiting(limit);
   }
 
   async serverTime(): Promise<null> {
@@ -395,6 +357,7 @@ class InMemory implements MemoryStore {
   }
 
   async prune(now: number): Promise<number> {
+    this.#desk.forgetAnswers(now - this.#maxAgeMs);
     return this.#history.prune(now);
   }
 }

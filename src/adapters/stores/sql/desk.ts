@@ -1,10 +1,10 @@
-import type { ConfigRecord, CursorRecord, EnqueueResult, Store } from "../../../ports/store.js";
+import type { AnswerRecord, ConfigRecord, CursorRecord, EnqueueResult, Store } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 import type { NewTrigger } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
 import { changing, type Session, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
-import { CONFIG, CURSORS } from "./tables.js";
+import { ANSWERS, CONFIG, CURSORS } from "./tables.js";
 
 export async function claimCursors(
   session: Session,
@@ -66,4 +66,20 @@ export async function putConfig(
   await session.write([changing(CONFIG, [written], ["value", "version", "updatedAt", "updatedBy"])]);
   await note(session, noted, known?.value ?? null);
   return written;
+}
+
+export async function keepAnswer(session: Session, record: AnswerRecord): Promise<AnswerRecord> {
+  await session.insert(ANSWERS, [record], { unlessThere: true });
+  const kept = (await selectLocked(session, ANSWERS, [record.key])).get(record.key) ?? record;
+  if (kept.request !== record.request || kept.answer !== null || record.answer === null) return kept;
+  const answered = { ...kept, answer: record.answer };
+  await session.write([changing(ANSWERS, [answered], ["answer"])]);
+  return answered;
+}
+
+export async function freeAnswer(session: Session, key: string, request: string): Promise<void> {
+  await session.query(`DELETE FROM ${session.dialect.name(ANSWERS.name)} WHERE key = $1 AND request = $2 AND answer IS NULL`, [
+    key,
+    request,
+  ]);
 }

@@ -52,5 +52,9 @@ export function migrations(name: (table: string) => string, { text, int, real, b
       indexOn("decisions", "at", "WHERE trigger_id IS NULL"),
     ],
     [`ALTER TABLE ${name("runs")} ADD COLUMN reference ${text}`],
+    [
+      `CREATE TABLE ${name("answers")} (key ${text} PRIMARY KEY, request ${text} NOT NULL, at ${int} NOT NULL, answer ${text})`,
+      indexOn("answers", "at"),
+    ],
   ];
 }

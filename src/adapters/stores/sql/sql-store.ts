@@ -16,7 +16,7 @@ import * as upkeep from "./upkeep.js";
 export interface RetentionOptions {
   /** Ended triggers with their runs and decisions. Default 1,000,000. */
   count?: number;
-  /** Default `"90d"`. */
+  /** Of those, and of the answers under idempotency keys. Default `"90d"`. */
   maxAge?: Duration;
   /** Records of the audit log. Default `"400d"`; `null` keeps them all. */
   audit?: Duration | null;
@@ -120,6 +120,8 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     },
     config: async (key) => (await select(session, CONFIG, "WHERE key = $1 AND version > 0", [key]))[0] ?? null,
     putConfig: (...args) => telling((on) => desk.putConfig(on, ...args)),
+    keepAnswer: (record) => within((on) => desk.keepAnswer(on, record)),
+    freeAnswer: (key, request) => desk.freeAnswer(session, key, request),
     appendAudit: (entries, seal) => within((on) => audit.append(on, entries, seal)),
     listAudit: (query) => audit.list(session, query),
     auditHead: () => audit.head(session),

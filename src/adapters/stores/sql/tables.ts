@@ -1,6 +1,6 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { AuditRecord } from "../../../monitor/audit.js";
-import type { ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
+import type { AnswerRecord, ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
 import { OVERLAPS, type Overlap } from "../../../trigger/overlap.js";
@@ -138,6 +138,8 @@ export const CURSORS = table<CursorRecord>("cursors", {
 });
 
 export const CONFIG = table<ConfigRecord>("config", { key: "text", value: "json", version: "int", updatedAt: "int", updatedBy: "text" });
+
+export const ANSWERS = table<AnswerRecord>("answers", { key: "text", request: "text", at: "int", answer: "json" });
 
 export const META = table<MetaRow>("meta", { key: "text", value: "json" });
 

@@ -77,5 +77,6 @@ export async function prune(session: Session, retention: Retention, now: number)
   await session.query(`DELETE FROM ${runs} WHERE id ${dialect.isIn(1)}`, [runIds]);
   await session.query(`DELETE FROM ${triggers} WHERE id ${dialect.isIn(1)}`, [ids]);
   await session.query(`DELETE FROM ${decisions} WHERE trigger_id IS NULL AND at < $1`, [now - retention.maxAgeMs]);
+  await session.query(`DELETE FROM ${dialect.name("answers")} WHERE at < $1`, [now - retention.maxAgeMs]);
   return gone.length;
 }

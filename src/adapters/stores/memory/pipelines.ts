@@ -1,0 +1,100 @@
+import { HeadgateError } from "../../../base/errors.js";
+import { Trail } from "../../../base/trail.js";
+import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import { type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
+import type { Lines } from "./lines.js";
+
+/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
+const RETIRED = "retired()";
+
+/** The pipelines, and what is said of a whole one. */
+export class Pipelines {
+  readonly #cells = new Map<string, PipelineCell>();
+  readonly #lines: Lines;
+
+  constructor(lines: Lines) {
+    this.#lines = lines;
+  }
+
+  get(id: string): PipelineCell | undefined {
+    return this.#cells.get(id);
+  }
+
+  ids(): Iterable<string> {
+    return this.#cells.keys();
+  }
+
+  /** @throws HeadgateError `UNKNOWN_PIPELINE` */
+  known(pipelineId: string): PipelineCell {
+    const cell = this.#cells.get(pipelineId);
+    if (cell !== undefined) return cell;
+    throw new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${pipelineId} is not registered`, { details: { pipelineId } });
+  }
+
+  register(registration: PipelineRegistration): PipelineState {
+    const known = this.#cells.get(registration.id);
+    const cell = known ?? pipelineCell(registration);
+    if (known === undefined) this.#cells.set(registration.id, cell);
+    else {
+      this.#lines.leavePool(cell);
+      if (registration.scheduleKey !== cell.registration.scheduleKey) cell.nextFireAt = registration.nextFireAt;
+      cell.registration = registration;
+      this.#lines.refresh(cell);
+    }
+    return stateOf(cell);
+  }
+
+  state(id: string): PipelineState | null {
+    const cell = this.#cells.get(id);
+    return cell === undefined ? null : stateOf(cell);
+  }
+
+  /** Takes a pipeline out of use; gives what waited. */
+  retire(id: string): readonly TriggerCell[] | null {
+    const cell = this.#cells.get(id);
+    if (cell === undefined) return null;
+    cell.nextFireAt = null;
+    cell.registration = { ...cell.registration, scheduleKey: RETIRED };
+    return [...(cell.life?.waiting ?? [])];
+  }
+
+  /** `note` is told what was there before; what it throws leaves all as it is. */
+  pause(id: string | null, pause: Pause, note: (before: Pause | null) => void): void {
+    const cell = id === null ? null : this.known(id);
+    note(this.#lines.pauseOf(cell));
+    if (cell === null) this.#lines.pauseAll(pause, this.#cells.values());
+    else this.#lines.pause(cell, pause);
+  }
+
+  resume(id: string | null, now: number, note: (before: Pause) => void): Pause | null {
+    const cell = id === null ? null : this.known(id);
+    const pause = this.#lines.pauseOf(cell);
+    if (pause !== null) note(pause);
+    return cell === null ? this.#lines.resumeAll(now, this.#cells.values()) : this.#lines.resume(cell, now);
+  }
+
+  /** Kept runs of a pipeline, oldest first. */
+  runsOf(id: string): Trail<RunCell> {
+    return this.#cells.get(id)?.life?.runs ?? new Trail();
+  }
+
+  countRuns(id: string, from: number, until: number): number {
+    const runs = this.runsOf(id);
+    let count = 0;
+    for (let index = runs.length - 1; index >= 0; index--) {
+      const { startedAt } = (runs.at(index) as RunCell).record;
+      if (startedAt < from) break;
+      if (startedAt < until) count++;
+    }
+    return count;
+  }
+
+  countWaiting(limit: number): number {
+    let count = 0;
+    for (const { life } of this.#cells.values()) {
+      count += life?.waiting.size ?? 0;
+      if (count >= limit) return limit;
+    }
+    return count;
+  }
+}
