@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 
-const CASES = ["next-fire", "registration", "lag", "simulate", "postgres", "sqlite", "http", "outside", "monitor", "executors"];
+const CASES = ["import", "next-fire", "registration", "lag", "simulate", "postgres", "sqlite", "http", "outside", "monitor", "executors"];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !CASES.includes(name));
 if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(", ")}; there are: ${CASES.join(", ")}`);

@@ -158,19 +158,31 @@ const ADAPTIVE = {
   },
 } as const satisfies Record<string, PatternOptions>;
 
-type PresetsOf<T> = { readonly [Name in keyof T]: Pattern };
+const GROUPS = { standard: STANDARD, event_driven: EVENT_DRIVEN, business: BUSINESS, adaptive: ADAPTIVE } as const satisfies Partial<
+  Record<PatternGroup, Record<string, PatternOptions>>
+>;
 
-function presets<T extends Record<string, PatternOptions>>(group: PatternGroup, all: T): PresetsOf<T> {
-  const made = Object.entries(all).map(([name, options]) => [name, patternOf(group, name, options)]);
-  return Object.freeze(Object.fromEntries(made)) as PresetsOf<T>;
+/** The names of the built-in patterns. */
+export type PatternName = keyof typeof STANDARD | keyof typeof EVENT_DRIVEN | keyof typeof BUSINESS | keyof typeof ADAPTIVE;
+
+/** A property whose pattern is made when it is first asked for: the expressions and time zones of all of them take as long as the rest of the import. */
+function preset(group: PatternGroup, name: string, options: PatternOptions): PropertyDescriptor {
+  let made: Pattern | null = null;
+  const get = () => {
+    made ??= patternOf(group, name, options);
+    return made;
+  };
+  return { enumerable: true, get };
 }
 
 /** Every built-in pattern by name. */
-export const patterns = Object.freeze({
-  ...presets("standard", STANDARD),
-  ...presets("event_driven", EVENT_DRIVEN),
-  ...presets("business", BUSINESS),
-  ...presets("adaptive", ADAPTIVE),
-});
-
-export type PatternName = keyof typeof patterns;
+export const patterns = Object.freeze(
+  Object.defineProperties(
+    {},
+    Object.fromEntries(
+      Object.entries(GROUPS).flatMap(([group, all]) =>
+        Object.entries(all).map(([name, options]) => [name, preset(group as PatternGroup, name, options)]),
+      ),
+    ),
+  ),
+) as { readonly [Name in PatternName]: Pattern };

@@ -1,4 +1,4 @@
-import PQueue from "p-queue";
+import type PQueue from "p-queue";
 import { HeadgateError } from "../../base/errors.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../ports/executor.js";
 
@@ -21,11 +21,17 @@ export function functionExecutor(options: FunctionExecutorOptions = {}): LocalEx
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 100_000) {
     throw new HeadgateError("INVALID_ARGUMENT", `functionExecutor: concurrency ${concurrency} must be a whole number from 1 to 100,000`);
   }
-  const queue = new PQueue({ concurrency });
+  let queue: PQueue | null = null;
+  /** Loaded with the first run: it takes a tenth of the core's import. */
+  const opening = async (): Promise<PQueue> => {
+    const { default: Queue } = await import("p-queue");
+    queue ??= new Queue({ concurrency });
+    return queue;
+  };
   return {
     kind: "local",
     concurrency,
-    execute: (run, control) => queue.add(() => supervise(run, control)),
+    execute: async (run, control) => (queue ?? (await opening())).add(() => supervise(run, control)),
   };
 }
 

@@ -18,7 +18,7 @@ const SPECIAL = [
   ..."::/127 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 fc00::/7 fe80::/10 ff00::/8".split(" "),
 ];
 
-const SPECIAL_NETWORKS = networks(SPECIAL);
+let specialNetworks: BlockList | null = null;
 
 /** @throws HeadgateError `INVALID_ARGUMENT` for what is no network such as `10.0.0.0/8` */
 function networks(list: readonly string[]): BlockList {
@@ -46,7 +46,8 @@ export class AddressRule {
     if (this.#allowed === "all") return true;
     const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
     const family = isIP(mapped) === 4 ? "ipv4" : "ipv6";
-    if (!SPECIAL_NETWORKS.check(mapped, family)) return true;
+    specialNetworks ??= networks(SPECIAL);
+    if (!specialNetworks.check(mapped, family)) return true;
     return this.#allowed?.check(mapped, family) ?? false;
   }
 

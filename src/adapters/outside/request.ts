@@ -1,5 +1,4 @@
-import { request as http, type IncomingMessage } from "node:http";
-import { request as https } from "node:https";
+import type { IncomingMessage } from "node:http";
 import { HeadgateError, quote } from "../../base/errors.js";
 import type { AddressRule } from "./address.js";
 
@@ -71,17 +70,18 @@ function redirected(request: WebRequest, location: string, status: number): WebR
   return { ...rest, url, headers, ...(method === undefined ? {} : { method }), ...(keepsBody ? { body } : {}) };
 }
 
-function once(request: WebRequest, rule: AddressRule, signal: AbortSignal): Promise<WebAnswer> {
+/** Node's HTTP is loaded when it is first needed: it takes a tenth of the core's import. */
+async function once(request: WebRequest, rule: AddressRule, signal: AbortSignal): Promise<WebAnswer> {
   const { url, method = "GET", headers = {}, body, limit = DEFAULT_LIMIT, isHeadEnough = false } = request;
   const target = new URL(url);
   rule.check(target.hostname);
+  const { request: send } = await (target.protocol === "https:" ? import("node:https") : import("node:http"));
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => {
       if (signal.aborted) reject(signal.reason);
       else if (error instanceof HeadgateError) reject(error);
       else reject(new HeadgateError("PROBE_FAILED", `does not answer (${error.code ?? error.message})`, { cause: error }));
     };
-    const send = target.protocol === "https:" ? https : http;
     const options = { method, headers: { "accept-encoding": "identity", ...headers }, lookup: rule.lookup, signal, agent: false } as const;
     const sent = send(target, options, (response) => {
       const chunks: Buffer[] = [];
