@@ -162,9 +162,6 @@ const GROUPS = { standard: STANDARD, event_driven: EVENT_DRIVEN, business: BUSIN
   Record<PatternGroup, Record<string, PatternOptions>>
 >;
 
-/** The names of the built-in patterns. */
-export type PatternName = keyof typeof STANDARD | keyof typeof EVENT_DRIVEN | keyof typeof BUSINESS | keyof typeof ADAPTIVE;
-
 /** A property whose pattern is made when it is first asked for: the expressions and time zones of all of them take as long as the rest of the import. */
 function preset(group: PatternGroup, name: string, options: PatternOptions): PropertyDescriptor {
   let made: Pattern | null = null;
@@ -185,4 +182,8 @@ export const patterns = Object.freeze(
       ),
     ),
   ),
-) as { readonly [Name in PatternName]: Pattern };
+) as PresetsOf<typeof STANDARD & typeof EVENT_DRIVEN & typeof BUSINESS & typeof ADAPTIVE>;
+
+export type PatternName = keyof typeof patterns;
+
+type PresetsOf<T> = { readonly [Name in keyof T]: Pattern };
