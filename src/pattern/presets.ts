@@ -182,8 +182,6 @@ export const patterns = Object.freeze(
       ),
     ),
   ),
-) as PresetsOf<typeof STANDARD & typeof EVENT_DRIVEN & typeof BUSINESS & typeof ADAPTIVE>;
+) as Readonly<Record<keyof (typeof STANDARD & typeof EVENT_DRIVEN & typeof BUSINESS & typeof ADAPTIVE), Pattern>>;
 
 export type PatternName = keyof typeof patterns;
-
-type PresetsOf<T> = { readonly [Name in keyof T]: Pattern };
