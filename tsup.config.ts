@@ -1,9 +1,11 @@
-import { copyFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type Plugin, transform } from "esbuild";
 import { defineConfig } from "tsup";
 
-const BUILT_IN = ["cron-parser", "eventemitter3"];
+/** What is built into the published files, so that they load quickly and `npx headgate serve` needs nothing else. */
+const BUILT_IN = ["cron-parser", "eventemitter3", "hono", "rate-limiter-flexible"];
 
 export default defineConfig({
   entry: {
@@ -28,6 +30,8 @@ export default defineConfig({
     airflow: "src/adapters/executors/airflow/index.ts",
     bullmq: "src/bullmq.ts",
     pino: "src/adapters/loggers/pino-logger.ts",
+    config: "src/config/index.ts",
+    cli: "src/cli/main.ts",
   },
   format: ["esm", "cjs"],
   target: "node20",
@@ -36,20 +40,29 @@ export default defineConfig({
   sourcemap: false,
   clean: true,
   noExternal: BUILT_IN,
-  esbuildPlugins: [oneLuxon()],
+  esbuildPlugins: [slim()],
   onSuccess: finish,
 });
 
 /**
- * cron-parser and eventemitter3 are built in: their dozen CommonJS files, and the second copy of Luxon that cron-parser would load, took a third of the time of
- * `import "headgate"`. Here it shares the copy that everything else imports.
+ * cron-parser's dozen CommonJS files, and the second copy of Luxon that they would load, took a third of the time of `import "headgate"`: here it shares the copy that
+ * everything else imports. Of rate-limiter-flexible only what counts in memory is wanted.
  */
-function oneLuxon(): Plugin {
+function slim(): Plugin {
   return {
-    name: "one-luxon",
+    name: "slim",
     setup: (build) => {
       build.onLoad({ filter: /cron-parser[\\/]dist[\\/]CronDate\.js$/ }, async ({ path }) => ({
         contents: (await readFile(path, "utf8")).replace('require("luxon")', 'require("one-luxon")'),
+      }));
+      build.onResolve({ filter: /^rate-limiter-flexible$/ }, ({ path, resolveDir }) => ({
+        path,
+        namespace: "one-limiter",
+        pluginData: resolveDir,
+      }));
+      build.onLoad({ filter: /.*/, namespace: "one-limiter" }, ({ path, pluginData }) => ({
+        contents: `import RateLimiterMemory from "${path}/lib/RateLimiterMemory.js";\nexport { RateLimiterMemory };`,
+        resolveDir: pluginData as string,
       }));
       build.onResolve({ filter: /^one-luxon$/ }, ({ path }) => ({ path, namespace: path }));
       build.onLoad({ filter: /.*/, namespace: "one-luxon" }, () => ({ contents: 'export { DateTime } from "luxon"', resolveDir: "." }));
@@ -63,7 +76,15 @@ async function finish(): Promise<void> {
     if (name.endsWith(".js")) await shrink(file);
     else if (name.endsWith(".cjs")) await (name.startsWith("chunk-") ? rm(file) : requireModule(file));
   }
-  for (const name of BUILT_IN) await copyFile(`node_modules/${name}/LICENSE`, `dist/${name}.LICENSE`);
+  const { configSchema } = (await import(pathToFileURL("dist/config.js").href)) as typeof import("./src/config/index.js");
+  await writeFile("dist/schema.json", JSON.stringify(configSchema()));
+  const licenses = await Promise.all(BUILT_IN.map(async (name) => `${name}\n\n${await readFile(await licenseOf(name), "utf8")}`));
+  await writeFile("dist/LICENSES-OF-WHAT-IS-BUILT-IN.txt", licenses.join("\n\n"));
+}
+
+async function licenseOf(name: string): Promise<string> {
+  const files = await readdir(`node_modules/${name}`);
+  return `node_modules/${name}/${files.find((file) => /^licen[cs]e/i.test(file))}`;
 }
 
 /** Takes white space and comments out of what was built: a third of its size. Names stay and lines are short, so that stacks can be read. */

@@ -1,6 +1,7 @@
 export { systemClock } from "./adapters/clocks/system-clock.js";
 export { type FunctionExecutorOptions, functionExecutor } from "./adapters/executors/function-executor.js";
 export { consoleLogger } from "./adapters/loggers/console-logger.js";
+export { type JsonLoggerOptions, jsonLogger } from "./adapters/loggers/json-logger.js";
 export type { Forgotten } from "./adapters/stores/memory/history.js";
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./adapters/stores/memory/memory-store.js";
 export { type AdaptiveOptions, type AdaptivePolicy, type AdaptiveSchedule, adaptive } from "./adaptive/adaptive.js";
@@ -32,7 +33,9 @@ export type { Alert, Monitoring, SilenceOptions } from "./engine/monitoring.js";
 export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
+export type { ReloadOptions } from "./engine/reload.js";
 export type { Act, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";
+export type { ReloadResult } from "./engine/roster.js";
 export type { Scheduler } from "./engine/scheduler.js";
 export type { SensorStatus } from "./engine/sensing.js";
 export type { PipelineSettings, SettingName, SettingsChange } from "./engine/settings.js";

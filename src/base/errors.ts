@@ -1,6 +1,7 @@
 /** The stable codes of {@link HeadgateError}; new ones may be added, none change their meaning. */
 export type ErrorCode =
   | "INVALID_ARGUMENT"
+  | "INVALID_CONFIG"
   | "INVALID_CRON"
   | "INVALID_DURATION"
   | "INVALID_INSTANT"
@@ -41,6 +42,7 @@ export type ErrorCode =
   | "STORE_READ_ONLY"
   | "STORE_INCOMPATIBLE"
   | "STORE_CORRUPT"
+  | "PORT_UNAVAILABLE"
   | "MISSING_PEER";
 
 /**

@@ -52,7 +52,8 @@ export interface Core {
   readonly random: () => number;
   /** The name of this node. */
   readonly node: string;
-  readonly settings: Settings;
+  /** Replaced as a whole when they are loaded anew. */
+  settings: Settings;
   /** Text of at least 128 bits that nobody can guess, for tokens. */
   readonly newSecret: () => string;
   /** Makes the sensor that a pattern describes; `null` when there is nobody who could. */

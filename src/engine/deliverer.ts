@@ -17,7 +17,7 @@ const GIVE_UP_MS = 24 * 3_600_000;
 export class Deliverer {
   readonly #core: Core;
   readonly #book: AlertBook;
-  readonly #channels: ReadonlyMap<string, AlertChannel>;
+  #channels: ReadonlyMap<string, AlertChannel>;
   readonly #busy = new Map<string, Promise<void>>();
   /** When the last notifications were sent, by channel. */
   readonly #sent = new Map<string, number[]>();
@@ -28,6 +28,11 @@ export class Deliverer {
   constructor(core: Core, book: AlertBook, channels: ReadonlyMap<string, AlertChannel>) {
     this.#core = core;
     this.#book = book;
+    this.#channels = channels;
+  }
+
+  /** Other channels from now on. */
+  use(channels: ReadonlyMap<string, AlertChannel>): void {
     this.#channels = channels;
   }
 

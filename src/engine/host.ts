@@ -1,6 +1,8 @@
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
 import type { AnswerRecord } from "../ports/store.js";
+import type { AuditLog } from "./audit-log.js";
+import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import type { SchedulerEvents } from "./events.js";
 import type { Runner } from "./runner.js";
@@ -9,9 +11,11 @@ import type { Runner } from "./runner.js";
 export class Host {
   readonly #core: Core;
   readonly #runner: Runner;
+  readonly #audit: AuditLog;
 
-  constructor(core: Core, runner: Runner) {
+  constructor(core: Core, runner: Runner, audit: AuditLog) {
     this.#core = core;
+    this.#audit = audit;
     this.#runner = runner;
   }
 
@@ -58,6 +62,19 @@ export class Host {
 
   freeAnswer(key: string, request: string): Promise<void> {
     return this.#core.store.freeAnswer(key, request);
+  }
+
+  /** Keeps what a configuration file says, and the difference to what was kept in the audit log, in one transaction; `compare` gives `null` for none. */
+  async recordConfig(
+    shown: unknown,
+    compare: (before: unknown, after: unknown) => { readonly before: unknown; readonly after: unknown } | null,
+  ): Promise<void> {
+    await changeKept(this.#core, { key: "config-file", what: "the configuration is" }, (kept: unknown) => {
+      const difference = compare(kept ?? null, shown);
+      if (difference === null) return null;
+      const change = { action: "config", pipelineId: null, ...difference };
+      return { next: shown, user: null, noted: this.#audit.noted(change, { reason: "the configuration file was changed" }) };
+    });
   }
 
   /** How many triggers wait over all pipelines and nodes, counted no further than `limit`. */

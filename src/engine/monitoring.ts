@@ -41,7 +41,7 @@ export interface Alert extends Omit<AlertState, "since" | "firedAt" | "toldAt"> 
 /** Evaluates rules and has alerts delivered: on one node at a time, which writes what it does before it does it. */
 export class Monitoring {
   readonly #core: Core;
-  readonly #settings: MonitoringSettings | null;
+  #settings: MonitoringSettings | null;
   readonly #statistics: StatisticsDesk;
   readonly #audit: AuditLog;
   readonly #word: () => NodeWord;
@@ -50,6 +50,7 @@ export class Monitoring {
   readonly #book: AlertBook;
   readonly #deliverer: Deliverer;
   #isRunning = false;
+  #hasStarted = false;
   #stopTimer: (() => void) | null = null;
   #round: Promise<void> | null = null;
   #roundAt = 0;
@@ -77,9 +78,24 @@ export class Monitoring {
   }
 
   start(): void {
+    this.#hasStarted = true;
     if (this.#settings === null) return;
     this.#isRunning = true;
     this.#arm(this.#core.clock.now() + this.#settings.everyMs);
+  }
+
+  /**
+   * Other rules, channels and routes from now on; `null` for none.
+   *
+   * @internal
+   */
+  async reload(settings: MonitoringSettings | null): Promise<void> {
+    const wasRunning = this.#isRunning;
+    if (settings === null) await this.stop();
+    await this.#round;
+    this.#settings = settings;
+    this.#deliverer.use(settings?.channels ?? new Map());
+    if (!wasRunning && this.#hasStarted) this.start();
   }
 
   /** Ends the round and the deliveries under way, and lets another node go on. */

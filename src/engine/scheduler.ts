@@ -5,7 +5,6 @@ import type { Adapting } from "./adapting.js";
 import { Asking } from "./asking.js";
 import { AuditLog } from "./audit-log.js";
 import { cancel } from "./cancel.js";
-import { checkTogether, register } from "./catalog.js";
 import { Claimer } from "./claim.js";
 import { type Core, closeExecutors } from "./core.js";
 import type { EventName, Listener } from "./events.js";
@@ -29,8 +28,10 @@ import {
 } from "./queries.js";
 import { recheckSoon } from "./recheck.js";
 import { stopped, unknownPipeline } from "./refusals.js";
+import { type ReloadOptions, reloadOf } from "./reload.js";
 import type { Act, BackfillOptions, PauseOptions, TriggerOptions } from "./requests.js";
 import { retire } from "./retire.js";
+import { type ReloadResult, Roster } from "./roster.js";
 import { Runner } from "./runner.js";
 import { Sensing } from "./sensing.js";
 import { SettingsDesk } from "./settings-desk.js";
@@ -54,6 +55,7 @@ export class Scheduler {
   readonly #gates: GateKeeper;
   readonly #outage: Outage;
   readonly #steering: Steering;
+  readonly #roster: Roster;
   /** Settings of pipelines that are changed at run time. */
   readonly settings: SettingsDesk;
   /** The intervals of adaptive schedules. */
@@ -72,7 +74,6 @@ export class Scheduler {
   readonly #pausing: Pausing;
   readonly #sensing: Sensing;
   #phase: "created" | "starting" | "running" | "stopping" | "stopped" = "created";
-  #early: Pipeline[] = [];
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
   #unsubscribe: (() => void) | null = null;
@@ -91,8 +92,8 @@ export class Scheduler {
     this.#steering = new Steering(core, this.audit);
     this.adaptive = this.#steering.adapting;
     this.settings = new SettingsDesk(core, this.#steering);
-    this.tokens = new Tokens(core, this.audit);
-    this.host = new Host(core, this.#runner);
+    this.tokens = new Tokens(core, this.audit, (id) => this.has(id));
+    this.host = new Host(core, this.#runner, this.audit);
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
     this.#pausing = new Pausing(core, this.#loop, this.audit);
     this.#asking = new Asking(core, this.#loop);
@@ -104,8 +105,7 @@ export class Scheduler {
       word: () => wordOf(core, this.#loop, this.#runner, this.#sensing, this.#gates),
       pipelines: () => this.pipelines(),
     });
-    checkTogether(core, pipelines, false);
-    this.#early = [...pipelines];
+    this.#roster = new Roster(core, this.#steering, this.#sensing, pipelines);
   }
 
   /** Opens the store, plans the schedules (missed fire times go through catchup) and begins. Twice is harmless. */
@@ -121,8 +121,7 @@ export class Scheduler {
     try {
       await store.open();
       await this.#steering.refresh();
-      await register(this.#core, this.#steering.take(this.#early));
-      this.#early = [];
+      await this.#roster.begin();
       this.#phase = "running";
       this.#unsubscribe = store.subscribe(() => this.#loop.refreshGlobal());
       await this.#loop.start();
@@ -238,22 +237,33 @@ export class Scheduler {
 
   /** Replaces a pipeline by one with its id; a new schedule is planned from now, the old one's pause and history stay. */
   async replace(pipeline: Pipeline): Promise<void> {
-    if (this.#early.every(({ id }) => id !== pipeline.id)) this.#pipeline(pipeline.id);
+    this.#known(pipeline.id);
     await this.#put([pipeline], true);
   }
 
   async #put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
+    await this.#settled();
+    await this.#roster.put(pipelines, replaces);
+    this.#loop.wake();
+  }
+
+  /**
+   * Has these pipelines, pools, limits and alert rules from now on, all or (when something is refused) none. One that is the same object stays as it is, one not named is removed.
+   *
+   * @throws HeadgateError as `createScheduler`; `STORE_UNAVAILABLE`, `SCHEDULER_STOPPED`
+   */
+  async reload(options: ReloadOptions): Promise<ReloadResult> {
+    await this.#settled();
+    const { monitoring, ...rest } = reloadOf(options);
+    const result = await this.#roster.reload(rest);
+    await this.alerts.reload(monitoring);
+    this.#loop.wake();
+    return result;
+  }
+
+  async #settled(): Promise<void> {
     if (this.#phase === "stopping" || this.#phase === "stopped") throw stopped();
     await (this.#phase === "starting" ? this.#starting : null);
-    const ids = new Set(pipelines.map(({ id }) => id));
-    const isStarted = this.#phase === "running";
-    const rest = isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
-    checkTogether(this.#core, [...rest, ...pipelines], replaces);
-    if (isStarted) await register(this.#core, this.#steering.take(pipelines));
-    else this.#early = [...rest, ...pipelines];
-    if (isStarted) for (const one of pipelines) this.#sensing.put(one);
-    for (const { id } of pipelines) this.#core.events.tell("pipeline.added", () => ({ pipelineId: id }));
-    this.#loop.wake();
   }
 
   /**
@@ -262,13 +272,7 @@ export class Scheduler {
    */
   async remove(pipelineId: string): Promise<boolean> {
     await (this.#phase === "starting" ? this.#starting : null);
-    const before = this.#early.length;
-    this.#early = this.#early.filter(({ id }) => id !== pipelineId);
-    this.#steering.forget(pipelineId);
-    this.#sensing.remove(pipelineId);
-    const isRemoved = this.#core.registry.remove(pipelineId) || this.#early.length < before;
-    if (isRemoved) this.#core.events.tell("pipeline.removed", () => ({ pipelineId }));
-    return isRemoved;
+    return this.#roster.remove(pipelineId);
   }
 
   /**
@@ -285,12 +289,12 @@ export class Scheduler {
 
   /** The pipelines of this node. */
   pipelines(): readonly Pipeline[] {
-    return [...this.#early, ...[...this.#core.registry.all()].map(({ pipeline }) => pipeline)];
+    return this.#roster.all();
   }
 
   /** Whether this node has a pipeline. */
   has(pipelineId: string): boolean {
-    return this.#core.registry.has(pipelineId) || this.#early.some(({ id }) => id === pipelineId);
+    return this.#roster.find(pipelineId) !== undefined;
   }
 
   /** The next fire times, of one pipeline or of all, soonest first. What conditions will say is not asked: see {@link Scheduler.explain}. */
@@ -328,9 +332,7 @@ export class Scheduler {
 
   /** How the scheduler is. */
   status(): SchedulerStatus {
-    const { registry } = this.#core;
-    const pipelines = registry.size + this.#early.length;
-    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.#sensing.status(), pipelines);
+    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.#sensing.status(), this.#roster.size);
   }
 
   /**
@@ -387,7 +389,7 @@ export class Scheduler {
   }
 
   #known(pipelineId: string): Pipeline {
-    const found = this.#core.registry.get(pipelineId)?.pipeline ?? this.#early.find(({ id }) => id === pipelineId);
+    const found = this.#roster.find(pipelineId);
     if (found !== undefined) return found;
     throw unknownPipeline(pipelineId);
   }

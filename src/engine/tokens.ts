@@ -68,8 +68,10 @@ const FORM = /^hg_([0-9a-z]{4,40})_[\w-]{20,100}$/;
 export class Tokens {
   readonly #core: Core;
   readonly #audit: AuditLog;
+  readonly #knows: (pipelineId: string) => boolean;
 
-  constructor(core: Core, audit: AuditLog) {
+  constructor(core: Core, audit: AuditLog, knows: (pipelineId: string) => boolean) {
+    this.#knows = knows;
     this.#core = core;
     this.#audit = audit;
   }
@@ -82,13 +84,13 @@ export class Tokens {
    * const { token } = await scheduler.tokens.issue({ role: "operator", pipelines: ["daily-sales"], expiresIn: "90d" });
    */
   async issue(options: TokenOptions): Promise<IssuedToken> {
-    const { clock, newId, newSecret, registry } = this.#core;
+    const { clock, newId, newSecret } = this.#core;
     if (!ROLES.includes(options.role)) throw bad("role", `${quote(options.role)} is unknown; allowed: ${ROLES.join(", ")}`);
     const pipelines = options.pipelines ?? null;
     if (pipelines !== null && (!Array.isArray(pipelines) || pipelines.length === 0))
       throw bad("pipelines", "must be a list of at least one pipeline id");
     for (const id of pipelines ?? [])
-      if (!registry.has(id))
+      if (!this.#knows(id))
         throw new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${quote(id)}`, { details: { pipelineId: id } });
     const now = clock.now();
     const id = newId(now)

@@ -26,6 +26,8 @@ export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxAc
   world?: World;
   /** Of every random number. Default 1. */
   seed?: number;
+  /** Told now and then how far it is. */
+  onProgress?: (at: Date) => void;
 }
 
 /** What a simulation comes to. The lists are made when they are first looked at, oldest first. */
@@ -95,6 +97,8 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
     changedAt.push(toDate(clock.now()));
   });
   await scheduler.start();
+  const { onProgress } = options;
+  if (onProgress !== undefined) scheduler.on("decision", everyPart(from, to, clock, onProgress));
   await play(scheduler, clock, world, to - 1);
   await keepOpen(store, log);
   store.forgetEnded();
@@ -117,6 +121,20 @@ function withoutRuns(clock: FakeClock): Clock {
     track: (promise, kind) => {
       if (kind !== "run") clock.track?.(promise, kind);
     },
+  };
+}
+
+/** Parts of a simulation after which its progress is told. */
+const PARTS = 200;
+
+function everyPart(from: number, to: number, clock: FakeClock, onProgress: (at: Date) => void): () => void {
+  let told = 0;
+  return () => {
+    const now = clock.now();
+    const part = Math.floor(((now - from) / (to - from)) * PARTS);
+    if (part <= told) return;
+    told = part;
+    onProgress(toDate(now));
   };
 }
 

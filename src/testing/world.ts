@@ -46,9 +46,10 @@ export interface World {
   pauses?: readonly (PauseOptions & { readonly from: Instant; readonly until?: Instant })[];
 }
 
-/** Pipelines whose conditions ask the world instead of the real outside. */
+/** Pipelines whose conditions ask the world instead of the real outside, whose runs go as it says, and that no sensor starts. */
 export function inWorld(pipelines: readonly Pipeline[], world: World): Pipeline[] {
-  return pipelines.map((pipeline) => {
+  return pipelines.map((one) => {
+    const pipeline = one.executor === null && one.sensors.length === 0 ? one : { ...one, executor: null, sensors: [] };
     const { conditions } = pipeline.gate;
     if (conditions.length === 0) return pipeline;
     return { ...pipeline, gate: { ...pipeline.gate, conditions: conditions.map((one) => conditionIn(one, world)) } };

@@ -93,7 +93,7 @@ class Api implements TriggerApi {
     this.#scheduler = scheduler;
     this.#options = options;
     this.#secure = options.hsts ? { ...SECURE, "strict-transport-security": "max-age=31536000" } : SECURE;
-    this.#authentication = new Authentication(scheduler, options.adminToken);
+    this.#authentication = new Authentication(scheduler, options.tokens);
     this.#signatures = new Signatures(options.webhooks);
     this.#events = new EventStream(scheduler);
     this.#tokenLimit = options.tokenLimit === null ? null : new Limit("token", options.tokenLimit);

@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
+import type { Role } from "../../index.js";
 import type { WebhookSource } from "./webhooks.js";
 
 /** A limit of requests in a window of time. */
@@ -14,10 +15,23 @@ export interface MetricsSource {
   metrics(): Promise<string>;
 }
 
+/** A token that is not in the store but in the service's own configuration. */
+export interface StaticToken {
+  /** What the audit log calls its holder. */
+  readonly id: string;
+  readonly role: Role;
+  /** At least 16 characters. */
+  readonly token: string;
+  /** The pipelines it is limited to; `null`: all. */
+  readonly pipelines: readonly string[] | null;
+}
+
 /** Options of `createTriggerApi`. */
 export interface TriggerApiOptions {
   /** A token of one's own with the role admin, beside those of `scheduler.tokens`. Default: the environment's `PIPELINE_API_TOKEN`, else none. `null`: none. */
   adminToken?: string | null;
+  /** Tokens of one's own beside those of `scheduler.tokens`. Default none. */
+  tokens?: readonly StaticToken[];
   /** The pipeline that is meant when a request names none and there are several. */
   defaultPipeline?: string;
   /** Who may send webhooks, and how that is checked. Default: whoever has a token that may trigger, with any source. */
@@ -43,7 +57,7 @@ export interface TriggerApiOptions {
 }
 
 export interface Settled {
-  readonly adminToken: string | null;
+  readonly tokens: readonly StaticToken[];
   readonly defaultPipeline: string | null;
   readonly webhooks: readonly WebhookSource[];
   readonly bodyLimit: number;
@@ -58,7 +72,9 @@ export interface Settled {
 }
 
 const NAMES = new Set(
-  "adminToken defaultPipeline webhooks bodyLimit bodyTimeout tokenLimit addressLimit queueLimit trustProxy cors hsts metrics".split(" "),
+  "adminToken tokens defaultPipeline webhooks bodyLimit bodyTimeout tokenLimit addressLimit queueLimit trustProxy cors hsts metrics".split(
+    " ",
+  ),
 );
 const LEAST_TOKEN = 16;
 
@@ -86,8 +102,11 @@ export function settled(options: TriggerApiOptions, environment: Readonly<Record
       `(or PIPELINE_API_TOKEN) has ${adminToken.length} characters; take at least ${LEAST_TOKEN}, such as of \`openssl rand -hex 32\``,
     );
   }
+  const { tokens = [] } = options;
+  for (const { id, token } of tokens)
+    if (token.length < LEAST_TOKEN) throw bad("tokens", `${id} has ${token.length} characters; take at least ${LEAST_TOKEN}`);
   return {
-    adminToken,
+    tokens: adminToken === null ? tokens : [{ id: "environment", role: "admin", token: adminToken, pipelines: null }, ...tokens],
     defaultPipeline: options.defaultPipeline ?? null,
     webhooks: options.webhooks ?? [],
     bodyLimit: whole("bodyLimit", 1_048_576, 1),

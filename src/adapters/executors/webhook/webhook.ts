@@ -23,6 +23,8 @@ export interface WebhookExecutorOptions {
 
 /** An executor that posts runs, and takes their results. */
 export interface WebhookExecutor extends RemoteExecutor {
+  /** The path of `callbackUrl`; `null` without one. */
+  readonly callbackPath: string | null;
   /** A listener for `node:http`, Express or Fastify's raw requests that takes callbacks: `POST {callbackUrl}/{run}/{attempt}/{token}`. */
   callbacks(scheduler: Scheduler): (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
@@ -63,6 +65,7 @@ export function webhookExecutor(options: WebhookExecutorOptions): WebhookExecuto
   const tokenOf = (submissionId: string) => createHmac("sha256", secret).update(`callback:${submissionId}`).digest("base64url");
   return {
     kind: "remote",
+    callbackPath: callbackUrl === undefined ? null : new URL(callbackUrl).pathname.replace(/\/+$/, ""),
     name: "webhook",
     pollMs: 60_000, // there is nobody to ask: it is told
     submit: async (run, { signal, clock }): Promise<Reference> => {

@@ -1,0 +1,45 @@
+import type { Logger, LogLevel } from "../../ports/logger.js";
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** Options of {@link jsonLogger}. */
+export interface JsonLoggerOptions {
+  /** Default `"info"`. */
+  level?: LogLevel;
+  /** Where lines go. Default: standard output. */
+  write?: (line: string) => void;
+  /** Epoch ms of a line. Default: the machine's time. */
+  now?: () => number;
+}
+
+/**
+ * Logs a JSON object a line: `time`, `level`, `message`, and the fields.
+ *
+ * @example
+ * createScheduler({ pipelines, logger: jsonLogger({ level: "debug" }) });
+ */
+export function jsonLogger({
+  level = "info",
+  write = (line) => process.stdout.write(`${line}\n`),
+  now = Date.now,
+}: JsonLoggerOptions = {}): Logger {
+  const least = LEVELS.indexOf(level);
+  return {
+    log: (one, message, fields) => {
+      if (LEVELS.indexOf(one) < least) return;
+      const head = { time: new Date(now()).toISOString(), level: one, message };
+      write(lineOf({ ...fields, ...head }, head));
+    },
+  };
+}
+
+function lineOf(record: object, head: object): string {
+  try {
+    return JSON.stringify({ ...head, ...record }, (_, value: unknown) => {
+      if (value instanceof Error) return { message: value.message, ...("code" in value ? { code: value.code } : {}) };
+      return typeof value === "bigint" ? String(value) : value;
+    });
+  } catch {
+    return JSON.stringify({ ...head, fields: "cannot be written as JSON" });
+  }
+}

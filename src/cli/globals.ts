@@ -1,0 +1,27 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { HeadgateError } from "../base/errors.js";
+import { Output } from "./output.js";
+
+/** What every command takes. */
+export function globalsOf(command: Command): { environment?: string } {
+  const { env } = command.optsWithGlobals<{ env?: string }>();
+  return env === undefined ? {} : { environment: env };
+}
+
+export function outputOf(command: Command): Output {
+  return new Output(command.optsWithGlobals<{ json?: boolean }>().json === true);
+}
+
+export function wholeOf(text: string): number {
+  if (!/^\d{1,6}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError("must be a whole number from 1");
+  return Number(text);
+}
+
+/** @throws HeadgateError `UNKNOWN_PIPELINE` */
+export function checkPipeline(id: string | undefined, pipelines: readonly { readonly id: string }[]): void {
+  if (id === undefined || pipelines.some((one) => one.id === id)) return;
+  throw new HeadgateError(
+    "UNKNOWN_PIPELINE",
+    `there is no pipeline ${JSON.stringify(id)}; there are: ${pipelines.map((one) => one.id).join(", ")}`,
+  );
+}

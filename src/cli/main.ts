@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { argv, exit } from "node:process";
+import { Command, CommanderError } from "commander";
+import { addAsking } from "./asking.js";
+import { addFile } from "./file.js";
+import { EXIT, Output } from "./output.js";
+import { addServe } from "./serve.js";
+import { addSimulate } from "./simulate.js";
+import { addToken } from "./token.js";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+
+const program = new Command("headgate")
+  .description("Decides when data pipelines run, and can always say why.")
+  .version(version)
+  .option("--json", "answers and errors as JSON")
+  .option("--env <name>", "the environment of the file (default: HEADGATE_ENV, else NODE_ENV)")
+  .showHelpAfterError("(headgate --help tells what there is)")
+  .addHelpText(
+    "after",
+    `
+Exit codes: ${EXIT.ok} done; ${EXIT.failed} something went wrong that should not; ${EXIT.invalid} the command or the configuration is wrong; ${EXIT.unavailable} the store, the port or a package cannot be used.
+Variables: PIPELINE_API_TOKEN (an admin's token), DATABASE_URL (the store), REDIS_URL, AIRFLOW_BASE_URL (executors), HEADGATE_ENV, NO_COLOR.`,
+  )
+  .exitOverride();
+
+addServe(program);
+addFile(program);
+addAsking(program);
+addSimulate(program);
+addToken(program);
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync(argv);
+} catch (error) {
+  if (error instanceof CommanderError) exit(error.exitCode === 0 ? EXIT.ok : EXIT.invalid);
+  exit(new Output(argv.includes("--json")).fail(error));
+}

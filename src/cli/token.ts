@@ -1,0 +1,47 @@
+import { stdout } from "node:process";
+import type { Command } from "commander";
+import { createScheduler } from "../create-scheduler.js";
+import type { Role } from "../engine/tokens.js";
+import { loadedFor } from "../service/serve.js";
+import { globalsOf, outputOf } from "./globals.js";
+import { paint } from "./output.js";
+
+interface TokenFlags {
+  readonly role: Role;
+  readonly pipeline?: readonly string[];
+  readonly expiresIn?: string;
+  readonly description?: string;
+  readonly file?: string;
+}
+
+/** Tokens, in the store of the configuration: they count at once, on all nodes. */
+export function addToken(program: Command): void {
+  const token = program.command("token").description("tokens for the HTTP API");
+  token
+    .command("create")
+    .description("make a token; its text is told only now")
+    .requiredOption("--role <role>", "viewer, operator or admin")
+    .option("--pipeline <id...>", "only for these pipelines")
+    .option("--expires-in <duration>", "such as 90d (default: never)")
+    .option("--description <text>")
+    .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
+    .action(async ({ role, pipeline, expiresIn, description, file }: TokenFlags, command: Command) => {
+      const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
+      const scheduler = createScheduler(config.scheduler);
+      const { store } = config.scheduler;
+      await store?.open();
+      try {
+        const made = await scheduler.tokens.issue({
+          role,
+          user: "headgate token create",
+          ...(pipeline === undefined ? {} : { pipelines: pipeline }),
+          ...(expiresIn === undefined ? {} : { expiresIn }),
+          ...(description === undefined ? {} : { description }),
+        });
+        outputOf(command).tell(made, () => `${made.token}\n${paint(stdout, "dim", `${made.role} ${made.id}; it is not told again`)}`);
+      } finally {
+        await store?.close();
+      }
+    });
+  for (const one of token.commands) one.exitOverride();
+}

@@ -1,0 +1,94 @@
+import type { TriggerFileOptions } from "../../adapters/files/watch.js";
+import type { RateLimit, StaticToken, TriggerApiOptions } from "../../adapters/http/options.js";
+import type { WebhookSource } from "../../adapters/http/webhooks.js";
+import type { RetentionOptions } from "../../adapters/stores/sql/sql-store.js";
+import type { Store } from "../../ports/store.js";
+import { storeFromUrl } from "../../store-from-url.js";
+import type { ApiConfig } from "../schema/sections.js";
+import { type BuildContext, camel } from "./context.js";
+
+/** Where the HTTP API listens. */
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** A path before all others, such as `/etl`; `""`: none. */
+  readonly prefix: string;
+}
+
+const DEFAULT_STORE = "sqlite:./headgate.db";
+
+export function storeOf(context: BuildContext): Store | undefined {
+  const path = ["store", "url"];
+  const url = context.secret(path, context.config.store?.url) ?? context.env.DATABASE_URL ?? DEFAULT_STORE;
+  if (/:\/\/[^/]*:[^/]*@/.test(url)) context.secrets.add(url);
+  const file = /^sqlite:(?!\/)(.+)$/.exec(url)?.[1];
+  const retention = context.config.resources?.retention;
+  return context.make(path, () =>
+    storeFromUrl(file === undefined ? url : `sqlite://${encodeURI(context.file(decodeURIComponent(file)))}`, {
+      ...(retention === undefined ? {} : { retention: camel(retention) as RetentionOptions }),
+    }),
+  );
+}
+
+export function apiOf(context: BuildContext): { listen: ListenOptions; options: TriggerApiOptions } | null {
+  const api: Partial<ApiConfig> = context.config.triggers?.api ?? {};
+  const { enabled = true, host = "127.0.0.1", port = 5_000, prefix = "", ...rest } = api;
+  if (rest.default_pipeline !== undefined) context.checkPipelines(["triggers", "api", "default_pipeline"], rest.default_pipeline);
+  const security = context.config.security ?? {};
+  const adminToken = context.secret(["security", "admin_token"], security.admin_token) ?? context.env.PIPELINE_API_TOKEN ?? null;
+  if (adminToken !== null) context.secrets.add(adminToken);
+  if (adminToken !== null && adminToken.length < 16)
+    context.refuse(
+      ["security", "admin_token"],
+      "(or PIPELINE_API_TOKEN) must have at least 16 characters, such as those of `openssl rand -hex 32`",
+    );
+  const { per_token, per_address } = security.rate_limits ?? {};
+  const webhooks = webhooksOf(context);
+  const options: TriggerApiOptions = {
+    ...camel(rest),
+    adminToken,
+    tokens: tokensOf(context),
+    ...(webhooks === undefined ? {} : { webhooks }),
+    ...limit("tokenLimit", per_token),
+    ...limit("addressLimit", per_address),
+  };
+  return enabled ? { listen: { host, port, prefix }, options } : null;
+}
+
+function limit<Name extends string>(name: Name, value: false | RateLimit | undefined): { [Key in Name]?: RateLimit | null } {
+  return (value === undefined ? {} : { [name]: value === false ? null : value }) as { [Key in Name]?: RateLimit | null };
+}
+
+function tokensOf(context: BuildContext): readonly StaticToken[] {
+  const ids = new Set<string>();
+  return (context.config.security?.tokens ?? []).map((one, index) => {
+    const path = ["security", "tokens", index];
+    if (ids.has(one.id)) context.refuse([...path, "id"], `there are two tokens ${one.id}`);
+    ids.add(one.id);
+    context.checkPipelines([...path, "pipelines"], one.pipelines);
+    const token = context.secret([...path, "token"], one.token);
+    if (token.length < 16) context.refuse([...path, "token"], "must have at least 16 characters, such as those of `openssl rand -hex 32`");
+    return { id: one.id, role: one.role, token, pipelines: one.pipelines ?? null };
+  });
+}
+
+function webhooksOf(context: BuildContext): readonly WebhookSource[] | undefined {
+  const sources = new Set<string>();
+  return context.config.triggers?.webhooks?.map((one, index) => {
+    const path = ["triggers", "webhooks", index];
+    if (sources.has(one.source)) context.refuse([...path, "source"], `the source ${JSON.stringify(one.source)} is there twice`);
+    sources.add(one.source);
+    context.checkPipelines([...path, "pipelines"], one.pipelines);
+    const secret = context.secret([...path, "secret"], one.secret);
+    if (secret !== undefined && secret.length < 16) context.refuse([...path, "secret"], "must have at least 16 characters");
+    const { secret: _, ...rest } = one;
+    return { ...camel(rest), ...(secret === undefined ? {} : { secret }) };
+  });
+}
+
+export function triggerFilesOf(context: BuildContext): TriggerFileOptions | null {
+  const files = context.config.triggers?.files;
+  if (files === undefined) return null;
+  context.checkPipelines(["triggers", "files", "pipeline"], files.pipeline);
+  return { ...camel(files), directory: context.file(files.directory) };
+}

@@ -1,0 +1,190 @@
+import { systemClock } from "../adapters/clocks/system-clock.js";
+import type { TriggerFileOptions } from "../adapters/files/watch.js";
+import type { TriggerApiOptions } from "../adapters/http/options.js";
+import { jsonLogger } from "../adapters/loggers/json-logger.js";
+import { patternSensors } from "../adapters/sensors/patterns.js";
+import { durationMs } from "../base/duration.js";
+import type { SchedulerOptions } from "../create-scheduler.js";
+import type { Pipeline } from "../engine/pipeline.js";
+import type { LogLevel } from "../ports/logger.js";
+import { BuildContext, camel } from "./build/context.js";
+import { type Callbacks, callbacksOf, type Work } from "./build/executors.js";
+import { monitoringOf } from "./build/monitoring.js";
+import { type Functions, pipelinesOf } from "./build/pipelines.js";
+import { apiOf, type ListenOptions, storeOf, triggerFilesOf } from "./build/service.js";
+import { crossCheck } from "./cross-checks.js";
+import { ConfigError, type ConfigProblem, nearMatch } from "./diagnostic.js";
+import { interpolated } from "./interpolate.js";
+import { masked, maskerOf } from "./mask.js";
+import { mergeTrees, without } from "./merge.js";
+import { readSource } from "./read.js";
+import type { SettledConfig } from "./schema/config.js";
+import { plainOf, type Tree } from "./tree.js";
+import { validated } from "./validate.js";
+
+/** Options of {@link loadConfig}. */
+export interface LoadConfigOptions {
+  /** Which of the file's `environments` counts. Default: HEADGATE_ENV, else NODE_ENV, else `development`. */
+  environment?: string;
+  /** Where variables come from. Default `process.env`. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** The work of pipelines that name no executor: functions by pipeline id. */
+  functions?: Functions;
+  /** The instant from which fire times are looked at by checks, epoch ms. Default: now. */
+  now?: number;
+  /** What the file says, when there is none: its path is only a name then. */
+  text?: string;
+  /** What was loaded before: executors that are described in the same way are taken over from it. */
+  previous?: LoadedConfig;
+}
+
+/** A configuration, checked, as the options that code would give. */
+export interface LoadedConfig {
+  /** The environment that was chosen. */
+  readonly environment: string;
+  /** Every file that was read; absolute. */
+  readonly files: readonly string[];
+  /** For `createScheduler`. */
+  readonly scheduler: SchedulerOptions & { readonly pipelines: readonly Pipeline[] };
+  /** For `createTriggerApi`, and where to listen; `null` when the file switches it off. */
+  readonly api: { readonly listen: ListenOptions; readonly options: TriggerApiOptions } | null;
+  /** For `watchTriggerFiles`; `null` when there are none. */
+  readonly triggerFiles: TriggerFileOptions | null;
+  /** @internal Where executors of the kind `webhook` are called back. */
+  readonly callbacks: readonly Callbacks[];
+  /** Whether `/metrics` is wanted. */
+  readonly hasMetrics: boolean;
+  readonly logging: { readonly level: LogLevel; readonly format: "json" | "text" | null };
+  /** How long running work may go on when the service stops, ms. */
+  readonly drainMs: number;
+  /** What the file says for this environment, variables put in and secrets hidden: what may be shown, kept and compared. */
+  readonly shown: Readonly<Record<string, unknown>>;
+  /** @internal Executors by what describes them. */
+  readonly works: ReadonlyMap<string, Work>;
+  /** @internal What each pipeline was made of. */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+const USUAL = ["production", "development", "testing", "test"];
+
+/**
+ * Reads a `schedule_config.yaml` into the options that code uses. Everything that is wrong is told at once.
+ *
+ * @throws ConfigError (`INVALID_CONFIG`) with `problems`
+ * @example
+ * const config = loadConfig("schedule_config.yaml", { environment: "production" });
+ * const scheduler = createScheduler(config.scheduler);
+ */
+export function loadConfig(path: string, options: LoadConfigOptions = {}): LoadedConfig {
+  const { env = process.env, functions = {}, now = systemClock().now() } = options;
+  const source = readSource(path, options.text);
+  if (source.tree === null || source.problems.length > 0) throw new ConfigError(source.problems, source.files);
+  const problems: ConfigProblem[] = [];
+  const environment = options.environment ?? env.HEADGATE_ENV ?? env.NODE_ENV ?? "development";
+  const isChosen = options.environment !== undefined || env.HEADGATE_ENV !== undefined;
+  const chosen = ofEnvironment(source.tree, environment, isChosen, problems);
+  const tree = interpolated(chosen, env, problems);
+  const checked = validated(tree);
+  problems.push(...checked.problems);
+  const context = new BuildContext(tree, checked.config, path, env);
+  const works = new Map<string, Work>();
+  const made = pipelinesOf(context, functions, { used: works, known: options.previous?.works ?? new Map() });
+  const monitoring = monitoringOf(context);
+  const store = storeOf(context);
+  const api = apiOf(context);
+  const triggerFiles = triggerFilesOf(context);
+  const redact = (checked.config.security?.redact ?? []).map((one, index) => context.secret(["security", "redact", index], one));
+  crossCheck(context, made, now);
+  problems.push(...context.problems);
+  if (problems.length > 0) throw new ConfigError(masked(firstOf(problems), tree, context.secrets), source.files);
+  const settled = checked.config as SettledConfig;
+  const { resources = { drain: "30s" }, logging = { level: "info" }, security } = settled;
+  const { pools, max_active_runs, lease, misfire_threshold, grace } = resources;
+  const { level, format = null } = logging;
+  const secrets = [...context.secrets, ...redact];
+  const plain = plainOf(tree) as Record<string, unknown>;
+  const origins = originsOf(plain);
+  const pipelines = made.map((one) => unchanged(one, options.previous, origins) ?? one);
+  return {
+    environment,
+    files: source.files,
+    scheduler: {
+      pipelines,
+      logger: jsonLogger({ level }),
+      sensors: patternSensors(sensorsOf(context, settled)),
+      redact: secrets,
+      ...(store === undefined ? {} : { store }),
+      ...(monitoring === undefined ? {} : { monitoring }),
+      ...camel({ pools, max_active_runs, lease, misfire_threshold, grace }),
+      ...camel({ statistics_window: settled.monitoring?.statistics_window, allow_private_networks: security?.allow_private_networks }),
+    },
+    api,
+    triggerFiles,
+    callbacks: callbacksOf(works.values()),
+    hasMetrics: settled.monitoring?.metrics ?? false,
+    logging: { level, format },
+    drainMs: durationMs(resources.drain, "resources.drain"),
+    shown: maskerOf(tree, secrets).plain(plain) as Record<string, unknown>,
+    works,
+    origins,
+  };
+}
+
+/** What pipelines are made of beside their own entry. */
+const SHARED = [
+  "time_zone",
+  "patterns",
+  "business_patterns",
+  "calendars",
+  "executors",
+  "default_executor",
+  "conditional_execution",
+  "adaptive_scheduling",
+];
+
+function originsOf(plain: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
+  const shared = JSON.stringify(SHARED.map((name) => plain[name]));
+  return new Map(Object.entries(plain.pipelines ?? {}).map(([id, config]) => [id, `${JSON.stringify(config)} ${shared}`]));
+}
+
+/** The pipeline of before, if it was made of the same: it goes on untouched. */
+function unchanged({ id }: Pipeline, previous: LoadedConfig | undefined, origins: ReadonlyMap<string, string>): Pipeline | undefined {
+  return previous?.origins.get(id) === origins.get(id) ? previous?.scheduler.pipelines.find((one) => one.id === id) : undefined;
+}
+
+/** Without what only follows from a variable that is not set. */
+function firstOf(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  const unset = new Set<string>();
+  return problems.filter(({ file, line, column, path, message }) => {
+    const at = `${file}:${line}:${column}:${path}`;
+    if (unset.has(at)) return false;
+    if (message.startsWith("the environment variable ")) unset.add(at);
+    return true;
+  });
+}
+
+/** The file with what is different in its environment. */
+function ofEnvironment(tree: Tree, environment: string, isChosen: boolean, problems: ConfigProblem[]): Tree {
+  const base = without(tree, "environments");
+  const section = tree.kind === "map" ? tree.entries.get("environments") : undefined;
+  if (section === undefined) return base;
+  if (section.value.kind !== "map") {
+    problems.push({ ...section.place, path: "environments", message: "must be a map of environments, such as production" });
+    return base;
+  }
+  const own = section.value.entries.get(environment);
+  if (own !== undefined) return mergeTrees(base, own.value);
+  const known = [...section.value.entries.keys()];
+  if (isChosen && !USUAL.includes(environment))
+    problems.push({
+      ...section.place,
+      path: "environments",
+      message: `there is no environment ${JSON.stringify(environment)}${nearMatch(environment, known) || ";"} there are: ${known.join(", ")}`,
+    });
+  return base;
+}
+
+function sensorsOf(context: BuildContext, { triggers }: SettledConfig): Parameters<typeof patternSensors>[0] {
+  const { directory, ...rest } = triggers?.sensors ?? {};
+  return { allowPrivateNetworks: true, ...(camel(rest) as object), directory: context.file(directory ?? ".") };
+}

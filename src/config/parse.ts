@@ -1,0 +1,125 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, Scalar as YamlScalar } from "yaml";
+import type { ConfigProblem, Place } from "./diagnostic.js";
+import type { Entry, Tree } from "./tree.js";
+
+/** Bytes of one file. */
+export const FILE_LIMIT = 262_144;
+/** Parts of one file, aliases followed: a few lines of aliases can stand for billions. */
+const PARTS = 50_000;
+const DEEPEST = 64;
+const ABYSS = 1_000;
+
+/**
+ * Reads YAML 1.2 into a tree. Aliases and merge keys (`<<`) are followed; duplicate keys, circles, and what would grow without end are refused.
+ *
+ * @see https://yaml.org/spec/1.2.2/
+ */
+export function parseTree(text: string, file: string): { tree: Tree | null; problems: ConfigProblem[] } {
+  const lines = new LineCounter();
+  const problems: ConfigProblem[] = [];
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const refuse = (place: Place, message: string) => {
+    problems.push({ ...place, path: "", message });
+  };
+  if (Buffer.byteLength(text) > FILE_LIMIT) {
+    refuse({ file, line: 1, column: 1 }, `the file has over ${FILE_LIMIT / 1_024} KiB; take parts out and name them in include`);
+    return { tree: null, problems };
+  }
+  const abyss = abyssIn(text);
+  if (abyss !== null) {
+    refuse({ file, line: abyss, column: 1 }, `is nested deeper than ${DEEPEST} levels`);
+    return { tree: null, problems };
+  }
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: "1.2", logLevel: "silent" });
+  for (const { pos, message } of document.errors.slice(0, 20)) refuse(placeAt(pos[0]), message);
+  if (problems.length > 0) return { tree: null, problems };
+  if (document.contents === null) {
+    refuse({ file, line: 1, column: 1 }, "the file is empty");
+    return { tree: null, problems };
+  }
+
+  let parts = 0;
+  const under = new Set<Node>();
+  const treeOf = (node: Node | null, depth: number, around: Place): Tree => {
+    const place = node?.range ? placeAt(node.range[0]) : around;
+    const nothing: Tree = { kind: "scalar", place, value: null, text: "", isPlain: true, isForeign: false };
+    if (node === null || problems.length >= 20) return nothing;
+    if (++parts > PARTS || depth > DEEPEST) {
+      if (parts === PARTS + 1 || depth > DEEPEST)
+        refuse(place, depth > DEEPEST ? `is nested deeper than ${DEEPEST} levels` : `comes to more than ${PARTS} values, aliases followed`);
+      parts = Math.max(parts, PARTS + 1);
+      return nothing;
+    }
+    if (isAlias(node)) {
+      const target = node.resolve(document);
+      if (target === undefined) refuse(place, `there is no anchor &${node.source}`);
+      else if (under.has(target)) refuse(place, `*${node.source} stands within &${node.source}: it has no end`);
+      else return treeOf(target, depth + 1, place);
+      return nothing;
+    }
+    if (isScalar(node)) return scalarOf(node, place, refuse) ?? nothing;
+    under.add(node);
+    try {
+      if (isSeq(node)) return { kind: "list", place, items: node.items.map((item) => treeOf(item as Node | null, depth + 1, place)) };
+      if (isMap(node)) return mapOf(node, depth, place);
+    } finally {
+      under.delete(node);
+    }
+    refuse(place, "is not understood");
+    return nothing;
+  };
+  const mapOf = (node: Node & { items: readonly { key: unknown; value: unknown }[] }, depth: number, place: Place): Tree => {
+    const own = new Map<string, Entry>();
+    const merged: Tree[] = [];
+    for (const { key, value } of node.items) {
+      const at = (key as Node | null)?.range ? placeAt((key as Node & { range: [number] }).range[0]) : place;
+      const known = isAlias(key) ? key.resolve(document) : key;
+      if (!isScalar(known) || known.value === null) refuse(at, "a key must be text");
+      else {
+        const name = String(known.value);
+        const tree = treeOf(value as Node | null, depth + 1, at);
+        if (name === "<<" && known.type === YamlScalar.PLAIN) merged.push(...(tree.kind === "list" ? tree.items : [tree]));
+        else if (own.has(name))
+          refuse(at, `the key ${JSON.stringify(name.slice(0, 80))} is there twice; the first is in line ${own.get(name)?.place.line}`);
+        else own.set(name, { place: at, value: tree });
+      }
+    }
+    for (const one of merged) {
+      if (one.kind !== "map") refuse(one.place, "<< takes a map, or a list of maps");
+      else for (const [name, entry] of one.entries) if (!own.has(name)) own.set(name, entry);
+    }
+    return { kind: "map", place, entries: own };
+  };
+  const tree = treeOf(document.contents as Node, 0, placeAt(0));
+  return { tree: problems.length > 0 ? null : tree, problems };
+}
+
+function scalarOf(node: YamlScalar, place: Place, refuse: (place: Place, message: string) => void): Tree | null {
+  const { value, type, source } = node;
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) {
+    refuse(place, `${String(value)} is not a number that can be used`);
+    return null;
+  }
+  if (value !== null && typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
+    refuse(place, "is of a kind that is not used here; allowed: text, numbers, true, false, null");
+    return null;
+  }
+  return { kind: "scalar", place, value, text: source ?? String(value), isPlain: type === YamlScalar.PLAIN, isForeign: false };
+}
+
+/** The line that opens so many brackets, dashes or steps of indentation that a parser which calls itself would not survive it. */
+function abyssIn(text: string): number | null {
+  let open = 0;
+  for (const [index, row] of text.split("\n").entries()) {
+    for (const char of row) {
+      if (char === "[" || char === "{") open++;
+      else if (char === "]" || char === "}") open = Math.max(0, open - 1);
+    }
+    const steps = /^[ \t?-]*/.exec(row)?.[0].length ?? 0;
+    if (open > ABYSS || steps > ABYSS) return index + 1;
+  }
+  return null;
+}

@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { cronText, duration, instant, name, oneOf, timeWindow, timeZone } from "./words.js";
+
+/** A calendar by its name, or windows. */
+const calendarUse = z.union([name, timeWindow, z.array(timeWindow).min(1)]);
+
+const forms = {
+  cron: cronText.optional(),
+  every: duration.optional().describe("An interval, counted in elapsed time from `anchor`"),
+  at: z
+    .union([instant, z.array(instant).min(1)])
+    .optional()
+    .describe("Once at each of these instants"),
+  time_zone: timeZone.optional().describe("Of `cron`. Default: the file's `time_zone`, else UTC"),
+  anchor: instant.optional().describe("Of `every`: an instant of the series. Default 1970"),
+  within: calendarUse.optional().describe("Only the fire times that fall into it: a calendar's name, or windows"),
+  except: calendarUse.optional().describe("Without the fire times that fall into it"),
+};
+
+export interface ScheduleConfig extends z.output<z.ZodObject<typeof forms>> {
+  union?: ScheduleConfig[] | undefined;
+}
+
+/** When a pipeline runs. */
+export const schedule: z.ZodType<ScheduleConfig, ScheduleConfig> = z
+  .strictObject({
+    ...forms,
+    union: z
+      .lazy(() => z.array(schedule).min(1))
+      .optional()
+      .describe("When any of these does"),
+  })
+  .superRefine(oneOf("cron", "every", "at", "union"))
+  .superRefine(({ cron, every, time_zone, anchor }, context) => {
+    if (time_zone !== undefined && cron === undefined) context.addIssue("time_zone goes with cron");
+    if (anchor !== undefined && every === undefined) context.addIssue("anchor goes with every");
+  })
+  .meta({ id: "Schedule" });

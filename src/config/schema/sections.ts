@@ -1,0 +1,157 @@
+import { z } from "zod";
+import { condition, dependency, stale, systemLoad } from "./conditions.js";
+import { patternSensors } from "./sensors.js";
+import { duration, name, names, onBlock, privateNetworks, secret, text, timeWindow, whole } from "./words.js";
+
+const rateLimit = z.union([z.literal(false), z.strictObject({ requests: whole, per: duration })]);
+
+const api = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    host: text.default("127.0.0.1").describe("`0.0.0.0` to be reached from elsewhere, behind TLS"),
+    port: z.int().min(0).max(65_535).default(5_000),
+    prefix: z
+      .string()
+      .regex(/^(\/[\w.~-]+)*$/, "must be a path such as /etl")
+      .default(""),
+    default_pipeline: name.optional().describe("Meant when a request names none and there are several"),
+    body_limit: whole.optional().describe("Bytes. Default 1 MiB"),
+    body_timeout: duration.optional().describe("Default 10s"),
+    queue_limit: whole.optional().describe("Triggers that may wait. Default 10,000"),
+    cors: z.array(text).optional().describe("Origins whose pages may call"),
+    trust_proxy: z.int().min(0).optional().describe("Proxies before this service whose `X-Forwarded-For` is believed. Default 0"),
+    hsts: z.boolean().optional(),
+  })
+  .meta({ id: "Api" });
+
+const webhookSource = z
+  .strictObject({
+    source: text,
+    pipelines: names.optional().describe("Which it may trigger. Default all"),
+    secret: secret.optional().describe("With it, a signature does in place of a token"),
+    scheme: z.enum(["standard", "github"]).optional().describe("Default standard"),
+    events: z.array(text).min(1).optional().describe("Which of its events trigger. Default all"),
+  })
+  .meta({ id: "WebhookSource" });
+
+const files = z
+  .strictObject({
+    directory: text,
+    pipeline: name.optional().describe("Meant by files that name none"),
+    keep_processed: z.boolean().optional(),
+    polling: z.union([z.literal(false), duration]).optional(),
+    rescan: duration.optional(),
+    settle: duration.optional(),
+    size_limit: whole.optional(),
+  })
+  .meta({ id: "TriggerFiles" });
+
+/** What may start pipelines from outside. */
+export const triggers = z
+  .strictObject({
+    api: api.optional(),
+    webhooks: z.array(webhookSource).optional().describe("With it, only these sources may send"),
+    files: files.optional().describe("A directory where trigger files are dropped; needs the package chokidar, or `polling`"),
+    sensors: patternSensors.optional().describe("What the sensors of event-driven patterns need to know"),
+  })
+  .meta({ id: "Triggers" });
+
+/** What must hold for every pipeline, or for some. */
+export const conditionalExecution = z
+  .strictObject({
+    pipelines: names.optional().describe("For which. Default all"),
+    maintenance_windows: z.array(timeWindow).optional(),
+    data_freshness: z
+      .union([z.strictObject({ staleness_threshold_hours: z.number().positive() }), stale])
+      .optional()
+      .describe("Runs only when the data is stale"),
+    system_health: systemLoad.optional(),
+    external_dependencies: z.array(dependency).optional(),
+    conditions: z.array(condition).optional(),
+    on_block: onBlock.optional().describe("Of pipelines that do not say. Default skip"),
+    hold_for: duration.optional(),
+    recheck_interval: duration.optional(),
+  })
+  .meta({ id: "ConditionalExecution" });
+
+/** How pipelines that say `adaptive: true` adapt their interval. */
+export const adaptiveScheduling = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe("`false`: they run at the base interval"),
+    base_interval_minutes: z.number().positive().default(60),
+    min_interval_minutes: z.number().positive().default(30),
+    max_interval_minutes: z.number().positive().default(240),
+    performance_thresholds: z
+      .strictObject({
+        success_rate_min: z.number().min(0).max(1).default(0.95).describe("Runs more often when more runs than this succeed …"),
+        avg_duration_max_minutes: z
+          .number()
+          .positive()
+          .default(30)
+          .describe("… and take less than this; less often when fewer than 0.8 succeed"),
+      })
+      .prefault({}),
+  })
+  .meta({ id: "AdaptiveScheduling" });
+
+/** What there is to share. */
+export const resources = z
+  .strictObject({
+    pools: z
+      .record(name, whole)
+      .optional()
+      .describe("Slots by pool: how many runs of the pipelines in it are active at once, over all nodes"),
+    max_active_runs: whole.optional().describe("Over all pipelines and nodes"),
+    lease: duration.optional().describe("How long a node may be silent before its work is taken from it. Default 30s"),
+    misfire_threshold: duration.optional().describe("Default 30s"),
+    grace: duration.optional().describe("How long a run may go on after its signal. Default 10s"),
+    drain: duration.default("30s").describe("How long running work may go on when the service stops"),
+    retention: z
+      .strictObject({
+        count: z.int().min(0).optional().describe("Ended triggers. Default 1,000,000 (in memory 10,000)"),
+        max_age: duration.optional().describe("Default 90d (in memory 30d)"),
+        audit: duration.nullable().optional().describe("Of the audit log. Default 400d; null keeps it all"),
+      })
+      .optional(),
+  })
+  .meta({ id: "Resources" });
+
+const token = z
+  .strictObject({
+    id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "must be 1 to 40 small letters, digits or dashes"),
+    role: z.enum(["viewer", "operator", "admin"]),
+    token: secret,
+    pipelines: names.optional().describe("Limits it to these. Default all"),
+  })
+  .meta({ id: "Token" });
+
+/** Who may do what. */
+export const security = z
+  .strictObject({
+    admin_token: secret.optional().describe("Default: PIPELINE_API_TOKEN"),
+    tokens: z.array(token).optional(),
+    rate_limits: z
+      .strictObject({ per_token: rateLimit.optional(), per_address: rateLimit.optional() })
+      .optional()
+      .describe("Default 600 and 1,200 a minute; `false`: none"),
+    redact: z.array(secret).optional().describe("Secrets that must not be kept in what runs print; those of this file are hidden anyway"),
+    allow_private_networks: privateNetworks.optional().describe("Which addresses external dependencies that are set at run time may have"),
+  })
+  .meta({ id: "Security" });
+
+export const store = z
+  .strictObject({
+    url: secret
+      .optional()
+      .describe("`postgres://…`, `sqlite:./headgate.db` or `memory:`. Default: DATABASE_URL, else `sqlite:./headgate.db`"),
+  })
+  .meta({ id: "Store" });
+
+export const logging = z
+  .strictObject({
+    level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+    format: z.enum(["json", "text"]).optional().describe("Default: json, text on a terminal"),
+  })
+  .meta({ id: "Logging" });
+
+export type ApiConfig = z.output<typeof api>;

@@ -1,0 +1,189 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import type { ReloadResult } from "../engine/roster.js";
+import type { Scheduler } from "../engine/scheduler.js";
+import type { Executor } from "../ports/executor.js";
+import { ConfigError } from "./diagnostic.js";
+import { type ConfigDifference, differencesOf } from "./difference.js";
+import { type LoadConfigOptions, type LoadedConfig, loadConfig } from "./load.js";
+
+/** What a changed file has changed. */
+export interface ConfigChange {
+  readonly config: LoadedConfig;
+  readonly differences: readonly ConfigDifference[];
+  /** What became of the pipelines. */
+  readonly pipelines: ReloadResult;
+  /** Paths whose change counts from the next start on. */
+  readonly needsRestart: readonly string[];
+}
+
+/** Options of {@link watchConfig}. */
+export interface WatchConfigOptions extends Omit<LoadConfigOptions, "previous"> {
+  /** What the scheduler was made with. */
+  current: LoadedConfig;
+  /** How often the files are looked at. Default `"1s"`. */
+  every?: Duration;
+  /** Told of every change that is in force. */
+  onChange?: (change: ConfigChange) => void;
+  /** Told why a change is not in force; nothing has changed. */
+  onProblem?: (error: HeadgateError) => void;
+}
+
+/** A watch over a configuration. */
+export interface ConfigWatch {
+  /** What is in force. */
+  readonly current: LoadedConfig;
+  /** Looks now; says whether there was something new and what became of it. */
+  check(): Promise<"same" | "changed" | "refused">;
+  /** Ends it. Twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** Sections, and parts of them, that are read once. */
+const AT_START = [
+  "store",
+  "logging",
+  "triggers.api.host",
+  "triggers.api.port",
+  "triggers.api.prefix",
+  "triggers.api.enabled",
+  "triggers.sensors",
+  "resources.lease",
+  "resources.misfire_threshold",
+  "resources.grace",
+  "resources.retention",
+  "monitoring.statistics_window",
+  "monitoring.metrics",
+  "security.allow_private_networks",
+  "security.redact",
+];
+
+/**
+ * Takes over what changes in a configuration's files while the scheduler runs: pipelines, patterns, conditions, pools, limits, alert rules, channels and routes, in one step and
+ * with an entry in the audit log. A file that is wrong changes nothing. Runs under way go on.
+ *
+ * @throws HeadgateError `INVALID_DURATION`
+ * @example
+ * const watch = watchConfig(scheduler, "schedule_config.yaml", { current: config, onChange: ({ differences }) => console.log(differences) });
+ */
+export function watchConfig(scheduler: Scheduler, path: string, options: WatchConfigOptions): ConfigWatch {
+  const { current, every = "1s", onChange, onProblem, ...loading } = options;
+  const everyMs = durationMs(every, "watchConfig: every");
+  return new Watch(scheduler, path, { everyMs, current, loading, onChange, onProblem });
+}
+
+interface Parts {
+  readonly everyMs: number;
+  readonly current: LoadedConfig;
+  readonly loading: Omit<LoadConfigOptions, "previous">;
+  readonly onChange: WatchConfigOptions["onChange"];
+  readonly onProblem: WatchConfigOptions["onProblem"];
+}
+
+class Watch implements ConfigWatch {
+  readonly #scheduler: Scheduler;
+  readonly #path: string;
+  readonly #parts: Parts;
+  #current: LoadedConfig;
+  /** All files of the last attempt to load. */
+  #files: readonly string[];
+  #taken: string;
+  #seen: string;
+  #line: Promise<unknown> = Promise.resolve();
+  #stopTimer: (() => void) | null = null;
+  #isOpen = true;
+  /** Executors that no pipeline has any more; runs of theirs may still be under way. */
+  readonly #retired = new Set<Executor>();
+
+  constructor(scheduler: Scheduler, path: string, parts: Parts) {
+    this.#scheduler = scheduler;
+    this.#path = resolve(path);
+    this.#parts = parts;
+    this.#current = parts.current;
+    this.#files = parts.current.files;
+    this.#taken = this.#seen = signatureOf(this.#files);
+    this.#arm();
+  }
+
+  get current(): LoadedConfig {
+    return this.#current;
+  }
+
+  check(): Promise<"same" | "changed" | "refused"> {
+    const result = this.#line.then(() => this.#take(signatureOf(this.#files)));
+    this.#line = result.catch(() => {});
+    return result;
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    this.#stopTimer?.();
+    await this.#line;
+    for (const one of this.#retired)
+      await one.close?.().catch((error: unknown) => this.#scheduler.host.report(error, "closing an executor"));
+  }
+
+  #arm(): void {
+    if (!this.#isOpen) return;
+    this.#stopTimer = this.#scheduler.host.clock.setTimer(this.#parts.everyMs, () => {
+      const now = signatureOf(this.#files);
+      const isStill = now === this.#seen; // while it goes on changing, somebody is writing it
+      this.#seen = now;
+      const looked = isStill && now !== this.#taken ? this.check() : Promise.resolve();
+      looked.catch((error: unknown) => this.#scheduler.host.report(error, `loading ${this.#path}`)).finally(() => this.#arm());
+    });
+  }
+
+  async #take(signature: string): Promise<"same" | "changed" | "refused"> {
+    if (signature === this.#taken) return "same";
+    this.#taken = signature;
+    try {
+      const before = this.#current;
+      const config = loadConfig(this.#path, { now: this.#scheduler.host.clock.now(), ...this.#parts.loading, previous: before });
+      this.#files = config.files;
+      this.#taken = this.#seen = signatureOf(config.files);
+      const differences = differencesOf(before.shown, config.shown);
+      const { pipelines, pools, maxActiveRuns, monitoring } = config.scheduler;
+      const result = await this.#scheduler.reload({
+        pipelines,
+        ...(pools === undefined ? {} : { pools }),
+        ...(maxActiveRuns === undefined ? {} : { maxActiveRuns }),
+        ...(monitoring === undefined ? {} : { monitoring }),
+      });
+      this.#current = config;
+      for (const [key, work] of before.works) if (!config.works.has(key) && "executor" in work) this.#retired.add(work.executor);
+      await recordConfig(this.#scheduler, config);
+      const needsRestart = differences
+        .map(({ path }) => path)
+        .filter((one) => AT_START.some((section) => one === section || one.startsWith(`${section}.`) || section.startsWith(`${one}.`)));
+      this.#parts.onChange?.({ config, differences, pipelines: result, needsRestart });
+      return "changed";
+    } catch (error) {
+      if (!(error instanceof HeadgateError)) throw error;
+      if (error instanceof ConfigError) this.#files = [...new Set([...this.#current.files, ...error.files])];
+      else this.#taken = ""; // the store could not be reached, say: tried again
+      this.#parts.onProblem?.(error);
+      return "refused";
+    }
+  }
+}
+
+/** Keeps what the file says, with an entry in the audit log if that is not what was kept: also when it was changed while nothing ran. */
+export async function recordConfig(scheduler: Scheduler, { shown, environment }: LoadedConfig): Promise<void> {
+  await scheduler.host.recordConfig({ environment, ...shown }, (before, after) => {
+    const differences = differencesOf(before, after);
+    const side = (name: "before" | "after") => Object.fromEntries(differences.map((one) => [one.path, one[name] ?? null]));
+    return differences.length === 0 ? null : { before: before === null ? null : side("before"), after: side("after") };
+  });
+}
+
+function signatureOf(files: readonly string[]): string {
+  return files
+    .map((file) => {
+      const known = statSync(file, { throwIfNoEntry: false });
+      return known === undefined ? `${file} -` : `${file} ${known.ino} ${known.size} ${known.mtimeMs}`;
+    })
+    .join("\n");
+}

@@ -1,0 +1,30 @@
+import { HeadgateError } from "../base/errors.js";
+import { type MonitoringOptions, monitoringOf } from "./monitoring-options.js";
+import type { Pipeline } from "./pipeline.js";
+import type { Reload } from "./roster.js";
+
+/** Options of `Scheduler.reload`: what is not given is none. */
+export interface ReloadOptions {
+  /** All pipelines that there are from now on. */
+  pipelines: readonly Pipeline[];
+  pools?: Readonly<Record<string, number>>;
+  maxActiveRuns?: number;
+  monitoring?: MonitoringOptions;
+}
+
+/** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
+export function reloadOf({ pipelines, pools = {}, maxActiveRuns, monitoring }: ReloadOptions): Reload {
+  const slots = new Map(Object.entries(pools));
+  for (const [name, count] of slots) whole(count, `pools.${name}`);
+  if (maxActiveRuns !== undefined) whole(maxActiveRuns, "maxActiveRuns");
+  return {
+    pipelines,
+    settings: { pools: slots, maxActiveRuns: maxActiveRuns ?? null },
+    monitoring: monitoring === undefined ? null : monitoringOf(monitoring),
+  };
+}
+
+function whole(value: number, name: string): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw new HeadgateError("INVALID_ARGUMENT", `reload: ${name}: ${value} must be a whole number from 1`);
+}

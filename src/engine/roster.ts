@@ -1,0 +1,102 @@
+import { checkTogether, register } from "./catalog.js";
+import type { Core, Settings } from "./core.js";
+import type { MonitoringSettings } from "./monitoring-options.js";
+import type { Pipeline } from "./pipeline.js";
+import type { Sensing } from "./sensing.js";
+import type { Steering } from "./steering.js";
+
+/** What a scheduler has from now on. */
+export interface Reload {
+  /** All of its pipelines: one that is the same object as before stays as it is. */
+  readonly pipelines: readonly Pipeline[];
+  readonly settings: Partial<Pick<Settings, "pools" | "maxActiveRuns">>;
+  readonly monitoring: MonitoringSettings | null;
+}
+
+/** What `Scheduler.reload` did: ids of pipelines. */
+export interface ReloadResult {
+  readonly added: readonly string[];
+  readonly replaced: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** The pipelines of this node: a list until the scheduler starts, then those of the registry. */
+export class Roster {
+  readonly #core: Core;
+  readonly #steering: Steering;
+  readonly #sensing: Sensing;
+  #early: Pipeline[];
+  #isStarted = false;
+
+  constructor(core: Core, steering: Steering, sensing: Sensing, pipelines: readonly Pipeline[]) {
+    this.#core = core;
+    this.#steering = steering;
+    this.#sensing = sensing;
+    checkTogether(core, pipelines, false);
+    this.#early = [...pipelines];
+  }
+
+  get size(): number {
+    return this.#core.registry.size + this.#early.length;
+  }
+
+  all(): readonly Pipeline[] {
+    return [...this.#early, ...[...this.#core.registry.all()].map(({ pipeline }) => pipeline)];
+  }
+
+  find(id: string): Pipeline | undefined {
+    return this.#core.registry.get(id)?.pipeline ?? this.#early.find((one) => one.id === id);
+  }
+
+  /** Tells the store of them all. */
+  async begin(): Promise<void> {
+    await register(this.#core, this.#steering.take(this.#early));
+    this.#early = [];
+    this.#isStarted = true;
+  }
+
+  async put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
+    const ids = new Set(pipelines.map(({ id }) => id));
+    const rest = this.#isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
+    checkTogether(this.#core, [...rest, ...pipelines], replaces);
+    if (this.#isStarted) await register(this.#core, this.#steering.take(pipelines));
+    else this.#early = [...rest, ...pipelines];
+    if (this.#isStarted) for (const one of pipelines) this.#sensing.put(one);
+    for (const { id } of pipelines) this.#core.events.tell("pipeline.added", () => ({ pipelineId: id }));
+  }
+
+  remove(id: string): boolean {
+    const before = this.#early.length;
+    this.#early = this.#early.filter((one) => one.id !== id);
+    this.#steering.forget(id);
+    this.#sensing.remove(id);
+    const isRemoved = this.#core.registry.remove(id) || this.#early.length < before;
+    if (isRemoved) this.#core.events.tell("pipeline.removed", () => ({ pipelineId: id }));
+    return isRemoved;
+  }
+
+  /** All of it, or (when something is refused, or the store cannot be reached) nothing. */
+  async reload({ pipelines, settings }: Omit<Reload, "monitoring">): Promise<ReloadResult> {
+    const core = this.#core;
+    const before = core.settings;
+    const wanted = new Set(pipelines.map(({ id }) => id));
+    const changed = pipelines.filter((one) => this.#base(one.id) !== one);
+    const added = changed.filter(({ id }) => this.find(id) === undefined).map(({ id }) => id);
+    const removed = this.all().flatMap(({ id }) => (wanted.has(id) ? [] : [id]));
+    core.settings = { ...before, ...settings };
+    try {
+      checkTogether(core, pipelines, true);
+      await this.put(changed, true);
+    } catch (error) {
+      core.settings = before;
+      throw error;
+    }
+    for (const id of removed) this.remove(id);
+    return { added, replaced: changed.flatMap(({ id }) => (added.includes(id) ? [] : [id])), removed };
+  }
+
+  /** A pipeline as the code has it. */
+  #base(id: string): Pipeline | undefined {
+    return this.#steering.base(id) ?? this.#early.find((one) => one.id === id);
+  }
+}

@@ -1,0 +1,35 @@
+import type { Scheduler } from "../engine/scheduler.js";
+import type { Logger } from "../ports/logger.js";
+
+/** Logs what a scheduler decides and does, a line each. */
+export function logEvents(scheduler: Scheduler, logger: Logger): void {
+  scheduler.on("decision", ({ decision: { pipelineId, triggerId, outcome, reason } }) =>
+    logger.log(outcome === "run" ? "debug" : "info", `decision: ${outcome}`, { pipelineId, triggerId, reason }),
+  );
+  scheduler.on("run.started", ({ run: { pipelineId, id, triggerId, attempt } }) =>
+    logger.log("info", "run started", { pipelineId, runId: id, triggerId, attempt }),
+  );
+  for (const name of ["run.succeeded", "run.failed", "run.cancelled"] as const) {
+    scheduler.on(name, ({ run: { pipelineId, id, triggerId, status, startedAt, endedAt, error } }) => {
+      const tookMs = endedAt === null ? null : endedAt.getTime() - startedAt.getTime();
+      logger.log(name === "run.succeeded" ? "info" : "error", `run ${status}`, {
+        pipelineId,
+        runId: id,
+        triggerId,
+        tookMs,
+        ...(error === null ? {} : { error }),
+      });
+    });
+  }
+  scheduler.on("file.accepted", (event) => logger.log("info", "trigger file accepted", { ...event }));
+  scheduler.on("file.rejected", (event) => logger.log("warn", "trigger file set aside", { ...event }));
+  scheduler.on("paused", (event) => logger.log("info", "paused", { ...event }));
+  scheduler.on("resumed", (event) => logger.log("info", "resumed", { ...event }));
+  scheduler.on("interval.changed", ({ pipelineId, fromMs, toMs, reason }) =>
+    logger.log("info", "interval changed", { pipelineId, fromMs, toMs, reason }),
+  );
+  for (const name of ["alert.fired", "alert.resolved"] as const)
+    scheduler.on(name, ({ alert: { rule, pipelineId, severity, message } }) =>
+      logger.log("warn", name.replace(".", " "), { rule, pipelineId, severity, text: message }),
+    );
+}

@@ -1,0 +1,15 @@
+import type { Pipeline } from "../engine/pipeline.js";
+
+/** What `headgate serve` runs when there is no file: something to look at and to trigger. */
+export const EXAMPLE = `# what headgate serve runs when there is no schedule_config.yaml
+pipelines:
+  example:
+    description: Says what it was asked for; replace it by your own (headgate init)
+    schedule: { every: 15m }
+    conditions:
+      - stale: { older_than: 10m }
+`;
+
+export const EXAMPLE_FUNCTIONS: Readonly<Record<string, Pipeline["run"]>> = {
+  example: ({ parameters, trigger, attempt }) => ({ kind: trigger.kind, reason: trigger.reason, attempt, parameters }),
+};

@@ -1,0 +1,215 @@
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
+import { type TriggerFileWatcher, watchTriggerFiles } from "../adapters/files/watch.js";
+import { createTriggerApi, type TriggerApi } from "../adapters/http/api.js";
+import { nodeTriggerApi } from "../adapters/http/node.js";
+import { prometheusMetrics } from "../adapters/metrics/prometheus.js";
+import { HeadgateError } from "../base/errors.js";
+import { differenceLines } from "../config/difference.js";
+import { type LoadConfigOptions, type LoadedConfig, loadConfig } from "../config/load.js";
+import { type ConfigChange, type ConfigWatch, recordConfig, watchConfig } from "../config/watch.js";
+import { createScheduler } from "../create-scheduler.js";
+import type { Scheduler } from "../engine/scheduler.js";
+import type { Logger } from "../ports/logger.js";
+import { logEvents } from "./events-log.js";
+import { EXAMPLE, EXAMPLE_FUNCTIONS } from "./example.js";
+
+/** The file that is looked for when none is named. */
+export const USUAL_FILE = "schedule_config.yaml";
+
+/** Options of {@link serve}. */
+export interface ServeOptions {
+  /** The configuration. Default: `schedule_config.yaml`, if it is there; else an example. */
+  file?: string;
+  environment?: string;
+  /** Instead of the file's. */
+  host?: string;
+  port?: number;
+  /** Whether changes of the file are taken over. Default true. */
+  watch?: boolean;
+  env?: LoadConfigOptions["env"];
+  logger: (config: LoadedConfig) => Logger;
+  /** Told a token that was made because there was none: the only time that it is told. */
+  onToken: (token: string) => void;
+}
+
+/** A service that runs. */
+export interface Service {
+  /** Where it listens; `null` when the API is switched off. */
+  readonly url: string | null;
+  readonly scheduler: Scheduler;
+  /** Ends it: no new requests, then what runs may end (for `resources.drain`), then the store. Twice is harmless. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs all that a configuration says: scheduler, HTTP API, trigger files, sensors and alerts.
+ *
+ * @throws ConfigError, and what the store, the port or a peer that is missing throws
+ */
+export async function serve(options: ServeOptions): Promise<Service> {
+  const { config, path } = loadedFor(options);
+  const logger = options.logger(config);
+  const scheduler = createScheduler({ ...config.scheduler, logger });
+  logEvents(scheduler, logger);
+  const parts = new Parts(scheduler, logger, config, options);
+  try {
+    await scheduler.start();
+    await recordConfig(scheduler, config);
+    await parts.listen();
+    await parts.open(config);
+    await parts.firstToken(path === null);
+    if (path !== null && options.watch !== false) parts.watch(path);
+  } catch (error) {
+    await parts.stop().catch((failure: unknown) => logger.log("error", "stopping after a failed start", { error: failure }));
+    throw error;
+  }
+  logger.log("info", "ready", {
+    url: parts.url,
+    environment: config.environment,
+    pipelines: config.scheduler.pipelines.length,
+    file: path,
+    store: config.scheduler.store?.name,
+  });
+  return { url: parts.url, scheduler, stop: () => parts.stop() };
+}
+
+/** What there is to run, and the file that it came from. */
+export function loadedFor({ file, environment, env = process.env }: Pick<ServeOptions, "file" | "environment" | "env">): {
+  config: LoadedConfig;
+  path: string | null;
+} {
+  const loading = { env, ...(environment === undefined ? {} : { environment }) };
+  const path = file ?? (existsSync(USUAL_FILE) ? USUAL_FILE : null);
+  if (path !== null) return { config: loadConfig(path, loading), path: resolve(path) };
+  return { config: loadConfig("the example.yaml", { ...loading, text: EXAMPLE, functions: EXAMPLE_FUNCTIONS }), path: null };
+}
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** What runs beside the scheduler. */
+class Parts {
+  readonly #scheduler: Scheduler;
+  readonly #logger: Logger;
+  readonly #options: ServeOptions;
+  #config: LoadedConfig;
+  #server: Server | null = null;
+  #api: TriggerApi | null = null;
+  #answer: Listener = (_, response) => response.writeHead(503).end();
+  #files: TriggerFileWatcher | null = null;
+  #watch: ConfigWatch | null = null;
+  #stopping: Promise<void> | null = null;
+  url: string | null = null;
+
+  constructor(scheduler: Scheduler, logger: Logger, config: LoadedConfig, options: ServeOptions) {
+    this.#scheduler = scheduler;
+    this.#logger = logger;
+    this.#config = config;
+    this.#options = options;
+  }
+
+  async listen(): Promise<void> {
+    if (this.#config.api === null) return;
+    const { host: own, port: ownPort } = this.#config.api.listen;
+    const { host = own, port = ownPort } = this.#options;
+    const server = createServer((request, response) => this.#answer(request, response));
+    this.#server = server;
+    server.listen(port, host);
+    await once(server, "listening").catch((cause: NodeJS.ErrnoException) => {
+      throw new HeadgateError("PORT_UNAVAILABLE", `${host}:${port} cannot be listened to (${cause.code}); take another port`, { cause });
+    });
+    const shown = host.includes(":") ? `[${host}]` : host;
+    this.url = `http://${shown}:${(server.address() as AddressInfo).port}`;
+  }
+
+  /** The API and the trigger files as a configuration wants them; what was before goes on until they are there. */
+  async open(config: LoadedConfig): Promise<void> {
+    if (config.api !== null) {
+      const metrics = config.hasMetrics ? { metrics: prometheusMetrics(this.#scheduler) } : {};
+      const before = this.#api;
+      this.#api = createTriggerApi(this.#scheduler, { ...config.api.options, ...metrics });
+      this.#answer = mounted(this.#api, config.api.listen.prefix, callbacksOf(config, this.#scheduler));
+      before?.close();
+    }
+    if (JSON.stringify(config.triggerFiles) !== JSON.stringify(this.#files === null ? null : this.#config.triggerFiles)) {
+      await this.#files?.close();
+      this.#files = config.triggerFiles === null ? null : await watchTriggerFiles(this.#scheduler, config.triggerFiles);
+    }
+    this.#config = config;
+  }
+
+  /** Without a file there must be a way in; with one, whoever wrote it decides. */
+  async firstToken(isWanted: boolean): Promise<void> {
+    const { api } = this.#config;
+    if (api === null || (api.options.adminToken ?? null) !== null || (api.options.tokens ?? []).length > 0) return;
+    const known = await this.#scheduler.tokens.list();
+    if (known.some(({ revokedAt }) => revokedAt === null)) return;
+    if (isWanted) {
+      const { token } = await this.#scheduler.tokens.issue({
+        role: "admin",
+        description: "made by headgate serve at its first start",
+        user: "headgate serve",
+      });
+      this.#options.onToken(token);
+    } else
+      this.#logger.log("warn", "there is no token: nobody can use the API; set PIPELINE_API_TOKEN, or make one: headgate token create", {});
+  }
+
+  watch(path: string): void {
+    const { environment, env } = this.#options;
+    this.#watch = watchConfig(this.#scheduler, path, {
+      current: this.#config,
+      ...(environment === undefined ? {} : { environment }),
+      ...(env === undefined ? {} : { env }),
+      onChange: (change) => void this.#takeOver(change),
+      onProblem: (error) => this.#logger.log("error", "the changed configuration is not in force", { error, ...error.details }),
+    });
+  }
+
+  async #takeOver({ config, differences, pipelines, needsRestart }: ConfigChange): Promise<void> {
+    try {
+      await this.open(config);
+      this.#logger.log("info", "the changed configuration is in force", { changes: differenceLines(differences), ...pipelines });
+      if (needsRestart.length > 0) this.#logger.log("warn", "changes that count from the next start on", { paths: needsRestart });
+    } catch (error) {
+      this.#logger.log("error", "a part of the changed configuration is not in force", { error });
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#watch?.close();
+    this.#server?.close();
+    await this.#files?.close();
+    this.#api?.close();
+    await this.#scheduler.stop({ drain: this.#config.drainMs });
+    this.#server?.closeAllConnections();
+  }
+}
+
+/** The API under a path, and the addresses at which those call back who carry runs out. */
+function mounted(api: TriggerApi, prefix: string, callbacks: ReadonlyMap<string, Listener>): Listener {
+  const answer = nodeTriggerApi(api);
+  return (request, response) => {
+    const { url = "/" } = request;
+    for (const [path, listener] of callbacks) {
+      if (!url.startsWith(`${path}/`)) continue;
+      request.url = url.slice(path.length);
+      return listener(request, response);
+    }
+    if (prefix !== "" && !url.startsWith(`${prefix}/`)) return response.writeHead(404, { "content-length": 0 }).end();
+    request.url = url.slice(prefix.length);
+    return answer(Object.assign(request, { baseUrl: prefix }), response);
+  };
+}
+
+function callbacksOf({ callbacks }: LoadedConfig, scheduler: Scheduler): ReadonlyMap<string, Listener> {
+  return new Map(callbacks.map(({ path, executor }) => [path, executor.callbacks(scheduler)]));
+}

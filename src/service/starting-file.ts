@@ -1,0 +1,48 @@
+/** What `headgate init` writes. */
+export const STARTING_FILE = `# yaml-language-server: $schema=./node_modules/headgate/dist/schema.json
+# What headgate runs, when, and under which conditions. Check it: headgate validate; play it: headgate simulate --from … --to …; run it: headgate serve
+
+# Of cron schedules and windows that name no zone.
+time_zone: UTC
+
+pipelines:
+  daily-report:
+    description: Writes yesterday's report
+    schedule: { cron: "0 6 * * 1-5" } # Monday to Friday at 06:00
+    executor: { command: { command: echo, args: ["the report is written"] } }
+    conditions:
+      - stale: { older_than: 20h } # not again when somebody has run it by hand this morning
+    execution: { retries: 2, retry_delay: 1m, timeout: 10m }
+    sla: 30m
+
+  # A built-in pattern: headgate has 16 of them.
+  hourly-sync:
+    pattern: production_hourly
+    executor: { command: { command: echo, args: ["synchronised"] } }
+
+# What must hold for every pipeline.
+conditional_execution:
+  maintenance_windows:
+    - { start: "02:00", end: "04:00", days: [sunday], description: Weekly maintenance }
+
+# The trigger API; a token comes from PIPELINE_API_TOKEN, or from: headgate token create --role operator
+triggers:
+  api: { port: 5000 }
+  # webhooks:
+  #   - { source: data_provider, secret: "\${PROVIDER_SECRET}", pipelines: [daily-report] }
+  # files: { directory: triggers, polling: 5s }
+
+# Alerts of what goes wrong; without channels they are only listed.
+monitoring:
+  channels:
+    log: { console: {} }
+
+# Where everything is kept. DATABASE_URL=postgres://… for many nodes.
+store:
+  url: "\${DATABASE_URL:-sqlite:./headgate.db}"
+
+# What is different elsewhere, chosen by HEADGATE_ENV or NODE_ENV.
+environments:
+  production:
+    logging: { level: warn, format: json }
+`;
