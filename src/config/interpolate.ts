@@ -45,11 +45,11 @@ function scalar(tree: Scalar, template: string, env: Environment, problems: Conf
     return refuse(`the environment variable ${name} is not set; set it, or give a default: \${${name}:-…}`);
   });
   if (!isForeign) return { ...tree, value: text, text };
-  return { ...tree, value: tree.isPlain ? read(text) : text, text, isForeign };
+  return { ...tree, value: tree.isPlain ? readScalar(text) : text, text, isForeign };
 }
 
 /** A number, a boolean or null, if that is how YAML reads it; else the text. */
-function read(text: string): string | number | boolean | null {
+export function readScalar(text: string): string | number | boolean | null {
   if (!/^(?:[-+.\w]{1,30})$/.test(text)) return text;
   const value: unknown = parse(text, { version: "1.2", logLevel: "silent" });
   return value === null || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)) ? value : text;

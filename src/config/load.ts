@@ -84,6 +84,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
   const isChosen = options.environment !== undefined || env.HEADGATE_ENV !== undefined;
   const chosen = ofEnvironment(source.tree, environment, isChosen, problems);
   const tree = interpolated(chosen, env, problems);
+  const unset = new Set(problems.map(({ path: at }) => at));
   const checked = validated(tree);
   problems.push(...checked.problems);
   const context = new BuildContext(tree, checked.config, path, env);
@@ -96,7 +97,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
   const redact = (checked.config.security?.redact ?? []).map((one, index) => context.secret(["security", "redact", index], one));
   crossCheck(context, made, now);
   problems.push(...context.problems);
-  if (problems.length > 0) throw new ConfigError(masked(firstOf(problems), tree, context.secrets), source.files);
+  if (problems.length > 0) throw new ConfigError(masked(firstOf(problems, unset), tree, context.secrets), source.files);
   const settled = checked.config as SettledConfig;
   const { resources = { drain: "30s" }, logging = { level: "info" }, security } = settled;
   const { pools, max_active_runs, lease, misfire_threshold, grace } = resources;
@@ -152,15 +153,9 @@ function unchanged({ id }: Pipeline, previous: LoadedConfig | undefined, origins
   return previous?.origins.get(id) === origins.get(id) ? previous?.scheduler.pipelines.find((one) => one.id === id) : undefined;
 }
 
-/** Without what only follows from a variable that is not set. */
-function firstOf(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
-  const unset = new Set<string>();
-  return problems.filter(({ file, line, column, path, message }) => {
-    const at = `${file}:${line}:${column}:${path}`;
-    if (unset.has(at)) return false;
-    if (message.startsWith("the environment variable ")) unset.add(at);
-    return true;
-  });
+/** Without what only follows from a variable that could not be put in. */
+function firstOf(problems: readonly ConfigProblem[], unset: ReadonlySet<string>): readonly ConfigProblem[] {
+  return problems.filter((one, index) => index < unset.size || !unset.has(one.path));
 }
 
 /** The file with what is different in its environment. */

@@ -33,7 +33,7 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     refuse({ file, line: abyss, column: 1 }, `is nested deeper than ${DEEPEST} levels`);
     return { tree: null, problems };
   }
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: "1.2", logLevel: "silent" });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: "1.2", logLevel: "error" });
   for (const { pos, message } of document.errors.slice(0, 20)) refuse(placeAt(pos[0]), message);
   if (problems.length > 0) return { tree: null, problems };
   if (document.contents === null) {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ConfigProblem, nearMatch, type Path, pathText } from "./diagnostic.js";
+import { readScalar } from "./interpolate.js";
 import { type SettledConfig, settledConfig } from "./schema/config.js";
 import { partAt, placeOf, plainOf, type Tree } from "./tree.js";
 
@@ -59,7 +60,7 @@ function checkInto(problems: ConfigProblem[], tree: Tree, path: Path, schema: z.
     const result = schema.safeParse(holder.value, { error: withAllowed });
     if (result.success) return result.data;
     const issues = result.error.issues.flatMap((one) => flat(one, []));
-    if (isFirst && issues.map((one) => asText(tree, path, one, holder)).some(Boolean)) continue;
+    if (isFirst && issues.map((one) => retype(tree, path, one, holder)).some(Boolean)) continue;
     for (const issue of issues) problems.push(...problemsOf(tree, path, issue, isKey));
     return undefined;
   }
@@ -72,17 +73,20 @@ function withAllowed(issue: z.core.$ZodRawIssue): string | undefined {
   return shape === undefined ? undefined : JSON.stringify(Object.keys(shape));
 }
 
-/** A variable without quotes that looks like a number is text where text is wanted. */
-function asText(tree: Tree, base: Path, issue: Issue, holder: { value: unknown }): boolean {
-  if (issue.code !== "invalid_type" || issue.expected !== "string") return false;
+/** What a variable says becomes what is wanted where it stands: text, a number or a boolean. */
+function retype(tree: Tree, base: Path, issue: Issue, holder: { value: unknown }): boolean {
+  if (issue.code !== "invalid_type") return false;
   const path = issue.path as Path;
   const scalar = partAt(tree, [...base, ...path]);
-  if (scalar?.kind !== "scalar" || !scalar.isForeign || typeof scalar.value === "string") return false;
-  let at: Record<string | number, unknown> = holder as unknown as Record<string, unknown>;
+  if (scalar?.kind !== "scalar" || !scalar.isForeign) return false;
+  const wanted = issue.expected === "string" ? scalar.text : readScalar(scalar.text);
   const whole: Path = ["value", ...path];
+  let at = holder as unknown as Record<string | number, unknown>;
   for (const part of whole.slice(0, -1)) at = at[part] as Record<string | number, unknown>;
-  at[whole.at(-1) as string] = scalar.text;
-  return true;
+  const name = whole.at(-1) as string;
+  const isNew = typeof wanted !== typeof at[name];
+  at[name] = wanted;
+  return isNew;
 }
 
 /** Of the forms that something may have, the one that was meant: whose kind is right. */
