@@ -82,6 +82,7 @@ export class Roster {
     const wanted = new Set(pipelines.map(({ id }) => id));
     const changed = pipelines.filter((one) => this.#base(one.id) !== one);
     const added = changed.filter(({ id }) => this.find(id) === undefined).map(({ id }) => id);
+    const old = changed.flatMap(({ id }) => this.#base(id) ?? []);
     const removed = this.all().flatMap(({ id }) => (wanted.has(id) ? [] : [id]));
     core.settings = { ...before, ...settings };
     try {
@@ -89,6 +90,7 @@ export class Roster {
       await this.put(changed, true);
     } catch (error) {
       core.settings = before;
+      if (this.#isStarted) this.#steering.take(old);
       throw error;
     }
     for (const id of removed) this.remove(id);
