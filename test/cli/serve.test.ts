@@ -17,11 +17,6 @@ async function ask(url: string, method: string, path: string, { token = TOKEN, b
   return { status: response.status, text, json: text.startsWith("{") ? JSON.parse(text) : null };
 }
 
-/** Asks until it is so. */
-async function until(check: () => Promise<boolean>): Promise<void> {
-  while (!(await check())) await new Promise((resolve) => setImmediate(resolve));
-}
-
 describe("headgate serve", () => {
   it.skipIf(!hasCurl)(
     "without file and set-up keeps SQLite here, prints a token once, and every curl example of docs/http.md works against it",
@@ -129,12 +124,10 @@ resources: { drain: 10s }
         .replace("triggers:", "triggers:\n  webhooks: [ { source: shop, pipelines: more } ]"),
     );
     await service.said(/is in force/);
-    await until(async () => (await ask(service.url, "GET", "/etl/api/v1/pipelines")).json.items.length === 2);
-    await until(
-      async () =>
-        (await ask(service.url, "POST", "/etl/api/v1/trigger/manual", { token: "the-token-of-a-reader", body: { pipeline: "more" } }))
-          .status === 202,
-    );
+    expect((await ask(service.url, "GET", "/etl/api/v1/pipelines")).json.items).toHaveLength(2);
+    expect(
+      (await ask(service.url, "POST", "/etl/api/v1/trigger/manual", { token: "the-token-of-a-reader", body: { pipeline: "more" } })).status,
+    ).toBe(202);
     expect((await ask(service.url, "POST", "/etl/api/v1/trigger/webhook", { body: { source: "else" } })).status).toBe(403);
     expect((await ask(service.url, "POST", "/etl/api/v1/trigger/webhook", { body: { source: "shop" } })).json).toMatchObject({
       pipeline: "more",

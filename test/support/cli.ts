@@ -40,7 +40,7 @@ export function headgate(
   return { code: status, out: stdout, err: stderr };
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };

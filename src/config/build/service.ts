@@ -1,7 +1,9 @@
 import type { TriggerFileOptions } from "../../adapters/files/watch.js";
 import type { RateLimit, StaticToken, TriggerApiOptions } from "../../adapters/http/options.js";
 import type { WebhookSource } from "../../adapters/http/webhooks.js";
+import { checkPath, valueAt } from "../../adapters/outside/json-path.js";
 import type { RetentionOptions } from "../../adapters/stores/sql/sql-store.js";
+import { HeadgateError } from "../../base/errors.js";
 import type { Store } from "../../ports/store.js";
 import { storeFromUrl } from "../../store-from-url.js";
 import type { ApiConfig } from "../schema/sections.js";
@@ -81,9 +83,20 @@ function webhooksOf(context: BuildContext): readonly WebhookSource[] | undefined
     context.checkPipelines([...path, "pipelines"], one.pipelines);
     const secret = context.secret([...path, "secret"], one.secret);
     if (secret !== undefined && secret.length < 16) context.refuse([...path, "secret"], "must have at least 16 characters");
-    const { secret: _, ...rest } = one;
-    return { ...camel(rest), ...(secret === undefined ? {} : { secret }) };
+    const { secret: _, parameters: at, ...rest } = one;
+    if (at !== undefined) context.make([...path, "parameters"], () => checkPath(at, "parameters"));
+    return {
+      ...(at === undefined ? {} : { parameters: (payload: unknown) => parametersAt(payload, at) }),
+      ...camel(rest),
+      ...(secret === undefined ? {} : { secret }),
+    };
   });
+}
+
+function parametersAt(payload: unknown, at: string): Record<string, unknown> {
+  const found = valueAt(payload, at);
+  if (typeof found === "object" && found !== null && !Array.isArray(found)) return found as Record<string, unknown>;
+  throw new HeadgateError("INVALID_PARAMETERS", `there is no map at ${at}`);
 }
 
 export function triggerFilesOf(context: BuildContext): TriggerFileOptions | null {

@@ -15,14 +15,14 @@ const sections = {
   calendars: z.record(name, calendar).optional().describe("Windows and business days that schedules name"),
   executors: z.record(name, executor).optional().describe("Who carries runs out, by name"),
   default_executor: executorUse.optional().describe("Of pipelines that name none"),
-  triggers: triggers.optional(),
-  conditional_execution: conditionalExecution.optional(),
-  adaptive_scheduling: adaptiveScheduling.optional(),
-  monitoring: monitoring.optional(),
-  resources: resources.optional(),
-  security: security.optional(),
-  store: store.optional(),
-  logging: logging.optional(),
+  triggers: triggers.optional().describe("What may start pipelines from outside"),
+  conditional_execution: conditionalExecution.optional().describe("What must hold for every pipeline, or for some"),
+  adaptive_scheduling: adaptiveScheduling.optional().describe("How pipelines that say `adaptive: true` adapt their interval"),
+  monitoring: monitoring.optional().describe("Statistics, alert rules, channels and routes; with this section alerts are raised"),
+  resources: resources.optional().describe("Pools, limits, retention"),
+  security: security.optional().describe("Tokens, roles, rate limits, secrets; the audit log is always kept"),
+  store: store.optional().describe("Where state is kept"),
+  logging: logging.optional().describe("What `headgate serve` logs"),
 };
 
 /** The whole file: the one source of types, checks, the JSON Schema and the reference. */

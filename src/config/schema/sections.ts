@@ -30,6 +30,9 @@ const webhookSource = z
     pipelines: names.optional().describe("Which it may trigger. Default all"),
     secret: secret.optional().describe("With it, a signature does in place of a token"),
     scheme: z.enum(["standard", "github"]).optional().describe("Default standard"),
+    parameters: text
+      .optional()
+      .describe("Where the parameters stand in what is sent, such as `data`. Default: what is sent, if it is a map"),
     events: z.array(text).min(1).optional().describe("Which of its events trigger. Default all"),
   })
   .meta({ id: "WebhookSource" });
