@@ -37,7 +37,7 @@ describe("headgate serve", () => {
         .replaceAll("your-api-token", token)
         .replaceAll("http://localhost:5000", first.url)
         .replaceAll(/^curl /gm, "curl -sS -o answer.json -w '%{http_code} %{url_effective}\\n' ");
-      const { stdout, stderr, status } = spawnSync("bash", ["-euc", counted], { cwd, encoding: "utf8" });
+      const { stdout, stderr, status } = spawnSync("bash", ["--norc", "-euc", counted], { cwd, encoding: "utf8" });
       expect([status, stderr]).toEqual([0, ""]);
       const answers = stdout.trim().split("\n");
       expect(answers.filter((line) => !/^20[012] /.test(line))).toEqual([]);

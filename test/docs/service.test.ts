@@ -63,7 +63,7 @@ describe("examples/service", () => {
 
     const step = parse(text("github-actions.yaml")).jobs.trigger.steps[0];
     const again = () =>
-      spawnSync("bash", ["-euc", step.run], {
+      spawnSync("bash", ["--norc", "-euc", step.run], {
         encoding: "utf8",
         env: { PATH: process.env.PATH, PIPELINE_API_URL: service.url, PIPELINE_API_TOKEN: TOKEN, GITHUB_RUN_ID: "4711" },
       });
