@@ -3,7 +3,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { configSchema } from "../../src/config/index.js";
+import { checkedSchema } from "../../src/config/json-schema.js";
 
 interface Schema {
   readonly $ref?: string;
@@ -87,7 +87,7 @@ function table(rows: readonly (readonly string[])[]): string {
 
 /** The reference as Markdown. */
 export function reference(): string {
-  const { $defs = {}, ...whole } = configSchema() as Schema;
+  const { $defs = {}, ...whole } = checkedSchema() as Schema;
   const { environments, ...own } = whole.properties ?? {};
   const top = rowsOf({ ...whole, properties: { ...own, environments: { type: "object", description: environments?.description ?? "" } } });
   const parts = Object.entries($defs)

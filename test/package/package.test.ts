@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +17,7 @@ beforeAll(async () => {
   await run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], { cwd: ROOT });
   tarball = join(project, readdirSync(project).find((name) => name.endsWith(".tgz")) ?? "missing.tgz");
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
-  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball], { cwd: project });
+  await run("npm", ["install", "--omit=optional", "--no-audit", "--no-fund", "--prefer-offline", tarball], { cwd: project });
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -113,6 +114,26 @@ console.log(HeadgateError.name);${USE}`;
       "HeadgateError",
       "24",
     ]);
+  });
+
+  it("brings the command, which serves with what is installed", async () => {
+    const bin = join(project, "node_modules", ".bin", "headgate");
+    expect((await run(bin, ["--version"])).stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
+    await run(bin, ["init", "own.yaml"], { cwd: project });
+    expect((await run(bin, ["validate", "own.yaml"], { cwd: project })).stdout).toMatch(/^valid: own.yaml/);
+    const service = spawn(bin, ["serve", "own.yaml", "--port", "0"], {
+      cwd: project,
+      env: { ...process.env, DATABASE_URL: "memory:", PIPELINE_API_TOKEN: "a-token-of-the-package-test" },
+    });
+    let log = "";
+    for await (const chunk of service.stdout) {
+      log += String(chunk);
+      if (log.includes('"message":"ready"')) break;
+    }
+    const { url } = JSON.parse(log.split("\n").find((line) => line.includes('"ready"')) ?? "{}");
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
+    service.kill("SIGTERM");
+    expect((await once(service, "exit"))[0]).toBe(0);
   });
 
   it("brings no optional peer, and says what to install for the entry point that needs one", async () => {
