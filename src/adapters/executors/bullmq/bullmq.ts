@@ -1,4 +1,4 @@
-import type { Job, Queue, QueueEvents } from "bullmq";
+import type { Queue, QueueEvents } from "bullmq";
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import type { RemoteExecutor, RemoteState } from "../../../ports/executor.js";
@@ -94,7 +94,7 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
         return state;
       }
       const { queue } = await open();
-      return stateOf(await queue.getJob(id));
+      return stateOf(queue, id);
     },
     cancel: async (reference) => {
       const { queue } = await open();
@@ -129,17 +129,16 @@ async function opening(options: BullmqExecutorOptions, name: string, told: (id: 
   events.on("completed", ({ jobId, returnvalue }) => told(jobId, { status: "succeeded", output: outputOf(returnvalue) }));
   events.on("progress", ({ jobId, data }) => told(jobId, { status: "running", progress: data }));
   events.on("failed", ({ jobId }) => {
-    void queue
-      .getJob(jobId)
-      .then((job) => stateOf(job))
-      .then((state) => told(jobId, state), ignore); // the next look finds it
+    void stateOf(queue, jobId).then((state) => told(jobId, state), ignore); // the next look finds it
   });
   return { queue, events };
 }
 
-async function stateOf(job: Job<JobData> | undefined): Promise<RemoteState> {
+/** The state is read before the job: a job that was read while it still ran has no result, even if it has ended meanwhile. */
+async function stateOf(queue: Queue<JobData>, id: string): Promise<RemoteState> {
+  const state = await queue.getJobState(id);
+  const job = await queue.getJob(id);
   if (job === undefined) return { status: "lost", reason: "the queue has no such job" };
-  const state = await job.getState();
   if (state === "completed") return { status: "succeeded", output: job.returnvalue ?? null };
   if (state === "failed") {
     const { failure } = job.data;
