@@ -106,7 +106,7 @@ class Watch {
       await this.#endIfWanted(null);
       try {
         reference = jsonCopy(
-          await this.#call((call) => this.#executor.submit(request, call)),
+          await this.#call((call) => this.#executor.submit(request, call), true), // not cut short: what may have been taken must be known, to be ended
           REFERENCE_LIMIT,
           `${this.#executor.name}: reference`,
         );

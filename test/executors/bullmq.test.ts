@@ -165,7 +165,6 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
     const scheduler = await scheduling(connection);
     const { id } = await scheduler.trigger("job", { parameters: { value: 1 } });
     const unwanted = await scheduler.trigger("job", { parameters: { value: 2 } });
-    await new Promise((resolve) => setTimeout(resolve, 300));
     const cancelled = new Promise((resolve) => scheduler.once("run.cancelled", resolve));
     await scheduler.cancel(unwanted.id);
     await cancelled;
