@@ -6,6 +6,7 @@ import { patterns } from "../pattern/presets.js";
 import type { BuildContext } from "./build/context.js";
 
 const YEAR_MS = 366 * 86_400_000;
+const LONG_AGO_MS = 10 * YEAR_MS;
 const TRIES = 5_000;
 
 /** What no part alone can see: circles, pipelines that would never run, lengths that contradict each other. */
@@ -78,7 +79,7 @@ function checkFires(context: BuildContext, { id, schedule, gate }: Pipeline, now
   const path = ["pipelines", id, "schedule"];
   const first = schedule.nextAfter(now);
   if (first === null) {
-    if (schedule.kind !== "at") context.refuse(path, `${schedule.describe()} never fires`);
+    if (schedule.nextAfter(now - LONG_AGO_MS) === null) context.refuse(path, `${schedule.describe()} never fires`); // what has fired for the last time is right all the same
     return;
   }
   const windows = gate.conditions.filter((one) => one.isMaintenanceAt !== undefined && (one.onBlock ?? gate.onBlock) === "skip");

@@ -2,6 +2,7 @@ import { checkTogether, register } from "./catalog.js";
 import type { Core, Settings } from "./core.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
 import type { Pipeline } from "./pipeline.js";
+import { unknownPipeline } from "./refusals.js";
 import type { Sensing } from "./sensing.js";
 import type { Steering } from "./steering.js";
 
@@ -46,6 +47,19 @@ export class Roster {
 
   find(id: string): Pipeline | undefined {
     return this.#core.registry.get(id)?.pipeline ?? this.#early.find((one) => one.id === id);
+  }
+
+  /** @throws HeadgateError `UNKNOWN_PIPELINE` */
+  known(id: string): Pipeline {
+    const found = this.find(id);
+    if (found !== undefined) return found;
+    throw unknownPipeline(id);
+  }
+
+  /** A pipeline as it would be with what the store says of it, for a scheduler that is not started and only asked. */
+  async preview(pipeline: Pipeline): Promise<Pipeline> {
+    await this.#steering.refresh();
+    return this.#steering.take([pipeline])[0] ?? pipeline;
   }
 
   /** Tells the store of them all. */

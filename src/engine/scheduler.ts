@@ -27,7 +27,7 @@ import {
   triggersPage,
 } from "./queries.js";
 import { recheckSoon } from "./recheck.js";
-import { stopped, unknownPipeline } from "./refusals.js";
+import { stopped } from "./refusals.js";
 import { type ReloadOptions, reloadOf } from "./reload.js";
 import type { Act, BackfillOptions, PauseOptions, TriggerOptions } from "./requests.js";
 import { retire } from "./retire.js";
@@ -237,7 +237,7 @@ export class Scheduler {
 
   /** Replaces a pipeline by one with its id; a new schedule is planned from now, the old one's pause and history stay. */
   async replace(pipeline: Pipeline): Promise<void> {
-    this.#known(pipeline.id);
+    this.#roster.known(pipeline.id);
     await this.#put([pipeline], true);
   }
 
@@ -299,7 +299,7 @@ export class Scheduler {
 
   /** The next fire times, of one pipeline or of all, soonest first. What conditions will say is not asked: see {@link Scheduler.explain}. */
   upcoming(options: UpcomingFireOptions = {}): readonly UpcomingFire[] {
-    if (options.pipelineId !== undefined) this.#known(options.pipelineId);
+    if (options.pipelineId !== undefined) this.#roster.known(options.pipelineId);
     return upcomingFires(this.pipelines(), options, this.#core.clock.now());
   }
 
@@ -341,7 +341,7 @@ export class Scheduler {
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
   pipelineStatus(pipelineId: string): Promise<PipelineStatus> {
-    return pipelineStatus(this.#core, this.#known(pipelineId));
+    return pipelineStatus(this.#core, this.#roster.known(pipelineId));
   }
 
   /**
@@ -352,7 +352,8 @@ export class Scheduler {
    * console.log((await scheduler.explain("daily-sales", "2026-03-01T02:00:00Z")).text);
    */
   async explain(pipelineId: string, at?: Instant): Promise<Explanation> {
-    const pipeline = this.#known(pipelineId);
+    const known = this.#roster.known(pipelineId);
+    const pipeline = this.#phase === "created" ? await this.#roster.preview(known) : known;
     const now = this.#core.clock.now();
     return explain(this.#core, this.#gates, pipeline, at === undefined ? now : epochMs(at, "at"), now);
   }
@@ -385,13 +386,7 @@ export class Scheduler {
 
   #pipeline(pipelineId: string): Pipeline {
     this.#refuseUnlessRunning();
-    return this.#known(pipelineId);
-  }
-
-  #known(pipelineId: string): Pipeline {
-    const found = this.#roster.find(pipelineId);
-    if (found !== undefined) return found;
-    throw unknownPipeline(pipelineId);
+    return this.#roster.known(pipelineId);
   }
 
   #refuseUnlessRunning(): void {
