@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { newFolder, served } from "../support/cli.js";
+import { headgate, newFolder, served } from "../support/cli.js";
 
 const TOKEN = "a-token-of-the-tests-of-serve";
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
@@ -48,6 +48,11 @@ describe("headgate serve", () => {
       expect(second.text().err).toBe("");
       expect((await ask(second.url, "GET", "/api/v1/schedule/config", { token })).json).toMatchObject({ schedule_interval_minutes: 120 });
       await second.end();
+
+      const { nextFireAt } = JSON.parse(headgate(["explain", "example", "--json"], { cwd }).out);
+      expect(Date.parse(nextFireAt) % 7_200_000).toBe(0); // every two hours, as it was set over HTTP
+      const { text } = JSON.parse(headgate(["explain", "example", "--json", "--at", "2020-01-01T00:30:00Z"], { cwd }).out);
+      expect(text).toMatch(/^example at 2020-01-01T00:30:00Z: nothing asked for a run then/);
     },
   );
 
@@ -143,7 +148,6 @@ resources: { drain: 10s }
     const env = { PIPELINE_API_TOKEN: TOKEN };
     const service = await served([], { cwd, env });
     const { port } = new URL(service.url);
-    const { headgate } = await import("../support/cli.js");
     const other = newFolder();
     expect(headgate(["serve", "--port", port], { cwd: other })).toMatchObject({
       code: 3,

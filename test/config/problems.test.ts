@@ -184,6 +184,12 @@ describe("checks that look at several parts", () => {
       /never fires/,
     ],
     [
+      "nothing in what has fired for the last time",
+      "schedule: { at: '2026-03-01T00:00:00Z', within: { start: '00:00', end: '01:00' } }",
+      "",
+      null,
+    ],
+    [
       "a timeout shorter than the retry delay",
       "execution: { timeout: 1m, retry_delay: 5m }",
       "",
