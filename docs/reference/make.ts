@@ -81,8 +81,11 @@ function rowsOf(schema: Schema, prefix = ""): string[][] {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")));
-  return ["| key | value | what |", "| --- | --- | --- |", ...cells.map((row) => `| ${row.join(" | ")} |`)].join("\n");
+  const cells = [["key", "value", "what"], ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")));
+  const widths = [0, 1, 2].map((column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) => `| ${row.map((cell, column) => cell.padEnd(widths[column] as number)).join(" | ")} |`;
+  const [head = [], ...body] = cells;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
 }
 
 /** The reference as Markdown. */
