@@ -13,7 +13,7 @@ interface SimulateFlags {
   readonly from: string;
   readonly to: string;
   readonly pipeline?: readonly string[];
-  readonly duration: string;
+  readonly duration?: string;
   readonly failureRate: number;
   readonly seed: number;
   readonly file?: string;
@@ -33,7 +33,7 @@ export function addSimulate(program: Command): void {
     .requiredOption("--from <instant>")
     .requiredOption("--to <instant>")
     .option("--pipeline <id...>", "only these")
-    .option("--duration <duration>", "how long a run takes", "5m")
+    .option("--duration <duration>", "how long a run takes (default: 5m, half the timeout at most)")
     .option("--failure-rate <share>", "which share of the attempts fails, 0 to 1", shareOf, 0)
     .option("--seed <number>", "of the random numbers", Number, 1)
     .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
@@ -44,7 +44,7 @@ export function addSimulate(program: Command): void {
       const { pipelines: all, pools, maxActiveRuns } = config.scheduler;
       for (const id of flags.pipeline ?? []) checkPipeline(id, all);
       const pipelines = flags.pipeline === undefined ? all : all.filter(({ id }) => flags.pipeline?.includes(id));
-      const duration = durationMs(flags.duration, "--duration");
+      const durations = durationsOf(pipelines, flags.duration);
       const progress = new Progress(flags.from, flags.to);
       const played = await simulate({
         pipelines,
@@ -56,7 +56,10 @@ export function addSimulate(program: Command): void {
         onProgress: (at) => progress.show(at),
         world: {
           conditions: passing(pipelines),
-          run: (attempt) => ({ outcome: attempt.random() < flags.failureRate ? "fail" : "succeed", duration }),
+          run: (attempt) => ({
+            outcome: attempt.random() < flags.failureRate ? "fail" : "succeed",
+            duration: durations.get(attempt.pipelineId) ?? 0,
+          }),
         },
       });
       const tookMs = progress.end();
@@ -65,6 +68,14 @@ export function addSimulate(program: Command): void {
       if (flags.html !== undefined) writeFileSync(flags.html, timelineHtml(played, ids));
       outputOf(command).tell(summaryOf(played, ids, tookMs), () => textOf(played, ids, tookMs));
     });
+}
+
+const USUAL_MS = 5 * 60_000;
+
+/** How long the runs of each pipeline take: what was asked for, or something that its timeout does not end. */
+function durationsOf(pipelines: readonly Pipeline[], wanted: string | undefined): ReadonlyMap<string, number> {
+  const fixed = wanted === undefined ? null : durationMs(wanted, "--duration");
+  return new Map(pipelines.map(({ id, execution }) => [id, fixed ?? Math.min(USUAL_MS, Math.floor(execution.timeoutMs / 2))]));
 }
 
 /** Conditions that need the outside are taken as met: nobody knows what it will say. */

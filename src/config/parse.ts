@@ -3,9 +3,9 @@ import type { ConfigProblem, Place } from "./diagnostic.js";
 import type { Entry, Tree } from "./tree.js";
 
 /** Bytes of one file. */
-export const FILE_LIMIT = 262_144;
+export const FILE_LIMIT = 131_072;
 /** Parts of one file, aliases followed: a few lines of aliases can stand for billions. */
-const PARTS = 50_000;
+const PARTS = 20_000;
 const DEEPEST = 64;
 const ABYSS = 1_000;
 
@@ -43,6 +43,8 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
 
   let parts = 0;
   const under = new Set<Node>();
+  /** The newest node of each anchor so far: an alias means the one before it. The library would look through the whole file for each alias. */
+  const anchors = new Map<string, Node>();
   const treeOf = (node: Node | null, depth: number, around: Place): Tree => {
     const place = node?.range ? placeAt(node.range[0]) : around;
     const nothing: Tree = { kind: "scalar", place, value: null, text: "", isPlain: true, isForeign: false };
@@ -54,12 +56,13 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
       return nothing;
     }
     if (isAlias(node)) {
-      const target = node.resolve(document);
+      const target = anchors.get(node.source);
       if (target === undefined) refuse(place, `there is no anchor &${node.source}`);
       else if (under.has(target)) refuse(place, `*${node.source} stands within &${node.source}: it has no end`);
       else return treeOf(target, depth + 1, place);
       return nothing;
     }
+    if (node.anchor !== undefined) anchors.set(node.anchor, node);
     if (isScalar(node)) return scalarOf(node, place, refuse) ?? nothing;
     under.add(node);
     try {
@@ -76,7 +79,7 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     const merged: Tree[] = [];
     for (const { key, value } of node.items) {
       const at = (key as Node | null)?.range ? placeAt((key as Node & { range: [number] }).range[0]) : place;
-      const known = isAlias(key) ? key.resolve(document) : key;
+      const known = isAlias(key) ? anchors.get(key.source) : key;
       if (!isScalar(known) || known.value === null) refuse(at, "a key must be text");
       else {
         const name = String(known.value);

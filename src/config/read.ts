@@ -6,6 +6,8 @@ import { FILE_LIMIT, parseTree } from "./parse.js";
 import type { Tree } from "./tree.js";
 
 const FILES = 100;
+/** Bytes of all files together. */
+const WHOLE_LIMIT = 1_048_576;
 
 /** A file and what it includes, as one tree. */
 export interface Source {
@@ -19,6 +21,7 @@ export interface Source {
 export function readSource(path: string, given?: string): Source {
   const files: string[] = [];
   const problems: ConfigProblem[] = [];
+  let size = 0;
   const shown = (file: string) => {
     const short = relative(process.cwd(), file);
     return short.startsWith("..") || short === "" ? file : short;
@@ -32,6 +35,8 @@ export function readSource(path: string, given?: string): Source {
     if (!files.includes(file)) files.push(file);
     if (files.length > FILES) return refuse(`more than ${FILES} files are included`);
     const text = given !== undefined && above.length === 0 ? given : textOf(file);
+    size += typeof text === "string" ? text.length : 0;
+    if (size > WHOLE_LIMIT) return refuse(`the files have over ${WHOLE_LIMIT / 1_024} KiB together`);
     if (typeof text !== "string") return refuse(`${shown(file)} ${text.problem}`);
     const parsed = parseTree(text, shown(file));
     problems.push(...parsed.problems);

@@ -173,9 +173,10 @@ class Watch implements ConfigWatch {
 /** Keeps what the file says, with an entry in the audit log if that is not what was kept: also when it was changed while nothing ran. */
 export async function recordConfig(scheduler: Scheduler, { shown, environment }: LoadedConfig): Promise<void> {
   await scheduler.host.recordConfig({ environment, ...shown }, (before, after) => {
+    if (before === null) return { before, after };
     const differences = differencesOf(before, after);
     const side = (name: "before" | "after") => Object.fromEntries(differences.map((one) => [one.path, one[name] ?? null]));
-    return differences.length === 0 ? null : { before: before === null ? null : side("before"), after: side("after") };
+    return differences.length === 0 ? null : { before: side("before"), after: side("after") };
   });
 }
 

@@ -191,6 +191,7 @@ class Parts {
     this.#api?.close();
     await this.#scheduler.stop({ drain: this.#config.drainMs });
     this.#server?.closeAllConnections();
+    this.#logger.log("info", "stopped", {});
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { headgate, newFolder } from "../support/cli.js";
+import { testDatabaseUrl } from "../support/postgres.js";
 
 const FILE = `pipelines:
   nightly: { schedule: { cron: "0 2 * * *" }, executor: work, execution: { retries: 0, timeout: 1h } }
@@ -16,6 +17,15 @@ function folderWith(text: string): string {
   const cwd = newFolder();
   writeFileSync(join(cwd, "schedule_config.yaml"), text);
   return cwd;
+}
+
+const database = await testDatabaseUrl();
+
+/** The same server, for somebody whom it does not know. */
+function stranger(url: string): string {
+  const other = new URL(url);
+  other.username = "nobody_whom_it_knows";
+  return other.toString();
 }
 
 describe("headgate", () => {
@@ -107,7 +117,12 @@ describe("headgate", () => {
       err: expect.stringContaining("viewer, operator, admin"),
     });
     expect(headgate(["token", "create", "--role", "viewer", "--pipeline", "nobody"], { cwd }).code).toBe(2);
-    expect(headgate(["explain", "nightly"], { cwd, env: { DATABASE_URL: "postgres://127.0.0.1:1/none" } }).code).toBe(3);
+    const unreachable = ["postgres://127.0.0.1:1/none", ...(database === null ? [] : [stranger(database)])];
+    for (const url of unreachable)
+      expect(headgate(["explain", "nightly"], { cwd, env: { DATABASE_URL: url } })).toMatchObject({
+        code: 3,
+        err: expect.stringMatching(/^error: postgresStore: /),
+      });
   });
 
   it("schema is what is published, and knows every key that the file may have", () => {

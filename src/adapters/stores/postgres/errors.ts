@@ -11,6 +11,7 @@ export function translate(error: unknown): unknown {
   if (code === "53100") return as("STORE_FULL", "make room on the server's disk");
   if (code === "25006") return as("STORE_READ_ONLY", "connect to the primary, or let it accept writes");
   if (code === "42501") return as("STORE_READ_ONLY", "grant this role what it needs on the schema");
+  if (/^28/.test(code) || code === "3D000") return as("STORE_UNAVAILABLE", "check the user, the password and the database of its address");
   if (
     /^(08|53|57P)/.test(code) ||
     CONNECTION.has(code) ||
