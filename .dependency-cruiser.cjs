@@ -83,7 +83,7 @@ module.exports = {
       to: {
         dependencyTypes: ["npm-no-pkg", "npm-unknown", "npm-dev"],
         dependencyTypesNot: ["npm-peer"],
-        pathNot: "node_modules/(cron-parser|eventemitter3|hono|rate-limiter-flexible)/",
+        pathNot: "node_modules/(luxon|cron-parser|eventemitter3|hono|rate-limiter-flexible)/",
       },
     },
   ],

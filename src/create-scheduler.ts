@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { pid } from "node:process";
 import { systemClock } from "./adapters/clocks/system-clock.js";
@@ -8,6 +7,7 @@ import { AddressRule, type PrivateNetworks } from "./adapters/outside/address.js
 import { dependsOn } from "./adapters/probes/dependency.js";
 import { machineLoad } from "./adapters/probes/machine.js";
 import { memoryStore } from "./adapters/stores/memory/memory-store.js";
+import { builtin } from "./base/builtin.js";
 import { type Duration, durationMs } from "./base/duration.js";
 import { HeadgateError } from "./base/errors.js";
 import { type IdSource, ulidSource } from "./base/id.js";
@@ -105,7 +105,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     sensorOf: options.sensors ?? null,
     dependsOn: (dependency: ExternalDependency) => dependsOn(dependency, { allowPrivateNetworks: options.allowPrivateNetworks ?? false }),
     measureLoad: options.load ?? machineLoad(),
-    newSecret: () => randomBytes(32).toString("base64url"),
+    newSecret: () => builtin("node:crypto").randomBytes(32).toString("base64url"),
   };
   const monitoring = options.monitoring === undefined ? null : monitoringOf(options.monitoring);
   return new Scheduler(core, options.pipelines ?? [], monitoring);

@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { builtin } from "../base/builtin.js";
 import { type AuditEntry, type AuditRecord, brokenLink, sealed } from "../monitor/audit.js";
 import type { Noted } from "../ports/store.js";
 import { Batcher } from "./batcher.js";
@@ -17,7 +17,7 @@ export interface AuditCheck {
 }
 
 export function sha256(text: string): string {
-  return hash("sha256", text);
+  return builtin("node:crypto").hash("sha256", text);
 }
 
 const seal: Noted["seal"] = (entry, head) => sealed(entry, head, sha256);

@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { builtin } from "../base/builtin.js";
 import { HeadgateError } from "../base/errors.js";
 import type { HeapEntry } from "../base/heap.js";
 import type { Sensor, SensorAnswer, SensorEvent } from "../ports/sensor.js";
@@ -170,6 +170,6 @@ function optionsOf({ key, reason, parameters, priority }: SensorEvent, name: str
     reason: (reason ?? `sensor ${name}`).slice(0, 1_000),
     ...(parameters === undefined ? {} : { parameters }),
     ...(priority === undefined ? {} : { priority }),
-    ...(key === undefined ? {} : { idempotencyKey: whole.length > KEY_LIMIT ? hash("sha256", whole) : whole }),
+    ...(key === undefined ? {} : { idempotencyKey: whole.length > KEY_LIMIT ? builtin("node:crypto").hash("sha256", whole) : whole }),
   };
 }

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from "node:crypto";
+import { builtin } from "../base/builtin.js";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
@@ -198,7 +198,7 @@ export class Tokens {
 function equals(hash: Buffer, hex: string): boolean {
   const other = Buffer.alloc(hash.length);
   other.write(hex, "hex");
-  return timingSafeEqual(hash, other) && hex !== "";
+  return builtin("node:crypto").timingSafeEqual(hash, other) && hex !== "";
 }
 
 function infoOf(token: KeptToken): TokenInfo {

@@ -1,5 +1,6 @@
-import { type LookupAddress, type LookupOptions, lookup } from "node:dns";
-import { BlockList, isIP, type LookupFunction } from "node:net";
+import type { LookupAddress, LookupOptions } from "node:dns";
+import type { BlockList, LookupFunction } from "node:net";
+import { builtin } from "../../base/builtin.js";
 import { HeadgateError } from "../../base/errors.js";
 
 /** Whether addresses of this machine and of private networks may be asked: all, those of some networks (`"10.0.0.0/8"`), or none. */
@@ -22,6 +23,7 @@ let specialNetworks: BlockList | null = null;
 
 /** @throws HeadgateError `INVALID_ARGUMENT` for what is no network such as `10.0.0.0/8` */
 function networks(list: readonly string[]): BlockList {
+  const { BlockList, isIP } = builtin("node:net");
   const blocks = new BlockList();
   for (const one of list) {
     const [address = "", bits] = one.split("/");
@@ -45,7 +47,7 @@ export class AddressRule {
   allows(address: string): boolean {
     if (this.#allowed === "all") return true;
     const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-    const family = isIP(mapped) === 4 ? "ipv4" : "ipv6";
+    const family = builtin("node:net").isIP(mapped) === 4 ? "ipv4" : "ipv6";
     specialNetworks ??= networks(SPECIAL);
     if (!specialNetworks.check(mapped, family)) return true;
     return this.#allowed?.check(mapped, family) ?? false;
@@ -54,12 +56,12 @@ export class AddressRule {
   /** @throws HeadgateError `ADDRESS_REFUSED` for a host written as an address that may not be asked */
   check(host: string): void {
     const address = host.startsWith("[") ? host.slice(1, -1) : host;
-    if (isIP(address) !== 0 && !this.allows(address)) throw refused(host);
+    if (builtin("node:net").isIP(address) !== 0 && !this.allows(address)) throw refused(host);
   }
 
   /** Finds a host's addresses, as sockets ask for them, and gives only those that may be asked: a name cannot change its mind in between. */
   readonly lookup: LookupFunction = (host, options, done) => {
-    lookup(host, { ...(options as LookupOptions), all: true }, (error, found) => {
+    builtin("node:dns").lookup(host, { ...(options as LookupOptions), all: true }, (error, found) => {
       if (error !== null) return done(error, "", 0);
       const allowed = (found as LookupAddress[]).filter(({ address }) => this.allows(address));
       const [first] = allowed;

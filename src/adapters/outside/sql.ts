@@ -1,6 +1,5 @@
-import { lookup } from "node:dns/promises";
 import { createRequire } from "node:module";
-import { isIP } from "node:net";
+import { builtin } from "../../base/builtin.js";
 import { HeadgateError, quote } from "../../base/errors.js";
 import { type AddressOptions, AddressRule } from "./address.js";
 import { connect, prepare } from "./sqlite-driver.js";
@@ -119,6 +118,6 @@ function library(): Library {
 async function allowed(hostname: string, rule: AddressRule): Promise<void> {
   rule.check(hostname);
   const host = hostname.replace(/^\[|\]$/g, "");
-  if (host === "" || isIP(host) !== 0) return;
-  for (const { address } of await lookup(host, { all: true })) rule.check(address);
+  if (host === "" || builtin("node:net").isIP(host) !== 0) return;
+  for (const { address } of await builtin("node:dns/promises").lookup(host, { all: true })) rule.check(address);
 }

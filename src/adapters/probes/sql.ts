@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { builtin } from "../../base/builtin.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
 import type { Health } from "../../gate/conditions/outside.js";
@@ -54,7 +54,9 @@ function asked<T>(where: string, options: SqlQuestion, read: (value: unknown) =>
   return {
     name:
       options.name ??
-      `${database.label} #${hash("sha256", JSON.stringify([where, "url" in options ? options.url : "", query])).slice(0, 8)}`,
+      `${database.label} #${builtin("node:crypto")
+        .hash("sha256", JSON.stringify([where, "url" in options ? options.url : "", query]))
+        .slice(0, 8)}`,
     ...policyOf(options, where),
     measure: async ({ signal }) => {
       const [row = {}] = await database.query(query, [], signal);

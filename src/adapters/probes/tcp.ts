@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { builtin } from "../../base/builtin.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { type ProbeOptions, policyOf } from "../../gate/probe.js";
@@ -34,7 +34,7 @@ export function tcpProbe(options: TcpProbeOptions): Probe<Health> {
 function taken(host: string, port: number, rule: AddressRule, signal: AbortSignal): Promise<Health> {
   rule.check(host);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, signal, lookup: rule.lookup });
+    const socket = builtin("node:net").connect({ host, port, signal, lookup: rule.lookup });
     socket.once("connect", () => {
       socket.destroy();
       resolve({ isHealthy: true, reason: "takes connections" });
