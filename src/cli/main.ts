@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { argv, exit } from "node:process";
+import { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError } from "commander";
 import { addAsking } from "./asking.js";
 import { addFile } from "./file.js";
@@ -31,6 +31,12 @@ addAsking(program);
 addSimulate(program);
 addToken(program);
 for (const command of program.commands) command.exitOverride();
+
+for (const stream of [stdout, stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error; // whoever read what is printed has gone: no reason for a service to end
+  });
+}
 
 try {
   await program.parseAsync(argv);
