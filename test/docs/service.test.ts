@@ -8,6 +8,7 @@ import { headgate, newFolder, served } from "../support/cli.js";
 
 const FOLDER = fileURLToPath(new URL("../../examples/service/", import.meta.url));
 const TOKEN = "a-token-of-the-tests-of-the-service";
+const hasSystemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
 const hasCompose = spawnSync("docker", ["compose", "version"]).status === 0;
 const text = (name: string) => readFileSync(join(FOLDER, name), "utf8");
 const copy = () => {
@@ -97,6 +98,12 @@ describe("examples/service", () => {
       postgres: { condition: "service_healthy" },
       redis: { condition: "service_healthy" },
     });
+  });
+
+  it.skipIf(!hasSystemd)("has a unit that systemd understands", () => {
+    const { stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", join(FOLDER, "headgate.service")], { encoding: "utf8" });
+    const own = stderr.split("\n").filter((line) => line !== "" && !/is not executable|Command .* not found/.test(line)); // it is not installed here
+    expect(own).toEqual([]);
   });
 
   it.skipIf(!hasCompose)("has a compose file that Docker understands", () => {
