@@ -95,7 +95,10 @@ interface Row {
 function rowsOf(played: Simulation, ids: readonly string[]): readonly Row[] {
   const rows = new Map(ids.map((id) => [id, { pipeline: id, triggers: 0, succeeded: 0, failed: 0, skipped: 0 }]));
   for (const { pipelineId } of played.triggers) count(rows.get(pipelineId), "triggers");
-  for (const { pipelineId, status } of played.runs) count(rows.get(pipelineId), status === "succeeded" ? "succeeded" : "failed");
+  for (const { pipelineId, status } of played.runs) {
+    if (status === "succeeded") count(rows.get(pipelineId), "succeeded");
+    else if (status !== "running" && status !== "retrying") count(rows.get(pipelineId), "failed");
+  }
   for (const { pipelineId, outcome } of played.decisions) if (outcome === "skip") count(rows.get(pipelineId), "skipped");
   return [...rows.values()];
 }

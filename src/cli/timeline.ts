@@ -10,6 +10,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   timed_out: "#ef6c00",
   cancelled: "#757575",
   skipped: "#9e9e9e",
+  running: "#1565c0",
 };
 /** More would not be seen apart. */
 const MARKS = 20_000;
@@ -24,7 +25,7 @@ export function timelineSvg(played: Simulation, ids: readonly string[]): string 
   const axis = ticks.map(
     (at) =>
       `<line x1="${x(at).toFixed(1)}" x2="${x(at).toFixed(1)}" y1="${HEAD - 6}" y2="${height - 24}" stroke="#e0e0e0"/>` +
-      `<text x="${x(at).toFixed(1)}" y="${HEAD - 12}" font-size="10" text-anchor="middle">${new Date(at).toISOString().slice(0, 16).replace("T", " ")}</text>`,
+      `<text x="${x(at).toFixed(1)}" y="${HEAD - 12}" font-size="10" text-anchor="${at === played.to.getTime() ? "end" : "middle"}">${new Date(at).toISOString().slice(0, 16).replace("T", " ")}</text>`,
   );
   const labels = ids.map(
     (id) => `<text x="8" y="${top(id) + 18}" font-size="12">${escaped(id.length > 28 ? `${id.slice(0, 27)}…` : id)}</text>`,
@@ -32,7 +33,7 @@ export function timelineSvg(played: Simulation, ids: readonly string[]): string 
   const bars = played.runs.slice(0, MARKS).map(({ pipelineId, status, startedAt, endedAt, attempt }) => {
     const [left, right] = [x(startedAt), x(endedAt ?? played.to)];
     const title = `${pipelineId}: ${status}, ${startedAt.toISOString()} to ${endedAt?.toISOString() ?? "?"}${attempt > 1 ? `, ${attempt} attempts` : ""}`;
-    return `<rect x="${left.toFixed(1)}" y="${top(pipelineId) + 6}" width="${Math.max(1.5, right - left).toFixed(1)}" height="${ROW - 12}" fill="${COLOURS[status] ?? "#1565c0"}"><title>${escaped(title)}</title></rect>`;
+    return `<rect x="${left.toFixed(1)}" y="${top(pipelineId) + 6}" width="${Math.max(1.5, right - left).toFixed(1)}" height="${ROW - 12}" fill="${COLOURS[status] ?? COLOURS.running}"><title>${escaped(title)}</title></rect>`;
   });
   const skips = played.decisions
     .filter(({ outcome }) => outcome === "skip")
