@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { consoleLogger } from "../adapters/loggers/console-logger.js";
 import { jsonLogger } from "../adapters/loggers/json-logger.js";
 import { serve } from "../service/serve.js";
-import { globalsOf } from "./globals.js";
+import { globalsOf, outputOf } from "./globals.js";
 import { EXIT, paint } from "./output.js";
 
 export function addServe(program: Command): void {
@@ -17,12 +17,13 @@ export function addServe(program: Command): void {
     .option("--port <number>", "instead of the file's (default 5000)", portOf)
     .option("--no-watch", "do not take over changes of the file")
     .action(async (file: string | undefined, options: { host?: string; port?: number; watch: boolean }, command: Command) => {
+      const { isJson } = outputOf(command);
       const service = await serve({
         ...globalsOf(command),
         ...options,
         ...(file === undefined ? {} : { file }),
         logger: ({ logging: { level, format } }) =>
-          (format ?? (stdout.isTTY ? "text" : "json")) === "json" ? jsonLogger({ level }) : consoleLogger({ level }),
+          isJson || (format ?? (stdout.isTTY ? "text" : "json")) === "json" ? jsonLogger({ level }) : consoleLogger({ level }),
         onToken: (token) => stderr.write(`\n${paint(stderr, "green", "An admin token, told only now:")} ${token}\n\n`),
       });
       await ended(() => service.stop());
