@@ -4,7 +4,7 @@ import { systemClock } from "../adapters/clocks/system-clock.js";
 import { epochMs } from "../base/instant.js";
 import { createScheduler } from "../create-scheduler.js";
 import { upcomingFires } from "../engine/upcoming.js";
-import { loadedFor } from "../service/serve.js";
+import { loadedFor } from "../service/loaded.js";
 import { checkPipeline, globalsOf, outputOf, wholeOf } from "./globals.js";
 import { paint, tableOf } from "./output.js";
 

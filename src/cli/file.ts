@@ -6,7 +6,7 @@ import { ConfigError, type ConfigProblem } from "../config/diagnostic.js";
 import { configSchema } from "../config/json-schema.js";
 import { loadConfig } from "../config/load.js";
 import { environmentsOf } from "../config/read.js";
-import { USUAL_FILE } from "../service/serve.js";
+import { USUAL_FILE } from "../service/loaded.js";
 import { STARTING_FILE } from "../service/starting-file.js";
 import { globalsOf, outputOf } from "./globals.js";
 import { EXIT, paint } from "./output.js";

@@ -1,5 +1,6 @@
 import { stderr, stdout } from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
+import { systemClock } from "../adapters/clocks/system-clock.js";
 import { consoleLogger } from "../adapters/loggers/console-logger.js";
 import { jsonLogger } from "../adapters/loggers/json-logger.js";
 import { serve } from "../service/serve.js";
@@ -23,7 +24,9 @@ export function addServe(program: Command): void {
         ...options,
         ...(file === undefined ? {} : { file }),
         logger: ({ logging: { level, format } }) =>
-          isJson || (format ?? (stdout.isTTY ? "text" : "json")) === "json" ? jsonLogger({ level }) : consoleLogger({ level }),
+          isJson || (format ?? (stdout.isTTY ? "text" : "json")) === "json"
+            ? jsonLogger({ level, clock: systemClock() })
+            : consoleLogger({ level }),
         onToken: (token) => stderr.write(`\n${paint(stderr, "green", "An admin token, told only now:")} ${token}\n\n`),
       });
       await ended(() => service.stop());

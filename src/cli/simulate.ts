@@ -1,9 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { stderr } from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
+import { systemClock } from "../adapters/clocks/system-clock.js";
 import { durationMs, formatDuration } from "../base/duration.js";
 import type { Pipeline } from "../engine/pipeline.js";
-import { loadedFor } from "../service/serve.js";
+import { loadedFor } from "../service/loaded.js";
 import { type Simulation, simulate } from "../testing/simulate.js";
 import { checkPipeline, globalsOf, outputOf } from "./globals.js";
 import { tableOf } from "./output.js";
@@ -149,7 +150,8 @@ function textOf(played: Simulation, ids: readonly string[], tookMs: number): str
 class Progress {
   readonly #from: number;
   readonly #length: number;
-  readonly #begin = performance.now();
+  readonly #clock = systemClock();
+  readonly #begin = this.#clock.monotonic();
   #isShown = false;
 
   constructor(from: string, to: string) {
@@ -158,7 +160,7 @@ class Progress {
   }
 
   show(at: Date): void {
-    const took = performance.now() - this.#begin;
+    const took = this.#clock.monotonic() - this.#begin;
     if (took < PATIENCE_MS || !stderr.isTTY) return;
     const share = (at.getTime() - this.#from) / this.#length;
     const left = Math.round(took / share - took);
@@ -171,7 +173,7 @@ class Progress {
   /** What it took, ms. */
   end(): number {
     if (this.#isShown) stderr.write("\r\u001b[K");
-    return Math.round(performance.now() - this.#begin);
+    return Math.round(this.#clock.monotonic() - this.#begin);
   }
 }
 

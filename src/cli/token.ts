@@ -2,7 +2,7 @@ import { stdout } from "node:process";
 import type { Command } from "commander";
 import { createScheduler } from "../create-scheduler.js";
 import type { Role } from "../engine/tokens.js";
-import { loadedFor } from "../service/serve.js";
+import { loadedFor } from "../service/loaded.js";
 import { globalsOf, outputOf } from "./globals.js";
 import { paint } from "./output.js";
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../../ports/clock.js";
 import type { Logger, LogLevel } from "../../ports/logger.js";
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -8,26 +9,28 @@ export interface JsonLoggerOptions {
   level?: LogLevel;
   /** Where lines go. Default: standard output. */
   write?: (line: string) => void;
-  /** Epoch ms of a line. Default: the machine's time. */
-  now?: () => number;
+  /** What time a line is of: `systemClock()`, or that of the scheduler. */
+  clock: Pick<Clock, "now">;
 }
 
 /**
  * Logs a JSON object a line: `time`, `level`, `message`, and the fields.
  *
  * @example
- * createScheduler({ pipelines, logger: jsonLogger({ level: "debug" }) });
+ * createScheduler({ pipelines, logger: jsonLogger({ clock: systemClock(), level: "debug" }) });
  */
 export function jsonLogger({
   level = "info",
-  write = (line) => process.stdout.write(`${line}\n`),
-  now = Date.now,
-}: JsonLoggerOptions = {}): Logger {
+  write = (line) =>
+    process.stdout.write(`${line}
+`),
+  clock,
+}: JsonLoggerOptions): Logger {
   const least = LEVELS.indexOf(level);
   return {
     log: (one, message, fields) => {
       if (LEVELS.indexOf(one) < least) return;
-      const head = { time: new Date(now()).toISOString(), level: one, message };
+      const head = { time: new Date(clock.now()).toISOString(), level: one, message };
       write(lineOf({ ...fields, ...head }, head));
     },
   };
