@@ -29,7 +29,8 @@ export function interpolated(tree: Tree, env: Environment, problems: ConfigProbl
 }
 
 function scalar(tree: Scalar, template: string, env: Environment, problems: ConfigProblem[], path: Path): Scalar {
-  let isForeign = false;
+  const variables: string[] = [];
+  let hasVariable = false;
   const refuse = (message: string) => {
     problems.push({ ...tree.place, path: pathText(path), message });
     return "";
@@ -38,14 +39,17 @@ function scalar(tree: Scalar, template: string, env: Environment, problems: Conf
     if (inside === undefined) return "$";
     const [, name, rest, fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?$/s.exec(inside) ?? [];
     if (name === undefined) return refuse(`${whole} is not understood; write \${NAME} or \${NAME:-default}`);
-    isForeign = true;
+    hasVariable = true;
     const value = env[name];
-    if (value !== undefined && (value !== "" || rest === undefined)) return value;
+    if (value !== undefined && (value !== "" || rest === undefined)) {
+      variables.push(value);
+      return value;
+    }
     if (rest !== undefined) return fallback ?? "";
     return refuse(`the environment variable ${name} is not set; set it, or give a default: \${${name}:-…}`);
   });
-  if (!isForeign) return { ...tree, value: text, text };
-  return { ...tree, value: tree.isPlain ? readScalar(text) : text, text, isForeign };
+  if (!hasVariable) return { ...tree, value: text, text };
+  return { ...tree, value: tree.isPlain ? readScalar(text) : text, text, variables };
 }
 
 /** A number, a boolean or null, if that is how YAML reads it; else the text. */

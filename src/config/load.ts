@@ -59,6 +59,8 @@ export interface LoadedConfig {
   readonly drainMs: number;
   /** What the file says for this environment, variables put in and secrets hidden: what may be shown, kept and compared. */
   readonly shown: Readonly<Record<string, unknown>>;
+  /** @internal The same with its secrets. */
+  readonly plain: Readonly<Record<string, unknown>>;
   /** @internal Executors by what describes them. */
   readonly works: ReadonlyMap<string, Work>;
   /** @internal What each pipeline was made of. */
@@ -111,7 +113,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
     files: source.files,
     scheduler: {
       pipelines,
-      logger: jsonLogger({ level }),
+      logger: jsonLogger({ level, clock: systemClock() }),
       sensors: patternSensors(sensorsOf(context, settled)),
       redact: secrets,
       ...(store === undefined ? {} : { store }),
@@ -125,6 +127,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
     hasMetrics: settled.monitoring?.metrics ?? false,
     logging: { level, format },
     drainMs: durationMs(resources.drain, "resources.drain"),
+    plain,
     shown: maskerOf(tree, secrets).plain(plain) as Record<string, unknown>,
     works,
     origins,

@@ -1,10 +1,9 @@
+import { HIDDEN, redactor } from "../run/redact.js";
 import type { ConfigProblem } from "./diagnostic.js";
 import type { Tree } from "./tree.js";
 
-const HIDDEN = "•••";
 /** Names of values that are secrets, whatever they are. */
 const SECRET_NAMES = /(?:^|_)(?:token|secret|password|server)$|^(?:redact|headers|env)$/;
-const SHORTEST = 4;
 /** How much of a value messages quote. */
 const QUOTED = 60;
 
@@ -13,14 +12,8 @@ export function maskerOf(
   tree: Tree,
   secrets: Iterable<string>,
 ): { text(text: string): string; plain(value: unknown, name?: string): unknown } {
-  const hidden = new Set<string>();
-  for (const one of [...secrets, ...foreignOf(tree)]) {
-    if (one.length < SHORTEST) continue;
-    for (const form of [one, JSON.stringify(one).slice(1, -1)]) hidden.add(form).add(form.slice(0, QUOTED));
-  }
-  const words = [...hidden].sort((one, other) => other.length - one.length);
-  const text = (given: string) =>
-    words.reduce((left, word) => left.replaceAll(word, HIDDEN), given).replaceAll(/(:\/\/[^/\s:@]*:)[^@\s/]+@/g, `$1${HIDDEN}@`);
+  const words = [...secrets, ...variablesOf(tree)];
+  const text = redactor([...words, ...words.map((one) => one.slice(0, QUOTED))]);
   const plain = (value: unknown, name = ""): unknown => {
     if (SECRET_NAMES.test(name) && value !== null && typeof value !== "boolean") return HIDDEN;
     if (typeof value === "string") return text(value);
@@ -36,9 +29,9 @@ export function masked(problems: readonly ConfigProblem[], tree: Tree, secrets: 
   return problems.map((one) => ({ ...one, message: text(one.message) }));
 }
 
-/** Texts that came from variables. */
-function foreignOf(tree: Tree): string[] {
-  if (tree.kind === "map") return [...tree.entries.values()].flatMap(({ value }) => foreignOf(value));
-  if (tree.kind === "list") return tree.items.flatMap(foreignOf);
-  return tree.isForeign ? [tree.text] : [];
+/** What variables have put in; defaults stand in the file anyway. */
+function variablesOf(tree: Tree): readonly string[] {
+  if (tree.kind === "map") return [...tree.entries.values()].flatMap(({ value }) => variablesOf(value));
+  if (tree.kind === "list") return tree.items.flatMap(variablesOf);
+  return tree.variables ?? [];
 }

@@ -8,7 +8,7 @@ export function mergeTrees(below: Tree, above: Tree): Tree {
   const entries = new Map<string, Entry>(below.entries);
   for (const [name, entry] of above.entries) {
     const known = entries.get(name);
-    if (entry.value.kind === "scalar" && entry.value.value === null && !entry.value.isForeign) entries.delete(name);
+    if (entry.value.kind === "scalar" && entry.value.value === null) entries.delete(name);
     else entries.set(name, known === undefined ? entry : { place: entry.place, value: mergeTrees(known.value, entry.value) });
   }
   return { kind: "map", place: above.place, entries };

@@ -47,7 +47,7 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
   const anchors = new Map<string, Node>();
   const treeOf = (node: Node | null, depth: number, around: Place): Tree => {
     const place = node?.range ? placeAt(node.range[0]) : around;
-    const nothing: Tree = { kind: "scalar", place, value: null, text: "", isPlain: true, isForeign: false };
+    const nothing: Tree = { kind: "scalar", place, value: null, text: "", isPlain: true, variables: null };
     if (node === null || problems.length >= 20) return nothing;
     if (++parts > PARTS || depth > DEEPEST) {
       if (parts === PARTS + 1 || depth > DEEPEST)
@@ -110,7 +110,7 @@ function scalarOf(node: YamlScalar, place: Place, refuse: (place: Place, message
     refuse(place, "is of a kind that is not used here; allowed: text, numbers, true, false, null");
     return null;
   }
-  return { kind: "scalar", place, value, text: source ?? String(value), isPlain: type === YamlScalar.PLAIN, isForeign: false };
+  return { kind: "scalar", place, value, text: source ?? String(value), isPlain: type === YamlScalar.PLAIN, variables: null };
 }
 
 /** The line that opens so many brackets, dashes or steps of indentation that a parser which calls itself would not survive it. */

@@ -20,8 +20,8 @@ export interface Scalar {
   readonly text: string;
   /** Written without quotes, so that `${PORT}` may become a number. */
   readonly isPlain: boolean;
-  /** It came from a variable: it is not shown. */
-  readonly isForeign: boolean;
+  /** What variables have put in, which is not shown; `null` when there are no variables in it. */
+  readonly variables: readonly string[] | null;
 }
 
 /** Plain data of a tree. */
@@ -31,11 +31,8 @@ export function plainOf(tree: Tree): unknown {
       return tree.value;
     case "list":
       return tree.items.map(plainOf);
-    case "map": {
-      const plain: Record<string, unknown> = {};
-      for (const [key, { value }] of tree.entries) plain[key] = plainOf(value);
-      return plain;
-    }
+    case "map": // not by assignment: a key may be called __proto__
+      return Object.fromEntries([...tree.entries].map(([key, { value }]) => [key, plainOf(value)]));
   }
 }
 

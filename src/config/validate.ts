@@ -11,6 +11,8 @@ export interface Validated {
 }
 
 type Issue = z.core.$ZodIssue;
+/** A map or a list, part of which may be replaced. */
+type Holder = Record<string | number, unknown>;
 
 /** Sections whose entries are looked at one by one, so that one that is wrong does not hide what is wrong with the others. */
 const BY_NAME = ["pipelines", "patterns", "business_patterns", "calendars", "executors"] as const;
@@ -55,7 +57,7 @@ export function validated(tree: Tree): Validated {
 }
 
 function checkInto(problems: ConfigProblem[], tree: Tree, path: Path, schema: z.ZodType, given: unknown, isKey = false): unknown {
-  const holder = { value: given };
+  const holder: Holder = { value: given };
   for (let isFirst = true; ; isFirst = false) {
     const result = schema.safeParse(holder.value, { error: withAllowed });
     if (result.success) return result.data;
@@ -74,15 +76,15 @@ function withAllowed(issue: z.core.$ZodRawIssue): string | undefined {
 }
 
 /** What a variable says becomes what is wanted where it stands: text, a number or a boolean. */
-function retype(tree: Tree, base: Path, issue: Issue, holder: { value: unknown }): boolean {
+function retype(tree: Tree, base: Path, issue: Issue, holder: Holder): boolean {
   if (issue.code !== "invalid_type") return false;
   const path = issue.path as Path;
   const scalar = partAt(tree, [...base, ...path]);
-  if (scalar?.kind !== "scalar" || !scalar.isForeign) return false;
+  if (scalar?.kind !== "scalar" || scalar.variables === null) return false;
   const wanted = issue.expected === "string" ? scalar.text : readScalar(scalar.text);
   const whole: Path = ["value", ...path];
-  let at = holder as unknown as Record<string | number, unknown>;
-  for (const part of whole.slice(0, -1)) at = at[part] as Record<string | number, unknown>;
+  let at: Holder = holder;
+  for (const part of whole.slice(0, -1)) at = at[part] as Holder;
   const name = whole.at(-1) as string;
   const isNew = typeof wanted !== typeof at[name];
   at[name] = wanted;
@@ -131,7 +133,7 @@ function problemsOf(tree: Tree, base: Path, issue: Issue, isKey: boolean): Confi
   const place = placeOf(tree, path, isKey);
   const said = (message: string) => [{ ...place, path: pathText(path), message }];
   if (part === null) return said("is missing");
-  const value = part.kind === "scalar" && !part.isForeign ? part.value : null;
+  const value = part.kind === "scalar" && part.variables === null ? part.value : null;
   switch (issue.code) {
     case "invalid_type":
       return said(`must be ${wanted(issue)}, not ${kindOf(part)}`);

@@ -25,8 +25,8 @@ export interface WatchConfigOptions extends Omit<LoadConfigOptions, "previous"> 
   current: LoadedConfig;
   /** How often the files are looked at. Default `"1s"`. */
   every?: Duration;
-  /** Told of every change that is in force. */
-  onChange?: (change: ConfigChange) => void;
+  /** Told of every change that is in force; the next one waits for it. */
+  onChange?: (change: ConfigChange) => unknown;
   /** Told why a change is not in force; nothing has changed. */
   onProblem?: (error: HeadgateError) => void;
 }
@@ -47,7 +47,6 @@ const AT_START = [
   "logging",
   "triggers.api.host",
   "triggers.api.port",
-  "triggers.api.prefix",
   "triggers.api.enabled",
   "triggers.sensors",
   "resources.lease",
@@ -55,9 +54,7 @@ const AT_START = [
   "resources.grace",
   "resources.retention",
   "monitoring.statistics_window",
-  "monitoring.metrics",
   "security.allow_private_networks",
-  "security.redact",
 ];
 
 /**
@@ -94,6 +91,8 @@ class Watch implements ConfigWatch {
   #line: Promise<unknown> = Promise.resolve();
   #stopTimer: (() => void) | null = null;
   #isOpen = true;
+  /** Of all configurations so far: runs of earlier ones may still print theirs. */
+  readonly #secrets: Set<string>;
   /** Executors that no pipeline has any more; runs of theirs may still be under way. */
   readonly #retired = new Set<Executor>();
 
@@ -103,6 +102,7 @@ class Watch implements ConfigWatch {
     this.#parts = parts;
     this.#current = parts.current;
     this.#files = parts.current.files;
+    this.#secrets = new Set(parts.current.scheduler.redact);
     this.#taken = this.#seen = signatureOf(this.#files);
     this.#arm();
   }
@@ -136,6 +136,19 @@ class Watch implements ConfigWatch {
     });
   }
 
+  /** It is in force whatever becomes of its record, which is made up for by the next one. */
+  async #inForce(change: ConfigChange): Promise<void> {
+    const { host } = this.#scheduler;
+    await recordConfig(this.#scheduler, change.config, change.differences).catch((error: unknown) =>
+      host.report(error, "recording the changed configuration"),
+    );
+    try {
+      await this.#parts.onChange?.(change);
+    } catch (error) {
+      host.report(error, "watchConfig: onChange");
+    }
+  }
+
   async #take(signature: string): Promise<"same" | "changed" | "refused"> {
     if (signature === this.#taken) return "same";
     this.#taken = signature;
@@ -144,21 +157,19 @@ class Watch implements ConfigWatch {
       const config = loadConfig(this.#path, { now: this.#scheduler.host.clock.now(), ...this.#parts.loading, previous: before });
       this.#files = config.files;
       this.#taken = this.#seen = signatureOf(config.files);
-      const differences = differencesOf(before.shown, config.shown);
+      const differences = differencesOf(before, config);
+      for (const secret of config.scheduler.redact ?? []) this.#secrets.add(secret);
       const { pipelines, pools, maxActiveRuns, monitoring } = config.scheduler;
       const result = await this.#scheduler.reload({
         pipelines,
+        redact: [...this.#secrets],
         ...(pools === undefined ? {} : { pools }),
         ...(maxActiveRuns === undefined ? {} : { maxActiveRuns }),
         ...(monitoring === undefined ? {} : { monitoring }),
       });
       this.#current = config;
       for (const [key, work] of before.works) if (!config.works.has(key) && "executor" in work) this.#retired.add(work.executor);
-      await recordConfig(this.#scheduler, config);
-      const needsRestart = differences
-        .map(({ path }) => path)
-        .filter((one) => AT_START.some((section) => one === section || one.startsWith(`${section}.`) || section.startsWith(`${one}.`)));
-      this.#parts.onChange?.({ config, differences, pipelines: result, needsRestart });
+      await this.#inForce({ config, differences, pipelines: result, needsRestart: needsRestart(differences) });
       return "changed";
     } catch (error) {
       if (!(error instanceof HeadgateError)) throw error;
@@ -170,13 +181,28 @@ class Watch implements ConfigWatch {
   }
 }
 
-/** Keeps what the file says, with an entry in the audit log if that is not what was kept: also when it was changed while nothing ran. */
-export async function recordConfig(scheduler: Scheduler, { shown, environment }: LoadedConfig): Promise<void> {
+function needsRestart(differences: readonly ConfigDifference[]): readonly string[] {
+  const isAtStart = (path: string) =>
+    AT_START.some((section) => path === section || path.startsWith(`${section}.`) || section.startsWith(`${path}.`));
+  return differences.map(({ path }) => path).filter(isAtStart);
+}
+
+/**
+ * Keeps what the file says, with an entry in the audit log if that is not what was kept: also when it was changed while nothing ran.
+ *
+ * @param differences - what a change that was taken over has changed: what is kept has no secrets, and does not show that one is another
+ */
+export async function recordConfig(
+  scheduler: Scheduler,
+  { shown, environment }: LoadedConfig,
+  differences: readonly ConfigDifference[] = [],
+): Promise<void> {
   await scheduler.host.recordConfig({ environment, ...shown }, (before, after) => {
     if (before === null) return { before, after };
-    const differences = differencesOf(before, after);
-    const side = (name: "before" | "after") => Object.fromEntries(differences.map((one) => [one.path, one[name] ?? null]));
-    return differences.length === 0 ? null : { before: side("before"), after: side("after") };
+    const seen = differencesOf({ plain: before, shown: before }, { plain: after, shown: after });
+    const all = [...seen, ...differences.filter(({ isHidden }) => isHidden)];
+    const side = (name: "before" | "after") => Object.fromEntries(all.map((one) => [one.path, one[name] ?? null]));
+    return all.length === 0 ? null : { before: side("before"), after: side("after") };
   });
 }
 

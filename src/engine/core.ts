@@ -43,7 +43,7 @@ export interface Core {
   /** By the names that pipelines may give. */
   readonly executors: ReadonlyMap<string, Executor>;
   /** Takes secrets out of what is kept of runs. */
-  readonly redact: Redact;
+  redact: Redact;
   readonly logger: Logger;
   readonly events: Events;
   readonly registry: Registry;

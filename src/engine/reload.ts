@@ -1,4 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
+import { redactor } from "../run/redact.js";
 import { type MonitoringOptions, monitoringOf } from "./monitoring-options.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Reload } from "./roster.js";
@@ -10,16 +11,19 @@ export interface ReloadOptions {
   pools?: Readonly<Record<string, number>>;
   maxActiveRuns?: number;
   monitoring?: MonitoringOptions;
+  /** Secrets that must not be kept of what runs print from now on. Default: those of before. */
+  redact?: readonly string[];
 }
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
-export function reloadOf({ pipelines, pools = {}, maxActiveRuns, monitoring }: ReloadOptions): Reload {
+export function reloadOf({ pipelines, pools = {}, maxActiveRuns, monitoring, redact }: ReloadOptions): Reload {
   const slots = new Map(Object.entries(pools));
   for (const [name, count] of slots) whole(count, `pools.${name}`);
   if (maxActiveRuns !== undefined) whole(maxActiveRuns, "maxActiveRuns");
   return {
     pipelines,
     settings: { pools: slots, maxActiveRuns: maxActiveRuns ?? null },
+    redact: redact === undefined ? null : redactor(redact),
     monitoring: monitoring === undefined ? null : monitoringOf(monitoring),
   };
 }

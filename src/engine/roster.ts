@@ -1,3 +1,4 @@
+import type { Redact } from "../run/redact.js";
 import { checkTogether, register } from "./catalog.js";
 import type { Core, Settings } from "./core.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
@@ -11,6 +12,8 @@ export interface Reload {
   /** All of its pipelines: one that is the same object as before stays as it is. */
   readonly pipelines: readonly Pipeline[];
   readonly settings: Partial<Pick<Settings, "pools" | "maxActiveRuns">>;
+  /** `null`: the one of before. */
+  readonly redact: Redact | null;
   readonly monitoring: MonitoringSettings | null;
 }
 
@@ -90,7 +93,7 @@ export class Roster {
   }
 
   /** All of it, or (when something is refused, or the store cannot be reached) nothing. */
-  async reload({ pipelines, settings }: Omit<Reload, "monitoring">): Promise<ReloadResult> {
+  async reload({ pipelines, settings, redact }: Omit<Reload, "monitoring">): Promise<ReloadResult> {
     const core = this.#core;
     const before = core.settings;
     const wanted = new Set(pipelines.map(({ id }) => id));
@@ -107,6 +110,7 @@ export class Roster {
       if (this.#isStarted) this.#steering.take(old);
       throw error;
     }
+    core.redact = redact ?? core.redact;
     for (const id of removed) this.remove(id);
     return { added, replaced: changed.flatMap(({ id }) => (added.includes(id) ? [] : [id])), removed };
   }

@@ -1,7 +1,8 @@
 /** Takes secrets out of text that is kept or shown. */
 export type Redact = (text: string) => string;
 
-const HIDDEN = "[redacted]";
+/** What stands in place of a secret. */
+export const HIDDEN = "[redacted]";
 /** Passwords in addresses, and credentials as HTTP has them. @see https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1 @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2 */
 const USUAL: readonly (readonly [RegExp, string])[] = [
   [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']*):[^\s/@"']+@/gi, `$1:${HIDDEN}@`],

@@ -9,7 +9,7 @@ export function logEvents(scheduler: Scheduler, logger: Logger): void {
   scheduler.on("run.started", ({ run: { pipelineId, id, triggerId, attempt } }) =>
     logger.log("info", "run started", { pipelineId, runId: id, triggerId, attempt }),
   );
-  for (const name of ["run.succeeded", "run.failed", "run.cancelled"] as const) {
+  for (const name of ["run.succeeded", "run.failed", "run.timed_out", "run.cancelled"] as const) {
     scheduler.on(name, ({ run: { pipelineId, id, triggerId, status, startedAt, endedAt, error } }) => {
       const tookMs = endedAt === null ? null : endedAt.getTime() - startedAt.getTime();
       logger.log(name === "run.succeeded" ? "info" : "error", `run ${status}`, {
@@ -21,6 +21,9 @@ export function logEvents(scheduler: Scheduler, logger: Logger): void {
       });
     });
   }
+  scheduler.on("run.retrying", ({ run: { pipelineId, id, attempt, retryAt, error } }) =>
+    logger.log("warn", "run tries again", { pipelineId, runId: id, attempt, retryAt, error }),
+  );
   scheduler.on("file.accepted", (event) => logger.log("info", "trigger file accepted", { ...event }));
   scheduler.on("file.rejected", (event) => logger.log("warn", "trigger file set aside", { ...event }));
   scheduler.on("paused", (event) => logger.log("info", "paused", { ...event }));

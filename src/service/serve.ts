@@ -1,36 +1,27 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
 import { type TriggerFileWatcher, watchTriggerFiles } from "../adapters/files/watch.js";
 import { createTriggerApi, type TriggerApi } from "../adapters/http/api.js";
-import { nodeTriggerApi } from "../adapters/http/node.js";
-import { prometheusMetrics } from "../adapters/metrics/prometheus.js";
+import { type PrometheusMetrics, prometheusMetrics } from "../adapters/metrics/prometheus.js";
 import { HeadgateError } from "../base/errors.js";
 import { differenceLines } from "../config/difference.js";
-import { type LoadConfigOptions, type LoadedConfig, loadConfig } from "../config/load.js";
+import type { LoadedConfig } from "../config/load.js";
 import { type ConfigChange, type ConfigWatch, recordConfig, watchConfig } from "../config/watch.js";
 import { createScheduler } from "../create-scheduler.js";
 import type { Scheduler } from "../engine/scheduler.js";
 import type { Logger } from "../ports/logger.js";
 import { logEvents } from "./events-log.js";
-import { EXAMPLE, EXAMPLE_FUNCTIONS } from "./example.js";
-
-/** The file that is looked for when none is named. */
-export const USUAL_FILE = "schedule_config.yaml";
+import { type ConfigChoice, loadedFor } from "./loaded.js";
+import { type Listener, mounted } from "./mount.js";
 
 /** Options of {@link serve}. */
-export interface ServeOptions {
-  /** The configuration. Default: `schedule_config.yaml`, if it is there; else an example. */
-  file?: string;
-  environment?: string;
+export interface ServeOptions extends ConfigChoice {
   /** Instead of the file's. */
   host?: string;
   port?: number;
   /** Whether changes of the file are taken over. Default true. */
   watch?: boolean;
-  env?: LoadConfigOptions["env"];
   logger: (config: LoadedConfig) => Logger;
   /** Told a token that was made because there was none: the only time that it is told. */
   onToken: (token: string) => void;
@@ -77,19 +68,6 @@ export async function serve(options: ServeOptions): Promise<Service> {
   return { url: parts.url, scheduler, stop: () => parts.stop() };
 }
 
-/** What there is to run, and the file that it came from. */
-export function loadedFor({ file, environment, env = process.env }: Pick<ServeOptions, "file" | "environment" | "env">): {
-  config: LoadedConfig;
-  path: string | null;
-} {
-  const loading = { env, ...(environment === undefined ? {} : { environment }) };
-  const path = file ?? (existsSync(USUAL_FILE) ? USUAL_FILE : null);
-  if (path !== null) return { config: loadConfig(path, loading), path: resolve(path) };
-  return { config: loadConfig("the example.yaml", { ...loading, text: EXAMPLE, functions: EXAMPLE_FUNCTIONS }), path: null };
-}
-
-type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
-
 /** What runs beside the scheduler. */
 class Parts {
   readonly #scheduler: Scheduler;
@@ -99,6 +77,11 @@ class Parts {
   #server: Server | null = null;
   #api: TriggerApi | null = null;
   #answer: Listener = (_, response) => response.writeHead(503).end();
+  /** What the API and the watcher were made of. */
+  #apiOf = "";
+  #filesOf = "null";
+  /** Made once: counters go on. */
+  #metrics: PrometheusMetrics | null = null;
   #files: TriggerFileWatcher | null = null;
   #watch: ConfigWatch | null = null;
   #stopping: Promise<void> | null = null;
@@ -125,18 +108,26 @@ class Parts {
     this.url = `http://${shown}:${(server.address() as AddressInfo).port}`;
   }
 
-  /** The API and the trigger files as a configuration wants them; what was before goes on until they are there. */
+  /** The API and the trigger files as a configuration wants them; what has not changed goes on, with its event streams and counts. */
   async open(config: LoadedConfig): Promise<void> {
-    if (config.api !== null) {
-      const metrics = config.hasMetrics ? { metrics: prometheusMetrics(this.#scheduler) } : {};
-      const before = this.#api;
-      this.#api = createTriggerApi(this.#scheduler, { ...config.api.options, ...metrics });
-      this.#answer = mounted(this.#api, config.api.listen.prefix, callbacksOf(config, this.#scheduler));
-      before?.close();
-    }
-    if (JSON.stringify(config.triggerFiles) !== JSON.stringify(this.#files === null ? null : this.#config.triggerFiles)) {
-      await this.#files?.close();
+    const files = JSON.stringify(config.triggerFiles);
+    if (files !== this.#filesOf) {
+      const before = this.#files;
       this.#files = config.triggerFiles === null ? null : await watchTriggerFiles(this.#scheduler, config.triggerFiles);
+      this.#filesOf = files;
+      await before?.close();
+    }
+    if (config.api !== null) {
+      const api = JSON.stringify([config.api.options, config.plain.triggers, config.hasMetrics]);
+      const before = this.#api;
+      if (before === null || api !== this.#apiOf) {
+        if (config.hasMetrics) this.#metrics ??= prometheusMetrics(this.#scheduler);
+        const metrics = config.hasMetrics && this.#metrics !== null ? { metrics: this.#metrics } : {};
+        this.#api = createTriggerApi(this.#scheduler, { ...config.api.options, ...metrics });
+        this.#apiOf = api;
+        before?.close();
+      }
+      this.#answer = mounted(this.#api as TriggerApi, config.api.listen.prefix, callbacksOf(config, this.#scheduler));
     }
     this.#config = config;
   }
@@ -164,7 +155,7 @@ class Parts {
       current: this.#config,
       ...(environment === undefined ? {} : { environment }),
       ...(env === undefined ? {} : { env }),
-      onChange: (change) => void this.#takeOver(change),
+      onChange: (change) => this.#takeOver(change),
       onProblem: (error) => this.#logger.log("error", "the changed configuration is not in force", { error, ...error.details }),
     });
   }
@@ -193,22 +184,6 @@ class Parts {
     this.#server?.closeAllConnections();
     this.#logger.log("info", "stopped", {});
   }
-}
-
-/** The API under a path, and the addresses at which those call back who carry runs out. */
-function mounted(api: TriggerApi, prefix: string, callbacks: ReadonlyMap<string, Listener>): Listener {
-  const answer = nodeTriggerApi(api);
-  return (request, response) => {
-    const { url = "/" } = request;
-    for (const [path, listener] of callbacks) {
-      if (!url.startsWith(`${path}/`)) continue;
-      request.url = url.slice(path.length);
-      return listener(request, response);
-    }
-    if (prefix !== "" && !url.startsWith(`${prefix}/`)) return response.writeHead(404, { "content-length": 0 }).end();
-    request.url = url.slice(prefix.length);
-    return answer(Object.assign(request, { baseUrl: prefix }), response);
-  };
 }
 
 function callbacksOf({ callbacks }: LoadedConfig, scheduler: Scheduler): ReadonlyMap<string, Listener> {

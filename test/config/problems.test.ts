@@ -74,6 +74,8 @@ triggers: yes
       `base: &b {x: 1}\n${Array.from({ length: 5_000 }, (_, n) => `k${n}: {<<: *b}`).join("\n")}\n`,
       /more than 20000 values/,
     ],
+    ["a key that would become the prototype", `pipelines: { a: { executor: x } }\n__proto__: { security: {} }\n`, /__proto__: unknown key/],
+    ["such a key of a pipeline", `pipelines: { a: { __proto__: { tags: [x] } } }\n`, /pipelines.a.__proto__: unknown key/],
     ["an alias without an anchor", "pipelines: *nobody\n", /nobody/],
     ["a duplicate key", "pipelines: {}\npipelines: {}\n", /"pipelines" is there twice; the first is in line 1/],
     ["a tab", "pipelines:\n\tx: 1\n", /[Tt]ab/],
@@ -92,10 +94,8 @@ triggers: yes
     ["a file that is not there", "include: none.yaml\n", /none.yaml is not there/],
     ["a wrong include", "include: { a: 1 }\n", /path of a file/],
   ];
-  it.each(files)("%s is a clear problem, soon", (_, text, message) => {
-    const begin = performance.now();
+  it.each(files)("%s is a clear problem, soon", { timeout: 5_000 }, (_, text, message) => {
     const problems = problemsOf(text);
-    expect(performance.now() - begin).toBeLessThan(5_000); // a second where nothing else runs
     expect(problems.join("\n")).toMatch(message);
     expect(problems.join("\n")).toMatch(/^\d+: /);
   });

@@ -11,7 +11,7 @@ import {
   recordConfig,
   watchConfig,
 } from "../../src/config/index.js";
-import { createScheduler, memoryStore, type Scheduler } from "../../src/index.js";
+import { createScheduler, HeadgateError, memoryStore, type Scheduler } from "../../src/index.js";
 import type { Store } from "../../src/ports/store.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { NOW, written } from "../support/config-file.js";
@@ -180,10 +180,60 @@ describe("a configuration that is watched", () => {
     expect(await third.scheduler.audit.list({ limit: 10 })).toHaveLength(2);
   });
 
+  it("says that a secret is another without showing it, keeps that in the audit log, and hides it in what runs print", async () => {
+    const config = (secret: string) =>
+      `${FIRST.replace('command: sleep, args: ["0"]', `command: echo, args: [${secret}]`)}security: { admin_token: ${secret} }\n`;
+    const { scheduler, save, changes } = await watched(config("the-first-secret-of-all"));
+    await save(config("the-second-secret-of-all"));
+    const shown = JSON.stringify([changes[0]?.differences, await scheduler.audit.list({ limit: 10 })]);
+    expect(changes[0]?.differences).toContainEqual({
+      path: "security.admin_token",
+      before: "[redacted]",
+      after: "[redacted], another",
+      isHidden: true,
+    });
+    expect((await scheduler.audit.list({ limit: 1 }))[0]).toMatchObject({
+      action: "config",
+      after: { "security.admin_token": "[redacted], another" },
+    });
+    expect(shown).not.toMatch(/the-(first|second)-secret/);
+    const done = new Promise((resolve) => scheduler.once("run.succeeded", resolve));
+    await scheduler.trigger("a");
+    await done;
+    expect(JSON.stringify((await scheduler.runs()).items[0]?.output)).toContain("[redacted]");
+  });
+
+  it("is in force although its record could not be kept, which is told; the next one makes up for it", async () => {
+    const inner = memoryStore();
+    let isFull = false;
+    const store: Store = new Proxy(inner, {
+      get: (target, name) => {
+        const member = target[name as keyof Store];
+        if (name === "putConfig")
+          return async (...args: Parameters<Store["putConfig"]>) => {
+            if (isFull) throw new HeadgateError("STORE_FULL", "no room");
+            return target.putConfig(...args);
+          };
+        return typeof member === "function" ? member.bind(target) : member;
+      },
+    });
+    const { scheduler, save, changes, problems } = await watched(FIRST, { store });
+    const errors: string[] = [];
+    scheduler.on("error", ({ where }) => errors.push(where));
+    isFull = true;
+    await save(FIRST.replace("every: 1h", "every: 10m"));
+    expect([changes.length, problems.length, errors]).toEqual([1, 0, ["recording the changed configuration"]]);
+    expect(scheduler.pipelines()[0]?.schedule.describe()).toBe("every 10m");
+    isFull = false;
+    await save(FIRST.replace("every: 1h", "every: 10m").replace("every: 2h", "every: 3h"));
+    expect((await scheduler.audit.list({ limit: 1 }))[0]).toMatchObject({
+      after: { "pipelines.a.schedule.every": "10m", "pipelines.b.schedule.every": "3h" },
+    });
+  });
+
   it("is not in force while the store cannot be reached, and is then", async () => {
     const inner = memoryStore();
     let isDown = false;
-    const { HeadgateError } = await import("../../src/index.js");
     const store: Store = new Proxy(inner, {
       get: (target, name) => {
         const member = target[name as keyof Store];
