@@ -1,27 +1,18 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
+import { freePort } from "../support/port.js";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-hosts-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const TOKEN = "a-token-of-the-tests-for-examples";
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 const hasRequests = spawnSync("python3", ["-c", "import requests"]).status === 0;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 async function start(name: string, database: string) {
   const port = await freePort();

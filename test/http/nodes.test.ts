@@ -4,40 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
-import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
-import { memoryStore, type Store } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { START } from "../support/harness.js";
-import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 import { type Service, sales, service } from "../support/service.js";
+import { places } from "../support/stores.js";
 
-const database = await testDatabaseUrl();
 const folder = mkdtempSync(join(tmpdir(), "headgate-http-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterAll(dropSchemas);
 
-type Made = readonly [string, () => () => Store];
-const stores: readonly Made[] = [
-  [
-    "memory",
-    () => {
-      const store = memoryStore();
-      return () => store;
-    },
-  ],
-  ...(database === null
-    ? []
-    : ([
-        [
-          "PostgreSQL",
-          () => {
-            const schema = freshSchema();
-            return () => postgresStore({ connectionString: database, schema });
-          },
-        ],
-      ] as const)),
-];
+const { memory, postgres } = await places();
+const stores = [memory, ...postgres];
 
 describe.each(stores)("on %s", (name, fresh) => {
   it("a change on one node is in force on all, and survives a restart", async () => {

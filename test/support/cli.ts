@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
+import { freePort } from "./port.js";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const folders: string[] = [];
@@ -38,15 +38,6 @@ export function headgate(
 ): Told {
   const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { cwd, env: environment(env), encoding: "utf8" });
   return { code: status, out: stdout, err: stderr };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 export interface Served {
