@@ -7,7 +7,7 @@ import { durationMs } from "../base/duration.js";
 import type { SchedulerOptions } from "../create-scheduler.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { LogLevel } from "../ports/logger.js";
-import { BuildContext, camel } from "./build/context.js";
+import { BuildContext, camel, OWN_ADDRESSES } from "./build/context.js";
 import { type Callbacks, callbacksOf, type Work } from "./build/executors.js";
 import { monitoringOf } from "./build/monitoring.js";
 import { type Functions, pipelinesOf } from "./build/pipelines.js";
@@ -96,21 +96,22 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
   const store = storeOf(context);
   const api = apiOf(context);
   const triggerFiles = triggerFilesOf(context);
-  const redact = (checked.config.security?.redact ?? []).map((one, index) => context.secret(["security", "redact", index], one));
+  for (const [index, one] of (checked.config.security?.redact ?? []).entries()) context.secret(["security", "redact", index], one);
   crossCheck(context, made, now);
   problems.push(...context.problems);
-  if (problems.length > 0) throw new ConfigError(masked(firstOf(problems, unset), tree, context.secrets), source.files);
+  if (problems.length > 0)
+    throw new ConfigError(masked(firstOf(problems, unset), tree, context.secrets), [...source.files, ...context.files]);
   const settled = checked.config as SettledConfig;
   const { resources = { drain: "30s" }, logging = { level: "info" }, security } = settled;
   const { pools, max_active_runs, lease, misfire_threshold, grace } = resources;
   const { level, format = null } = logging;
-  const secrets = [...context.secrets, ...redact];
-  const plain = plainOf(tree) as Record<string, unknown>;
+  const secrets = [...context.secrets];
+  const plain = withContents(plainOf(tree) as Record<string, unknown>, context);
   const origins = originsOf(plain);
   const pipelines = made.map((one) => unchanged(one, options.previous, origins) ?? one);
   return {
     environment,
-    files: source.files,
+    files: [...source.files, ...context.files],
     scheduler: {
       pipelines,
       logger: jsonLogger({ level, clock: systemClock() }),
@@ -132,6 +133,16 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
     works,
     origins,
   };
+}
+
+/** With what stands in the files that `file:` names, so that another secret is another value. */
+function withContents(plain: Record<string, unknown>, { contents }: BuildContext): Record<string, unknown> {
+  for (const [path, text] of contents) {
+    let at: Record<string | number, unknown> = plain;
+    for (const part of path.slice(0, -1)) at = at[part] as Record<string | number, unknown>;
+    at[path.at(-1) as string] = text;
+  }
+  return plain;
 }
 
 /** What pipelines are made of beside their own entry. */
@@ -184,5 +195,5 @@ function ofEnvironment(tree: Tree, environment: string, isChosen: boolean, probl
 
 function sensorsOf(context: BuildContext, { triggers }: SettledConfig): Parameters<typeof patternSensors>[0] {
   const { directory, ...rest } = triggers?.sensors ?? {};
-  return { allowPrivateNetworks: true, ...(camel(rest) as object), directory: context.file(directory ?? ".") };
+  return { ...OWN_ADDRESSES, ...(camel(rest) as object), directory: context.file(directory ?? ".") };
 }

@@ -137,9 +137,13 @@ resources: { drain: 10s }
     expect((await ask(service.url, "POST", "/etl/api/v1/trigger/webhook", { body: { source: "shop" } })).json).toMatchObject({
       pipeline: "more",
     });
+    writeFileSync(join(cwd, "reader.token"), "the-next-token-of-a-reader");
+    await service.said(/security.tokens: .*another/);
+    expect((await ask(service.url, "GET", "/etl/api/v1/pipelines", { token: "the-token-of-a-reader" })).status).toBe(401);
+    expect((await ask(service.url, "GET", "/etl/api/v1/pipelines", { token: "the-next-token-of-a-reader" })).status).toBe(200);
     const audit = await ask(service.url, "GET", "/etl/api/v1/audit?limit=100");
-    expect(audit.json.items.filter((one: { action: string }) => one.action === "config")).toHaveLength(2);
-    expect(audit.text).not.toContain("the-token-of-a-reader");
+    expect(audit.json.items.filter((one: { action: string }) => one.action === "config")).toHaveLength(3);
+    expect(audit.text + service.text().out).not.toMatch(/the-(next-)?token-of-a-reader/);
     await service.end();
   });
 

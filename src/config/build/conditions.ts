@@ -15,7 +15,7 @@ import type { ExternalDependency } from "../../ports/dependency.js";
 import type { Probe } from "../../ports/probe.js";
 import type { Path } from "../diagnostic.js";
 import type { ConditionConfig, DependencyConfig, ProbeConfig, StaleConfig } from "../schema/conditions.js";
-import { type BuildContext, camel } from "./context.js";
+import { type BuildContext, camel, OWN_ADDRESSES } from "./context.js";
 import { businessDaysOf, windowsOf } from "./schedules.js";
 
 export function conditionsOf(context: BuildContext, path: Path, configs: readonly ConditionConfig[]): readonly Condition[] {
@@ -59,7 +59,9 @@ export function conditionOf(context: BuildContext, path: Path, config: Condition
   if (data_volume !== undefined) {
     const { source, ...options } = data_volume;
     const { sql, ...common } = source;
-    return context.make(at("data_volume"), () => dataVolume({ source: sqlNumber({ ...camel(common), ...camel(sql) }), ...camel(options) }));
+    return context.make(at("data_volume"), () =>
+      dataVolume({ source: sqlNumber({ ...OWN_ADDRESSES, ...camel(common), ...camel(sql) }), ...camel(options) }),
+    );
   }
   if (other !== undefined) {
     const { pipeline, ...options } = other;
@@ -83,15 +85,15 @@ export function staleOf(context: BuildContext, path: Path, { source, ...options 
 
 function timestampOf(context: BuildContext, { file, http, sql, ...common }: NonNullable<StaleConfig["source"]>) {
   if (file !== undefined) return fileModified(context.file(file), camel(common));
-  if (http !== undefined) return httpTimestamp({ ...camel(common), ...camel(http) });
-  return sqlTimestamp({ ...camel(common), ...camel(sql as NonNullable<typeof sql>) });
+  if (http !== undefined) return httpTimestamp({ ...OWN_ADDRESSES, ...camel(common), ...camel(http) });
+  return sqlTimestamp({ ...OWN_ADDRESSES, ...camel(common), ...camel(sql as NonNullable<typeof sql>) });
 }
 
 export function dependenciesOf(context: BuildContext, path: Path, configs: readonly DependencyConfig[]): Condition | undefined {
   return context.make(path, () =>
     dependsOn(
       configs.map((one) => camel(one.path === undefined ? one : { ...one, path: context.file(one.path) }) as ExternalDependency),
-      { allowPrivateNetworks: true }, // the addresses are the file's own
+      OWN_ADDRESSES,
     ),
   );
 }
@@ -102,10 +104,9 @@ function probeOf(
   { http, tcp, sql, command, airflow, ...common }: ProbeConfig,
 ): Probe<Health> | undefined {
   const options = camel(common);
-  const private_networks = { allowPrivateNetworks: true }; // the addresses are the file's own
-  if (http !== undefined) return context.make([...path, "http"], () => httpProbe({ ...private_networks, ...options, ...camel(http) }));
-  if (tcp !== undefined) return context.make([...path, "tcp"], () => tcpProbe({ ...private_networks, ...options, ...camel(tcp) }));
-  if (sql !== undefined) return context.make([...path, "sql"], () => sqlProbe({ ...private_networks, ...options, ...camel(sql) }));
+  if (http !== undefined) return context.make([...path, "http"], () => httpProbe({ ...OWN_ADDRESSES, ...options, ...camel(http) }));
+  if (tcp !== undefined) return context.make([...path, "tcp"], () => tcpProbe({ ...OWN_ADDRESSES, ...options, ...camel(tcp) }));
+  if (sql !== undefined) return context.make([...path, "sql"], () => sqlProbe({ ...OWN_ADDRESSES, ...options, ...camel(sql) }));
   if (command !== undefined) {
     const cwd = command.cwd === undefined ? {} : { cwd: context.file(command.cwd) };
     return context.make([...path, "command"], () => commandProbe({ ...options, ...camel(command), ...cwd }));

@@ -10,6 +10,9 @@ export class BuildContext {
   readonly problems: ConfigProblem[] = [];
   /** Secrets that were read; they are kept out of everything that is printed or kept. */
   readonly secrets = new Set<string>();
+  /** Files that hold secrets, and what they hold by where it is wanted. */
+  readonly files = new Set<string>();
+  readonly contents: (readonly [path: Path, text: string])[] = [];
   readonly config: Partial<SettledConfig>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly #tree: Tree;
@@ -73,19 +76,30 @@ export class BuildContext {
     return isAbsolute(path) ? path : resolve(this.#folder, path);
   }
 
-  /** A secret: itself, or what stands in the file that `file:` names. */
-  secret(path: Path, value: string): string;
-  secret(path: Path, value: string | undefined): string | undefined;
-  secret(path: Path, value: string | undefined): string | undefined {
-    if (value === undefined) return undefined;
-    const text = value.startsWith("file:") ? this.#secretOf(path, value.slice("file:".length)) : value;
-    if (text.length >= 4) this.secrets.add(text);
+  /** A text that may stand in a file of its own, which `file:` names. */
+  text(path: Path, value: string): string;
+  text(path: Path, value: string | undefined): string | undefined;
+  text(path: Path, value: string | undefined): string | undefined {
+    if (value === undefined || !value.startsWith("file:")) return value;
+    const text = this.#contentOf(path, value.slice("file:".length));
+    this.contents.push([path, text]);
     return text;
   }
 
-  #secretOf(path: Path, name: string): string {
+  /** A secret: the same, kept out of everything that is shown. */
+  secret(path: Path, value: string): string;
+  secret(path: Path, value: string | undefined): string | undefined;
+  secret(path: Path, value: string | undefined): string | undefined {
+    const text = this.text(path, value);
+    if (text !== undefined) this.secrets.add(text);
+    return text;
+  }
+
+  #contentOf(path: Path, name: string): string {
+    const file = this.file(name);
+    this.files.add(file);
     try {
-      const text = readFileSync(this.file(name), "utf8").trim();
+      const text = readFileSync(file, "utf8").trim();
       if (text !== "") return text;
       this.refuse(path, `the file ${name} is empty`);
     } catch (error) {
@@ -94,6 +108,9 @@ export class BuildContext {
     return "a secret that could not be read";
   }
 }
+
+/** The file's addresses are its writer's own, as those in code are. */
+export const OWN_ADDRESSES = { allowPrivateNetworks: true };
 
 /** Options in the spelling of code: `retry_delay` is `retryDelay`. Only the names of the options themselves; what is not given is left out. */
 export function camel<T extends object>(options: T): CamelKeys<T> {

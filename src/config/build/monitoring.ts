@@ -8,7 +8,7 @@ import * as rules from "../../monitor/rules.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import type { Path } from "../diagnostic.js";
 import type { ChannelConfig, MonitoringConfig } from "../schema/monitoring.js";
-import { type BuildContext, camel } from "./context.js";
+import { type BuildContext, camel, OWN_ADDRESSES } from "./context.js";
 
 type RuleName = keyof NonNullable<MonitoringConfig["rules"]>;
 
@@ -71,15 +71,14 @@ function channelOf(
     const server = context.secret([...path, "email", "server"], email.server);
     return context.make([...path, "email"], () => emailChannel({ ...options, ...email, server }));
   }
-  const own = { allowPrivateNetworks: true }; // the addresses are the file's own
   if (slack !== undefined) {
     const url = context.secret([...path, "slack", "url"], slack.url);
-    return context.make([...path, "slack"], () => slackChannel({ ...own, ...options, ...camel(slack), url }));
+    return context.make([...path, "slack"], () => slackChannel({ ...OWN_ADDRESSES, ...options, ...camel(slack), url }));
   }
   const { url, secret, ...others } = webhook as NonNullable<typeof webhook>;
   const secrets = {
     url: context.secret([...path, "webhook", "url"], url),
     ...camel({ secret: context.secret([...path, "webhook", "secret"], secret) }),
   };
-  return context.make([...path, "webhook"], () => webhookChannel({ ...own, ...options, ...camel(others), ...secrets }));
+  return context.make([...path, "webhook"], () => webhookChannel({ ...OWN_ADDRESSES, ...options, ...camel(others), ...secrets }));
 }

@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { systemLoad } from "../../adapters/probes/load.js";
 import { type Pipeline, pipeline } from "../../engine/pipeline.js";
 import type { Condition } from "../../gate/condition.js";
 import { maintenanceWindow } from "../../gate/conditions/time.js";
 import type { Schedule } from "../../schedule/schedule.js";
 import type { Path } from "../diagnostic.js";
 import type { PipelineConfig } from "../schema/pipelines.js";
-import { conditionOf, conditionsOf, dependenciesOf, staleOf } from "./conditions.js";
+import { conditionsOf, dependenciesOf, staleOf } from "./conditions.js";
 import { type BuildContext, camel } from "./context.js";
 import { type Work, workOf } from "./executors.js";
 import { adaptiveByFile, adaptiveOf, PatternBook } from "./patterns.js";
@@ -102,8 +103,10 @@ function workFor(
   if (isName && !context.checkName(at, "executor", use, context.names("executors"))) return undefined;
   const config = isName ? context.config.executors?.[use] : use;
   if (config === undefined) return { run: () => undefined }; // what is wrong with it is told; the rest of the pipeline is looked at all the same
-  const key = JSON.stringify(config);
-  const work = works.used.get(key) ?? works.known.get(key) ?? workOf(context, isName ? ["executors", use] : at, config);
+  const before = context.contents.length;
+  const made = workOf(context, isName ? ["executors", use] : at, config);
+  const key = JSON.stringify([config, context.contents.slice(before).map(([, text]) => text)]);
+  const work = works.used.get(key) ?? works.known.get(key) ?? made; // one that is described in the same way goes on, with what it has open
   if (work !== undefined) works.used.set(key, work);
   return work;
 }
@@ -129,7 +132,7 @@ function rulesOf(context: BuildContext): readonly Condition[] {
       ? undefined
       : context.make([...path, "maintenance_windows"], () => maintenanceWindow(windowsOf(context, maintenance_windows))),
     old === undefined ? undefined : staleOf(context, [...path, "data_freshness"], old),
-    system_health === undefined ? undefined : conditionOf(context, path, { system_load: system_health }),
+    system_health === undefined ? undefined : context.make([...path, "system_health"], () => systemLoad(camel(system_health))),
     external_dependencies.length === 0 ? undefined : dependenciesOf(context, [...path, "external_dependencies"], external_dependencies),
     ...conditionsOf(context, [...path, "conditions"], conditions),
   ].filter((one) => one !== undefined);

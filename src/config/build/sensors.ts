@@ -6,7 +6,7 @@ import type { AnySensor } from "../../ports/sensor.js";
 import { webhookSensor } from "../../trigger/sensor.js";
 import type { Path } from "../diagnostic.js";
 import type { SensorConfig } from "../schema/sensors.js";
-import { type BuildContext, camel } from "./context.js";
+import { type BuildContext, camel, OWN_ADDRESSES } from "./context.js";
 
 export function sensorOf(
   context: BuildContext,
@@ -14,13 +14,12 @@ export function sensorOf(
   { file, http, sql, changed_rows, pipeline, webhook, ...rest }: SensorConfig,
 ): AnySensor | undefined {
   const timing = camel(rest);
-  const own = { allowPrivateNetworks: true }; // the addresses are the file's own
   if (file !== undefined)
     return context.make([...path, "file"], () => fileSensor({ ...timing, ...camel(file), path: context.file(file.path) }));
-  if (http !== undefined) return context.make([...path, "http"], () => httpSensor({ ...own, ...timing, ...camel(http) }));
-  if (sql !== undefined) return context.make([...path, "sql"], () => sqlSensor({ ...own, ...timing, ...camel(sql) }));
+  if (http !== undefined) return context.make([...path, "http"], () => httpSensor({ ...OWN_ADDRESSES, ...timing, ...camel(http) }));
+  if (sql !== undefined) return context.make([...path, "sql"], () => sqlSensor({ ...OWN_ADDRESSES, ...timing, ...camel(sql) }));
   if (changed_rows !== undefined)
-    return context.make([...path, "changed_rows"], () => changedRowsSensor({ ...own, ...timing, ...camel(changed_rows) }));
+    return context.make([...path, "changed_rows"], () => changedRowsSensor({ ...OWN_ADDRESSES, ...timing, ...camel(changed_rows) }));
   if (pipeline !== undefined) {
     context.checkPipelines([...path, "pipeline", "pipeline"], pipeline.pipeline);
     return context.make([...path, "pipeline"], () => pipelineSensor({ ...timing, ...camel(pipeline) }));

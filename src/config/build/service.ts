@@ -21,7 +21,7 @@ const DEFAULT_STORE = "sqlite:./headgate.db";
 
 export function storeOf(context: BuildContext): Store | undefined {
   const path = ["store", "url"];
-  const url = context.secret(path, context.config.store?.url) ?? context.env.DATABASE_URL ?? DEFAULT_STORE;
+  const url = context.text(path, context.config.store?.url) ?? context.env.DATABASE_URL ?? DEFAULT_STORE;
   if (/:\/\/[^/]*:[^/]*@/.test(url)) context.secrets.add(url);
   const file = /^sqlite:(?!\/)(.+)$/.exec(url)?.[1];
   const retention = context.config.resources?.retention;
