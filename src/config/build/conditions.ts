@@ -22,7 +22,7 @@ export function conditionsOf(context: BuildContext, path: Path, configs: readonl
   return configs.flatMap((one, index) => conditionOf(context, [...path, index], one) ?? []);
 }
 
-export function conditionOf(context: BuildContext, path: Path, config: ConditionConfig): Condition | undefined {
+function conditionOf(context: BuildContext, path: Path, config: ConditionConfig): Condition | undefined {
   const at = (name: keyof ConditionConfig): Path => [...path, name];
   const {
     stale: old,
