@@ -38,6 +38,7 @@ export async function bullmq(connection: BullmqConnection): Promise<Bullmq> {
     const { postgres, schema = "bullmq" } = connection;
     const { Queue, QueueEvents, Worker } = library.withBackend(library.createPostgresBackend);
     const pool = typeof postgres === "string" ? { connectionString: postgres } : postgres;
+    // BullMQ's types know Redis only: what its PostgreSQL backend takes, and the classes it gives, have the same shape and no types of their own
     const options = { connection: { ...pool, schema, migrate: true } as unknown as QueueOptions["connection"] };
     return { Queue, QueueEvents, Worker, options } as unknown as Bullmq;
   }
