@@ -26,6 +26,8 @@ export type { Quantiles } from "./base/quantiles.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
 export type { Adapting, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/adapting.js";
 export type { AuditCheck, AuditLog } from "./engine/audit-log.js";
+export type { DecisionEventData, RunEventData } from "./engine/event-data.js";
+export type { EventReader } from "./engine/event-reader.js";
 export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, SensorEventOf, TriggerEvent } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
 export type { Host } from "./engine/host.js";

@@ -4,6 +4,7 @@ import type { AnswerRecord } from "../ports/store.js";
 import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
+import { EventFeed } from "./event-feed.js";
 import type { SchedulerEvents } from "./events.js";
 import type { Runner } from "./runner.js";
 
@@ -12,9 +13,12 @@ export class Host {
   readonly #core: Core;
   readonly #runner: Runner;
   readonly #audit: AuditLog;
+  /** Events of all nodes. */
+  readonly feed: EventFeed;
 
   constructor(core: Core, runner: Runner, audit: AuditLog) {
     this.#core = core;
+    this.feed = new EventFeed(core);
     this.#audit = audit;
     this.#runner = runner;
   }

@@ -94,7 +94,7 @@ export class Scheduler {
     this.settings = new SettingsDesk(core, this.#steering);
     this.tokens = new Tokens(core, this.audit, (id) => this.has(id));
     this.host = new Host(core, this.#runner, this.audit);
-    this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh());
+    this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh().then(() => this.host.feed.refresh()));
     this.#pausing = new Pausing(core, this.#loop, this.audit);
     this.#asking = new Asking(core, this.#loop);
     this.#sensing = new Sensing(core, () => this.#loop.wake());
@@ -164,6 +164,7 @@ export class Scheduler {
     await this.#loop.stop();
     await closeExecutors(this.#core);
     this.#unsubscribe?.();
+    await this.host.feed.close();
     await store.close();
     this.#phase = "stopped";
     events.tell("stopped", () => ({ node }));

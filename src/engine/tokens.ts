@@ -42,7 +42,10 @@ export interface TokenOptions extends Act {
 }
 
 /** Who a token stands for. */
-export type TokenHolder = Pick<TokenInfo, "id" | "role" | "pipelines">;
+export interface TokenHolder extends Pick<TokenInfo, "id" | "role" | "pipelines"> {
+  /** When the text that was presented expires, by itself or because it was rotated; `null`: never. */
+  readonly validUntil: Date | null;
+}
 
 interface KeptToken {
   readonly id: string;
@@ -159,16 +162,35 @@ export class Tokens {
 
   /** Who holds a token; what is wrong with it otherwise. Takes the same time whatever is wrong with the secret. */
   async holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked"> {
+    return this.#holderAmong(await this.#read(), token);
+  }
+
+  /** The same for several tokens by one reading of the store, in their order. */
+  async holdersOf(tokens: readonly string[]): Promise<readonly (TokenHolder | "unknown" | "expired" | "revoked")[]> {
+    const all = await this.#read();
+    return tokens.map((token) => this.#holderAmong(all, token));
+  }
+
+  #holderAmong(all: readonly KeptToken[], token: string): TokenHolder | "unknown" | "expired" | "revoked" {
     const id = FORM.exec(token)?.[1];
-    const found = id === undefined ? undefined : (await this.#read()).find((one) => one.id === id);
+    const found = id === undefined ? undefined : all.find((one) => one.id === id);
     const now = this.#core.clock.now();
     const presented = Buffer.from(sha256(token), "hex");
     const isCurrent = equals(presented, found?.hash ?? "");
     const isPrevious = equals(presented, found?.previous?.hash ?? "");
     if (found === undefined || !(isCurrent || isPrevious)) return "unknown";
     if (found.revokedAt !== null) return "revoked";
-    if ((found.expiresAt !== null && found.expiresAt <= now) || (!isCurrent && (found.previous?.until ?? 0) <= now)) return "expired";
-    return { id: found.id, role: found.role, pipelines: found.pipelines };
+    const until = Math.min(
+      found.expiresAt ?? Number.POSITIVE_INFINITY,
+      isCurrent ? Number.POSITIVE_INFINITY : (found.previous?.until ?? 0),
+    );
+    if (until <= now) return "expired";
+    return {
+      id: found.id,
+      role: found.role,
+      pipelines: found.pipelines,
+      validUntil: until === Number.POSITIVE_INFINITY ? null : toDate(until),
+    };
   }
 
   #usable(all: readonly KeptToken[], id: string): KeptToken {

@@ -6,6 +6,7 @@ import type { AttemptEnd } from "../run/transitions.js";
 import type { PausedSpan } from "../schedule/misfire.js";
 import type { Overlap } from "../trigger/overlap.js";
 import type { NewTrigger, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
+import type { EventLog } from "./event-log.js";
 
 /** What a store must know of a pipeline to plan and to limit it. */
 export interface PipelineRegistration {
@@ -240,7 +241,7 @@ export interface ConfigRecord {
  * The port that keeps all state: a few atomic domain operations, each one transaction, each told the time.
  * Every list of requests is answered in its order. Errors are `HeadgateError` with `STORE_UNAVAILABLE` when it may be tried again.
  */
-export interface Store {
+export interface Store extends EventLog {
   readonly name: string;
   /** How often to look for what other nodes have made when no notice of it came, ms; `null` when there are no other nodes. */
   readonly pollMs: number | null;

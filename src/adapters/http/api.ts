@@ -95,7 +95,7 @@ class Api implements TriggerApi {
     this.#secure = options.hsts ? { ...SECURE, "strict-transport-security": "max-age=31536000" } : SECURE;
     this.#authentication = new Authentication(scheduler, options.tokens);
     this.#signatures = new Signatures(options.webhooks);
-    this.#events = new EventStream(scheduler);
+    this.#events = new EventStream(scheduler, this.#authentication);
     this.#tokenLimit = options.tokenLimit === null ? null : new Limit("token", options.tokenLimit);
     this.#addressLimit = options.addressLimit === null ? null : new Limit("address", options.addressLimit);
     this.routes = [

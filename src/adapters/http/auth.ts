@@ -18,19 +18,48 @@ export class Authentication {
 
   /** @throws Problem `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `TOKEN_REVOKED` */
   async callerOf(authorization: string | null): Promise<Caller> {
-    const token = /^Bearer ([\x21-\x7e]{1,500})$/i.exec(authorization ?? "")?.[1];
-    if (token === undefined) throw refused("UNAUTHENTICATED", "send a token: Authorization: Bearer …", "Bearer");
-    if (this.#own.length > 0) {
-      const given = digest(token);
-      const known = this.#own.filter((one) => timingSafeEqual(given, one.digest)); // all of them, so that none is found sooner
-      if (known[0] !== undefined) return known[0].caller;
-    }
+    const token = bearerOf(authorization);
+    if (token === null) throw refused("UNAUTHENTICATED", "send a token: Authorization: Bearer …", "Bearer");
+    const own = this.#ownCallerOf(token);
+    if (own !== null) return own;
     const holder = await this.#scheduler.tokens.holderOf(token);
     if (holder === "expired") throw refused("TOKEN_EXPIRED", "this token has expired", 'Bearer error="invalid_token"');
     if (holder === "revoked") throw refused("TOKEN_REVOKED", "this token was revoked", 'Bearer error="invalid_token"');
     if (holder === "unknown") throw refused("UNAUTHENTICATED", "this token is not known here", 'Bearer error="invalid_token"');
     return holder;
   }
+
+  /** Checks the tokens of open streams again, by at most one reading of the store; `null` for each that is no longer good. */
+  async recheck(authorizations: readonly (string | null)[]): Promise<readonly (Grant | null)[]> {
+    const tokens = authorizations.map(bearerOf);
+    const own = tokens.map((token) => (token === null ? null : this.#ownCallerOf(token)));
+    const asked = tokens.flatMap((token, index) => (token !== null && own[index] === null ? [token] : []));
+    const holders = asked.length === 0 ? [] : await this.#scheduler.tokens.holdersOf(asked);
+    const found = new Map(asked.map((token, index) => [token, holders[index]]));
+    return tokens.map((token, index) => {
+      const caller = own[index] ?? null;
+      if (caller !== null) return { caller, validUntil: null };
+      const holder = token === null ? undefined : found.get(token);
+      return typeof holder === "object" ? { caller: holder, validUntil: holder.validUntil?.getTime() ?? null } : null;
+    });
+  }
+
+  #ownCallerOf(token: string): Caller | null {
+    if (this.#own.length === 0) return null;
+    const given = digest(token);
+    const known = this.#own.filter((one) => timingSafeEqual(given, one.digest)); // all of them, so that none is found sooner
+    return known[0]?.caller ?? null;
+  }
+}
+
+/** A caller, and when its token expires, epoch ms; `null`: never. */
+export interface Grant {
+  readonly caller: Caller;
+  readonly validUntil: number | null;
+}
+
+function bearerOf(authorization: string | null): string | null {
+  return /^Bearer ([\x21-\x7e]{1,500})$/i.exec(authorization ?? "")?.[1] ?? null;
 }
 
 /** @throws Problem `FORBIDDEN` when a caller's role is not enough */

@@ -1,146 +1,211 @@
-import type { EventName, Scheduler, SchedulerEvents } from "../../index.js";
-import { decisionOut, runOut } from "./out.js";
-import { isVisible } from "./pipeline-of.js";
-import { Problem } from "./problem.js";
-import type { Call, Route } from "./route.js";
+import type { Scheduler } from "../../index.js";
+import type { EventRecord } from "../../ports/event-log.js";
+import type { Authentication, Grant } from "./auth.js";
+import { EventConnection } from "./event-connection.js";
+import { eventFrame } from "./event-frame.js";
+import { Problem, problemOf } from "./problem.js";
+import type { Call, Caller, Route } from "./route.js";
 import { route } from "./route.js";
 
-const RUN_EVENTS = [
-  "run.started",
-  "run.attempt",
-  "run.retrying",
-  "run.succeeded",
-  "run.failed",
-  "run.timed_out",
-  "run.cancelled",
-  "run.lost",
-] as const;
-const KEPT = 1_000;
-const MOST_READERS = 100;
 const BEAT_MS = 15_000;
-/** A reader that is this many events behind is let go; it can come back and go on where it was. */
-const MOST_BEHIND = 1_000;
-
-interface Told {
-  readonly seq: number;
-  readonly pipelineId: string;
-  readonly text: string;
-}
-
-interface Reader {
-  readonly sees: (pipelineId: string) => boolean;
-  send(text: string): void;
-  end(): void;
-}
+/** On this node. */
+const MOST_STREAMS = 100;
+/** Of these, so that no token can take them all. */
+const MOST_STREAMS_PER_TOKEN = 10;
 
 /**
- * Decisions and runs of this node as they happen, as server-sent events. The newest are kept, so that who comes back with `Last-Event-ID` misses none; who was away for
- * longer, or across a restart, is told `reset`.
+ * Decisions and runs of all nodes as they happen, as server-sent events. A stream ends with its token, within a beat of 15 s: when it expires, is revoked, or has other rights.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export class EventStream {
   readonly #scheduler: Scheduler;
-  readonly #readers = new Set<Reader>();
-  readonly #kept: Told[] = [];
-  /** Tells this life of the service from the ones before. */
-  readonly #life: string;
-  #seq = 0;
-  #stops: (() => void)[] = [];
+  readonly #authentication: Authentication;
+  readonly #connections = new Set<EventConnection>();
+  /** Open streams, and those that are about to open, by token. */
+  readonly #counts = new Map<string, number>();
+  /** Bytes of events, made once for all readers. */
+  readonly #frames = new WeakMap<EventRecord, Uint8Array>();
+  /** Grows when all streams are ended, so that those about to open end too. */
+  #closings = 0;
+  #stopTimer: (() => void) | null = null;
+  #stopListening: (() => void) | null = null;
+  /** On the clock that never jumps. */
+  #beatAt = 0;
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, authentication: Authentication) {
     this.#scheduler = scheduler;
-    this.#life = scheduler.host.clock.now().toString(36);
+    this.#authentication = authentication;
   }
 
   readonly route: Route = route({
     id: "events",
     method: "GET",
     path: "/api/v1/events",
-    summary: "Decisions and runs as they happen, as server-sent events; Last-Event-ID goes on where one was",
+    summary: "Decisions and runs of all nodes as they happen, as server-sent events; resumes after Last-Event-ID",
     tag: "system",
     role: "viewer",
     answers: {
-      200: { description: "A stream of events: `decision`, `run.*`, and `reset` when some were missed.", type: "text/event-stream" },
+      200: {
+        description:
+          "A stream of events: `decision`, `run.*`, and `reset` when some may be missing: read the lists then. `omitted` names the fields that an event leaves out. Ends with the token.",
+        type: "text/event-stream",
+      },
     },
-    handle: (call) => ({
+    handle: async (call) => ({
       status: 200,
       headers: { "content-type": "text/event-stream", "x-accel-buffering": "no" },
-      stream: this.#open(call),
+      stream: await this.#open(call),
     }),
   });
 
   /** Ends all streams. */
   close(): void {
-    for (const reader of [...this.#readers]) reader.end();
-    for (const stop of this.#stops) stop();
-    this.#stops = [];
+    this.#closings++;
+    for (const connection of [...this.#connections]) connection.end();
   }
 
-  #open(call: Pick<Call, "header" | "caller">): ReadableStream<Uint8Array> {
-    if (this.#readers.size >= MOST_READERS)
-      throw new Problem(503, "QUEUE_FULL", "too many read the events; try again later", { headers: { "retry-after": "30" } });
-    if (this.#stops.length === 0) this.#listen();
-    const missed = this.#after(call.header("last-event-id"));
-    const encoder = new TextEncoder();
-    let reader: Reader | null = null;
-    let stopTimer = () => {};
-    const leave = () => {
-      stopTimer();
-      if (reader !== null) this.#readers.delete(reader);
-    };
-    return new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          const send = (text: string) => {
-            controller.enqueue(encoder.encode(text));
-            if ((controller.desiredSize ?? 0) <= 0) end();
-          };
-          const end = () => {
-            leave();
-            controller.close();
-          };
-          const made: Reader = { sees: (pipelineId) => isVisible(call, pipelineId), send, end };
-          reader = made;
-          this.#readers.add(made);
-          const beat = () => {
-            send(": still here\n\n");
-            stopTimer = this.#scheduler.host.clock.setTimer(BEAT_MS, beat);
-          };
-          send("retry: 2000\n\n");
-          if (missed === null) send(`event: reset\nid: ${this.#life}-${this.#seq}\ndata: {}\n\n`);
-          for (const { pipelineId, text } of missed ?? []) if (made.sees(pipelineId)) send(text);
-          stopTimer = this.#scheduler.host.clock.setTimer(BEAT_MS, beat);
-        },
-        cancel: leave,
+  async #open(call: Pick<Call, "header" | "caller">): Promise<ReadableStream<Uint8Array>> {
+    const { caller } = call;
+    const closings = this.#closings;
+    this.#reserve(caller.id);
+    try {
+      const authorization = call.header("authorization");
+      const [grant] = await this.#authentication.recheck([authorization]);
+      if (!grant) throw new Problem(401, "UNAUTHENTICATED", "this token is no longer valid");
+      const connection = this.#connection(caller, authorization, grant);
+      const pipelines = caller.pipelines === null ? null : new Set(caller.pipelines);
+      const reader = await this.#scheduler.host.feed.open({
+        after: call.header("last-event-id"),
+        sees: (pipelineId) => pipelines === null || pipelines.has(pipelineId),
+        onChange: () => connection.changed(),
+      });
+      if (closings !== this.#closings) {
+        reader.close();
+        throw new Problem(503, "SCHEDULER_STOPPED", "the event streams are being closed; try again", { headers: { "retry-after": "5" } });
+      }
+      connection.readFrom(reader);
+      this.#add(connection);
+      return connection.stream;
+    } catch (error) {
+      this.#release(caller.id);
+      throw error;
+    }
+  }
+
+  #connection(caller: Caller, authorization: string | null, grant: Grant): EventConnection {
+    const connection: EventConnection = new EventConnection(authorization, grant, {
+      frameOf: (event) => this.#frameOf(event),
+      onError: (error) => this.#report(error, "an event stream"),
+      onEnd: () => {
+        if (!this.#connections.delete(connection)) return;
+        this.#release(caller.id);
+        if (this.#connections.size === 0) this.#rest();
       },
-      { highWaterMark: MOST_BEHIND },
-    );
+    });
+    return connection;
   }
 
-  /** What was told since; `null` when that is not known any more. */
-  #after(lastId: string | null): readonly Told[] | null {
-    if (lastId === null) return [];
-    const [life, text] = lastId.split("-");
-    const seq = Number(text);
-    const oldest = this.#kept[0]?.seq ?? this.#seq + 1;
-    if (life !== this.#life || !Number.isInteger(seq) || seq > this.#seq || seq < oldest - 1) return null;
-    return this.#kept.filter((one) => one.seq > seq);
+  #add(connection: EventConnection): void {
+    const { clock } = this.#scheduler.host;
+    if (this.#connections.size === 0) {
+      this.#beatAt = clock.monotonic() + BEAT_MS;
+      this.#stopListening = this.#scheduler.on("stopped", () => this.close());
+    }
+    this.#connections.add(connection);
+    this.#arm();
   }
 
-  #listen(): void {
-    const on = <E extends EventName>(name: E, out: (event: SchedulerEvents[E]) => [string, unknown]) =>
-      this.#stops.push(this.#scheduler.on(name, (event) => this.#tell(name, ...out(event))));
-    on("decision", ({ decision }) => [decision.pipelineId, decisionOut(decision)]);
-    for (const name of RUN_EVENTS) on(name, ({ run }) => [run.pipelineId, runOut(run)]);
-    this.#stops.push(this.#scheduler.on("stopped", () => this.close()));
+  #rest(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = null;
+    this.#stopListening?.();
+    this.#stopListening = null;
   }
 
-  #tell(name: string, pipelineId: string, data: unknown): void {
-    const seq = ++this.#seq;
-    const text = `id: ${this.#life}-${seq}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-    this.#kept.push({ seq, pipelineId, text });
-    if (this.#kept.length > KEPT) this.#kept.shift();
-    for (const reader of this.#readers) if (reader.sees(pipelineId)) reader.send(text);
+  /** Wakes at the next beat, or when the first token expires. */
+  #arm(): void {
+    const { clock } = this.#scheduler.host;
+    this.#stopTimer?.();
+    const now = clock.now();
+    let delayMs = this.#beatAt - clock.monotonic();
+    for (const { grant } of this.#connections) if (grant.validUntil !== null) delayMs = Math.min(delayMs, grant.validUntil - now);
+    this.#stopTimer = clock.setTimer(Math.max(1, delayMs), () => {
+      const check = this.#check().catch((error: unknown) => this.#report(error, "the beat of event streams"));
+      clock.track?.(check, "work");
+    });
   }
+
+  async #check(): Promise<void> {
+    try {
+      await this.#endWithToken();
+    } catch (error) {
+      this.#report(error, "checking the tokens of event streams"); // while the store cannot be read, no event comes either
+    }
+    const { clock } = this.#scheduler.host;
+    if (clock.monotonic() >= this.#beatAt) {
+      this.#beatAt = clock.monotonic() + BEAT_MS;
+      for (const connection of [...this.#connections]) connection.beat();
+    }
+    if (this.#connections.size > 0) this.#arm();
+  }
+
+  /** Ends the streams whose token is no longer valid or has other rights: one reading of the store for all of them. */
+  async #endWithToken(): Promise<void> {
+    const now = this.#scheduler.host.clock.now();
+    for (const connection of [...this.#connections]) {
+      const { validUntil } = connection.grant;
+      if (validUntil !== null && validUntil <= now) connection.end();
+    }
+    const connections = [...this.#connections];
+    const grants = await this.#authentication.recheck(connections.map(({ authorization }) => authorization));
+    for (const [index, connection] of connections.entries()) {
+      const grant = grants[index] ?? null;
+      if (grant === null || !hasSameRights(grant.caller, connection.grant.caller)) connection.end();
+      else connection.grant = grant; // it may expire sooner by now: it was rotated
+    }
+  }
+
+  #frameOf(event: EventRecord): Uint8Array | null {
+    const known = this.#frames.get(event);
+    if (known !== undefined) return known;
+    try {
+      const made = eventFrame(event, `${this.#scheduler.host.feed.epoch}-${event.seq}`);
+      this.#frames.set(event, made);
+      return made;
+    } catch (error) {
+      this.#report(error, `event ${event.seq} of the store`);
+      return null;
+    }
+  }
+
+  #reserve(tokenId: string): void {
+    const retry = { headers: { "retry-after": "30" } };
+    const own = this.#counts.get(tokenId) ?? 0;
+    if (own >= MOST_STREAMS_PER_TOKEN) {
+      const detail = `this token has ${own} event streams open on this node, which is the limit; close one of them first`;
+      throw new Problem(429, "TOO_MANY_STREAMS", detail, retry);
+    }
+    let all = 0;
+    for (const count of this.#counts.values()) all += count;
+    if (all >= MOST_STREAMS)
+      throw new Problem(503, "TOO_MANY_STREAMS", `this node has ${all} event streams open, which is the limit; try again later`, retry);
+    this.#counts.set(tokenId, own + 1);
+  }
+
+  #release(tokenId: string): void {
+    const left = (this.#counts.get(tokenId) ?? 1) - 1;
+    if (left === 0) this.#counts.delete(tokenId);
+    else this.#counts.set(tokenId, left);
+  }
+
+  /** A store that cannot be reached is reported by the scheduler itself. */
+  #report(error: unknown, where: string): void {
+    if (problemOf(error).status !== 503) this.#scheduler.host.report(error, where);
+  }
+}
+
+function hasSameRights(caller: Caller, before: Caller): boolean {
+  const rights = ({ id, role, pipelines }: Caller) => JSON.stringify([id, role, pipelines]);
+  return rights(caller) === rights(before);
 }

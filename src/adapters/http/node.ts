@@ -82,15 +82,39 @@ function send({ status, headers, body, stream }: Reply, response: ServerResponse
   }
   response.writeHead(status, headers);
   response.flushHeaders();
-  void pump(stream.getReader(), response);
+  void pump(stream, response);
 }
 
-/** Hands a stream on as fast as it is read. */
-async function pump(reader: ReadableStreamDefaultReader<Uint8Array>, response: ServerResponse): Promise<void> {
-  response.once("close", () => void reader.cancel().catch(() => {})); // whoever read it has gone
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    if (!response.write(read.value)) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
-    if (response.destroyed) return;
+/** Hands a stream on as fast as it is read; never rejects. A stream that ends while its reader does not read breaks the connection off. */
+async function pump(stream: ReadableStream<Uint8Array>, response: ServerResponse): Promise<void> {
+  const reader = stream.getReader();
+  let hasEnded = false;
+  let isGone = false;
+  let goOn = () => {};
+  const end = () => {
+    hasEnded = true;
+    goOn();
+  };
+  const leave = () => {
+    isGone = true;
+    goOn();
+    reader.cancel().catch(() => {}); // whoever read it has gone
+  };
+  reader.closed.then(end, end);
+  response
+    .on("drain", () => goOn())
+    .once("close", leave)
+    .on("error", leave);
+  try {
+    for (let read = await reader.read(); !read.done && !isGone; read = await reader.read()) {
+      if (!response.write(read.value) && !isGone && !hasEnded)
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+      if (hasEnded && response.writableNeedDrain) response.destroy();
+    }
+    response.end();
+  } catch {
+    response.destroy(); // the stream was broken off, and has said why where that is reported
   }
-  response.end();
 }

@@ -19,6 +19,7 @@ export type HttpCode =
   | "NOT_ADAPTIVE"
   | "RATE_LIMITED"
   | "QUEUE_FULL"
+  | "TOO_MANY_STREAMS"
   | "INTERNAL";
 
 /** An answer that something is wrong, as RFC 9457 has it. */

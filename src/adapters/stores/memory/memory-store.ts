@@ -2,6 +2,7 @@ import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
 import type { AuditHead, AuditRecord } from "../../../monitor/audit.js";
 import type { EndedRecord } from "../../../monitor/ended.js";
+import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type {
   AnswerRecord,
   Claim,
@@ -30,6 +31,7 @@ import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecor
 import { lifeOf, type PipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
 import { Claims } from "./claims.js";
 import { Desk } from "./desk.js";
+import { EventRing } from "./event-ring.js";
 import { type Forgotten, History } from "./history.js";
 import { isOverlapping, Lines } from "./lines.js";
 import { Pipelines } from "./pipelines.js";
@@ -77,6 +79,7 @@ class InMemory implements MemoryStore {
   readonly #claims: Claims;
   readonly #settling: Settling;
   readonly #desk = new Desk();
+  readonly #events = new EventRing();
 
   constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
     this.#maxAgeMs = retention.maxAgeMs;
@@ -348,6 +351,18 @@ class InMemory implements MemoryStore {
     return this.#desk.auditTail();
   }
 
+  async appendEvents(...args: Parameters<Store["appendEvents"]>): Promise<void> {
+    this.#events.append(...args);
+  }
+
+  async listEvents(after: number, limit: number): ReturnType<Store["listEvents"]> {
+    return this.#events.list(after, limit);
+  }
+
+  async lastEventSeq(): Promise<number> {
+    return this.#events.last;
+  }
+
   async countWaiting(limit: number): Promise<number> {
     return this.#pipelines.countWaiting(limit);
   }
@@ -358,6 +373,7 @@ class InMemory implements MemoryStore {
 
   async prune(now: number): Promise<number> {
     this.#desk.forgetAnswers(now - this.#maxAgeMs);
+    this.#events.prune(EVENT_BOUNDS, now);
     return this.#history.prune(now);
   }
 }

@@ -56,5 +56,8 @@ export function migrations(name: (table: string) => string, { text, int, real, b
       `CREATE TABLE ${name("answers")} (key ${text} PRIMARY KEY, request ${text} NOT NULL, at ${int} NOT NULL, answer ${text})`,
       indexOn("answers", "at"),
     ],
+    [
+      `CREATE TABLE ${name("events")} (seq ${int} PRIMARY KEY, at ${int} NOT NULL, name ${text} NOT NULL, pipeline_id ${text}, data ${text} NOT NULL, size ${int} NOT NULL)`,
+    ],
   ];
 }

@@ -1,10 +1,12 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
+import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type { Claim, EnqueueResult, Store } from "../../../ports/store.js";
 import * as audit from "./audit.js";
 import * as claims from "./claim.js";
 import { type Database, type Session, select } from "./database.js";
 import * as desk from "./desk.js";
+import * as events from "./events.js";
 import * as fires from "./fire.js";
 import * as lists from "./lists.js";
 import * as pipelines from "./pipelines.js";
@@ -126,11 +128,15 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     listAudit: (query) => audit.list(session, query),
     auditHead: () => audit.head(session),
     auditTail: () => audit.tail(session),
+    appendEvents: (added, bounds, now) => within((on) => events.append(on, added, bounds, now)),
+    listEvents: (after, limit) => events.list(session, after, limit),
+    lastEventSeq: () => events.last(session),
     countWaiting: (limit) => upkeep.countWaiting(session, limit),
     serverTime: () => database.serverTime(),
     prune: (now) =>
       within(async (on) => {
         if (auditMs !== null) await audit.prune(on, now - auditMs);
+        await events.prune(on, EVENT_BOUNDS, now);
         return upkeep.prune(on, retention, now);
       }),
   };

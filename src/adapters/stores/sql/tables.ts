@@ -1,5 +1,6 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { AuditRecord } from "../../../monitor/audit.js";
+import type { EventRecord } from "../../../ports/event-log.js";
 import type { AnswerRecord, ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
@@ -152,6 +153,8 @@ export interface AuditRow {
 }
 
 export const AUDIT = table<AuditRow>("audit", { seq: "int", at: "int", pipelineId: "text", record: "json" });
+
+export const EVENTS = table<EventRecord>("events", { seq: "int", at: "int", name: "text", pipelineId: "text", data: "text", size: "int" });
 
 /** What changes of a trigger after it was accepted. */
 export const TRIGGER_STATE = [

@@ -1,0 +1,117 @@
+import type { EventLog, EventRecord } from "../ports/event-log.js";
+import type { EventWindow } from "./event-window.js";
+
+/** Events that a reader takes from the store at once while it catches up. */
+const PAGE = 32;
+
+/** Where a reader of events begins, and what it sees. */
+export interface EventReaderOptions {
+  /** The `id` up to which it has seen all events; `null`: it begins now. */
+  readonly after: string | null;
+  readonly sees: (pipelineId: string) => boolean;
+  /** Called when {@link EventReader.next} may have something new. */
+  readonly onChange: () => void;
+}
+
+/** What a reader has of the feed: its position and those who share it. */
+export interface EventSource {
+  readonly window: EventWindow;
+  readonly store: EventLog;
+  readonly lease: { readonly epoch: string };
+}
+
+/** One reader's place in the feed. It holds no events but, while it catches up, one page of them. */
+export class EventReader {
+  readonly #source: EventSource;
+  readonly #leave: (reader: EventReader) => void;
+  readonly #options: EventReaderOptions;
+  #seq: number;
+  #page: EventRecord[] = [];
+  /** Reads from the store what the window no longer holds. */
+  #isCatchingUp: boolean;
+  #mustReset = false;
+  #isClosed = false;
+
+  /** @param seq - up to which it has seen all events */
+  constructor(source: EventSource, options: EventReaderOptions, seq: number, leave: (reader: EventReader) => void) {
+    this.#source = source;
+    this.#options = options;
+    this.#leave = leave;
+    this.#seq = seq;
+    this.#isCatchingUp = seq < source.window.last;
+  }
+
+  /** Names its place: a reader that begins after it misses nothing. */
+  get id(): string {
+    return `${this.#source.lease.epoch}-${this.#seq}`;
+  }
+
+  /** Whether it has taken too long: the feed no longer holds what it would read next. */
+  get isBehind(): boolean {
+    return !this.#isCatchingUp && this.#seq < this.#source.window.first - 1;
+  }
+
+  /**
+   * Returns the next event that it sees; `"reset"` when some may be missing; `null` when there is none now.
+   *
+   * @throws HeadgateError `STORE_UNAVAILABLE`
+   */
+  async next(): Promise<EventRecord | "reset" | null> {
+    const { window, store } = this.#source;
+    while (!this.#isClosed) {
+      if (this.#mustReset) {
+        this.#mustReset = false;
+        return "reset";
+      }
+      for (let one = this.#page.shift(); one !== undefined; one = this.#page.shift()) {
+        this.#seq = one.seq;
+        if (this.#isVisible(one)) return one;
+      }
+      if (this.#seq >= window.first - 1) {
+        this.#isCatchingUp = false;
+        return this.#fromWindow();
+      }
+      if (!this.#isCatchingUp) return null;
+      const page = await store.listEvents(this.#seq, PAGE);
+      if (page[0]?.seq === this.#seq + 1) this.#page = [...page];
+      else this.reset(window.last);
+    }
+    return null;
+  }
+
+  /** Has the next answer be `"reset"`, and moves to a number if one is given. */
+  reset(seq = this.#seq): void {
+    this.#seq = seq;
+    this.#mustReset = true;
+    this.#page = [];
+  }
+
+  /** The events behind `seq` are missing: all that it has not read of the window is. */
+  skip(seq: number): void {
+    if (!this.#isCatchingUp && this.#seq < seq) this.reset(seq);
+  }
+
+  /** Notifies whoever reads. */
+  changed(): void {
+    this.#options.onChange();
+  }
+
+  /** Leaves the feed; harmless when it has left. */
+  close(): void {
+    this.#isClosed = true;
+    this.#leave(this);
+  }
+
+  #fromWindow(): EventRecord | null {
+    const { window } = this.#source;
+    while (this.#seq < window.last) {
+      const one = window.at(++this.#seq);
+      if (one !== undefined && this.#isVisible(one)) return one;
+    }
+    return null;
+  }
+
+  #isVisible({ pipelineId }: EventRecord): boolean {
+    return pipelineId === null || this.#options.sees(pipelineId);
+  }
+}
