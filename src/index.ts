@@ -27,7 +27,8 @@ export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
 export type { Adapting, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/adapting.js";
 export type { AuditCheck, AuditLog } from "./engine/audit-log.js";
 export type { DecisionEventData, RunEventData } from "./engine/event-data.js";
-export type { EventReader } from "./engine/event-reader.js";
+export type { EventFeed } from "./engine/event-feed.js";
+export type { EventReader, EventReaderOptions } from "./engine/event-reader.js";
 export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, SensorEventOf, TriggerEvent } from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
 export type { Host } from "./engine/host.js";
@@ -118,6 +119,7 @@ export { type PatternProblems, validatePattern } from "./pattern/validate.js";
 export type { AlertChannel } from "./ports/alert-channel.js";
 export type { Clock } from "./ports/clock.js";
 export type { ExternalDependency } from "./ports/dependency.js";
+export type { EventBounds, EventLog, EventRecord, NewEvent } from "./ports/event-log.js";
 export type {
   Executor,
   LocalExecutor,

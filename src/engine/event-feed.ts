@@ -95,7 +95,9 @@ export class EventFeed {
     await this.#starting?.catch(() => {}); // thrown to whoever opened
     this.#stop();
     await this.#publisher.stop();
-    if (this.#readers.size > 0) await this.#pull().catch(() => {}); // readers that come back find the rest
+    if (this.#readers.size === 0) return;
+    await this.#pull().catch(() => {}); // readers that come back find the rest
+    await turn();
   }
 
   async #start(): Promise<void> {
@@ -195,7 +197,7 @@ export class EventFeed {
       for (const reader of [...this.#readers]) reader.changed();
       if (page.length < PAGE) continue;
       this.#again = true;
-      await new Promise((resolve) => setImmediate(resolve)); // readers take them before more come
+      await turn();
     }
   }
 
@@ -210,4 +212,9 @@ export class EventFeed {
     if (id === null || cut === -1 || id.slice(0, cut) !== this.#lease.epoch || !/^\d{1,15}$/.test(id.slice(cut + 1))) return null;
     return Number(id.slice(cut + 1));
   }
+}
+
+/** Lets readers take what there is before more comes. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
