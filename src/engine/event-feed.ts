@@ -22,6 +22,8 @@ import { stopped } from "./refusals.js";
 const LOOK_MS = 500;
 /** The same where there are no other nodes: for the lease alone. */
 const ALONE_MS = 60_000;
+/** A round of the scheduler reads the lease at most this often. */
+const REFRESH_MS = 1_000;
 const PAGE = 32;
 
 /** The events of all nodes. */
@@ -40,6 +42,8 @@ export class EventFeed {
   #again = false;
   #stopTimer: (() => void) | null = null;
   #hasFailed = false;
+  /** On the clock that never jumps. */
+  #refreshedAt = Number.NEGATIVE_INFINITY;
 
   constructor(core: Core) {
     this.#core = core;
@@ -82,7 +86,9 @@ export class EventFeed {
 
   /** Reads whether this node is to publish. */
   async refresh(): Promise<void> {
-    if (this.#isClosed) return;
+    const now = this.#core.clock.monotonic();
+    if (this.#isClosed || now - this.#refreshedAt < REFRESH_MS) return;
+    this.#refreshedAt = now;
     const before = this.#lease.epoch;
     await this.#lease.refresh();
     await this.#follow(before);

@@ -42,7 +42,7 @@ export class EventStream {
     id: "events",
     method: "GET",
     path: "/api/v1/events",
-    summary: "Decisions and runs of all nodes as they happen, as server-sent events; resumes after Last-Event-ID",
+    summary: "Decisions and runs of all nodes, as server-sent events; resumes after Last-Event-ID",
     tag: "system",
     role: "viewer",
     answers: {
