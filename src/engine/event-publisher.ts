@@ -18,6 +18,7 @@ const PAUSE_MS = 100;
 /** After an append that failed. */
 const AFTER_ERROR_MS = 1_000;
 const MOST_AT_ONCE = 1_000;
+const MOST_WAITING = 10_000;
 const MOST_WAITING_BYTES = 4 * 1_048_576;
 
 /**
@@ -68,13 +69,15 @@ export class EventPublisher {
     this.#stopTimer?.();
     this.#stopTimer = null;
     await this.#sending;
-    if (this.#waiting.length > 0 || this.#hasGap) await this.#append();
+    while (this.#waiting.length > 0 || this.#hasGap) if (!(await this.#append())) break;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
     this.#hasGap = false;
   }
 
   #add(name: string, pipelineId: string, data: string): void {
     const size = Buffer.byteLength(data);
-    if (this.#waiting.length >= MOST_AT_ONCE || this.#waitingBytes + size > MOST_WAITING_BYTES) this.#hasGap = true;
+    if (this.#waiting.length >= MOST_WAITING || this.#waitingBytes + size > MOST_WAITING_BYTES) this.#hasGap = true;
     else {
       this.#waiting.push({ at: this.#core.clock.now(), name, pipelineId, data, size });
       this.#waitingBytes += size;
@@ -106,12 +109,12 @@ export class EventPublisher {
     await this.#append();
   }
 
-  async #append(): Promise<void> {
+  /** Returns false when the store did not take them. */
+  async #append(): Promise<boolean> {
     const { clock, store, events } = this.#core;
-    const batch = this.#waiting;
-    const hadGap = this.#hasGap;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    const batch = this.#waiting.splice(0, MOST_AT_ONCE);
+    for (const { size } of batch) this.#waitingBytes -= size;
+    const hadGap = this.#hasGap; // whoever reads the lists after the reset finds what was dropped before it
     this.#hasGap = false;
     const now = clock.now();
     const gap: readonly NewEvent[] = hadGap ? [{ at: now, name: "reset", pipelineId: null, data: "{}", size: 2 }] : [];
@@ -123,8 +126,9 @@ export class EventPublisher {
       this.#notBefore = clock.monotonic() + AFTER_ERROR_MS;
       if (!this.#hasFailed && !isUnavailable(error)) events.report(error, "publishing events");
       this.#hasFailed = true;
-      return;
+      return false;
     }
     this.#onAppended();
+    return true;
   }
 }

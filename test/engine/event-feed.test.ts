@@ -139,6 +139,34 @@ describe("events", () => {
     await running.scheduler.stop({ drain: 0 });
   });
 
+  it("that come faster than they are appended are dropped, with a reset, and the process is bounded", async () => {
+    const store = memoryStore();
+    const { appendEvents } = store;
+    let release = () => {};
+    let isHeld = true;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let most = 0;
+    store.appendEvents = async (events, ...rest) => {
+      most = Math.max(most, events.length);
+      if (isHeld) await held;
+      return appendEvents.call(store, events, ...rest);
+    };
+    const running = await harness([EVIDENT], { store });
+    const { until } = await open(running);
+    await until("retry:");
+    for (let n = 0; n < 700; n++) await running.scheduler.trigger("evident"); // 4 MiB are 590 of these decisions
+    for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve));
+    isHeld = false;
+    release();
+    await until("event: reset");
+    await running.clock.settle();
+    expect(most).toBeLessThanOrEqual(1_001);
+    expect((await store.listEvents(0, 5_000)).length).toBeLessThan(2_100);
+    await running.scheduler.stop({ drain: 0 });
+  });
+
   it("that somebody has broken in the store are passed over and reported", async () => {
     const store: Store = memoryStore();
     const { listEvents } = store;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { pipeline } from "../../src/index.js";
+import { memoryStore, pipeline } from "../../src/index.js";
 import { type Heard, openEvents } from "../support/event-client.js";
 import { ADMIN, type Service, sales, service } from "../support/service.js";
 
@@ -156,6 +156,18 @@ describe("a stream ends with its token", () => {
     await runTimes(1);
     await reader.take(3);
     await running.clock.advance("10s");
+    expect(await ended(reader)).toBe(true);
+  });
+
+  it("when it is limited to other pipelines than before", async () => {
+    const store = memoryStore();
+    running = await service([sales(), pipeline({ id: "other", run: () => {} })], {}, { store });
+    const { token } = await running.scheduler.tokens.issue({ role: "viewer", pipelines: ["sales", "other"] });
+    const reader = await openEvents(running.url, bearer(token));
+    const kept = await store.config("tokens");
+    const narrowed = JSON.parse(JSON.stringify(kept?.value).replace('"sales","other"', '"other"'));
+    await store.putConfig("tokens", narrowed, null, null, running.clock.now());
+    await running.clock.advance("15s");
     expect(await ended(reader)).toBe(true);
   });
 
