@@ -5,7 +5,7 @@ const MOST_BYTES = 8_192;
 /** Characters of one text, such as an error's message. */
 const MOST_TEXT = 800;
 
-/** What an event says of a run. Instants are ISO 8601. */
+/** Payload of `run.*` events in the event log. Instants are ISO 8601. */
 export interface RunEventData {
   readonly id: string;
   readonly triggerId: string;
@@ -22,7 +22,7 @@ export interface RunEventData {
   readonly omitted: readonly string[];
 }
 
-/** What an event says of a decision. Instants are ISO 8601. */
+/** Payload of `decision` events in the event log. Instants are ISO 8601. */
 export interface DecisionEventData {
   readonly id: string;
   readonly triggerId: string | null;

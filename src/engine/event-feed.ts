@@ -18,9 +18,9 @@ import { EventWindow } from "./event-window.js";
 import { isUnavailable } from "./outage.js";
 import { stopped } from "./refusals.js";
 
-/** How often a node with readers looks for events of other nodes. */
+/** Interval at which a node with readers reads the events of other nodes. */
 const LOOK_MS = 500;
-/** The same where there are no other nodes: for the lease alone. */
+/** The same where there are no other nodes: it extends the lease only. */
 const ALONE_MS = 60_000;
 /** A round of the scheduler reads the lease at most this often. */
 const REFRESH_MS = 1_000;
@@ -98,7 +98,7 @@ export class EventFeed {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#starting?.catch(() => {}); // thrown to whoever opened
+    await this.#starting?.catch(() => {}); // thrown to the caller of open
     this.#stop();
     await this.#publisher.stop();
     if (this.#readers.size === 0) return;

@@ -114,7 +114,7 @@ export class EventPublisher {
     const { clock, store, events } = this.#core;
     const batch = this.#waiting.splice(0, MOST_AT_ONCE);
     for (const { size } of batch) this.#waitingBytes -= size;
-    const hadGap = this.#hasGap; // whoever reads the lists after the reset finds what was dropped before it
+    const hadGap = this.#hasGap; // the lists, read after the reset, have what was dropped before it
     this.#hasGap = false;
     const now = clock.now();
     const gap: readonly NewEvent[] = hadGap ? [{ at: now, name: "reset", pipelineId: null, data: "{}", size: 2 }] : [];

@@ -4,7 +4,7 @@ import type { EventWindow } from "./event-window.js";
 /** Events that a reader takes from the store at once while it catches up. */
 const PAGE = 32;
 
-/** Where a reader of events begins, and what it sees. */
+/** Start and filter of a reader of events. */
 export interface EventReaderOptions {
   /** The `id` up to which it has seen all events; `null`: it begins now. */
   readonly after: string | null;
@@ -13,7 +13,7 @@ export interface EventReaderOptions {
   readonly onChange: () => void;
 }
 
-/** What a reader has of the feed: its position and those who share it. */
+/** The parts of the feed that its readers share. */
 export interface EventSource {
   readonly window: EventWindow;
   readonly store: EventLog;
@@ -46,7 +46,7 @@ export class EventReader {
     return `${this.#source.lease.epoch}-${this.#seq}`;
   }
 
-  /** Whether it has taken too long: the feed no longer holds what it would read next. */
+  /** True when it has taken too long: the window no longer holds what it would read next. */
   get isBehind(): boolean {
     return !this.#isCatchingUp && this.#seq < this.#source.window.first - 1;
   }
@@ -91,7 +91,7 @@ export class EventReader {
     if (!this.#isCatchingUp && this.#seq < seq) this.reset(seq);
   }
 
-  /** Notifies whoever reads. */
+  /** Notifies the owner. */
   changed(): void {
     this.#options.onChange();
   }

@@ -6,7 +6,7 @@ import { beatFrame, openingFrame, resetFrame } from "./event-frame.js";
 /** Beats in a row at which a reader was not waiting for data, before it is let go. */
 const MOST_STALLED = 4;
 
-/** What a connection reports to the stream that has it. */
+/** Callbacks of a connection. */
 interface ConnectionOptions {
   /** Returns the bytes of an event, the same for all readers; `null` for one that cannot be sent. */
   readonly frameOf: (event: EventRecord) => Uint8Array | null;
@@ -53,7 +53,7 @@ export class EventConnection {
     );
   }
 
-  /** Gives it its place in the feed. */
+  /** Sets its place in the feed. */
   readFrom(reader: EventReader): void {
     this.#reader = reader;
     if (this.#isEnded) reader.close();

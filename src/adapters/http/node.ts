@@ -98,7 +98,7 @@ async function pump(stream: ReadableStream<Uint8Array>, response: ServerResponse
   const leave = () => {
     isGone = true;
     goOn();
-    reader.cancel().catch(() => {}); // whoever read it has gone
+    reader.cancel().catch(() => {}); // the client has gone
   };
   reader.closed.then(end, end);
   response
