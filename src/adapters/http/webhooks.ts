@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { HeadgateError } from "../../base/errors.js";
 import type { Priority, Trigger } from "../../index.js";
 import { type Signer, signerOf } from "../outside/standard-webhooks.js";
-import { keyOf } from "./key.js";
+import { composedKey, keyOf } from "./key.js";
 import { pipelineOf } from "./pipeline-of.js";
 import { Problem } from "./problem.js";
 import type { Call, Caller } from "./route.js";
@@ -137,7 +137,7 @@ export function webhookTrigger(
     reason: `webhook of ${source}${event === null ? "" : `: ${event}`}`.slice(0, 1_000),
     parameters: parametersOf(known, payload),
     ...(priority === undefined ? {} : { priority }),
-    ...(key === undefined ? {} : { idempotencyKey: call.caller.id === signerId(source) ? key : `${source}:${key}` }),
+    ...(key === undefined ? {} : { idempotencyKey: call.caller.id === signerId(source) ? key : composedKey("source", source, key) }),
   });
 }
 
