@@ -12,7 +12,10 @@ export interface RateLimit {
 /** Metrics as text. */
 export interface MetricsSource {
   readonly contentType: string;
-  metrics(): Promise<string>;
+  /** True if `metrics` can leave out what is not of some pipelines. Without it, tokens that are limited to pipelines get 403. */
+  readonly isFilterable?: boolean;
+  /** @param options - `pipelines`: only series of these, and none that are about more than one pipeline */
+  metrics(options?: { readonly pipelines: readonly string[] }): Promise<string>;
 }
 
 /** A token that is not in the store but in the service's own configuration. */

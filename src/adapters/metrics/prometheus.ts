@@ -18,8 +18,14 @@ export interface PrometheusOptions {
 export interface PrometheusMetrics {
   readonly register: Registry;
   readonly contentType: string;
-  /** All metrics in Prometheus' text format, as they are now. */
-  metrics(): Promise<string>;
+  /** It can leave out what is not of some pipelines. */
+  readonly isFilterable: true;
+  /**
+   * All metrics in Prometheus' text format, as they are now.
+   *
+   * @param options - `pipelines`: only headgate's series that have one of them as their label `pipeline`; neither those of all pipelines together (`other`) nor those of others who write into `register`
+   */
+  metrics(options?: { readonly pipelines: readonly string[] }): Promise<string>;
   /** Counts no more. */
   close(): void;
 }
@@ -57,7 +63,8 @@ export function prometheusMetrics(scheduler: Scheduler, options: PrometheusOptio
   return {
     register,
     contentType: register.contentType,
-    metrics: async () => {
+    isFilterable: true,
+    metrics: async (only) => {
       for (const { name, help, values } of await gaugesOf(scheduler, pipelines)) {
         const labelNames = Object.keys(values[0]?.labels ?? {});
         const gauge = gauges.get(name) ?? new library.Gauge({ name, help, labelNames, registers: [register] });
@@ -66,10 +73,34 @@ export function prometheusMetrics(scheduler: Scheduler, options: PrometheusOptio
         for (const { labels, value } of values) gauge.set(labels, value);
         if (values.length === 0) gauge.remove();
       }
-      return register.metrics();
+      const text = await register.metrics();
+      return only === undefined ? text : seriesOf(text, new Set(only.pipelines));
     },
     close,
   };
+}
+
+/** Pipelines beyond the limit share this label: it is nobody's own. */
+const SHARED = "other";
+
+/** The series of some pipelines, with the descriptions of their metrics. @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
+function seriesOf(text: string, pipelines: ReadonlySet<string>): string {
+  const lines: string[] = [];
+  let described: string[] = [];
+  for (const line of text.split("\n")) {
+    if (line.startsWith("# HELP ")) described = [line];
+    else if (line.startsWith("#")) described.push(line);
+    else if (line.startsWith("headgate_") && isOf(line, pipelines)) {
+      lines.push(...described.splice(0), line);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** A quote within a label's value is escaped: only a label's own name stands before `="`. Ids of pipelines have nothing to escape. */
+function isOf(series: string, pipelines: ReadonlySet<string>): boolean {
+  const pipeline = /[{,]pipeline="([^"\\]*)"/.exec(series)?.[1];
+  return pipeline !== undefined && pipeline !== SHARED && pipelines.has(pipeline);
 }
 
 function loaded(): typeof import("prom-client") {

@@ -1,5 +1,6 @@
 import type { MetricsSource } from "../options.js";
 import { pauseOut } from "../out.js";
+import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import { ok } from "./answers.js";
@@ -74,6 +75,11 @@ export function metricsRoute(source: MetricsSource): Route {
     tag: "system",
     role: "viewer",
     answers: { 200: { description: "Metrics in Prometheus' text format.", type: "text/plain" } },
-    handle: async () => ({ status: 200, text: await source.metrics(), headers: { "content-type": source.contentType } }),
+    handle: async ({ caller: { pipelines } }) => {
+      if (pipelines !== null && source.isFilterable !== true)
+        throw new Problem(403, "FORBIDDEN", "this token is limited to some pipelines, and these metrics are about all");
+      const text = await source.metrics(pipelines === null ? undefined : { pipelines });
+      return { status: 200, text, headers: { "content-type": source.contentType } };
+    },
   });
 }
