@@ -25,6 +25,11 @@ export interface ListOptions {
   limit?: number;
   /** The `nextCursor` of the page before. */
   cursor?: string;
+  /**
+   * Bytes of the largest value (parameters, output, progress, error, attempts, findings) that is read, as JSON: larger ones are left out of the item and named in its
+   * `omitted`. Default: everything is read.
+   */
+  valueLimit?: number;
 }
 
 export interface TriggerListOptions extends ListOptions {
@@ -68,6 +73,7 @@ function common(options: ListOptions): ListQuery {
     ...(options.from === undefined ? {} : { scheduledFrom: epochMs(options.from, "from") }),
     ...(options.until === undefined ? {} : { scheduledUntil: epochMs(options.until, "until") }),
     ...(options.cursor === undefined ? {} : { before: options.cursor }),
+    ...(options.valueLimit === undefined ? {} : { valueLimit: options.valueLimit }),
   };
 }
 

@@ -139,15 +139,17 @@ describe("an idempotency key", () => {
     expect((await post("/api/v1/trigger/manual", { pipeline: "sales" }, own)).status).toBe(202);
   });
 
-  it("answers a backfill of large parameters with as many triggers as fit", async () => {
+  it("keeps an answer to a backfill that has as many triggers as fit, without large parameters", async () => {
     const { post } = await node(memoryStore());
-    const parameters = { text: "x".repeat(100_000) };
-    const { text } = await post(
-      "/api/v1/pipelines/sales/backfill",
-      { from: "2026-03-01T00:00:00Z", to: "2026-03-02T00:00:00Z", parameters },
-      KEY,
-    );
-    const { count, items } = JSON.parse(text) as { count: number; items: unknown[] };
-    expect([count, items.length]).toEqual([24, 10]);
+    const backfill = (parameters: unknown, key: string) => {
+      const span = { from: "2026-01-01T00:00:00Z", to: "2026-02-14T00:00:00Z" };
+      return post("/api/v1/pipelines/sales/backfill", { ...span, parameters }, { "idempotency-key": key });
+    };
+    const large = await backfill({ text: "x".repeat(100_000) }, "large");
+    const { count, items } = JSON.parse(large.text) as { count: number; items: { parameters: unknown; omitted: unknown }[] };
+    expect([count, items[0]?.parameters, items[0]?.omitted]).toEqual([1_056, null, ["parameters"]]);
+    expect(large.text.length).toBeLessThan(1_100_000);
+    const small = JSON.parse((await backfill({ text: "x".repeat(5_000) }, "small")).text) as { items: unknown[]; omitted: unknown };
+    expect([small.items.length > 100, small.items.length < 250, small.omitted]).toEqual([true, true, ["items"]]);
   });
 });

@@ -107,10 +107,14 @@ export function createClient({ baseUrl, token, fetch: ask = fetch }: ClientOptio
     run: (id: string) => call<Run>("GET", `/api/v1/runs/${encodeURIComponent(id)}`),
     decisions: (id: string, query: Input<typeof schemas.decisionsQuery> & Query = {}) =>
       call<Page<Decision>>("GET", `${at(id)}/decisions`, { query }),
+    decision: (id: string) => call<Decision>("GET", `/api/v1/decisions/${encodeURIComponent(id)}`),
     upcoming: (id: string, count = 10) => call<{ items: readonly { at: string }[] }>("GET", `${at(id)}/upcoming`, { query: { count } }),
     explain: (id: string, instant?: string) => call<Explanation>("GET", `${at(id)}/explain`, { query: { at: instant } }),
     backfill: (id: string, body: Input<typeof schemas.backfillBody>, options: { idempotencyKey?: string } = {}) =>
-      call<{ count: number; items: readonly Trigger[] }>("POST", `${at(id)}/backfill`, { body, ...keyed(options.idempotencyKey) }),
+      call<{ count: number; items: readonly Trigger[]; omitted?: readonly string[] | undefined }>("POST", `${at(id)}/backfill`, {
+        body,
+        ...keyed(options.idempotencyKey),
+      }),
     pause: (body: Input<typeof schemas.pauseBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/pause", { body }),
     resume: (body: Input<typeof schemas.resumeBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/resume", { body }),
     settings: (pipeline?: string) => call<Settings>("GET", "/api/v1/schedule/config", { query: { pipeline } }),
@@ -120,7 +124,8 @@ export function createClient({ baseUrl, token, fetch: ask = fetch }: ClientOptio
         body,
         ...(options.ifMatch === undefined ? {} : { headers: { "if-match": options.ifMatch } }),
       }),
-    maintenance: () => call<{ items: readonly Maintenance[] }>("GET", "/api/v1/schedule/maintenance"),
+    maintenance: (query: { limit?: number; cursor?: string } = {}) =>
+      call<Page<Maintenance>>("GET", "/api/v1/schedule/maintenance", { query }),
     addMaintenance: (body: Input<typeof schemas.maintenanceBody>) => call<Maintenance>("POST", "/api/v1/schedule/maintenance", { body }),
     removeMaintenance: (id: string) => call<Maintenance>("DELETE", `/api/v1/schedule/maintenance/${encodeURIComponent(id)}`),
     statistics: () => call<Statistics>("GET", "/api/v1/statistics"),
@@ -128,8 +133,8 @@ export function createClient({ baseUrl, token, fetch: ask = fetch }: ClientOptio
     adaptive: (id: string) => call<Adaptive>("GET", `${at(id)}/adaptive`),
     resetAdaptive: (id: string, body: { reason?: string; user?: string } = {}) =>
       call<Adaptive>("POST", `${at(id)}/adaptive/reset`, { body }),
-    alerts: () => call<{ items: readonly Alert[] }>("GET", "/api/v1/alerts"),
-    silences: () => call<{ items: readonly Silence[] }>("GET", "/api/v1/silences"),
+    alerts: (query: { limit?: number; cursor?: string } = {}) => call<Page<Alert>>("GET", "/api/v1/alerts", { query }),
+    silences: (query: { limit?: number; cursor?: string } = {}) => call<Page<Silence>>("GET", "/api/v1/silences", { query }),
     silence: (body: Input<typeof monitoring.silenceBody>) => call<Silence>("POST", "/api/v1/silences", { body }),
     endSilence: (id: string) => call<Silence>("DELETE", `/api/v1/silences/${encodeURIComponent(id)}`),
     info: () => call<Info>("GET", "/api/v1/info"),

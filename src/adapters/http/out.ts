@@ -1,4 +1,4 @@
-import type { AuditRecord, Decision, Maintenance, Page, PipelineStatus, Run, SettingsView, TokenInfo, Trigger } from "../../index.js";
+import type { AuditRecord, Decision, Maintenance, PipelineStatus, Run, SettingsView, TokenInfo, Trigger } from "../../index.js";
 import type { TimeWindow } from "../../schedule/window.js";
 
 /** What is handed out, as JSON has it: snake_case, instants in ISO 8601. */
@@ -160,8 +160,4 @@ export function tokenOut(one: TokenInfo): Json {
 export function auditOut(one: AuditRecord): Json {
   const { pipelineId, requestId, at, ...rest } = one;
   return { ...rest, at: new Date(at).toISOString(), pipeline: pipelineId, request_id: requestId };
-}
-
-export function pageOut<T>({ items, nextCursor }: Page<T>, out: (item: T) => Json): Json {
-  return { items: items.map(out), next_cursor: nextCursor };
 }

@@ -90,5 +90,5 @@ export const adaptive = z
   })
   .meta({ id: "Adaptive" });
 
-export const alerts = z.object({ items: z.array(alert) }).meta({ id: "Alerts" });
-export const silences = z.object({ items: z.array(silence) }).meta({ id: "Silences" });
+export const alerts = z.object({ items: z.array(alert), next_cursor: z.string().nullable() }).meta({ id: "Alerts" });
+export const silences = z.object({ items: z.array(silence), next_cursor: z.string().nullable() }).meta({ id: "Silences" });

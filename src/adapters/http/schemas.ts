@@ -93,6 +93,7 @@ export const rotateBody = z.strictObject({ overlap_minutes: z.number().min(0).ma
 
 const many = z.string().max(500);
 const page = { limit: z.coerce.number().int().min(1).max(1_000).optional(), cursor: text(200).optional() };
+export const listQuery = z.strictObject(page);
 const span = { from: instant.optional(), until: instant.optional() };
 export const namedQuery = z.strictObject({ pipeline: id.optional() });
 export const pendingQuery = z.strictObject({ pipeline: id.optional(), ...page });
@@ -111,6 +112,10 @@ export const auditQuery = z.strictObject({
 
 const maybeInstant = instant.nullable();
 const maybeText = z.string().nullable();
+const omitted = z
+  .array(z.string())
+  .optional()
+  .describe("Fields that were too large for this answer: they are null, shortened or cut. The item's own GET has them whole.");
 export const trigger = z
   .object({
     id: z.string(),
@@ -132,6 +137,7 @@ export const trigger = z
     end_reason: maybeText,
     supersedes: maybeText,
     superseded_by: maybeText,
+    omitted,
   })
   .meta({ id: "Trigger" });
 export const run = z
@@ -151,6 +157,7 @@ export const run = z
     error: z.unknown(),
     progress: z.unknown(),
     attempts: z.array(z.unknown()),
+    omitted,
   })
   .meta({ id: "Run" });
 const finding = z.object({
@@ -159,6 +166,7 @@ const finding = z.object({
   reason: z.string(),
   evidence: z.unknown(),
   recheck_at: maybeInstant,
+  omitted,
 });
 export const decision = z
   .object({
@@ -172,9 +180,12 @@ export const decision = z
     reason: z.string(),
     findings: z.array(finding),
     missed: z.object({ count: z.int(), last_at: instant }).nullable(),
+    omitted,
   })
   .meta({ id: "Decision" });
-export const triggerStatus = z.object({ trigger, run: run.nullable(), decisions: z.array(decision) }).meta({ id: "TriggerStatus" });
+export const triggerStatus = z
+  .object({ trigger, run: run.nullable(), decisions: z.array(decision), omitted })
+  .meta({ id: "TriggerStatus" });
 const pause = z.object({ at: instant, until: maybeInstant, reason: maybeText, user: maybeText }).nullable();
 export const pipeline = z
   .object({
@@ -219,11 +230,20 @@ export const token = z
     expires_at: maybeInstant,
     revoked_at: maybeInstant,
     previous_until: maybeInstant,
+    omitted,
   })
   .meta({ id: "Token" });
 export const issuedToken = token.extend({ token: z.string() }).meta({ id: "IssuedToken" });
 export const audit = z
-  .object({ seq: z.int(), at: instant, kind: z.enum(["call", "change"]), action: z.string(), outcome: z.string(), hash: z.string() })
+  .object({
+    seq: z.int(),
+    at: instant,
+    kind: z.enum(["call", "change"]),
+    action: z.string(),
+    outcome: z.string(),
+    hash: z.string(),
+    omitted,
+  })
   .loose()
   .meta({ id: "AuditRecord" });
 export const problem = z
@@ -255,12 +275,13 @@ export const explanation = z
     run: run.nullable(),
     findings: z.array(finding),
     next_fire_at: maybeInstant,
+    omitted,
   })
   .meta({ id: "Explanation" });
-export const backfilled = z.object({ count: z.int(), items: z.array(trigger) }).meta({ id: "Backfill" });
+export const backfilled = z.object({ count: z.int(), items: z.array(trigger), omitted }).meta({ id: "Backfill" });
 export const paused = z.object({ pipeline: maybeText, paused: z.boolean(), pause }).meta({ id: "Paused" });
-export const maintenanceList = z.object({ items: z.array(maintenance) });
-export const tokenList = z.object({ items: z.array(token) });
+export const maintenanceList = pageOf(maintenance);
+export const tokenList = pageOf(token);
 export const auditCheck = z
   .object({ is_intact: z.boolean(), records: z.int(), problem: z.object({ seq: z.int(), problem: z.string() }).nullable() })
   .meta({ id: "AuditCheck" });

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { Trigger } from "../../../index.js";
-import { triggerOut } from "../out.js";
 import type { Answer, Route } from "../route.js";
 import * as schemas from "../schemas.js";
+import { triggerShort } from "../short.js";
 
 export function ok(description: string, schema: z.ZodType): Route["answers"] {
   return { 200: { description, schema } };
@@ -12,11 +12,11 @@ export const ACCEPTED: Route["answers"] = {
   202: { description: "The trigger was accepted; Location says where it is.", schema: schemas.trigger },
 };
 
-/** A trigger that was accepted, and where to ask what becomes of it. */
+/** A trigger that was accepted, and where to ask what becomes of it. Large parameters are not repeated: answers are kept under their idempotency keys. */
 export function accepted(trigger: Trigger, prefix: string): Answer {
   return {
     status: 202,
-    body: triggerOut(trigger),
+    body: triggerShort(trigger).json,
     headers: { location: `${prefix}/api/v1/trigger/status/${encodeURIComponent(trigger.id)}` },
     pipelineId: trigger.pipelineId,
   };

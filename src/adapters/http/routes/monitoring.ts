@@ -1,10 +1,12 @@
 import type { AdaptiveStatus, Alert, PipelineStatistics, SchedulerStatistics, Silence } from "../../../index.js";
+import { listAnswer } from "../bounded.js";
 import { iso } from "../out.js";
 import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
-import { actBody } from "../schemas.js";
+import { actBody, listQuery } from "../schemas.js";
 import * as schemas from "../schemas-monitoring.js";
+import { whole } from "../short.js";
 import { given, ok } from "./answers.js";
 
 const ID = "/api/v1/pipelines/{id}";
@@ -115,11 +117,17 @@ export const monitoringRoutes: readonly Route[] = [
     summary: "Alerts that are pending or fire",
     tag: "monitoring",
     role: "viewer",
+    query: listQuery,
     answers: ok("The alerts.", schemas.alerts),
     handle: async (call) => {
       const all = await call.scheduler.alerts.list();
       const items = all.filter(({ pipelineId }) => (pipelineId === null ? call.caller.pipelines === null : isVisible(call, pipelineId)));
-      return { status: 200, body: { items: items.map(alertOut) } };
+      return listAnswer(
+        items,
+        call.query,
+        (one) => whole(alertOut(one)),
+        ({ id }) => id,
+      );
     },
   }),
   route({
@@ -129,11 +137,17 @@ export const monitoringRoutes: readonly Route[] = [
     summary: "Which alerts are not told, until when, by whose wish",
     tag: "monitoring",
     role: "viewer",
+    query: listQuery,
     answers: ok("The silences.", schemas.silences),
     handle: async (call) => {
       const all = await call.scheduler.alerts.silences();
       const items = all.filter(({ pipelineId }) => pipelineId === null || isVisible(call, pipelineId));
-      return { status: 200, body: { items: items.map(silenceOut) } };
+      return listAnswer(
+        items,
+        call.query,
+        (one) => whole(silenceOut(one)),
+        ({ id }) => id,
+      );
     },
   }),
   route({

@@ -1,15 +1,21 @@
+import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
-import { decisionOut, findingOut, pageOut, pipelineOut, runOut, triggerOut } from "../out.js";
+import { decisionOut, pipelineOut, runOut } from "../out.js";
 import { allow, pipelineOf, visible } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import { clipped, decisionShort, findingShort, runShort, triggerShort, whole } from "../short.js";
 import { given, ok } from "./answers.js";
 
 const ID = "/api/v1/pipelines/{id}";
-/** The most triggers of a backfill that its answer shows, and about how much text: the list of triggers has them all. */
-const ITEMS_SHOWN = 1_000;
-const ITEMS_BYTES = 1_000_000;
+/** Bytes of the decisions, and of the findings, of an explanation. */
+const EXPLAINED_BYTES = 262_144;
+const EXPLAINED_CHARACTERS = 10_000;
+
+function cursorOf({ id }: { readonly id: string }): string {
+  return id;
+}
 
 function idOf(call: Pick<Call, "caller" | "scheduler" | "options" | "params">): string {
   return pipelineOf(call, { pipeline: call.params.id });
@@ -39,13 +45,13 @@ export const pipelineRoutes: readonly Route[] = [
     query: schemas.pendingQuery.omit({ pipeline: true }),
     answers: ok("A page of pipelines.", schemas.pageOf(schemas.pipeline)),
     handle: async (call) => {
-      const { limit = 50, cursor = "" } = call.query;
-      const ids = visible(call)
-        .filter((id) => id > cursor)
-        .sort();
-      const some = ids.slice(0, limit);
-      const items = await Promise.all(some.map((id) => call.scheduler.pipelineStatus(id)));
-      return { status: 200, body: { items: items.map(pipelineOut), next_cursor: ids.length > limit ? some.at(-1) : null } };
+      const { limit = 50, cursor } = call.query;
+      return listAnswer(
+        visible(call),
+        { limit, cursor },
+        async (id) => whole(pipelineOut(await call.scheduler.pipelineStatus(id))),
+        (id) => id,
+      );
     },
   }),
   ...[ID, "/api/v1/pipeline/status"].map((path) =>
@@ -76,10 +82,9 @@ export const pipelineRoutes: readonly Route[] = [
     handle: async (call) => {
       const { status, kind, ...rest } = call.query;
       const filter = { status: oneOf(status, STATUSES, "status"), kind: oneOf(kind, KINDS, "kind") };
-      return {
-        status: 200,
-        body: pageOut(await call.scheduler.triggers({ pipelineId: idOf(call), ...given({ ...rest, ...filter }) }), triggerOut),
-      };
+      const { limit, cursor, ...span } = rest;
+      const query = { pipelineId: idOf(call), ...given({ ...span, ...filter }), ...SHORT_VALUES };
+      return pageAnswer({ limit, cursor }, (step) => call.scheduler.triggers({ ...query, ...step }), triggerShort, cursorOf);
     },
   }),
   route({
@@ -94,10 +99,9 @@ export const pipelineRoutes: readonly Route[] = [
     handle: async (call) => {
       const { status, ...rest } = call.query;
       const filter = { status: oneOf(status, RUN_STATUSES, "status") };
-      return {
-        status: 200,
-        body: pageOut(await call.scheduler.runs({ pipelineId: idOf(call), ...given({ ...rest, ...filter }) }), runOut),
-      };
+      const { limit, cursor, ...span } = rest;
+      const query = { pipelineId: idOf(call), ...given({ ...span, ...filter }), ...SHORT_VALUES };
+      return pageAnswer({ limit, cursor }, (step) => call.scheduler.runs({ ...query, ...step }), runShort, cursorOf);
     },
   }),
   route({
@@ -127,10 +131,26 @@ export const pipelineRoutes: readonly Route[] = [
     handle: async (call) => {
       const { outcome, ...rest } = call.query;
       const filter = { outcome: oneOf(outcome, ["run", "hold", "skip"] as const, "outcome") };
-      return {
-        status: 200,
-        body: pageOut(await call.scheduler.decisions({ pipelineId: idOf(call), ...given({ ...rest, ...filter }) }), decisionOut),
-      };
+      const { limit, cursor, ...span } = rest;
+      const query = { pipelineId: idOf(call), ...given({ ...span, ...filter }), ...SHORT_VALUES };
+      return pageAnswer({ limit, cursor }, (step) => call.scheduler.decisions({ ...query, ...step }), decisionShort, cursorOf);
+    },
+  }),
+  route({
+    id: "getDecision",
+    method: "GET",
+    path: "/api/v1/decisions/{id}",
+    summary: "A decision with all its findings",
+    tag: "pipelines",
+    role: "viewer",
+    answers: ok("The decision.", schemas.decision),
+    handle: async (call) => {
+      const { id = "" } = call.params;
+      const { items } = await call.scheduler.decisions({ cursor: `${id}0`, limit: 1 }); // the newest one up to this id
+      const [decision] = items;
+      if (decision?.id !== id) throw new Problem(404, "NOT_FOUND", "decision not found (it may have been pruned)");
+      allow(call, decision.pipelineId);
+      return { status: 200, body: decisionOut(decision), pipelineId: decision.pipelineId };
     },
   }),
   route({
@@ -160,15 +180,17 @@ export const pipelineRoutes: readonly Route[] = [
     handle: async (call) => {
       const pipelineId = idOf(call);
       const { at, answer, text, trigger, decisions, run, findings, nextFireAt } = await call.scheduler.explain(pipelineId, call.query.at);
+      const newest = fitting(decisions.toReversed(), decisionShort, EXPLAINED_BYTES);
       const body = {
         pipeline: pipelineId,
         at: at.toISOString(),
         answer,
-        text,
-        trigger: trigger === null ? null : triggerOut(trigger),
-        decisions: decisions.map(decisionOut),
-        run: run === null ? null : runOut(run),
-        findings: findings.map(findingOut),
+        text: clipped(text, EXPLAINED_CHARACTERS),
+        trigger: trigger === null ? null : triggerShort(trigger).json,
+        decisions: newest.toReversed(),
+        run: run === null ? null : runShort(run).json,
+        findings: fitting(findings, findingShort, EXPLAINED_BYTES),
+        ...(newest.length < decisions.length ? { omitted: ["decisions"] } : {}),
         next_fire_at: nextFireAt?.toISOString() ?? null,
       };
       return { status: 200, body, pipelineId };
@@ -190,12 +212,9 @@ export const pipelineRoutes: readonly Route[] = [
       const idempotencyKey = keyOf(call, "idempotency-key");
       const { from, ...rest } = call.body;
       const triggers = await call.scheduler.backfill(pipelineId, { from, ...given({ ...rest, idempotencyKey }) });
-      const most = Math.ceil(ITEMS_BYTES / (500 + JSON.stringify(rest.parameters ?? null).length));
-      return {
-        status: 202,
-        body: { count: triggers.length, items: triggers.slice(0, Math.min(most, ITEMS_SHOWN)).map(triggerOut) },
-        pipelineId,
-      };
+      const items = fitting(triggers, triggerShort);
+      const isCut = items.length < triggers.length;
+      return { status: 202, body: { count: triggers.length, items, ...(isCut ? { omitted: ["items"] } : {}) }, pipelineId };
     },
   }),
 ];

@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import type { ExternalDependency, SettingName, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
+import { listAnswer } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { maintenanceOut, settingsOut } from "../out.js";
 import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Answer, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import { whole } from "../short.js";
 import { given, ok } from "./answers.js";
 
 function settingsAnswer(view: SettingsView): Answer {
@@ -97,11 +99,17 @@ export const settingsRoutes: readonly Route[] = [
     summary: "Maintenance windows added at run time",
     tag: "settings",
     role: "viewer",
+    query: schemas.listQuery,
     answers: ok("The windows.", schemas.maintenanceList),
     handle: async (call) => {
       const all = await call.scheduler.settings.maintenance();
       const items = all.filter(({ pipelineId }) => pipelineId === null || isVisible(call, pipelineId));
-      return { status: 200, body: { items: items.map(maintenanceOut) } };
+      return listAnswer(
+        items,
+        call.query,
+        (one) => whole(maintenanceOut(one)),
+        ({ id }) => id,
+      );
     },
   }),
   route({

@@ -1,7 +1,9 @@
+import { listAnswer, pageAnswer } from "../bounded.js";
 import { auditOut, tokenOut } from "../out.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import { auditShort, tokenShort } from "../short.js";
 import { given, ok } from "./answers.js";
 
 /** Tokens reach beyond pipelines: who is limited to some must not make or end them. */
@@ -18,10 +20,26 @@ export const tokenRoutes: readonly Route[] = [
     summary: "All tokens, without their text",
     tag: "tokens",
     role: "admin",
+    query: schemas.listQuery,
     answers: ok("The tokens.", schemas.tokenList),
     handle: async (call) => {
       unlimited(call);
-      return { status: 200, body: { items: (await call.scheduler.tokens.list()).map(tokenOut) } };
+      return listAnswer(await call.scheduler.tokens.list(), call.query, tokenShort, ({ id }) => id);
+    },
+  }),
+  route({
+    id: "getToken",
+    method: "GET",
+    path: "/api/v1/tokens/{id}",
+    summary: "A token, without its text",
+    tag: "tokens",
+    role: "admin",
+    answers: ok("The token.", schemas.token),
+    handle: async (call) => {
+      unlimited(call);
+      const found = (await call.scheduler.tokens.list()).find(({ id }) => id === call.params.id);
+      if (found === undefined) throw new Problem(404, "NOT_FOUND", "token not found");
+      return { status: 200, body: tokenOut(found) };
     },
   }),
   route({
@@ -81,13 +99,14 @@ export const tokenRoutes: readonly Route[] = [
     handle: async (call) => {
       const { limit = 50, cursor } = call.query;
       const { pipelines } = call.caller;
-      const query = {
-        limit: limit + 1,
-        ...given({ before: cursor === undefined ? undefined : Number(cursor), pipelineIds: pipelines ?? undefined }),
+      const read = async (step: { limit: number; cursor?: string }) => {
+        const before = step.cursor === undefined ? undefined : Number(step.cursor);
+        const query = { limit: step.limit + 1, ...given({ before, pipelineIds: pipelines ?? undefined }) };
+        const found = await call.scheduler.audit.list(query);
+        const items = found.slice(0, step.limit);
+        return { items, nextCursor: found.length > step.limit ? String(items.at(-1)?.seq) : null };
       };
-      const found = await call.scheduler.audit.list(query);
-      const items = found.slice(0, limit);
-      return { status: 200, body: { items: items.map(auditOut), next_cursor: found.length > limit ? String(items.at(-1)?.seq) : null } };
+      return pageAnswer({ limit, cursor }, read, auditShort, ({ seq }) => String(seq));
     },
   }),
   route({
@@ -102,6 +121,22 @@ export const tokenRoutes: readonly Route[] = [
       unlimited(call);
       const { isIntact, records, problem } = await call.scheduler.audit.verify();
       return { status: 200, body: { is_intact: isIntact, records, problem } };
+    },
+  }),
+  route({
+    id: "getAuditRecord",
+    method: "GET",
+    path: "/api/v1/audit/{seq}",
+    summary: "A record of the audit log, whole",
+    tag: "tokens",
+    role: "admin",
+    answers: ok("The record.", schemas.audit),
+    handle: async (call) => {
+      const seq = /^\d{1,15}$/.test(call.params.seq ?? "") ? Number(call.params.seq) : Number.NaN;
+      const pipelineIds = call.caller.pipelines ?? undefined;
+      const [found] = Number.isNaN(seq) ? [] : await call.scheduler.audit.list({ before: seq + 1, limit: 1, ...given({ pipelineIds }) });
+      if (found === undefined || found.seq !== seq) throw new Problem(404, "NOT_FOUND", "audit record not found (it may have been pruned)");
+      return { status: 200, body: auditOut(found) };
     },
   }),
 ];

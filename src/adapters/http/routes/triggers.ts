@@ -1,14 +1,18 @@
 import type { z } from "zod";
 import type { Run, TriggerStatus } from "../../../index.js";
+import { fitting, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
-import { decisionOut, pageOut, runOut, triggerOut } from "../out.js";
+import { runOut, triggerOut } from "../out.js";
 import { allow, narrowed, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import { decisionShort, runShort, triggerShort } from "../short.js";
 import { webhookTrigger } from "../webhooks.js";
 import { ACCEPTED, accepted, given, ok } from "./answers.js";
 
+/** The newest of a trigger's decisions; `GET /api/v1/pipelines/{id}/decisions` has them all. */
+const MOST_DECISIONS = 100;
 const WAITING: readonly TriggerStatus[] = ["pending", "held"];
 
 /** The headers that make a retry safe; of the first that is there. */
@@ -107,9 +111,16 @@ export const triggerRoutes: readonly Route[] = [
       allow(call, trigger.pipelineId);
       const [run, decisions] = await Promise.all([
         trigger.runId === null ? Promise.resolve<Run | null>(null) : call.scheduler.getRun(trigger.runId),
-        call.scheduler.decisions({ triggerId: id, limit: 100 }),
+        call.scheduler.decisions({ triggerId: id, limit: MOST_DECISIONS, ...SHORT_VALUES }),
       ]);
-      const body = { trigger: triggerOut(trigger), run: run === null ? null : runOut(run), decisions: decisions.items.map(decisionOut) };
+      const shown = fitting(decisions.items, decisionShort);
+      const isCut = shown.length < decisions.items.length || decisions.nextCursor !== null;
+      const body = {
+        trigger: triggerOut(trigger),
+        run: run === null ? null : runOut(run),
+        decisions: shown,
+        ...(isCut ? { omitted: ["decisions"] } : {}),
+      };
       return { status: 200, body, pipelineId: trigger.pipelineId };
     },
   }),
@@ -124,8 +135,13 @@ export const triggerRoutes: readonly Route[] = [
     answers: ok("A page of triggers.", schemas.pageOf(schemas.trigger)),
     handle: async (call) => {
       const { pipeline, limit, cursor } = call.query;
-      const page = await call.scheduler.triggers({ ...narrowed(call, pipeline), ...given({ limit, cursor }), status: WAITING });
-      return { status: 200, body: pageOut(page, triggerOut) };
+      const whose = narrowed(call, pipeline);
+      return pageAnswer(
+        { limit, cursor },
+        (step) => call.scheduler.triggers({ ...whose, ...step, ...SHORT_VALUES, status: WAITING }),
+        triggerShort,
+        ({ id }) => id,
+      );
     },
   }),
   ...(["trigger", "run"] as const).map((what) =>
@@ -147,7 +163,7 @@ export const triggerRoutes: readonly Route[] = [
         allow(call, known.pipelineId);
         const { reason, user } = call.body ?? {};
         const { trigger, run } = await scheduler.cancel(id, given({ reason, user }));
-        const body = what === "trigger" ? trigger && triggerOut(trigger) : run && runOut(run);
+        const body = what === "trigger" ? trigger && triggerShort(trigger).json : run && runShort(run).json;
         return { status: 202, body, pipelineId: known.pipelineId };
       },
     }),
