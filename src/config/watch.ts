@@ -48,6 +48,7 @@ const AT_START = [
   "triggers.api.host",
   "triggers.api.port",
   "triggers.api.enabled",
+  "triggers.api.connections",
   "triggers.sensors",
   "resources.lease",
   "resources.misfire_threshold",

@@ -3,6 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TriggerFileWatcher, watchTriggerFiles } from "../adapters/files/watch.js";
 import { createTriggerApi, type TriggerApi } from "../adapters/http/api.js";
+import { guarded } from "../adapters/http/net.js";
+import { CONNECTIONS_CHECKED_EVERY_MS, limitServer } from "../adapters/http/server-limits.js";
 import { type PrometheusMetrics, prometheusMetrics } from "../adapters/metrics/prometheus.js";
 import { HeadgateError } from "../base/errors.js";
 import { differenceLines } from "../config/difference.js";
@@ -96,9 +98,15 @@ class Parts {
 
   async listen(): Promise<void> {
     if (this.#config.api === null) return;
-    const { host: own, port: ownPort } = this.#config.api.listen;
+    const { host: own, port: ownPort, limits } = this.#config.api.listen;
     const { host = own, port = ownPort } = this.#options;
-    const server = createServer((request, response) => this.#answer(request, response));
+    const server = limitServer(
+      createServer(
+        { connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS },
+        (request, response) => void guarded(this.#scheduler.host, response, "answering a request", () => this.#answer(request, response)),
+      ),
+      limits,
+    );
     this.#server = server;
     server.listen(port, host);
     await once(server, "listening").catch((cause: NodeJS.ErrnoException) => {

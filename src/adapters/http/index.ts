@@ -5,4 +5,5 @@ export { nodeTriggerApi } from "./node.js";
 export type { MetricsSource, RateLimit, StaticToken, TriggerApiOptions } from "./options.js";
 export type { HttpCode } from "./problem.js";
 export type { RouteInfo } from "./route.js";
+export { limitServer, type ServerLimits } from "./server-limits.js";
 export type { WebhookSource } from "./webhooks.js";

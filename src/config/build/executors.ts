@@ -52,6 +52,7 @@ function executorOf(
     );
   if (webhook !== undefined) {
     const secret = context.secret([...path, "webhook", "secret"], webhook.secret);
+    checkCallbackUrl(context, [...path, "webhook", "callback_url"], webhook.callback_url);
     return context.make([...path, "webhook"], () => webhookExecutor({ ...camel(webhook), secret }));
   }
   if (airflow !== undefined) {
@@ -72,6 +73,26 @@ function executorOf(
       ? { redis: context.secret([...where, "redis"], redis) ?? context.env.REDIS_URL ?? "redis://127.0.0.1:6379", ...camel({ prefix }) }
       : { postgres: context.secret([...where, "postgres"], postgres), ...camel({ schema }) };
   return context.make(where, () => bullmqExecutor({ ...connection, ...camel(rest) }));
+}
+
+/** The service's own paths, below its prefix. */
+const OWN_PATHS = ["/health", "/ready", "/metrics", "/api/v1"];
+
+/** Callbacks come to a path of their own: everything below it is theirs, and nothing of the service's. */
+function checkCallbackUrl(context: BuildContext, path: Path, url: string | undefined): void {
+  if (url === undefined || !URL.canParse(url)) return; // refused by the executor
+  const under = `${new URL(url).pathname.replace(/\/+$/, "")}/`;
+  const prefix = context.config.triggers?.api?.prefix ?? "";
+  if (under === "/") {
+    context.refuse(path, "must have a path, such as https://etl.example/callbacks: the service takes all requests below it as callbacks");
+    return;
+  }
+  const own = OWN_PATHS.map((one) => `${prefix}${one}/`).find((one) => one.startsWith(under) || under.startsWith(one));
+  if (own !== undefined)
+    context.refuse(
+      path,
+      `${under.slice(0, -1)} would take requests from ${own.slice(0, -1)} of the service; use another path, such as ${prefix}/callbacks`,
+    );
 }
 
 /** A function of a module, loaded with the first run. */

@@ -1,8 +1,10 @@
 import type { TriggerFileOptions } from "../../adapters/files/watch.js";
 import type { RateLimit, StaticToken, TriggerApiOptions } from "../../adapters/http/options.js";
+import type { ServerLimits } from "../../adapters/http/server-limits.js";
 import type { WebhookSource } from "../../adapters/http/webhooks.js";
 import { checkPath, valueAt } from "../../adapters/outside/json-path.js";
 import type { RetentionOptions } from "../../adapters/stores/sql/sql-store.js";
+import { durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Store } from "../../ports/store.js";
 import { storeFromUrl } from "../../store-from-url.js";
@@ -15,6 +17,7 @@ export interface ListenOptions {
   readonly port: number;
   /** A path before all others, such as `/etl`; `""`: none. */
   readonly prefix: string;
+  readonly limits: ServerLimits;
 }
 
 const DEFAULT_STORE = "sqlite:./headgate.db";
@@ -34,7 +37,7 @@ export function storeOf(context: BuildContext): Store | undefined {
 
 export function apiOf(context: BuildContext): { listen: ListenOptions; options: TriggerApiOptions } | null {
   const api: Partial<ApiConfig> = context.config.triggers?.api ?? {};
-  const { enabled = true, host = "127.0.0.1", port = 5_000, prefix = "", ...rest } = api;
+  const { enabled = true, host = "127.0.0.1", port = 5_000, prefix = "", connections, ...rest } = api;
   if (rest.default_pipeline !== undefined) context.checkPipelines(["triggers", "api", "default_pipeline"], rest.default_pipeline);
   const security = context.config.security ?? {};
   const adminToken = context.secret(["security", "admin_token"], security.admin_token) ?? context.env.PIPELINE_API_TOKEN ?? null;
@@ -54,7 +57,35 @@ export function apiOf(context: BuildContext): { listen: ListenOptions; options: 
     ...limit("tokenLimit", per_token),
     ...limit("addressLimit", per_address),
   };
-  return enabled ? { listen: { host, port, prefix }, options } : null;
+  return enabled ? { listen: { host, port, prefix, limits: connectionLimits(context, api) }, options } : null;
+}
+
+const LEAST_TIMEOUT_MS = 1_000;
+
+function connectionLimits(context: BuildContext, { connections = {}, body_timeout, trust_proxy = 0 }: Partial<ApiConfig>): ServerLimits {
+  const path = ["triggers", "api", "connections"];
+  const { max, max_per_address: perAddress, max_requests } = connections;
+  const timeout = (name: "headers_timeout" | "request_timeout" | "keep_alive_timeout", fallback: number) => {
+    const ms = connections[name] === undefined ? fallback : durationMs(connections[name], name);
+    if (ms < LEAST_TIMEOUT_MS) context.refuse([...path, name], `must be at least ${formatDuration(LEAST_TIMEOUT_MS)}`);
+    return ms;
+  };
+  const headersTimeoutMs = timeout("headers_timeout", 10_000);
+  const least = headersTimeoutMs + durationMs(body_timeout ?? "10s", "body_timeout");
+  const requestTimeoutMs = timeout("request_timeout", Math.max(30_000, least));
+  if (requestTimeoutMs < least)
+    context.refuse(
+      [...path, "request_timeout"],
+      `must be at least ${formatDuration(least)}, as long as headers_timeout and body_timeout together: it would cut off bodies that are in time`,
+    );
+  return {
+    headersTimeoutMs,
+    requestTimeoutMs,
+    keepAliveTimeoutMs: timeout("keep_alive_timeout", 10_000),
+    ...(perAddress === undefined && trust_proxy === 0 ? {} : { maxConnectionsPerAddress: perAddress || null }),
+    ...(max === undefined ? {} : { maxConnections: max }),
+    ...(max_requests === undefined ? {} : { maxRequestsPerConnection: max_requests }),
+  };
 }
 
 function limit<Name extends string>(name: Name, value: false | RateLimit | undefined): { [Key in Name]?: RateLimit | null } {

@@ -5,6 +5,20 @@ import { duration, name, names, onBlock, privateNetworks, secret, text, timeWind
 
 const rateLimit = z.union([z.literal(false), z.strictObject({ requests: whole, per: duration })]);
 
+const connections = z
+  .strictObject({
+    max: whole.optional().describe("Open at once; more are closed. Default 2,000"),
+    max_per_address: z
+      .union([z.literal(false), whole])
+      .optional()
+      .describe("Of one address (a /64 in IPv6). Default 500; with `trust_proxy`, `false`: all come from the proxy"),
+    headers_timeout: duration.optional().describe("For the head of a request. Default 10s"),
+    request_timeout: duration.optional().describe("For a whole request. Default 30s, or as long as head and body together may take"),
+    keep_alive_timeout: duration.optional().describe("Open without a request. Default 10s; behind a proxy, longer than the proxy's own"),
+    max_requests: whole.optional().describe("Requests of one connection. Default 1,000"),
+  })
+  .meta({ id: "Connections" });
+
 const api = z
   .strictObject({
     enabled: z.boolean().default(true),
@@ -21,6 +35,7 @@ const api = z
     cors: z.array(text).optional().describe("Origins whose pages may call"),
     trust_proxy: z.int().min(0).optional().describe("Proxies before this service whose `X-Forwarded-For` is believed. Default 0"),
     hsts: z.boolean().optional(),
+    connections: connections.optional().describe("Limits of the server's connections"),
   })
   .meta({ id: "Api" });
 
