@@ -1,16 +1,17 @@
-import { randomUUID } from "node:crypto";
-import { TrieRouter } from "hono/router/trie-router";
-import type { z } from "zod";
 import type { Scheduler } from "../../index.js";
-import { type Asked, askedBy, type Reply } from "./asked.js";
+import { type Asked, askedBy, type Reply, requestIdOf } from "./asked.js";
+import { AuditGuard, unavailable } from "./audit-guard.js";
 import { Authentication, requireRole } from "./auth.js";
-import { checked, parseJson, refuseNul } from "./body.js";
+import { checked, parseJson, queryOf } from "./body.js";
+import { addressKey, forwardedAddress, plainAddress } from "./client-address.js";
 import { EventStream } from "./events.js";
 import { Limit } from "./limits.js";
+import { failedReply } from "./net.js";
 import { answerOnce } from "./once.js";
 import { openApiOf } from "./openapi.js";
 import { type Settled, settled, type TriggerApiOptions } from "./options.js";
 import { Problem, problemBody, problemOf } from "./problem.js";
+import { headOf, Replies, withText } from "./reply.js";
 import { type Answer, type Call, type Caller, type Route, type RouteInfo, route } from "./route.js";
 import { controlRoutes } from "./routes/control.js";
 import { monitoringRoutes } from "./routes/monitoring.js";
@@ -19,6 +20,7 @@ import { settingsRoutes } from "./routes/settings.js";
 import { metricsRoute, systemRoutes } from "./routes/system.js";
 import { tokenRoutes } from "./routes/tokens.js";
 import { triggerRoutes } from "./routes/triggers.js";
+import { namesOf, Routing } from "./routing.js";
 import { Signatures } from "./webhooks.js";
 
 /** What only the host knows of a request. */
@@ -45,20 +47,16 @@ export interface TriggerApi {
   openapi(): Record<string, unknown>;
   /** The largest body, bytes. */
   readonly bodyLimit: number;
+  /** Clock and error report of the scheduler, for what mounts the API. */
+  readonly host: Pick<Scheduler["host"], "clock" | "report">;
   /** Ends the event streams; the scheduler's own stop does so too. */
   close(): void;
 }
 
-const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
 const NOBODY: Caller = { id: "", role: "viewer", pipelines: [] };
 const COUNT_TRUST_MS = 1_000;
-const SECURE: Readonly<Record<string, string>> = {
-  "cache-control": "no-store",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-};
+/** Of `/health` and `/ready`, per address: far more than any load balancer asks. */
+const HEALTH_LIMIT = { requests: 6_000, perMs: 60_000 };
 
 /**
  * The HTTP API of a scheduler as a standard `fetch` handler; `nodeTriggerApi`, `expressTriggerApi` and `fastifyTriggerApi` mount it. Closed unless a token opens it.
@@ -82,22 +80,24 @@ class Api implements TriggerApi {
   readonly #events: EventStream;
   readonly #tokenLimit: Limit | null;
   readonly #addressLimit: Limit | null;
-  /** Paths without names in them, by method and path. */
-  readonly #plain = new Map<string, Route>();
-  readonly #router = new TrieRouter<Route>();
-  readonly #secure: Readonly<Record<string, string>>;
+  readonly #healthLimit: Limit | null;
+  readonly #routing: Routing;
+  readonly #auditGuard: AuditGuard;
+  readonly #replies: Replies;
   #document: Record<string, unknown> | null = null;
   #waiting = { at: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(scheduler: Scheduler, options: Settled) {
     this.#scheduler = scheduler;
     this.#options = options;
-    this.#secure = options.hsts ? { ...SECURE, "strict-transport-security": "max-age=31536000" } : SECURE;
+    this.#replies = new Replies(options);
     this.#authentication = new Authentication(scheduler, options.tokens);
     this.#signatures = new Signatures(options.webhooks);
     this.#events = new EventStream(scheduler, this.#authentication);
     this.#tokenLimit = options.tokenLimit === null ? null : new Limit("token", options.tokenLimit);
     this.#addressLimit = options.addressLimit === null ? null : new Limit("address", options.addressLimit);
+    this.#healthLimit = options.addressLimit === null ? null : new Limit("health", HEALTH_LIMIT);
+    this.#auditGuard = new AuditGuard(scheduler);
     this.routes = [
       ...systemRoutes,
       this.#documentRoute(),
@@ -110,10 +110,11 @@ class Api implements TriggerApi {
       ...tokenRoutes,
       ...(options.metrics === null ? [] : [metricsRoute(options.metrics)]),
     ];
-    for (const one of this.routes) {
-      if (one.path.includes("{")) this.#router.add(one.method, one.path.replaceAll(/\{(\w+)\}/g, ":$1"), one);
-      else this.#plain.set(`${one.method} ${one.path}`, one);
-    }
+    this.#routing = new Routing(this.routes);
+  }
+
+  get host(): TriggerApi["host"] {
+    return this.#scheduler.host;
   }
 
   get bodyLimit(): number {
@@ -121,23 +122,32 @@ class Api implements TriggerApi {
   }
 
   async fetch(request: Request, connection: Connection = {}): Promise<Response> {
-    const { status, headers, body, stream } = await this.answer(askedBy(request), connection);
-    return new Response(stream ?? body, { status, headers });
+    try {
+      const { status, headers, body, stream } = await this.answer(askedBy(request), connection);
+      return new Response(stream ?? body, { status, headers });
+    } catch (error) {
+      const { status, headers, body } = failedReply(this.host, error, "answering a request");
+      return new Response(body, { status, headers });
+    }
   }
 
+  /** Never rejects: what nothing else has answered is reported and answered with 500. */
   async answer(asked: Asked, connection: Connection = {}): Promise<Reply> {
-    const end = asked.url.indexOf("?");
-    const path = end === -1 ? asked.url : asked.url.slice(0, end);
-    const plain = this.#plain.get(`${asked.method} ${path}`);
-    if (plain !== undefined) return this.#answer(plain, asked, NO_PARAMS, connection);
-    const [found] = this.#router.match(asked.method, path)[0];
-    if (found === undefined) return this.#nowhere(asked, path);
-    const params = decoded(found[1] as Record<string, string>);
-    return params === null ? this.#nowhere(asked, path) : this.#answer(found[0], asked, params, connection);
+    try {
+      const end = asked.url.indexOf("?");
+      const path = end === -1 ? asked.url : asked.url.slice(0, end);
+      const found = this.#routing.find(asked.method, path);
+      const reply = await (found.route === null
+        ? this.#nowhere(asked, found.methods, connection)
+        : this.#answer(found.route, asked, found.params, connection));
+      return asked.method === "HEAD" ? headOf(reply, this.host) : reply;
+    } catch (error) {
+      return failedReply(this.host, error, "answering a request");
+    }
   }
 
   handles(path: string): boolean {
-    return path.startsWith("/api/v1/") || this.#plain.has(`GET ${path}`);
+    return path.startsWith("/api/v1/") || this.#routing.hasPlain(path);
   }
 
   openapi(): Record<string, unknown> {
@@ -162,33 +172,43 @@ class Api implements TriggerApi {
     });
   }
 
-  async #answer(one: Route, request: Asked, params: Readonly<Record<string, string>>, connection: Connection): Promise<Reply> {
+  async #answer(one: Route, request: Asked, params: Readonly<Record<string, unknown>>, connection: Connection): Promise<Reply> {
     const requestId = requestIdOf(request);
     const address = this.#addressOf(request, connection);
     const headers: Record<string, string> = { "x-request-id": requestId };
+    const isRecordedFirst = one.method !== "GET" || one.role === "admin";
     let caller: Caller | null = null;
     let answer: Answer;
     let outcome: string;
     try {
-      if (this.#addressLimit !== null && one.role !== "public") await this.#addressLimit.count(address ?? "unknown");
-      const asked = await this.#call(one, request, params, connection, headers, (found) => {
+      await this.#countAddress(one, address);
+      const asked = await this.#call(one, request, namesOf(params), connection, headers, (found) => {
         caller = found;
       });
-      answer = await answerOnce(one, asked, async () => {
-        if (one.adds) await this.#refuseWhenFull();
-        return one.handle(asked);
-      });
+      if (isRecordedFirst) await this.#auditGuard.require();
+      answer = withText(
+        await answerOnce(one, asked, async () => {
+          if (one.adds) await this.#refuseWhenFull();
+          return one.handle(asked);
+        }),
+      );
       outcome = String(answer.status);
     } catch (error) {
+      const problem = problemOf(error);
       answer = this.#problem(error, requestId);
-      outcome = `${answer.status} ${(answer.body as { code: string }).code}`;
+      outcome = `${problem.status} ${problem.code}`;
     }
     const written = one.role === "public" ? null : this.#write(one, caller, answer, outcome, address, requestId);
-    if (one.method !== "GET") {
+    if (isRecordedFirst) {
       const failure = await written;
-      if (failure && answer.status < 400) answer = this.#problem(failure, requestId);
+      if (failure && answer.status < 400 && one.method === "GET") answer = this.#problem(unavailable(), requestId); // what was done is answered as done
     }
-    return this.#reply(request, answer, headers);
+    return this.#replies.reply(request, answer, headers);
+  }
+
+  /** @throws Problem `RATE_LIMITED` */
+  async #countAddress(one: Route | null, address: string | null): Promise<void> {
+    await (one?.role === "public" ? this.#healthLimit : this.#addressLimit)?.count(address === null ? "unknown" : addressKey(address));
   }
 
   /** Who asks for what: limits, token, role, body, in the order of their cost. */
@@ -222,7 +242,6 @@ class Api implements TriggerApi {
       caller = this.#signatures.signerOf(source, asked.header, bytes ?? new Uint8Array(), clock.now());
       await this.#admit(caller, one, headers, onCaller);
     }
-    refuseNul(params, "path");
     const query = one.query === undefined ? {} : queryOf(asked, one.query);
     const body = one.body === undefined || json === undefined ? json : checked(one.body, json, "body");
     return this.#asCall(asked, params, connection, caller, query, body);
@@ -258,7 +277,7 @@ class Api implements TriggerApi {
 
   #problem(error: unknown, requestId: string): Answer {
     const problem = problemOf(error);
-    if (problem.code === "INTERNAL") this.#scheduler.host.report(error, `request ${requestId}`);
+    if (problem.code === "INTERNAL") this.host.report(error, `request ${requestId}`);
     return {
       status: problem.status,
       body: problemBody(problem, requestId),
@@ -292,7 +311,7 @@ class Api implements TriggerApi {
       });
       return null;
     } catch (error) {
-      this.#scheduler.host.report(error, `writing request ${requestId} into the audit log`);
+      this.#auditGuard.failed(error, requestId);
       return error;
     }
   }
@@ -300,68 +319,28 @@ class Api implements TriggerApi {
   /** The address of whoever asks, as far as the proxies in between are believed. */
   #addressOf(request: Asked, connection: Connection): string | null {
     const { trustProxy } = this.#options;
-    const own = connection.address ?? null;
+    const own = connection.address === undefined ? null : plainAddress(connection.address);
     if (trustProxy === 0) return own;
     const forwarded = (request.header("x-forwarded-for") ?? "").split(",").map((part) => part.trim());
-    const claimed = forwarded.at(-trustProxy);
-    return claimed !== undefined && /^[0-9a-fA-F.:]{2,45}$/.test(claimed) ? claimed : own;
+    return forwardedAddress(forwarded.at(-trustProxy) ?? "") ?? own;
   }
 
-  #reply(asked: Asked, { status, body, headers = {}, stream = undefined, text: given }: Answer, own: Record<string, string>): Reply {
-    const text = given ?? (body === undefined ? null : JSON.stringify(body));
-    const all: Record<string, string> = Object.assign({ "content-type": "application/json" }, this.#secure, own, headers);
-    if (text !== null) all["content-length"] = String(Buffer.byteLength(text));
-    if (this.#options.cors.length > 0) Object.assign(all, this.#cors(asked));
-    return { status, headers: all, body: text, stream: stream ?? null };
-  }
-
-  #cors(request: Asked): Record<string, string> {
-    const origin = request.header("origin");
-    if (origin === null || !this.#options.cors.includes(origin)) return {};
-    const exposed = "Location, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
-    return { "access-control-allow-origin": origin, "access-control-expose-headers": exposed, vary: "Origin" };
-  }
-
-  #nowhere(request: Asked, path: string): Reply {
-    const methods = this.routes
-      .filter((one) => new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path))
-      .map(({ method }) => method);
+  /** Answers a request for which there is no route. */
+  async #nowhere(request: Asked, methods: readonly string[], connection: Connection): Promise<Reply> {
     const requestId = requestIdOf(request);
-    const cors = this.#cors(request);
-    if (request.method === "OPTIONS" && methods.length > 0 && "access-control-allow-origin" in cors) {
-      const allowed = {
-        "access-control-allow-methods": methods.join(", "),
-        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match",
-        "access-control-max-age": "600",
-      };
-      return { status: 204, headers: { ...this.#secure, ...cors, ...allowed }, body: null, stream: null };
+    const own = { "x-request-id": requestId };
+    try {
+      await this.#countAddress(null, this.#addressOf(request, connection));
+    } catch (error) {
+      return this.#replies.reply(request, this.#problem(error, requestId), own);
     }
+    const preflight = this.#replies.preflight(request, methods);
+    if (preflight !== null) return preflight;
     const problem =
       methods.length === 0
         ? new Problem(404, "NOT_FOUND", "there is nothing here; /api/v1/openapi.json says what there is")
         : new Problem(405, "METHOD_NOT_ALLOWED", `this answers to ${methods.join(", ")}`, { headers: { allow: methods.join(", ") } });
-    return this.#reply(request, this.#problem(problem, requestId), { "x-request-id": requestId });
-  }
-}
-
-function requestIdOf(request: Asked): string {
-  const given = request.header("x-request-id");
-  return given !== null && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
-}
-
-function queryOf({ url }: Asked, schema: z.ZodObject): Record<string, unknown> {
-  const at = url.indexOf("?");
-  const given = at === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(at)));
-  refuseNul(given, "query");
-  return checked(schema, given, "query");
-}
-
-/** `null` for what is no percent-encoding. */
-function decoded(params: Readonly<Record<string, string>>): Record<string, string> | null {
-  try {
-    return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value)]));
-  } catch {
-    return null;
+    return this.#replies.reply(request, this.#problem(problem, requestId), own);
   }
 }
 

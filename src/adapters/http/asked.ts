@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Clock } from "../../ports/clock.js";
 import { Problem } from "./problem.js";
 
@@ -29,6 +30,27 @@ export interface Reply {
   readonly stream: ReadableStream<Uint8Array> | null;
 }
 
+/** The id of a request: the caller's, if it is a plain one, else a new one. */
+export function requestIdOf({ header }: Pick<Asked, "header">): string {
+  const given = header("x-request-id");
+  return given !== null && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
+}
+
+/** Path and query of a request target, which may be a whole URL. @see https://www.rfc-editor.org/rfc/rfc9112#name-absolute-form */
+export function originForm(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, "");
+  return path.startsWith("/") || path === target ? path : `/${path}`;
+}
+
+/** @throws Problem `UNSUPPORTED_MEDIA_TYPE` for a body that is compressed */
+export function refuseEncoding(header: Asked["header"]): void {
+  const encoding = header("content-encoding");
+  if (encoding === null || /^\s*(?:identity)?\s*$/i.test(encoding)) return;
+  throw new Problem(415, "UNSUPPORTED_MEDIA_TYPE", "send the body without Content-Encoding", {
+    headers: { "accept-encoding": "identity" },
+  });
+}
+
 /** A standard request. */
 export function askedBy(request: Request): Asked {
   const { pathname, search } = new URL(request.url);
@@ -36,7 +58,10 @@ export function askedBy(request: Request): Asked {
     method: request.method,
     url: pathname + search,
     header: (name) => request.headers.get(name),
-    bytes: (limits) => inTime(request.body === null ? Promise.resolve(new Uint8Array()) : readStream(request.body, limits.limit), limits),
+    bytes: async (limits) => {
+      refuseEncoding((name) => request.headers.get(name));
+      return inTime(request.body === null ? Promise.resolve(new Uint8Array()) : readStream(request.body, limits.limit), limits);
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { z } from "zod";
 import { DEEPEST, escaped, type FieldProblem, isTooDeep, mischiefIn } from "../outside/safe-json.js";
+import type { Asked } from "./asked.js";
 import { Problem } from "./problem.js";
 
 /**
@@ -26,12 +27,13 @@ export function parseJson(bytes: Uint8Array, contentType: string | null): unknow
   return value;
 }
 
-/** Names from a path and texts from a query, as no body may have them either. */
-export function refuseNul(values: Readonly<Record<string, string>>, place: "path" | "query"): void {
-  const bad = Object.keys(values).filter((name) => values[name]?.includes("\0"));
-  if (bad.length === 0) return;
-  if (place === "path") throw new Problem(404, "NOT_FOUND", "there is nothing of that name");
-  throw invalid(bad.map((name) => ({ pointer: `?${name.slice(0, 100)}`, detail: "must not have the character NUL" })));
+/** A query, checked by its schema. */
+export function queryOf({ url }: Pick<Asked, "url">, schema: z.ZodObject): Record<string, unknown> {
+  const at = url.indexOf("?");
+  const given = at === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(at)));
+  const bad = Object.keys(given).filter((name) => given[name]?.includes("\0"));
+  if (bad.length > 0) throw invalid(bad.map((name) => ({ pointer: `?${name.slice(0, 100)}`, detail: "must not have the character NUL" })));
+  return checked(schema, given, "query");
 }
 
 /** Checked by its schema; every field that is wrong is told at once. */

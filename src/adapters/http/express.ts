@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TriggerApi } from "./api.js";
+import { originForm } from "./asked.js";
+import { guarded } from "./net.js";
 import { type HostRequest, nodeTriggerApi } from "./node.js";
 
 /**
@@ -15,9 +17,13 @@ export function expressTriggerApi(
 ): (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void {
   const answer = nodeTriggerApi(api);
   return (request, response, next) => {
-    const [path = "/"] = (request.url ?? "/").split("?");
-    if (!api.handles(path)) return next();
-    answer(request, response).catch(next);
+    let isOurs = true;
+    void guarded(api.host, response, "answering a request", () => {
+      const [path = "/"] = originForm(request.url ?? "/").split("?");
+      isOurs = api.handles(path);
+      return isOurs ? answer(request, response) : undefined;
+    });
+    if (!isOurs) next();
   };
 }
 

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import type { TriggerApi } from "./api.js";
+import { originForm } from "./asked.js";
+import { guarded } from "./net.js";
 import { type HostRequest, nodeTriggerApi } from "./node.js";
 
 /**
@@ -14,11 +16,13 @@ export const fastifyTriggerApi: FastifyPluginAsync<{ api: TriggerApi; prefix?: s
   app.addContentTypeParser("*", (_request, _payload, done) => done(null)); // the bytes stay where they are
   const { prefix } = app;
   app.all("/*", { bodyLimit: api.bodyLimit }, async (request, reply) => {
-    const raw: HostRequest = request.raw;
-    raw.baseUrl = prefix;
-    raw.url = (raw.url ?? "/").slice(prefix.length) || "/";
-    reply.hijack();
-    await answer(raw, reply.raw);
+    reply.hijack(); // from here on, nobody answers but this
+    await guarded(api.host, reply.raw, "answering a request", () => {
+      const raw: HostRequest = request.raw;
+      raw.baseUrl = prefix;
+      raw.url = originForm(raw.url ?? "/").slice(prefix.length) || "/";
+      return answer(raw, reply.raw);
+    });
   });
   app.addHook("onClose", async () => api.close());
 };

@@ -1,8 +1,11 @@
 import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
 import { Problem } from "./problem.js";
 
+/** Keys that are counted at once; beyond it, the one that was counted longest ago is forgotten. About 4 MB. */
+const MOST_KEYS = 10_000;
+
 /**
- * Counts requests by key in windows of time, on this node, and says how many are left.
+ * Counts requests by key in windows of time, on this node, and says how many are left. Its memory is bounded, however many keys there are.
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
@@ -10,6 +13,8 @@ export class Limit {
   readonly #name: string;
   readonly #limiter: RateLimiterMemory;
   readonly #policy: string;
+  /** Least recently counted first. */
+  readonly #keys = new Set<string>();
 
   constructor(name: string, { requests, perMs }: { readonly requests: number; readonly perMs: number }) {
     this.#name = name;
@@ -19,6 +24,7 @@ export class Limit {
 
   /** Counts one request. @throws Problem `RATE_LIMITED` */
   async count(key: string): Promise<RateLimiterRes> {
+    this.#remember(key);
     try {
       return await this.#limiter.consume(key);
     } catch (error) {
@@ -29,6 +35,20 @@ export class Limit {
         headers: { ...this.told(left), "retry-after": retryAfter },
       });
     }
+  }
+
+  /** How many keys are counted now. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  #remember(key: string): void {
+    this.#keys.delete(key);
+    this.#keys.add(key);
+    if (this.#keys.size <= MOST_KEYS) return;
+    const [oldest = ""] = this.#keys;
+    this.#keys.delete(oldest);
+    void this.#limiter.delete(oldest); // in memory: cannot fail
   }
 
   /** The headers that tell of a count. */

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connection, TriggerApi } from "./api.js";
-import { type Asked, inTime, type Reply, tooLarge } from "./asked.js";
+import { type Asked, inTime, originForm, type Reply, refuseEncoding, tooLarge } from "./asked.js";
+import { guarded } from "./net.js";
+import { SlowReaders } from "./slow-readers.js";
 
 /** A request that a host may have had its hands on. */
 export interface HostRequest extends IncomingMessage {
@@ -12,25 +14,54 @@ export interface HostRequest extends IncomingMessage {
   baseUrl?: string;
 }
 
+/** How long the rest of a body that nobody wants is read and dropped, so that its sender gets the answer before the connection is closed. */
+const LINGER_MS = 1_000;
+
 /**
- * The API as a listener of `node:http` and `node:https` servers.
+ * The API as a listener of `node:http` and `node:https` servers. The promise never rejects: whatever goes wrong is reported by the scheduler's event `error`, and
+ * answered with 500 or, when an answer has begun, by closing the connection.
  *
  * @example
  * createServer(nodeTriggerApi(api)).listen(5000);
  */
 export function nodeTriggerApi(api: TriggerApi): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  return async (request, response) => {
-    const host: HostRequest = request;
-    const isParsed = !Buffer.isBuffer(host.rawBody) && host.readableDidRead && host.body !== undefined;
-    const connection: Connection = { address: host.socket.remoteAddress, prefix: host.baseUrl ?? "", isParsed };
-    send(await api.answer(askedOf(host, isParsed), connection), response);
+  const slowReaders = new SlowReaders();
+  return (request, response) =>
+    guarded(api.host, response, "answering a request", async () => {
+      response.on("error", (error) => api.host.report(error, "sending an answer"));
+      const host: HostRequest = request;
+      const isParsed = !Buffer.isBuffer(host.rawBody) && host.readableDidRead && host.body !== undefined;
+      const connection: Connection = { address: host.socket.remoteAddress, prefix: host.baseUrl ?? "", isParsed };
+      const reply = await api.answer(askedOf(host, isParsed), connection);
+      if (response.destroyed) return;
+      if (reply.stream === null && reply.status >= 400 && isUnread(host)) return linger(reply, host, response, api);
+      await send(reply, response);
+      if (reply.stream === null) slowReaders.watch(response, api.host.clock);
+    });
+}
+
+/** True while a body has not arrived as a whole. */
+function isUnread({ complete, destroyed, headers }: HostRequest): boolean {
+  return !complete && !destroyed && (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0);
+}
+
+/** Sends an answer to a request whose body is not wanted, and closes the connection when the body has ended or {@link LINGER_MS} have passed. */
+function linger({ status, headers, body }: Reply, request: HostRequest, response: ServerResponse, { host }: TriggerApi): void {
+  response.writeHead(status, { ...headers, connection: "close" });
+  if (body !== null && request.method !== "HEAD") response.write(body);
+  else response.flushHeaders();
+  const end = () => {
+    stopTimer();
+    response.end();
   };
+  const stopTimer = host.clock.setTimer(LINGER_MS, end);
+  request.once("end", end).once("close", end).resume();
 }
 
 function askedOf(request: HostRequest, isParsed: boolean): Asked {
   return {
     method: request.method ?? "GET",
-    url: request.url ?? "/",
+    url: originForm(request.url ?? "/"),
     header: (name) => {
       const value = request.headers[name];
       return value === undefined ? null : Array.isArray(value) ? value.join(", ") : value;
@@ -38,6 +69,7 @@ function askedOf(request: HostRequest, isParsed: boolean): Asked {
     bytes: (limits) => {
       if (Buffer.isBuffer(request.rawBody)) return Promise.resolve(request.rawBody);
       if (isParsed) return Promise.resolve(written(request.body));
+      refuseEncoding((name) => request.headers[name]?.toString() ?? null);
       return arrived(request, limits.limit) ?? inTime(readAll(request, limits.limit), limits);
     },
   };
@@ -74,7 +106,7 @@ function readAll(request: IncomingMessage, limit: number): Promise<Uint8Array> {
   });
 }
 
-function send({ status, headers, body, stream }: Reply, response: ServerResponse): void {
+async function send({ status, headers, body, stream }: Reply, response: ServerResponse): Promise<void> {
   if (stream === null) {
     response.writeHead(status, headers);
     response.end(body ?? undefined);
@@ -82,7 +114,7 @@ function send({ status, headers, body, stream }: Reply, response: ServerResponse
   }
   response.writeHead(status, headers);
   response.flushHeaders();
-  void pump(stream, response);
+  await pump(stream, response);
 }
 
 /** Hands a stream on as fast as it is read; never rejects. A stream that ends while its reader does not read breaks the connection off. */

@@ -20,6 +20,7 @@ export type HttpCode =
   | "RATE_LIMITED"
   | "QUEUE_FULL"
   | "TOO_MANY_STREAMS"
+  | "AUDIT_UNAVAILABLE"
   | "INTERNAL";
 
 /** An answer that something is wrong, as RFC 9457 has it. */
