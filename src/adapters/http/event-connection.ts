@@ -6,6 +6,9 @@ import { beatFrame, openingFrame, resetFrame } from "./event-frame.js";
 /** Beats in a row at which a reader was not waiting for data, before it is let go. */
 const MOST_STALLED = 4;
 
+/** A stream that was broken off on purpose, or for a reason that has been reported. */
+export class StreamBroken extends Error {}
+
 /** Callbacks of a connection. */
 interface ConnectionOptions {
   /** Returns the bytes of an event, the same for all readers; `null` for one that cannot be sent. */
@@ -62,14 +65,16 @@ export class EventConnection {
 
   /** Sends what is new, if the reader waits for it; one that is too far behind is let go. */
   changed(): void {
-    if (this.#reader?.isBehind === true) this.fail(new Error("the reader is 1 MiB of events behind; it may come back with Last-Event-ID"));
+    if (this.#reader?.isBehind === true)
+      this.fail(new StreamBroken("the reader is 1 MiB of events behind; it may come back with Last-Event-ID"));
     this.#hasChanged = true;
     this.#wake();
   }
 
   /** Sends a sign of life; a reader that has taken nothing for several beats is let go. */
   beat(): void {
-    if (!this.#isReading && ++this.#stalled >= MOST_STALLED) this.fail(new Error(`the reader took nothing for ${MOST_STALLED} beats`));
+    if (!this.#isReading && ++this.#stalled >= MOST_STALLED)
+      this.fail(new StreamBroken(`the reader took nothing for ${MOST_STALLED} beats`));
     this.#isBeatDue = true;
     this.#wake();
   }
@@ -80,7 +85,7 @@ export class EventConnection {
   }
 
   /** Breaks the stream off. */
-  fail(error: Error): void {
+  fail(error: StreamBroken): void {
     if (this.#finish()) this.#controller?.error(error);
   }
 
@@ -102,7 +107,7 @@ export class EventConnection {
       if (frame !== null && !this.#isEnded) controller.enqueue(frame);
     } catch (error) {
       this.#options.onError(error);
-      this.fail(error instanceof Error ? error : new Error(String(error)));
+      this.fail(new StreamBroken(error instanceof Error ? error.message : String(error), { cause: error }));
     } finally {
       this.#isReading = false;
     }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connection, TriggerApi } from "./api.js";
 import { type Asked, inTime, originForm, type Reply, refuseEncoding, tooLarge } from "./asked.js";
+import { StreamBroken } from "./event-connection.js";
 import { guarded } from "./net.js";
 import { SlowReaders } from "./slow-readers.js";
 
@@ -117,7 +118,7 @@ async function send({ status, headers, body, stream }: Reply, response: ServerRe
   await pump(stream, response);
 }
 
-/** Hands a stream on as fast as it is read; never rejects. A stream that ends while its reader does not read breaks the connection off. */
+/** Hands a stream on as fast as it is read; rejects with an error that nobody foresaw. A stream that ends while its reader does not read breaks the connection off. */
 async function pump(stream: ReadableStream<Uint8Array>, response: ServerResponse): Promise<void> {
   const reader = stream.getReader();
   let hasEnded = false;
@@ -146,7 +147,8 @@ async function pump(stream: ReadableStream<Uint8Array>, response: ServerResponse
       if (hasEnded && response.writableNeedDrain) response.destroy();
     }
     response.end();
-  } catch {
-    response.destroy(); // the stream was broken off, and has said why where that is reported
+  } catch (error) {
+    response.destroy();
+    if (!(error instanceof StreamBroken)) throw error;
   }
 }
