@@ -182,7 +182,7 @@ describe("sqlSensor", () => {
           await client.query(`DROP SCHEMA ${schema} CASCADE`);
           await client.end();
         };
-        return { source: { url: `${url}${url.includes("?") ? "&" : "?"}options=-csearch_path%3D${schema}` }, run, close };
+        return { source: { url: `${url}${url.includes("?") ? "&" : "?"}schema=${schema}` }, run, close };
       },
     ]);
   }

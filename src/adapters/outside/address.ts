@@ -1,7 +1,8 @@
 import type { LookupAddress, LookupOptions } from "node:dns";
 import type { BlockList, LookupFunction } from "node:net";
 import { builtin } from "../../base/builtin.js";
-import { HeadgateError } from "../../base/errors.js";
+import { HeadgateError, quote } from "../../base/errors.js";
+import { bytesOfIpv6, embeddedIpv4, isIpv4Mapped, SPECIAL_IPV4, SPECIAL_IPV6 } from "./special-networks.js";
 
 /** Whether addresses of this machine and of private networks may be asked: all, those of some networks (`"10.0.0.0/8"`), or none. */
 export type PrivateNetworks = boolean | readonly string[];
@@ -12,45 +13,64 @@ export interface AddressOptions {
   allowPrivateNetworks?: PrivateNetworks;
 }
 
-/** What is not in the public internet. @see https://www.iana.org/assignments/iana-ipv4-special-registry @see https://www.iana.org/assignments/iana-ipv6-special-registry */
-const SPECIAL = [
-  ..."0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24".split(" "),
-  ..."192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4".split(" "),
-  ..."::/127 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 fc00::/7 fe80::/10 ff00::/8".split(" "),
-];
+/** Networks of both versions, kept apart: Node's own list takes IPv4 for a part of `::/0`. */
+interface Networks {
+  readonly ipv4: BlockList;
+  readonly ipv6: BlockList;
+}
 
-let specialNetworks: BlockList | null = null;
+let special: Networks | null = null;
 
-/** @throws HeadgateError `INVALID_ARGUMENT` for what is no network such as `10.0.0.0/8` */
-function networks(list: readonly string[]): BlockList {
+/** @throws HeadgateError `INVALID_ARGUMENT` for text that is not a network such as `10.0.0.0/8` */
+function networks(list: readonly string[]): Networks {
   const { BlockList, isIP } = builtin("node:net");
-  const blocks = new BlockList();
+  const made: Networks = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const one of list) {
-    const [address = "", bits] = one.split("/");
+    const [address = "", bits] = String(one).split("/");
     const version = isIP(address);
     const prefix = bits === undefined ? (version === 4 ? 32 : 128) : Number(bits);
-    if (version === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > (version === 4 ? 32 : 128))
-      throw new HeadgateError("INVALID_ARGUMENT", `allowPrivateNetworks: ${JSON.stringify(one)} is no network such as 10.0.0.0/8`);
-    blocks.addSubnet(address, prefix, version === 4 ? "ipv4" : "ipv6");
+    if (version === 0 || address.includes("%") || !Number.isInteger(prefix) || prefix < 0 || prefix > (version === 4 ? 32 : 128))
+      throw new HeadgateError("INVALID_ARGUMENT", `allowPrivateNetworks: ${quote(one)} is no network such as 10.0.0.0/8`);
+    if (version === 6 && prefix >= 96 && isIpv4Mapped(bytesOfIpv6(address)))
+      throw new HeadgateError(
+        "INVALID_ARGUMENT",
+        `allowPrivateNetworks: ${quote(one)}: write a network of IPv4 as IPv4, such as 10.0.0.0/8`,
+      );
+    if (version === 4) made.ipv4.addSubnet(address, prefix, "ipv4");
+    else made.ipv6.addSubnet(address, prefix, "ipv6");
   }
-  return blocks;
+  return made;
 }
 
 /** Says which addresses may be asked. */
 export class AddressRule {
-  readonly #allowed: BlockList | "all" | null;
+  readonly #allowed: Networks | "all" | null;
 
   constructor({ allowPrivateNetworks = false }: AddressOptions) {
     this.#allowed = typeof allowPrivateNetworks === "boolean" ? (allowPrivateNetworks ? "all" : null) : networks(allowPrivateNetworks);
   }
 
+  /** Everything may be asked, sockets of this machine too. */
+  get isOpen(): boolean {
+    return this.#allowed === "all";
+  }
+
+  /** An IPv6 address that carries one of IPv4 is no way around the rule for that one. */
   allows(address: string): boolean {
     if (this.#allowed === "all") return true;
-    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-    const family = builtin("node:net").isIP(mapped) === 4 ? "ipv4" : "ipv6";
-    specialNetworks ??= networks(SPECIAL);
-    if (!specialNetworks.check(mapped, family)) return true;
-    return this.#allowed?.check(mapped, family) ?? false;
+    const plain = address.replace(/%.*$/, "");
+    const version = builtin("node:net").isIP(plain);
+    if (version === 4) return this.#allowsOne(plain, "ipv4");
+    if (version !== 6) return false;
+    const { ipv4, isOnlyIpv4 } = embeddedIpv4(bytesOfIpv6(plain));
+    if (!ipv4.every((one) => this.#allowsOne(one, "ipv4"))) return false;
+    return isOnlyIpv4 || this.#allowsOne(plain, "ipv6");
+  }
+
+  #allowsOne(address: string, family: "ipv4" | "ipv6"): boolean {
+    special ??= networks([...SPECIAL_IPV4, ...SPECIAL_IPV6]);
+    if (!special[family].check(address, family)) return true;
+    return this.#allowed !== null && this.#allowed !== "all" && this.#allowed[family].check(address, family);
   }
 
   /** @throws HeadgateError `ADDRESS_REFUSED` for a host written as an address that may not be asked */

@@ -4,8 +4,8 @@ import type { AddressRule } from "./address.js";
 
 const REDIRECTS = 5;
 const DEFAULT_LIMIT = 1_048_576;
-/** Headers that are for one server only. */
-const PRIVATE_HEADERS = new Set(["authorization", "cookie", "proxy-authorization"]);
+/** Headers that may go to another server than the one that they were meant for: any other may hold a key. */
+const COMMON_HEADERS = new Set(["accept", "accept-language", "user-agent", "if-none-match", "if-modified-since"]);
 
 /** What is asked of a server. */
 export interface WebRequest {
@@ -43,7 +43,8 @@ export function checkUrl(url: string, where: string): string {
 }
 
 /**
- * Asks a server over http or https, follows at most five redirects, and reads no more than the limit.
+ * Asks a server over http or https, follows at most five redirects, and reads no more than the limit. To another origin (also from https to http) go only headers that hold no
+ * credentials, and never a body.
  *
  * @throws HeadgateError `PROBE_FAILED` when it does not answer, `ADDRESS_REFUSED`, or the signal's reason
  */
@@ -55,17 +56,21 @@ export async function ask(request: WebRequest, rule: AddressRule, signal: AbortS
     if (location === undefined || ![301, 302, 303, 307, 308].includes(answer.status)) return answer;
     next = redirected(next, location, answer.status);
   }
-  throw new HeadgateError("PROBE_FAILED", `${addressOf(request.url)}: more than ${REDIRECTS} redirects`);
+  throw new HeadgateError("PROBE_FAILED", `${new URL(request.url).origin}: more than ${REDIRECTS} redirects`);
 }
 
 function redirected(request: WebRequest, location: string, status: number): WebRequest {
-  const from = addressOf(request.url);
+  const from = new URL(request.url).origin; // a path may be a secret, such as that of a hook
   if (!URL.canParse(location, request.url)) throw new HeadgateError("PROBE_FAILED", `${from}: redirects to ${quote(location)}`);
   const url = checkUrl(new URL(location, request.url).href, `${from}: redirects`);
   const isSame = new URL(url).origin === new URL(request.url).origin;
-  const headers = Object.fromEntries(Object.entries(request.headers ?? {}).filter(([name]) => isSame || !PRIVATE_HEADERS.has(name)));
+  const headers = Object.fromEntries(Object.entries(request.headers ?? {}).filter(([name]) => isSame || COMMON_HEADERS.has(name)));
   const { body, ...rest } = request;
   const keepsBody = (status === 307 || status === 308) && body !== undefined;
+  if (body !== undefined && !(isSame && keepsBody)) {
+    const problem = `redirects to ${new URL(url).origin} (${status}), where the body is not sent; configure that address`;
+    throw new HeadgateError("PROBE_FAILED", `${from}: ${problem}`);
+  }
   const method = keepsBody ? request.method : request.method === "HEAD" ? "HEAD" : "GET";
   return { ...rest, url, headers, ...(method === undefined ? {} : { method }), ...(keepsBody ? { body } : {}) };
 }

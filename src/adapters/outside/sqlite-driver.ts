@@ -28,17 +28,27 @@ export function prepare(connection: SqliteConnection, sql: string): Prepared {
   return { all: (...values) => statement.all(...placed(values)), run: (...values) => statement.run(...placed(values)) };
 }
 
-/** Opens a file with the driver that this Node has; read-only, it must be there. */
-export function connect(file: string, { isReadOnly = false } = {}): SqliteConnection {
+/** Opens a file with the driver that this Node has. */
+export function connect(file: string): SqliteConnection {
   const load = createRequire(import.meta.url);
-  const native = attempt(() => load("node:sqlite") as { DatabaseSync: new (file: string, options: object) => SqliteConnection });
-  if (native !== null) return new native.DatabaseSync(file, { readOnly: isReadOnly });
-  const peer = attempt(() => load("better-sqlite3") as new (file: string, options: object) => SqliteConnection);
-  if (peer !== null) return new peer(file, { readonly: isReadOnly, fileMustExist: isReadOnly });
-  throw new HeadgateError(
-    "MISSING_PEER",
-    "sqliteStore: this Node has no node:sqlite; npm install better-sqlite3, or run Node 22.13 or newer",
-  );
+  const native = attempt(() => load("node:sqlite") as { DatabaseSync: new (file: string) => SqliteConnection });
+  if (native !== null) return new native.DatabaseSync(file);
+  const peer = attempt(() => load("better-sqlite3") as new (file: string) => SqliteConnection);
+  if (peer !== null) return new peer(file);
+  throw missing("sqliteStore");
+}
+
+/** Returns the module by which another process opens SQLite: Node's own, or the path of the peer. */
+export function driverModule(): string {
+  const load = createRequire(import.meta.url);
+  if (attempt(() => load("node:sqlite") as unknown) !== null) return "node:sqlite";
+  const peer = attempt(() => load.resolve("better-sqlite3"));
+  if (peer !== null) return peer;
+  throw missing("asking SQLite");
+}
+
+function missing(what: string): HeadgateError {
+  return new HeadgateError("MISSING_PEER", `${what}: this Node has no node:sqlite; npm install better-sqlite3, or run Node 22.13 or newer`);
 }
 
 function attempt<T>(load: () => T): T | null {

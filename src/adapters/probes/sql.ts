@@ -8,6 +8,9 @@ import type { AddressOptions } from "../outside/address.js";
 import { type SqlSource, sqlDatabase } from "../outside/sql.js";
 import { instantOf } from "./http.js";
 
+/** One value is looked at. */
+const ONE_ROW = { rows: 1, bytes: 1_048_576 };
+
 /** What is asked of a database. */
 export type SqlQuestion = SqlSource & ProbeOptions & AddressOptions & { readonly query: string };
 
@@ -50,14 +53,15 @@ export function sqlProbe(options: Omit<SqlQuestion, "query"> & SqlSource & { rea
 function asked<T>(where: string, options: SqlQuestion, read: (value: unknown) => T): Probe<T> {
   const { query } = options;
   if (typeof query !== "string" || query.trim() === "") throw new HeadgateError("INVALID_ARGUMENT", `${where}: give a query`);
-  const database = sqlDatabase(options, options, where);
+  const policy = policyOf(options, where);
+  const database = sqlDatabase(options, options, where, { ...ONE_ROW, timeoutMs: policy.timeoutMs ?? 5_000 });
   return {
     name:
       options.name ??
       `${database.label} #${builtin("node:crypto")
         .hash("sha256", JSON.stringify([where, "url" in options ? options.url : "", query]))
         .slice(0, 8)}`,
-    ...policyOf(options, where),
+    ...policy,
     measure: async ({ signal }) => {
       const [row = {}] = await database.query(query, [], signal);
       return read(Object.values(row)[0]);

@@ -26,6 +26,7 @@ export type SqlSensorOptions = SqlSource &
   };
 
 const ROWS_AT_ONCE = 1_000;
+const BYTES_AT_ONCE = 4_194_304;
 
 /**
  * Looks for new rows of a query, or for a change of what it gives, in PostgreSQL or SQLite, for reading only.
@@ -39,9 +40,11 @@ export function sqlSensor(options: SqlSensorOptions): Sensor {
   if (typeof query !== "string" || query.trim() === "") throw bad("query: give one");
   if (!["change", "edge", "level"].includes(mode)) throw bad(`mode: ${quote(mode)} is unknown; allowed: change, edge, level`);
   if (cursorColumn !== undefined && options.mode !== undefined) throw bad("mode: rows of a cursorColumn have none");
-  const database = sqlDatabase(options, options, "sqlSensor");
+  const timing = timingOf(options.name ?? `sql ${query}`.slice(0, 100), options);
+  const limits = { rows: cursorColumn === undefined ? 1 : ROWS_AT_ONCE + 1, bytes: BYTES_AT_ONCE, timeoutMs: timing.timeoutMs };
+  const database = sqlDatabase(options, options, "sqlSensor", limits);
   return {
-    ...timingOf(options.name ?? `sql ${query}`.slice(0, 100), options),
+    ...timing,
     poll: ({ cursor, signal }) =>
       cursorColumn === undefined
         ? value(database, query, mode, cursor, signal)
@@ -117,13 +120,15 @@ interface Place {
 export function changedRowsSensor(options: ChangedRowsOptions): Sensor {
   const { table, column = "updated_at" } = options;
   const [from, at] = [table, column].map((name) => quoted(name));
-  const database = sqlDatabase(options, options, "changedRowsSensor");
+  const timing = timingOf(options.name ?? `changed rows of ${table}`.slice(0, 100), options);
+  const limits = { rows: 1, bytes: BYTES_AT_ONCE, timeoutMs: timing.timeoutMs };
+  const database = sqlDatabase(options, options, "changedRowsSensor", limits);
   const end = `CAST(max(${at}) AS TEXT) AS latest, (SELECT count(*) FROM ${from} WHERE ${at} = (SELECT max(${at}) FROM ${from})) AS ties FROM ${from}`;
   const first = `SELECT count(${at}) AS newer, 0 AS same, ${end}`;
   const sum = (sign: string) => `coalesce(sum(CASE WHEN ${at} ${sign} $1 THEN 1 ELSE 0 END), 0)`;
   const next = `SELECT ${sum(">")} AS newer, ${sum("=")} AS same, ${end} WHERE ${at} >= $1`;
   return {
-    ...timingOf(options.name ?? `changed rows of ${table}`.slice(0, 100), options),
+    ...timing,
     poll: async ({ cursor, signal }) => {
       const last = cursor as Place | null;
       const isFirst = last === null || last.latest === null;

@@ -1,4 +1,5 @@
 import { HeadgateError, quote } from "../../../base/errors.js";
+import { addOwnFile } from "../../outside/own-files.js";
 import { connect, type Prepared, prepare, type SqliteConnection } from "../../outside/sqlite-driver.js";
 import type { Database, Session } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
@@ -16,6 +17,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
     throw new HeadgateError("INVALID_ARGUMENT", `sqliteStore: synchronous ${quote(synchronous)} is unknown; allowed: full, normal`);
   }
   let connection: SqliteConnection | null = null;
+  let removeOwnFile = () => {};
   const statements = new Map<string, Prepared>();
   /** One transaction at a time: they share a connection. */
   let line: Promise<unknown> = Promise.resolve();
@@ -66,6 +68,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
           connection?.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
         });
         await inLine(() => transaction((session) => migrate(session, file)));
+        removeOwnFile = addOwnFile(file);
       } catch (error) {
         connection.close();
         connection = null;
@@ -78,6 +81,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       statements.clear();
       connection?.close();
       connection = null;
+      removeOwnFile();
     },
     transaction: (work) => inLine(() => transaction(work)),
     claiming: (work) => inLine(() => transaction(work)),
