@@ -4,7 +4,7 @@ import { systemClock } from "./adapters/clocks/system-clock.js";
 import { functionExecutor } from "./adapters/executors/function-executor.js";
 import { consoleLogger } from "./adapters/loggers/console-logger.js";
 import { AddressRule, type PrivateNetworks } from "./adapters/outside/address.js";
-import { dependsOn } from "./adapters/probes/dependency.js";
+import { dependencyFactory } from "./adapters/probes/connections.js";
 import { machineLoad } from "./adapters/probes/machine.js";
 import { memoryStore } from "./adapters/stores/memory/memory-store.js";
 import { builtin } from "./base/builtin.js";
@@ -17,9 +17,9 @@ import { type MonitoringOptions, monitoringOf } from "./engine/monitoring-option
 import type { Pipeline } from "./engine/pipeline.js";
 import { Registry } from "./engine/registry.js";
 import { Scheduler } from "./engine/scheduler.js";
+import type { NamedConnections } from "./gate/dependency.js";
 import type { SensorOptions } from "./pattern/sensor-options.js";
 import type { Clock } from "./ports/clock.js";
-import type { ExternalDependency } from "./ports/dependency.js";
 import type { Executor } from "./ports/executor.js";
 import type { Logger } from "./ports/logger.js";
 import type { AnySensor } from "./ports/sensor.js";
@@ -63,6 +63,8 @@ export interface SchedulerOptions {
   monitoring?: MonitoringOptions;
   /** Addresses of this machine and of private networks that external dependencies set at run time may ask. Default none. */
   allowPrivateNetworks?: PrivateNetworks;
+  /** Databases, files and servers that external dependencies set at run time may name; nobody is shown their addresses. Default none. */
+  connections?: NamedConnections;
   /** How busy the machine is, for adaptive schedules: shares, 0 to 1. Default: measured. */
   load?: () => { readonly cpu: number | null; readonly memory: number | null };
   /** A number in [0, 1), for ids and jitter. Default `Math.random`. */
@@ -86,7 +88,9 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.has(name)) throw bad(name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
   }
-  new AddressRule({ allowPrivateNetworks: options.allowPrivateNetworks ?? false }); // says at once what is no network
+  const addresses = { allowPrivateNetworks: options.allowPrivateNetworks ?? false };
+  new AddressRule(addresses); // says at once what is no network
+  const dependenciesOf = (connections: NamedConnections, where: string) => dependencyFactory(connections, addresses, where);
   const random = options.random ?? Math.random;
   const logger = safe(options.logger ?? consoleLogger());
   const core = {
@@ -103,7 +107,8 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     node: options.node ?? `${hostname()}-${pid}-${Math.floor(random() * 1e9).toString(36)}`,
     settings: settingsOf(options),
     sensorOf: options.sensors ?? null,
-    dependsOn: (dependency: ExternalDependency) => dependsOn(dependency, { allowPrivateNetworks: options.allowPrivateNetworks ?? false }),
+    dependencies: dependenciesOf(options.connections ?? {}, "createScheduler"),
+    dependenciesOf,
     measureLoad: options.load ?? machineLoad(),
     newSecret: () => builtin("node:crypto").randomBytes(32).toString("base64url"),
   };
@@ -112,7 +117,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
 }
 
 const OPTION_NAMES = new Set(
-  "pipelines store sensors executor executors redact clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring allowPrivateNetworks load random newId timerTrust".split(
+  "pipelines store sensors executor executors redact clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring allowPrivateNetworks connections load random newId timerTrust".split(
     " ",
   ),
 );

@@ -65,6 +65,7 @@ export { allOf, anyOf, not } from "./gate/conditions/logic.js";
 export { dataVolume, type Health, healthy, type OutsideConditionOptions } from "./gate/conditions/outside.js";
 export { businessDay, maintenanceWindow } from "./gate/conditions/time.js";
 export type { Gate } from "./gate/decide.js";
+export type { ExternalDependency, NamedConnection, NamedConnections, RuntimeDependency } from "./gate/dependency.js";
 export type { DecisionOutcome, DecisionRecord, Finding } from "./gate/finding.js";
 export type { CircuitBreaker, MeasurableProbe, Measured, ProbeOptions, ProbePolicy } from "./gate/probe.js";
 export type {
@@ -118,7 +119,6 @@ export type { Bounds, TunerOptions } from "./pattern/tuner-options.js";
 export { type PatternProblems, validatePattern } from "./pattern/validate.js";
 export type { AlertChannel } from "./ports/alert-channel.js";
 export type { Clock } from "./ports/clock.js";
-export type { ExternalDependency } from "./ports/dependency.js";
 export type { EventBounds, EventLog, EventRecord, NewEvent } from "./ports/event-log.js";
 export type {
   Executor,

@@ -7,6 +7,7 @@ import { durationMs } from "../base/duration.js";
 import type { SchedulerOptions } from "../create-scheduler.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { LogLevel } from "../ports/logger.js";
+import { connectionsOf } from "./build/connections.js";
 import { BuildContext, camel, OWN_ADDRESSES } from "./build/context.js";
 import { type Callbacks, callbacksOf, type Work } from "./build/executors.js";
 import { monitoringOf } from "./build/monitoring.js";
@@ -90,6 +91,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
   const checked = validated(tree);
   problems.push(...checked.problems);
   const context = new BuildContext(tree, checked.config, path, env);
+  context.connections = connectionsOf(context);
   const works = new Map<string, Work>();
   const made = pipelinesOf(context, functions, { used: works, known: options.previous?.works ?? new Map() });
   const monitoring = monitoringOf(context);
@@ -117,6 +119,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
       logger: jsonLogger({ level, clock: systemClock() }),
       sensors: patternSensors(sensorsOf(context, settled)),
       redact: secrets,
+      connections: context.connections,
       ...(store === undefined ? {} : { store }),
       ...(monitoring === undefined ? {} : { monitoring }),
       ...camel({ pools, max_active_runs, lease, misfire_threshold, grace }),
@@ -151,6 +154,7 @@ const SHARED = [
   "patterns",
   "business_patterns",
   "calendars",
+  "connections",
   "executors",
   "default_executor",
   "conditional_execution",

@@ -160,10 +160,11 @@ class Watch implements ConfigWatch {
       this.#taken = this.#seen = signatureOf(config.files);
       const differences = differencesOf(before, config);
       for (const secret of config.scheduler.redact ?? []) this.#secrets.add(secret);
-      const { pipelines, pools, maxActiveRuns, monitoring } = config.scheduler;
+      const { pipelines, pools, maxActiveRuns, monitoring, connections } = config.scheduler;
       const result = await this.#scheduler.reload({
         pipelines,
         redact: [...this.#secrets],
+        connections: connections ?? {},
         ...(pools === undefined ? {} : { pools }),
         ...(maxActiveRuns === undefined ? {} : { maxActiveRuns }),
         ...(monitoring === undefined ? {} : { monitoring }),

@@ -1,9 +1,9 @@
 import type { Load } from "../adaptive/performance.js";
 import type { IdSource } from "../base/id.js";
-import type { Condition } from "../gate/condition.js";
+import type { NamedConnections } from "../gate/dependency.js";
 import type { SensorOptions } from "../pattern/sensor-options.js";
 import type { Clock } from "../ports/clock.js";
-import type { ExternalDependency } from "../ports/dependency.js";
+import type { DependencyFactory } from "../ports/dependency.js";
 import type { Executor } from "../ports/executor.js";
 import type { Logger } from "../ports/logger.js";
 import type { AnySensor } from "../ports/sensor.js";
@@ -60,8 +60,10 @@ export interface Core {
   readonly sensorOf: ((options: SensorOptions, pipelineId: string) => AnySensor | null) | null;
   /** How busy this machine is. */
   readonly measureLoad: () => Pick<Load, "cpu" | "memory">;
-  /** Makes the condition that an external system answers. */
-  readonly dependsOn: (dependency: ExternalDependency) => Condition;
+  /** Makes conditions of external systems that are set at run time. Replaced as a whole when connections are loaded again. */
+  dependencies: DependencyFactory;
+  /** Makes the one that knows these connections, checked. */
+  readonly dependenciesOf: (connections: NamedConnections, where: string) => DependencyFactory;
 }
 
 /** Who carries a pipeline's runs out. */

@@ -1,4 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
+import type { NamedConnections } from "../gate/dependency.js";
 import { redactor } from "../run/redact.js";
 import { type MonitoringOptions, monitoringOf } from "./monitoring-options.js";
 import type { Pipeline } from "./pipeline.js";
@@ -11,18 +12,21 @@ export interface ReloadOptions {
   pools?: Readonly<Record<string, number>>;
   maxActiveRuns?: number;
   monitoring?: MonitoringOptions;
+  /** What external dependencies set at run time may name. Default: those of before. */
+  connections?: NamedConnections;
   /** Secrets that must not be kept of what runs print from now on. Default: those of before. */
   redact?: readonly string[];
 }
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
-export function reloadOf({ pipelines, pools = {}, maxActiveRuns, monitoring, redact }: ReloadOptions): Reload {
+export function reloadOf({ pipelines, pools = {}, maxActiveRuns, monitoring, redact, connections }: ReloadOptions): Reload {
   const slots = new Map(Object.entries(pools));
   for (const [name, count] of slots) whole(count, `pools.${name}`);
   if (maxActiveRuns !== undefined) whole(maxActiveRuns, "maxActiveRuns");
   return {
     pipelines,
     settings: { pools: slots, maxActiveRuns: maxActiveRuns ?? null },
+    connections: connections ?? null,
     redact: redact === undefined ? null : redactor(redact),
     monitoring: monitoring === undefined ? null : monitoringOf(monitoring),
   };

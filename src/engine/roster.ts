@@ -1,3 +1,4 @@
+import type { NamedConnections } from "../gate/dependency.js";
 import type { Redact } from "../run/redact.js";
 import { checkTogether, register } from "./catalog.js";
 import type { Core, Settings } from "./core.js";
@@ -15,6 +16,8 @@ export interface Reload {
   /** `null`: the one of before. */
   readonly redact: Redact | null;
   readonly monitoring: MonitoringSettings | null;
+  /** `null`: those of before. */
+  readonly connections: NamedConnections | null;
 }
 
 /** What `Scheduler.reload` did: ids of pipelines. */
@@ -93,20 +96,25 @@ export class Roster {
   }
 
   /** All of it, or (when something is refused, or the store cannot be reached) nothing. */
-  async reload({ pipelines, settings, redact }: Omit<Reload, "monitoring">): Promise<ReloadResult> {
+  async reload({ pipelines, settings, redact, connections }: Omit<Reload, "monitoring">): Promise<ReloadResult> {
     const core = this.#core;
-    const before = core.settings;
+    const { settings: before, dependencies } = core;
+    const next = connections === null ? dependencies : core.dependenciesOf(connections, "reload");
+    const isRedeclared = JSON.stringify(next.connections) !== JSON.stringify(dependencies.connections);
     const wanted = new Set(pipelines.map(({ id }) => id));
     const changed = pipelines.filter((one) => this.#base(one.id) !== one);
     const added = changed.filter(({ id }) => this.find(id) === undefined).map(({ id }) => id);
     const old = changed.flatMap(({ id }) => this.#base(id) ?? []);
     const removed = this.all().flatMap(({ id }) => (wanted.has(id) ? [] : [id]));
     core.settings = { ...before, ...settings };
+    core.dependencies = next;
     try {
       checkTogether(core, pipelines, true);
       await this.put(changed, true);
+      if (isRedeclared) await this.#steering.remakeDependencies();
     } catch (error) {
       core.settings = before;
+      core.dependencies = dependencies;
       if (this.#isStarted) this.#steering.take(old);
       throw error;
     }

@@ -4,7 +4,7 @@ import type { Core } from "./core.js";
 import { unknownPipeline } from "./refusals.js";
 import { type Act, text } from "./requests.js";
 import type { Overrides, PipelineSettings, SettingName, SettingsChange } from "./settings.js";
-import { SETTING_NAMES } from "./settings.js";
+import { SETTING_NAMES, shownDependencies } from "./settings.js";
 import type { Maintenance, Steering } from "./steering.js";
 
 /** What a pipeline's settings are, and which of them were changed at run time. */
@@ -83,7 +83,7 @@ export class SettingsDesk {
     this.#mustBeKnown(pipelineId);
     const base = this.#steering.base(pipelineId);
     const ofCode: Partial<PipelineSettings> = base === undefined ? {} : { maxActiveRuns: base.execution.maxActiveRuns };
-    const values = Object.fromEntries(SETTING_NAMES.map((name) => [name, overrides[name]?.value ?? ofCode[name] ?? null]));
+    const values = Object.fromEntries(SETTING_NAMES.map((name) => [name, shownValue(name, overrides) ?? ofCode[name] ?? null]));
     const changed = SETTING_NAMES.flatMap((name) => {
       const one = overrides[name];
       return one === undefined ? [] : [[name, { at: new Date(one.at), user: one.user }]];
@@ -99,6 +99,11 @@ export class SettingsDesk {
   #mustBeKnown(pipelineId: string): void {
     if (!this.#core.registry.has(pipelineId)) throw unknownPipeline(pipelineId);
   }
+}
+
+function shownValue(name: SettingName, overrides: Overrides): unknown {
+  const value = overrides[name]?.value;
+  return name === "externalDependencies" && Array.isArray(value) ? shownDependencies(value) : value;
 }
 
 function checked({ user, reason }: Act): Act {

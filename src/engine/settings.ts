@@ -1,10 +1,11 @@
 import { durationMs } from "../base/duration.js";
-import { HeadgateError, quote } from "../base/errors.js";
+import { HeadgateError } from "../base/errors.js";
 import type { Condition } from "../gate/condition.js";
 import { type StaleOptions, stale } from "../gate/conditions/history.js";
 import { maintenanceWindow } from "../gate/conditions/time.js";
+import { dependencyProblem, type NamedConnections, type RuntimeDependency } from "../gate/dependency.js";
 import { inOrder } from "../gate/evaluate.js";
-import type { ExternalDependency } from "../ports/dependency.js";
+import { withoutSecrets } from "../gate/secret-url.js";
 import { every } from "../schedule/simple.js";
 import { type TimeWindow, timeWindows } from "../schedule/window.js";
 import { checkDefaults, type Pipeline } from "./pipeline.js";
@@ -18,7 +19,7 @@ export interface PipelineSettings {
   /** Windows in which it does not run, beside those of the code and those of all pipelines. */
   readonly maintenanceWindows: readonly TimeWindow[];
   /** Systems that must answer, beside the code's conditions. */
-  readonly externalDependencies: readonly ExternalDependency[];
+  readonly externalDependencies: readonly RuntimeDependency[];
   /** Whether its adaptive schedule, if it has one, adapts. */
   readonly isAdaptive: boolean;
   /** In place of the code's `execution.maxActiveRuns`. */
@@ -54,9 +55,10 @@ const LIST_LIMIT = 100;
 /**
  * Checks a change, all of it before any of it counts.
  *
+ * @param connections - those that external dependencies may name
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_TIME_ZONE`, `INVALID_INSTANT`
  */
-export function checkChange(change: SettingsChange): void {
+export function checkChange(change: SettingsChange, connections: NamedConnections): void {
   for (const name of Object.keys(change)) {
     if (!SETTING_NAMES.includes(name as SettingName)) throw bad(name, `is no setting; allowed: ${SETTING_NAMES.join(", ")}`);
   }
@@ -65,38 +67,19 @@ export function checkChange(change: SettingsChange): void {
     throw bad("scheduleIntervalMs", `must be at least ${LEAST_INTERVAL_MS}`);
   if (isSet(stalenessThresholdMs)) durationMs(stalenessThresholdMs, "stalenessThresholdMs");
   if (isSet(maintenanceWindows)) timeWindows(listed(maintenanceWindows, "maintenanceWindows"));
-  if (isSet(externalDependencies)) for (const one of listed(externalDependencies, "externalDependencies")) checkDependency(one);
+  if (isSet(externalDependencies))
+    for (const one of listed(externalDependencies, "externalDependencies")) {
+      const problem = dependencyProblem(one, connections);
+      if (problem !== null) throw bad("externalDependencies", problem);
+    }
   if (isSet(isAdaptive) && typeof isAdaptive !== "boolean") throw bad("isAdaptive", "must be true or false");
   if (isSet(maxActiveRuns) && (!Number.isInteger(maxActiveRuns) || maxActiveRuns < 1 || maxActiveRuns > 100_000))
     throw bad("maxActiveRuns", "must be a whole number from 1 to 100,000");
 }
 
-function checkDependency(one: ExternalDependency): void {
-  const where = "externalDependencies";
-  if (one.type === "http") {
-    const protocol = URL.canParse(one.url) ? new URL(one.url).protocol : "";
-    if (protocol !== "http:" && protocol !== "https:") throw bad(where, `${quote(one.url)} is not an http or https address`);
-    refusePassword(one.url, where);
-  } else if (one.type === "sql") {
-    if (!/^(?:postgres(?:ql)?:\/\/|sqlite:.)/.test(one.url))
-      throw bad(where, "a sql dependency needs a url such as postgres://user@host/database");
-    if (one.query !== undefined && (typeof one.query !== "string" || one.query === "")) throw bad(where, "query must be text");
-    refusePassword(one.url, where);
-  } else if (one.type === "tcp") {
-    if (typeof one.host !== "string" || one.host === "") throw bad(where, "a tcp dependency needs a host");
-    if (!Number.isInteger(one.port) || one.port < 1 || one.port > 65_535)
-      throw bad(where, `port ${quote(one.port)} must be from 1 to 65535`);
-  } else if (one.type === "file") {
-    if (typeof one.path !== "string" || one.path === "" || one.path.includes("\0")) throw bad(where, "a file dependency needs a path");
-  } else throw bad(where, `type ${quote((one as { type: unknown }).type)} is unknown; allowed: http, tcp, file, sql`);
-  if (one.timeoutMs !== undefined && (!Number.isInteger(one.timeoutMs) || one.timeoutMs < 1 || one.timeoutMs > 60_000))
-    throw bad(where, "timeoutMs must be a whole number from 1 to 60,000");
-}
-
-/** Settings are handed out to whoever may read them. */
-function refusePassword(url: string, where: string): void {
-  if (URL.canParse(url) && new URL(url).password !== "")
-    throw bad(where, "has a password in its url, which others could read; leave it out and give it to the service (PGPASSWORD, say)");
+/** Returns dependencies as they may be shown: those that an earlier version kept may have secrets in their addresses. */
+export function shownDependencies(dependencies: readonly RuntimeDependency[]): readonly RuntimeDependency[] {
+  return dependencies.map((one) => ("url" in one ? { ...one, url: withoutSecrets(one.url) } : one));
 }
 
 /**
@@ -109,7 +92,7 @@ export function withSettings(
   base: Pipeline,
   overrides: Overrides,
   windows: readonly TimeWindow[],
-  dependsOn: (dependency: ExternalDependency) => Condition,
+  dependsOn: (dependency: RuntimeDependency) => Condition,
 ): Pipeline {
   const value = <Name extends SettingName>(name: Name) => overrides[name]?.value as PipelineSettings[Name] | undefined;
   const intervalMs = value("scheduleIntervalMs");

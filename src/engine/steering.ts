@@ -8,7 +8,15 @@ import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Act } from "./requests.js";
-import { checkChange, type Overrides, SETTING_NAMES, type SettingName, type SettingsChange, withSettings } from "./settings.js";
+import {
+  checkChange,
+  type Overrides,
+  SETTING_NAMES,
+  type SettingName,
+  type SettingsChange,
+  shownDependencies,
+  withSettings,
+} from "./settings.js";
 
 const KEY = "settings";
 const WINDOWS_LIMIT = 1_000;
@@ -88,7 +96,7 @@ export class Steering {
   }
 
   async change(pipelineId: string, change: SettingsChange, act: Act, isCurrent: (overrides: Overrides) => boolean): Promise<void> {
-    checkChange(change);
+    checkChange(change, this.#core.dependencies.connections);
     const at = this.#core.clock.now();
     const user = act.user ?? null;
     const names = Object.keys(change).filter((name) => change[name as SettingName] !== undefined) as SettingName[];
@@ -176,6 +184,15 @@ export class Steering {
     for (const id of changed) events.tell("settings.changed", () => ({ pipelineId: id }));
   }
 
+  /** Makes the pipelines that have external dependencies again: what these refer to is declared otherwise now. */
+  async remakeDependencies(): Promise<void> {
+    const { registry, store, clock } = this.#core;
+    const ids = [...this.#bases.keys()].filter((id) => registry.has(id) && this.overrides(id).externalDependencies !== undefined);
+    if (ids.length === 0) return;
+    await this.#register(ids, this.#kept);
+    await store.recheck(ids, clock.now());
+  }
+
   #register(ids: readonly string[], kept: Kept): Promise<void> {
     return register(
       this.#core,
@@ -187,7 +204,7 @@ export class Steering {
     const windows = kept.windows.flatMap(({ pipelineId, window }) => (pipelineId === null || pipelineId === base.id ? [window] : []));
     const overrides = ofPipeline(kept, base.id);
     if (overrides === undefined && windows.length === 0) return this.adapting.adapted(base);
-    return this.adapting.adapted(withSettings(base, overrides ?? {}, windows, this.#core.dependsOn));
+    return this.adapting.adapted(withSettings(base, overrides ?? {}, windows, (one) => this.#core.dependencies.conditionOf(one)));
   }
 }
 
@@ -209,5 +226,9 @@ function changedIds(before: Kept, next: Kept, bases: ReadonlyMap<string, Pipelin
 }
 
 function valuesOf(overrides: Overrides): Record<string, unknown> {
-  return Object.fromEntries(SETTING_NAMES.flatMap((name) => (overrides[name] === undefined ? [] : [[name, overrides[name].value]])));
+  const shown = (name: SettingName, value: unknown) =>
+    name === "externalDependencies" && Array.isArray(value) ? shownDependencies(value) : value;
+  return Object.fromEntries(
+    SETTING_NAMES.flatMap((name) => (overrides[name] === undefined ? [] : [[name, shown(name, overrides[name].value)]])),
+  );
 }

@@ -71,10 +71,33 @@ describe("settings changed at run time", () => {
     [{ isAdaptive: "yes" }, "INVALID_ARGUMENT", /true or false/],
     [{ maintenanceWindows: [{ start: "25:00", end: "26:00" }] }, "INVALID_ARGUMENT", /25:00/],
     [{ externalDependencies: [{ type: "http", url: "ftp://x" }] }, "INVALID_ARGUMENT", /http or https/],
+    [{ externalDependencies: [{ type: "http", url: "https://me:s3cret@x/y" }] }, "INVALID_ARGUMENT", /has a secret \(user\)/],
+    [{ externalDependencies: [{ type: "http", url: "https://t0ken@x/y" }] }, "INVALID_ARGUMENT", /has a secret \(user\)/],
+    [
+      { externalDependencies: [{ type: "http", url: "https://x/y?a=1&api_key=2&X-Amz-Signature=3" }] },
+      "INVALID_ARGUMENT",
+      /\(api_key, X-Amz-Signature\)/,
+    ],
+    [{ externalDependencies: [{ type: "http", url: "https://x", headers: { a: "b" } }] }, "INVALID_ARGUMENT", /"headers" does not go with/],
+    [{ externalDependencies: [{ type: "http", url: "https://x", connection: "prices" }] }, "INVALID_ARGUMENT", /not both/],
+    [
+      { externalDependencies: [{ type: "sql", connection: "warehouse" }] },
+      "INVALID_ARGUMENT",
+      /no connection "warehouse"; declared for sql: none/,
+    ],
+    [{ externalDependencies: [{ type: "sql", connection: "constructor" }] }, "INVALID_ARGUMENT", /no connection "constructor"/],
+    [
+      { externalDependencies: [{ type: "file", path: "/etc/shadow" }] },
+      "INVALID_ARGUMENT",
+      /cannot have "path": declare it under connections/,
+    ],
     [{ externalDependencies: [{ type: "tcp", host: "x", port: 0 }] }, "INVALID_ARGUMENT", /port/],
     [{ externalDependencies: [{ type: "smoke" }] }, "INVALID_ARGUMENT", /allowed: http, tcp, file, sql/],
-    [{ externalDependencies: [{ type: "sql", url: "mysql://x" }] }, "INVALID_ARGUMENT", /postgres:/],
-    [{ externalDependencies: [{ type: "sql", url: "postgres://me:s3cret@x/y" }] }, "INVALID_ARGUMENT", /has a password/],
+    [
+      { externalDependencies: [{ type: "sql", url: "postgres://me@x/y" }] },
+      "INVALID_ARGUMENT",
+      /cannot have "url": declare it under connections/,
+    ],
     [{ colour: "red" }, "INVALID_ARGUMENT", /is no setting/],
   ])("%j is refused, and nothing is changed", async (change, code, message) => {
     const { scheduler } = await harness([hourly()]);
@@ -98,8 +121,12 @@ describe("external dependencies", () => {
     const { scheduler, clock } = await harness([hourly()], { probeTtl: 0, allowPrivateNetworks: ["127.0.0.0/8"], ...options });
     await scheduler.settings.change("sales", { externalDependencies: [dependency] } as never);
     await scheduler.trigger("sales");
-    await clock.advance("1s"); // a probe that fails is asked once more after 100 ms
-    const [decision] = (await scheduler.decisions()).items;
+    const decisions = async () => {
+      await clock.advance("100ms"); // a probe that fails is asked once more after 100 ms
+      return (await scheduler.decisions()).items;
+    };
+    await expect.poll(decisions, { timeout: 20_000 }).not.toEqual([]);
+    const [decision] = await decisions();
     await scheduler.stop();
     return { outcome: decision?.outcome, finding: decision?.findings.find(({ condition }) => condition.startsWith("depends on")) };
   };
@@ -114,7 +141,7 @@ describe("external dependencies", () => {
 
   it("over HTTP pass when they answer well", async () => {
     const [server, port] = await serve();
-    const url = (path: string) => `http://127.0.0.1:${port}${path}?key=s3cret`;
+    const url = (path: string) => `http://127.0.0.1:${port}${path}?id=s3cret`;
     expect(await decided({ type: "http", url: url("/good") })).toMatchObject({ outcome: "run", finding: { result: "pass" } });
     const blocked = await decided({ type: "http", url: url("/bad"), name: "warehouse" });
     expect(blocked).toMatchObject({
@@ -143,12 +170,13 @@ describe("external dependencies", () => {
     await once(server, "close");
     expect(await decided({ type: "tcp", host: "127.0.0.1", port })).toMatchObject({ outcome: "skip", finding: { result: "block" } });
     const path = join(folder, "ready");
-    expect(await decided({ type: "file", path })).toMatchObject({
-      outcome: "skip",
-      finding: { reason: expect.stringContaining("ENOENT") },
-    });
+    const connections = { ready: { type: "file", path } } as const;
+    const ready = { type: "file", connection: "ready" };
+    const missing = await decided(ready, { connections });
+    expect(missing).toMatchObject({ outcome: "skip", finding: { reason: expect.stringContaining("ENOENT") } });
+    expect(JSON.stringify(missing)).not.toContain(folder);
     writeFileSync(path, "");
-    expect(await decided({ type: "file", path })).toMatchObject({ outcome: "run" });
+    expect(await decided(ready, { connections })).toMatchObject({ outcome: "run" });
   });
 
   it("in private networks are not asked unless that is allowed", async () => {
@@ -170,22 +198,30 @@ describe("external dependencies", () => {
     server.close();
   });
 
-  it("that are databases pass when their query says so", async () => {
-    const url = `sqlite:${join(folder, "prices.db")}`;
-    const missing = await decided({ type: "sql", url });
+  it("that are databases pass when the query that is declared says so", async () => {
+    const file = join(folder, "prices.db");
+    const queries = { none: "SELECT count(*) FROM triggers", write: "DELETE FROM triggers RETURNING 1" };
+    const connections = { prices: { type: "sql", url: `sqlite:${file}`, queries } } as const;
+    const prices = (queryName?: string) => ({ type: "sql", connection: "prices", ...(queryName === undefined ? {} : { queryName }) });
+    const missing = await decided(prices(), { connections });
     expect(missing).toMatchObject({ outcome: "skip", finding: { result: "block" } });
-    const store = sqliteStore({ file: join(folder, "prices.db") });
+    const store = sqliteStore({ file });
     await store.open();
     await store.close();
-    expect(await decided({ type: "sql", url })).toMatchObject({ outcome: "run" });
-    const query = "SELECT count(*) FROM triggers";
-    expect(await decided({ type: "sql", url, query })).toMatchObject({
+    expect(await decided(prices(), { connections })).toMatchObject({ outcome: "run" });
+    const none = await decided(prices("none"), { connections });
+    expect(none).toMatchObject({
       outcome: "skip",
-      finding: { reason: expect.stringContaining("answers 0") },
+      finding: { condition: "depends on connection prices (none)", reason: expect.stringContaining("answers 0") },
     });
-    expect(await decided({ type: "sql", url, query: "DELETE FROM triggers RETURNING 1" })).toMatchObject({
+    expect(JSON.stringify(none)).not.toMatch(/sqlite:|SELECT|prices\.db/);
+    expect(await decided(prices("write"), { connections })).toMatchObject({
       outcome: "skip",
       finding: { reason: expect.stringMatching(/readonly/i) },
     });
+    await expect(decided(prices("other"), { connections })).rejects.toThrow(/has no query "other"; there are: none, write/);
+    await expect(decided({ type: "file", connection: "prices" }, { connections })).rejects.toThrow(
+      /is of type sql, not file; declared for file: none/,
+    );
   });
 });

@@ -45,7 +45,8 @@ export function checked<S extends z.ZodType>(schema: S, value: unknown, place: "
   throw invalid(
     result.error.issues.slice(0, 50).flatMap((issue): FieldProblem[] => {
       if (issue.code !== "unrecognized_keys") return [{ pointer: pointerOf(issue.path), detail: issue.message }];
-      return issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), detail: "is not a field that is known here" }));
+      const detail = /^Unrecognized key/.test(issue.message) ? "is not a field that is known here" : issue.message; // some say what to do instead
+      return issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), detail }));
     }),
   );
 }

@@ -1,4 +1,14 @@
-import type { AuditRecord, Decision, Maintenance, PipelineStatus, Run, SettingsView, TokenInfo, Trigger } from "../../index.js";
+import type {
+  AuditRecord,
+  Decision,
+  Maintenance,
+  PipelineStatus,
+  Run,
+  RuntimeDependency,
+  SettingsView,
+  TokenInfo,
+  Trigger,
+} from "../../index.js";
 import type { TimeWindow } from "../../schedule/window.js";
 
 /** What is handed out, as JSON has it: snake_case, instants in ISO 8601. */
@@ -130,9 +140,7 @@ export function settingsOut({ pipelineId, values, overrides }: SettingsView): Js
     schedule_interval_minutes: values.scheduleIntervalMs === null ? null : values.scheduleIntervalMs / 60_000,
     staleness_threshold_hours: values.stalenessThresholdMs === null ? null : values.stalenessThresholdMs / 3_600_000,
     maintenance_windows: (values.maintenanceWindows ?? []).map(windowOut),
-    external_dependencies: (values.externalDependencies ?? []).map(({ timeoutMs, ...rest }) =>
-      timeoutMs === undefined ? rest : { ...rest, timeout_ms: timeoutMs },
-    ),
+    external_dependencies: (values.externalDependencies ?? []).map(dependencyOut),
     auto_scaling_enabled: values.isAdaptive,
     max_concurrent_runs: values.maxActiveRuns,
     overrides: Object.entries(overrides).map(([name, one]) => ({
@@ -140,6 +148,15 @@ export function settingsOut({ pipelineId, values, overrides }: SettingsView): Js
       at: iso(one?.at),
       user: one?.user ?? null,
     })),
+  };
+}
+
+function dependencyOut({ timeoutMs, ...one }: RuntimeDependency): Json {
+  const { queryName, ...rest } = { queryName: undefined, ...one };
+  return {
+    ...rest,
+    ...(queryName === undefined ? {} : { query_name: queryName }),
+    ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }),
   };
 }
 

@@ -46,22 +46,41 @@ export const maintenanceBody = z
   ])
   .meta({ id: "MaintenanceRequest" });
 const dependencyCommon = { name: text(100).optional(), timeout_ms: z.int().min(1).max(60_000).optional() };
+const connection = z.string({ error: "give the name of a declared connection" }).min(1).max(128);
+/** Says what to do instead, when a database or a file is named by its address. */
+const byName = {
+  error: (issue: { readonly code?: string }) =>
+    issue.code === "unrecognized_keys"
+      ? 'a database or a file cannot be given by url, query or path at run time: declare it under connections (of createScheduler, or of the configuration file) and name it, such as { "type": "sql", "connection": "warehouse" }'
+      : undefined,
+};
 const dependency = z
   .discriminatedUnion("type", [
     z.strictObject({
       type: z.literal("http"),
-      url: z.url({ protocol: /^https?$/ }).max(2_000),
-      status: z.int().min(100).max(599).optional(),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .max(2_000)
+        .optional()
+        .describe("Without secrets: who may read the settings may read it. Either this or connection"),
+      connection: connection.optional().describe("Name of a declared connection"),
+      status: z.int().min(100).max(599).optional().describe("Goes with url"),
       ...dependencyCommon,
     }),
     z.strictObject({ type: z.literal("tcp"), host: text(255), port: z.int().min(1).max(65_535), ...dependencyCommon }),
-    z.strictObject({ type: z.literal("file"), path: text(1_000), ...dependencyCommon }),
-    z.strictObject({
-      type: z.literal("sql"),
-      url: text(2_000).regex(/^(?:postgres(?:ql)?:\/\/|sqlite:.)/, "must be postgres://… or sqlite:path"),
-      query: text(10_000).optional(),
-      ...dependencyCommon,
-    }),
+    z.strictObject(
+      { type: z.literal("file"), connection: connection.describe("Name of a declared connection"), ...dependencyCommon },
+      byName,
+    ),
+    z.strictObject(
+      {
+        type: z.literal("sql"),
+        connection: connection.describe("Name of a declared connection"),
+        query_name: connection.optional().describe("One of its queries. Default: its query"),
+        ...dependencyCommon,
+      },
+      byName,
+    ),
   ])
   .meta({ id: "ExternalDependency" });
 export const settingsBody = z

@@ -39,7 +39,10 @@ export function addressOf(url: string): string {
 export function checkUrl(url: string, where: string): string {
   const protocol = typeof url === "string" && URL.canParse(url) ? new URL(url).protocol : "";
   if (protocol === "http:" || protocol === "https:") return url;
-  throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${quote(url)} is not an http or https address`);
+  const shown = String(url)
+    .replace(/\/\/[^/]*@/, "//")
+    .replace(/[?#].*$/s, "");
+  throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${quote(shown)} is not an http or https address`);
 }
 
 /**

@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { HeadgateError } from "../../base/errors.js";
 import type { Condition } from "../../gate/condition.js";
 import { asking, type Health, healthOf, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
-import type { ExternalDependency } from "../../ports/dependency.js";
+import type { ExternalDependency } from "../../gate/dependency.js";
 import type { Probe } from "../../ports/probe.js";
 import type { AddressOptions } from "../outside/address.js";
 import { checkFile } from "./file.js";
@@ -23,13 +23,21 @@ export function dependsOn(
 ): Condition {
   const all = "length" in dependencies ? dependencies : [dependencies];
   if (all.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "dependsOn: give at least one dependency");
-  const probes = all.map((one) => probeOf(one, options));
+  return conditionOfProbes(
+    all.map((one) => dependencyProbe(one, options)),
+    options,
+  );
+}
+
+/** Returns the condition that all of these are well. */
+export function conditionOfProbes(probes: readonly Probe<Health>[], options: OutsideConditionOptions): Condition {
   return asking(`depends on ${probes.map(({ name }) => name).join(", ")}`, probes, options, (context) =>
     Promise.all(probes.map((probe) => healthOf(probe, options.onError, context))),
   );
 }
 
-function probeOf(dependency: ExternalDependency, { allowPrivateNetworks = false }: AddressOptions): Probe<Health> {
+/** @throws HeadgateError `INVALID_ARGUMENT` */
+export function dependencyProbe(dependency: ExternalDependency, { allowPrivateNetworks = false }: AddressOptions): Probe<Health> {
   const { name, timeoutMs } = dependency;
   const common = { allowPrivateNetworks, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }) };
   const named = (probe: Probe<Health>): Probe<Health> => (name === undefined ? probe : { ...probe, name: `${name} (${probe.name})` });
@@ -43,16 +51,18 @@ function probeOf(dependency: ExternalDependency, { allowPrivateNetworks = false 
     case "sql":
       return named(sqlProbe({ ...common, url: dependency.url, ...(dependency.query === undefined ? {} : { query: dependency.query }) }));
     case "file":
-      return named({
-        name: checkFile(dependency.path, "dependsOn: path"),
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        measure: () => readable(dependency.path),
-      });
+      return named(fileProbe(dependency.path, checkFile(dependency.path, "dependsOn: path"), timeoutMs));
     default: {
       const { type } = dependency as { type?: unknown };
       throw new HeadgateError("INVALID_ARGUMENT", `dependsOn: type ${JSON.stringify(type)} is unknown; allowed: http, tcp, file, sql`);
     }
   }
+}
+
+/** Returns a probe of whether a file can be read. */
+export function fileProbe(path: string, name: string, timeoutMs: number | undefined): Probe<Health> {
+  checkFile(path, "path");
+  return { name, ...(timeoutMs === undefined ? {} : { timeoutMs }), measure: () => readable(path) };
 }
 
 async function readable(path: string): Promise<Health> {

@@ -1,5 +1,5 @@
 export { dataVolume, type Health, healthy } from "../../gate/conditions/outside.js";
-export type { ExternalDependency } from "../../ports/dependency.js";
+export type { ExternalDependency } from "../../gate/dependency.js";
 export type { AddressOptions, PrivateNetworks } from "../outside/address.js";
 export type { SqlRow, SqlSource } from "../outside/sql.js";
 export { type CommandProbeOptions, commandProbe } from "./command.js";

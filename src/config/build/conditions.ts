@@ -1,6 +1,6 @@
 import { airflowHealth } from "../../adapters/executors/airflow/airflow.js";
 import { commandProbe } from "../../adapters/probes/command.js";
-import { dependsOn } from "../../adapters/probes/dependency.js";
+import { conditionOfProbes, dependencyProbe } from "../../adapters/probes/dependency.js";
 import { fileModified } from "../../adapters/probes/file.js";
 import { httpProbe, httpTimestamp } from "../../adapters/probes/http.js";
 import { systemLoad } from "../../adapters/probes/load.js";
@@ -11,10 +11,11 @@ import { maxPerPeriod, stale, succeeded } from "../../gate/conditions/history.js
 import { allOf, anyOf, not } from "../../gate/conditions/logic.js";
 import { dataVolume, type Health, healthy } from "../../gate/conditions/outside.js";
 import { businessDay, maintenanceWindow } from "../../gate/conditions/time.js";
-import type { ExternalDependency } from "../../ports/dependency.js";
+import type { ExternalDependency } from "../../gate/dependency.js";
 import type { Probe } from "../../ports/probe.js";
 import type { Path } from "../diagnostic.js";
 import type { ConditionConfig, DependencyConfig, ProbeConfig, StaleConfig } from "../schema/conditions.js";
+import { probeOfConnection } from "./connections.js";
 import { type BuildContext, camel, OWN_ADDRESSES } from "./context.js";
 import { businessDaysOf, windowsOf } from "./schedules.js";
 
@@ -90,12 +91,14 @@ function timestampOf(context: BuildContext, { file, http, sql, ...common }: NonN
 }
 
 export function dependenciesOf(context: BuildContext, path: Path, configs: readonly DependencyConfig[]): Condition | undefined {
-  return context.make(path, () =>
-    dependsOn(
-      configs.map((one) => camel(one.path === undefined ? one : { ...one, path: context.file(one.path) }) as ExternalDependency),
-      OWN_ADDRESSES,
-    ),
-  );
+  const probes = configs.map((one, index) => {
+    const at = configs.length === 1 ? path : [...path, index];
+    if (one.connection !== undefined) return probeOfConnection(context, at, one);
+    const dependency = camel(one.path === undefined ? one : { ...one, path: context.file(one.path) }) as ExternalDependency;
+    return context.make(at, () => dependencyProbe(dependency, OWN_ADDRESSES));
+  });
+  const made = probes.filter((one) => one !== undefined);
+  return made.length < configs.length ? undefined : conditionOfProbes(made, {});
 }
 
 function probeOf(

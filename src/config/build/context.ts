@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { HeadgateError } from "../../base/errors.js";
+import type { NamedConnections } from "../../gate/dependency.js";
 import { type ConfigProblem, nearMatch, type Path, pathText } from "../diagnostic.js";
 import type { SettledConfig } from "../schema/config.js";
 import { partAt, placeOf, plainOf, type Tree } from "../tree.js";
@@ -13,6 +14,8 @@ export class BuildContext {
   /** Files that hold secrets, and what they hold by where it is wanted. */
   readonly files = new Set<string>();
   readonly contents: (readonly [path: Path, text: string])[] = [];
+  /** Those that dependencies may name. */
+  connections: NamedConnections = {};
   readonly config: Partial<SettledConfig>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly #tree: Tree;
@@ -66,7 +69,7 @@ export class BuildContext {
   }
 
   /** Names that the file gives, those of entries that are wrong too. */
-  names(section: "pipelines" | "patterns" | "business_patterns" | "calendars" | "executors"): readonly string[] {
+  names(section: "pipelines" | "patterns" | "business_patterns" | "calendars" | "executors" | "connections"): readonly string[] {
     const part = this.#tree.kind === "map" ? this.#tree.entries.get(section)?.value : undefined;
     return part?.kind === "map" ? [...part.entries.keys()] : [];
   }

@@ -81,8 +81,16 @@ export const dependency = z
     port: z.int().min(1).max(65_535).optional().describe("Of tcp"),
     path: text.optional().describe("Of file"),
     query: text.optional().describe("Of sql. Default `SELECT 1`"),
+    connection: name.optional().describe("Of http, file and sql: instead of an address, the name of a connection"),
+    query_name: name.optional().describe("Of sql with a connection: one of its queries"),
   })
   .superRefine((one, context) => {
+    if (one.connection !== undefined) {
+      const allowed = ["connection", "type", "name", "timeout_ms", ...(one.type === "sql" ? ["query_name"] : [])];
+      if (one.type === "tcp") context.addIssue("type tcp has no connection; give host and port");
+      for (const key of Object.keys(one)) if (!allowed.includes(key)) context.addIssue(`${key} does not go with a connection`);
+      return;
+    }
     const wanted = { http: ["url"], sql: ["url"], tcp: ["host", "port"], file: ["path"] }[one.type];
     const allowed = [
       ...wanted,

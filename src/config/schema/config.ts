@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { connection } from "./connections.js";
 import { executor, executorUse } from "./executors.js";
 import { monitoring } from "./monitoring.js";
 import { calendar, pattern, pipeline } from "./pipelines.js";
@@ -13,6 +14,10 @@ const sections = {
   patterns: z.record(patternName, pattern).optional().describe("Patterns of one's own, by name"),
   business_patterns: z.record(patternName, pattern).optional().describe("The same, told apart for people"),
   calendars: z.record(name, calendar).optional().describe("Windows and business days that schedules name"),
+  connections: z
+    .record(name, connection)
+    .optional()
+    .describe("Databases, files and servers that dependencies name, those that are set at run time too"),
   executors: z.record(name, executor).optional().describe("Who carries runs out, by name"),
   default_executor: executorUse.optional().describe("Of pipelines that name none"),
   triggers: triggers.optional().describe("What may start pipelines from outside"),

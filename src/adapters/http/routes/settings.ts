@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
-import type { ExternalDependency, SettingName, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
+import type { RuntimeDependency, SettingName, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
 import { listAnswer } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { maintenanceOut, settingsOut } from "../out.js";
@@ -23,9 +23,10 @@ function windowOf(window: z.output<typeof schemas.windowIn>): TimeWindow {
 
 function dependencyOf({
   timeout_ms,
-  ...rest
-}: NonNullable<z.output<typeof schemas.settingsBody>["external_dependencies"]>[number]): ExternalDependency {
-  return given({ ...rest, timeoutMs: timeout_ms }) as ExternalDependency;
+  ...one
+}: NonNullable<z.output<typeof schemas.settingsBody>["external_dependencies"]>[number]): RuntimeDependency {
+  const { query_name, ...rest } = { query_name: undefined, ...one };
+  return given({ ...rest, queryName: query_name, timeoutMs: timeout_ms }) as RuntimeDependency;
 }
 
 function mapped<A, B>(list: readonly A[] | null | undefined, make: (one: A) => B): readonly B[] | null | undefined {
