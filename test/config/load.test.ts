@@ -119,7 +119,7 @@ conditions:
       probes:
         - { http: { url: "https://x.example/health", json: { path: status, equals: ok } }, name: x }
         - { tcp: { host: db.example, port: 5432 }, timeout: 2s }
-        - { sql: { url: "postgres://db.example/x" } }
+        - { sql: { url: "postgres://etl@db.example/x" } }
         - { command: { command: "true" } }
         - { airflow: { base_url: "http://airflow.example" } }
   - depends_on: { type: tcp, host: db.example, port: 5432 }

@@ -102,6 +102,36 @@ describe("a configuration that is watched", () => {
     expect((await scheduler.audit.verify()).isIntact).toBe(true);
   });
 
+  it("takes connections over, which settings that were changed at run time name, without showing what they hold", async () => {
+    const section = (path: string) => `connections:\n  ready: { type: file, path: ${path} }\n`;
+    const gate = FIRST.replace("executor: work }", "executor: work, execution: { timeout: 10s } }");
+    const { scheduler, save, changes, problems, clock } = await watched(gate + section("not-there"));
+    await scheduler.settings.change("a", { externalDependencies: [{ type: "file", connection: "ready" }] });
+    const outcome = async () => {
+      const before = (await scheduler.decisions({ pipelineId: "a" })).items.length;
+      await scheduler.trigger("a");
+      const decisions = async () => {
+        await clock.advance("6s"); // beyond the time for which a probe's value is shared
+        return (await scheduler.decisions({ pipelineId: "a" })).items;
+      };
+      await expect.poll(async () => (await decisions()).length, { timeout: 20_000 }).toBeGreaterThan(before);
+      return (await scheduler.decisions({ pipelineId: "a" })).items[0]?.outcome;
+    };
+    expect(await outcome()).toBe("skip");
+    await save(gate + section("."));
+    expect(await outcome()).toBe("run");
+    await save(`${gate}connections:\n  ready: { type: sql, url: "postgres://me:s3cret-password@db.example/x" }\n`);
+    expect(await outcome()).toBe("skip");
+    expect(problems).toEqual([]);
+    expect(changes).toHaveLength(2);
+    const shown = JSON.stringify([
+      changes.map(({ differences }) => differenceLines(differences)),
+      await scheduler.audit.list({ limit: 9 }),
+    ]);
+    expect(shown).toContain("connections.ready.path");
+    expect(shown).not.toContain("s3cret-password");
+  });
+
   it("changes nothing when the change is wrong, says why, and takes the mended file", async () => {
     const { scheduler, save, changes, problems } = await watched(FIRST);
     const before = scheduler.pipelines();

@@ -1,11 +1,12 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connect } from "../../src/adapters/outside/sqlite-driver.js";
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -55,6 +56,31 @@ describe("the packed package", () => {
     const code = `const { cron, pipeline } = require("headgate");\nconst { simulate } = require("headgate/testing");\n(async () => {${USE}\n})();`;
     writeFileSync(join(project, "common.cjs"), code);
     expect((await run(process.execPath, ["common.cjs"], { cwd: project })).stdout.trim()).toBe("24");
+  });
+
+  it.each(["esm", "common"])("reads SQLite in a process of its own, and ends it, as %s", async (kind) => {
+    if (process.versions.node < "22")
+      symlinkSync(join(ROOT, "node_modules", "better-sqlite3"), join(project, "node_modules", "better-sqlite3"));
+    const file = join(project, `${kind}.db`);
+    const connection = connect(file);
+    connection.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)");
+    connection.close();
+    const imports = kind === "esm" ? 'import { sqlNumber } from "headgate/probes";' : 'const { sqlNumber } = require("headgate/probes");';
+    const code = `${imports}
+(async () => {
+  const url = "sqlite:" + process.argv[2];
+  const look = (query, ms) => sqlNumber({ url, query }).measure({ signal: AbortSignal.timeout(ms), now: 0 });
+  const endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
+  console.log(await look("SELECT count(*) FROM t", 20000), await look(endless, 500).catch((error) => error.name));
+})();`;
+    const script = `sqlite.${kind === "esm" ? "mjs" : "cjs"}`;
+    writeFileSync(join(project, script), code);
+    try {
+      const { stdout } = await run(process.execPath, [script, file], { cwd: project, timeout: 60_000 });
+      expect(stdout.trim()).toBe("2 TimeoutError");
+    } finally {
+      rmSync(join(project, "node_modules", "better-sqlite3"), { force: true });
+    }
   });
 
   it("has a client that a browser can load: nothing of Node in it, nor in what it imports", () => {

@@ -1,6 +1,6 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import dns from "node:dns";
-import { chmodSync, copyFileSync, linkSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, linkSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -305,6 +305,30 @@ describe("a query to SQLite", () => {
     controller.abort(new Error("no answer within 500 ms"));
     await expect(endless).rejects.toThrow("no answer within 500 ms");
     await expect.poll(() => busy().length, { timeout: 20_000 }).toBeLessThanOrEqual(1);
+  });
+
+  it("without end does not outlive a process that was killed", async () => {
+    const script = fileURLToPath(new URL("endless.fixture.ts", import.meta.url));
+    const parent = spawn(process.execPath, ["--import", "tsx", script, shop, ENDLESS], { stdio: "ignore" });
+    const below = () => {
+      try {
+        const lines = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(parent.pid)], { encoding: "utf8" }).split("\n");
+        return lines.filter((line) => line.includes("node:worker_threads")).map((line) => Number(line.trim().split(" ")[0]));
+      } catch {
+        return []; // ps ends with 1 when there is none
+      }
+    };
+    await expect.poll(below, { timeout: 30_000 }).toHaveLength(1);
+    const [reader = 0] = below();
+    parent.kill("SIGKILL");
+    const isAlive = () => {
+      try {
+        return !/^State:\s+Z/m.test(readFileSync(`/proc/${reader}/status`, "utf8"));
+      } catch {
+        return false;
+      }
+    };
+    await expect.poll(isAlive, { timeout: 20_000 }).toBe(false);
   });
 
   it("cannot take more than two processes, and one after an endless one is answered", async () => {

@@ -101,12 +101,14 @@ async function asked(task: Task, signal: AbortSignal): Promise<readonly SqlRow[]
 }
 
 function started(): ChildProcess {
-  return builtin("node:child_process").spawn(execPath, ["-e", SOURCE], {
+  const child = builtin("node:child_process").spawn(execPath, ["-e", SOURCE], {
     stdio: ["ignore", "ignore", "ignore", "ipc"],
     serialization: "advanced",
     env: {},
     windowsHide: true,
   });
+  child.on("error", () => {}); // heard below while it reads; one that nobody hears would end this process
+  return child;
 }
 
 function answerOf(child: ChildProcess, task: Task, signal: AbortSignal): Promise<Answer | null> {
@@ -116,7 +118,7 @@ function answerOf(child: ChildProcess, task: Task, signal: AbortSignal): Promise
       if (isOver) return;
       isOver = true;
       signal.removeEventListener("abort", stop);
-      child.off("message", onMessage).off("exit", onExit);
+      child.off("message", onMessage).off("exit", onExit).off("error", onError);
       if (isReusable && child.connected) {
         child.unref();
         child.channel?.unref();
@@ -125,14 +127,14 @@ function answerOf(child: ChildProcess, task: Task, signal: AbortSignal): Promise
       settle();
     };
     const stop = () => end(false, () => reject(signal.reason));
+    const onError = (cause: Error) => end(false, () => reject(cause));
     const onMessage = (message: unknown) => end(true, () => resolve(message as Answer));
     const onExit = (code: number | null) =>
       code === 0
         ? end(false, () => resolve(null))
         : end(false, () => reject(new HeadgateError("PROBE_FAILED", `the process that reads SQLite ended (${code ?? "killed"})`)));
-    child.on("error", (cause) => end(false, () => reject(cause))); // stays: an error event that nobody hears would end this process
     signal.addEventListener("abort", stop, { once: true });
-    child.on("message", onMessage).on("exit", onExit);
+    child.on("message", onMessage).on("exit", onExit).on("error", onError);
     child.ref();
     child.channel?.ref();
     child.send(task, (error) => {
