@@ -1,50 +1,47 @@
 import { quote } from "../base/errors.js";
 import { secretParameters } from "./secret-url.js";
 
-interface DependencyCommon {
-  /** What findings call it. Default: its address, or the name of its connection. */
+/** An external system that must answer before a pipeline runs, as code and the configuration file name it. */
+export type ExternalDependency = {
+  /** What findings call it. Default: its address. */
   readonly name?: string;
   /** How long it may take, ms. Default 5,000. */
   readonly timeoutMs?: number;
-}
-
-/** A server that answers over HTTP. */
-interface HttpDependency {
-  readonly type: "http";
-  readonly url: string;
-  /** The status it must answer with. Default: any 2xx. */
-  readonly status?: number;
-}
-
-/** A port that takes connections. */
-interface TcpDependency {
-  readonly type: "tcp";
-  readonly host: string;
-  readonly port: number;
-}
-
-/** An external system that must answer before a pipeline runs, as code and the configuration file name it. */
-export type ExternalDependency = DependencyCommon &
-  (
-    | HttpDependency
-    | TcpDependency
-    | { readonly type: "file"; readonly path: string }
-    /** A database: `postgres://…` or `sqlite:path`, and what it must answer with something that is true. Default `SELECT 1`. */
-    | { readonly type: "sql"; readonly url: string; readonly query?: string }
-  );
+} & (
+  | {
+      readonly type: "http";
+      readonly url: string;
+      /** The status it must answer with. Default: any 2xx. */
+      readonly status?: number;
+    }
+  | { readonly type: "tcp"; readonly host: string; readonly port: number }
+  | { readonly type: "file"; readonly path: string }
+  /** A database: `postgres://…` or `sqlite:path`, and what it must answer with something that is true. Default `SELECT 1`. */
+  | { readonly type: "sql"; readonly url: string; readonly query?: string }
+);
 
 /**
  * An external system that must answer before a pipeline runs, as it may be set at run time: by its address over HTTP and TCP; a database, a file, and what needs a secret, by the name of a
  * {@link NamedConnection}.
  */
-export type RuntimeDependency = DependencyCommon &
-  (
-    | HttpDependency
-    | TcpDependency
-    | { readonly type: "http" | "file"; readonly connection: string }
-    /** `queryName`: one of the connection's `queries`. Default: its `query`. */
-    | { readonly type: "sql"; readonly connection: string; readonly queryName?: string }
-  );
+export type RuntimeDependency = {
+  /** What findings call it. Default: its address, or the name of its connection. */
+  readonly name?: string;
+  /** How long it may take, ms. Default 5,000. */
+  readonly timeoutMs?: number;
+} & (
+  | {
+      readonly type: "http";
+      /** Without secrets: who may read the settings may read it. */
+      readonly url: string;
+      /** The status it must answer with. Default: any 2xx. */
+      readonly status?: number;
+    }
+  | { readonly type: "tcp"; readonly host: string; readonly port: number }
+  | { readonly type: "http" | "file"; readonly connection: string }
+  /** `queryName`: one of the connection's `queries`. Default: its `query`. */
+  | { readonly type: "sql"; readonly connection: string; readonly queryName?: string }
+);
 
 /** An external system that code or the configuration file declares under a name; dependencies set at run time refer to it by that name, and nobody is shown its address. */
 export type NamedConnection =
