@@ -84,7 +84,7 @@ export type {
   Snapshot,
 } from "./monitor/alert.js";
 export type { AuditEntry, AuditHead, AuditRecord } from "./monitor/audit.js";
-export type { EndedRecord } from "./monitor/ended.js";
+export type { EndedFacts, EndedRecord, EndedSummary } from "./monitor/ended.js";
 export { type Evaluation, evaluateAlerts } from "./monitor/evaluate-alerts.js";
 export type { AlertNotification, AlertRoute } from "./monitor/notification.js";
 export {
@@ -161,6 +161,7 @@ export {
   type WindowCalendar,
 } from "./schedule/window.js";
 export type { Overlap } from "./trigger/overlap.js";
+export { DEFAULT_QUEUE_LIMITS, type QueueLimit, type QueueLimits, type QueueUsage, refuseBeyond } from "./trigger/queue-limits.js";
 export {
   type AnySensor,
   type SeenRun,

@@ -75,7 +75,7 @@ async function headgate(host: keyof typeof ECHO, store: Store): Promise<Served> 
     adminToken: TOKEN,
     tokenLimit: { requests: 1e9, per: "1m" },
     addressLimit: { requests: 1e9, per: "1m" },
-    queueLimit: 1e9,
+    queueLimits: { total: { count: 1e9 }, pipeline: { count: 1e9 }, token: { count: 1e9 } },
   });
   const stop = () => scheduler.stop({ drain: 0 });
   if (host === "Fastify") {

@@ -34,6 +34,7 @@ export class ActiveAttempt implements RunContext<unknown> {
   #controller: AbortController | null = null;
   #reason: HeadgateError | null = null;
   #progress: unknown;
+  #given: unknown;
 
   constructor(core: Core, run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline) {
     this.#core = core;
@@ -60,8 +61,22 @@ export class ActiveAttempt implements RunContext<unknown> {
     return this.run.attempt;
   }
 
+  /** Its parameters are a copy of this attempt's own. */
   get trigger(): Trigger {
-    return triggerView(this.#trigger);
+    return { ...triggerView(this.#trigger), parameters: this.#ownParameters() };
+  }
+
+  /** The trigger as it was claimed. */
+  get triggerRecord(): TriggerRecord {
+    return this.#trigger;
+  }
+
+  /** A copy that the run may change: triggers of one backfill share theirs, and a store may keep them as they are. */
+  #ownParameters(): unknown {
+    const { parameters } = this.#trigger;
+    if (parameters === null) return null;
+    this.#given ??= structuredClone(parameters);
+    return this.#given;
   }
 
   get signal(): AbortSignal {
@@ -106,7 +121,7 @@ export class ActiveAttempt implements RunContext<unknown> {
   /** The parameters, made by the pipeline's schema. */
   async makeParameters(): Promise<unknown> {
     const { parameters: schema } = this.pipeline;
-    const given = this.#trigger.parameters ?? {};
+    const given = this.#ownParameters() ?? {};
     if (schema === null) this.parameters = given;
     else {
       const parsed = await schema.safeParseAsync(given);
@@ -118,7 +133,7 @@ export class ActiveAttempt implements RunContext<unknown> {
 
   /** Calls the pipeline's function with its parameters. */
   async call(): Promise<unknown> {
-    if (this.pipeline.parameters === null) this.parameters = this.#trigger.parameters ?? {};
+    if (this.pipeline.parameters === null) this.parameters = this.#ownParameters() ?? {};
     else await this.makeParameters();
     return this.pipeline.run(this);
   }

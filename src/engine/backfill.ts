@@ -1,17 +1,19 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs } from "../base/instant.js";
+import type { Clock } from "../ports/clock.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Pipeline } from "./pipeline.js";
 import { type BackfillOptions, checkedParameters, priorityOf, text } from "./requests.js";
 
 const MOST_BACKFILLED = 10_000;
+/** Fire times are computed for no longer than this between two turns of the event loop. */
+const COMPUTED_MS = 10;
 
-/** One request for every fire time in [from, to), oldest first. */
+/** One request for every fire time in [from, to), oldest first; all share their parameters. */
 export async function backfillRequests(
   pipeline: Pipeline,
   options: BackfillOptions,
-  newId: () => string,
-  now: number,
+  { newId, now, clock, requestedBy }: { newId: () => string; now: number; clock: Clock; requestedBy: string | null },
 ): Promise<NewTrigger[]> {
   const from = epochMs(options.from, "from");
   const to = options.to === undefined ? now : epochMs(options.to, "to");
@@ -22,18 +24,29 @@ export async function backfillRequests(
     priority: priorityOf(options.priority ?? "low"),
     reason: text(options.reason, "reason", 1_000),
     user: text(options.user, "user", 200),
-    parameters: await checkedParameters(pipeline, options.parameters),
+    requestedBy,
     notBefore: null,
     isForced: false,
   };
-  const requests: NewTrigger[] = [];
+  const { parameters, size } = await checkedParameters(pipeline, options.parameters);
+  const fireTimes = await fireTimesIn(pipeline, from, to, clock);
+  const part = Math.ceil(size / Math.max(1, fireTimes.length));
+  return fireTimes.map((at) => ({ ...common, id: newId(), scheduledFor: at, key: `backfill:${key}:${at}`, parameters, size: part }));
+}
+
+async function fireTimesIn(pipeline: Pipeline, from: number, to: number, clock: Clock): Promise<number[]> {
+  const fireTimes: number[] = [];
+  let since = clock.monotonic();
   for (let at = pipeline.schedule.nextAfter(from - 1); at !== null && at < to; at = pipeline.schedule.nextAfter(at)) {
-    if (requests.length === MOST_BACKFILLED) {
+    if (fireTimes.length === MOST_BACKFILLED) {
       throw new HeadgateError("TOO_MANY", `backfill of ${pipeline.id}: more than ${MOST_BACKFILLED} fire times; ask for a shorter span`, {
         details: { pipelineId: pipeline.id, most: MOST_BACKFILLED },
       });
     }
-    requests.push({ ...common, id: newId(), scheduledFor: at, key: `backfill:${key}:${at}` });
+    fireTimes.push(at);
+    if (clock.monotonic() - since < COMPUTED_MS) continue;
+    await clock.yield?.();
+    since = clock.monotonic();
   }
-  return requests;
+  return fireTimes;
 }

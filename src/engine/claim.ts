@@ -61,7 +61,7 @@ export class Claimer {
     for (const { request, result } of claim.decided) this.#decided(result, request);
     for (const trigger of claim.triggers) this.#decideLater(trigger, now);
     const isSlotFree = claim.decided.some(({ request }) => request.run === null);
-    return isSlotFree || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
+    return isSlotFree || claim.isPartial === true || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
   }
 
   /** Whether all pipelines have the scheduler's own executor. */

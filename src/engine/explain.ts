@@ -60,8 +60,9 @@ interface Story {
 /** People say 02:00 when a schedule says 02:00:30: a fire time within this after the instant is the one that is meant. */
 const MEANT_MS = 60_000;
 const LOOKED_THROUGH = 1_000;
-/** Values larger than this are not read: an explanation is about times, statuses and reasons. */
-const BRIEF = { valueLimit: 8_192 };
+/** Records that are only looked through are read without parameters, outputs and findings; findings that are shown, up to this many bytes each. */
+const LIGHT = { valueLimit: 2 };
+const FINDINGS_BYTES = 16_384;
 
 export async function explain(core: Core, gates: GateKeeper, pipeline: Pipeline, at: number, now: number): Promise<Explanation> {
   const story = at > now ? await foretell(core, gates, pipeline, at, now) : await tell(core, pipeline, at, now);
@@ -82,7 +83,7 @@ export async function explain(core: Core, gates: GateKeeper, pipeline: Pipeline,
 async function tell(core: Core, pipeline: Pipeline, at: number, now: number): Promise<Story> {
   const { store } = core;
   const { id: pipelineId } = pipeline;
-  const meant = await store.listTriggers({ pipelineId, scheduledFrom: at, scheduledUntil: at + MEANT_MS, limit: LOOKED_THROUGH, ...BRIEF });
+  const meant = await store.listTriggers({ pipelineId, scheduledFrom: at, scheduledUntil: at + MEANT_MS, limit: LOOKED_THROUGH, ...LIGHT });
   const exact = meant.findLast(({ scheduledFor, createdAt }) => scheduledFor !== null || createdAt === at);
   if (exact !== undefined) return tellTrigger(core, pipeline, exact, now);
   const dropped = await droppedAt(core, pipelineId, at);
@@ -96,14 +97,14 @@ async function tell(core: Core, pipeline: Pipeline, at: number, now: number): Pr
   if (fireAt !== null && fireAt < at + MEANT_MS && fireAt <= now) return tellUnrecorded(core, pipeline, fireAt);
   const open = await openAt(core, pipelineId, at);
   if (open !== null) return tellTrigger(core, pipeline, open, now);
-  const [last] = await store.listTriggers({ pipelineId, scheduledUntil: at, limit: 1, ...BRIEF });
+  const [last] = await store.listTriggers({ pipelineId, scheduledUntil: at, limit: 1, ...LIGHT });
   const before = last === undefined ? "nothing before it is kept" : `the last before it was ${await brief(core, last)}`;
   return { answer: "not_scheduled", text: `nothing asked for a run then (${pipeline.schedule.describe()}); ${before}` };
 }
 
 /** The trigger that was waiting or running at an instant. */
 async function openAt({ store }: Core, pipelineId: string, at: number): Promise<TriggerRecord | null> {
-  const triggers = await store.listTriggers({ pipelineId, limit: LOOKED_THROUGH, ...BRIEF });
+  const triggers = await store.listTriggers({ pipelineId, limit: LOOKED_THROUGH, ...LIGHT });
   return triggers.find(({ createdAt, endedAt }) => createdAt <= at && (endedAt === null || endedAt > at)) ?? null;
 }
 
@@ -113,7 +114,7 @@ async function droppedAt({ store }: Core, pipelineId: string, at: number): Promi
     outcomes: ["skip"],
     scheduledUntil: at + MEANT_MS,
     limit: LOOKED_THROUGH,
-    ...BRIEF,
+    ...LIGHT,
   });
   const covers = ({ triggerId, scheduledFor, missed }: DecisionRecord) =>
     triggerId === null && scheduledFor !== null && scheduledFor < at + MEANT_MS && at <= (missed?.lastAt ?? scheduledFor);
@@ -136,9 +137,11 @@ async function tellUnrecorded(core: Core, pipeline: Pipeline, fireAt: number): P
   };
 }
 
-async function tellTrigger(core: Core, pipeline: Pipeline, trigger: TriggerRecord, now: number): Promise<Story> {
+async function tellTrigger(core: Core, pipeline: Pipeline, found: TriggerRecord, now: number): Promise<Story> {
   const { store } = core;
-  const decisions = (await store.listDecisions({ triggerId: trigger.id, limit: LOOKED_THROUGH, ...BRIEF })).toReversed();
+  const trigger = (await store.trigger(found.id)) ?? found;
+  const shown = { triggerId: trigger.id, limit: LOOKED_THROUGH, valueLimit: FINDINGS_BYTES };
+  const decisions = (await store.listDecisions(shown)).toReversed();
   const run = trigger.runId === null ? null : await store.run(trigger.runId);
   const story = { trigger, decisions, run };
   const who = nameOf(trigger);
@@ -203,7 +206,7 @@ async function whyWaiting(
   if (trigger.status === "pending" && trigger.availableAt > now) why.push(`it may not start before ${isoUtc(trigger.availableAt)}`);
   const { maxActiveRuns, pool } = pipeline.execution;
   if (state && state.activeRuns >= maxActiveRuns && !trigger.isForced) {
-    const active = await store.listRuns({ pipelineId: pipeline.id, statuses: ["running", "retrying"], limit: 5, ...BRIEF });
+    const active = await store.listRuns({ pipelineId: pipeline.id, statuses: ["running", "retrying"], limit: 5, ...LIGHT });
     why.push(
       `${state.activeRuns} of ${maxActiveRuns} runs are taken (${active.map(({ id, status, startedAt }) => `${id} ${status} since ${isoUtc(startedAt)}`).join(", ")})`,
     );

@@ -20,6 +20,7 @@ export async function fireDue(core: Core, global: GlobalPause, now: number): Pro
   for (let taken = registry.takeDue(now, PIPELINES_AT_ONCE); taken.length > 0; taken = registry.takeDue(now, PIPELINES_AT_ONCE)) {
     try {
       if (!(await fireThese(core, taken, global, now))) return false;
+      await core.clock.yield?.();
     } catch (error) {
       for (const entry of taken) registry.place(entry, now); // still due: fired when the store is back
       throw error;
@@ -124,7 +125,9 @@ function requestOf(core: Core, entry: Entry, plan: MisfirePlan, now: number): Fi
         key: null,
         reason: null,
         user: null,
+        requestedBy: null,
         parameters: null,
+        size: 0,
         notBefore: null,
         isForced: false,
       }),

@@ -1,12 +1,16 @@
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
 import type { AnswerRecord } from "../ports/store.js";
+import type { Admission, Asking } from "./asking.js";
 import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { EventFeed } from "./event-feed.js";
 import type { SchedulerEvents } from "./events.js";
+import type { Pipeline } from "./pipeline.js";
+import type { BackfillOptions, TriggerOptions } from "./requests.js";
 import type { Runner } from "./runner.js";
+import type { Trigger } from "./views.js";
 
 /** What adapters that ask a scheduler need beside its public methods. */
 export class Host {
@@ -15,10 +19,15 @@ export class Host {
   readonly #audit: AuditLog;
   /** Events of all nodes. */
   readonly feed: EventFeed;
+  readonly #asking: Asking;
+  readonly #pipelineOf: (id: string) => Pipeline;
 
-  constructor(core: Core, runner: Runner, audit: AuditLog) {
+  /** @param pipelineOf - a pipeline of a running scheduler; throws otherwise */
+  constructor(core: Core, runner: Runner, audit: AuditLog, asking: Asking, pipelineOf: (id: string) => Pipeline) {
     this.#core = core;
     this.feed = new EventFeed(core);
+    this.#asking = asking;
+    this.#pipelineOf = pipelineOf;
     this.#audit = audit;
     this.#runner = runner;
   }
@@ -59,6 +68,24 @@ export class Host {
     return [...this.#core.registry.all()].flatMap(({ pipeline: { id } }) => (this.webhookSourcesOf(id)?.includes(source) ? [id] : []));
   }
 
+  /**
+   * Accepts a trigger that was requested from outside, within limits: see `Scheduler.trigger`.
+   *
+   * @throws HeadgateError as that, and `QUEUE_FULL`
+   */
+  async trigger(pipelineId: string, options: TriggerOptions, admission: Admission): Promise<Trigger> {
+    return this.#asking.trigger(this.#pipelineOf(pipelineId), options, admission);
+  }
+
+  /**
+   * Accepts a backfill that was requested from outside, within limits, all of it or nothing: see `Scheduler.backfill`.
+   *
+   * @throws HeadgateError as that, and `QUEUE_FULL`
+   */
+  async backfill(pipelineId: string, options: BackfillOptions, admission: Admission): Promise<readonly Trigger[]> {
+    return this.#asking.backfill(this.#pipelineOf(pipelineId), options, admission);
+  }
+
   /** Keeps the first answer under an idempotency key: see `Store.keepAnswer`. */
   keepAnswer(record: AnswerRecord): Promise<AnswerRecord> {
     return this.#core.store.keepAnswer(record);
@@ -79,10 +106,5 @@ export class Host {
       const change = { action: "config", pipelineId: null, ...difference };
       return { next: shown, user: null, noted: this.#audit.noted(change, { reason: "the configuration file was changed" }) };
     });
-  }
-
-  /** How many triggers wait over all pipelines and nodes, counted no further than `limit`. */
-  countWaiting(limit: number): Promise<number> {
-    return this.#core.store.countWaiting(limit);
   }
 }

@@ -8,8 +8,19 @@ import type { Redact } from "../run/redact.js";
  * @throws HeadgateError `INVALID_ARGUMENT` when it is not JSON or longer than `limit` characters
  */
 export function jsonCopy(value: unknown, limit: number, where: string, redact: Redact | null = null): unknown {
-  if (value === undefined || value === null || typeof value === "boolean") return value ?? null;
-  if (typeof value === "number" && Number.isFinite(value)) return value;
+  return measuredJsonCopy(value, limit, where, redact).copy;
+}
+
+/** The same, with the bytes of the JSON in UTF-8; nothing has none. */
+export function measuredJsonCopy(
+  value: unknown,
+  limit: number,
+  where: string,
+  redact: Redact | null = null,
+): { readonly copy: unknown; readonly size: number } {
+  if (value === undefined || value === null) return { copy: null, size: 0 };
+  if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)))
+    return { copy: value, size: String(value).length };
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
@@ -23,6 +34,8 @@ export function jsonCopy(value: unknown, limit: number, where: string, redact: R
       details: { where, limit },
     });
   }
-  if (redact !== null && redact(text) !== text) return JSON.parse(text, (_, one: unknown) => (typeof one === "string" ? redact(one) : one));
-  return typeof value === "string" ? value : JSON.parse(text);
+  const size = Buffer.byteLength(text);
+  if (redact !== null && redact(text) !== text)
+    return { copy: JSON.parse(text, (_, one: unknown) => (typeof one === "string" ? redact(one) : one)), size };
+  return { copy: typeof value === "string" ? value : JSON.parse(text), size };
 }

@@ -26,8 +26,8 @@ export interface ListOptions {
   /** The `nextCursor` of the page before. */
   cursor?: string;
   /**
-   * Bytes of the largest value (parameters, output, progress, error, attempts, findings) that is read, as JSON: larger ones are left out of the item and named in its
-   * `omitted`. Default: everything is read.
+   * Bytes of JSON: larger parameters, outputs, progress, errors, attempts and findings are not read from the store; the item has `null` (or an empty list) in
+   * their place and names them in `omitted`. Default: everything is read.
    */
   valueLimit?: number;
 }
@@ -66,8 +66,15 @@ function common(options: ListOptions): ListQuery {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
     throw new HeadgateError("INVALID_ARGUMENT", `limit: ${limit} must be a whole number from 1 to 1,000`, { details: { option: "limit" } });
   }
+  const { valueLimit } = options;
+  if (valueLimit !== undefined && (!Number.isInteger(valueLimit) || valueLimit < 0)) {
+    throw new HeadgateError("INVALID_ARGUMENT", `valueLimit: must be an integer ≥ 0 (got ${valueLimit})`, {
+      details: { option: "valueLimit" },
+    });
+  }
   return {
     limit: limit + 1,
+    ...(valueLimit === undefined ? {} : { valueLimit }),
     ...(options.pipelineId === undefined ? {} : { pipelineId: options.pipelineId }),
     ...(options.triggerId === undefined ? {} : { triggerId: options.triggerId }),
     ...(options.from === undefined ? {} : { scheduledFrom: epochMs(options.from, "from") }),

@@ -9,13 +9,16 @@ export async function recoverLost(core: Core, runner: Runner, now: number): Prom
   for (;;) {
     const lost = await store.expiredRuns(now, RUNS_AT_ONCE);
     let closed = 0;
+    const closing: Promise<unknown>[] = [];
     for (const run of lost) {
       const pipeline = registry.get(run.pipelineId)?.pipeline;
       if (pipeline === undefined) continue; // a node that knows its retry policy will close it
       if (executorOf(core, pipeline).kind === "remote") await runner.adopt(run, pipeline);
-      else await runner.closeLost(run, pipeline);
+      else closing.push(runner.closeLost(run, pipeline));
       closed++;
     }
+    await Promise.all(closing);
     if (lost.length < RUNS_AT_ONCE || closed === 0) return;
+    await core.clock.yield?.();
   }
 }

@@ -2,7 +2,7 @@ import type { Duration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
 import { type NewTrigger, PRIORITIES, type Priority } from "../trigger/trigger.js";
-import { jsonCopy } from "./json.js";
+import { measuredJsonCopy } from "./json.js";
 import { issuesOf, type Pipeline } from "./pipeline.js";
 
 /** What may be asked for by hand or by another system. */
@@ -69,7 +69,12 @@ const PARAMETERS_LIMIT = 1_000_000;
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_INSTANT`, `INVALID_PARAMETERS`
  */
-export async function triggerRequest(pipeline: Pipeline, options: TriggerOptions, id: string): Promise<NewTrigger> {
+export async function triggerRequest(
+  pipeline: Pipeline,
+  options: TriggerOptions,
+  id: string,
+  requestedBy: string | null = null,
+): Promise<NewTrigger> {
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.includes(name)) throw bad(name, `unknown option; allowed: ${OPTION_NAMES.join(", ")}`);
   }
@@ -84,30 +89,35 @@ export async function triggerRequest(pipeline: Pipeline, options: TriggerOptions
     key: text(options.idempotencyKey, "idempotencyKey", 255),
     reason: text(options.reason, "reason", 1_000),
     user: text(options.user, "user", 200),
-    parameters: await checkedParameters(pipeline, options.parameters),
+    requestedBy,
+    ...(await checkedParameters(pipeline, options.parameters)),
     notBefore: options.notBefore === undefined ? null : epochMs(options.notBefore, "notBefore"),
     isForced: options.force === true,
   };
 }
 
-/** Parameters as they are kept: what was given, once the schema has accepted it; the schema makes them again for the run. */
-export async function checkedParameters(pipeline: Pipeline, given: unknown): Promise<unknown> {
+/** Parameters as they are kept, and their bytes: what was given, once the schema has accepted it; the schema makes them again for the run. */
+export async function checkedParameters(
+  pipeline: Pipeline,
+  given: unknown,
+): Promise<{ readonly parameters: unknown; readonly size: number }> {
   const problem = (text: string, cause?: unknown) =>
     new HeadgateError("INVALID_PARAMETERS", `parameters of ${pipeline.id}: ${text}`, { cause, details: { pipelineId: pipeline.id } });
-  let kept: unknown;
+  let kept: { readonly copy: unknown; readonly size: number };
   try {
-    kept = jsonCopy(given, PARAMETERS_LIMIT, "parameters");
+    kept = measuredJsonCopy(given, PARAMETERS_LIMIT, "parameters");
   } catch (cause) {
     throw problem((cause as Error).message, cause);
   }
-  const value = kept ?? {};
+  const checked = { parameters: kept.copy, size: kept.size };
+  const value = kept.copy ?? {};
   if (pipeline.parameters === null) {
     if (typeof value !== "object" || Array.isArray(value)) throw problem("must be an object");
-    return kept;
+    return checked;
   }
   const parsed = await pipeline.parameters.safeParseAsync(value);
   if (!parsed.success) throw problem(issuesOf(parsed.error), parsed.error);
-  return kept;
+  return checked;
 }
 
 export function priorityOf(value: Priority): Priority {

@@ -190,7 +190,7 @@ export class Runner {
       const isSuccess = outcome === "succeeded";
       const why = isSuccess ? null : (attempt.abortReason ?? error);
       const request = this.#finishRequest(run, pipeline, outcome, isSuccess ? this.#kept(output, run) : null, why, attempt.unsentProgress);
-      const result = await this.#finishes.add(request);
+      const result = withParameters(await this.#finishes.add(request), attempt.triggerRecord);
       if (result.isAccepted) this.#tellEnd(outcome, result);
       else this.#tellLate(run, why);
       const watchers = isSuccess ? this.#core.registry.watchersOf(run.pipelineId) : [];
@@ -279,7 +279,9 @@ export class Runner {
       key: `run:${run.id}`,
       reason: `${run.pipelineId} succeeded`,
       user: null,
+      requestedBy: null,
       parameters: null,
+      size: 0,
       notBefore: null,
       isForced: false,
     }));
@@ -291,4 +293,11 @@ export class Runner {
     this.#core.events.tell("run.late_result", () => ({ pipelineId, runId, attempt, error: message }));
     this.#core.logger.log("warn", "a result came after its attempt was closed, and was refused", { pipelineId, runId, attempt });
   };
+}
+
+/** A result whose trigger has its parameters, which a store does not read again to record an end. */
+function withParameters(result: FinishResult, { parameters, omitted: isUnknown }: TriggerRecord): FinishResult {
+  if (result.trigger?.omitted === undefined || isUnknown !== undefined) return result;
+  const { omitted: _, ...rest } = result.trigger;
+  return { ...result, trigger: { ...rest, parameters } };
 }

@@ -93,10 +93,10 @@ export class Scheduler {
     this.adaptive = this.#steering.adapting;
     this.settings = new SettingsDesk(core, this.#steering);
     this.tokens = new Tokens(core, this.audit, (id) => this.has(id));
-    this.host = new Host(core, this.#runner, this.audit);
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh().then(() => this.host.feed.refresh()));
     this.#pausing = new Pausing(core, this.#loop, this.audit);
     this.#asking = new Asking(core, this.#loop);
+    this.host = new Host(core, this.#runner, this.audit, this.#asking, (id) => this.#pipeline(id));
     this.#sensing = new Sensing(core, () => this.#loop.wake());
     this.statistics = new StatisticsDesk(core);
     this.alerts = new Monitoring(core, monitoring, {

@@ -13,6 +13,8 @@ import { ofTrigger } from "./tell.js";
 const CURSOR_LIMIT = 5_000_000;
 const EVENTS_LIMIT = 10_000;
 const KEY_LIMIT = 255;
+/** Events that are checked between two turns of the event loop. */
+const CHECKED_AT_ONCE = 250;
 
 /** One sensor of one pipeline on this node: whether it may look, when it looks next, and how it goes. In a heap by when it looks. */
 export class SensorTask implements HeapEntry {
@@ -130,7 +132,8 @@ export class SensorTask implements HeapEntry {
     const [state] = isIdleWanted ? await store.states([pipeline.id]) : [null];
     const isBusy = (state?.activeRuns ?? 0) + (state?.waitingTriggers ?? 0) > 0;
     const triggers: NewTrigger[] = [];
-    for (const event of found) {
+    for (const [index, event] of found.entries()) {
+      if (index % CHECKED_AT_ONCE === CHECKED_AT_ONCE - 1) await this.#core.clock.yield?.();
       if (event.onlyIfIdle && (isBusy || triggers.length > 0)) continue;
       try {
         triggers.push(await triggerRequest(pipeline, optionsOf(event, this.sensor.name), newId(now)));

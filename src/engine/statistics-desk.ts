@@ -1,5 +1,5 @@
 import { toDate } from "../base/instant.js";
-import { type EndedRecord, endedAtOf, idOf, pipelineOf } from "../monitor/ended.js";
+import { type EndedSummary, endedAtOf, idOf, pipelineOf } from "../monitor/ended.js";
 import { RunWindow, type Statistics } from "../monitor/statistics.js";
 import { PRIORITIES, type Priority } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
@@ -118,6 +118,7 @@ export class StatisticsDesk {
       const at = endedAtOf(last);
       if (at === from) limit *= 2; // more than a page of them ended at one instant
       from = at;
+      await clock.yield?.();
     }
     this.#readUntil = now;
     for (const [id, at] of this.#seen) if (at < now - 2 * OVERLAP_MS) this.#seen.delete(id);
@@ -134,7 +135,7 @@ export class StatisticsDesk {
     return expected <= REREAD_LIMIT ? from : Math.floor(now - (this.#windowMs * REREAD_LIMIT) / expected);
   }
 
-  #take(ended: EndedRecord): void {
+  #take(ended: EndedSummary): void {
     const id = idOf(ended);
     if (this.#seen.has(id)) return;
     this.#seen.set(id, endedAtOf(ended));

@@ -24,6 +24,8 @@ export interface Run {
   readonly cancelRequest: (Omit<CancelRequest, "at"> & { readonly at: Date }) | null;
   /** Earlier attempts, and the last one if it was lost. */
   readonly attempts: readonly (Omit<Attempt, "startedAt" | "endedAt"> & { readonly startedAt: Date; readonly endedAt: Date })[];
+  /** Fields left out because they are larger than `valueLimit`; absent when there are none. */
+  readonly omitted?: readonly string[];
 }
 
 /** A decision as it is handed out. */
@@ -40,6 +42,8 @@ export interface Decision {
   readonly findings: readonly FindingView[];
   /** Fire times dropped in a row, told as one: how many, and the last of them. */
   readonly missed: { readonly count: number; readonly lastAt: Date } | null;
+  /** `["findings"]` when they are larger than `valueLimit`; absent otherwise. */
+  readonly omitted?: readonly string[];
 }
 
 /** A finding as it is handed out. */
@@ -63,6 +67,7 @@ export function runView(record: RunRecord): Run {
     progress: record.progress,
     cancelRequest: record.cancelRequest === null ? null : { ...record.cancelRequest, at: toDate(record.cancelRequest.at) },
     attempts: record.attempts.map((one) => ({ ...one, startedAt: toDate(one.startedAt), endedAt: toDate(one.endedAt) })),
+    ...(record.omitted === undefined ? {} : { omitted: record.omitted }),
   };
 }
 

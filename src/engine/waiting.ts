@@ -2,9 +2,6 @@ import type { ActiveRun } from "../monitor/alert.js";
 import type { Store } from "../ports/store.js";
 import type { Priority } from "../trigger/trigger.js";
 
-/** More of them are not looked at one by one: then the counts are a lower bound. */
-const LOOKED_AT = 10_000;
-
 /** Triggers that wait. Instants are epoch ms. */
 interface Queue {
   length: number;
@@ -36,29 +33,24 @@ export class Waiting implements Queue {
   activeRuns = 0;
 
   static async read(store: Store, pipelineId?: string): Promise<Waiting> {
-    const whose = pipelineId === undefined ? {} : { pipelineId };
-    const [triggers, runs] = await Promise.all([
-      store.listTriggers({ ...whose, statuses: ["pending", "held"], limit: LOOKED_AT }),
-      store.listRuns({ ...whose, statuses: ["running", "retrying"], limit: LOOKED_AT }),
-    ]);
-    const waiting = new Waiting();
-    for (const { pipelineId: id, priority, createdAt, scheduledFor, status } of triggers) {
-      const pipeline = waiting.#pipeline(id);
-      const queue = waiting.byPriority.get(priority) ?? { length: 0, oldestAt: null };
-      waiting.byPriority.set(priority, queue);
-      for (const one of [waiting, pipeline, queue]) {
-        one.length++;
-        one.oldestAt = older(one.oldestAt, createdAt);
+    const { groups, activeRuns } = await store.backlog(pipelineId);
+    const all = new Waiting();
+    for (const group of groups) {
+      const pipeline = all.#pipeline(group.pipelineId);
+      const queue = all.byPriority.get(group.priority) ?? { length: 0, oldestAt: null };
+      all.byPriority.set(group.priority, queue);
+      for (const one of [all, pipeline, queue]) {
+        one.length += group.waiting;
+        one.oldestAt = older(one.oldestAt, group.oldestAt);
       }
-      if (scheduledFor === null) continue;
-      pipeline.oldestFireTimeAt = older(pipeline.oldestFireTimeAt, scheduledFor);
-      if (status === "pending") pipeline.oldestPendingFireTimeAt = older(pipeline.oldestPendingFireTimeAt, scheduledFor);
+      pipeline.oldestFireTimeAt = older(pipeline.oldestFireTimeAt, group.oldestFireTimeAt);
+      pipeline.oldestPendingFireTimeAt = older(pipeline.oldestPendingFireTimeAt, group.oldestPendingFireTimeAt);
     }
-    for (const { id, pipelineId: whoseRun, startedAt, scheduledFor } of runs) {
-      waiting.#pipeline(whoseRun).activeRuns.push({ id, startedAt, scheduledFor });
-      waiting.activeRuns++;
+    for (const { id, pipelineId: whose, startedAt, scheduledFor } of activeRuns) {
+      all.#pipeline(whose).activeRuns.push({ id, startedAt, scheduledFor });
+      all.activeRuns++;
     }
-    return waiting;
+    return all;
   }
 
   of(pipelineId: string): PipelineWaiting {
@@ -74,6 +66,7 @@ export class Waiting implements Queue {
   }
 }
 
-function older(one: number | null, other: number): number {
-  return one === null ? other : Math.min(one, other);
+function older(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
 }

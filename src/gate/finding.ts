@@ -28,4 +28,6 @@ export interface DecisionRecord {
   readonly findings: readonly Finding[];
   /** A row of dropped fire times told as one: how many, and the last of them. */
   readonly missed: { readonly count: number; readonly lastAt: number } | null;
+  /** `["findings"]` when the store was not asked to read them. Absent otherwise. */
+  readonly omitted?: readonly string[];
 }

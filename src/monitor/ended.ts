@@ -16,15 +16,21 @@ export interface EndedFacts {
   readonly decisions: readonly Pick<DecisionRecord, "at" | "outcome" | "reason" | "findings" | "missed">[];
 }
 
+/** The facts of what has ended, with its ids: what a store reads for statistics, without parameters and outputs. */
+export interface EndedSummary extends EndedFacts {
+  readonly trigger: Pick<TriggerRecord, "id" | "pipelineId" | "status" | "endedAt"> | null;
+  readonly decisions: readonly Pick<DecisionRecord, "id" | "pipelineId" | "at" | "outcome" | "reason" | "findings" | "missed">[];
+}
+
 /** When it ended, epoch ms. */
 export function endedAtOf({ trigger, decisions }: EndedFacts): number {
   return trigger?.endedAt ?? decisions[0]?.at ?? 0;
 }
 
-export function idOf({ trigger, decisions }: EndedRecord): string {
+export function idOf({ trigger, decisions }: EndedSummary): string {
   return trigger?.id ?? decisions[0]?.id ?? "";
 }
 
-export function pipelineOf({ trigger, decisions }: EndedRecord): string {
+export function pipelineOf({ trigger, decisions }: EndedSummary): string {
   return trigger?.pipelineId ?? decisions[0]?.pipelineId ?? "";
 }

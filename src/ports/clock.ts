@@ -14,6 +14,11 @@ export interface Clock {
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
+   * Resolves in a later turn of the event loop, when timers, sockets and signals that were ready have been served. The engine awaits it between
+   * pieces of work that may follow each other without end. Clocks that are moved by hand leave it out: then only pending promises come first.
+   */
+  yield?(): Promise<void>;
+  /**
    * Tells a clock that is moved by hand what is under way, so that it waits for it before it moves on: `work` of the
    * engine, a `run` of a user's function, or a `condition` being asked. Clocks that move by themselves leave it out.
    */

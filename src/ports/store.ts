@@ -1,11 +1,13 @@
 import type { DecisionRecord } from "../gate/finding.js";
+import type { ActiveRun } from "../monitor/alert.js";
 import type { AuditEntry, AuditHead, AuditRecord } from "../monitor/audit.js";
-import type { EndedRecord } from "../monitor/ended.js";
+import type { EndedSummary } from "../monitor/ended.js";
 import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
 import type { PausedSpan } from "../schedule/misfire.js";
 import type { Overlap } from "../trigger/overlap.js";
-import type { NewTrigger, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
+import type { QueueLimits } from "../trigger/queue-limits.js";
+import type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
 import type { EventLog } from "./event-log.js";
 
 /** What a store must know of a pipeline to plan and to limit it. */
@@ -69,6 +71,13 @@ export interface FireResult {
   readonly superseded: readonly TriggerRecord[];
 }
 
+export interface EnqueueOptions {
+  /** A client of the store's database with a transaction open: the triggers are accepted when that commits. */
+  readonly transaction?: unknown;
+  /** Refuses the whole batch with `QUEUE_FULL` when it would exceed one of them. Default: no limits. */
+  readonly limits?: QueueLimits;
+}
+
 export interface EnqueueResult {
   readonly trigger: TriggerRecord;
   /** False when a trigger with this key was there before; it is the one returned. */
@@ -103,6 +112,8 @@ export interface Claim {
   readonly attempts: readonly { readonly run: RunRecord; readonly trigger: TriggerRecord }[];
   /** Active runs that a waiting trigger asks to cancel (`cancel_running`), each told once. */
   readonly cancelled: readonly RunRecord[];
+  /** True when there is more that could be claimed now, and was left for the next claim to keep this one small. */
+  readonly isPartial?: boolean;
 }
 
 /** The decision on one claimed trigger. */
@@ -165,6 +176,11 @@ export interface ListQuery {
   /** Only records older than the one with this id. */
   readonly before?: string;
   readonly limit: number;
+  /**
+   * JSON values (parameters, output, progress, reference, error, attempts, findings) of more bytes than this are not read: the record has
+   * `null` (or an empty list) in their place and names them in `omitted`. Default: everything is read.
+   */
+  readonly valueLimit?: number;
 }
 
 export interface TriggerQuery extends ListQuery {
@@ -185,6 +201,24 @@ export interface EndedQuery {
   readonly from: number;
   readonly until: number;
   readonly limit: number;
+}
+
+/** Waiting triggers of one pipeline and priority. Instants are epoch ms. */
+export interface BacklogGroup {
+  readonly pipelineId: string;
+  readonly priority: Priority;
+  readonly waiting: number;
+  readonly oldestAt: number;
+  /** The oldest fire time among them, and among those that are pending and not held; `null` if none stands for a fire time. */
+  readonly oldestFireTimeAt: number | null;
+  readonly oldestPendingFireTimeAt: number | null;
+}
+
+/** What waits and what runs over all nodes. */
+export interface Backlog {
+  /** One per pipeline and priority that has waiting triggers. */
+  readonly groups: readonly BacklogGroup[];
+  readonly activeRuns: readonly (ActiveRun & { readonly pipelineId: string })[];
 }
 
 /** An entry of the audit log that is kept in one transaction with the change it tells of: both are there, or neither. */
@@ -260,10 +294,12 @@ export interface Store extends EventLog {
   fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]>;
 
   /**
-   * Accepts triggers; idempotent by pipeline and key. With a `transaction` of the caller's own (a client of the store's database), they are accepted when
-   * that commits.
+   * Accepts triggers, all or none; idempotent by pipeline and key. Limits are checked in the same transaction, exactly over all nodes: triggers whose key is
+   * taken count nothing.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `QUEUE_FULL`
    */
-  enqueue(triggers: readonly NewTrigger[], now: number, transaction?: unknown): Promise<readonly EnqueueResult[]>;
+  enqueue(triggers: readonly NewTrigger[], now: number, options?: EnqueueOptions): Promise<readonly EnqueueResult[]>;
   /** Hands out work in order, under all limits, to one claimant each. */
   claim(request: ClaimRequest, now: number): Promise<Claim>;
   /** Records decisions and moves their triggers, each atomically; `run` creates the run. */
@@ -301,9 +337,14 @@ export interface Store extends EventLog {
   listDecisions(query: DecisionQuery): Promise<readonly DecisionRecord[]>;
   /**
    * What has ended in [from, until): triggers with their runs and decisions, and dropped fire times; in the order in which it ended. What ended at the same instant as the last one may be
-   * missing when there are `limit`.
+   * missing when there are `limit`. Parameters and outputs are not read.
    */
-  listEnded(query: EndedQuery): Promise<readonly EndedRecord[]>;
+  listEnded(query: EndedQuery): Promise<readonly EndedSummary[]>;
+  /**
+   * Counts what waits, of a pipeline or of all, without reading parameters; and lists active runs, the newest 10,000. Exact up to 100,000 waiting triggers: beyond
+   * that, counts and oldest instants are a lower bound.
+   */
+  backlog(pipelineId?: string): Promise<Backlog>;
   /** Runs of a pipeline that started in [from, until). */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
   /** Takes a pipeline out of use on all nodes: it fires no more, what waits is cancelled; registering it again brings it back. Gives the cancelled triggers, `null` if unknown. */

@@ -74,6 +74,8 @@ export interface RunRecord {
   readonly attempts: readonly Attempt[];
   /** It runs although its pipeline or the scheduler is paused. */
   readonly isForced: boolean;
+  /** Fields that the store was not asked to read; they hold `null`, or nothing. Absent when there are none. */
+  readonly omitted?: readonly string[];
 }
 
 export function isActive(run: Pick<RunRecord, "status">): boolean {

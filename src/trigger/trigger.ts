@@ -43,7 +43,11 @@ export interface TriggerRecord {
   readonly reason: string | null;
   /** Who asked. */
   readonly user: string | null;
+  /** Who sent the request: the id of a token or of a webhook's signer, at most 200 characters; `null` when it came from this process. */
+  readonly requestedBy: string | null;
   readonly parameters: unknown;
+  /** Bytes of its stored parameters, as JSON in UTF-8; of parameters that several triggers share, its part. Counts towards limits of the queue. */
+  readonly size: number;
   readonly createdAt: number;
   /** Not looked at before this: `notBefore`, or when a held trigger is looked at again. */
   readonly availableAt: number;
@@ -63,6 +67,8 @@ export interface TriggerRecord {
   /** The waiting trigger that this one replaced, and the one that replaced this (`queue_one`). */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
+  /** Fields that the store was not asked to read, or does not read in bulk; they hold `null`. Absent when there are none. */
+  readonly omitted?: readonly string[];
 }
 
 /** What is known of a trigger before the store has it. */
@@ -75,7 +81,10 @@ export interface NewTrigger {
   readonly key: string | null;
   readonly reason: string | null;
   readonly user: string | null;
+  readonly requestedBy: string | null;
+  /** Triggers of one batch whose `parameters` are the same object share them: a store keeps them once. */
   readonly parameters: unknown;
+  readonly size: number;
   readonly notBefore: number | null;
   readonly isForced: boolean;
 }

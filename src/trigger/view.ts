@@ -13,6 +13,8 @@ export interface Trigger {
   readonly idempotencyKey: string | null;
   readonly reason: string | null;
   readonly user: string | null;
+  /** The id of the token, or of the webhook's signer, that requested it; `null` when it was requested in code, by a schedule or by another pipeline. */
+  readonly requestedBy: string | null;
   readonly parameters: unknown;
   readonly createdAt: Date;
   /** Not looked at before this. */
@@ -26,6 +28,8 @@ export interface Trigger {
   /** The waiting trigger that it replaced, and the one that replaced it. */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
+  /** Fields left out because they are larger than `valueLimit`; absent when there are none. */
+  readonly omitted?: readonly string[];
 }
 
 export function triggerView(record: TriggerRecord): Trigger {
@@ -39,6 +43,7 @@ export function triggerView(record: TriggerRecord): Trigger {
     idempotencyKey: record.key,
     reason: record.reason,
     user: record.user,
+    requestedBy: record.requestedBy,
     parameters: record.parameters,
     createdAt: toDate(record.createdAt),
     availableAt: toDate(record.availableAt),
@@ -49,5 +54,6 @@ export function triggerView(record: TriggerRecord): Trigger {
     endReason: record.endReason,
     supersedes: record.supersedes,
     supersededBy: record.supersededBy,
+    ...(record.omitted === undefined ? {} : { omitted: record.omitted }),
   };
 }

@@ -168,7 +168,7 @@ pipelines:
   g: { executor: shared }
 executors: { shared: { command: { command: echo, args: [x] } } }
 triggers:
-  api: { port: 0, prefix: /etl, default_pipeline: a, queue_limit: 10 }
+  api: { port: 0, prefix: /etl, default_pipeline: a, queue_limits: { pipeline: { count: 10 }, total: { bytes: 1000000 } } }
   webhooks: [ { source: provider, pipelines: a, secret: 0123456789abcdef, scheme: github } ]
   files: { directory: drop, pipeline: a, polling: 1s }
 monitoring:

@@ -19,7 +19,7 @@ beforeAll(async () => {
   running = await service([sales(), pipeline({ id: "stock", run: () => {} })], {
     tokenLimit: null,
     addressLimit: null,
-    queueLimit: 100_000,
+    queueLimits: { total: { count: 100_000 }, pipeline: { count: 100_000 }, token: { count: 100_000 } },
     defaultPipeline: "sales",
   });
   await running.scheduler.pause();
@@ -118,7 +118,15 @@ describe("bad input", () => {
   });
 
   it.each(stores)("of any kind gets an answer below 500 on %s", async (_, makeStore) => {
-    const fuzzed = await service([sales()], { tokenLimit: null, addressLimit: null, queueLimit: 100_000 }, { store: makeStore() });
+    const fuzzed = await service(
+      [sales()],
+      {
+        tokenLimit: null,
+        addressLimit: null,
+        queueLimits: { total: { count: 100_000 }, pipeline: { count: 100_000 }, token: { count: 100_000 } },
+      },
+      { store: makeStore() },
+    );
     await fuzzed.scheduler.pause();
     const bodies = fc.oneof(
       fc.json(),
@@ -195,7 +203,7 @@ describe("limits", () => {
   });
 
   it("of the line end in 503", async () => {
-    const full = await service([sales()], { queueLimit: 2 });
+    const full = await service([sales()], { queueLimits: { total: { count: 2 }, reserved: { count: 0 } } });
     await full.scheduler.pause();
     await full.scheduler.trigger("sales");
     await full.scheduler.trigger("sales");

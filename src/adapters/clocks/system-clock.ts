@@ -16,6 +16,7 @@ export function systemClock(): Clock {
     now: () => Date.now(),
     monotonic: () => performance.now(),
     setTimer,
+    yield: () => new Promise((resolve) => setImmediate(resolve)),
     sleep: async (ms, signal) => {
       try {
         for (let rest = ms; rest > 0; rest -= LONGEST_TIMER_MS) {

@@ -54,7 +54,6 @@ export interface TriggerApi {
 }
 
 const NOBODY: Caller = { id: "", role: "viewer", pipelines: [] };
-const COUNT_TRUST_MS = 1_000;
 /** Of `/health` and `/ready`, per address: far more than any load balancer asks. */
 const HEALTH_LIMIT = { requests: 6_000, perMs: 60_000 };
 
@@ -85,7 +84,6 @@ class Api implements TriggerApi {
   readonly #auditGuard: AuditGuard;
   readonly #replies: Replies;
   #document: Record<string, unknown> | null = null;
-  #waiting = { at: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(scheduler: Scheduler, options: Settled) {
     this.#scheduler = scheduler;
@@ -186,12 +184,7 @@ class Api implements TriggerApi {
         caller = found;
       });
       if (isRecordedFirst) await this.#auditGuard.require();
-      answer = withText(
-        await answerOnce(one, asked, async () => {
-          if (one.adds) await this.#refuseWhenFull();
-          return one.handle(asked);
-        }),
-      );
+      answer = withText(await answerOnce(one, asked, async () => one.handle(asked)));
       outcome = String(answer.status);
     } catch (error) {
       const problem = problemOf(error);
@@ -263,16 +256,6 @@ class Api implements TriggerApi {
     onCaller(caller);
     if (this.#tokenLimit !== null) Object.assign(headers, this.#tokenLimit.told(await this.#tokenLimit.count(caller.id)));
     requireRole(caller, one.role === "signed" || one.role === "public" ? "operator" : one.role);
-  }
-
-  /** Counted at most once a second: a line that is full is so for longer. */
-  async #refuseWhenFull(): Promise<void> {
-    const { queueLimit } = this.#options;
-    const now = this.#scheduler.host.clock.now();
-    if (Math.abs(now - this.#waiting.at) >= COUNT_TRUST_MS)
-      this.#waiting = { at: now, count: await this.#scheduler.host.countWaiting(queueLimit) };
-    if (this.#waiting.count < queueLimit) return;
-    throw new Problem(503, "QUEUE_FULL", `${queueLimit} triggers wait already; try again later`, { headers: { "retry-after": "30" } });
   }
 
   #problem(error: unknown, requestId: string): Answer {

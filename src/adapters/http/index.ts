@@ -2,7 +2,7 @@ export type { FieldProblem } from "../outside/safe-json.js";
 export { type Connection, createTriggerApi, type TriggerApi } from "./api.js";
 export type { Asked, BodyLimits, Reply } from "./asked.js";
 export { nodeTriggerApi } from "./node.js";
-export type { MetricsSource, RateLimit, StaticToken, TriggerApiOptions } from "./options.js";
+export type { MetricsSource, QueueLimitsOptions, RateLimit, StaticToken, TriggerApiOptions } from "./options.js";
 export type { HttpCode } from "./problem.js";
 export type { RouteInfo } from "./route.js";
 export { limitServer, type ServerLimits } from "./server-limits.js";

@@ -1,12 +1,28 @@
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Role } from "../../index.js";
+import { DEFAULT_QUEUE_LIMITS, type QueueLimit, type QueueLimits } from "../../trigger/queue-limits.js";
 import type { WebhookSource } from "./webhooks.js";
 
 /** A limit of requests in a window of time. */
 export interface RateLimit {
   requests: number;
   per: Duration;
+}
+
+/**
+ * How much may wait before new triggers are refused with `QUEUE_FULL`, over all nodes: a number of triggers (`count`) and the bytes of their parameters as JSON
+ * (`bytes`), integers ≥ 0. Triggers of schedules and of pipelines that follow others are never refused.
+ */
+export interface QueueLimitsOptions {
+  /** Of one pipeline. Default 10,000 and 64 MiB; beyond it 503. */
+  pipeline?: Partial<QueueLimit>;
+  /** Of what one token, or one webhook source, requested. Default 10,000 and 64 MiB; beyond it 429. */
+  token?: Partial<QueueLimit>;
+  /** In all. Default 20,000 and 256 MiB; beyond it 503. */
+  total?: Partial<QueueLimit>;
+  /** While the total is reached, what a pipeline and a token may have waiting all the same. Default 100 and 1 MiB. */
+  reserved?: Partial<QueueLimit>;
 }
 
 /** Metrics as text. */
@@ -47,8 +63,8 @@ export interface TriggerApiOptions {
   tokenLimit?: RateLimit | null;
   /** Per address, on this node, before the token is looked at. Default 1,200 a minute; `null`: none. */
   addressLimit?: RateLimit | null;
-  /** Triggers that may wait before new ones are refused with 503. Default 10,000. */
-  queueLimit?: number;
+  /** How much may wait: per pipeline, per token and in all. Default: see {@link QueueLimitsOptions}. */
+  queueLimits?: QueueLimitsOptions;
   /** How many proxies stand before this service, whose `X-Forwarded-For` is believed. Default 0: none. */
   trustProxy?: number;
   /** Origins whose pages may call this API. Default none. */
@@ -67,7 +83,7 @@ export interface Settled {
   readonly bodyTimeoutMs: number;
   readonly tokenLimit: { readonly requests: number; readonly perMs: number } | null;
   readonly addressLimit: { readonly requests: number; readonly perMs: number } | null;
-  readonly queueLimit: number;
+  readonly queueLimits: QueueLimits;
   readonly trustProxy: number;
   readonly cors: readonly string[];
   readonly hsts: boolean;
@@ -75,7 +91,7 @@ export interface Settled {
 }
 
 const NAMES = new Set(
-  "adminToken tokens defaultPipeline webhooks bodyLimit bodyTimeout tokenLimit addressLimit queueLimit trustProxy cors hsts metrics".split(
+  "adminToken tokens defaultPipeline webhooks bodyLimit bodyTimeout tokenLimit addressLimit queueLimits trustProxy cors hsts metrics".split(
     " ",
   ),
 );
@@ -84,7 +100,7 @@ const LEAST_TOKEN = 16;
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function settled(options: TriggerApiOptions, environment: Readonly<Record<string, string | undefined>>): Settled {
   for (const name of Object.keys(options)) if (!NAMES.has(name)) throw bad(name, `unknown option; allowed: ${[...NAMES].join(", ")}`);
-  const whole = (name: "bodyLimit" | "queueLimit" | "trustProxy", fallback: number, least: number) => {
+  const whole = (name: "bodyLimit" | "trustProxy", fallback: number, least: number) => {
     const value = options[name] ?? fallback;
     if (!Number.isInteger(value) || value < least) throw bad(name, `${value} must be a whole number from ${least}`);
     return value;
@@ -116,12 +132,28 @@ export function settled(options: TriggerApiOptions, environment: Readonly<Record
     bodyTimeoutMs: durationMs(options.bodyTimeout ?? "10s", "bodyTimeout"),
     tokenLimit: limit("tokenLimit", 600),
     addressLimit: limit("addressLimit", 1_200),
-    queueLimit: whole("queueLimit", 10_000, 1),
+    queueLimits: queueLimitsOf(options.queueLimits ?? {}),
     trustProxy: whole("trustProxy", 0, 0),
     cors: options.cors ?? [],
     hsts: options.hsts ?? false,
     metrics: options.metrics ?? null,
   };
+}
+
+const SCOPES = ["pipeline", "token", "total", "reserved"] as const;
+
+function queueLimitsOf(given: QueueLimitsOptions): QueueLimits {
+  for (const name of Object.keys(given))
+    if (!SCOPES.some((scope) => scope === name)) throw bad(`queueLimits.${name}`, `unknown option; allowed: ${SCOPES.join(", ")}`);
+  const limitOf = (scope: (typeof SCOPES)[number]): QueueLimit => {
+    const limit = { ...DEFAULT_QUEUE_LIMITS[scope], ...given[scope] };
+    for (const [unit, value] of Object.entries(limit)) {
+      if (unit !== "count" && unit !== "bytes") throw bad(`queueLimits.${scope}.${unit}`, "unknown option; allowed: count, bytes");
+      if (!Number.isInteger(value) || value < 0) throw bad(`queueLimits.${scope}.${unit}`, `must be an integer ≥ 0 (got ${value})`);
+    }
+    return limit;
+  };
+  return { pipeline: limitOf("pipeline"), token: limitOf("token"), total: limitOf("total"), reserved: limitOf("reserved") };
 }
 
 function bad(name: string, problem: string): HeadgateError {

@@ -35,6 +35,7 @@ export function triggerOut(one: Trigger): Json {
     idempotency_key: one.idempotencyKey,
     reason: one.reason,
     user: one.user,
+    requested_by: one.requestedBy,
     parameters: one.parameters,
     created_at: iso(one.createdAt),
     available_at: iso(one.availableAt),

@@ -18,7 +18,6 @@ export type HttpCode =
   | "AMBIGUOUS_PIPELINE"
   | "NOT_ADAPTIVE"
   | "RATE_LIMITED"
-  | "QUEUE_FULL"
   | "TOO_MANY_STREAMS"
   | "AUDIT_UNAVAILABLE"
   | "INTERNAL";
@@ -58,17 +57,29 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   STORE_FULL: 503,
   STORE_READ_ONLY: 503,
 };
+const QUEUE_RETRY_S = "30";
 
 /** Any error as a problem; what nobody foresaw is told to nobody outside. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof HeadgateError) {
+    if (error.code === "QUEUE_FULL") return queueFull(error);
     const status = STATUS[error.code] ?? (error.code.startsWith("INVALID_") ? 422 : 500);
     if (status === 503)
       return new Problem(503, error.code, "the scheduler cannot take this now; try again", { headers: { "retry-after": "5" } });
     if (status !== 500) return new Problem(status, error.code, error.message);
   }
   return new Problem(500, "INTERNAL", "something went wrong here; the log of the service has the details");
+}
+
+/** 429 for what the caller itself has waiting, 503 for a pipeline or a queue that is full whoever asks. */
+function queueFull({ message, details }: HeadgateError): Problem {
+  return new Problem(details.limit === "token" ? 429 : 503, "QUEUE_FULL", message, {
+    headers: { "retry-after": QUEUE_RETRY_S },
+    limit: details.limit,
+    unit: details.unit,
+    most: details.most,
+  });
 }
 
 const TITLES: Readonly<Record<number, string>> = {

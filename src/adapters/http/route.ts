@@ -61,8 +61,6 @@ export interface Route extends RouteInfo {
   readonly isBodyOptional?: boolean;
   /** The body comes as bytes, for its signature. */
   readonly isRaw?: boolean;
-  /** Adds a trigger: refused while the line is full. */
-  readonly adds?: boolean;
   /** Done once under the key in the first of these headers that is there; keys of different scopes are kept apart, as those of different callers are. */
   readonly once?: { readonly headers: readonly string[]; readonly scope?: (call: Call) => string };
   handle(call: Call): Promise<Answer> | Answer;

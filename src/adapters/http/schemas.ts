@@ -146,6 +146,7 @@ export const trigger = z
     idempotency_key: maybeText,
     reason: maybeText,
     user: maybeText,
+    requested_by: maybeText,
     parameters: z.unknown(),
     created_at: instant,
     available_at: instant,

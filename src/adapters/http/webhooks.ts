@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { HeadgateError } from "../../base/errors.js";
 import type { Priority, Trigger } from "../../index.js";
 import { type Signer, signerOf } from "../outside/standard-webhooks.js";
+import { admissionOf } from "./admission.js";
 import { composedKey, keyOf } from "./key.js";
 import { pipelineOf } from "./pipeline-of.js";
 import { Problem } from "./problem.js";
@@ -131,14 +132,15 @@ export function webhookTrigger(
       `source ${source} may trigger by ${known.events.join(", ")}, not by ${JSON.stringify(event?.slice(0, 100) ?? null)}`,
     );
   const key = keyOf(call, "webhook-id", "x-github-delivery", "idempotency-key");
-  return call.scheduler.trigger(pipelineId, {
-    kind: "webhook",
+  const options = {
+    kind: "webhook" as const,
     user: call.caller.id,
     reason: `webhook of ${source}${event === null ? "" : `: ${event}`}`.slice(0, 1_000),
     parameters: parametersOf(known, payload),
     ...(priority === undefined ? {} : { priority }),
     ...(key === undefined ? {} : { idempotencyKey: call.caller.id === signerId(source) ? key : composedKey("source", source, key) }),
-  });
+  };
+  return host.trigger(pipelineId, options, admissionOf(call));
 }
 
 function parametersOf(source: WebhookSource | undefined, payload: unknown): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import type { TriggerFileOptions } from "../../adapters/files/watch.js";
-import type { RateLimit, StaticToken, TriggerApiOptions } from "../../adapters/http/options.js";
+import type { QueueLimitsOptions, RateLimit, StaticToken, TriggerApiOptions } from "../../adapters/http/options.js";
 import type { ServerLimits } from "../../adapters/http/server-limits.js";
 import type { WebhookSource } from "../../adapters/http/webhooks.js";
 import { checkPath, valueAt } from "../../adapters/outside/json-path.js";
@@ -37,7 +37,7 @@ export function storeOf(context: BuildContext): Store | undefined {
 
 export function apiOf(context: BuildContext): { listen: ListenOptions; options: TriggerApiOptions } | null {
   const api: Partial<ApiConfig> = context.config.triggers?.api ?? {};
-  const { enabled = true, host = "127.0.0.1", port = 5_000, prefix = "", connections, ...rest } = api;
+  const { enabled = true, host = "127.0.0.1", port = 5_000, prefix = "", connections, queue_limits: queueLimits, ...rest } = api;
   if (rest.default_pipeline !== undefined) context.checkPipelines(["triggers", "api", "default_pipeline"], rest.default_pipeline);
   const security = context.config.security ?? {};
   const adminToken = context.secret(["security", "admin_token"], security.admin_token) ?? context.env.PIPELINE_API_TOKEN ?? null;
@@ -51,6 +51,7 @@ export function apiOf(context: BuildContext): { listen: ListenOptions; options: 
   const webhooks = webhooksOf(context);
   const options: TriggerApiOptions = {
     ...camel(rest),
+    ...(queueLimits === undefined ? {} : { queueLimits: queueLimitsOf(queueLimits) }),
     adminToken,
     tokens: tokensOf(context),
     ...(webhooks === undefined ? {} : { webhooks }),
@@ -85,6 +86,15 @@ function connectionLimits(context: BuildContext, { connections = {}, body_timeou
     ...(perAddress === undefined && trust_proxy === 0 ? {} : { maxConnectionsPerAddress: perAddress || null }),
     ...(max === undefined ? {} : { maxConnections: max }),
     ...(max_requests === undefined ? {} : { maxRequestsPerConnection: max_requests }),
+  };
+}
+
+function queueLimitsOf({ pipeline, token, total, reserved }: NonNullable<ApiConfig["queue_limits"]>): QueueLimitsOptions {
+  return {
+    ...(pipeline === undefined ? {} : { pipeline: camel(pipeline) }),
+    ...(token === undefined ? {} : { token: camel(token) }),
+    ...(total === undefined ? {} : { total: camel(total) }),
+    ...(reserved === undefined ? {} : { reserved: camel(reserved) }),
   };
 }
 

@@ -3,6 +3,11 @@ import { condition, dependency, stale, systemLoad } from "./conditions.js";
 import { patternSensors } from "./sensors.js";
 import { duration, name, names, onBlock, privateNetworks, secret, text, timeWindow, whole } from "./words.js";
 
+const queueLimit = z.strictObject({
+  count: z.int().min(0).optional().describe("Triggers"),
+  bytes: z.int().min(0).optional().describe("Of their parameters as JSON"),
+});
+
 const rateLimit = z.union([z.literal(false), z.strictObject({ requests: whole, per: duration })]);
 
 const connections = z
@@ -31,7 +36,17 @@ const api = z
     default_pipeline: name.optional().describe("Meant when a request names none and there are several"),
     body_limit: whole.optional().describe("Bytes. Default 1 MiB"),
     body_timeout: duration.optional().describe("Default 10s"),
-    queue_limit: whole.optional().describe("Triggers that may wait. Default 10,000"),
+    queue_limits: z
+      .strictObject({
+        pipeline: queueLimit.optional().describe("Of one pipeline. Default 10,000 and 64 MiB"),
+        token: queueLimit.optional().describe("Of what one token or webhook source requested. Default 10,000 and 64 MiB"),
+        total: queueLimit.optional().describe("In all. Default 20,000 and 256 MiB"),
+        reserved: queueLimit
+          .optional()
+          .describe("What a pipeline and a token may have waiting although the total is reached. Default 100 and 1 MiB"),
+      })
+      .optional()
+      .describe("How much may wait before new triggers are refused"),
     cors: z.array(text).optional().describe("Origins whose pages may call"),
     trust_proxy: z.int().min(0).optional().describe("Proxies before this service whose `X-Forwarded-For` is believed. Default 0"),
     hsts: z.boolean().optional(),

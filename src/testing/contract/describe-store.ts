@@ -4,6 +4,7 @@ import { CLAIMS } from "./claims.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
+import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { globalRunner, type TestRunner } from "./runner.js";
 
@@ -14,8 +15,8 @@ export type MakeStore = (options: { retention?: ContractRetention }) => Store | 
 export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
 
 /**
- * The contract that every store keeps: atomic fires, idempotent enqueue, claims in order under all limits, leases, fencing, retries, expiry, pause, decisions,
- * cursors, settings, paging, retention, events, broken rows. Run it on a store of one's own.
+ * The contract that every store keeps: atomic fires, idempotent enqueue, claims in order under all limits, leases, fencing, retries, expiry, pause, decisions, limits of the queue,
+ * cursors, settings, paging, retention, events, broken rows. Run it on a store of your own.
  *
  * @param breakTrigger - tries broken rows too, where a store can have some
  * @param runner - default: the `describe` and `it` that the runner has made global
@@ -31,7 +32,7 @@ export function describeStore(
   const { describe, it } = runner;
   describe(`${name} keeps the store's contract`, () => {
     const cases = breakTrigger === undefined ? [] : [setAside(breakTrigger)];
-    for (const [title, body, retention] of [...FIRES, ...CLAIMS, ...RECORDS, ...EVENTS, ...cases]) {
+    for (const [title, body, retention] of [...FIRES, ...CLAIMS, ...QUEUE, ...RECORDS, ...EVENTS, ...cases]) {
       it(title, async () => {
         const store = await makeStore(retention === undefined ? {} : { retention });
         await store.open();

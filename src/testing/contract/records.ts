@@ -105,14 +105,14 @@ export const RECORDS: readonly Case[] = [
       assert.deepEqual(
         all.map(({ trigger, run, decisions }) => [
           trigger?.endedAt ?? null,
-          run?.output ?? null,
+          run?.status ?? null,
           decisions.map(({ outcome }) => outcome).join(),
         ]),
         [
-          [T0 + MINUTE, { index: 2 }, "run"],
+          [T0 + MINUTE, "succeeded", "run"],
           [null, null, "skip"],
-          [T0 + 2 * MINUTE, { index: 1 }, "run"],
-          [T0 + 3 * MINUTE, { index: 0 }, "run"],
+          [T0 + 2 * MINUTE, "succeeded", "run"],
+          [T0 + 3 * MINUTE, "succeeded", "run"],
         ].sort((one, other) => Number(one[0] ?? T0 + 90_000) - Number(other[0] ?? T0 + 90_000)),
       );
       assert.equal(

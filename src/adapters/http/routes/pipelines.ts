@@ -1,3 +1,4 @@
+import { admissionOf } from "../admission.js";
 import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { decisionOut, pipelineOut, runOut } from "../out.js";
@@ -203,7 +204,6 @@ export const pipelineRoutes: readonly Route[] = [
     summary: "A run for every fire time in a span, oldest first, behind everything else",
     tag: "triggers",
     role: "operator",
-    adds: true,
     once: { headers: ["idempotency-key"] },
     body: schemas.backfillBody,
     answers: { 202: { description: "The triggers were accepted.", schema: schemas.backfilled } },
@@ -211,7 +211,7 @@ export const pipelineRoutes: readonly Route[] = [
       const pipelineId = idOf(call);
       const idempotencyKey = keyOf(call, "idempotency-key");
       const { from, ...rest } = call.body;
-      const triggers = await call.scheduler.backfill(pipelineId, { from, ...given({ ...rest, idempotencyKey }) });
+      const triggers = await call.scheduler.host.backfill(pipelineId, { from, ...given({ ...rest, idempotencyKey }) }, admissionOf(call));
       const items = fitting(triggers, triggerShort);
       const isCut = items.length < triggers.length;
       return { status: 202, body: { count: triggers.length, items, ...(isCut ? { omitted: ["items"] } : {}) }, pipelineId };

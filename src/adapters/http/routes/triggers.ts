@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Run, TriggerStatus } from "../../../index.js";
+import { admissionOf } from "../admission.js";
 import { fitting, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { runOut, triggerOut } from "../out.js";
@@ -27,7 +28,6 @@ export const triggerRoutes: readonly Route[] = [
     summary: "Queue a manual trigger",
     tag: "triggers",
     role: "operator",
-    adds: true,
     once: KEY,
     body: schemas.triggerBody,
     isBodyOptional: true,
@@ -36,7 +36,7 @@ export const triggerRoutes: readonly Route[] = [
       const { pipeline, dag_id, not_before: notBefore, reason, user, priority, parameters } = call.body ?? {};
       const idempotencyKey = keyOf(call, ...KEY.headers);
       const options = given({ kind: "manual" as const, reason, user, priority, parameters, notBefore, idempotencyKey });
-      const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), options);
+      const trigger = await call.scheduler.host.trigger(pipelineOf(call, { pipeline, dag_id }), options, admissionOf(call));
       return accepted(trigger, call.prefix);
     },
   }),
@@ -47,7 +47,6 @@ export const triggerRoutes: readonly Route[] = [
     summary: "Run as soon as a slot is free, whatever the conditions; `force` (admins only) although paused too",
     tag: "triggers",
     role: "operator",
-    adds: true,
     once: KEY,
     body: schemas.immediateBody,
     isBodyOptional: true,
@@ -57,7 +56,7 @@ export const triggerRoutes: readonly Route[] = [
       if (force === true && call.caller.role !== "admin") throw new Problem(403, "FORBIDDEN", "only an admin may force a trigger");
       const idempotencyKey = keyOf(call, ...KEY.headers);
       const options = given({ kind: "immediate" as const, reason, user, parameters, force, idempotencyKey });
-      const trigger = await call.scheduler.trigger(pipelineOf(call, { pipeline, dag_id }), options);
+      const trigger = await call.scheduler.host.trigger(pipelineOf(call, { pipeline, dag_id }), options, admissionOf(call));
       return accepted(trigger, call.prefix);
     },
   }),
@@ -68,7 +67,6 @@ export const triggerRoutes: readonly Route[] = [
     summary: "A webhook in headgate's own form; signed, or with a token",
     tag: "triggers",
     role: "signed",
-    adds: true,
     once: { headers: DELIVERY, scope: ({ body }) => (body as z.output<typeof schemas.webhookBody>).source },
     body: schemas.webhookBody,
     answers: ACCEPTED,
@@ -85,7 +83,6 @@ export const triggerRoutes: readonly Route[] = [
     summary: "A webhook in its sender's form, such as GitHub's; signed, or with a token",
     tag: "triggers",
     role: "signed",
-    adds: true,
     once: { headers: DELIVERY, scope: ({ params }) => params.source ?? "" },
     query: schemas.namedQuery,
     isRaw: true,

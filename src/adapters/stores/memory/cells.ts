@@ -47,6 +47,8 @@ export interface TriggerCell extends HeapEntry {
   isReady: boolean;
   /** Counted in its pipeline's `claimed`. */
   isClaimed: boolean;
+  /** Bytes of its run's output, once it has ended. */
+  outputSize: number;
   /** The pool in which it, or its run, holds a slot; `undefined` while it holds none. */
   slot: string | null | undefined;
 }
@@ -100,6 +102,7 @@ export function triggerCell(record: TriggerRecord, owner: PipelineCell): Trigger
     run: null,
     isReady: false,
     isClaimed: false,
+    outputSize: 0,
     slot: undefined,
   };
 }

@@ -1,16 +1,20 @@
+import { jsonSize } from "../../../base/json-size.js";
 import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
 import type { AnswerRecord, AuditQuery, ConfigRecord, CursorRecord, Noted } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 
 const AUDIT_KEPT = 10_000;
 const ANSWERS_KEPT = 10_000;
+/** Of all answers together; the oldest are forgotten beyond it. */
+const ANSWERS_BYTES = 33_554_432;
 
 /** Cursors, settings, answers under idempotency keys, and the audit log. */
 export class Desk {
   readonly #cursors = new Map<string, CursorRecord>();
   readonly #config = new Map<string, ConfigRecord>();
-  /** Oldest first; the oldest are forgotten beyond the limit. */
-  readonly #answers = new Map<string, AnswerRecord>();
+  /** Oldest first, each with its bytes; the oldest are forgotten beyond the limits. */
+  readonly #answers = new Map<string, { readonly record: AnswerRecord; readonly bytes: number }>();
+  #answerBytes = 0;
   /** The newest records; the oldest are forgotten beyond the limit. */
   readonly #audit: AuditRecord[] = [];
 
@@ -51,24 +55,34 @@ export class Desk {
   }
 
   keepAnswer(record: AnswerRecord): AnswerRecord {
-    const known = this.#answers.get(record.key) ?? { ...record, answer: null };
+    const known = this.#answers.get(record.key)?.record ?? { ...record, answer: null };
     if (known.request !== record.request || known.answer !== null) return known;
     const kept = { ...known, answer: record.answer };
-    this.#answers.set(record.key, kept);
-    if (this.#answers.size > ANSWERS_KEPT) this.#answers.delete(this.#answers.keys().next().value as string);
+    const bytes = jsonSize(kept.answer);
+    this.#answerBytes += bytes - (this.#answers.get(record.key)?.bytes ?? 0);
+    this.#answers.set(record.key, { record: kept, bytes });
+    for (const key of this.#answers.keys()) {
+      if (this.#answers.size <= ANSWERS_KEPT && this.#answerBytes <= ANSWERS_BYTES) break;
+      this.#forgetAnswer(key);
+    }
     return kept;
   }
 
   freeAnswer(key: string, request: string): void {
-    const known = this.#answers.get(key);
-    if (known?.request === request && known.answer === null) this.#answers.delete(key);
+    const known = this.#answers.get(key)?.record;
+    if (known?.request === request && known.answer === null) this.#forgetAnswer(key);
   }
 
   forgetAnswers(before: number): void {
-    for (const [key, { at }] of this.#answers) {
-      if (at >= before) return;
-      this.#answers.delete(key);
+    for (const [key, { record }] of this.#answers) {
+      if (record.at >= before) return;
+      this.#forgetAnswer(key);
     }
+  }
+
+  #forgetAnswer(key: string): void {
+    this.#answerBytes -= this.#answers.get(key)?.bytes ?? 0;
+    this.#answers.delete(key);
   }
 
   /** Before the change it tells of: what throws leaves both undone. */

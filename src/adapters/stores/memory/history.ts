@@ -1,14 +1,17 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import type { EndedRecord } from "../../../monitor/ended.js";
+import type { EndedRecord, EndedSummary } from "../../../monitor/ended.js";
 import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunCell, TriggerCell } from "./cells.js";
+import { within } from "./within.js";
 
 /** What is kept of what has ended. */
 export interface Retention {
   /** Ended triggers with their runs and decisions, and dropped fire times. */
   readonly count: number;
+  /** Of their parameters and outputs. */
+  readonly bytes: number;
   readonly maxAgeMs: number;
 }
 
@@ -27,6 +30,7 @@ export class History {
   readonly #decisions = new Map<string, DecisionRecord>();
   #ended: Ended[] = [];
   #first = 0;
+  #bytes = 0;
   readonly #retention: Retention;
   readonly #onForget: ((forgotten: Forgotten) => void) | undefined;
 
@@ -76,18 +80,19 @@ export class History {
         if (query.statuses !== undefined && !query.statuses.includes(record.status)) return false;
         return query.kinds === undefined || query.kinds.includes(record.kind);
       },
+      { parameters: null },
     );
   }
 
   /** What has ended in a span, by where its beginning must be. */
-  listEnded({ from, until, limit }: EndedQuery): EndedRecord[] {
+  listEnded({ from, until, limit }: EndedQuery): EndedSummary[] {
     let low = this.#first;
     for (let high = this.#ended.length; low < high; ) {
       const middle = (low + high) >> 1;
       if ((this.#ended[middle] as Ended).at < from) low = middle + 1;
       else high = middle;
     }
-    const found: EndedRecord[] = [];
+    const found: EndedSummary[] = [];
     for (let index = low; index < this.#ended.length && found.length < limit; index++) {
       const { at, cell, decision } = this.#ended[index] as Ended;
       if (at >= until) break;
@@ -107,6 +112,7 @@ export class History {
         if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
         return query.statuses === undefined || query.statuses.includes(record.status);
       },
+      { output: null, error: null, progress: null, reference: null, attempts: [] },
     );
   }
 
@@ -119,6 +125,7 @@ export class History {
         if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
         return query.outcomes === undefined || query.outcomes.includes(record.outcome);
       },
+      { findings: [] },
     );
   }
 
@@ -127,11 +134,15 @@ export class History {
     while (place > this.#first && (this.#ended[place - 1] as Ended).at > ended.at) place--; // a clock went back
     if (place === this.#ended.length) this.#ended.push(ended);
     else this.#ended.splice(place, 0, ended);
-    if (this.#ended.length - this.#first > this.#retention.count) this.#forgetOldest();
+    this.#bytes += bytesOf(ended);
+    const { count, bytes } = this.#retention;
+    while (this.#first < this.#ended.length && (this.#ended.length - this.#first > count || this.#bytes > bytes)) this.#forgetOldest();
   }
 
   #forgetOldest(): void {
-    const { cell, decision } = this.#ended[this.#first++] as Ended;
+    const oldest = this.#ended[this.#first++] as Ended;
+    const { cell, decision } = oldest;
+    this.#bytes -= bytesOf(oldest);
     if (this.#first > 1_024 && this.#first * 2 > this.#ended.length) {
       this.#ended = this.#ended.slice(this.#first);
       this.#first = 0;
@@ -154,6 +165,11 @@ export class History {
   }
 }
 
+/** Parameters that several triggers share count by their parts. */
+function bytesOf({ cell }: Ended): number {
+  return cell === null ? 0 : cell.record.size + cell.outputSize;
+}
+
 /** An array, or what can be read like one. */
 interface Listed<T> {
   readonly length: number;
@@ -166,6 +182,7 @@ function newest<T extends { readonly id: string; readonly pipelineId: string }>(
   query: ListQuery,
   instantOf: (record: T) => number,
   matches: (record: T) => boolean,
+  large: { readonly [Field in keyof T]?: null | readonly never[] },
 ): T[] {
   const { pipelineId, before, limit, scheduledFrom = Number.NEGATIVE_INFINITY, scheduledUntil = Number.POSITIVE_INFINITY } = query;
   const found: T[] = [];
@@ -174,7 +191,7 @@ function newest<T extends { readonly id: string; readonly pipelineId: string }>(
     if (before !== undefined && record.id >= before) continue;
     if (pipelineId !== undefined && record.pipelineId !== pipelineId) continue;
     const instant = instantOf(record);
-    if (instant >= scheduledFrom && instant < scheduledUntil && matches(record)) found.push(record);
+    if (instant >= scheduledFrom && instant < scheduledUntil && matches(record)) found.push(within(record, large, query.valueLimit));
   }
   return found;
 }

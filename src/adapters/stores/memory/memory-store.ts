@@ -1,16 +1,18 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
 import type { AuditHead, AuditRecord } from "../../../monitor/audit.js";
-import type { EndedRecord } from "../../../monitor/ended.js";
+import type { EndedSummary } from "../../../monitor/ended.js";
 import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type {
   AnswerRecord,
+  Backlog,
   Claim,
   ClaimRequest,
   ConfigRecord,
   CursorRecord,
   DecideRequest,
   DecideResult,
+  EnqueueOptions,
   EnqueueResult,
   FinishRequest,
   FinishResult,
@@ -37,14 +39,20 @@ import { isOverlapping, Lines } from "./lines.js";
 import { Pipelines } from "./pipelines.js";
 import { Settling } from "./settling.js";
 import { Slots } from "./slots.js";
+import { QueueUsage } from "./usage.js";
 
 /** Options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
-  /** What is kept of what has ended: the newest `count` (default 10,000), none older than `maxAge` (default `"30d"`). */
-  retention?: { count?: number; maxAge?: Duration };
+  /**
+   * What is kept of what has ended: the newest `count` (default 10,000) with at most `bytes` of parameters and outputs (default 64 MiB), none older than
+   * `maxAge` (default `"30d"`).
+   */
+  retention?: { count?: number; bytes?: number; maxAge?: Duration };
   /** Told of everything that is forgotten. */
   onForget?: (forgotten: Forgotten) => void;
 }
+
+const ENDED_BYTES = 67_108_864;
 
 /** A store that also says what it holds, for tests and simulations. */
 export interface MemoryStore extends Store {
@@ -53,9 +61,9 @@ export interface MemoryStore extends Store {
 }
 
 /**
- * The default store: everything in this process's memory, nothing survives it. Bounded by its retention.
+ * The default store: everything in this process's memory, nothing survives it. Bounded by its retention; answers under idempotency keys are kept up to 10,000 and 32 MiB.
  *
- * @throws HeadgateError `INVALID_ARGUMENT` unless `retention.count` is a whole number from 0, `INVALID_DURATION`
+ * @throws HeadgateError `INVALID_ARGUMENT` unless `retention.count` and `retention.bytes` are integers ≥ 0, `INVALID_DURATION`
  * @example
  * createScheduler({ pipelines, store: memoryStore({ retention: { count: 1_000, maxAge: "7d" } }) });
  */
@@ -64,7 +72,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   if (!Number.isInteger(count) || count < 0) {
     throw new HeadgateError("INVALID_ARGUMENT", `memoryStore: retention.count ${count} must be a whole number from 0`);
   }
-  return new InMemory({ count, maxAgeMs: durationMs(options.retention?.maxAge ?? "30d", "retention.maxAge") }, options.onForget);
+  const bytes = options.retention?.bytes ?? ENDED_BYTES;
+  if (!Number.isInteger(bytes) || bytes < 0) {
+    throw new HeadgateError("INVALID_ARGUMENT", `memoryStore: \`retention.bytes\`: must be an integer ≥ 0 (got ${bytes})`);
+  }
+  return new InMemory({ count, bytes, maxAgeMs: durationMs(options.retention?.maxAge ?? "30d", "retention.maxAge") }, options.onForget);
 }
 
 class InMemory implements MemoryStore {
@@ -75,6 +87,7 @@ class InMemory implements MemoryStore {
   readonly #history: History;
   readonly #lines: Lines;
   readonly #slots = new Slots();
+  readonly #usage = new QueueUsage();
   readonly #running = new Set<RunCell>();
   readonly #claims: Claims;
   readonly #settling: Settling;
@@ -86,7 +99,7 @@ class InMemory implements MemoryStore {
     this.#history = new History(retention, onForget);
     this.#lines = new Lines(this.#slots);
     this.#pipelines = new Pipelines(this.#lines);
-    this.#settling = new Settling(this.#history, this.#lines, this.#slots, this.#running, (trigger, now) =>
+    this.#settling = new Settling(this.#history, this.#lines, this.#slots, this.#usage, this.#running, (trigger, now) =>
       this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#enqueue(trigger, now),
     );
     this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
@@ -145,9 +158,17 @@ class InMemory implements MemoryStore {
     return { outcome: "fired", state: stateOf(cell), triggers: fired.map(({ record }) => record), superseded };
   }
 
-  async enqueue(triggers: readonly NewTrigger[], now: number, transaction?: unknown): Promise<readonly EnqueueResult[]> {
+  async enqueue(
+    triggers: readonly NewTrigger[],
+    now: number,
+    { transaction, limits }: EnqueueOptions = {},
+  ): Promise<readonly EnqueueResult[]> {
     if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
     for (const { pipelineId } of triggers) this.#pipelines.known(pipelineId); // all or none
+    if (limits !== undefined) {
+      const isNew = ({ pipelineId, key }: NewTrigger) => key === null || this.#pipelines.get(pipelineId)?.life?.byKey.has(key) !== true;
+      this.#usage.refuseBeyond(limits, triggers.filter(isNew));
+    }
     return triggers.map((trigger) => this.#enqueue(trigger, now));
   }
 
@@ -163,6 +184,7 @@ class InMemory implements MemoryStore {
     const { life, record } = cell;
     this.#history.triggers.set(record.id, cell);
     life.waiting.add(cell);
+    this.#usage.add(record);
     if (record.kind === "scheduled" && record.scheduledFor !== null) life.byFireTime.set(record.scheduledFor, cell);
     if (record.key !== null) life.byKey.set(record.key, cell);
     if (record.availableAt > now) this.#lines.wakeAt(cell, record.availableAt);
@@ -286,8 +308,12 @@ class InMemory implements MemoryStore {
     return this.#pipelines.countRuns(pipelineId, from, until);
   }
 
-  async listEnded(query: Parameters<Store["listEnded"]>[0]): Promise<readonly EndedRecord[]> {
+  async listEnded(query: Parameters<Store["listEnded"]>[0]): Promise<readonly EndedSummary[]> {
     return this.#history.listEnded(query);
+  }
+
+  async backlog(pipelineId?: string): Promise<Backlog> {
+    return this.#pipelines.backlog(pipelineId);
   }
 
   async retire(pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null> {
@@ -364,7 +390,7 @@ class InMemory implements MemoryStore {
   }
 
   async countWaiting(limit: number): Promise<number> {
-    return this.#pipelines.countWaiting(limit);
+    return Math.min(limit, this.#usage.count);
   }
 
   async serverTime(): Promise<null> {

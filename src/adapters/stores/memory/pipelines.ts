@@ -1,6 +1,6 @@
 import { HeadgateError } from "../../../base/errors.js";
 import { Trail } from "../../../base/trail.js";
-import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import type { Backlog, BacklogGroup, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import { type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
 import type { Lines } from "./lines.js";
 
@@ -89,12 +89,38 @@ export class Pipelines {
     return count;
   }
 
-  countWaiting(limit: number): number {
-    let count = 0;
-    for (const { life } of this.#cells.values()) {
-      count += life?.waiting.size ?? 0;
-      if (count >= limit) return limit;
+  /** What waits and runs, of a pipeline or of all. */
+  backlog(pipelineId: string | undefined): Backlog {
+    const groups = new Map<string, Writable>();
+    const activeRuns: Backlog["activeRuns"][number][] = [];
+    const cells = pipelineId === undefined ? this.#cells.values() : [this.#cells.get(pipelineId)];
+    for (const cell of cells) {
+      for (const { record } of cell?.life?.waiting ?? []) {
+        const { priority, createdAt, scheduledFor, status } = record;
+        const name = `${priority} ${record.pipelineId}`;
+        const known: Writable = groups.get(name) ?? {
+          pipelineId: record.pipelineId,
+          priority,
+          waiting: 0,
+          oldestAt: createdAt,
+          ...NO_FIRE_TIMES,
+        };
+        groups.set(name, known);
+        known.waiting++;
+        known.oldestAt = Math.min(known.oldestAt, createdAt);
+        if (scheduledFor === null) continue;
+        known.oldestFireTimeAt = Math.min(known.oldestFireTimeAt ?? scheduledFor, scheduledFor);
+        if (status === "pending") known.oldestPendingFireTimeAt = Math.min(known.oldestPendingFireTimeAt ?? scheduledFor, scheduledFor);
+      }
+      for (const { record } of cell?.life?.active ?? []) {
+        const { id, startedAt, scheduledFor } = record;
+        activeRuns.push({ id, pipelineId: record.pipelineId, startedAt, scheduledFor });
+      }
     }
-    return count;
+    return { groups: [...groups.values()], activeRuns };
   }
 }
+
+type Writable = { -readonly [Field in keyof BacklogGroup]: BacklogGroup[Field] };
+
+const NO_FIRE_TIMES = { oldestFireTimeAt: null, oldestPendingFireTimeAt: null } as const;

@@ -1,3 +1,4 @@
+import { jsonSize } from "../../../base/json-size.js";
 import type { DecideRequest, DecideResult, EnqueueResult, FinishRequest, FinishResult } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
@@ -7,12 +8,14 @@ import type { RunCell, TriggerCell } from "./cells.js";
 import type { History } from "./history.js";
 import type { Lines } from "./lines.js";
 import type { Slots } from "./slots.js";
+import type { QueueUsage } from "./usage.js";
 
 /** What becomes of claimed triggers and of runs: decisions, ends of attempts, cancellations. */
 export class Settling {
   readonly #history: History;
   readonly #lines: Lines;
   readonly #slots: Slots;
+  readonly #usage: QueueUsage;
   readonly #running: Set<RunCell>;
   readonly #enqueue: (trigger: NewTrigger, now: number) => EnqueueResult | null;
 
@@ -20,12 +23,14 @@ export class Settling {
     history: History,
     lines: Lines,
     slots: Slots,
+    usage: QueueUsage,
     running: Set<RunCell>,
     enqueue: (trigger: NewTrigger, now: number) => EnqueueResult | null,
   ) {
     this.#history = history;
     this.#lines = lines;
     this.#slots = slots;
+    this.#usage = usage;
     this.#running = running;
     this.#enqueue = enqueue;
   }
@@ -46,7 +51,7 @@ export class Settling {
       };
       this.#lines.drop(cell);
       this.#slots.take(cell);
-      cell.life.waiting.delete(cell);
+      this.#leaveQueue(cell);
       cell.life.active.add(run);
       cell.life.runs.push(run);
       cell.run = run;
@@ -94,6 +99,7 @@ export class Settling {
     const { trigger } = cell;
     const { status, error, cancelRequest } = cell.record;
     trigger.life.active.delete(cell);
+    trigger.outputSize = jsonSize(cell.record.output);
     this.#lines.forget(cell);
     this.#lines.dueRetries.delete(cell);
     if (status === "succeeded") {
@@ -106,10 +112,14 @@ export class Settling {
     }
   }
 
+  #leaveQueue(cell: TriggerCell): void {
+    if (cell.life.waiting.delete(cell)) this.#usage.remove(cell.record);
+  }
+
   /** Ends a trigger. */
   end(cell: TriggerCell, record: TriggerRecord): void {
     this.#lines.drop(cell);
-    cell.life.waiting.delete(cell);
+    this.#leaveQueue(cell);
     cell.record = record;
     this.#lines.refresh(cell.owner);
     this.#history.ended(cell);

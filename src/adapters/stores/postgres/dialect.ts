@@ -18,6 +18,7 @@ export function dialectOf(schema: string): Dialect {
     list: (values) => values,
     forUpdate: " FOR NO KEY UPDATE",
     skipLocked: " FOR NO KEY UPDATE SKIP LOCKED",
+    queueLock: `SELECT pg_advisory_xact_lock(${lockOf(schema, 3)})`,
   };
 }
 

@@ -5,12 +5,15 @@ import { requestCancel, startAttempt } from "../../../run/transitions.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Row, type Session, select, wholeOf } from "./database.js";
+import { withParameters, withWholeParameters } from "./payloads.js";
 import { GLOBAL_PAUSE } from "./pipelines.js";
 import { decisionsOn } from "./settle.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 
 const PAGES = 50;
 const RETRIES_AT_ONCE = 500;
+/** Bytes of parameters handed out by one claim, but for those of one trigger: the rest waits for the next claim. */
+const CLAIMED_BYTES = 16_777_216;
 
 /** What is taken of every limit. */
 class Usage {
@@ -56,6 +59,9 @@ export async function claim(session: Session, request: ClaimRequest, hint: Claim
   const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now) : [];
   hint.isOpen = !isPaused && usage.closed.size === 0;
   const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, await head, now);
+  const { rows: whole, broken } = await withWholeParameters(session, found.triggers);
+  for (const { row, error } of broken) await setAside(session, row.id, error, now);
+  found.triggers = whole;
   const hand = (triggers: readonly TriggerRow[], isOverlapping: boolean) => handOut(triggers, isOverlapping, request);
   const [ready, late] = [hand(found.triggers, false), hand(found.overlapping, true)];
   const requests = [...ready.requests, ...late.requests];
@@ -68,6 +74,7 @@ export async function claim(session: Session, request: ClaimRequest, hint: Claim
     overlapping: late.left,
     attempts,
     cancelled,
+    ...(found.isPartial ? { isPartial: true } : {}),
   };
 }
 
@@ -145,7 +152,7 @@ async function claimRetries(
   const triggers = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [
     dialect.list(started.map(({ triggerId }) => triggerId)),
   ]);
-  const byId = new Map(triggers.map((trigger) => [trigger.id, trigger]));
+  const byId = new Map((await withParameters(session, triggers)).map((trigger) => [trigger.id, trigger]));
   return started.flatMap((run) => {
     const trigger = byId.get(run.triggerId);
     return trigger === undefined ? [] : [{ run, trigger }];
@@ -153,7 +160,9 @@ async function claimRetries(
 }
 
 interface Found {
-  readonly triggers: TriggerRow[];
+  triggers: TriggerRow[];
+  /** Stopped at {@link CLAIMED_BYTES}. */
+  isPartial: boolean;
   readonly overlapping: TriggerRow[];
   /** Waiting triggers by pipeline for which runs are to be cancelled. */
   readonly crowding: Map<string, number>;
@@ -179,11 +188,12 @@ function readLine(
   const isListed = typeof closed !== "string" && closed.size > 0;
   const passed = closed === "paused" ? "AND is_forced" : isListed ? `AND (is_forced OR NOT pipeline_id ${dialect.isIn(4)})` : "";
   return session.query(
-    `SELECT t.*, p.id AS of_id, p.pause AS of_pause, p.max_active_runs AS of_max, p.overlap AS of_overlap, p.pool AS of_pool FROM (
+    `SELECT t.*, p.id AS of_id, p.pause AS of_pause, p.max_active_runs AS of_max, p.overlap AS of_overlap, p.pool AS of_pool, y.size AS of_size FROM (
        SELECT * FROM ${dialect.name("triggers")}
        WHERE status IN ('pending', 'held') AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
          AND (expires_at IS NULL OR expires_at > $3) ${passed} ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}
-     ) t LEFT JOIN ${dialect.name("pipelines")} p ON p.id = t.pipeline_id ORDER BY t."order", t.id`,
+     ) t LEFT JOIN ${dialect.name("pipelines")} p ON p.id = t.pipeline_id
+     LEFT JOIN ${dialect.name("payloads")} y ON y.id = t.payload_id ORDER BY t."order", t.id`,
     [order, id, now, ...(isListed ? [dialect.list([...closed])] : [])],
   );
 }
@@ -198,7 +208,10 @@ async function claimTriggers(
   head: readonly Row[] | null,
   now: number,
 ): Promise<Found> {
-  const found: Found = { triggers: [], overlapping: [], crowding: new Map() };
+  const found: Found = { triggers: [], overlapping: [], crowding: new Map(), isPartial: false };
+  const sizes = new Map<string, number>();
+  const payloads = new Set<string>();
+  let bytes = 0;
   const { closed } = usage;
   const pipelines = new Map<string, PipelineRow>();
   const size = pageSize(request.limit);
@@ -206,17 +219,28 @@ async function claimTriggers(
   for (let page = 0; page < PAGES && found.triggers.length < limit; page++) {
     const rows = page === 0 && head !== null ? head : await readLine(session, last, size, isPaused ? "paused" : closed, now);
     const { records: candidates, broken } = wholeOf(TRIGGERS, rows);
-    for (const { row, error } of broken) await setAside(session, row, error, now);
+    for (const { row, error } of broken) await setAside(session, row.id, error, now);
     for (const row of rows) {
+      if (row.payload_id !== null) sizes.set(String(row.payload_id), Number(row.of_size ?? 0));
       const id = String(row.of_id);
       if (row.of_id !== null && !pipelines.has(id)) pipelines.set(id, pipelineOf(row));
     }
     for (const trigger of candidates) {
       if (found.triggers.length >= limit) break;
+      const { payloadId } = trigger;
+      const more = payloadId === null || payloads.has(payloadId) ? 0 : (sizes.get(payloadId) ?? 0);
+      if (more > 0 && bytes > 0 && bytes + more > CLAIMED_BYTES) {
+        found.isPartial = true;
+        return found;
+      }
       last = trigger;
+      const taken = found.triggers.length;
       const pipeline = pipelines.get(trigger.pipelineId);
       if (pipeline === undefined || !request.canRun(pipeline.id)) closed.add(trigger.pipelineId);
       else if (!take(trigger, pipeline, usage, request, isPaused, found)) closed.add(pipeline.id);
+      if (found.triggers.length === taken || payloadId === null || more === 0) continue;
+      payloads.add(payloadId);
+      bytes += more;
     }
     if (rows.length < size) break;
   }
@@ -229,9 +253,9 @@ function pipelineOf({ of_id, of_pause, of_max, of_overlap, of_pool }: Row): Pipe
 }
 
 /** A trigger that cannot be read must not hold up the line: it fails, and says why. */
-async function setAside(session: Session, row: Row, error: HeadgateError, now: number): Promise<void> {
+async function setAside(session: Session, id: unknown, error: HeadgateError, now: number): Promise<void> {
   const sql = `UPDATE ${session.dialect.name("triggers")} SET status = 'failed', ended_at = $2, end_reason = $3 WHERE id = $1`;
-  await session.query(sql, [row.id, now, error.message]);
+  await session.query(sql, [id, now, error.message]);
 }
 
 /** Claims one trigger if every limit allows it; gives false when its pipeline can start nothing more. */

@@ -1,5 +1,5 @@
 import { HeadgateError } from "../../../base/errors.js";
-import type { Table } from "./table.js";
+import { columnsWithin, type Table } from "./table.js";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -15,6 +15,8 @@ export interface Dialect {
   readonly forUpdate: string;
   /** The same, passing over those that others have locked. */
   readonly skipLocked: string;
+  /** Makes the transaction the only one that adds triggers under limits until it ends; `null` where it is the only one that writes. */
+  readonly queueLock: string | null;
 }
 
 /** Statements within one transaction, or each on its own. Places are `$1`, `$2` … */
@@ -32,6 +34,8 @@ export interface Session {
   ): Promise<ReadonlySet<string>>;
   /** Adds and changes rows of different tables at once. Rows are found by the table's first column. */
   write(steps: readonly Step[]): Promise<void>;
+  /** Lets the event loop turn between the pieces of a long transaction, which stays open; only where statements are synchronous. */
+  readonly yield?: () => Promise<void>;
   /**
    * Changes triggers that still wait under the token they are given with, adds rows for those alone (by their `trigger_id`), and gives the ids of those changed: all
    * in one statement, a transaction of its own. Only where the database can.
@@ -75,14 +79,17 @@ export interface Database {
   serverTime(): Promise<number | null>;
 }
 
-/** Reads records of a table. */
+/** Reads records of a table; with `valueLimit`, without large fields of more bytes. */
 export async function select<T extends object>(
   session: Session,
   table: Table<T>,
   rest: string,
   values: readonly unknown[] = [],
+  valueLimit?: number,
 ): Promise<T[]> {
-  const rows = await session.query(`SELECT * FROM ${session.dialect.name(table.name)} ${rest}`, values);
+  const columns = valueLimit === undefined ? "*" : columnsWithin(table, values.length + 1);
+  const all = valueLimit === undefined ? values : [...values, valueLimit];
+  const rows = await session.query(`SELECT ${columns} FROM ${session.dialect.name(table.name)} ${rest}`, all);
   return rows.map((row) => table.decode(row));
 }
 

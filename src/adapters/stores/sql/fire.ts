@@ -1,8 +1,11 @@
 import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
+import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
+import { addingPayloads, forgetPayloads, setApart, withParameters } from "./payloads.js";
 import { globalPause, stateOf } from "./pipelines.js";
+import { refuseWhenFull } from "./queue.js";
 import { DECISIONS, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS, type TriggerRow, uniqueKeyOf } from "./tables.js";
 
 /** Advances schedules and enqueues their triggers. A pipeline's row is locked meanwhile: of several nodes one fires. */
@@ -99,26 +102,71 @@ async function waitingOf(
   return byPipeline;
 }
 
-/** Accepts triggers; those whose key is taken give the one that has it. `null` for a pipeline that is not registered. */
-export async function enqueue(session: Session, triggers: readonly NewTrigger[], now: number): Promise<readonly (EnqueueResult | null)[]> {
+/** Triggers added by one statement, or between two turns of the event loop. */
+export const ADDED_AT_ONCE = 250;
+
+/**
+ * Accepts triggers; those whose key is taken give the one that has it. `null` for a pipeline that is not registered. Needs a transaction when there are limits, more
+ * than {@link ADDED_AT_ONCE}, or parameters that are kept apart.
+ *
+ * @throws HeadgateError `QUEUE_FULL`
+ */
+export async function enqueue(
+  session: Session,
+  triggers: readonly NewTrigger[],
+  now: number,
+  limits?: QueueLimits,
+): Promise<readonly (EnqueueResult | null)[]> {
   if (triggers.length === 0) return [];
-  const { dialect } = session;
   const rows = triggers.map((trigger) => rowOf(trigger, now, null));
-  const added = await session.insert(TRIGGERS, rows, { unlessThere: true, tell: true });
+  if (limits !== undefined) await refuseWhenFull(session, rows, limits);
+  const { stored, payloads } = setApart(rows);
+  if (payloads.length > 0) await session.write([addingPayloads(payloads)]);
+  const added = await addAll(session, stored);
   if (added.size === rows.length) return rows.map((trigger) => ({ trigger, isNew: true }));
-  const taken = rows.filter(({ id, uniqueKey }) => !added.has(id) && uniqueKey !== null);
-  const holders = await select(session, TRIGGERS, `WHERE pipeline_id ${dialect.isIn(1)} AND unique_key ${dialect.isIn(2)}`, [
-    dialect.list([...new Set(taken.map(({ pipelineId }) => pipelineId))]),
-    dialect.list(taken.map(({ uniqueKey }) => uniqueKey ?? "")),
-  ]);
-  const byKey = new Map(holders.map((one) => [`${one.pipelineId} ${one.uniqueKey}`, one]));
+  const used = new Set(stored.flatMap(({ id, payloadId }) => (payloadId !== null && added.has(id) ? [payloadId] : [])));
+  await forgetPayloads(
+    session,
+    payloads.flatMap(({ id }) => (used.has(id) ? [] : [id])),
+  );
+  const holders = await holdersOf(
+    session,
+    rows.filter(({ id, uniqueKey }) => !added.has(id) && uniqueKey !== null),
+  );
   return rows.map((row) => {
     if (added.has(row.id)) return { trigger: row, isNew: true };
-    const holder = byKey.get(`${row.pipelineId} ${row.uniqueKey}`);
+    const holder = holders.get(`${row.pipelineId} ${row.uniqueKey}`);
     return holder === undefined ? null : { trigger: holder, isNew: false };
   });
 }
 
+async function addAll(session: Session, rows: readonly TriggerRow[]): Promise<ReadonlySet<string>> {
+  const added = new Set<string>();
+  for (let start = 0; start < rows.length; start += ADDED_AT_ONCE) {
+    if (start > 0) await session.yield?.();
+    const some = await session.insert(TRIGGERS, rows.slice(start, start + ADDED_AT_ONCE), { unlessThere: true, tell: true });
+    for (const id of some) added.add(id);
+  }
+  return added;
+}
+
+/** The triggers that have the keys of others, by pipeline and key. */
+async function holdersOf(session: Session, taken: readonly TriggerRow[]): Promise<ReadonlyMap<string, TriggerRow>> {
+  const { dialect } = session;
+  const holders: TriggerRow[] = [];
+  for (let start = 0; start < taken.length; start += ADDED_AT_ONCE) {
+    if (start > 0) await session.yield?.();
+    const some = taken.slice(start, start + ADDED_AT_ONCE);
+    const found = await select(session, TRIGGERS, `WHERE pipeline_id ${dialect.isIn(1)} AND unique_key ${dialect.isIn(2)}`, [
+      dialect.list([...new Set(some.map(({ pipelineId }) => pipelineId))]),
+      dialect.list(some.map(({ uniqueKey }) => uniqueKey ?? "")),
+    ]);
+    holders.push(...found);
+  }
+  const whole = await withParameters(session, holders);
+  return new Map(whole.map((one) => [`${one.pipelineId} ${one.uniqueKey}`, one]));
+}
+
 function rowOf(trigger: NewTrigger, now: number, supersedes: string | null): TriggerRow {
-  return { ...acceptTrigger(trigger, now, supersedes), uniqueKey: uniqueKeyOf(trigger) };
+  return { ...acceptTrigger(trigger, now, supersedes), uniqueKey: uniqueKeyOf(trigger), payloadId: null };
 }

@@ -1,11 +1,15 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import { type EndedRecord, endedAtOf } from "../../../monitor/ended.js";
+import { type EndedSummary, endedAtOf } from "../../../monitor/ended.js";
 import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { type Session, select } from "./database.js";
+import { withParameters } from "./payloads.js";
 import type { Table } from "./table.js";
 import { DECISIONS, RUNS, TRIGGERS } from "./tables.js";
+
+/** Attempts and findings of more bytes than this are left out of statistics. */
+const FACTS_BYTES = 65_536;
 
 /** Conditions of a WHERE, with their values in place. */
 class Filter {
@@ -37,19 +41,20 @@ async function list<T extends object>(
   filter.add((place) => `coalesce(scheduled_for, ${made}) < $${place}`, query.scheduledUntil);
   more(filter);
   const limit = Math.min(query.limit, 1_000_000);
-  return select(session, table, `${filter.sql} ORDER BY id DESC LIMIT ${limit}`, filter.values);
+  return select(session, table, `${filter.sql} ORDER BY id DESC LIMIT ${limit}`, filter.values, query.valueLimit);
 }
 
 function listed(session: Session, filter: Filter, column: string, values: readonly string[] | undefined): void {
   filter.add((place) => `${column} ${session.dialect.isIn(place)}`, values === undefined ? undefined : session.dialect.list(values));
 }
 
-export function listTriggers(session: Session, query: TriggerQuery): Promise<readonly TriggerRecord[]> {
-  return list(session, TRIGGERS, query, "created_at", (filter) => {
+export async function listTriggers(session: Session, query: TriggerQuery): Promise<readonly TriggerRecord[]> {
+  const found = await list(session, TRIGGERS, query, "created_at", (filter) => {
     filter.add((place) => `id = $${place}`, query.triggerId);
     listed(session, filter, "status", query.statuses);
     listed(session, filter, "kind", query.kinds);
   });
+  return withParameters(session, found, query.valueLimit);
 }
 
 export function listRuns(session: Session, query: RunQuery): Promise<readonly RunRecord[]> {
@@ -66,29 +71,52 @@ export function listDecisions(session: Session, query: DecisionQuery): Promise<r
   });
 }
 
-/** Each part by an index of its own: triggers by their end, dropped fire times by when that was decided. */
-export async function listEnded(session: Session, { from, until, limit }: EndedQuery): Promise<readonly EndedRecord[]> {
+/** Each part by an index of its own: triggers by their end, dropped fire times by when that was decided. Reads the columns that statistics need, and no others. */
+export async function listEnded(session: Session, { from, until, limit }: EndedQuery): Promise<readonly EndedSummary[]> {
   const { dialect } = session;
+  const [runsName, triggersName] = [dialect.name(RUNS.name), dialect.name(TRIGGERS.name)];
   const span = [from, until, limit];
   const [triggers, dropped] = await Promise.all([
-    select(session, TRIGGERS, "WHERE ended_at >= $1 AND ended_at < $2 ORDER BY ended_at, id LIMIT $3", span),
-    select(session, DECISIONS, "WHERE trigger_id IS NULL AND at >= $1 AND at < $2 ORDER BY at, id LIMIT $3", span),
+    session.query(
+      `SELECT id, pipeline_id, status, ended_at, run_id FROM ${triggersName} WHERE ended_at >= $1 AND ended_at < $2 ORDER BY ended_at, id LIMIT $3`,
+      span,
+    ),
+    select(session, DECISIONS, "WHERE trigger_id IS NULL AND at >= $1 AND at < $2 ORDER BY at, id LIMIT $3", span, FACTS_BYTES),
   ]);
-  const runIds = triggers.flatMap(({ runId }) => runId ?? []);
+  const runIds = triggers.flatMap(({ run_id }) => (run_id === null ? [] : [String(run_id)]));
   const [runs, decisions] = await Promise.all([
-    runIds.length === 0 ? [] : select(session, RUNS, `WHERE id ${dialect.isIn(1)}`, [dialect.list(runIds)]),
+    runIds.length === 0
+      ? []
+      : session.query(
+          `SELECT id, status, scheduled_for, started_at, ended_at, attempt,
+             CASE WHEN octet_length(attempts) > $2 THEN '[]' ELSE attempts END AS attempts FROM ${runsName} WHERE id ${dialect.isIn(1)}`,
+          [dialect.list(runIds), FACTS_BYTES],
+        ),
     triggers.length === 0
       ? []
-      : select(session, DECISIONS, `WHERE trigger_id ${dialect.isIn(1)} ORDER BY id`, [dialect.list(triggers.map(({ id }) => id))]),
+      : select(
+          session,
+          DECISIONS,
+          `WHERE trigger_id ${dialect.isIn(1)} ORDER BY id`,
+          [dialect.list(triggers.map(({ id }) => String(id)))],
+          FACTS_BYTES,
+        ),
   ]);
-  const runOf = new Map(runs.map((run) => [run.id, run]));
+  const runOf = new Map(runs.map((row) => [String(row.id), RUNS.decode(row)]));
   const decisionsOf = new Map<string | null, DecisionRecord[]>();
-  for (const one of decisions) decisionsOf.set(one.triggerId, [...(decisionsOf.get(one.triggerId) ?? []), one]);
-  const ended: EndedRecord[] = triggers.map((trigger) => ({
-    trigger,
-    run: trigger.runId === null ? null : (runOf.get(trigger.runId) ?? null),
-    decisions: decisionsOf.get(trigger.id) ?? [],
-  }));
+  for (const one of decisions) {
+    const known = decisionsOf.get(one.triggerId);
+    if (known === undefined) decisionsOf.set(one.triggerId, [one]);
+    else known.push(one);
+  }
+  const ended: EndedSummary[] = triggers.map((row) => {
+    const { id, pipelineId, status, endedAt, runId } = TRIGGERS.decode({ ...row, kind: "manual", priority: "normal" });
+    return {
+      trigger: { id, pipelineId, status, endedAt },
+      run: runId === null ? null : (runOf.get(runId) ?? null),
+      decisions: decisionsOf.get(id) ?? [],
+    };
+  });
   for (const decision of dropped) ended.push({ trigger: null, run: null, decisions: [decision] });
   return ended.sort((a, b) => endedAtOf(a) - endedAtOf(b)).slice(0, limit);
 }

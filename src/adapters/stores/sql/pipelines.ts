@@ -10,6 +10,8 @@ import { META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGER
 const RETIRED = "retired()";
 /** Where the pause of everything is kept, as `{"pause":…,"lastPause":…}`. */
 export const GLOBAL_PAUSE = "global_pause";
+/** Waiting triggers cancelled between two turns of the event loop. */
+const RETIRED_AT_ONCE = 500;
 const NOT_PAUSED: GlobalPause = { pause: null, lastPause: null };
 
 /** Writes only what is new or different, so that nodes that start again and again with the same pipelines lock nothing. */
@@ -132,10 +134,15 @@ export async function retire(session: Session, pipelineId: string, request: Canc
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
   if (row === undefined) return null;
   await session.write([changing(PIPELINES, [{ ...row, nextFireAt: null, scheduleKey: RETIRED }], ["nextFireAt", "scheduleKey"])]);
-  const rest = `WHERE status IN ('pending', 'held') AND pipeline_id = $1 ORDER BY id${session.dialect.forUpdate}`;
-  const waiting = await select(session, TRIGGERS, rest, [pipelineId]);
   const reason = request.reason ?? "its pipeline was retired";
-  const ended = waiting.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "cancelled", reason, request.at) }));
-  await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
-  return ended;
+  const all: TriggerRecord[] = [];
+  for (;;) {
+    const rest = `WHERE status IN ('pending', 'held') AND pipeline_id = $1 ORDER BY id LIMIT ${RETIRED_AT_ONCE}${session.dialect.forUpdate}`;
+    const waiting = await select(session, TRIGGERS, rest, [pipelineId]);
+    const ended = waiting.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "cancelled", reason, request.at) }));
+    await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
+    all.push(...ended);
+    if (waiting.length < RETIRED_AT_ONCE) return all;
+    await session.yield?.();
+  }
 }

@@ -59,5 +59,20 @@ export function migrations(name: (table: string) => string, { text, int, real, b
     [
       `CREATE TABLE ${name("events")} (seq ${int} PRIMARY KEY, at ${int} NOT NULL, name ${text} NOT NULL, pipeline_id ${text}, data ${text} NOT NULL, size ${int} NOT NULL)`,
     ],
+    [
+      `CREATE TABLE ${name("payloads")} (id ${text} PRIMARY KEY, size ${int} NOT NULL, parameters ${text} NOT NULL)`,
+      `ALTER TABLE ${name("triggers")} ADD COLUMN requested_by ${text}`,
+      `ALTER TABLE ${name("triggers")} ADD COLUMN size ${int} NOT NULL DEFAULT 0`,
+      `ALTER TABLE ${name("triggers")} ADD COLUMN payload_id ${text}`,
+      `UPDATE ${name("triggers")} SET size = octet_length(parameters) WHERE status IN ('pending', 'held') AND parameters IS NOT NULL`,
+      `INSERT INTO ${name("payloads")} (id, size, parameters)
+        SELECT id, size, parameters FROM ${name("triggers")} WHERE status IN ('pending', 'held') AND size > 1000`,
+      `UPDATE ${name("triggers")} SET payload_id = id, parameters = NULL WHERE status IN ('pending', 'held') AND size > 1000`,
+      `CREATE INDEX on_triggers_backlog ON ${name("triggers")} (pipeline_id, priority, created_at, id, scheduled_for, size, status)
+        WHERE status IN ('pending', 'held')`,
+      `CREATE INDEX on_triggers_requested_by ON ${name("triggers")} (requested_by, size, status)
+        WHERE status IN ('pending', 'held') AND requested_by IS NOT NULL`,
+      indexOn("triggers", "payload_id", "WHERE payload_id IS NOT NULL"),
+    ],
   ];
 }

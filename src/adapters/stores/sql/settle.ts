@@ -6,6 +6,7 @@ import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transiti
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Session, type Step, select, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
+import { withParameters } from "./payloads.js";
 import { DECISIONS, PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
 interface Plan {
@@ -54,7 +55,14 @@ function stepsOf({ moved, runs, decisions }: Plan): Step[] {
 export async function decide(session: Session, requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
   const ids = requests.map(({ triggerId }) => triggerId);
   const triggers = await selectLocked(session, TRIGGERS, ids);
-  const plan = planDecisions(requests, ({ triggerId }) => triggers.get(triggerId), now);
+  for (const { triggerId, trigger } of requests) {
+    const known = triggers.get(triggerId);
+    if (known?.omitted === undefined || trigger === undefined || trigger.omitted !== undefined) continue;
+    const { omitted: _, ...rest } = known;
+    triggers.set(triggerId, { ...rest, parameters: trigger.parameters });
+  }
+  const whole = new Map((await withParameters(session, [...triggers.values()])).map((one) => [one.id, one]));
+  const plan = planDecisions(requests, ({ triggerId }) => whole.get(triggerId), now);
   await session.write(stepsOf(plan));
   return plan.results;
 }
@@ -74,7 +82,7 @@ export async function decideClaimed(
   const { dialect } = session;
   const late = moved.flatMap(({ id }) => (done.has(id) ? [] : [id]));
   const found = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [dialect.list(late)]);
-  const byId = new Map(found.map((trigger) => [trigger.id, trigger]));
+  const byId = new Map((await withParameters(session, found)).map((trigger) => [trigger.id, trigger]));
   return results.map((result, index) => {
     const id = requests[index]?.triggerId ?? "";
     return done.has(id) ? result : { isAccepted: false, trigger: byId.get(id) ?? null, run: null };
@@ -201,7 +209,7 @@ export async function endOne(
   end: TriggerEnd,
   request: CancelRequest,
 ): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null> {
-  const trigger = (await selectLocked(session, TRIGGERS, [triggerId])).get(triggerId);
+  const [trigger] = await withParameters(session, [...(await selectLocked(session, TRIGGERS, [triggerId])).values()]);
   if (trigger === undefined) return null;
   if (trigger.runId !== null && !isEnded(trigger.status)) {
     const cancelled = await cancelOne(session, trigger.runId, request);
@@ -223,6 +231,6 @@ export async function cancelOne(
   if (run === undefined) return null;
   const asked = requestCancel(run, request);
   const next = asked.status === "retrying" ? cancelRetry(asked, request.at) : asked;
-  const triggers = await close(session, [next], request.at);
-  return { run: next, trigger: triggers.get(next.triggerId) ?? null };
+  const [trigger] = await withParameters(session, [...(await close(session, [next], request.at)).values()]);
+  return { run: next, trigger: trigger ?? null };
 }

@@ -9,7 +9,9 @@ import * as desk from "./desk.js";
 import * as events from "./events.js";
 import * as fires from "./fire.js";
 import * as lists from "./lists.js";
+import { mayBeApart, withParameters } from "./payloads.js";
 import * as pipelines from "./pipelines.js";
+import * as queue from "./queue.js";
 import * as settle from "./settle.js";
 import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
 import * as upkeep from "./upkeep.js";
@@ -65,13 +67,17 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
         (on) => fires.fire(on, requests, now),
         (results) => results.some(({ triggers }) => triggers.length > 0),
       ),
-    enqueue: async (triggers, now, transaction) => {
+    enqueue: async (triggers, now, { transaction, limits } = {}) => {
       const on = transaction === undefined ? session : database.joined(transaction);
       await mustBeKnown(
         on,
         triggers.map(({ pipelineId }) => pipelineId),
       );
-      const answers = await fires.enqueue(on, triggers, now);
+      const isOneStatement = limits === undefined && triggers.length <= fires.ADDED_AT_ONCE && !mayBeApart(triggers);
+      const answers =
+        transaction !== undefined || isOneStatement
+          ? await fires.enqueue(on, triggers, now, limits)
+          : await within((own) => fires.enqueue(own, triggers, now, limits));
       return answers.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?"));
     },
     claim: (request, now) => database.claiming((on) => claims.claim(on, request, hint, now), isOnlyClaimed),
@@ -99,12 +105,13 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       return pause;
     },
     globalPause: () => pipelines.globalPause(session),
-    trigger: async (id) => (await select(session, TRIGGERS, "WHERE id = $1", [id]))[0] ?? null,
+    trigger: async (id) => (await withParameters(session, await select(session, TRIGGERS, "WHERE id = $1", [id])))[0] ?? null,
     run: async (id) => (await select(session, RUNS, "WHERE id = $1", [id]))[0] ?? null,
     listTriggers: (query) => lists.listTriggers(session, query),
     listRuns: (query) => lists.listRuns(session, query),
     listDecisions: (query) => lists.listDecisions(session, query),
     listEnded: (query) => lists.listEnded(session, query),
+    backlog: (pipelineId) => queue.backlog(session, pipelineId),
     countRuns: async (id, from, until) => {
       const sql = `SELECT count(*) AS n FROM ${session.dialect.name("runs")} WHERE pipeline_id = $1 AND started_at >= $2 AND started_at < $3`;
       return Number((await session.query(sql, [id, from, until]))[0]?.n ?? 0);

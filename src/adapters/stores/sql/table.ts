@@ -14,20 +14,24 @@ interface Column {
 export interface Table<T> {
   readonly name: string;
   readonly columns: readonly Column[];
+  /** Fields that may be large, with what stands in their place when they are not read. */
+  readonly large: Readonly<Record<string, unknown>>;
   decode(row: Readonly<Record<string, unknown>>): T;
 }
 
-/** A table by the types of its fields; `allowed` lists the values of fields that have only a few. */
+/** A table by the types of its fields; `allowed` lists the values of fields that have only a few; `large` names those that may be large. */
 export function table<T extends object>(
   name: string,
   types: { readonly [Field in keyof T]: ColumnType },
   allowed: { readonly [Field in keyof T]?: readonly unknown[] } = {},
+  large: { readonly [Field in keyof T]?: null | readonly never[] } = {},
 ): Table<T> {
   const columns = Object.entries(types).map(([field, type]): Column => ({ field, name: snakeCase(field), type: type as ColumnType }));
   const limits = Object.entries(allowed) as [string, readonly unknown[]][];
   return {
     name,
     columns,
+    large,
     decode: (row) => {
       const record: Record<string, unknown> = {};
       for (const column of columns) record[column.field] = decoded(name, column, row);
@@ -35,9 +39,28 @@ export function table<T extends object>(
         if (!values.includes(record[field]))
           throw corrupt(name, snakeCase(field), row, `${JSON.stringify(record[field])} is none of ${values.join(", ")}`);
       }
-      return record as T;
+      const omitted = omittedFields(columns, row);
+      if (omitted.length === 0) return record as T;
+      for (const field of omitted) record[field] = large[field as keyof T] ?? null;
+      return { ...record, omitted } as T;
     },
   };
+}
+
+/** Columns to select: a large field of more bytes than the limit bound at a place is left out, and marked. */
+export function columnsWithin<T>({ columns, large }: Table<T>, place: number): string {
+  const shown = columns.map(({ field, name }) =>
+    field in large
+      ? `CASE WHEN octet_length("${name}") > $${place} THEN NULL ELSE "${name}" END AS "${name}", octet_length("${name}") > $${place} AS "${name}_omitted"`
+      : `"${name}"`,
+  );
+  return shown.join(", ");
+}
+
+/** What was left out, and what is kept apart and was not read yet. */
+function omittedFields(columns: readonly Column[], row: Readonly<Record<string, unknown>>): string[] {
+  if (row.payload_id !== null && row.payload_id !== undefined) return ["parameters"];
+  return columns.flatMap(({ field, name }) => (row[`${name}_omitted`] === true || row[`${name}_omitted`] === 1 ? [field] : []));
 }
 
 /** A field as it is bound to a statement. */

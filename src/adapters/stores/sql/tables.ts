@@ -25,6 +25,16 @@ export interface PipelineRow {
 /** What makes a trigger unique within its pipeline: its key, or its fire time if it is a scheduled one. */
 export interface TriggerRow extends TriggerRecord {
   readonly uniqueKey: string | null;
+  /** Where its parameters are, when they are kept apart; then `parameters` is `null` and named in `omitted` until they are read too. */
+  readonly payloadId: string | null;
+}
+
+/** Parameters of one trigger or of many. */
+export interface PayloadRow {
+  readonly id: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly parameters: unknown;
 }
 
 /** A setting of the store itself. */
@@ -77,13 +87,19 @@ export const TRIGGERS = table<TriggerRow>(
     supersedes: "text",
     supersededBy: "text",
     uniqueKey: "text",
+    requestedBy: "text",
+    size: "int",
+    payloadId: "text",
   },
   {
     kind: ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"],
     status: ["pending", "held", "running", "succeeded", "failed", "skipped", "expired", "cancelled", "superseded"],
     priority: PRIORITIES,
   },
+  { parameters: null },
 );
+
+export const PAYLOADS = table<PayloadRow>("payloads", { id: "text", size: "int", parameters: "json" });
 
 export const RUNS = table<RunRecord>(
   "runs",
@@ -110,6 +126,7 @@ export const RUNS = table<RunRecord>(
     isForced: "bool",
   },
   { status: ["running", "retrying", "succeeded", "failed", "timed_out", "cancelled"] },
+  { output: null, error: null, progress: null, reference: null, attempts: [] },
 );
 
 export const DECISIONS = table<DecisionRecord>(
@@ -127,6 +144,7 @@ export const DECISIONS = table<DecisionRecord>(
     missed: "json",
   },
   { outcome: ["run", "hold", "skip"] },
+  { findings: [] },
 );
 
 export const CURSORS = table<CursorRecord>("cursors", {

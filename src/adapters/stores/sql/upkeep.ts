@@ -1,7 +1,8 @@
 import type { RunRecord } from "../../../run/run.js";
-import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
+import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, select } from "./database.js";
+import { forgetPayloads } from "./payloads.js";
 import { RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 const ROWS_AT_ONCE = 1_000;
@@ -24,18 +25,22 @@ export function expiredRuns(session: Session, now: number, limit: number): Promi
   return select(session, RUNS, `WHERE status = 'running' AND lease_until <= $1 ORDER BY lease_until LIMIT $2`, [now, limit]);
 }
 
+/** Makes held triggers worth a look, a thousand after the other. */
 export async function recheck(session: Session, pipelineIds: readonly string[] | null, now: number): Promise<void> {
   const { dialect } = session;
+  const triggers = dialect.name(TRIGGERS.name);
   const whose = pipelineIds === null ? "" : `AND pipeline_id ${dialect.isIn(2)}`;
-  const rest = `WHERE status = 'held' AND available_at > $1 ${whose} ORDER BY id${dialect.forUpdate}`;
-  const held = await select(session, TRIGGERS, rest, [now, ...(pipelineIds === null ? [] : [dialect.list(pipelineIds)])]);
-  await session.write([
-    changing(
-      TRIGGERS,
-      held.map((trigger) => ({ ...trigger, ...recheckTrigger(trigger, now) })),
-      ["availableAt"],
-    ),
-  ]);
+  const values = [now, ...(pipelineIds === null ? [] : [dialect.list(pipelineIds)])];
+  for (;;) {
+    const held = await session.query(
+      `SELECT id FROM ${triggers} WHERE status IN ('pending', 'held') AND status = 'held' AND available_at > $1 ${whose} ORDER BY id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
+      values,
+    );
+    const ids = dialect.list(held.map(({ id }) => String(id)));
+    if (held.length > 0) await session.query(`UPDATE ${triggers} SET available_at = $1 WHERE id ${dialect.isIn(2)}`, [now, ids]);
+    if (held.length < ROWS_AT_ONCE) return;
+    await session.yield?.();
+  }
 }
 
 export async function countWaiting(session: Session, limit: number): Promise<number> {
@@ -68,7 +73,7 @@ export async function prune(session: Session, retention: Retention, now: number)
   );
   const before = Math.max(now - retention.maxAgeMs, oldest === undefined ? 0 : Number(oldest.ended_at) + 1);
   const gone = await session.query(
-    `SELECT id, run_id FROM ${triggers} WHERE ended_at < $1 ORDER BY ended_at LIMIT ${ROWS_AT_ONCE}${dialect.skipLocked}`,
+    `SELECT id, run_id, payload_id FROM ${triggers} WHERE ended_at < $1 ORDER BY ended_at LIMIT ${ROWS_AT_ONCE}${dialect.skipLocked}`,
     [before],
   );
   const ids = dialect.list(gone.map(({ id }) => String(id)));
@@ -76,6 +81,8 @@ export async function prune(session: Session, retention: Retention, now: number)
   await session.query(`DELETE FROM ${decisions} WHERE trigger_id ${dialect.isIn(1)}`, [ids]);
   await session.query(`DELETE FROM ${runs} WHERE id ${dialect.isIn(1)}`, [runIds]);
   await session.query(`DELETE FROM ${triggers} WHERE id ${dialect.isIn(1)}`, [ids]);
+  const payloads = new Set(gone.flatMap(({ payload_id }) => (payload_id === null ? [] : [String(payload_id)])));
+  await forgetPayloads(session, [...payloads]);
   await session.query(`DELETE FROM ${decisions} WHERE trigger_id IS NULL AND at < $1`, [now - retention.maxAgeMs]);
   await session.query(`DELETE FROM ${dialect.name("answers")} WHERE at < $1`, [now - retention.maxAgeMs]);
   return gone.length;

@@ -12,6 +12,7 @@ export const DIALECT: Dialect = {
   list: (values) => JSON.stringify(values),
   forUpdate: "",
   skipLocked: "",
+  queueLock: null,
 };
 
 export type Prepare = (sql: string) => Prepared;
@@ -28,6 +29,7 @@ export function sessionOf(prepared: Prepare, file: string): Session {
         else updateAll(prepared, file, table, records, fields);
       }
     },
+    yield: () => new Promise((resolve) => setImmediate(resolve)),
   };
 }
 

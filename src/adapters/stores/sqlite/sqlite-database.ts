@@ -90,6 +90,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       query: (sql, values) => inLine(() => own.query(sql, values)),
       insert: (table, records, options) => inLine(() => transaction((session) => session.insert(table, records, options))),
       write: (steps) => inLine(() => transaction((session) => session.write(steps))),
+      ...(own.yield === undefined ? {} : { yield: own.yield }),
     },
     joined: () => {
       throw new HeadgateError("INVALID_ARGUMENT", "transaction: only the PostgreSQL store can join a transaction of yours");

@@ -1,0 +1,7 @@
+import type { Admission } from "../../engine/asking.js";
+import type { Call } from "./route.js";
+
+/** Who is recorded as having requested what a call asks for, and how much may wait. */
+export function admissionOf({ caller, options }: Pick<Call, "caller" | "options">): Admission {
+  return { requestedBy: caller.id, limits: options.queueLimits };
+}

@@ -1,0 +1,85 @@
+import { HeadgateError } from "../base/errors.js";
+import type { NewTrigger } from "./trigger.js";
+
+/** A number of waiting triggers, and the bytes of their parameters. */
+export interface QueueLimit {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/**
+ * How much may wait: of one pipeline, of what one token or webhook signer requested, and in all. While the total is reached, a request is accepted all the same if
+ * with it neither its pipeline nor its token exceeds `reserved`, so that nobody can fill the queue for everybody.
+ */
+export interface QueueLimits {
+  readonly pipeline: QueueLimit;
+  readonly token: QueueLimit;
+  readonly total: QueueLimit;
+  readonly reserved: QueueLimit;
+}
+
+const MIB = 1_048_576;
+
+/** 10,000 triggers and 64 MiB of parameters per pipeline and per token, 20,000 and 256 MiB in all, of which 100 and 1 MiB are reserved for each. */
+export const DEFAULT_QUEUE_LIMITS: QueueLimits = Object.freeze({
+  pipeline: Object.freeze({ count: 10_000, bytes: 64 * MIB }),
+  token: Object.freeze({ count: 10_000, bytes: 64 * MIB }),
+  total: Object.freeze({ count: 20_000, bytes: 256 * MIB }),
+  reserved: Object.freeze({ count: 100, bytes: MIB }),
+});
+
+/** What waits already in the scopes of a request: counts are exact up to the limit of the scope. */
+export interface QueueUsage {
+  readonly total: QueueLimit;
+  readonly pipelines: ReadonlyMap<string, QueueLimit>;
+  readonly tokens: ReadonlyMap<string, QueueLimit>;
+}
+
+type Adding = Pick<NewTrigger, "pipelineId" | "requestedBy" | "size">;
+type Scope = "pipeline" | "token" | "total";
+
+const NOTHING: QueueLimit = Object.freeze({ count: 0, bytes: 0 });
+
+/** @throws HeadgateError `QUEUE_FULL` when a batch would exceed one of the limits; `details` say which (`limit`, `unit`, `most`) */
+export function refuseBeyond(limits: QueueLimits, adding: readonly Adding[], waiting: QueueUsage): void {
+  const pipelines = added(waiting.pipelines, adding, ({ pipelineId }) => pipelineId);
+  const tokens = added(waiting.tokens, adding, ({ requestedBy }) => requestedBy);
+  for (const [name, usage] of pipelines) refuse("pipeline", `pipeline ${name}`, usage, limits.pipeline);
+  for (const [name, usage] of tokens) refuse("token", `what ${name} requested`, usage, limits.token);
+  const total = adding.reduce(plus, waiting.total);
+  const isReserved = [...pipelines.values(), ...tokens.values()].every((usage) => exceededUnit(usage, limits.reserved) === null);
+  if (!isReserved) refuse("total", "the queue", total, limits.total);
+}
+
+/** The usage of every scope that a batch adds to, with the batch. */
+function added(
+  waiting: ReadonlyMap<string, QueueLimit>,
+  adding: readonly Adding[],
+  nameOf: (trigger: Adding) => string | null,
+): ReadonlyMap<string, QueueLimit> {
+  const after = new Map<string, QueueLimit>();
+  for (const trigger of adding) {
+    const name = nameOf(trigger);
+    if (name !== null) after.set(name, plus(after.get(name) ?? waiting.get(name) ?? NOTHING, trigger));
+  }
+  return after;
+}
+
+function plus({ count, bytes }: QueueLimit, { size }: Pick<Adding, "size">): QueueLimit {
+  return { count: count + 1, bytes: bytes + size };
+}
+
+function exceededUnit(usage: QueueLimit, limit: QueueLimit): "count" | "bytes" | null {
+  if (usage.count > limit.count) return "count";
+  return usage.bytes > limit.bytes ? "bytes" : null;
+}
+
+function refuse(scope: Scope, subject: string, usage: QueueLimit, limit: QueueLimit): void {
+  const unit = exceededUnit(usage, limit);
+  if (unit === null) return;
+  const most = limit[unit];
+  const what = unit === "count" ? `${most} waiting triggers` : `${most} bytes of parameters of waiting triggers`;
+  throw new HeadgateError("QUEUE_FULL", `${subject} would exceed its limit of ${what}; try again when some have run, or cancel some`, {
+    details: { limit: scope, unit, most },
+  });
+}
