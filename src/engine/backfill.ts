@@ -8,6 +8,8 @@ import { type BackfillOptions, checkedParameters, priorityOf, text } from "./req
 const MOST_BACKFILLED = 10_000;
 /** Fire times are computed for no longer than this between two turns of the event loop. */
 const COMPUTED_MS = 10;
+/** Requests made between two turns of the event loop. */
+const MADE_AT_ONCE = 1_000;
 
 /** One request for every fire time in [from, to), oldest first; all share their parameters. */
 export async function backfillRequests(
@@ -31,7 +33,12 @@ export async function backfillRequests(
   const { parameters, size } = await checkedParameters(pipeline, options.parameters);
   const fireTimes = await fireTimesIn(pipeline, from, to, clock);
   const part = Math.ceil(size / Math.max(1, fireTimes.length));
-  return fireTimes.map((at) => ({ ...common, id: newId(), scheduledFor: at, key: `backfill:${key}:${at}`, parameters, size: part }));
+  const requests: NewTrigger[] = [];
+  for (const at of fireTimes) {
+    requests.push({ ...common, id: newId(), scheduledFor: at, key: `backfill:${key}:${at}`, parameters, size: part });
+    if (requests.length % MADE_AT_ONCE === 0) await clock.yield?.();
+  }
+  return requests;
 }
 
 async function fireTimesIn(pipeline: Pipeline, from: number, to: number, clock: Clock): Promise<number[]> {

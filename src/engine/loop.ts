@@ -98,7 +98,7 @@ export class Loop {
     let waitMs = 0;
     do {
       this.#again = false;
-      await null; // gathers what else happens in this turn
+      await this.#core.clock.yield?.(); // gathers what else happens in this turn, and serves timers, sockets and signals: a backlog of quick runs is worked off by rounds alone
       waitMs = await this.#safeRound();
     } while (this.#again && waitMs === 0 && this.#isRunning);
     this.#round = null;
@@ -129,7 +129,7 @@ export class Loop {
       await this.#keepGlobal(now);
       if (this.#global.pause === null && !(await fireDue(this.#core, this.#global, now))) this.#globalAt = 0;
       if (this.#storeDueAt <= now || isStep) await this.#expire(now);
-      while (await this.#claimer.claim(clock.now())) if (!this.#isClaiming) break;
+      while ((await this.#claimer.claim(clock.now())) && this.#isClaiming) await clock.yield?.();
       this.#storeDueAt = (await store.nextDueAt(now)) ?? Number.POSITIVE_INFINITY;
     }
     if (this.#pruneAt <= now) {

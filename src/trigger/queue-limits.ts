@@ -46,7 +46,10 @@ export function refuseBeyond(limits: QueueLimits, adding: readonly Adding[], wai
   const tokens = added(waiting.tokens, adding, ({ requestedBy }) => requestedBy);
   for (const [name, usage] of pipelines) refuse("pipeline", `pipeline ${name}`, usage, limits.pipeline);
   for (const [name, usage] of tokens) refuse("token", `what ${name} requested`, usage, limits.token);
-  const total = adding.reduce(plus, waiting.total);
+  const total = {
+    count: waiting.total.count + adding.length,
+    bytes: adding.reduce((bytes, { size }) => bytes + size, waiting.total.bytes),
+  };
   const isReserved = [...pipelines.values(), ...tokens.values()].every((usage) => exceededUnit(usage, limits.reserved) === null);
   if (!isReserved) refuse("total", "the queue", total, limits.total);
 }
@@ -57,16 +60,19 @@ function added(
   adding: readonly Adding[],
   nameOf: (trigger: Adding) => string | null,
 ): ReadonlyMap<string, QueueLimit> {
-  const after = new Map<string, QueueLimit>();
+  const after = new Map<string, { count: number; bytes: number }>();
   for (const trigger of adding) {
     const name = nameOf(trigger);
-    if (name !== null) after.set(name, plus(after.get(name) ?? waiting.get(name) ?? NOTHING, trigger));
+    if (name === null) continue;
+    let usage = after.get(name);
+    if (usage === undefined) {
+      usage = { ...(waiting.get(name) ?? NOTHING) };
+      after.set(name, usage);
+    }
+    usage.count++;
+    usage.bytes += trigger.size;
   }
   return after;
-}
-
-function plus({ count, bytes }: QueueLimit, { size }: Pick<Adding, "size">): QueueLimit {
-  return { count: count + 1, bytes: bytes + size };
 }
 
 function exceededUnit(usage: QueueLimit, limit: QueueLimit): "count" | "bytes" | null {

@@ -53,6 +53,8 @@ export interface MemoryStoreOptions {
 }
 
 const ENDED_BYTES = 67_108_864;
+/** Triggers added between two turns of the event loop. */
+const ADDED_AT_ONCE = 1_000;
 
 /** A store that also says what it holds, for tests and simulations. */
 export interface MemoryStore extends Store {
@@ -165,11 +167,22 @@ class InMemory implements MemoryStore {
   ): Promise<readonly EnqueueResult[]> {
     if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
     for (const { pipelineId } of triggers) this.#pipelines.known(pipelineId); // all or none
-    if (limits !== undefined) {
-      const isNew = ({ pipelineId, key }: NewTrigger) => key === null || this.#pipelines.get(pipelineId)?.life?.byKey.has(key) !== true;
-      this.#usage.refuseBeyond(limits, triggers.filter(isNew));
+    const isNew = ({ pipelineId, key }: NewTrigger) => key === null || this.#pipelines.get(pipelineId)?.life?.byKey.has(key) !== true;
+    if (limits !== undefined) this.#usage.refuseBeyond(limits, triggers.filter(isNew));
+    if (triggers.length <= ADDED_AT_ONCE) return triggers.map((trigger) => this.#enqueue(trigger, now));
+    return this.#enqueueMany(triggers, now);
+  }
+
+  /** Lets the event loop turn in between; what is still to be added counts towards the limits of others. */
+  async #enqueueMany(triggers: readonly NewTrigger[], now: number): Promise<readonly EnqueueResult[]> {
+    const results: EnqueueResult[] = [];
+    for (const one of triggers) this.#usage.add(one);
+    for (const one of triggers) {
+      this.#usage.remove(one);
+      results.push(this.#enqueue(one, now));
+      if (results.length % ADDED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    return triggers.map((trigger) => this.#enqueue(trigger, now));
+    return results;
   }
 
   #enqueue(trigger: NewTrigger, now: number): EnqueueResult {

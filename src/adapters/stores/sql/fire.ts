@@ -3,10 +3,19 @@ import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
-import { addingPayloads, forgetPayloads, setApart, withParameters } from "./payloads.js";
+import { addingPayloads, forgetPayloads, setApart, storedOf, withParameters } from "./payloads.js";
 import { globalPause, stateOf } from "./pipelines.js";
 import { refuseWhenFull } from "./queue.js";
-import { DECISIONS, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS, type TriggerRow, uniqueKeyOf } from "./tables.js";
+import {
+  DECISIONS,
+  type PayloadRow,
+  PIPELINES,
+  type PipelineRow,
+  TRIGGER_STATE,
+  TRIGGERS,
+  type TriggerRow,
+  uniqueKeyOf,
+} from "./tables.js";
 
 /** Advances schedules and enqueues their triggers. A pipeline's row is locked meanwhile: of several nodes one fires. */
 export async function fire(session: Session, requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
@@ -120,14 +129,14 @@ export async function enqueue(
   if (triggers.length === 0) return [];
   const rows = triggers.map((trigger) => rowOf(trigger, now, null));
   if (limits !== undefined) await refuseWhenFull(session, rows, limits);
-  const { stored, payloads } = setApart(rows);
-  if (payloads.length > 0) await session.write([addingPayloads(payloads)]);
-  const added = await addAll(session, stored);
+  const payloads = setApart(rows);
+  if (payloads.size > 0) await session.write([addingPayloads(payloads)]);
+  const added = await addAll(session, rows, payloads);
   if (added.size === rows.length) return rows.map((trigger) => ({ trigger, isNew: true }));
-  const used = new Set(stored.flatMap(({ id, payloadId }) => (payloadId !== null && added.has(id) ? [payloadId] : [])));
+  const used = new Set(rows.flatMap(({ id, parameters }) => (added.has(id) ? (payloads.get(parameters)?.id ?? []) : [])));
   await forgetPayloads(
     session,
-    payloads.flatMap(({ id }) => (used.has(id) ? [] : [id])),
+    [...payloads.values()].flatMap(({ id }) => (used.has(id) ? [] : [id])),
   );
   const holders = await holdersOf(
     session,
@@ -140,11 +149,16 @@ export async function enqueue(
   });
 }
 
-async function addAll(session: Session, rows: readonly TriggerRow[]): Promise<ReadonlySet<string>> {
+async function addAll(
+  session: Session,
+  rows: readonly TriggerRow[],
+  payloads: ReadonlyMap<unknown, PayloadRow>,
+): Promise<ReadonlySet<string>> {
   const added = new Set<string>();
   for (let start = 0; start < rows.length; start += ADDED_AT_ONCE) {
     if (start > 0) await session.yield?.();
-    const some = await session.insert(TRIGGERS, rows.slice(start, start + ADDED_AT_ONCE), { unlessThere: true, tell: true });
+    const stored = rows.slice(start, start + ADDED_AT_ONCE).map((row) => storedOf(row, payloads));
+    const some = await session.insert(TRIGGERS, stored, { unlessThere: true, tell: true });
     for (const id of some) added.add(id);
   }
   return added;

@@ -7,11 +7,8 @@ const INLINE_BYTES = 1_000;
 /** Shared ones of more than this are. */
 const INLINE_SHARED_BYTES = 100;
 
-/** Triggers as they are kept: those whose parameters are large, or shared within the batch, refer to parameters that are kept once. */
-export function setApart(rows: readonly TriggerRow[]): {
-  readonly stored: readonly TriggerRow[];
-  readonly payloads: readonly PayloadRow[];
-} {
+/** The parameters of a batch that are kept apart, because they are large or shared within it; by value. */
+export function setApart(rows: readonly TriggerRow[]): ReadonlyMap<unknown, PayloadRow> {
   const sharers = new Map<unknown, TriggerRow[]>();
   for (const row of rows) {
     if (row.size === 0 || row.parameters === null) continue;
@@ -25,12 +22,13 @@ export function setApart(rows: readonly TriggerRow[]): {
     if (size > (group.length === 1 ? INLINE_BYTES : INLINE_SHARED_BYTES))
       payloads.set(parameters, { id: (group[0] as TriggerRow).id, size, parameters });
   }
-  if (payloads.size === 0) return { stored: rows, payloads: [] };
-  const stored = rows.map((row) => {
-    const payload = row.parameters === null ? undefined : payloads.get(row.parameters);
-    return payload === undefined ? row : { ...row, parameters: null, payloadId: payload.id };
-  });
-  return { stored, payloads: [...payloads.values()] };
+  return payloads;
+}
+
+/** A trigger as it is kept: it refers to parameters that are kept apart. */
+export function storedOf(row: TriggerRow, payloads: ReadonlyMap<unknown, PayloadRow>): TriggerRow {
+  const payload = row.parameters === null ? undefined : payloads.get(row.parameters);
+  return payload === undefined ? row : { ...row, parameters: null, payloadId: payload.id };
 }
 
 /** True when parameters of one of these triggers may be kept apart: some are large, or shared. */
@@ -39,8 +37,8 @@ export function mayBeApart(triggers: readonly Pick<TriggerRow, "size" | "paramet
   return some.some(({ size }) => size > INLINE_BYTES) || new Set(some.map(({ parameters }) => parameters)).size < some.length;
 }
 
-export function addingPayloads(payloads: readonly PayloadRow[]): Step {
-  return adding(PAYLOADS, payloads);
+export function addingPayloads(payloads: ReadonlyMap<unknown, PayloadRow>): Step {
+  return adding(PAYLOADS, [...payloads.values()]);
 }
 
 /** Triggers with the parameters that are kept apart, each read and decoded once; larger ones than `valueLimit` stay out. @throws HeadgateError `STORE_CORRUPT` */

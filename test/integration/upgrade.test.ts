@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, describe, expect, it } from "vitest";
+import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { dialectOf, TYPES as POSTGRES_TYPES } from "../../src/adapters/stores/postgres/dialect.js";
+import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
+import { migrations } from "../../src/adapters/stores/sql/schema.js";
+import { DIALECT, TYPES as SQLITE_TYPES } from "../../src/adapters/stores/sqlite/dialect.js";
+import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
+import type { Store } from "../../src/index.js";
+import { claim, decideAll, finishOne, request, T0 } from "../../src/testing/contract/kit.js";
+import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
+
+/** The schema of 0.1.0. */
+const RELEASED = 3;
+const folder = mkdtempSync(join(tmpdir(), "headgate-upgrade-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(dropSchemas);
+
+const SMALL = JSON.stringify({ day: "Mönch" });
+const LARGE = JSON.stringify({ text: "x".repeat(300_000) });
+
+/** Rows as 0.1.0 wrote them: two that wait, one that runs, one that has ended. */
+function rows(name: (table: string) => string, isTrue: string): string[] {
+  const trigger = (id: string, status: string, parameters: string, runId = "NULL", endedAt = "NULL") =>
+    `INSERT INTO ${name("triggers")} (id, pipeline_id, kind, status, priority, "order", parameters, created_at, available_at, is_forced, token, run_id, ended_at, unique_key)
+     VALUES ('${id}', 'a', 'manual', '${status}', 'normal', ${T0}, '${parameters}', ${T0}, ${T0}, NOT ${isTrue}, 1, ${runId}, ${endedAt}, 'key:${id}')`;
+  return [
+    `INSERT INTO ${name("pipelines")} (id, schedule_key, max_active_runs, overlap) VALUES ('a', 'manual()', 10, 'queue_one')`,
+    trigger("t1", "pending", SMALL),
+    trigger("t2", "held", LARGE),
+    trigger("t3", "running", LARGE, "'r3'"),
+    trigger("t4", "succeeded", LARGE, "NULL", String(T0)),
+    `INSERT INTO ${name("runs")} (id, pipeline_id, trigger_id, status, attempt, token, node, lease_until, started_at, attempt_started_at, attempts, is_forced)
+     VALUES ('r3', 'a', 't3', 'running', 1, 1, 'node-1', ${T0 + 60_000}, ${T0}, ${T0}, '[]', NOT ${isTrue})`,
+  ];
+}
+
+const url = await testDatabaseUrl();
+const databases: readonly (readonly [string, () => Promise<Store>])[] = [
+  [
+    "SQLite",
+    async () => {
+      const file = join(folder, "old.db");
+      const old = connect(file);
+      for (const statement of migrations(DIALECT.name, SQLITE_TYPES).slice(0, RELEASED).flat()) old.exec(statement);
+      old.exec(`PRAGMA user_version = ${RELEASED}`);
+      for (const statement of rows(DIALECT.name, "1")) old.exec(statement);
+      old.close();
+      return sqliteStore({ file });
+    },
+  ],
+  ...(url === null
+    ? []
+    : [
+        [
+          "PostgreSQL",
+          async () => {
+            const schema = freshSchema();
+            const { name } = dialectOf(schema);
+            const client = new pg.Client({ connectionString: url });
+            await client.connect();
+            await client.query(`CREATE SCHEMA "${schema}"`);
+            await client.query(
+              `CREATE TABLE ${name("migrations")} (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
+            );
+            const steps = migrations(name, POSTGRES_TYPES).slice(0, RELEASED);
+            for (const statement of [...steps.flat(), ...rows(name, "true")]) await client.query(statement);
+            for (let version = 1; version <= RELEASED; version++)
+              await client.query(`INSERT INTO ${name("migrations")} (version) VALUES ($1)`, [version]);
+            await client.end();
+            return postgresStore({ connectionString: url, schema });
+          },
+        ] as const,
+      ]),
+];
+
+describe.each(databases)("a database of 0.1.0 in %s", (_, make) => {
+  it("is upgraded in place: what waits, runs and has ended keeps its parameters, and counts towards the limits", async () => {
+    const store = await make();
+    await store.open();
+    for (const [id, parameters] of Object.entries({ t1: SMALL, t2: LARGE, t3: LARGE, t4: LARGE })) {
+      const trigger = await store.trigger(id);
+      expect([trigger?.parameters, trigger?.requestedBy, trigger?.omitted]).toEqual([JSON.parse(parameters), null, undefined]);
+    }
+    expect((await store.trigger("t1"))?.size).toBe(Buffer.byteLength(SMALL));
+    const wide = { count: 100, bytes: 1_000_000 };
+    const limits = { total: wide, token: wide, pipeline: { count: 100, bytes: LARGE.length + 100 }, reserved: { count: 0, bytes: 0 } };
+    await expect(store.enqueue([request("a", { size: 100, parameters: {} })], T0, { limits })).rejects.toMatchObject({
+      code: "QUEUE_FULL",
+      details: { limit: "pipeline", unit: "bytes" },
+    });
+    expect((await store.backlog()).groups.map(({ waiting }) => waiting)).toEqual([2]);
+    expect((await store.listTriggers({ limit: 9, valueLimit: 1_000 })).map(({ omitted }) => omitted?.[0])).toEqual([
+      "parameters",
+      "parameters",
+      "parameters",
+      undefined,
+    ]);
+    const { triggers } = await claim(store, T0);
+    expect(triggers.map(({ id, parameters }) => [id, parameters])).toEqual([
+      ["t1", JSON.parse(SMALL)],
+      ["t2", JSON.parse(LARGE)],
+    ]);
+    await decideAll(store, triggers, "run", T0);
+    const run = await store.run("r3");
+    expect((await finishOne(store, run ?? expect.fail(), T0 + 1)).trigger?.status).toBe("succeeded");
+    await store.close();
+  });
+});
