@@ -69,12 +69,14 @@ async function run(args: readonly string[], flags: readonly string[] = [], onLin
   return JSON.parse(text.trim().split("\n").at(-1) ?? "null");
 }
 
-describe("one request for 10,000 fire times with 1 MB of parameters", () => {
+/** Processes on a busy machine take their time; what is tested is counted, not timed. */
+const LONG_MS = 240_000;
+
+describe("one request for 10,000 fire times with 1 MB of parameters", { timeout: LONG_MS }, () => {
   it.each(all)("neither fills memory or disk nor holds up the process, on %s", async (_, place) => {
     const { url, size } = place();
     const { status, waiting, isShared, blockedMs, rss, answer } = await run(["backfill", url], ["--expose-gc"]);
     expect({ status, waiting, isShared }).toEqual({ status: 202, waiting: 2_880 + 10_000, isShared: true });
-    console.log({ url: url.slice(0, 8), blockedMs, rss, answer, size: await size() });
     expect(answer).toBeLessThan(3 * MB);
     expect(blockedMs).toBeLessThan(250);
     expect(rss).toBeLessThan(64 * MB);
@@ -82,7 +84,7 @@ describe("one request for 10,000 fire times with 1 MB of parameters", () => {
   });
 });
 
-describe("600 waiting triggers of 999 kB", () => {
+describe("600 waiting triggers of 999 kB", { timeout: LONG_MS }, () => {
   it.each(durable)("do not end a node with a heap of 512 MB that starts into them, on %s", async (_, place) => {
     const { url } = place();
     const store = storeFromUrl(url);
@@ -101,7 +103,7 @@ describe("600 waiting triggers of 999 kB", () => {
   });
 });
 
-describe("a backlog of quick runs", () => {
+describe("a backlog of quick runs", { timeout: LONG_MS }, () => {
   it.each([
     ["SQLite", sqlite, 2_000],
     ["memory", memory, 10_000],

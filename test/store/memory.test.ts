@@ -54,3 +54,33 @@ describe("the memory store's retention", () => {
     expect(() => memoryStore({ retention: { maxAge: "long" } })).toThrow(expect.objectContaining({ code: "INVALID_DURATION" }));
   });
 });
+
+describe("the memory store's bounds in bytes", () => {
+  const text = "x".repeat(90_000);
+
+  it("keep no more of what has ended than retention.bytes of parameters and outputs", async () => {
+    const store = memoryStore({ retention: { bytes: 1_000_000 } });
+    const { scheduler, clock } = await harness([pipeline({ id: "a", run: () => text })], { store });
+    for (let n = 0; n < 20; n++) {
+      await scheduler.trigger("a", { parameters: { n, text } });
+      await clock.settle();
+    }
+    const kept = (await scheduler.triggers()).items;
+    expect(kept.map(({ parameters }) => (parameters as { n: number }).n)).toEqual([19, 18, 17, 16, 15]);
+    expect((await scheduler.runs()).items).toHaveLength(5);
+    expect(() => memoryStore({ retention: { bytes: -1 } })).toThrow("`retention.bytes`: must be an integer ≥ 0 (got -1)");
+    await scheduler.stop();
+  });
+
+  it("keep no more than 32 MiB of answers under idempotency keys, the newest of them", async () => {
+    const store = memoryStore();
+    const asked = (n: number) => ({ key: `k${n}`, request: "same", at: n });
+    const large = { text: "x".repeat(1_000_000) };
+    for (let n = 0; n < 50; n++) {
+      await store.keepAnswer({ ...asked(n), answer: null });
+      await store.keepAnswer({ ...asked(n), answer: large });
+    }
+    const isKept = async (n: number) => (await store.keepAnswer({ ...asked(n), request: "another", answer: null })).request === "same";
+    expect([await isKept(49), await isKept(20), await isKept(10)]).toEqual([true, true, false]);
+  });
+});

@@ -27,6 +27,7 @@ export function table<T extends object>(
   large: { readonly [Field in keyof T]?: null | readonly never[] } = {},
 ): Table<T> {
   const columns = Object.entries(types).map(([field, type]): Column => ({ field, name: snakeCase(field), type: type as ColumnType }));
+  const marks = Object.keys(large).map((field) => ({ field, mark: markOf(snakeCase(field)) }));
   const limits = Object.entries(allowed) as [string, readonly unknown[]][];
   return {
     name,
@@ -39,10 +40,17 @@ export function table<T extends object>(
         if (!values.includes(record[field]))
           throw corrupt(name, snakeCase(field), row, `${JSON.stringify(record[field])} is none of ${values.join(", ")}`);
       }
-      const omitted = omittedFields(columns, row);
-      if (omitted.length === 0) return record as T;
-      for (const field of omitted) record[field] = large[field as keyof T] ?? null;
-      return { ...record, omitted } as T;
+      if (row.payload_id !== null && row.payload_id !== undefined)
+        record.omitted = ["parameters"]; // kept apart, and not read yet
+      else {
+        for (const { field, mark } of marks) {
+          const isOmitted = row[mark];
+          if (isOmitted !== true && isOmitted !== 1) continue;
+          record[field] = large[field as keyof T] ?? null;
+          record.omitted = [...((record.omitted as string[] | undefined) ?? []), field];
+        }
+      }
+      return record as T;
     },
   };
 }
@@ -51,16 +59,15 @@ export function table<T extends object>(
 export function columnsWithin<T>({ columns, large }: Table<T>, place: number): string {
   const shown = columns.map(({ field, name }) =>
     field in large
-      ? `CASE WHEN octet_length("${name}") > $${place} THEN NULL ELSE "${name}" END AS "${name}", octet_length("${name}") > $${place} AS "${name}_omitted"`
+      ? `CASE WHEN octet_length("${name}") > $${place} THEN NULL ELSE "${name}" END AS "${name}", octet_length("${name}") > $${place} AS "${markOf(name)}"`
       : `"${name}"`,
   );
   return shown.join(", ");
 }
 
-/** What was left out, and what is kept apart and was not read yet. */
-function omittedFields(columns: readonly Column[], row: Readonly<Record<string, unknown>>): string[] {
-  if (row.payload_id !== null && row.payload_id !== undefined) return ["parameters"];
-  return columns.flatMap(({ field, name }) => (row[`${name}_omitted`] === true || row[`${name}_omitted`] === 1 ? [field] : []));
+/** The column that says whether another was left out. */
+function markOf(name: string): string {
+  return `${name}_omitted`;
 }
 
 /** A field as it is bound to a statement. */
