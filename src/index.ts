@@ -161,7 +161,14 @@ export {
   type WindowCalendar,
 } from "./schedule/window.js";
 export type { Overlap } from "./trigger/overlap.js";
-export { DEFAULT_QUEUE_LIMITS, type QueueLimit, type QueueLimits, type QueueUsage, refuseBeyond } from "./trigger/queue-limits.js";
+export {
+  type Admission,
+  DEFAULT_QUEUE_LIMITS,
+  type QueueLimit,
+  type QueueLimits,
+  type QueueUsage,
+  refuseBeyond,
+} from "./trigger/queue-limits.js";
 export {
   type AnySensor,
   type SeenRun,

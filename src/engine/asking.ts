@@ -1,5 +1,5 @@
 import type { EnqueueResult } from "../ports/store.js";
-import type { QueueLimits } from "../trigger/queue-limits.js";
+import type { Admission, QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import { backfillRequests } from "./backfill.js";
 import { Batcher } from "./batcher.js";
@@ -13,14 +13,6 @@ import { type Trigger, triggerView } from "./views.js";
 
 /** Events of a backfill that are emitted between two turns of the event loop. */
 const EMITTED_AT_ONCE = 250;
-
-/** Who sent a request from outside this process, and how much may wait. */
-export interface Admission {
-  /** The id of a token, or of a webhook's signer; at most 200 characters. */
-  readonly requestedBy: string;
-  /** The same object for all requests of one API: those that come at once are accepted together. */
-  readonly limits: QueueLimits;
-}
 
 /** Takes what somebody asks for: triggers that come at once are accepted together. */
 export class Asking {

@@ -1,7 +1,8 @@
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
 import type { AnswerRecord } from "../ports/store.js";
-import type { Admission, Asking } from "./asking.js";
+import type { Admission } from "../trigger/queue-limits.js";
+import type { Asking } from "./asking.js";
 import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";

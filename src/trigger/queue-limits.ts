@@ -18,6 +18,14 @@ export interface QueueLimits {
   readonly reserved: QueueLimit;
 }
 
+/** Who sent a request from outside this process, and how much may wait. */
+export interface Admission {
+  /** The id of a token, or of a webhook's signer; at most 200 characters. */
+  readonly requestedBy: string;
+  /** The same object for all requests of one API: those that come at once are accepted together. */
+  readonly limits: QueueLimits;
+}
+
 const MIB = 1_048_576;
 
 /** 10,000 triggers and 64 MiB of parameters per pipeline and per token, 20,000 and 256 MiB in all, of which 100 and 1 MiB are reserved for each. */
@@ -50,8 +58,21 @@ export function refuseBeyond(limits: QueueLimits, adding: readonly Adding[], wai
     count: waiting.total.count + adding.length,
     bytes: adding.reduce((bytes, { size }) => bytes + size, waiting.total.bytes),
   };
-  const isReserved = [...pipelines.values(), ...tokens.values()].every((usage) => exceededUnit(usage, limits.reserved) === null);
-  if (!isReserved) refuse("total", "the queue", total, limits.total);
+  if (!isWithin(limits.reserved, pipelines, tokens)) refuse("total", "the queue", total, limits.total);
+}
+
+/** True when a batch stays within what is reserved for its pipelines and tokens: then the total need not be counted. */
+export function isReserved({ reserved }: QueueLimits, adding: readonly Adding[], waiting: Omit<QueueUsage, "total">): boolean {
+  const pipelines = added(waiting.pipelines, adding, ({ pipelineId }) => pipelineId);
+  return isWithin(
+    reserved,
+    pipelines,
+    added(waiting.tokens, adding, ({ requestedBy }) => requestedBy),
+  );
+}
+
+function isWithin(limit: QueueLimit, ...scopes: readonly ReadonlyMap<string, QueueLimit>[]): boolean {
+  return scopes.every((scope) => [...scope.values()].every((usage) => exceededUnit(usage, limit) === null));
 }
 
 /** The usage of every scope that a batch adds to, with the batch. */

@@ -1,4 +1,4 @@
-import type { Admission } from "../../engine/asking.js";
+import type { Admission } from "../../trigger/queue-limits.js";
 import type { Call } from "./route.js";
 
 /** Who is recorded as having requested what a call asks for, and how much may wait. */

@@ -1,9 +1,10 @@
 import type { Backlog, BacklogGroup } from "../../../ports/store.js";
-import { type QueueLimit, type QueueLimits, refuseBeyond } from "../../../trigger/queue-limits.js";
+import { isReserved, type QueueLimit, type QueueLimits, refuseBeyond } from "../../../trigger/queue-limits.js";
 import { PRIORITIES, type Priority } from "../../../trigger/trigger.js";
 import type { Row, Session } from "./database.js";
 import type { TriggerRow } from "./tables.js";
 
+const NOTHING: QueueLimit = { count: 0, bytes: 0 };
 const WAITING = "status IN ('pending', 'held')";
 const KEYS_AT_ONCE = 1_000;
 /** Waiting triggers counted in one statement, and in all. */
@@ -25,11 +26,12 @@ export async function refuseWhenFull(session: Session, rows: readonly TriggerRow
   const usageOf = async (column: "pipeline_id" | "requested_by", names: readonly string[], { count }: QueueLimit) =>
     new Map(await Promise.all(names.map(async (name) => [name, await usage(session, `AND ${column} = $2`, [count + 1, name])] as const)));
   const unique = (names: readonly (string | null)[]) => [...new Set(names.filter((name) => name !== null))];
-  const [pipelines, tokens, total] = await Promise.all([
+  const [pipelines, tokens] = await Promise.all([
     usageOf("pipeline_id", unique(adding.map(({ pipelineId }) => pipelineId)), limits.pipeline),
     usageOf("requested_by", unique(adding.map(({ requestedBy }) => requestedBy)), limits.token),
-    usage(session, "", [limits.total.count + 1]),
   ]);
+  const isSmall = isReserved(limits, adding, { pipelines, tokens });
+  const total = isSmall ? NOTHING : await usage(session, "ORDER BY pipeline_id, priority, created_at, id", [limits.total.count + 1]);
   refuseBeyond(limits, adding, { pipelines, tokens, total });
 }
 
