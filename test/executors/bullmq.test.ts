@@ -163,8 +163,11 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
   it("keeps a waiting job from starting when it is cancelled", async () => {
     const connection = connect();
     const scheduler = await scheduling(connection);
+    let started = 0;
+    const bothStarted = new Promise<void>((resolve) => scheduler.on("run.started", () => ++started === 2 && resolve()));
     const { id } = await scheduler.trigger("job", { parameters: { value: 1 } });
     const unwanted = await scheduler.trigger("job", { parameters: { value: 2 } });
+    await bothStarted; // one that has not started yet ends without a run
     const cancelled = new Promise((resolve) => scheduler.once("run.cancelled", resolve));
     await scheduler.cancel(unwanted.id);
     await cancelled;
