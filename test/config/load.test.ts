@@ -148,6 +148,21 @@ conditional_execution:
     expect(other.gate.conditions).toEqual([]);
   });
 
+  it("takes several secrets of a webhook source, from variables and files, and shows none of them", () => {
+    const config = loaded(
+      {
+        "schedule_config.yaml": `pipelines: { a: { executor: { command: { command: echo } } } }
+triggers: { webhooks: [ { source: github, scheme: github, secret: [ "\${NEW}", "file:old.secret" ] } ] }
+`,
+        "old.secret": "the-old-secret-of-github\n",
+      },
+      { env: { NEW: "the-new-secret-of-github" } },
+    );
+    expect(config.api?.options.webhooks?.[0]?.secret).toEqual(["the-new-secret-of-github", "the-old-secret-of-github"]);
+    expect(config.scheduler.redact).toEqual(expect.arrayContaining(["the-new-secret-of-github", "the-old-secret-of-github"]));
+    expect(JSON.stringify(config.shown)).not.toMatch(/secret-of-github/);
+  });
+
   it("has sensors, executors, channels, rules and routes of every kind", () => {
     const { scheduler, api, triggerFiles } = loaded(`
 pipelines:

@@ -244,6 +244,18 @@ describe("checks that look at several parts", () => {
       "security: { tokens: [ { id: a, role: viewer, token: 0123456789abcdef, pipelines: nobody } ] }",
       /no pipeline "nobody"/,
     ],
+    [
+      "a short secret among those of a webhook",
+      "tags: [x]",
+      "triggers: { webhooks: [ { source: s, scheme: github, secret: [ 0123456789abcdef, short ] } ] }",
+      /triggers\.webhooks\[0\]\.secret\[1\]: must have at least 16 characters/,
+    ],
+    [
+      "an event of GitHub that its payload does not show",
+      "tags: [x]",
+      "triggers: { webhooks: [ { source: s, scheme: github, secret: 0123456789abcdef, events: [team_add] } ] }",
+      /team_add cannot be recognised by the payload/,
+    ],
     ["a short token", "tags: [x]", "security: { admin_token: short }", /at least 16 characters/],
     [
       "a pattern that shadows a built-in one",

@@ -21,7 +21,8 @@ import { metricsRoute, systemRoutes } from "./routes/system.js";
 import { tokenRoutes } from "./routes/tokens.js";
 import { triggerRoutes } from "./routes/triggers.js";
 import { namesOf, Routing } from "./routing.js";
-import { Signatures } from "./webhooks.js";
+import { Signatures } from "./signatures.js";
+import { topLevelText } from "./top-level-text.js";
 
 /** What only the host knows of a request. */
 export interface Connection {
@@ -53,6 +54,9 @@ export interface TriggerApi {
   close(): void;
 }
 
+const NO_BYTES = new Uint8Array();
+/** Bytes of the name of a source in a body, each of its 128 characters escaped. */
+const LONGEST_SOURCE = 6 * 128;
 const NOBODY: Caller = { id: "", role: "viewer", pipelines: [] };
 /** Of `/health` and `/ready`, per address: far more than any load balancer asks. */
 const HEALTH_LIMIT = { requests: 6_000, perMs: 60_000 };
@@ -217,13 +221,11 @@ class Api implements TriggerApi {
     const { clock } = this.#scheduler.host;
     if (one.role === "public") return this.#asCall(asked, params, connection, NOBODY, {}, undefined);
     const isSigned = one.role === "signed" && asked.header("authorization") === null;
+    if (isSigned) this.#signatures.requireSignature(asked.header);
     let caller = isSigned ? null : await this.#authentication.callerOf(asked.header("authorization"));
     if (caller !== null) await this.#admit(caller, one, headers, onCaller);
     const bytes = one.method === "GET" ? null : await asked.bytes({ limit: bodyLimit, timeoutMs: bodyTimeoutMs, clock });
-    const json =
-      bytes === null || (one.body === undefined && !one.isRaw) || (bytes.length === 0 && one.isBodyOptional)
-        ? undefined
-        : parseJson(bytes, asked.header("content-type"));
+    let source: string | null = null;
     if (caller === null) {
       if (connection.isParsed)
         throw new Problem(
@@ -231,10 +233,16 @@ class Api implements TriggerApi {
           "RAW_BODY_MISSING",
           "the host has read the body before this API; mount it first, or keep the bytes as req.rawBody",
         );
-      const source = params.source ?? sourceOf(json);
-      caller = this.#signatures.signerOf(source, asked.header, bytes ?? new Uint8Array(), clock.now());
+      source = params.source ?? topLevelText(bytes ?? NO_BYTES, "source", LONGEST_SOURCE) ?? "";
+      caller = this.#signatures.signerOf(source, asked.header, bytes ?? NO_BYTES, clock.now());
       await this.#admit(caller, one, headers, onCaller);
     }
+    const json =
+      bytes === null || (one.body === undefined && !one.isRaw) || (bytes.length === 0 && one.isBodyOptional)
+        ? undefined
+        : parseJson(bytes, asked.header("content-type"));
+    if (source !== null && params.source === undefined && sourceOf(json) !== source)
+      throw new Problem(401, "INVALID_SIGNATURE", "the body names more than one source");
     const query = one.query === undefined ? {} : queryOf(asked, one.query);
     const body = one.body === undefined || json === undefined ? json : checked(one.body, json, "body");
     return this.#asCall(asked, params, connection, caller, query, body);

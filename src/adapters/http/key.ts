@@ -20,6 +20,7 @@ export function composedKey(...parts: readonly string[]): string {
  * @throws Problem `INVALID_REQUEST`
  */
 export function keyOf({ header, caller }: Pick<Call, "header" | "caller">, ...names: readonly string[]): string | undefined {
+  if (caller.deliveryKey !== undefined) return caller.deliveryKey;
   for (const name of names) {
     const key = header(name);
     if (key === null) continue;

@@ -17,7 +17,8 @@ export async function answerOnce(one: Route, call: Call, act: () => Promise<Answ
   const own = one.once === undefined ? undefined : keyOf(call, ...one.once.headers);
   if (own === undefined) return act();
   const { host } = call.scheduler;
-  const key = one.once?.scope === undefined ? own : composedKey("source", one.once.scope(call), own);
+  const key =
+    one.once?.scope === undefined || call.caller.deliveryKey !== undefined ? own : composedKey("source", one.once.scope(call), own);
   const request = digestOf(one, call);
   const at = host.clock.now();
   const known = await host.keepAnswer({ key, request, at, answer: null });

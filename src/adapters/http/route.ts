@@ -8,6 +8,8 @@ export interface Caller {
   readonly role: Role;
   /** The pipelines it is limited to; `null`: all. */
   readonly pipelines: readonly string[] | null;
+  /** Of the signer of a webhook: the idempotency key that its signature covers. Headers cannot change it. */
+  readonly deliveryKey?: string;
 }
 
 /** One request, checked and ready to be answered. */

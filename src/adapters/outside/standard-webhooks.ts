@@ -29,3 +29,14 @@ export function signerOf(secret: string, bad: (problem: string) => HeadgateError
     throw bad("secret must be whsec_ and base64, as Standard Webhooks writes it");
   }
 }
+
+/**
+ * Returns the key in a secret as Standard Webhooks writes it: `whsec_` and base64.
+ *
+ * @param bad - makes the error for a secret that is none
+ */
+export function secretKeyOf(secret: string, bad: (problem: string) => HeadgateError): Buffer {
+  const [, text = ""] = /^(?:whsec_)?((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.exec(secret) ?? [];
+  if (text === "") throw bad("secret must be whsec_ and base64, as Standard Webhooks writes it");
+  return Buffer.from(text, "base64");
+}

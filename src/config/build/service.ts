@@ -1,6 +1,7 @@
 import type { TriggerFileOptions } from "../../adapters/files/watch.js";
 import type { QueueLimitsOptions, RateLimit, StaticToken, TriggerApiOptions } from "../../adapters/http/options.js";
 import type { ServerLimits } from "../../adapters/http/server-limits.js";
+import { Signatures } from "../../adapters/http/signatures.js";
 import type { WebhookSource } from "../../adapters/http/webhooks.js";
 import { checkPath, valueAt } from "../../adapters/outside/json-path.js";
 import type { RetentionOptions } from "../../adapters/stores/sql/sql-store.js";
@@ -8,6 +9,7 @@ import { durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Store } from "../../ports/store.js";
 import { storeFromUrl } from "../../store-from-url.js";
+import type { Path } from "../diagnostic.js";
 import type { ApiConfig } from "../schema/sections.js";
 import { type BuildContext, camel } from "./context.js";
 
@@ -117,13 +119,16 @@ function tokensOf(context: BuildContext): readonly StaticToken[] {
 
 function webhooksOf(context: BuildContext): readonly WebhookSource[] | undefined {
   const sources = new Set<string>();
-  return context.config.triggers?.webhooks?.map((one, index) => {
+  const before = context.problems.length;
+  const webhooks = context.config.triggers?.webhooks?.map((one, index): WebhookSource => {
     const path = ["triggers", "webhooks", index];
     if (sources.has(one.source)) context.refuse([...path, "source"], `the source ${JSON.stringify(one.source)} is there twice`);
     sources.add(one.source);
     context.checkPipelines([...path, "pipelines"], one.pipelines);
-    const secret = context.secret([...path, "secret"], one.secret);
-    if (secret !== undefined && secret.length < 16) context.refuse([...path, "secret"], "must have at least 16 characters");
+    const secret =
+      typeof one.secret === "object"
+        ? one.secret.map((text, nth) => webhookSecret(context, [...path, "secret", nth], text))
+        : webhookSecret(context, [...path, "secret"], one.secret);
     const { secret: _, parameters: at, ...rest } = one;
     if (at !== undefined) context.make([...path, "parameters"], () => checkPath(at, "parameters"));
     return {
@@ -132,6 +137,14 @@ function webhooksOf(context: BuildContext): readonly WebhookSource[] | undefined
       ...(secret === undefined ? {} : { secret }),
     };
   });
+  if (webhooks !== undefined && context.problems.length === before) context.make(["triggers", "webhooks"], () => new Signatures(webhooks));
+  return webhooks;
+}
+
+function webhookSecret<Text extends string | undefined>(context: BuildContext, path: Path, value: Text): string | Text {
+  const secret = context.secret(path, value);
+  if (secret !== undefined && secret.length < 16) context.refuse(path, "must have at least 16 characters");
+  return secret ?? value;
 }
 
 function parametersAt(payload: unknown, at: string): Record<string, unknown> {

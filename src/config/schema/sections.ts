@@ -58,12 +58,19 @@ const webhookSource = z
   .strictObject({
     source: text,
     pipelines: names.optional().describe("Which it may trigger. Default all"),
-    secret: secret.optional().describe("With it, a signature does in place of a token"),
+    secret: z
+      .union([secret, z.array(secret).min(1).max(5)])
+      .optional()
+      .describe("A signature by it replaces a token. A list, the newest first, while one is replaced by another: all of them are accepted"),
     scheme: z.enum(["standard", "github"]).optional().describe("Default standard"),
     parameters: text
       .optional()
       .describe("Where the parameters stand in what is sent, such as `data`. Default: what is sent, if it is a map"),
-    events: z.array(text).min(1).optional().describe("Which of its events trigger. Default all"),
+    events: z
+      .array(text)
+      .min(1)
+      .optional()
+      .describe("Which of its events trigger, as far as they are signed: of `github` by the payload. Default all"),
   })
   .meta({ id: "WebhookSource" });
 

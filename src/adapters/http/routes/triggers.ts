@@ -9,7 +9,7 @@ import { Problem } from "../problem.js";
 import { type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import { decisionShort, runShort, triggerShort } from "../short.js";
-import { webhookTrigger } from "../webhooks.js";
+import { eventOf, webhookTrigger } from "../webhooks.js";
 import { ACCEPTED, accepted, given, ok } from "./answers.js";
 
 /** The newest of a trigger's decisions; `GET /api/v1/pipelines/{id}/decisions` has them all. */
@@ -89,7 +89,7 @@ export const triggerRoutes: readonly Route[] = [
     answers: ACCEPTED,
     handle: async (call) => {
       const source = call.params.source ?? "";
-      const event = call.header("x-github-event");
+      const event = eventOf(call, source, call.body);
       return accepted(await webhookTrigger(call, { source, event, payload: call.body, pipeline: call.query.pipeline }), call.prefix);
     },
   }),
