@@ -11,10 +11,11 @@ import { builtin } from "./base/builtin.js";
 import { type Duration, durationMs } from "./base/duration.js";
 import { HeadgateError } from "./base/errors.js";
 import { type IdSource, ulidSource } from "./base/id.js";
-import type { Settings } from "./engine/core.js";
+import { type Settings, secretsOf } from "./engine/core.js";
 import { Events } from "./engine/events.js";
 import { type MonitoringOptions, monitoringOf } from "./engine/monitoring-options.js";
 import type { Pipeline } from "./engine/pipeline.js";
+import { redactingLogger } from "./engine/redacting-logger.js";
 import { Registry } from "./engine/registry.js";
 import { Scheduler } from "./engine/scheduler.js";
 import type { NamedConnections } from "./gate/dependency.js";
@@ -24,7 +25,7 @@ import type { Executor } from "./ports/executor.js";
 import type { Logger } from "./ports/logger.js";
 import type { AnySensor } from "./ports/sensor.js";
 import type { Store } from "./ports/store.js";
-import { redactor } from "./run/redact.js";
+import { type Redact, Secrets } from "./run/redact.js";
 
 /** Options of {@link createScheduler}. */
 export interface SchedulerOptions {
@@ -35,8 +36,13 @@ export interface SchedulerOptions {
   executor?: Executor;
   /** Executors that pipelines name. */
   executors?: Readonly<Record<string, Executor>>;
-  /** Secrets that must not be kept in outputs, errors, progress and logs of runs; passwords in addresses and bearer tokens are hidden anyway. */
+  /**
+   * Secrets of 4 characters or more that must not stand in outputs, errors, progress, logs, decisions, events and alerts. Hidden anyway: passwords, tokens and keys in addresses,
+   * bearer tokens, and what executors hold (`env`, `envFrom`, `headers`, passwords), if it has 6 characters or more, and is neither a number of up to 8 digits nor a usual word.
+   */
   redact?: readonly string[];
+  /** Values that executors hold and that are no secrets, such as the name of a table in `env`. Default none. */
+  redactExcept?: readonly string[];
   /** Makes the sensors that event-driven patterns describe: `patternSensors(…)` of `headgate/sensors`. Default: none. */
   sensors?: (options: SensorOptions, pipelineId: string) => AnySensor | null;
   /** Default {@link systemClock}. */
@@ -92,15 +98,18 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   new AddressRule(addresses); // says at once what is no network
   const dependenciesOf = (connections: NamedConnections, where: string) => dependencyFactory(connections, addresses, where);
   const random = options.random ?? Math.random;
-  const logger = safe(options.logger ?? consoleLogger());
+  const secrets = new Secrets(options.redact, options.redactExcept);
+  secrets.hold(secretsOf([options.executor ?? null, ...Object.values(options.executors ?? {})]));
+  const logger = safe(options.logger ?? consoleLogger(), secrets.redact);
   const core = {
     clock: options.clock ?? systemClock(),
     store: options.store ?? memoryStore(),
     executor: options.executor ?? functionExecutor(),
     executors: new Map(Object.entries(options.executors ?? {})),
-    redact: redactor(options.redact ?? []),
+    secrets,
+    redact: secrets.redact,
     logger,
-    events: new Events(logger),
+    events: new Events(logger, secrets.redact),
     registry: new Registry(),
     newId: options.newId ?? ulidSource(random),
     random,
@@ -117,7 +126,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
 }
 
 const OPTION_NAMES = new Set(
-  "pipelines store sensors executor executors redact clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring allowPrivateNetworks connections load random newId timerTrust".split(
+  "pipelines store sensors executor executors redact redactExcept clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring allowPrivateNetworks connections load random newId timerTrust".split(
     " ",
   ),
 );
@@ -156,12 +165,13 @@ function bad(name: string, problem: string): HeadgateError {
   return new HeadgateError("INVALID_ARGUMENT", `createScheduler: ${name}: ${problem}`, { details: { option: name } });
 }
 
-/** A logger that throws must not stop a scheduler, and has nobody else to tell. */
-function safe(logger: Logger): Logger {
+/** A logger that throws must not stop a scheduler, and has nobody else to tell. It gets no secrets. */
+function safe(logger: Logger, redact: Redact): Logger {
+  const quiet = redactingLogger(logger, redact);
   return {
     log: (level, message, fields) => {
       try {
-        logger.log(level, message, fields);
+        quiet.log(level, message, fields);
       } catch {
         // by the port's contract: what a logger throws is dropped
       }

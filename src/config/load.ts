@@ -7,6 +7,7 @@ import { durationMs } from "../base/duration.js";
 import type { SchedulerOptions } from "../create-scheduler.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { LogLevel } from "../ports/logger.js";
+import { isLikelySecret } from "../run/secret-forms.js";
 import { connectionsOf } from "./build/connections.js";
 import { BuildContext, camel, OWN_ADDRESSES } from "./build/context.js";
 import { type Callbacks, callbacksOf, type Work } from "./build/executors.js";
@@ -20,6 +21,7 @@ import { masked, maskerOf } from "./mask.js";
 import { mergeTrees, without } from "./merge.js";
 import { readSource } from "./read.js";
 import type { SettledConfig } from "./schema/config.js";
+import { namesIn, secretsIn } from "./secrets.js";
 import { plainOf, type Tree } from "./tree.js";
 import { validated } from "./validate.js";
 
@@ -107,7 +109,9 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
   const { resources = { drain: "30s" }, logging = { level: "info" }, security } = settled;
   const { pools, max_active_runs, lease, misfire_threshold, grace } = resources;
   const { level, format = null } = logging;
-  const secrets = [...context.secrets];
+  const except = [...(security?.redact_except ?? []), ...namesIn(tree)];
+  const exceptions = new Set(except);
+  const secrets = [...new Set([...context.secrets, ...secretsIn(tree).filter((one) => isLikelySecret(one, exceptions))])];
   const plain = withContents(plainOf(tree) as Record<string, unknown>, context);
   const origins = originsOf(plain);
   const pipelines = made.map((one) => unchanged(one, options.previous, origins) ?? one);
@@ -120,6 +124,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
       sensors: patternSensors(sensorsOf(context, settled)),
       redact: secrets,
       connections: context.connections,
+      redactExcept: except,
       ...(store === undefined ? {} : { store }),
       ...(monitoring === undefined ? {} : { monitoring }),
       ...camel({ pools, max_active_runs, lease, misfire_threshold, grace }),

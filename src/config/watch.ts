@@ -165,6 +165,7 @@ class Watch implements ConfigWatch {
         pipelines,
         redact: [...this.#secrets],
         connections: connections ?? {},
+        redactExcept: config.scheduler.redactExcept ?? [],
         ...(pools === undefined ? {} : { pools }),
         ...(maxActiveRuns === undefined ? {} : { maxActiveRuns }),
         ...(monitoring === undefined ? {} : { monitoring }),

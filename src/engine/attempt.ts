@@ -97,9 +97,9 @@ export class ActiveAttempt implements RunContext<unknown> {
 
   get log(): RunLog {
     const ids = { pipelineId: this.pipelineId, triggerId: this.run.triggerId, runId: this.runId };
-    const { logger, redact } = this.#core;
+    const { logger } = this.#core;
     const at = (level: LogLevel) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
-      logger.log(level, redact(message), { ...redacted(fields, redact), ...ids });
+      logger.log(level, message, { ...fields, ...ids });
     return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   }
 
@@ -204,6 +204,7 @@ export class AttemptHandle implements RunRequest, RunControl {
   readonly trigger: TriggerRecord;
   readonly clock: Clock;
   readonly graceMs: number;
+  readonly redact: Redact;
   readonly #attempt: ActiveAttempt;
   readonly #tellLate: (run: RunRecord, error: unknown) => void;
 
@@ -211,6 +212,7 @@ export class AttemptHandle implements RunRequest, RunControl {
     this.trigger = trigger;
     this.clock = core.clock;
     this.graceMs = core.settings.graceMs;
+    this.redact = core.redact;
     this.#attempt = attempt;
     this.#tellLate = tellLate;
   }
@@ -263,9 +265,4 @@ function deadlineOf(
   const what =
     all < own ? `the run took longer than ${totalTimeoutMs} ms in all` : `attempt ${run.attempt} took longer than ${timeoutMs} ms`;
   return { lengthMs: Math.max(0, Math.min(own, all)), what };
-}
-
-function redacted(fields: Readonly<Record<string, unknown>> | undefined, redact: Redact): Readonly<Record<string, unknown>> | undefined {
-  if (fields === undefined) return fields;
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? redact(value) : value]));
 }

@@ -1,6 +1,7 @@
 import { builtin } from "../base/builtin.js";
 import { type AuditEntry, type AuditRecord, brokenLink, sealed } from "../monitor/audit.js";
 import type { Noted } from "../ports/store.js";
+import { redactJson } from "../run/redact.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
 import type { Act } from "./requests.js";
@@ -24,10 +25,10 @@ const seal: Noted["seal"] = (entry, head) => sealed(entry, head, sha256);
 
 /** The log of calls and changes: append-only, each record sealed by a hash over itself and the one before it. */
 export class AuditLog {
-  readonly #core: Pick<Core, "store" | "clock">;
+  readonly #core: Pick<Core, "store" | "clock" | "redact">;
   readonly #appends: Batcher<AuditEntry, null>;
 
-  constructor(core: Pick<Core, "store" | "clock">) {
+  constructor(core: Pick<Core, "store" | "clock" | "redact">) {
     this.#core = core;
     this.#appends = new Batcher(
       core,
@@ -48,12 +49,14 @@ export class AuditLog {
 
   /** What a store keeps together with the change itself. Without `before`, it is what the store had. */
   noted(change: { action: string; pipelineId: string | null; before?: unknown; after: unknown }, { user, reason }: Act): Noted {
-    const { action, pipelineId, after } = change;
-    const at = this.#core.clock.now();
+    const { action, pipelineId } = change;
+    const { clock, redact } = this.#core;
+    const at = clock.now();
+    const clean = (value: unknown) => redactJson(value, redact);
     const nobody = { token: null, role: null, address: null, requestId: null };
-    const rest = { user: user ?? null, ...nobody, outcome: "done", reason: reason ?? null, after };
+    const rest = { user: user ?? null, ...nobody, outcome: "done", reason: reason ?? null, after: clean(change.after) };
     return {
-      entry: (known) => ({ at, kind: "change", action, pipelineId, ...rest, before: "before" in change ? change.before : known }),
+      entry: (known) => ({ at, kind: "change", action, pipelineId, ...rest, before: clean("before" in change ? change.before : known) }),
       seal,
     };
   }

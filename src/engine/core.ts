@@ -8,7 +8,7 @@ import type { Executor } from "../ports/executor.js";
 import type { Logger } from "../ports/logger.js";
 import type { AnySensor } from "../ports/sensor.js";
 import type { Store } from "../ports/store.js";
-import type { Redact } from "../run/redact.js";
+import type { Redact, Secrets } from "../run/redact.js";
 import type { Events } from "./events.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Registry } from "./registry.js";
@@ -42,8 +42,10 @@ export interface Core {
   readonly executor: Executor;
   /** By the names that pipelines may give. */
   readonly executors: ReadonlyMap<string, Executor>;
-  /** Takes secrets out of what is kept of runs. */
-  redact: Redact;
+  /** Secrets that must not be kept or shown. */
+  readonly secrets: Secrets;
+  /** Takes them out of a text. */
+  readonly redact: Redact;
   readonly logger: Logger;
   readonly events: Events;
   readonly registry: Registry;
@@ -79,4 +81,9 @@ export async function closeExecutors(core: Core): Promise<void> {
   );
   for (const one of new Set([core.executor, ...core.executors.values(), ...own]))
     await one.close?.().catch((error: unknown) => core.events.report(error, "closing an executor"));
+}
+
+/** Returns the values that the executors of pipelines hold and that must not be kept or shown. */
+export function secretsOf(executors: Iterable<Executor | string | null>): readonly string[] {
+  return [...executors].flatMap((one) => (typeof one === "object" && one !== null ? (one.secrets ?? []) : []));
 }

@@ -1,6 +1,7 @@
 import { HeadgateError } from "../base/errors.js";
 import { type AlertNotification, type Delivery, merged, notificationOf } from "../monitor/notification.js";
 import type { AlertChannel } from "../ports/alert-channel.js";
+import { redactError } from "../run/redact.js";
 import type { AlertBook, AlertsKept } from "./alert-book.js";
 import type { Core } from "./core.js";
 
@@ -122,8 +123,9 @@ export class Deliverer {
     });
   }
 
-  async #failed({ name }: AlertChannel, deliveries: readonly Delivery[], error: Error): Promise<void> {
-    const { clock, events, logger, newId } = this.#core;
+  async #failed({ name }: AlertChannel, deliveries: readonly Delivery[], problem: Error): Promise<void> {
+    const { clock, events, logger, newId, redact } = this.#core;
+    const error = redactError(problem, redact);
     const now = clock.now();
     const failures = (this.#failures.get(name) ?? 0) + 1;
     this.#failures.set(name, failures);

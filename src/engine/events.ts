@@ -2,6 +2,7 @@ import { EventEmitter } from "eventemitter3";
 import type { AlertState } from "../monitor/alert.js";
 import type { Logger } from "../ports/logger.js";
 import type { SensorEvent } from "../ports/sensor.js";
+import { type Redact, redactError } from "../run/redact.js";
 import type { PerformanceNumbers } from "./adapting.js";
 import type { Decision, Run, Trigger } from "./views.js";
 
@@ -117,9 +118,11 @@ export class Events {
   readonly #emitter = new EventEmitter();
   readonly #listeners = new Map<EventName, number>();
   readonly #logger: Logger;
+  readonly #redact: Redact;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, redact: Redact = (text) => text) {
     this.#logger = logger;
+    this.#redact = redact;
   }
 
   /** Adds a listener; the function returned removes it. */
@@ -156,7 +159,7 @@ export class Events {
 
   /** Reports what can be thrown to nobody. */
   report(error: unknown, where: string): void {
-    const known = error instanceof Error ? error : new Error(String(error));
+    const known = redactError(error instanceof Error ? error : new Error(String(error)), this.#redact);
     this.#logger.log("error", `${where}: ${known.message}`, { error: known });
     this.tell("error", () => ({ error: known, where }));
   }

@@ -2,6 +2,7 @@ import { HeadgateError } from "../base/errors.js";
 import type { Condition, ConditionContext, RunHistory, Verdict } from "../gate/condition.js";
 import { evaluate } from "../gate/evaluate.js";
 import type { Finding } from "../gate/finding.js";
+import { redactJson } from "../run/redact.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
@@ -53,7 +54,14 @@ export class GateKeeper {
       observe: (probe) => this.#prober.measure(probe, now),
     };
     const found = evaluate(pipeline.gate, context, (condition, work) => this.#guard(condition, work));
-    return found instanceof Promise ? found.then((findings) => this.#noted(pipeline, findings)) : found;
+    return found instanceof Promise
+      ? found.then((findings) =>
+          this.#noted(
+            pipeline,
+            findings.map((one) => this.#withoutSecrets(one)),
+          ),
+        )
+      : found;
   }
 
   /** What held up one pipeline and lets another pass is worth a look by those that it holds. */
@@ -72,6 +80,12 @@ export class GateKeeper {
     }
     if (well.size > 0) this.#onWell([...well]);
     return findings;
+  }
+
+  /** Of conditions that ask something outside: what it answers may quote what it was asked with. */
+  #withoutSecrets(finding: Finding): Finding {
+    const { redact } = this.#core;
+    return { ...(redactJson(finding, redact) as Finding), reason: redact(finding.reason, "end") };
   }
 
   #guard(condition: Condition, work: (signal: AbortSignal) => Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {

@@ -43,6 +43,11 @@ export class Host {
     this.#core.events.report(error, where);
   }
 
+  /** Takes secrets out of a text. */
+  redact(text: string): string {
+    return this.#core.redact(text);
+  }
+
   /** Tells an event of an adapter's. */
   tell<E extends "file.accepted" | "file.rejected">(name: E, event: SchedulerEvents[E]): void {
     this.#core.events.tell(name, () => event);

@@ -1,5 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
-import type { Redact } from "../run/redact.js";
+import { HIDDEN, type Redact, redactJson } from "../run/redact.js";
 
 /**
  * A copy of a value as JSON keeps it, so that nobody can change what is kept; `undefined` becomes `null`.
@@ -19,8 +19,9 @@ export function measuredJsonCopy(
   redact: Redact | null = null,
 ): { readonly copy: unknown; readonly size: number } {
   if (value === undefined || value === null) return { copy: null, size: 0 };
-  if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)))
-    return { copy: value, size: String(value).length };
+  if (typeof value === "boolean") return { copy: value, size: String(value).length };
+  if (typeof value === "number" && Number.isFinite(value))
+    return { copy: redact?.(String(value)) === HIDDEN ? HIDDEN : value, size: String(value).length };
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
@@ -35,7 +36,17 @@ export function measuredJsonCopy(
     });
   }
   const size = Buffer.byteLength(text);
-  if (redact !== null && redact(text) !== text)
-    return { copy: JSON.parse(text, (_, one: unknown) => (typeof one === "string" ? redact(one) : one)), size };
+  const clean = redact === null ? text : redact(text);
+  if (redact !== null && clean !== text)
+    return { copy: parsed(clean) ?? redactJson(JSON.parse(text), redact, Number.POSITIVE_INFINITY), size };
   return { copy: typeof value === "string" ? value : JSON.parse(text), size };
+}
+
+/** What a text of JSON without its secrets says; `undefined` when it is JSON no more, because one of them stood there as a number, say. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -22,10 +22,10 @@ interface Known {
  * left alone for a while, then asked once (a circuit breaker).
  */
 export class Prober {
-  readonly #core: Pick<Core, "clock" | "settings">;
+  readonly #core: Pick<Core, "clock" | "settings" | "redact">;
   readonly #known = new Map<string, Known>();
 
-  constructor(core: Pick<Core, "clock" | "settings">) {
+  constructor(core: Pick<Core, "clock" | "settings" | "redact">) {
     this.#core = core;
   }
 
@@ -58,7 +58,7 @@ export class Prober {
   }
 
   #failed(probe: MeasurableProbe<unknown>, known: Known, error: unknown): void {
-    known.error = (error instanceof Error ? error.message : String(error)).slice(0, 300);
+    known.error = this.#core.redact(error instanceof Error ? error.message : String(error)).slice(0, 300);
     const { failures, resetMs } = probe.breaker ?? DEFAULT_BREAKER;
     known.failures++;
     if (probe.breaker !== null && known.failures >= failures) known.openUntil = this.#core.clock.now() + resetMs;

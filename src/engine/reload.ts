@@ -1,6 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
 import type { NamedConnections } from "../gate/dependency.js";
-import { redactor } from "../run/redact.js";
 import { type MonitoringOptions, monitoringOf } from "./monitoring-options.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Reload } from "./roster.js";
@@ -16,10 +15,20 @@ export interface ReloadOptions {
   connections?: NamedConnections;
   /** Secrets that must not be kept of what runs print from now on. Default: those of before. */
   redact?: readonly string[];
+  /** As `redactExcept` of `createScheduler`, together with `redact`. Default none. */
+  redactExcept?: readonly string[];
 }
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
-export function reloadOf({ pipelines, pools = {}, maxActiveRuns, monitoring, redact, connections }: ReloadOptions): Reload {
+export function reloadOf({
+  pipelines,
+  pools = {},
+  maxActiveRuns,
+  monitoring,
+  redact,
+  redactExcept = [],
+  connections,
+}: ReloadOptions): Reload {
   const slots = new Map(Object.entries(pools));
   for (const [name, count] of slots) whole(count, `pools.${name}`);
   if (maxActiveRuns !== undefined) whole(maxActiveRuns, "maxActiveRuns");
@@ -27,7 +36,7 @@ export function reloadOf({ pipelines, pools = {}, maxActiveRuns, monitoring, red
     pipelines,
     settings: { pools: slots, maxActiveRuns: maxActiveRuns ?? null },
     connections: connections ?? null,
-    redact: redact === undefined ? null : redactor(redact),
+    secrets: redact === undefined ? null : { given: redact, except: redactExcept },
     monitoring: monitoring === undefined ? null : monitoringOf(monitoring),
   };
 }

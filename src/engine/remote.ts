@@ -160,7 +160,7 @@ class Watch {
       const late = () => end(new HeadgateError("EXECUTOR_UNAVAILABLE", `${this.#executor.name}: no answer within ${callMs} ms`));
       const stopTimer = clock.setTimer(callMs, late);
       if (!isLast) this.#endCall = end;
-      make({ signal: controller.signal, clock })
+      make({ signal: controller.signal, clock, redact: (text) => this.#core.redact(text) })
         .then(resolve, reject)
         .finally(() => {
           stopTimer();
@@ -196,7 +196,7 @@ class Watch {
     if (this.#attempt.abortReason !== null) return;
     const { runId, pipelineId } = this.#attempt;
     const message = error instanceof Error ? error.message : String(error);
-    this.#core.logger.log("warn", `${this.#executor.name} ${what}, trying again: ${this.#core.redact(message)}`, { pipelineId, runId });
+    this.#core.logger.log("warn", `${this.#executor.name} ${what}, trying again: ${message}`, { pipelineId, runId });
   }
 }
 

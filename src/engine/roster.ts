@@ -1,7 +1,7 @@
 import type { NamedConnections } from "../gate/dependency.js";
-import type { Redact } from "../run/redact.js";
+
 import { checkTogether, register } from "./catalog.js";
-import type { Core, Settings } from "./core.js";
+import { type Core, type Settings, secretsOf } from "./core.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
 import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
@@ -13,8 +13,8 @@ export interface Reload {
   /** All of its pipelines: one that is the same object as before stays as it is. */
   readonly pipelines: readonly Pipeline[];
   readonly settings: Partial<Pick<Settings, "pools" | "maxActiveRuns">>;
-  /** `null`: the one of before. */
-  readonly redact: Redact | null;
+  /** `null`: those of before. */
+  readonly secrets: { readonly given: readonly string[]; readonly except: readonly string[] } | null;
   readonly monitoring: MonitoringSettings | null;
   /** `null`: those of before. */
   readonly connections: NamedConnections | null;
@@ -41,6 +41,7 @@ export class Roster {
     this.#sensing = sensing;
     checkTogether(core, pipelines, false);
     this.#early = [...pipelines];
+    core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
   }
 
   get size(): number {
@@ -79,6 +80,7 @@ export class Roster {
     const ids = new Set(pipelines.map(({ id }) => id));
     const rest = this.#isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
     checkTogether(this.#core, [...rest, ...pipelines], replaces);
+    this.#core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
     if (this.#isStarted) await register(this.#core, this.#steering.take(pipelines));
     else this.#early = [...rest, ...pipelines];
     if (this.#isStarted) for (const one of pipelines) this.#sensing.put(one);
@@ -96,7 +98,7 @@ export class Roster {
   }
 
   /** All of it, or (when something is refused, or the store cannot be reached) nothing. */
-  async reload({ pipelines, settings, redact, connections }: Omit<Reload, "monitoring">): Promise<ReloadResult> {
+  async reload({ pipelines, settings, secrets, connections }: Omit<Reload, "monitoring">): Promise<ReloadResult> {
     const core = this.#core;
     const { settings: before, dependencies } = core;
     const next = connections === null ? dependencies : core.dependenciesOf(connections, "reload");
@@ -118,7 +120,7 @@ export class Roster {
       if (this.#isStarted) this.#steering.take(old);
       throw error;
     }
-    core.redact = redact ?? core.redact;
+    if (secrets !== null) core.secrets.replace(secrets.given, secrets.except);
     for (const id of removed) this.remove(id);
     return { added, replaced: changed.flatMap(({ id }) => (added.includes(id) ? [] : [id])), removed };
   }

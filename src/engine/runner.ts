@@ -237,7 +237,7 @@ export class Runner {
       end: {
         outcome,
         output,
-        error: kept === null ? null : { ...kept, message: redact(kept.message) },
+        error: kept === null ? null : { ...kept, message: redact(kept.message, "end") },
         retryAt: delayMs === null ? null : now + delayMs,
         ...(progress === undefined ? {} : { progress }),
       },
@@ -263,7 +263,7 @@ export class Runner {
       return jsonCopy(output, OUTPUT_LIMIT, `output of run ${run.id}`, this.#core.redact);
     } catch (problem) {
       this.#core.events.report(problem, `run ${run.id} succeeded, its output was not kept`);
-      return { notKept: (problem as Error).message };
+      return { notKept: this.#core.redact((problem as Error).message) };
     }
   }
 
@@ -288,7 +288,7 @@ export class Runner {
   }
 
   readonly #tellLate = (run: RunRecord, error: unknown): void => {
-    const message = error === null ? null : runErrorOf(error).message;
+    const message = error === null ? null : this.#core.redact(runErrorOf(error).message, "end");
     const { id: runId, pipelineId, attempt } = run;
     this.#core.events.tell("run.late_result", () => ({ pipelineId, runId, attempt, error: message }));
     this.#core.logger.log("warn", "a result came after its attempt was closed, and was refused", { pipelineId, runId, attempt });

@@ -3,6 +3,7 @@ import { HeadgateError } from "../base/errors.js";
 import type { HeapEntry } from "../base/heap.js";
 import type { Sensor, SensorAnswer, SensorEvent } from "../ports/sensor.js";
 import type { CursorRecord } from "../ports/store.js";
+import { redactError } from "../run/redact.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import { jsonCopy } from "./json.js";
@@ -51,7 +52,7 @@ export class SensorTask implements HeapEntry {
 
   /** Looks once; gives how long to wait before the next look, ms. Never two looks at once: one that does not heed its signal holds up its own sensor only. */
   async look(): Promise<number> {
-    const { clock, events, logger, random } = this.#core;
+    const { clock, events, logger, random, redact } = this.#core;
     const { sensor, pipelineId } = this;
     this.lastLookAt = clock.now();
     const about = { pipelineId, sensor: sensor.name };
@@ -67,7 +68,7 @@ export class SensorTask implements HeapEntry {
       return hasMore ? 0 : sensor.everyMs * (1 + sensor.jitter * (2 * random() - 1));
     } catch (error) {
       if (error instanceof HeadgateError && error.code === "SENSOR_STOPPED") return sensor.everyMs;
-      const known = error instanceof Error ? error : new Error(String(error));
+      const known = redactError(error instanceof Error ? error : new Error(String(error)), redact);
       this.failures++;
       this.error = known.message.slice(0, 1_000);
       const waitMs = Math.min(sensor.everyMs * 2 ** Math.min(this.failures, 20), Math.max(sensor.everyMs, sensor.maxBackoffMs));
@@ -127,7 +128,7 @@ export class SensorTask implements HeapEntry {
 
   /** An event that its pipeline cannot take is told and passed over: it must hold up neither the others nor the sensor. */
   async #triggersOf(pipeline: Pipeline, found: readonly SensorEvent[], now: number): Promise<NewTrigger[]> {
-    const { newId, events, logger, store } = this.#core;
+    const { newId, events, logger, redact, store } = this.#core;
     const isIdleWanted = found.some(({ onlyIfIdle }) => onlyIfIdle);
     const [state] = isIdleWanted ? await store.states([pipeline.id]) : [null];
     const isBusy = (state?.activeRuns ?? 0) + (state?.waitingTriggers ?? 0) > 0;
@@ -140,7 +141,7 @@ export class SensorTask implements HeapEntry {
       } catch (error) {
         const about = { pipelineId: pipeline.id, sensor: this.sensor.name };
         logger.log("error", `an event of sensor ${this.sensor.name} was refused: ${(error as Error).message}`, about);
-        events.tell("sensor.rejected", () => ({ ...about, event, error: error as Error }));
+        events.tell("sensor.rejected", () => ({ ...about, event, error: redactError(error as Error, redact) }));
       }
     }
     return triggers;

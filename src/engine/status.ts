@@ -61,7 +61,7 @@ export function statusOf(
       name: core.store.name,
       isAvailable: outage.since === null,
       unavailableSince: toDate(outage.since),
-      error: outage.error?.message ?? null,
+      error: outage.error === null ? null : core.redact(outage.error.message),
     },
   };
 }

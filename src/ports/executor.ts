@@ -26,6 +26,8 @@ export interface RunControl {
   heartbeat(progress?: unknown): void;
   /** Reports what a run that was given up did in the end. */
   onLateEnd(error: unknown): void;
+  /** Takes secrets out of a text, before it is cut short; of one that is cut, also the part of a secret that is left at that end. */
+  redact(text: string, cut?: "start" | "end"): string;
 }
 
 /**
@@ -33,6 +35,8 @@ export interface RunControl {
  */
 export interface LocalExecutor {
   readonly kind: "local";
+  /** Values that it holds and that must not be kept or shown: the engine hides them, if they are long enough not to be usual words. */
+  readonly secrets?: readonly string[];
   /** The most runs at once; the engine claims no more than it has room for. */
   readonly concurrency: number;
   /**
@@ -71,6 +75,8 @@ export interface RemoteCall {
   /** Aborts when the call takes too long, or nobody waits for it any more. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Takes secrets out of a text, before it is cut short. */
+  redact(text: string): string;
 }
 
 /**
@@ -78,6 +84,8 @@ export interface RemoteCall {
  */
 export interface RemoteExecutor {
   readonly kind: "remote";
+  /** Values that it holds and that must not be kept or shown: the engine hides them, if they are long enough not to be usual words. */
+  readonly secrets?: readonly string[];
   /** For people. */
   readonly name: string;
   /** How often a run is looked at when nobody tells of it, ms. */

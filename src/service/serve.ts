@@ -11,6 +11,7 @@ import { differenceLines } from "../config/difference.js";
 import type { LoadedConfig } from "../config/load.js";
 import { type ConfigChange, type ConfigWatch, recordConfig, watchConfig } from "../config/watch.js";
 import { createScheduler } from "../create-scheduler.js";
+import { redactingLogger } from "../engine/redacting-logger.js";
 import type { Scheduler } from "../engine/scheduler.js";
 import type { Logger } from "../ports/logger.js";
 import { logEvents } from "./events-log.js";
@@ -45,8 +46,8 @@ export interface Service {
  */
 export async function serve(options: ServeOptions): Promise<Service> {
   const { config, path } = loadedFor(options);
-  const logger = options.logger(config);
-  const scheduler = createScheduler({ ...config.scheduler, logger });
+  const scheduler = createScheduler({ ...config.scheduler, logger: options.logger(config) });
+  const logger = redactingLogger(options.logger(config), (text) => scheduler.host.redact(text));
   logEvents(scheduler, logger);
   const parts = new Parts(scheduler, logger, config, options);
   try {

@@ -323,6 +323,23 @@ describe("variables and secrets", () => {
     ]);
   });
 
+  it("of env, headers, variables and addresses are redacted from runs and shown nowhere, but not names, usual words and exceptions", () => {
+    const text = `pipelines:
+  sales_report: { executor: { command: { command: sh, args: ["\${ARG}"], env: { API_KEY: literal-env-secret, LEVEL: warning, TABLE: sales_daily, NAME: "\${NAME}" } } } }
+  other:
+    executor: { webhook: { url: "https://jobs.example/run?token=query-secret-1", secret: whsec_c2VjcmV0c2VjcmV0c2VjcmV0, headers: { x-key: literal-header-secret } } }
+    conditions: [ { healthy: { probes: [ { http: { url: "https://me:userinfo-secret@x.example/?key=query-secret-2", headers: { authorization: Bearer bearer-secret-3 } } } ] } } ]
+security: { redact_except: [sales_daily] }
+`;
+    const config = loaded(text, { env: { ARG: "variable-secret-4", NAME: "sales_report" } });
+    const secrets = ["literal-env-secret", "literal-header-secret", "query-secret-1", "query-secret-2", "userinfo-secret"];
+    expect(config.scheduler.redact).toEqual(expect.arrayContaining([...secrets, "bearer-secret-3", "variable-secret-4"]));
+    for (const usual of ["warning", "sales_daily", "sales_report"]) expect(config.scheduler.redact).not.toContain(usual);
+    expect(config.scheduler.redactExcept).toEqual(["sales_daily", "sales_report", "other"]);
+    expect(JSON.stringify(config.shown)).not.toMatch(/secret-\d|userinfo-secret|literal-/);
+    expect(JSON.stringify(config.shown)).toMatch(/https:\/\/jobs.example\/run\?token=\[redacted\]/);
+  });
+
   it("come from files, are redacted from runs, and stand in no error", () => {
     const files = {
       "schedule_config.yaml": around(

@@ -86,7 +86,7 @@ describe("secrets", () => {
     await scheduler.trigger("job");
     await clock.advance("5m");
     const [run] = (await scheduler.runs()).items;
-    expect(run?.output).toEqual({ text: "it was [redacted]", nested: [{ header: "Bearer [redacted]" }], number: 12345 });
+    expect(run?.output).toEqual({ text: "it was [redacted]", nested: [{ header: "Bearer [redacted]" }], number: "[redacted]" });
     expect(run?.attempts[0]?.error?.message).toBe("no access with [redacted]");
     expect(run?.progress).toEqual({ at: "https://ana:[redacted]@db/x" });
     for (const text of [JSON.stringify(told), lines.join()])

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { HeadgateError } from "../../base/errors.js";
 import type { NamedConnections } from "../../gate/dependency.js";
+import { secretsOfUrl } from "../../run/secret-forms.js";
 import { type ConfigProblem, nearMatch, type Path, pathText } from "../diagnostic.js";
 import type { SettledConfig } from "../schema/config.js";
 import { partAt, placeOf, plainOf, type Tree } from "../tree.js";
@@ -94,7 +95,7 @@ export class BuildContext {
   secret(path: Path, value: string | undefined): string | undefined;
   secret(path: Path, value: string | undefined): string | undefined {
     const text = this.text(path, value);
-    if (text !== undefined) this.secrets.add(text);
+    if (text !== undefined) for (const one of [text, ...secretsOfUrl(text)]) this.secrets.add(one);
     return text;
   }
 

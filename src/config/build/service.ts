@@ -8,6 +8,7 @@ import type { RetentionOptions } from "../../adapters/stores/sql/sql-store.js";
 import { durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Store } from "../../ports/store.js";
+import { secretsOfUrl } from "../../run/secret-forms.js";
 import { storeFromUrl } from "../../store-from-url.js";
 import type { Path } from "../diagnostic.js";
 import type { ApiConfig } from "../schema/sections.js";
@@ -27,7 +28,7 @@ const DEFAULT_STORE = "sqlite:./headgate.db";
 export function storeOf(context: BuildContext): Store | undefined {
   const path = ["store", "url"];
   const url = context.text(path, context.config.store?.url) ?? context.env.DATABASE_URL ?? DEFAULT_STORE;
-  if (/:\/\/[^/]*:[^/]*@/.test(url)) context.secrets.add(url);
+  if (/:\/\/[^/]*:[^/]*@/.test(url)) for (const one of [url, ...secretsOfUrl(url)]) context.secrets.add(one);
   const file = /^sqlite:(?!\/)(.+)$/.exec(url)?.[1];
   const retention = context.config.resources?.retention;
   return context.make(path, () =>

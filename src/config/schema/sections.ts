@@ -174,7 +174,16 @@ export const security = z
       .strictObject({ per_token: rateLimit.optional(), per_address: rateLimit.optional() })
       .optional()
       .describe("Default 600 and 1,200 a minute; `false`: none"),
-    redact: z.array(secret).optional().describe("Secrets that must not be kept in what runs print; those of this file are hidden anyway"),
+    redact: z
+      .array(secret)
+      .optional()
+      .describe(
+        "Secrets that must not be kept in what runs print. Hidden anyway: those of this file, what variables, `env` and `headers` hold, and passwords, tokens and keys in addresses",
+      ),
+    redact_except: z
+      .array(text)
+      .optional()
+      .describe("Values of variables, `env` and `headers` that are no secrets, such as the name of a table. Default none"),
     allow_private_networks: privateNetworks.optional().describe("Which addresses external dependencies that are set at run time may have"),
   })
   .meta({ id: "Security" });

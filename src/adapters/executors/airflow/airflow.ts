@@ -35,6 +35,7 @@ export function airflowExecutor(options: AirflowExecutorOptions = {}): RemoteExe
   const dagOf = (pipelineId: string) => (typeof dagId === "string" ? dagId : dagId(pipelineId));
   return {
     kind: "remote",
+    secrets: api.secrets,
     name: "airflow",
     pollMs: durationMs(options.pollInterval ?? "10s", "airflowExecutor: pollInterval"),
     submit: async (run, call) => {

@@ -1,5 +1,6 @@
 import { HeadgateError } from "../../../base/errors.js";
 import type { RemoteCall } from "../../../ports/executor.js";
+import { secretsOfUrl } from "../../../run/secret-forms.js";
 import { AddressRule } from "../../outside/address.js";
 import { addressOf, ask, checkUrl } from "../../outside/request.js";
 
@@ -26,6 +27,8 @@ export interface AirflowAnswer {
 /** Airflow's stable REST API, with its authentication: a token that is renewed when it is refused (v2), or basic (v1, RFC 7617). */
 export class AirflowApi {
   readonly address: string;
+  /** Password and token. */
+  readonly secrets: readonly string[];
   readonly #base: string;
   readonly #version: 1 | 2;
   readonly #connection: AirflowConnection;
@@ -43,6 +46,7 @@ export class AirflowApi {
       throw new HeadgateError("INVALID_ARGUMENT", `${where}: give username and password, or neither`);
     this.#base = checkUrl(baseUrl, `${where}: baseUrl`).replace(/\/+$/, "");
     this.address = addressOf(baseUrl);
+    this.secrets = [password, connection.token, ...secretsOfUrl(baseUrl)].filter((one) => one !== undefined);
     this.#version = apiVersion;
     this.#connection = connection;
     this.#token = connection.token ?? null;

@@ -2,6 +2,7 @@ import type { Queue, QueueEvents } from "bullmq";
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import type { RemoteExecutor, RemoteState } from "../../../ports/executor.js";
+import { secretsOfUrl } from "../../../run/secret-forms.js";
 import type { Priority } from "../../../trigger/trigger.js";
 import { type BullmqConnection, bullmq, type JobData } from "./connection.js";
 
@@ -60,6 +61,7 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
   };
   return {
     kind: "remote",
+    secrets: passwordsOf("postgres" in options ? options.postgres : (options.redis ?? process.env.REDIS_URL)),
     name: "bullmq",
     pollMs: durationMs(options.pollInterval ?? "5s", "bullmqExecutor: pollInterval"),
     submit: async ({ submissionId, runId, pipelineId, attempt, trigger, timeoutMs }) => {
@@ -157,4 +159,10 @@ function outputOf(value: unknown): unknown {
   } catch {
     return value; // a text, as it was returned
   }
+}
+
+function passwordsOf(connection: unknown): readonly string[] {
+  if (typeof connection === "string") return secretsOfUrl(connection);
+  const { password } = (connection ?? {}) as { password?: unknown };
+  return typeof password === "string" ? [password] : [];
 }

@@ -5,6 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import PQueue from "p-queue";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
+import { secretsOfNamed } from "../../../run/secret-forms.js";
 import { Watchdog } from "./watchdog.js";
 
 /** What a command is told of the run it carries out. */
@@ -25,7 +26,7 @@ export interface CommandExecutorOptions {
   cwd?: string;
   /** Which variables of this process it finds in its environment. Default PATH, HOME, LANG and TZ. */
   envFrom?: readonly string[];
-  /** Variables of its own. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT and HEADGATE_SCHEDULED_FOR. */
+  /** Variables of its own. Their values, and those of `envFrom`, are kept out of outputs, errors and logs, if they have 6 characters or more and are no usual words. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT and HEADGATE_SCHEDULED_FOR. */
   env?: Readonly<Record<string, string>>;
   /** What is kept of each of its two outputs, bytes: the end of it. Default 16 KiB; 45,000 at most. */
   outputLimit?: number;
@@ -65,6 +66,7 @@ export function commandExecutor(options: CommandExecutorOptions): LocalExecutor 
   const watchdog = new Watchdog();
   return {
     kind: "local",
+    secrets: secretsOfNamed({ ...Object.fromEntries((options.envFrom ?? []).map((name) => [name, env[name]])), ...options.env }),
     concurrency,
     execute: (run, control) => queue.add(() => carriedOut(run, control, options, outputLimit, watchdog)),
     close: async () => watchdog.close(),
@@ -111,6 +113,9 @@ async function carriedOut(
 interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
+  /** As it was written, for what must be JSON. */
+  readonly json: string;
+  /** Without secrets, as everything that is cut short must be. */
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -140,7 +145,11 @@ function ended(child: Child, input: string, control: RunControl, limit: number):
       settle(() => reject(new HeadgateError("COMMAND_FAILED", `cannot be started (${cause.code ?? cause.message})`, { cause }))),
     );
     child.once("exit", () => signalGroup(child, "SIGKILL")); // what it has left behind, if anything
-    child.once("close", (code, signal) => settle(() => resolve({ code, signal, stdout: stdout.text, stderr: stderr.text })));
+    child.once("close", (code, signal) =>
+      settle(() =>
+        resolve({ code, signal, json: stdout.text(), stdout: stdout.text(control.redact), stderr: stderr.text(control.redact) }),
+      ),
+    );
     child.stdin.on("error", () => {}); // a program need not read its input
     child.stdin.end(input);
   });
@@ -167,11 +176,14 @@ class Tail {
     stream.on("data", (chunk: Buffer) => this.#add(chunk));
   }
 
-  get text(): string {
+  text(redact?: RunControl["redact"]): string {
     const all = Buffer.concat(this.#chunks);
-    const cut = all.subarray(Math.max(0, all.length - this.#limit));
-    const dropped = this.#dropped + all.length - cut.length;
-    return `${dropped > 0 ? `… (${dropped} bytes before this)\n` : ""}${cut.toString("utf8")}`;
+    let start = Math.max(0, all.length - this.#limit);
+    while (start > 0 && ((all[start] ?? 0) & 0xc0) === 0x80) start++; // not within a character
+    const dropped = this.#dropped + start;
+    const kept = all.subarray(start).toString("utf8");
+    const text = redact === undefined ? kept : redact(kept, dropped > 0 ? "start" : undefined);
+    return `${dropped > 0 ? `… (${dropped} bytes before this)\n` : ""}${text}`;
   }
 
   #add(chunk: Buffer): void {
@@ -185,7 +197,10 @@ class Tail {
   }
 }
 
-function resultOf({ code, signal, stdout, stderr }: Ended, { output = "text", finalExitCodes = [] }: CommandExecutorOptions): unknown {
+function resultOf(
+  { code, signal, json, stdout, stderr }: Ended,
+  { output = "text", finalExitCodes = [] }: CommandExecutorOptions,
+): unknown {
   if (code !== 0) {
     const why = (stderr.trim() || stdout.trim()).split("\n").slice(-3).join("\n").slice(-500);
     const message = `${code === null ? `was ended by ${signal}` : `ended with ${code}`}${why === "" ? "" : `: ${why}`}`;
@@ -195,9 +210,10 @@ function resultOf({ code, signal, stdout, stderr }: Ended, { output = "text", fi
   }
   if (output === "text") return { exit_code: 0, stdout, stderr };
   try {
-    return JSON.parse(stdout);
-  } catch (cause) {
-    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${(cause as Error).message.slice(0, 200)}`, { cause });
+    return JSON.parse(json);
+  } catch {
+    // the parser's own message would quote a part of what was written, perhaps half a secret
+    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${stdout.trim().slice(0, 100) || "nothing"}`);
   }
 }
 

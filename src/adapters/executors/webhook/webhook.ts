@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import type { Scheduler } from "../../../index.js";
-import type { RemoteExecutor, RemoteRun, RemoteState } from "../../../ports/executor.js";
+import type { RemoteCall, RemoteExecutor, RemoteRun, RemoteState } from "../../../ports/executor.js";
+import { secretsOfNamed, secretsOfUrl } from "../../../run/secret-forms.js";
 import { AddressRule, type PrivateNetworks } from "../../outside/address.js";
 import { ask, checkUrl } from "../../outside/request.js";
 import { signerOf } from "../../outside/standard-webhooks.js";
@@ -65,10 +66,11 @@ export function webhookExecutor(options: WebhookExecutorOptions): WebhookExecuto
   const tokenOf = (submissionId: string) => createHmac("sha256", secret).update(`callback:${submissionId}`).digest("base64url");
   return {
     kind: "remote",
+    secrets: [secret, ...secretsOfNamed(headers), ...secretsOfUrl(url), ...secretsOfUrl(callbackUrl ?? "")],
     callbackPath: callbackUrl === undefined ? null : new URL(callbackUrl).pathname.replace(/\/+$/, ""),
     name: "webhook",
     pollMs: 60_000, // there is nobody to ask: it is told
-    submit: async (run, { signal, clock }): Promise<Reference> => {
+    submit: async (run, { signal, clock, redact }): Promise<Reference> => {
       const body = JSON.stringify(requestOf(run, callbackUrl, tokenOf(run.submissionId)));
       const seconds = Math.floor(clock.now() / 1_000);
       const signed = {
@@ -84,7 +86,7 @@ export function webhookExecutor(options: WebhookExecutorOptions): WebhookExecuto
         if (signal.aborted) throw cause;
         throw new HeadgateError("EXECUTOR_UNAVAILABLE", `the service ${(cause as Error).message}`, { cause });
       });
-      return { submissionId: run.submissionId, ended: endedBy(answer.status, answer.text, callbackUrl !== undefined) };
+      return { submissionId: run.submissionId, ended: endedBy(answer.status, answer.text, callbackUrl !== undefined, redact) };
     },
     poll: async (reference) => (reference as Reference).ended ?? { status: "running" },
     cancel: async () => {}, // the receiver was told how long the attempt may take
@@ -108,22 +110,22 @@ function requestOf(run: RemoteRun, callbackUrl: string | undefined, token: strin
   };
 }
 
-function endedBy(status: number, text: string, hasCallback: boolean): Ended | null {
+function endedBy(status: number, text: string, hasCallback: boolean, redact: RemoteCall["redact"]): Ended | null {
   if (status === 202 && hasCallback) return null;
   if (status === 202) throw new NonRetryableError("the service answers 202 and would call back, but there is no callbackUrl");
-  if (status >= 200 && status < 300) return { status: "succeeded", output: outputOf(text) };
-  const told = `the service answers ${status}: ${text.slice(0, 200)}`;
+  if (status >= 200 && status < 300) return { status: "succeeded", output: outputOf(text, redact) };
+  const told = `the service answers ${status}: ${redact(text).slice(0, 200)}`;
   if (status === 408 || status === 425 || status === 429 || status >= 500)
     throw new HeadgateError("EXECUTOR_UNAVAILABLE", told, { details: { status } });
   throw new NonRetryableError(told);
 }
 
-function outputOf(text: string): unknown {
+function outputOf(text: string, redact: RemoteCall["redact"]): unknown {
   if (text.trim() === "") return null;
   try {
     return JSON.parse(text);
   } catch {
-    return text.slice(0, 10_000); // a service may answer in plain words
+    return redact(text).slice(0, 10_000); // a service may answer in plain words
   }
 }
 
