@@ -7,10 +7,12 @@ export const FILE_LIMIT = 131_072;
 /** Parts of one file, aliases followed: a few lines of aliases can stand for billions. */
 const PARTS = 20_000;
 const DEEPEST = 64;
+const CORE = "tag:yaml.org,2002:";
 const ABYSS = 1_000;
 
 /**
- * Reads YAML 1.2 into a tree. Aliases and merge keys (`<<`) are followed; duplicate keys, circles, and what would grow without end are refused.
+ * Reads YAML 1.2 into a tree. Aliases and merge keys (`<<`) are followed; duplicate keys, tags beside those of the core schema, unknown directives, further documents, circles,
+ * and what would grow without end are refused.
  *
  * @see https://yaml.org/spec/1.2.2/
  */
@@ -34,7 +36,13 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     return { tree: null, problems };
   }
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: "1.2", logLevel: "error" });
-  for (const { pos, message } of document.errors.slice(0, 20)) refuse(placeAt(pos[0]), message);
+  for (const { pos, code, message } of document.errors.slice(0, 20))
+    refuse(
+      placeAt(pos[0]),
+      code === "MULTIPLE_DOCS" ? "a second document begins here; put it into another file, and name that in include" : message,
+    );
+  for (const { pos, code, message } of document.warnings.slice(0, 20)) if (code !== "TAG_RESOLVE_FAILED") refuse(placeAt(pos[0]), message);
+  if (document.directives?.yaml.version !== "1.2") refuse({ file, line: 1, column: 1 }, "%YAML must be 1.2");
   if (problems.length > 0) return { tree: null, problems };
   if (document.contents === null) {
     refuse({ file, line: 1, column: 1 }, "the file is empty");
@@ -62,6 +70,10 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
       else return treeOf(target, depth + 1, place);
       return nothing;
     }
+    if (node.tag !== undefined && !isOfTag(node, node.tag)) {
+      refuse(place, `the tag ${shownTag(node.tag)} is not used here, or is not that of the value; leave it out`);
+      return nothing;
+    }
     if (node.anchor !== undefined) anchors.set(node.anchor, node);
     if (isScalar(node)) return scalarOf(node, place, refuse) ?? nothing;
     under.add(node);
@@ -80,7 +92,9 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     for (const { key, value } of node.items) {
       const at = (key as Node | null)?.range ? placeAt((key as Node & { range: [number] }).range[0]) : place;
       const known = isAlias(key) ? anchors.get(key.source) : key;
-      if (!isScalar(known) || known.value === null) refuse(at, "a key must be text");
+      if (isScalar(known) && known.tag !== undefined && known.tag !== `${CORE}str`)
+        refuse(at, `the tag ${shownTag(known.tag)} is not used here; leave it out`);
+      else if (!isScalar(known) || known.value === null) refuse(at, "a key must be text");
       else {
         const name = String(known.value);
         const tree = treeOf(value as Node | null, depth + 1, at);
@@ -98,6 +112,32 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
   };
   const tree = treeOf(document.contents as Node, 0, placeAt(0));
   return { tree: problems.length > 0 ? null : tree, problems };
+}
+
+/** Whether a value is of the tag that is written before it: only those of YAML's core schema mean something here. @see https://yaml.org/spec/1.2.2/#103-core-schema */
+function isOfTag(node: Node, tag: string): boolean {
+  if (isMap(node)) return tag === `${CORE}map`;
+  if (isSeq(node)) return tag === `${CORE}seq`;
+  if (!isScalar(node) || !tag.startsWith(CORE)) return false;
+  const { value } = node;
+  switch (tag.slice(CORE.length)) {
+    case "str":
+      return typeof value === "string";
+    case "int":
+      return typeof value === "bigint" || Number.isInteger(value);
+    case "float":
+      return typeof value === "number";
+    case "bool":
+      return typeof value === "boolean";
+    case "null":
+      return value === null;
+    default:
+      return false;
+  }
+}
+
+function shownTag(tag: string): string {
+  return (tag.startsWith(CORE) ? `!!${tag.slice(CORE.length)}` : tag).slice(0, 80);
 }
 
 function scalarOf(node: YamlScalar, place: Place, refuse: (place: Place, message: string) => void): Tree | null {

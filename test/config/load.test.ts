@@ -293,6 +293,16 @@ environments:
     expect(shown).toMatchObject({ time_zone: "Europe/Rome", pipelines: { a: {}, b: {}, c: { tags: ["main"], executor: "x" } } });
     expect(files.map((file) => file.split("/").at(-1))).toEqual(["main.yaml", "one.yaml", "three.yaml", "two.yaml"]);
   });
+
+  it("takes the tags of YAML's core schema, a byte order mark and an anchor that is set twice, as YAML 1.2 has them", () => {
+    const { scheduler } = loaded(
+      "\ufeff%YAML 1.2\n---\npipelines: !!map\n  !!str a: { executor: &x { command: { command: &y !!str 1, args: !!seq [ &y !!str 2, *y ] } }, tags: [*y] }\n  b: { executor: *x }\n",
+    );
+    expect(scheduler.pipelines.map(({ id, tags }) => [id, tags])).toEqual([
+      ["a", ["2"]],
+      ["b", []],
+    ]);
+  });
 });
 
 describe("variables and secrets", () => {
