@@ -1,7 +1,7 @@
 import { formsOf, isLikelySecret } from "./secret-forms.js";
 
 /** Where a text was cut, perhaps within a secret. */
-export type Cut = "start" | "end";
+type Cut = "start" | "end";
 
 /** Takes secrets out of text that is kept or shown. With `cut`, also the part of a secret that is left there. */
 export type Redact = (text: string, cut?: Cut) => string;

@@ -17,7 +17,7 @@ let tarball = "";
 beforeAll(async () => {
   await run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], { cwd: ROOT });
   tarball = join(project, readdirSync(project).find((name) => name.endsWith(".tgz")) ?? "missing.tgz");
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", version: "1.0.0", private: true, type: "module" }));
   await run("npm", ["install", "--omit=optional", "--no-audit", "--no-fund", "--prefer-offline", tarball], { cwd: project });
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
@@ -89,7 +89,7 @@ describe("the packed package", () => {
       if (seen.has(name)) return "";
       seen.add(name);
       const text = readFileSync(join(ROOT, "dist", name), "utf8");
-      const imports = [...text.matchAll(/^import .*?from\s*["']([^"']+)["']|^import\s*["']([^"']+)["']/gm)].map(
+      const imports = [...text.matchAll(/^import [^"']*?from\s*["']([^"']+)["']|^import\s*["']([^"']+)["']/gm)].map(
         ([, from, bare]) => from ?? bare ?? "",
       );
       expect(imports.filter((one) => !one.startsWith("./"))).toEqual([]);
@@ -171,13 +171,46 @@ console.log(HeadgateError.name);${USE}`;
     expect(stdout.trim()).toBe("MISSING_PEER publicHolidays needs the package date-holidays: npm install date-holidays");
   });
 
+  it("bundles no library: each is a dependency that npm lists once, and audits", async () => {
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: Record<string, string> };
+    for (const name of readdirSync(join(ROOT, "dist")).filter((one) => one.endsWith(".js.map"))) {
+      const { sources, sourcesContent } = JSON.parse(readFileSync(join(ROOT, "dist", name), "utf8")) as Record<string, readonly string[]>;
+      expect(sources?.filter((one) => !one.startsWith("../src/"))).toEqual([]);
+      expect(sourcesContent).toHaveLength(sources?.length ?? -1);
+    }
+    const { stdout } = await run("npm", ["ls", "--all", "--parseable"], { cwd: project });
+    const installed = stdout.trim().split("\n");
+    for (const name of Object.keys(dependencies)) expect(installed.filter((path) => path.endsWith(`node_modules/${name}`))).toHaveLength(1);
+    const sbom = JSON.parse((await run("npm", ["sbom", "--sbom-format", "cyclonedx"], { cwd: project })).stdout);
+    expect(sbom.components.map((one: { name: string }) => one.name)).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+  });
+
+  it("is published as code that can be read: lines, comments and names as in its source", () => {
+    const text = readFileSync(join(ROOT, "dist", "http.js"), "utf8");
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThan(1_000);
+    expect(text).toMatch(/sourceMappingURL=http\.js\.map/);
+  });
+
+  it("is imported no slower than one and a half times cron-parser and zod together", async () => {
+    const cold = async (code: string) => {
+      const timed = `const from = performance.now(); ${code}; console.log(performance.now() - from)`;
+      return Number((await run(process.execPath, ["--input-type=module", "--eval", timed], { cwd: project })).stdout);
+    };
+    const [own, peers]: [number[], number[]] = [[], []];
+    for (let round = 0; round < 11; round++) {
+      own.push(await cold('await import("headgate")'));
+      peers.push(await cold('await import("cron-parser"); await import("zod")'));
+    }
+    expect(Math.min(...own)).toBeLessThan(1.5 * Math.min(...peers));
+  });
+
   it("stays small, and holds nothing but what is published", async () => {
-    expect(statSync(tarball).size).toBeLessThan(500_000);
+    expect(statSync(tarball).size).toBeLessThan(1_000_000);
     const { stdout } = await run("tar", ["-tzf", tarball]);
     const outside = stdout
       .trim()
       .split("\n")
-      .filter((name) => !/^package\/(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name));
+      .filter((name) => !/^package\/(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$|SECURITY\.md$)/.test(name));
     expect(outside).toEqual([]);
   });
 });
