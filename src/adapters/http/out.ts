@@ -9,7 +9,6 @@ import type {
   TokenInfo,
   Trigger,
 } from "../../index.js";
-import { redactJson, redactor } from "../../run/redact.js";
 import type { TimeWindow } from "../../schedule/window.js";
 
 /** What is handed out, as JSON has it: snake_case, instants in ISO 8601. */
@@ -142,9 +141,7 @@ export function settingsOut({ pipelineId, values, overrides }: SettingsView): Js
     schedule_interval_minutes: values.scheduleIntervalMs === null ? null : values.scheduleIntervalMs / 60_000,
     staleness_threshold_hours: values.stalenessThresholdMs === null ? null : values.stalenessThresholdMs / 3_600_000,
     maintenance_windows: (values.maintenanceWindows ?? []).map(windowOut),
-    external_dependencies: (values.externalDependencies ?? []).map((one) =>
-      dependencyOut(redactJson(one, withoutCredentials) as typeof one),
-    ),
+    external_dependencies: (values.externalDependencies ?? []).map(dependencyOut),
     auto_scaling_enabled: values.isAdaptive,
     max_concurrent_runs: values.maxActiveRuns,
     overrides: Object.entries(overrides).map(([name, one]) => ({
@@ -154,9 +151,6 @@ export function settingsOut({ pipelineId, values, overrides }: SettingsView): Js
     })),
   };
 }
-
-/** A viewer sees what is asked, and not with which password, token or key. */
-const withoutCredentials = redactor([]);
 
 function dependencyOut({ timeoutMs, ...one }: RuntimeDependency): Json {
   const { queryName, ...rest } = { queryName: undefined, ...one };

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import type { RuntimeDependency, SettingName, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
-import { HIDDEN } from "../../../run/redact.js";
 import { listAnswer } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { maintenanceOut, settingsOut } from "../out.js";
@@ -26,8 +25,6 @@ function dependencyOf({
   timeout_ms,
   ...one
 }: NonNullable<z.output<typeof schemas.settingsBody>["external_dependencies"]>[number]): RuntimeDependency {
-  if ("url" in one && one.url?.includes(HIDDEN) === true)
-    throw new Problem(422, "INVALID_REQUEST", `external_dependencies: the url holds ${HIDDEN}, as it is shown; give it as it is`);
   const { query_name, ...rest } = { query_name: undefined, ...one };
   return given({ ...rest, queryName: query_name, timeoutMs: timeout_ms }) as RuntimeDependency;
 }
