@@ -34,6 +34,7 @@ export type ErrorCode =
   | "SENSOR_STOPPED"
   | "ADDRESS_REFUSED"
   | "BAD_TRIGGER_FILE"
+  | "UNSAFE_DIRECTORY"
   | "RUN_TIMED_OUT"
   | "RUN_CANCELLED"
   | "RUN_LOST"

@@ -35,10 +35,11 @@ function scalar(tree: Scalar, template: string, env: Environment, problems: Conf
     problems.push({ ...tree.place, path: pathText(path), message });
     return "";
   };
-  const text = template.replaceAll(REFERENCE, (whole, inside: string | undefined) => {
+  const text = template.replaceAll(REFERENCE, (_, inside: string | undefined) => {
     if (inside === undefined) return "$";
     const [, name, rest, fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?$/s.exec(inside) ?? [];
-    if (name === undefined) return refuse(`${whole} is not understood; write \${NAME} or \${NAME:-default}`);
+    if (name === undefined)
+      return refuse("has a reference ${…} that is not understood; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign");
     hasVariable = true;
     const value = env[name];
     if (value !== undefined && (value !== "" || rest === undefined)) {

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, Scalar as YamlScalar } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLParseError, Scalar as YamlScalar } from "yaml";
 import type { ConfigProblem, Place } from "./diagnostic.js";
 import type { Entry, Tree } from "./tree.js";
 
@@ -36,12 +36,15 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     return { tree: null, problems };
   }
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: "1.2", logLevel: "error" });
-  for (const { pos, code, message } of document.errors.slice(0, 20))
+  for (const error of document.errors.slice(0, 20))
     refuse(
-      placeAt(pos[0]),
-      code === "MULTIPLE_DOCS" ? "a second document begins here; put it into another file, and name that in include" : message,
+      placeAt(error.pos[0]),
+      error.code === "MULTIPLE_DOCS"
+        ? "a second document begins here; put it into another file, and name that in include"
+        : syntaxProblemOf(error),
     );
-  for (const { pos, code, message } of document.warnings.slice(0, 20)) if (code !== "TAG_RESOLVE_FAILED") refuse(placeAt(pos[0]), message);
+  for (const warning of document.warnings.slice(0, 20))
+    if (warning.code !== "TAG_RESOLVE_FAILED") refuse(placeAt(warning.pos[0]), syntaxProblemOf(warning));
   if (document.directives?.yaml.version !== "1.2") refuse({ file, line: 1, column: 1 }, "%YAML must be 1.2");
   if (problems.length > 0) return { tree: null, problems };
   if (document.contents === null) {
@@ -65,13 +68,14 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     }
     if (isAlias(node)) {
       const target = anchors.get(node.source);
-      if (target === undefined) refuse(place, `there is no anchor &${node.source}`);
+      if (target === undefined)
+        refuse(place, "refers to an anchor that is not defined before it; put a value that begins with * into quotes");
       else if (under.has(target)) refuse(place, `*${node.source} stands within &${node.source}: it has no end`);
       else return treeOf(target, depth + 1, place);
       return nothing;
     }
     if (node.tag !== undefined && !isOfTag(node, node.tag)) {
-      refuse(place, `the tag ${shownTag(node.tag)} is not used here, or is not that of the value; leave it out`);
+      refuse(place, "this tag is not used here, or is not that of the value; leave it out, or put a value that begins with ! into quotes");
       return nothing;
     }
     if (node.anchor !== undefined) anchors.set(node.anchor, node);
@@ -92,8 +96,7 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     for (const { key, value } of node.items) {
       const at = (key as Node | null)?.range ? placeAt((key as Node & { range: [number] }).range[0]) : place;
       const known = isAlias(key) ? anchors.get(key.source) : key;
-      if (isScalar(known) && known.tag !== undefined && known.tag !== `${CORE}str`)
-        refuse(at, `the tag ${shownTag(known.tag)} is not used here; leave it out`);
+      if (isScalar(known) && known.tag !== undefined && known.tag !== `${CORE}str`) refuse(at, "this tag is not used here; leave it out");
       else if (!isScalar(known) || known.value === null) refuse(at, "a key must be text");
       else {
         const name = String(known.value);
@@ -136,8 +139,20 @@ function isOfTag(node: Node, tag: string): boolean {
   }
 }
 
-function shownTag(tag: string): string {
-  return (tag.startsWith(CORE) ? `!!${tag.slice(CORE.length)}` : tag).slice(0, 80);
+/** The library's message, without what it quotes of the file: that may be a secret. */
+function syntaxProblemOf({ code, message }: Pick<YAMLParseError, "code" | "message">): string {
+  switch (code) {
+    case "TAG_RESOLVE_FAILED":
+      return "this tag is not used here; put a value that begins with ! into quotes";
+    case "BAD_DIRECTIVE":
+      return "is not a directive of YAML; put a value that begins with % into quotes";
+    case "BAD_DQ_ESCAPE":
+      return "Invalid escape sequence in double quotes";
+    case "UNEXPECTED_TOKEN":
+      return message.replace(/: .*$/s, "");
+    default:
+      return message;
+  }
 }
 
 function scalarOf(node: YamlScalar, place: Place, refuse: (place: Place, message: string) => void): Tree | null {

@@ -329,7 +329,7 @@ describe("variables and secrets", () => {
       "7: store.url: the environment variable DB is not set; set it, or give a default: ${DB:-…}",
     ]);
     expect(problemsOf(around("tags: ['${a-b}']"))).toEqual([
-      "4: pipelines.sales.tags[0]: ${a-b} is not understood; write ${NAME} or ${NAME:-default}",
+      "4: pipelines.sales.tags[0]: has a reference ${…} that is not understood; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign",
     ]);
   });
 

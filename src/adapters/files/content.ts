@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { z } from "zod";
 import { HeadgateError } from "../../base/errors.js";
 import type { TriggerOptions } from "../../index.js";
+import { jsonProblemOf } from "../outside/json-syntax.js";
 import { DEEPEST, escaped, isTooDeep, mischiefIn } from "../outside/safe-json.js";
 
 const text = (limit: number) => z.string().min(1).max(limit);
@@ -49,8 +50,8 @@ export function requestIn(bytes: Buffer, name: string): FileRequest {
   let value: unknown;
   try {
     value = JSON.parse(written);
-  } catch (error) {
-    throw new BadFile(`the file is not JSON: ${(error as Error).message.slice(0, 200)}`, { isUnfinished: true });
+  } catch {
+    throw new BadFile(`the file is not JSON: ${jsonProblemOf(written)}`, { isUnfinished: true });
   }
   const mischief = mischiefIn(value);
   if (mischief.length > 0) throw problemsOf(mischief);

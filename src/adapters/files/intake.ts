@@ -1,15 +1,14 @@
 import { lstat } from "node:fs/promises";
-import { join } from "node:path";
 import { HeadgateError } from "../../base/errors.js";
 import type { Scheduler, Trigger } from "../../index.js";
 import { BadFile, type FileRequest, requestIn } from "./content.js";
-import { isGone, Places } from "./places.js";
-import { readWithin } from "./read.js";
+import { KnownFiles } from "./known-files.js";
+import { type FilePlace, isGone, type OpenPlaces, splitClaimed } from "./open-places.js";
+import { readTriggerFile, signatureOf } from "./read.js";
 
 /** What a file is taken by. */
 export interface IntakeOptions {
   readonly pipeline: string | null;
-  readonly keepsProcessed: boolean;
   readonly sizeLimit: number;
   /** How long a file that makes no sense must stay as it is before it is bad and not unfinished, ms. */
   readonly settleMs: number;
@@ -32,61 +31,65 @@ export function isPassing(error: unknown): boolean {
  */
 export class Intake {
   readonly #scheduler: Scheduler;
-  readonly #places: Places;
   readonly #options: IntakeOptions;
   /** Files that make no sense yet: as they were seen, and since when. */
-  readonly #unfinished = new Map<string, { readonly signature: string; readonly since: number }>();
+  readonly #unfinished = new KnownFiles<{ readonly signature: string; readonly since: number }>();
 
-  constructor(scheduler: Scheduler, places: Places, options: IntakeOptions) {
+  constructor(scheduler: Scheduler, options: IntakeOptions) {
     this.#scheduler = scheduler;
-    this.#places = places;
     this.#options = options;
   }
 
+  beginScan(): void {
+    this.#unfinished.beginScan();
+  }
+
+  endScan(): void {
+    this.#unfinished.endScan();
+  }
+
   /** A file that has arrived. @throws HeadgateError that {@link isPassing}, or an error of the file system */
-  async arrived(name: string): Promise<Outcome> {
-    const path = join(this.#places.directory, name);
+  async arrived(places: OpenPlaces, name: string): Promise<Outcome> {
+    const file = places.dropped(name);
     try {
-      const { request, signature } = await this.#read(path, name);
+      const { request, signature } = await this.#read(file, name);
       this.#unfinished.delete(name);
-      const taken = await this.#places.take(name);
-      if (!(await this.#isAsRead(join(this.#places.claimed, taken), signature))) return await this.taken(taken);
-      return await this.#accept(taken, name, request);
+      const claimed = await places.claim(name);
+      if (!(await isAsRead(places.inClaimed(claimed), signature))) return await this.claimed(places, claimed);
+      return await this.#accept(places, claimed, name, request);
     } catch (error) {
-      if (isGone(error)) return "gone";
-      if (!(error instanceof BadFile)) throw error;
-      return this.#isStillWritten(name, error) ? "unfinished" : await this.#reject(path, name, error);
+      if (isGone(error) && name.includes("\uFFFD"))
+        throw new Error(`${name}: its name is not UTF-8, so that it cannot be opened; rename it`);
+      return this.#settle(places, file, name, error);
     }
   }
 
-  /** A file that was taken, by this process or by one that died. */
-  async taken(taken: string): Promise<Outcome> {
-    const path = join(this.#places.claimed, taken);
-    const { name } = Places.split(taken);
+  /** A file that was claimed, by this process or by one that died. */
+  async claimed(places: OpenPlaces, claimed: string): Promise<Outcome> {
+    const file = places.inClaimed(claimed);
+    const { name } = splitClaimed(claimed);
     try {
-      const { request } = await this.#read(path, name);
-      return await this.#accept(taken, name, request);
+      const { request } = await this.#read(file, name);
+      return await this.#accept(places, claimed, name, request);
     } catch (error) {
-      if (isGone(error)) return "gone";
-      if (error instanceof BadFile) return this.#isStillWritten(taken, error) ? "unfinished" : await this.#reject(path, name, error);
-      throw error;
+      return this.#settle(places, file, name, error);
     }
   }
 
-  async #read(path: string, name: string): Promise<{ request: FileRequest; signature: string }> {
-    const { bytes, signature } = await readWithin(path, this.#places.directory, this.#options.sizeLimit);
+  async #settle(places: OpenPlaces, file: FilePlace, name: string, error: unknown): Promise<Outcome> {
+    if (isGone(error)) return "gone";
+    if (!(error instanceof BadFile)) throw error;
+    return this.#isStillWritten(file.name, error) ? "unfinished" : await this.#reject(places, file, name, error);
+  }
+
+  async #read({ directory, name: at }: FilePlace, name: string): Promise<{ request: FileRequest; signature: string }> {
+    const { bytes, signature } = await readTriggerFile(directory.at(at), this.#options.sizeLimit);
     try {
       return { request: requestIn(bytes, name), signature };
     } catch (error) {
       if (!(error instanceof BadFile) || !error.isUnfinished) throw error;
       throw new BadFile(error.message, { isUnfinished: true, details: { ...error.details, signature } });
     }
-  }
-
-  /** What was written after it was read is read again. A link is moved, not what it points to. */
-  async #isAsRead(path: string, signature: string): Promise<boolean> {
-    const found = await lstat(path);
-    return found.isSymbolicLink() || signature.startsWith(`${found.mtimeMs}:${found.size}:`);
   }
 
   /** By the clock of the scheduler, since the file's own may be anything. */
@@ -102,16 +105,16 @@ export class Intake {
     return now - before.since < this.#options.settleMs;
   }
 
-  async #accept(taken: string, name: string, { pipeline, options }: FileRequest): Promise<Outcome> {
-    const { id } = Places.split(taken);
+  async #accept(places: OpenPlaces, claimed: string, name: string, { pipeline, options }: FileRequest): Promise<Outcome> {
+    const { id } = splitClaimed(claimed);
     let trigger: Trigger;
     try {
       trigger = await this.#scheduler.trigger(this.#pipelineOf(pipeline), { ...options, idempotencyKey: `file:${id}` });
     } catch (error) {
       if (!(error instanceof HeadgateError) || isPassing(error)) throw error;
-      return this.#reject(join(this.#places.claimed, taken), name, error);
+      return this.#reject(places, places.inClaimed(claimed), name, error);
     }
-    await this.#places.finish(taken, this.#options.keepsProcessed);
+    await places.finish(claimed);
     this.#scheduler.host.tell("file.accepted", { file: name, pipelineId: trigger.pipelineId, triggerId: trigger.id });
     return "accepted";
   }
@@ -126,14 +129,19 @@ export class Intake {
     throw new BadFile(`it names no pipeline; give one in the field pipeline: ${listed.join(", ")}${all.length > 20 ? " …" : ""}`);
   }
 
-  async #reject(path: string, name: string, error: HeadgateError): Promise<Outcome> {
-    this.#unfinished.delete(name);
+  async #reject(places: OpenPlaces, file: FilePlace, name: string, error: HeadgateError): Promise<Outcome> {
+    this.#unfinished.delete(file.name);
     const { host } = this.#scheduler;
     const { signature, ...details } = error.details;
     const why = { file: name, code: error.code, error: error.message, ...details, rejected_at: new Date(host.clock.now()).toISOString() };
-    const movedTo = await this.#places.reject(path, name, why);
+    const movedTo = await places.reject(file, name, why);
     if (movedTo === null) return "gone";
     host.tell("file.rejected", { file: name, movedTo, error });
     return "rejected";
   }
+}
+
+/** What was written after it was read is read again; so is what took its place. */
+async function isAsRead({ directory, name }: FilePlace, signature: string): Promise<boolean> {
+  return signatureOf(await lstat(directory.at(name))) === signature;
 }

@@ -1,153 +1,128 @@
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { access, mkdir, realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { HeadgateError } from "../../base/errors.js";
+import { canUseHandles, HeldDirectory, unsafeDirectory } from "./held-directory.js";
+import { isGone, OpenPlaces } from "./open-places.js";
 
 const CLAIMED = ".claimed";
-const NAME_LIMIT = 180;
-const ATTEMPTS = 1_000;
+const PROCESSED = "processed";
+const REJECTED = "rejected";
 
-/** Whether an error says that something is not there. */
-export function isGone(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException | null)?.code === "ENOENT";
+/** Where trigger files are dropped and kept; absolute paths. */
+export interface PlacesOptions {
+  readonly directory: string;
+  /** Holds `.claimed`, `rejected` and `processed`; `null`: the drop directory itself. */
+  readonly workDirectory: string | null;
+  readonly keepsProcessed: boolean;
+  /** Default: where the system can, see {@link HeldDirectory}. */
+  readonly usesHandles?: boolean;
 }
 
 /**
- * Where trigger files are, and how they move: `directory` ──► `.claimed` ──► removed, or `processed`; or ──► `rejected`. Each move is one rename, so that a file is in one place at any
- * instant, and of two processes that want it one gets it.
+ * The drop directory, which others may write, and the working directories, which only the service may: `.claimed`, `rejected` and, if asked for, `processed`. They are made with mode 0700, and
+ * before each use opened without following links and checked: type, owner, mode, and that each is still the directory it was.
  */
 export class Places {
   readonly directory: string;
   readonly claimed: string;
   readonly processed: string;
   readonly rejected: string;
-  #syncing: Promise<void> | null = null;
-  #waiting: Promise<void> | null = null;
+  readonly #options: PlacesOptions;
+  #usesHandles = false;
+  /** Identities of working directories by path, as they were when they were first opened. */
+  readonly #identities = new Map<string, string>();
 
-  constructor(directory: string) {
-    this.directory = directory;
-    this.claimed = join(directory, CLAIMED);
-    this.processed = join(directory, "processed");
-    this.rejected = join(directory, "rejected");
+  constructor(options: PlacesOptions) {
+    const base = options.workDirectory ?? options.directory;
+    this.#options = options;
+    this.directory = options.directory;
+    this.claimed = join(base, CLAIMED);
+    this.processed = join(base, PROCESSED);
+    this.rejected = join(base, REJECTED);
   }
 
-  /** Makes the directories that are needed. */
-  async make(keepsProcessed: boolean): Promise<void> {
-    await mkdir(this.claimed, { recursive: true });
-    await mkdir(this.rejected, { recursive: true });
-    if (keepsProcessed) await mkdir(this.processed, { recursive: true });
-    await access(this.directory, constants.R_OK | constants.W_OK | constants.X_OK);
-  }
-
-  /** Names of trigger files that nobody has taken. */
-  async arrived(): Promise<readonly string[]> {
-    return (await readdir(this.directory)).filter((name) => /\.(?:trigger|json)$/i.test(name) && !name.startsWith("."));
-  }
-
-  /** Names of files that somebody has taken and not yet done with. */
-  async taken(): Promise<readonly string[]> {
-    return readdir(this.claimed);
-  }
-
-  /** Takes a file; gives its new name, of an id that nobody has used and its old name. The name is what its trigger is known by. */
-  async take(name: string): Promise<string> {
-    const tail = Buffer.from(name)
-      .subarray(-NAME_LIMIT)
-      .toString("utf8")
-      .replace(/^\uFFFD+/, "");
-    const taken = `${randomBytes(12).toString("hex")}~${tail}`;
-    await rename(join(this.directory, name), join(this.claimed, taken));
-    await this.#sync();
-    return taken;
-  }
-
-  /** The id and the old name of a taken file. */
-  static readonly split = (taken: string): { id: string; name: string } => {
-    const at = taken.indexOf("~");
-    return at === -1 ? { id: taken, name: taken } : { id: taken.slice(0, at), name: taken.slice(at + 1) };
-  };
-
-  /** Removes a taken file, or keeps it. One that is gone was done with by another process. */
-  async finish(taken: string, keepsProcessed: boolean): Promise<void> {
-    const from = join(this.claimed, taken);
+  /**
+   * Makes what is not there, and checks all of it.
+   *
+   * @throws HeadgateError `INVALID_ARGUMENT`, `UNSAFE_DIRECTORY`; errors of the file system
+   */
+  async make(): Promise<void> {
+    const { directory, workDirectory, usesHandles } = this.#options;
+    this.#usesHandles = usesHandles ?? (await canUseHandles());
+    await mkdir(directory, { recursive: true });
+    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (workDirectory !== null) {
+      await mkdir(workDirectory, { recursive: true, mode: 0o700 });
+      await checkApart(directory, workDirectory);
+    }
+    const places = await this.open();
     try {
-      await (keepsProcessed ? rename(from, join(this.processed, taken)) : unlink(from));
+      await places.checkMoves();
+    } finally {
+      await places.close();
+    }
+  }
+
+  /**
+   * Opens the directories for one scan.
+   *
+   * @throws HeadgateError `UNSAFE_DIRECTORY` when a working directory is not safe, or is another than before: reported once, then checked like a new one
+   */
+  async open(): Promise<OpenPlaces> {
+    const { workDirectory, keepsProcessed } = this.#options;
+    const held: HeldDirectory[] = [];
+    const keep = (directory: HeldDirectory) => {
+      held.push(directory);
+      return directory;
+    };
+    try {
+      const drop = keep(await HeldDirectory.open(this.directory, this.#usesHandles));
+      const base = workDirectory === null ? drop : keep(await this.#private(workDirectory, workDirectory));
+      const work = async (name: string) => keep(await this.#made(base, name));
+      const claimed = await work(CLAIMED);
+      const rejected = await work(REJECTED);
+      const processed = keepsProcessed ? await work(PROCESSED) : null;
+      return new OpenPlaces({ drop, claimed, rejected, processed }, held);
+    } catch (error) {
+      await Promise.all(held.map((one) => one.close()));
+      throw error;
+    }
+  }
+
+  /** One that is gone while it was in use is reported before it is made again: somebody has moved or deleted it, with what was in it. */
+  async #made(base: HeldDirectory, name: string): Promise<HeldDirectory> {
+    const path = join(base.path, name);
+    try {
+      return await this.#private(path, base.at(name));
     } catch (error) {
       if (!isGone(error)) throw error;
+      if (this.#identities.delete(path)) throw unsafeDirectory(path, "was moved away or deleted while it was in use");
     }
+    await base.make(name);
+    return this.#private(path, base.at(name));
   }
 
-  /** Moves what is bad to `rejected`, under a name that is free, and says beside it why; gives where. `null` when it is gone. */
-  async reject(from: string, name: string, why: Readonly<Record<string, unknown>>): Promise<string | null> {
-    const stem = basename(name, extname(name));
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const free = attempt === 1 ? name : `${stem}-${attempt}${extname(name)}`;
-      const to = join(this.rejected, free);
-      if (!(await this.#reserve(`${to}.error.json`, to, why))) continue;
-      try {
-        await rename(from, to);
-        return to;
-      } catch (error) {
-        if (!isGone(error)) throw error;
-        if (!(await isThere(to))) await unlink(`${to}.error.json`).catch(() => {}); // another process has moved it, elsewhere
-        return null;
-      }
+  async #private(path: string, at: string): Promise<HeldDirectory> {
+    const directory = await HeldDirectory.openPrivate(path, at, this.#usesHandles);
+    const before = this.#identities.get(path);
+    if (before === undefined || before === directory.identity) {
+      this.#identities.set(path, directory.identity);
+      return directory;
     }
-    throw new Error(`${this.rejected} has ${ATTEMPTS} files of the name ${name}; clear it`);
-  }
-
-  /** Writes the reason where there is none yet; one without its file was left by a process that died, and is written anew. */
-  async #reserve(path: string, file: string, why: Readonly<Record<string, unknown>>): Promise<boolean> {
-    if (await isThere(file)) return false;
-    const handle = await open(path, "w");
-    try {
-      await handle.writeFile(`${JSON.stringify(why, null, 2)}\n`);
-    } finally {
-      await handle.close();
-    }
-    return true;
-  }
-
-  /** Makes renames outlive a power cut before a trigger is made of them; many at once share one. */
-  #sync(): Promise<void> {
-    if (this.#syncing === null) {
-      this.#syncing = syncDirectories([this.claimed, this.directory]).finally(() => {
-        this.#syncing = null;
-      });
-      return this.#syncing;
-    }
-    this.#waiting ??= this.#syncing.then(() => {
-      this.#waiting = null;
-      return this.#sync();
-    });
-    return this.#waiting;
+    this.#identities.delete(path);
+    await directory.close();
+    throw unsafeDirectory(path, "was replaced while it was in use");
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
-}
-
-/** Where directories cannot be synced (Windows, some network file systems) a power cut may bring a file back. */
-const UNSYNCED = new Set(["EISDIR", "EPERM", "EINVAL", "EACCES", "ENOTSUP"]);
-
-async function syncDirectories(paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    try {
-      const handle = await open(path, "r");
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-    } catch (error) {
-      if (!UNSYNCED.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    }
-  }
+/** Who may write the one must not be able to move the other. */
+async function checkApart(directory: string, workDirectory: string): Promise<void> {
+  const [drop, work] = await Promise.all([realpath(directory), realpath(workDirectory)]);
+  const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(outer.endsWith(sep) ? outer : `${outer}${sep}`);
+  if (!isWithin(work, drop) && !isWithin(drop, work)) return;
+  throw new HeadgateError(
+    "INVALID_ARGUMENT",
+    `watchTriggerFiles: workDirectory: ${workDirectory} must lie outside of directory (${directory}), and not above it`,
+  );
 }

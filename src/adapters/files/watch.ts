@@ -3,13 +3,20 @@ import PQueue from "p-queue";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Scheduler } from "../../index.js";
+import { FileFailures } from "./file-failures.js";
 import { Intake, isPassing, type Outcome } from "./intake.js";
+import type { OpenPlaces } from "./open-places.js";
 import { Places } from "./places.js";
 
 /** Options of {@link watchTriggerFiles}. */
 export interface TriggerFileOptions {
   /** Where trigger files are dropped; made if it is not there. */
   directory: string;
+  /**
+   * Where claimed, rejected and processed files are kept (`.claimed/`, `rejected/`, `processed/`); made with mode 0700 if it is not there. Set it when others may write `directory`: outside of what
+   * they may write, on the same file system and mount, one for each drop directory. Default: `directory`.
+   */
+  workDirectory?: string;
   /** The pipeline that is meant by files that name none. Default: the only one there is. */
   pipeline?: string;
   /** Keeps files that were accepted in `processed/`, instead of removing them. Default false. */
@@ -26,7 +33,7 @@ export interface TriggerFileOptions {
 
 /** Watches a directory until it is closed, or the scheduler stops. */
 export interface TriggerFileWatcher {
-  /** Files that were accepted and set aside since it began, and what keeps it from its work now. */
+  /** Files that were accepted and set aside since it began, and what keeps it, or single files, from being done with now. */
   status(): { readonly accepted: number; readonly rejected: number; readonly lastScanAt: Date | null; readonly error: string | null };
   /** Resolves when all that is there has been looked at. */
   scan(): Promise<void>;
@@ -37,23 +44,33 @@ export interface TriggerFileWatcher {
 const FILES_AT_ONCE = 64;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
-/** A taken file that is nobody's for so long was left by a process that died. */
+/** A claimed file that is nobody's for so long was left by a process that died. */
 const LEFT_MS = 30_000;
 
 /**
  * Makes a trigger of every file `*.trigger` or `*.json` that is dropped into a directory, and removes it: exactly once, by however many processes watch it, wherever they are
  * killed. A file that makes no sense goes to `rejected/`, with a file `….error.json` beside it that says why. Resolves when it watches; files already there are taken.
  *
- * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `MISSING_PEER`
+ * Links are never followed, and working directories that others own or may write are never used.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `UNSAFE_DIRECTORY`, `MISSING_PEER`
  * @example
- * const watcher = await watchTriggerFiles(scheduler, { directory: "/opt/pipelines/triggers", pipeline: "daily-sales" });
+ * const watcher = await watchTriggerFiles(scheduler, {
+ *   directory: "/opt/pipelines/triggers/drop",
+ *   workDirectory: "/opt/pipelines/triggers/work",
+ *   pipeline: "daily-sales",
+ * });
  */
 export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFileOptions): Promise<TriggerFileWatcher> {
-  const { directory, polling = false, sizeLimit = 1_048_576 } = options;
-  if (typeof directory !== "string" || directory === "" || directory.includes("\0")) throw bad("directory: give a path");
+  const { directory, workDirectory = null, polling = false, sizeLimit = 1_048_576 } = options;
+  if (!isPath(directory)) throw bad("directory: give a path");
+  if (workDirectory !== null && !isPath(workDirectory)) throw bad("workDirectory: give a path");
   if (!Number.isInteger(sizeLimit) || sizeLimit < 1) throw bad(`sizeLimit: ${sizeLimit} must be a whole number from 1`);
-  const places = new Places(resolve(directory));
-  const keepsProcessed = options.keepProcessed ?? false;
+  const places = new Places({
+    directory: resolve(directory),
+    workDirectory: workDirectory === null ? null : resolve(workDirectory),
+    keepsProcessed: options.keepProcessed ?? false,
+  });
   const settleMs = durationMs(options.settle ?? "2s", "watchTriggerFiles: settle");
   const rescanMs =
     polling === false
@@ -61,11 +78,12 @@ export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFi
       : durationMs(polling, "watchTriggerFiles: polling");
   if (rescanMs < 10) throw bad("polling and rescan must be at least 10 ms");
   try {
-    await places.make(keepsProcessed);
+    await places.make();
   } catch (cause) {
+    if (cause instanceof HeadgateError) throw cause;
     throw new HeadgateError("INVALID_ARGUMENT", `watchTriggerFiles: ${directory} cannot be used (${(cause as Error).message})`, { cause });
   }
-  const intake = new Intake(scheduler, places, { pipeline: options.pipeline ?? null, keepsProcessed, sizeLimit, settleMs });
+  const intake = new Intake(scheduler, { pipeline: options.pipeline ?? null, sizeLimit, settleMs });
   const watcher = new Watcher(scheduler, places, intake, { settleMs, rescanMs });
   if (polling === false) await watcher.listen();
   watcher.begin();
@@ -78,14 +96,18 @@ class Watcher implements TriggerFileWatcher {
   readonly #intake: Intake;
   readonly #lengths: { readonly settleMs: number; readonly rescanMs: number };
   readonly #queue = new PQueue({ concurrency: FILES_AT_ONCE });
-  /** Taken files that are not this process's, since when it has seen them; epoch ms. */
+  readonly #failures = new FileFailures();
+  /** Claimed files that are not this process's, since when it has seen them; epoch ms. */
   readonly #left = new Map<string, number>();
+  /** What others have put among the claimed files, once reported. */
+  #foreign: ReadonlySet<string> = new Set();
   #stopListening: (() => Promise<void>) | null = null;
   #stopTimer: (() => void) | null = null;
   #scanning: Promise<void> | null = null;
   #again = false;
   #isClosed = false;
-  #isFirst = true;
+  /** The next scan takes up all claimed files: it is the first, or the one before has failed at something. */
+  #takesAll = true;
   #waitMs = FIRST_WAIT_MS;
   #accepted = 0;
   #rejected = 0;
@@ -154,15 +176,15 @@ class Watcher implements TriggerFileWatcher {
     try {
       do {
         this.#again = false;
-        const isUnfinished = await this.#once();
-        waitMs = isUnfinished ? Math.min(this.#lengths.rescanMs, Math.max(10, this.#lengths.settleMs)) : this.#lengths.rescanMs;
+        waitMs = await this.#once();
       } while (this.#again && !this.#isClosed);
       this.#waitMs = FIRST_WAIT_MS;
-      this.#error = null;
+      this.#error = this.#failures.message();
     } catch (error) {
       waitMs = this.#waitMs;
       this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
-      this.#error = error instanceof Error ? error.message : String(error);
+      this.#error = messageOf(error);
+      this.#takesAll = true;
       if (!isPassing(error)) this.#scheduler.host.report(error, `trigger files in ${this.#places.directory}`);
     } finally {
       this.#scanning = null;
@@ -170,45 +192,101 @@ class Watcher implements TriggerFileWatcher {
     }
   }
 
-  /** Looks at everything that is there; gives true when some of it may still be written. Stops at the first thing that passes by itself, such as a store that is away. */
-  async #once(): Promise<boolean> {
-    const now = this.#scheduler.host.clock.now();
-    this.#lastScanAt = now;
-    const outcomes: Outcome[] = [];
-    const problems: unknown[] = [];
-    const take = (work: () => Promise<Outcome>) =>
-      this.#queue.add(async () => {
-        if (this.#isClosed || problems.some(isPassing)) return;
-        try {
-          outcomes.push(await work());
-        } catch (error) {
-          problems.push(error);
-        }
-      });
-    const left = await this.#leftBehind(now);
-    const arrived = await this.#places.arrived();
-    await Promise.all([
-      ...left.map((name) => take(() => this.#intake.taken(name))),
-      ...arrived.map((name) => take(() => this.#intake.arrived(name))),
-    ]);
-    for (const outcome of outcomes) {
-      if (outcome === "accepted") this.#accepted++;
-      else if (outcome === "rejected") this.#rejected++;
+  /** Looks at everything that is there; returns when to look again, ms. Stops at the first thing that passes by itself, such as a store that is away; what fails at one file delays no other. */
+  async #once(): Promise<number> {
+    const { host } = this.#scheduler;
+    this.#lastScanAt = host.clock.now();
+    this.#intake.beginScan();
+    this.#failures.beginScan();
+    const places = await this.#places.open();
+    let isUnfinished = false;
+    const handle = async (work: readonly (readonly [file: string, work: () => Promise<Outcome>])[]) => {
+      if (await this.#handle(places, work)) isUnfinished = true;
+    };
+    try {
+      await handle((await this.#leftBehind(places)).map((name) => [name, () => this.#intake.claimed(places, name)]));
+      for await (const names of places.arrived()) {
+        if (this.#isClosed) break;
+        await handle(names.map((name) => [name, () => this.#intake.arrived(places, name)]));
+      }
+    } finally {
+      await places.close();
     }
-    if (problems.length > 0) throw problems.find(isPassing) ?? problems[0];
-    return outcomes.includes("unfinished");
+    if (!this.#isClosed) {
+      this.#intake.endScan();
+      this.#failures.endScan();
+    }
+    const { rescanMs, settleMs } = this.#lengths;
+    const waitMs = isUnfinished ? Math.min(rescanMs, Math.max(10, settleMs)) : rescanMs;
+    return Math.min(waitMs, Math.max(10, this.#failures.waitMs(host.clock.now()) ?? waitMs));
   }
 
-  /** Taken files to go on with: all at first and after a failure of one's own, then those that nobody has been done with for long. */
-  async #leftBehind(now: number): Promise<readonly string[]> {
-    const names = await this.#places.taken();
-    const isAll = this.#isFirst || this.#error !== null;
-    this.#isFirst = false;
-    const there = new Set(names);
-    for (const name of this.#left.keys()) if (!there.has(name)) this.#left.delete(name);
-    for (const name of names) if (!this.#left.has(name)) this.#left.set(name, now);
-    return names.filter((name) => isAll || now - (this.#left.get(name) ?? now) >= LEFT_MS);
+  /** Does work on files, 64 at once; returns true when some of them may still be written. @throws what {@link isPassing} */
+  async #handle(places: OpenPlaces, work: readonly (readonly [file: string, work: () => Promise<Outcome>])[]): Promise<boolean> {
+    const { host } = this.#scheduler;
+    const passing: unknown[] = [];
+    let isUnfinished = false;
+    const one = async (file: string, outcomeOf: () => Promise<Outcome>) => {
+      if (this.#isClosed || passing.length > 0 || this.#failures.mustWait(file, host.clock.now())) return;
+      try {
+        const outcome = await outcomeOf();
+        this.#failures.succeeded(file);
+        if (outcome === "accepted") this.#accepted++;
+        else if (outcome === "rejected") this.#rejected++;
+        else if (outcome === "unfinished") isUnfinished = true;
+      } catch (error) {
+        if (isPassing(error)) passing.push(error);
+        else {
+          this.#takesAll = true; // it may have failed after it was claimed
+          const readable = readableOf(error, places);
+          this.#failures.failed(file, readable, messageOf(readable), host.clock.now());
+        }
+      }
+    };
+    await Promise.all(work.map(([file, outcomeOf]) => this.#queue.add(() => one(file, outcomeOf))));
+    this.#failures.report(host.clock.now(), (error, where) => host.report(error, `${where} in ${this.#places.directory}`));
+    if (passing.length > 0) throw passing[0];
+    return isUnfinished;
   }
+
+  /** Claimed files to go on with: all at first and after a failure, then those that nobody has been done with for long. */
+  async #leftBehind(places: OpenPlaces): Promise<readonly string[]> {
+    const now = this.#scheduler.host.clock.now();
+    const { own, foreign } = await places.claimed();
+    this.#reportForeign(foreign);
+    const takesAll = this.#takesAll;
+    this.#takesAll = false;
+    const there = new Set(own);
+    for (const name of this.#left.keys()) if (!there.has(name)) this.#left.delete(name);
+    for (const name of own) if (!this.#left.has(name)) this.#left.set(name, now);
+    return own.filter((name) => takesAll || this.#failures.has(name) || now - (this.#left.get(name) ?? now) >= LEFT_MS);
+  }
+
+  /** Once for each name. */
+  #reportForeign(names: readonly string[]): void {
+    const unknown = names.filter((name) => !this.#foreign.has(name));
+    this.#foreign = new Set(names);
+    if (unknown.length === 0) return;
+    const shown = unknown.slice(0, 5).map((name) => JSON.stringify(name));
+    const more = unknown.length > shown.length ? ` and ${unknown.length - shown.length} more` : "";
+    const problem = `${this.#places.claimed} has files that were not claimed by headgate: ${shown.join(", ")}${more}; they are left alone, move them away`;
+    this.#scheduler.host.report(new HeadgateError("UNSAFE_DIRECTORY", problem), `trigger files in ${this.#places.directory}`);
+  }
+}
+
+function isPath(path: unknown): path is string {
+  return typeof path === "string" && path !== "" && !path.includes("\0");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** An error of the file system, with the paths that people know instead of those of open handles. */
+function readableOf(error: unknown, places: OpenPlaces): unknown {
+  if (!(error instanceof Error)) return error;
+  const message = places.readable(error.message);
+  return message === error.message ? error : Object.assign(new Error(message), { code: (error as NodeJS.ErrnoException).code });
 }
 
 function bad(problem: string): HeadgateError {

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { z } from "zod";
+import { jsonProblemOf } from "../outside/json-syntax.js";
 import { DEEPEST, escaped, type FieldProblem, isTooDeep, mischiefIn } from "../outside/safe-json.js";
 import type { Asked } from "./asked.js";
 import { Problem } from "./problem.js";
@@ -19,8 +20,8 @@ export function parseJson(bytes: Uint8Array, contentType: string | null): unknow
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw new Problem(400, "BAD_JSON", `the body is not JSON: ${(error as Error).message.slice(0, 200)}`);
+  } catch {
+    throw new Problem(400, "BAD_JSON", `the body is not JSON: ${jsonProblemOf(text)}`);
   }
   const problems = mischiefIn(value);
   if (problems.length > 0) throw invalid(problems);

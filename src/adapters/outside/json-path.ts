@@ -1,4 +1,5 @@
 import { HeadgateError } from "../../base/errors.js";
+import { jsonProblemOf } from "./json-syntax.js";
 
 /**
  * What stands at a path such as `data.items[0].updated_at`; `undefined` where there is nothing.
@@ -29,7 +30,7 @@ function partsOf(path: string): string[] {
 export function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    throw new HeadgateError("PROBE_FAILED", "answers something that is not JSON", { cause });
+  } catch {
+    throw new HeadgateError("PROBE_FAILED", `answers something that is not JSON: ${jsonProblemOf(text)}`);
   }
 }

@@ -158,5 +158,10 @@ export function triggerFilesOf(context: BuildContext): TriggerFileOptions | null
   const files = context.config.triggers?.files;
   if (files === undefined) return null;
   context.checkPipelines(["triggers", "files", "pipeline"], files.pipeline);
-  return { ...camel(files), directory: context.file(files.directory) };
+  const { work_directory: work, ...rest } = files;
+  return {
+    ...camel(rest),
+    directory: context.file(files.directory),
+    ...(work === undefined ? {} : { workDirectory: context.file(work) }),
+  };
 }

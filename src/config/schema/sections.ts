@@ -77,6 +77,9 @@ const webhookSource = z
 const files = z
   .strictObject({
     directory: text,
+    work_directory: text
+      .optional()
+      .describe("Where claimed, rejected and processed files are kept: outside of what others may write. Default: `directory`"),
     pipeline: name.optional().describe("Meant by files that name none"),
     keep_processed: z.boolean().optional(),
     polling: z.union([z.literal(false), duration]).optional(),

@@ -6,6 +6,7 @@ import PQueue from "p-queue";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
 import { secretsOfNamed } from "../../../run/secret-forms.js";
+import { jsonProblemOf } from "../../outside/json-syntax.js";
 import { Watchdog } from "./watchdog.js";
 
 /** What a command is told of the run it carries out. */
@@ -212,8 +213,7 @@ function resultOf(
   try {
     return JSON.parse(json);
   } catch {
-    // the parser's own message would quote a part of what was written, perhaps half a secret
-    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${stdout.trim().slice(0, 100) || "nothing"}`);
+    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${jsonProblemOf(json)}`);
   }
 }
 

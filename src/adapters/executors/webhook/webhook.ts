@@ -6,6 +6,7 @@ import type { Scheduler } from "../../../index.js";
 import type { RemoteCall, RemoteExecutor, RemoteRun, RemoteState } from "../../../ports/executor.js";
 import { secretsOfNamed, secretsOfUrl } from "../../../run/secret-forms.js";
 import { AddressRule, type PrivateNetworks } from "../../outside/address.js";
+import { jsonProblemOf } from "../../outside/json-syntax.js";
 import { ask, checkUrl } from "../../outside/request.js";
 import { signerOf } from "../../outside/standard-webhooks.js";
 
@@ -149,7 +150,7 @@ async function taken(
   if (request.method !== "POST") return answer(405, "METHOD_NOT_ALLOWED", "POST the result");
   let told: z.output<typeof result>;
   try {
-    told = result.parse(request.body ?? JSON.parse(await bodyOf(request)));
+    told = result.parse(request.body ?? parsed(await bodyOf(request)));
   } catch (error) {
     return answer(
       422,
@@ -173,6 +174,14 @@ function stateOf(told: z.output<typeof result>): Exclude<RemoteState, { status: 
   if (told.status !== "failed") return told;
   const { message, code } = told.error;
   return { status: "failed", error: { message, ...(code === undefined ? {} : { code }) }, isRetryable: told.retryable ?? true };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`the body is not JSON: ${jsonProblemOf(text)}`);
+  }
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
