@@ -30,7 +30,7 @@ triggers:
   api: { port: 5000 }
   # webhooks:
   #   - { source: data_provider, secret: "\${PROVIDER_SECRET}", pipelines: [daily-report] }
-  # files: { directory: triggers, polling: 5s }
+  # files: { directory: triggers/drop, work_directory: triggers/work, polling: 5s }
 
 # Alerts of what goes wrong; without channels they are only listed.
 monitoring:

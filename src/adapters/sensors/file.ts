@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
@@ -30,7 +30,7 @@ const FILES_LIMIT = 20_000;
 const EVENTS_AT_ONCE = 1_000;
 
 /**
- * Finds new and changed files. Each raises a trigger with the parameters `{ path, name, size, modified_at }`. The files stay where they are; which have been found is
+ * Finds new and changed files; links are not followed. Each raises a trigger with the parameters `{ path, name, size, modified_at }`. The files stay where they are; which have been found is
  * remembered in the cursor, so move away what is done with (at most 20,000 files). Needs the package `tinyglobby`.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
@@ -99,7 +99,9 @@ interface Seen {
 
 async function seenAt(file: string): Promise<Seen | null> {
   try {
-    const { size, mtimeMs } = await stat(file);
+    const found = await lstat(file); // a link that took its place meanwhile may lead anywhere
+    if (!found.isFile()) return null;
+    const { size, mtimeMs } = found;
     return { signature: `${mtimeMs}:${size}`, size, modifiedAt: Math.trunc(mtimeMs) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;

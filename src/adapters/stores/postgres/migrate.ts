@@ -13,7 +13,9 @@ export async function migrate(pool: Pool, schema: string, dialect: Dialect): Pro
   try {
     await client.query(`SELECT pg_advisory_lock(${lockOf(schema, 1)})`);
     try {
-      await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+      // CREATE SCHEMA IF NOT EXISTS wants the right to create even where the schema is there, which a role that owns nothing but its schema has not
+      const { rowCount } = await client.query("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", [schema]);
+      if (rowCount === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
       await client.query(
         `CREATE TABLE IF NOT EXISTS ${dialect.name("migrations")} (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
       );
