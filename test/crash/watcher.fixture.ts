@@ -6,7 +6,7 @@ import { watchTriggerFiles } from "../../src/adapters/files/index.js";
 import { createScheduler, pipeline, sensor } from "../../src/index.js";
 import { storeFromUrl } from "../../src/store-from-url.js";
 
-const [, , url = "", directory = "", node = ""] = argv;
+const [, , url = "", directory = "", node = "", workDirectory] = argv;
 const counter = sensor(
   "counter",
   ({ cursor }) => {
@@ -28,6 +28,11 @@ const scheduler = createScheduler({
 });
 await scheduler.start();
 await scheduler.pause();
-await watchTriggerFiles(scheduler, { directory, pipeline: "files", rescan: "500ms" });
+await watchTriggerFiles(scheduler, {
+  directory,
+  pipeline: "files",
+  rescan: "500ms",
+  ...(workDirectory === undefined ? {} : { workDirectory }),
+});
 process.on("SIGTERM", () => void scheduler.stop({ drain: 0 }).then(() => exit(0)));
 console.log("ready");

@@ -127,7 +127,7 @@ describe("a command", () => {
     });
     expect(await ran(command("process.kill(process.pid, 'SIGKILL')"))).toMatchObject({ error: { message: "was ended by SIGKILL" } });
     expect(await ran(command("console.log('no json')", { output: "json" }))).toMatchObject({
-      error: { message: expect.stringContaining("wrote no JSON") },
+      error: { message: expect.stringMatching(/wrote no JSON: .* at line \d+, column \d+$/) },
     });
   });
 

@@ -136,6 +136,8 @@ describe("a run whose service calls back", () => {
       ["x".repeat(2_000_000), "INVALID_REQUEST"],
     ] as const)
       expect(await call(back, body)).toMatchObject({ code });
+    const unquoted = "the body is not JSON: expected a value at line 1, column 11";
+    expect(await call(back, '{"output":hunter2}')).toMatchObject({ detail: unquoted });
     expect(await call(back, null, "GET")).toMatchObject({ code: "METHOD_NOT_ALLOWED" });
     expect(await call(back, { status: "succeeded", output: { rows: 7 } })).toMatchObject({ status: "ok" });
     expect(await done).toMatchObject({ status: "succeeded", output: { rows: 7 }, progress: { percent: 50 } });
