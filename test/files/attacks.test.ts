@@ -286,7 +286,7 @@ describe("the working directories of trigger files", () => {
     await expect(open({ directory, workDirectory: service })).rejects.toMatchObject(inside);
     symlinkSync(directory, join(service, "alias"));
     await expect(open({ directory, workDirectory: join(service, "alias") })).rejects.toThrow(/must lie outside/);
-    await expect(open({ directory, workDirectory: "" })).rejects.toThrow(/workDirectory: give a path/);
+    await expect(open({ directory, workDirectory: "" })).rejects.toThrow(/workDirectory: must be a path/);
   });
 
   const other = "/dev/shm";

@@ -362,7 +362,7 @@ describe("a watcher of trigger files", () => {
     const { scheduler } = await harness([sales()]);
     const file = join(root, "a-file");
     writeFileSync(file, "");
-    await expect(watchTriggerFiles(scheduler, { directory: "" })).rejects.toThrow(/give a path/);
+    await expect(watchTriggerFiles(scheduler, { directory: "" })).rejects.toThrow(/directory: must be a path/);
     await expect(watchTriggerFiles(scheduler, { directory: file })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining("cannot be used"),

@@ -18,7 +18,7 @@ interface DirectoryStats {
 }
 
 /**
- * A directory that is open. On Linux `at(name)` leads through the open handle (`/proc/self/fd/…`), so that whoever renames the directory, or puts a link in its place, redirects nothing: the
+ * A directory that is open. On Linux `at(name)` leads through the open handle (`/proc/self/fd/…`), so that renaming the directory, or putting a link in its place, redirects nothing: the
  * path goes on to mean the directory that was checked. Elsewhere it is the plain path, and {@link verify} compares the directory before and after each move.
  */
 export class HeldDirectory {

@@ -141,7 +141,7 @@ export class Intake {
   }
 }
 
-/** What was written after it was read is read again; so is what took its place. */
+/** Returns false for a file that was written to, or replaced, after it was read. */
 async function isAsRead({ directory, name }: FilePlace, signature: string): Promise<boolean> {
   return signatureOf(await lstat(directory.at(name))) === signature;
 }

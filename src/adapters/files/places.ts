@@ -116,7 +116,7 @@ export class Places {
   }
 }
 
-/** Who may write the one must not be able to move the other. */
+/** A user who may write one of the two must not be able to move the other. @throws HeadgateError `INVALID_ARGUMENT` */
 async function checkApart(directory: string, workDirectory: string): Promise<void> {
   const [drop, work] = await Promise.all([realpath(directory), realpath(workDirectory)]);
   const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(outer.endsWith(sep) ? outer : `${outer}${sep}`);

@@ -63,8 +63,8 @@ const LEFT_MS = 30_000;
  */
 export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFileOptions): Promise<TriggerFileWatcher> {
   const { directory, workDirectory = null, polling = false, sizeLimit = 1_048_576 } = options;
-  if (!isPath(directory)) throw bad("directory: give a path");
-  if (workDirectory !== null && !isPath(workDirectory)) throw bad("workDirectory: give a path");
+  if (!isPath(directory)) throw bad("directory: must be a path (a text that is not empty)");
+  if (workDirectory !== null && !isPath(workDirectory)) throw bad("workDirectory: must be a path (a text that is not empty)");
   if (!Number.isInteger(sizeLimit) || sizeLimit < 1) throw bad(`sizeLimit: ${sizeLimit} must be a whole number from 1`);
   const places = new Places({
     directory: resolve(directory),
@@ -99,7 +99,7 @@ class Watcher implements TriggerFileWatcher {
   readonly #failures = new FileFailures();
   /** Claimed files that are not this process's, since when it has seen them; epoch ms. */
   readonly #left = new Map<string, number>();
-  /** What others have put among the claimed files, once reported. */
+  /** Names of others among the claimed files, which have been reported. */
   #foreign: ReadonlySet<string> = new Set();
   #stopListening: (() => Promise<void>) | null = null;
   #stopTimer: (() => void) | null = null;
