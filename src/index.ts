@@ -162,6 +162,7 @@ export {
 } from "./schedule/window.js";
 export type { Overlap } from "./trigger/overlap.js";
 export {
+  type Adding,
   type Admission,
   DEFAULT_QUEUE_LIMITS,
   type QueueLimit,

@@ -43,7 +43,7 @@ export interface QueueUsage {
   readonly tokens: ReadonlyMap<string, QueueLimit>;
 }
 
-type Adding = Pick<NewTrigger, "pipelineId" | "requestedBy" | "size">;
+export type Adding = Pick<NewTrigger, "pipelineId" | "requestedBy" | "size">;
 type Scope = "pipeline" | "token" | "total";
 
 const NOTHING: QueueLimit = Object.freeze({ count: 0, bytes: 0 });

@@ -174,9 +174,8 @@ console.log(HeadgateError.name);${USE}`;
   it("bundles no library: each is a dependency that npm lists once, and audits", async () => {
     const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: Record<string, string> };
     for (const name of readdirSync(join(ROOT, "dist")).filter((one) => one.endsWith(".js.map"))) {
-      const { sources, sourcesContent } = JSON.parse(readFileSync(join(ROOT, "dist", name), "utf8")) as Record<string, readonly string[]>;
+      const { sources } = JSON.parse(readFileSync(join(ROOT, "dist", name), "utf8")) as Record<string, readonly string[]>;
       expect(sources?.filter((one) => !one.startsWith("../src/"))).toEqual([]);
-      expect(sourcesContent).toHaveLength(sources?.length ?? -1);
     }
     const { stdout } = await run("npm", ["ls", "--all", "--parseable"], { cwd: project });
     const installed = stdout.trim().split("\n");
