@@ -185,7 +185,7 @@ class Watcher implements TriggerFileWatcher {
       this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
       this.#error = messageOf(error);
       this.#takesAll = true;
-      if (!isPassing(error)) this.#scheduler.host.report(error, `trigger files in ${this.#places.directory}`);
+      if (!isPassing(error) && !this.#isClosed) this.#scheduler.host.report(error, `trigger files in ${this.#places.directory}`);
     } finally {
       this.#scanning = null;
       if (!this.#isClosed) this.#stopTimer = this.#scheduler.host.clock.setTimer(waitMs, () => void this.scan());
