@@ -176,7 +176,7 @@ function readable({ drop }: Place, wanted: (name: string) => boolean = () => tru
     uid: NOBODY,
     gid: NOBODY,
     encoding: "utf8",
-  }).split("\n");
+  }).split("\0");
   const names = list.filter((name) => name !== "" && wanted(name));
   return names.map((name) => execFileSync("cat", ["--", name], { cwd: drop, uid: NOBODY, gid: NOBODY, encoding: "utf8" })).join("\n");
 }

@@ -10,8 +10,8 @@ import { Extremes, Generator } from "./generator.js";
 import { type Hostile, HostileRequests } from "./hostile.js";
 import { heapInUse, SEED, scaled } from "./scale.js";
 
-const REQUESTS = scaled(1_500, 50_000);
-const SOCKETS = scaled(150, 5_000);
+const REQUESTS = scaled(800, 50_000);
+const SOCKETS = scaled(80, 5_000);
 const AT_ONCE = 16;
 const LARGEST_ANSWER = 2 * 1_048_576;
 /** Heap that may be in use afterwards and was not before, bytes: the memory store keeps what it is given, the others nothing. */

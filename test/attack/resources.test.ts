@@ -42,7 +42,7 @@ async function unharmed(one: Victim, attack: () => Promise<void>, least = 3): Pr
 
 describe("a small caller cannot end or stop the service", () => {
   it("by large triggers that wait, neither now nor after the next start", async () => {
-    const count = scaled(150, 600);
+    const count = scaled(120, 600);
     let one: Victim = await victim({ heapMb: scaled(96, 256), yaml: "monitoring: { every: 1s, metrics: true }\n" });
     await unharmed(one, async () => {
       await one.ask("POST", "/api/v1/pipelines/a/pause", { token: OPERATOR, body: {} });
@@ -64,13 +64,13 @@ describe("a small caller cannot end or stop the service", () => {
       }
       for (const path of ["/metrics", "/api/v1/statistics", "/api/v1/alerts", "/api/v1/info"])
         expect((await one.ask("GET", path)).status, path).toBe(200);
-      await wait(2_500); // alerts are evaluated every second
+      await wait(1_500); // alerts are evaluated every second
     });
     for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       one = await one.restart(signal);
       const again: Victim = one;
       await unharmed(again, async () => {
-        await wait(2_500);
+        await wait(1_500);
         expect((await again.ask("GET", "/api/v1/pipelines/a/statistics", { token: VIEWER })).status).toBe(200);
         expect((await again.ask("POST", "/api/v1/trigger/manual", { body: { pipeline: "b" } })).status).toBe(202);
       });
@@ -79,7 +79,7 @@ describe("a small caller cannot end or stop the service", () => {
   });
 
   it.each(STORES)("by one backfill with large parameters (%s)", async (name, store) => {
-    const fires = scaled(400, 9_900);
+    const fires = scaled(200, 9_900);
     const one = await victim({ heapMb: scaled(128, 384), store: store() });
     await one.ask("POST", "/api/v1/pipelines/a/pause", { token: OPERATOR, body: {} });
     await unharmed(one, async () => {
@@ -126,7 +126,7 @@ describe("slow and stalled connections", () => {
     await unharmed(one, async () => {
       // who comes back with each Last-Event-ID of this life, and does not read
       const life = await lifeOf(one);
-      await runs(one, 350, "a");
+      await runs(one, scaled(340, 350), "a");
       for (const back of [0, 1, 500, 990, 996, 997, 998, 999, 1_000, 1_001, 1_002, 5_000]) {
         const { seq } = await newestOf(one);
         const socket = one.deaf(headOf("GET /api/v1/events", VIEWER, `last-event-id: ${life}-${Math.max(0, seq - back)}`));
@@ -151,7 +151,7 @@ describe("slow and stalled connections", () => {
         sockets.push(one.deaf("GET /health HTTP/1.1\r\nhost: x\r\nx-slow: "));
         sockets.push(one.deaf(""));
       }
-      await wait(17_000); // longer than the 15 s between two heartbeats of a stream
+      await wait(scaled(2_000, 17_000)); // in the full form longer than the 15 s between two heartbeats of a stream
       expect(one.memory() - idle, "resident memory that the attack took, bytes").toBeLessThan(220 * MB);
       expect((await one.ask("GET", "/api/v1/pipelines/a/runs?limit=1000", { token: VIEWER })).text.length).toBeLessThan(16 * MB);
     });

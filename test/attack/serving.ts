@@ -30,7 +30,7 @@ export interface Victim {
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-export interface Watch {
+interface Watch {
   /** Stops asking; returns how many answers came and which failed. */
   stop(): Promise<{ readonly answers: number; readonly failures: readonly string[] }>;
 }

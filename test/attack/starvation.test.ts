@@ -20,8 +20,8 @@ const waitingOf = async (one: Victim): Promise<number> =>
     .length;
 
 describe.each([
-  ["SQLite", "sqlite:./headgate.db", scaled(1_500, 9_000)],
-  ["memory", "memory:", scaled(9_000, 9_900)],
+  ["SQLite", "sqlite:./headgate.db", scaled(800, 9_000)],
+  ["memory", "memory:", scaled(5_000, 9_900)],
 ])("a backlog of functions that return at once, on %s", (name, store, count) => {
   it("does not keep the service from answering while it is worked off", async () => {
     const one = await victim({ heapMb: 512, store });

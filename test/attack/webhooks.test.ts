@@ -116,7 +116,7 @@ describe.each(Object.entries(DELIVERIES))("a delivery (%s) that somebody has cap
     await start();
     const first = await send(delivery);
     expect(first.status).toBe(202);
-    for (const wait of ["0s", "299s", "2s", "1h", "1d"]) {
+    for (const wait of scaled(0, 1) === 0 ? ["0s", "301s", "1d"] : ["0s", "299s", "2s", "1h", "1d", "14d"]) {
       await running.clock.advance(wait);
       const { status, json } = await send(changed);
       if (status === 202) expect(json.id).toBe(first.json.id);
@@ -267,10 +267,12 @@ describe("keys", () => {
 
 const { postgres, sqlite } = await places();
 describe.each([sqlite, ...postgres])("on %s", (_, place) => {
-  it.each([127, 128, 129, 2_700, 2_800, 8_000])("a source of %i letters in the path is no error of the service", async (length) => {
+  it("a source of any length in the path is no error of the service", async () => {
     running = await service([pipeline({ id: "sales", run: () => {} })], {}, { store: place()() });
-    const path = `/api/v1/webhooks/${new Generator(SEED).letters(length)}?pipeline=sales`;
-    const { status } = await running.ask("POST", path, { any: "thing" }, { "idempotency-key": "k" });
-    expect(status).toBeLessThan(500);
+    for (const length of [127, 128, 129, 2_700, 2_800, 8_000]) {
+      const path = `/api/v1/webhooks/${new Generator(SEED).letters(length)}?pipeline=sales`;
+      const { status } = await running.ask("POST", path, { any: "thing" }, { "idempotency-key": "k" });
+      expect(status, `${length} letters`).toBeLessThan(500);
+    }
   });
 });
