@@ -8,6 +8,8 @@ export default defineConfig({
     include: ["test/attack/**/*.test.ts"],
     env: { HEADGATE_ATTACK: "full" },
     testTimeout: 480_000,
+    // most of them wait for a process or a server: two at once even where there are two cores
+    maxWorkers: 2,
     reporters: ["default", ["json", { outputFile: ".tmp/attack-report.json" }]],
   },
 });

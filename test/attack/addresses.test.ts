@@ -400,7 +400,7 @@ describe("settings over HTTP", () => {
   });
 
   it("never make the service reach this machine by tcp", async () => {
-    for (const host of HERE.flatMap((name) => (name.startsWith("[") ? [name, bare(name)] : [name])))
+    for (const host of sample(HERE).flatMap((name) => (name.startsWith("[") ? [name, bare(name)] : [name])))
       await tried({ type: "tcp", host, port });
   });
 
