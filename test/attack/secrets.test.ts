@@ -149,6 +149,16 @@ ${more}`;
     return { status: response.status, text };
   };
 
+  /** Waits for a line on either stream: as text, errors are written to standard error. */
+  const heard = async (pattern: RegExp) => {
+    for (let look = 0; look < 300; look++) {
+      const { out, err } = service.text();
+      if (pattern.test(out + err)) return;
+      await wait(100);
+    }
+    throw new Error(`no line matches ${pattern}`);
+  };
+
   beforeAll(async () => {
     target = await parrot();
     env = {
@@ -191,7 +201,7 @@ ${more}`;
         .replace('"${AIRFLOW_PASSWORD}"', '"${CHANGED}"')
         .replace(of("executor-query"), `${of("executor-query")}2`),
     );
-    await service.said(/the changed configuration is in force/);
+    await heard(/the changed configuration is in force/);
     writeFileSync(
       join(cwd, "schedule_config.yaml"),
       yaml(target.url, `nonsense: { token: ${of("broken-later")} }\n`).replace(
@@ -199,8 +209,9 @@ ${more}`;
         `admin_token: [ ${of("broken-later")} ]\n  admin_tokem:`,
       ),
     );
-    await service.said(/configuration is not in force/);
-    for (let look = 0; look < 100 && (service.text().out.match(/run failed/g)?.length ?? 0) < 3; look++) await wait(100);
+    await heard(/configuration is not in force/);
+    for (let look = 0; look < 100 && (`${service.text().out}${service.text().err}`.match(/run failed/g)?.length ?? 0) < 3; look++)
+      await wait(100);
     await wait(2_500); // alerts are raised and sent, sensors look, held triggers are looked at
   });
   afterAll(async () => {
@@ -258,7 +269,7 @@ ${more}`;
 
   it("is in its logs", () => {
     const { out, err } = service.text();
-    expect(out).toMatch(/run failed/);
+    expect(out + err).toMatch(/run failed/);
     const lines = `${out}\n${err}`.split("\n").filter((line) => shown(line).length > 0);
     expect(lines.map((line) => [line.slice(0, 200), shown(line)])).toEqual([]);
   });

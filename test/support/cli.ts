@@ -73,7 +73,7 @@ export async function served(
       await Promise.race([once(child.stdout, "data"), ended]);
     }
   };
-  await said(/"message":"ready"/);
+  await said(/"message":"ready"|^\[headgate\] info: ready/m);
   return {
     url: `http://127.0.0.1:${port}`,
     child,
