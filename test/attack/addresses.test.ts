@@ -34,7 +34,11 @@ const unix = createSocketServer((socket) => {
 });
 
 beforeAll(async () => {
-  canary = createServer((_, response) => (location === "" ? response.end("{}") : response.writeHead(307, { location }).end()));
+  canary = createServer((_, response) =>
+    location === ""
+      ? response.end("{}")
+      : response.writeHead(307, { location: location.replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent) }).end(),
+  );
   canary.on("connection", (socket: Socket) => {
     const address = (socket.localAddress ?? "").replace("::ffff:", "");
     reached.push(address);

@@ -10,14 +10,18 @@ import { Generator } from "./generator.js";
 import { SEED, scaled } from "./scale.js";
 
 const secretOf = (text: string) => `whsec_${Buffer.from(`${text} of thirty-two characters`).toString("base64")}`;
-const [PROVIDER, OTHER] = [secretOf("a secret of the provider"), secretOf("a secret of the other one")];
+const [PROVIDER, OTHER, THIRD] = [
+  secretOf("a secret of the provider"),
+  secretOf("a secret of the other one"),
+  secretOf("a secret of a third source"),
+];
 const GITHUB = "a-secret-for-github-only";
 const LONGEST = "s".repeat(128);
 const SOURCES: WebhookSource[] = [
   { source: "provider", pipelines: ["sales", "stock"], secret: PROVIDER, events: ["data_updated"] },
   { source: "other", pipelines: ["stock"], secret: OTHER },
   { source: "github", pipelines: ["sales", "stock"], secret: GITHUB, scheme: "github", events: ["push"] },
-  { source: LONGEST, pipelines: ["sales"], secret: OTHER },
+  { source: LONGEST, pipelines: ["sales"], secret: THIRD },
   { source: "open" },
 ];
 const NOW_S = Date.parse(START) / 1_000;
@@ -178,7 +182,7 @@ describe("a webhook", () => {
         ["provider", PROVIDER],
         ["other", OTHER],
       ] as const) {
-        if (signer === source || (source === LONGEST && signer === "other")) continue;
+        if (signer === source) continue;
         expect(
           (await send({ path: "/api/v1/trigger/webhook", body, headers: signed(body, { secret }) })).status,
           `${signer} as ${source}`,
@@ -206,7 +210,7 @@ describe("a webhook", () => {
   it.each([118, 119, 128])("of the longest source, with an id of %i characters, is not refused", async (length) => {
     await start();
     const body = JSON.stringify({ any: "thing" });
-    const headers = signed(body, { id: "i".repeat(length), secret: OTHER });
+    const headers = signed(body, { id: "i".repeat(length), secret: THIRD });
     expect(await send({ path: `/api/v1/webhooks/${LONGEST}`, body, headers })).toMatchObject({ status: 202 });
   });
 
