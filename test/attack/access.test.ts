@@ -416,7 +416,7 @@ describe.each([memory, ...(scaled(0, 1) === 1 ? [sqlite, ...postgres] : [])])("o
     }
     await scheduler.trigger(OWN, { kind: "immediate", force: true, reason: "the last" });
     await clock.settle();
-    const isEnough = (text: string) => /event: run\.succeeded\ndata: .*own-output/.test(text);
+    const isEnough = (text: string) => /event: run\.succeeded\ndata: .*"pipeline":"alpha"/.test(text);
     expect(await read(isEnough)).not.toContain(MARK);
     const everything = await readAll(isEnough);
     expect(everything).toContain(MARK);

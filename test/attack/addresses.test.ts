@@ -140,6 +140,7 @@ const OVER_HTTP: Readonly<Record<string, (url: string, allowing: Allowing) => Pr
     webhookExecutor({ url, secret: SECRET, allowPrivateNetworks: false, ...allowing }).submit(await remoteRun(), {
       signal: signal(),
       clock: systemClock(),
+      redact: (text) => text,
     }),
   "an http dependency of code": async (url, allowing) => throughGate({ type: "http", url }, allowing),
 };

@@ -61,6 +61,19 @@ export class World {
     return (await this.#scheduler.settings.addMaintenance({ ...window, description }, { pipelineId, user: nameOf(pipelineId, "user") })).id;
   }
 
+  async decision(pipelineId: string): Promise<string> {
+    const [found] = (await this.#scheduler.decisions({ pipelineId, limit: 1 })).items;
+    if (found === undefined) throw new Error(`no decision of ${pipelineId}`);
+    return found.id;
+  }
+
+  /** Returns the number of an audit record that concerns a pipeline. */
+  async audited(pipelineId: string): Promise<number> {
+    const [found] = await this.#scheduler.audit.list({ pipelineIds: [pipelineId], limit: 1 });
+    if (found === undefined) throw new Error(`no audit record of ${pipelineId}`);
+    return found.seq;
+  }
+
   async token(): Promise<string> {
     return (await this.#scheduler.tokens.issue({ role: "viewer", description: `${MARK}-token`, user: `${MARK}-issuer` })).id;
   }
@@ -157,6 +170,7 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   listRuns: below("viewer", "/runs?limit=1000"),
   getRun: ofPipeline("viewer", (id, world) => [{ path: `/api/v1/runs/${world.run(id)}` }]),
   listDecisions: below("viewer", "/decisions?limit=1000"),
+  getDecision: ofPipeline("viewer", async (id, world) => [{ path: `/api/v1/decisions/${await world.decision(id)}` }]),
   listUpcoming: below("viewer", "/upcoming"),
   explain: below("viewer", "/explain"),
   backfill: below("operator", "/backfill", LONG_AGO),
@@ -176,6 +190,7 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   getAdaptive: below("viewer", "/adaptive"),
   resetAdaptive: below("admin", "/adaptive/reset", {}),
   listTokens: { least: "admin", requests: { all: () => [{ path: "/api/v1/tokens" }] } },
+  getToken: { least: "admin", requests: { all: async (world) => [{ path: `/api/v1/tokens/${await world.token()}` }] } },
   issueToken: {
     least: "admin",
     requests: {
@@ -191,5 +206,6 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   },
   revokeToken: { least: "admin", requests: { all: async (world) => [{ path: `/api/v1/tokens/${await world.token()}` }] } },
   listAudit: any("admin", "/api/v1/audit", "/api/v1/audit?limit=1000"),
+  getAuditRecord: ofPipeline("admin", async (id, world) => [{ path: `/api/v1/audit/${await world.audited(id)}` }]),
   verifyAudit: { least: "admin", requests: { all: () => [{ path: "/api/v1/audit/verify" }] } },
 };

@@ -46,7 +46,7 @@ const signed = (body: string, { id = "msg_1", at = NOW_S, secret = PROVIDER } = 
   "webhook-signature": new Webhook(secret).sign(id, new Date(at * 1_000), body),
 });
 const bySource = JSON.stringify({ source: "provider", event: "data_updated", data: { rows: 3 } });
-const push = JSON.stringify({ ref: "refs/heads/main", after: "0123", commits: [] });
+const push = JSON.stringify({ ref: "refs/heads/main", before: "0122", after: "0123", commits: [], pusher: { name: "somebody" } });
 const hub = (body: string, secret = GITHUB): Headers => ({
   "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`,
 });
