@@ -42,7 +42,7 @@ async function unharmed(one: Victim, attack: () => Promise<void>, least = 3): Pr
 
 describe("a small caller cannot end or stop the service", () => {
   it("by large triggers that wait, neither now nor after the next start", async () => {
-    const count = scaled(120, 600);
+    const count = scaled(100, 600);
     let one: Victim = await victim({ heapMb: scaled(96, 256), yaml: "monitoring: { every: 1s, metrics: true }\n" });
     await unharmed(one, async () => {
       await one.ask("POST", "/api/v1/pipelines/a/pause", { token: OPERATOR, body: {} });
@@ -66,7 +66,7 @@ describe("a small caller cannot end or stop the service", () => {
         expect((await one.ask("GET", path)).status, path).toBe(200);
       await wait(1_500); // alerts are evaluated every second
     });
-    for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+    for (const signal of (["SIGKILL", "SIGTERM"] as const).slice(0, scaled(1, 2))) {
       one = await one.restart(signal);
       const again: Victim = one;
       await unharmed(again, async () => {

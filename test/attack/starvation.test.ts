@@ -31,12 +31,13 @@ describe.each([
     const seen: number[] = [];
     let answered = false;
     void asked.then(() => (answered = true));
-    for (let look = 0; look < 2_000 && !(answered && seen.at(-1) === 0); look++) seen.push(await waitingOf(one));
+    const onItsWay = () => new Set(seen.filter((length) => length > 0 && length < count)).size;
+    while (!(answered && (seen.at(-1) === 0 || onItsWay() >= 5))) seen.push(await waitingOf(one));
     expect((await asked).status).toBe(202);
     const { failures } = await watch.stop();
     expect(failures).toEqual([]);
     // seen on its way down: somebody else was answered between two of its runs
-    expect(new Set(seen.filter((length) => length > 0 && length < count)).size, seen.join(" ").slice(0, 500)).toBeGreaterThanOrEqual(3);
+    expect(onItsWay(), seen.join(" ").slice(0, 500)).toBeGreaterThanOrEqual(3);
     await one.end("SIGKILL");
   });
 
