@@ -6,7 +6,7 @@ const page = readFileSync(new URL("docs/security.md", ROOT), "utf8");
 
 /** Sections whose every row is a promise, with the test that would fail if it were not kept. */
 const PROMISES = /^## (?:Who gets in|What a caller can cost|What a caller can reach|What is kept, and what is hidden|What is recorded)$/;
-const REFERENCE = /^`(test\/[\w./-]+\.test\.ts)`: (.+)$/;
+const REFERENCE = /^`((?:test|src\/testing\/contract)\/[\w./-]+\.ts)`: (.+)$/;
 
 interface Promised {
   readonly promise: string;
@@ -19,7 +19,7 @@ function promised(): readonly Promised[] {
     if (line.startsWith("## ")) isPromise = PROMISES.test(line);
     if (!isPromise || !line.startsWith("| ") || /^\|[ -]+\|/.test(line) || line.includes("| Test")) return [];
     const cells = line.split("|").map((cell) => cell.trim());
-    return [{ promise: cells[1] ?? "", references: (cells.at(-2) ?? "").split("<br>").map((one) => one.trim()) }];
+    return [{ promise: cells[1] ?? "", references: (cells.at(-2) ?? "").split(/ *<br> */).map((one) => one.trim()) }];
   });
 }
 
