@@ -11,6 +11,7 @@ import { builtin } from "./base/builtin.js";
 import { type Duration, durationMs } from "./base/duration.js";
 import { HeadgateError } from "./base/errors.js";
 import { type IdSource, ulidSource } from "./base/id.js";
+import { type AuditOptions, auditSettings } from "./engine/audit-keys.js";
 import { type Settings, secretsOf } from "./engine/core.js";
 import { Events } from "./engine/events.js";
 import { type MonitoringOptions, monitoringOf } from "./engine/monitoring-options.js";
@@ -67,6 +68,8 @@ export interface SchedulerOptions {
   statisticsWindow?: Duration;
   /** Rules and channels of alerts. Default: none are raised. */
   monitoring?: MonitoringOptions;
+  /** Key and reporting of the audit log. Default: no key, the newest hash is reported every 10 minutes. */
+  audit?: AuditOptions;
   /** Addresses of this machine and of private networks that external dependencies set at run time may ask. Default none. */
   allowPrivateNetworks?: PrivateNetworks;
   /** Databases, files and servers that external dependencies set at run time may name; nobody is shown their addresses. Default none. */
@@ -118,6 +121,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     sensorOf: options.sensors ?? null,
     dependencies: dependenciesOf(options.connections ?? {}, "createScheduler"),
     dependenciesOf,
+    audit: auditSettings(options.audit),
     measureLoad: options.load ?? machineLoad(),
     newSecret: () => builtin("node:crypto").randomBytes(32).toString("base64url"),
   };
@@ -126,7 +130,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
 }
 
 const OPTION_NAMES = new Set(
-  "pipelines store sensors executor executors redact redactExcept clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring allowPrivateNetworks connections load random newId timerTrust".split(
+  "pipelines store sensors executor executors redact redactExcept clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring audit allowPrivateNetworks connections load random newId timerTrust".split(
     " ",
   ),
 );

@@ -25,7 +25,9 @@ export type { Instant } from "./base/instant.js";
 export type { Quantiles } from "./base/quantiles.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
 export type { Adapting, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/adapting.js";
-export type { AuditCheck, AuditLog } from "./engine/audit-log.js";
+export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/audit-check.js";
+export type { AuditOptions } from "./engine/audit-keys.js";
+export type { AuditedChange, AuditLog } from "./engine/audit-log.js";
 export type { DecisionEventData, RunEventData } from "./engine/event-data.js";
 export type { EventFeed } from "./engine/event-feed.js";
 export type { EventReader, EventReaderOptions } from "./engine/event-reader.js";
@@ -37,7 +39,7 @@ export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { ReloadOptions } from "./engine/reload.js";
-export type { Act, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";
+export type { Act, ActionCaller, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";
 export type { ReloadResult } from "./engine/roster.js";
 export type { Scheduler } from "./engine/scheduler.js";
 export type { SensorStatus } from "./engine/sensing.js";
@@ -83,7 +85,8 @@ export type {
   Silence,
   Snapshot,
 } from "./monitor/alert.js";
-export type { AuditEntry, AuditHead, AuditRecord } from "./monitor/audit.js";
+export type { AuditEntry, AuditHead, AuditProblem, AuditRecord, AuditSum } from "./monitor/audit.js";
+export type { RefusedCall } from "./monitor/call-sums.js";
 export type { EndedFacts, EndedRecord, EndedSummary } from "./monitor/ended.js";
 export { type Evaluation, evaluateAlerts } from "./monitor/evaluate-alerts.js";
 export type { AlertNotification, AlertRoute } from "./monitor/notification.js";

@@ -11,6 +11,8 @@ interface TokenFlags {
   readonly pipeline?: readonly string[];
   readonly expiresIn?: string;
   readonly description?: string;
+  readonly user?: string;
+  readonly actsForOthers?: boolean;
   readonly file?: string;
 }
 
@@ -24,16 +26,21 @@ export function addToken(program: Command): void {
     .option("--pipeline <id...>", "only for these pipelines")
     .option("--expires-in <duration>", "such as 90d (default: never)")
     .option("--description <text>")
+    .option("--user <name>", "the name that its holder acts as (default: the token's id)")
+    .option("--acts-for-others", "let its holder act as anybody, by the field user of requests")
     .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
-    .action(async ({ role, pipeline, expiresIn, description, file }: TokenFlags, command: Command) => {
+    .action(async ({ role, pipeline, expiresIn, description, user, actsForOthers, file }: TokenFlags, command: Command) => {
       const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
       const scheduler = createScheduler(config.scheduler);
       const { store } = config.scheduler;
       await store?.open();
       try {
+        await scheduler.audit.open();
         const made = await scheduler.tokens.issue({
           role,
-          user: "headgate token create",
+          createdBy: "headgate token create",
+          actsForOthers: actsForOthers === true,
+          ...(user === undefined ? {} : { user }),
           ...(pipeline === undefined ? {} : { pipelines: pipeline }),
           ...(expiresIn === undefined ? {} : { expiresIn }),
           ...(description === undefined ? {} : { description }),

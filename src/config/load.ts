@@ -13,7 +13,7 @@ import { BuildContext, camel, OWN_ADDRESSES } from "./build/context.js";
 import { type Callbacks, callbacksOf, type Work } from "./build/executors.js";
 import { monitoringOf } from "./build/monitoring.js";
 import { type Functions, pipelinesOf } from "./build/pipelines.js";
-import { apiOf, type ListenOptions, storeOf, triggerFilesOf } from "./build/service.js";
+import { apiOf, auditOf, type ListenOptions, storeOf, triggerFilesOf } from "./build/service.js";
 import { crossCheck } from "./cross-checks.js";
 import { ConfigError, type ConfigProblem, nearMatch } from "./diagnostic.js";
 import { interpolated } from "./interpolate.js";
@@ -99,6 +99,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
   const monitoring = monitoringOf(context);
   const store = storeOf(context);
   const api = apiOf(context);
+  const audit = auditOf(context);
   const triggerFiles = triggerFilesOf(context);
   for (const [index, one] of (checked.config.security?.redact ?? []).entries()) context.secret(["security", "redact", index], one);
   crossCheck(context, made, now);
@@ -127,6 +128,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
       redactExcept: except,
       ...(store === undefined ? {} : { store }),
       ...(monitoring === undefined ? {} : { monitoring }),
+      ...(audit === undefined ? {} : { audit }),
       ...camel({ pools, max_active_runs, lease, misfire_threshold, grace }),
       ...camel({ statistics_window: settled.monitoring?.statistics_window, allow_private_networks: security?.allow_private_networks }),
     },

@@ -56,6 +56,7 @@ const AT_START = [
   "resources.retention",
   "monitoring.statistics_window",
   "security.allow_private_networks",
+  "security.audit",
 ];
 
 /**

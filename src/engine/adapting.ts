@@ -136,7 +136,7 @@ export class Adapting {
     if (!isAdaptive(base.schedule)) throw new HeadgateError("INVALID_ARGUMENT", `the schedule of ${pipelineId} does not adapt`);
     const { policy } = base.schedule;
     const reason = act.reason ?? "reset";
-    await this.#write(pipelineId, policy, act.user ?? null, (kept) => ({
+    await this.#write(pipelineId, policy, act, (kept) => ({
       toMs: policy.baseMs,
       reason,
       performance: null,
@@ -165,10 +165,11 @@ export class Adapting {
   async #write(
     pipelineId: string,
     policy: AdaptivePolicy,
-    user: string | null,
+    act: Act | null,
     decide: (kept: Kept | null) => { toMs: number; reason: string; performance: Performance | null; hasChanged: boolean },
   ): Promise<void> {
     const { registry, events } = this.#core;
+    const user = act?.user ?? null;
     const written = await changeKept(this.#core, { key: KEY, what: "intervals are" }, (known: AllKept | undefined, now) => {
       const all = known ?? {};
       const kept = keptOf(all, pipelineId, policy);
@@ -185,7 +186,7 @@ export class Adapting {
       };
       const noted = this.#audit.noted(
         { action: "interval", pipelineId, before: { intervalMs: fromMs }, after: { intervalMs: toMs, performance: numbers } },
-        { user: user ?? "tuner", reason },
+        { ...(act ?? { user: "tuner" }), reason },
       );
       return { next: { ...all, [pipelineId]: next }, user, noted, told: { fromMs, toMs, reason, performance: numbers } };
     });

@@ -1,29 +1,38 @@
-import type { EnqueueResult } from "../ports/store.js";
+import type { AuditEntry } from "../monitor/audit.js";
+import type { EnqueueResult, NotedResult } from "../ports/store.js";
 import type { Admission, QueueLimits } from "../trigger/queue-limits.js";
-import type { NewTrigger } from "../trigger/trigger.js";
+import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
+import type { AuditLog } from "./audit-log.js";
 import { backfillRequests } from "./backfill.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
 import type { Loop } from "./loop.js";
 import type { Pipeline } from "./pipeline.js";
 import { refuseOtherContent, refuseWhilePaused } from "./refusals.js";
-import { type BackfillOptions, type TriggerOptions, triggerRequest } from "./requests.js";
+import { type ActionCaller, type BackfillOptions, type TriggerOptions, triggerRequest } from "./requests.js";
 import { ofTrigger } from "./tell.js";
 import { type Trigger, triggerView } from "./views.js";
 
 /** Events of a backfill that are emitted between two turns of the event loop. */
 const EMITTED_AT_ONCE = 250;
 
+interface Accepted {
+  readonly request: NewTrigger;
+  readonly caller: ActionCaller | undefined;
+}
+
 /** Takes what somebody asks for: triggers that come at once are accepted together. */
 export class Asking {
   readonly #core: Core;
   readonly #loop: Loop;
-  readonly #enqueues: Batcher<NewTrigger, EnqueueResult>;
-  readonly #limited = new WeakMap<QueueLimits, Batcher<NewTrigger, EnqueueResult>>();
+  readonly #audit: AuditLog;
+  readonly #enqueues: Batcher<Accepted, EnqueueResult>;
+  readonly #limited = new WeakMap<QueueLimits, Batcher<Accepted, EnqueueResult>>();
 
-  constructor(core: Core, loop: Loop) {
+  constructor(core: Core, loop: Loop, audit: AuditLog) {
     this.#core = core;
     this.#loop = loop;
+    this.#audit = audit;
     this.#enqueues = this.#batcher(undefined);
   }
 
@@ -33,7 +42,7 @@ export class Asking {
     if (request.kind === "immediate" && !request.isForced) await refuseWhilePaused(this.#core, pipeline.id);
     const { transaction } = options;
     const { trigger, isNew } = await (transaction === undefined
-      ? this.#batcherOf(admission).add(request)
+      ? this.#batcherOf(admission).add({ request, caller: options.caller })
       : store.enqueue([request], clock.now(), { transaction, ...limitsOf(admission) }).then(([result]) => result as EnqueueResult));
     if (!isNew) refuseOtherContent(trigger, request);
     else events.tell("trigger.created", ofTrigger, trigger);
@@ -45,7 +54,10 @@ export class Asking {
     const { clock, newId, store, events } = this.#core;
     const now = clock.now();
     const context = { newId: () => newId(now), now, clock, requestedBy: admission?.requestedBy ?? null };
-    const results = await store.enqueue(await backfillRequests(pipeline, options, context), now, limitsOf(admission));
+    const requests = await backfillRequests(pipeline, options, context);
+    const noted = options.caller === undefined ? undefined : this.#notedBackfill(pipeline.id, options);
+    const results = await store.enqueue(requests, now, { ...limitsOf(admission), ...(noted === undefined ? {} : { noted }) });
+    if (noted !== undefined) this.#audit.touched();
     for (const [index, { trigger, isNew }] of results.entries()) {
       if (isNew) events.tell("trigger.created", ofTrigger, trigger);
       if (index % EMITTED_AT_ONCE === EMITTED_AT_ONCE - 1) await clock.yield?.();
@@ -54,7 +66,7 @@ export class Asking {
     return results.map(({ trigger }) => triggerView(trigger));
   }
 
-  #batcherOf(admission: Admission | undefined): Batcher<NewTrigger, EnqueueResult> {
+  #batcherOf(admission: Admission | undefined): Batcher<Accepted, EnqueueResult> {
     if (admission === undefined) return this.#enqueues;
     const known = this.#limited.get(admission.limits);
     if (known !== undefined) return known;
@@ -63,10 +75,42 @@ export class Asking {
     return made;
   }
 
-  #batcher(admission: Admission | undefined): Batcher<NewTrigger, EnqueueResult> {
-    const { store, clock } = this.#core;
-    const send = (requests: readonly NewTrigger[]) => store.enqueue(requests, clock.now(), limitsOf(admission));
+  #batcher(admission: Admission | undefined): Batcher<Accepted, EnqueueResult> {
+    const send = (accepted: readonly Accepted[]) => this.#enqueue(accepted, limitsOf(admission));
     return new Batcher(this.#core, send, { isPatient: false, lanes: 2, gathers: "turn" });
+  }
+
+  /** What callers of an API ask for is recorded in the audit log, in the transaction in which it is accepted. */
+  async #enqueue(accepted: readonly Accepted[], limits: { limits?: QueueLimits }): Promise<readonly EnqueueResult[]> {
+    const { store, clock } = this.#core;
+    const now = clock.now();
+    const requests = accepted.map(({ request }) => request);
+    if (accepted.every(({ caller }) => caller === undefined)) return store.enqueue(requests, now, limits);
+    const entries = (results: readonly EnqueueResult[]): AuditEntry[] =>
+      results.flatMap(({ trigger, isNew }, index) => {
+        const caller = accepted[index]?.caller;
+        if (!isNew || caller === undefined) return [];
+        const { pipelineId, kind, priority, isForced, user, reason } = trigger;
+        const act = { caller, ...(user === null ? {} : { user }), ...(reason === null ? {} : { reason }) };
+        const change = { action: "trigger", pipelineId, ids: [trigger.id], after: { kind, priority, isForced } };
+        return [this.#audit.entry(change, act, now)];
+      });
+    const results = await store.enqueue(requests, now, { ...limits, noted: { entries, sealer: this.#audit.sealer } });
+    this.#audit.touched();
+    return results;
+  }
+
+  /** One entry for all triggers of a backfill. */
+  #notedBackfill(pipelineId: string, options: BackfillOptions): NotedResult<readonly EnqueueResult[]> {
+    const entries = (results: readonly EnqueueResult[]): AuditEntry[] => {
+      const made = results.flatMap(({ trigger, isNew }) => (isNew ? [trigger] : []));
+      if (made.length === 0) return [];
+      const at = (trigger: TriggerRecord | undefined) => new Date(trigger?.scheduledFor ?? 0).toISOString();
+      const after = { triggers: made.length, firstFireTime: at(made[0]), lastFireTime: at(made.at(-1)) };
+      const change = { action: "backfill", pipelineId, ids: made.map(({ id }) => id), after };
+      return [this.#audit.entry(change, options, this.#core.clock.now())];
+    };
+    return { entries, sealer: this.#audit.sealer };
   }
 
   /** As far as this node knows; a resume that it has not heard of is found by looking. */

@@ -1,64 +1,130 @@
-import { builtin } from "../base/builtin.js";
-import { type AuditEntry, type AuditRecord, brokenLink, sealed } from "../monitor/audit.js";
+import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../monitor/audit.js";
+import { type AuditSealer, auditSealer, unknownKey } from "../monitor/audit-seal.js";
+import { CallSums, type RefusedCall } from "../monitor/call-sums.js";
 import type { Noted } from "../ports/store.js";
 import { redactJson } from "../run/redact.js";
+import { type AuditCheck, AuditVerifier, type AuditVerifyOptions } from "./audit-check.js";
+import { AuditHeads } from "./audit-heads.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
-import type { Act } from "./requests.js";
+import { type Act, text } from "./requests.js";
 
-const PAGE = 1_000;
+const SUMMED_MS = 60_000;
+const SHOWN_CHARACTERS = 32_000;
+const SHOWN_IDS = 100;
 
-/** What {@link AuditLog.verify} finds. */
-export interface AuditCheck {
-  readonly isIntact: boolean;
-  /** How many records were read. */
-  readonly records: number;
-  /** The first record that is not as it was written, and what is wrong with it. */
-  readonly problem: { readonly seq: number; readonly problem: string } | null;
+type AuditCore = Pick<Core, "store" | "clock" | "events" | "logger" | "audit" | "redact">;
+
+/** A change to be recorded. */
+export interface AuditedChange {
+  readonly action: string;
+  readonly pipelineId: string | null;
+  readonly after: unknown;
+  readonly before?: unknown;
+  /** Ids of what was affected. Default none. */
+  readonly ids?: readonly string[];
 }
-
-export function sha256(text: string): string {
-  return builtin("node:crypto").hash("sha256", text);
-}
-
-const seal: Noted["seal"] = (entry, head) => sealed(entry, head, sha256);
 
 /** The log of calls and changes: append-only, each record sealed by a hash over itself and the one before it. */
 export class AuditLog {
-  readonly #core: Pick<Core, "store" | "clock" | "redact">;
+  readonly #core: AuditCore;
   readonly #appends: Batcher<AuditEntry, null>;
+  readonly #sums = new CallSums();
+  readonly #verifier: AuditVerifier;
+  readonly #heads: AuditHeads;
+  #stopSumming: (() => void) | null = null;
+  #isClosed = false;
+  /** For what a store keeps together with a change. */
+  readonly sealer: AuditSealer;
 
-  constructor(core: Pick<Core, "store" | "clock" | "redact">) {
+  constructor(core: AuditCore) {
     this.#core = core;
+    this.sealer = auditSealer(core.audit.keys);
+    this.#verifier = new AuditVerifier(core.store, core.audit.keys);
+    this.#heads = new AuditHeads(core, this.#verifier);
     this.#appends = new Batcher(
       core,
       async (entries) => {
-        await core.store.appendAudit(entries, seal);
+        await core.store.appendAudit(entries, this.sealer);
         return entries.map(() => null);
       },
       { isPatient: false, gathers: "tick" },
     );
   }
 
+  /**
+   * Has the log sealed with the key from now on if it has none yet. Called by `scheduler.start()`.
+   *
+   * @internal
+   * @throws HeadgateError `AUDIT_KEY_UNKNOWN` when the log has a key that is not configured here
+   */
+  async open(): Promise<void> {
+    const { store, events, logger, audit, clock } = this.#core;
+    const { keys } = audit;
+    const head = await store.auditHead();
+    const keyId = head.keyId ?? null;
+    if (keyId !== null && keys.hash("", keyId) === null) throw unknownKey(keyId);
+    if (keys.current === null || keyId !== null) return;
+    const [last] = await store.listAudit({ limit: 1 });
+    if ((last?.keyId ?? null) !== null) {
+      events.report(new Error(`the end of the audit log (record ${head.seq}) was moved without the key`), "opening the audit log");
+      return;
+    }
+    const change = { action: "audit.key", pipelineId: null, before: null, after: { keyId: keys.current, records: head.seq } };
+    const made = this.entry(change, { reason: "the audit log is sealed with a key from here on" }, clock.now());
+    await store.appendAudit([made], auditSealer(keys, { isAdopting: true }));
+    logger.log("warn", "the audit log is sealed with a key from here on", { keyId: keys.current, records: head.seq });
+    this.#heads.changed();
+  }
+
   /** Resolves when the entry is kept. */
   async append(entry: Omit<AuditEntry, "at">): Promise<void> {
-    const { kind, action, pipelineId, user, token, role, address, requestId, outcome, reason, before, after } = entry;
     const at = this.#core.clock.now();
-    await this.#appends.add({ at, kind, action, pipelineId, user, token, role, address, requestId, outcome, reason, before, after });
+    const { ids = [], before, after, ...rest } = entry;
+    await this.#appends.add({ ...rest, at, before: this.#shown(before), after: this.#shown(after), ids: boundedIds(ids) });
+    this.#heads.changed();
+  }
+
+  /** Adds up a refused call; what was added up is recorded within a minute, and when the scheduler stops. */
+  count(call: RefusedCall): void {
+    if (this.#isClosed) return;
+    this.#sums.add(call, this.#core.clock.now());
+    this.#stopSumming ??= this.#core.clock.setTimer(SUMMED_MS, () => {
+      this.#stopSumming = null;
+      const flushed = this.#flush();
+      this.#core.clock.track?.(flushed, "work");
+    });
   }
 
   /** What a store keeps together with the change itself. Without `before`, it is what the store had. */
-  noted(change: { action: string; pipelineId: string | null; before?: unknown; after: unknown }, { user, reason }: Act): Noted {
-    const { action, pipelineId } = change;
-    const { clock, redact } = this.#core;
-    const at = clock.now();
-    const clean = (value: unknown) => redactJson(value, redact);
-    const nobody = { token: null, role: null, address: null, requestId: null };
-    const rest = { user: user ?? null, ...nobody, outcome: "done", reason: reason ?? null, after: clean(change.after) };
-    return {
-      entry: (known) => ({ at, kind: "change", action, pipelineId, ...rest, before: clean("before" in change ? change.before : known) }),
-      seal,
+  noted(change: AuditedChange, act: Act): Noted {
+    const at = this.#core.clock.now();
+    const made = this.entry(change, act, at);
+    this.#heads.changed();
+    return { entry: (known) => ("before" in change ? made : { ...made, before: this.#shown(known) }), sealer: this.sealer };
+  }
+
+  /** @internal A store has kept entries together with a change. */
+  touched(): void {
+    this.#heads.changed();
+  }
+
+  /**
+   * The entry of a change.
+   *
+   * @internal
+   * @throws HeadgateError `INVALID_ARGUMENT` when what is said of the caller is no text, or too long
+   */
+  entry(change: AuditedChange, { user, reason, caller }: Act, at: number): AuditEntry {
+    const { action, pipelineId, before = null, after, ids = [] } = change;
+    const by = {
+      token: text(caller?.token, "caller.token", 200),
+      role: text(caller?.role ?? undefined, "caller.role", 40),
+      address: text(caller?.address ?? undefined, "caller.address", 100),
+      requestId: text(caller?.requestId ?? undefined, "caller.requestId", 100),
     };
+    const rest = { user: user ?? null, ...by, outcome: "done", reason: reason ?? null, ids: boundedIds(ids), sum: null };
+    return { at, kind: "change", action, pipelineId, ...rest, before: this.#shown(before), after: this.#shown(after) };
   }
 
   /** Records, newest first. */
@@ -66,23 +132,62 @@ export class AuditLog {
     return this.#core.store.listAudit(query);
   }
 
-  /** Reads the whole log and checks that nothing in it was changed, taken out or put in, nor its end cut off. What retention has forgotten is not looked for. */
-  async verify(): Promise<AuditCheck> {
-    const { store } = this.#core;
-    const end = await store.auditHead();
-    let head = await store.auditTail();
-    let records = 0;
-    for (;;) {
-      const page: readonly AuditRecord[] = await store.listAudit({ after: head.seq, limit: PAGE });
-      const wanted = page.filter(({ seq }) => seq <= end.seq);
-      const problem = brokenLink(wanted, head, sha256);
-      records += wanted.length;
-      if (problem !== null) return { isIntact: false, records, problem };
-      head = wanted.at(-1) ?? head;
-      if (page.length < PAGE) break;
-    }
-    if (head.seq !== end.seq || head.hash !== end.hash)
-      return { isIntact: false, records, problem: { seq: head.seq + 1, problem: `the log ends at record ${head.seq}, not at ${end.seq}` } };
-    return { isIntact: true, records, problem: null };
+  /** The newest record's number and hash: written down elsewhere, they show later whether the log up to it is still the same. */
+  async head(): Promise<AuditHead> {
+    const { seq, hash } = await this.#core.store.auditHead();
+    return seq === 0 ? NO_AUDIT : { seq, hash };
   }
+
+  /**
+   * Reads the log and checks that nothing in it was changed, removed or inserted, nor its ends moved; what retention has pruned is not looked for. Everything else has its turn between
+   * two pages of records.
+   *
+   * @throws HeadgateError `INVALID_ARGUMENT`
+   * @example
+   * const { isIntact, problem } = await scheduler.audit.verify({ head: { seq: 4711, hash: "9f2c41d07b3e" } });
+   */
+  verify(options: AuditVerifyOptions = {}): Promise<AuditCheck> {
+    return this.#verifier.verify(options, this.#heads.known);
+  }
+
+  /** @internal Records what was added up and reports the head. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopSumming?.();
+    await this.#flush();
+    await this.#heads.close();
+  }
+
+  /** A value without secrets, no larger than a record may have. */
+  #shown(value: unknown): unknown {
+    return bounded(redactJson(value, this.#core.redact));
+  }
+
+  async #flush(): Promise<void> {
+    const { clock, events } = this.#core;
+    const entries = this.#sums.take(clock.now());
+    if (entries.length === 0) return;
+    try {
+      await Promise.all(entries.map((entry) => this.#appends.add(entry)));
+      this.#heads.changed();
+    } catch (error) {
+      events.report(error, "recording refused calls in the audit log");
+      if (this.#isClosed) return;
+      const [first] = entries;
+      if (first !== undefined) this.count(first);
+      this.#sums.putBack(entries);
+    }
+  }
+}
+
+/** So that no record is larger than a page can bear: of longer JSON, its beginning. */
+function bounded(value: unknown): unknown {
+  const json = JSON.stringify(value ?? null);
+  if (json.length <= SHOWN_CHARACTERS) return value ?? null;
+  return { shortened: true, characters: json.length, beginning: json.slice(0, SHOWN_CHARACTERS / 2) };
+}
+
+/** All ids, or the first and the last of many. */
+function boundedIds(ids: readonly string[]): readonly string[] {
+  return ids.length <= SHOWN_IDS ? ids : [ids[0] as string, ids.at(-1) as string];
 }

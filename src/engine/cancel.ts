@@ -1,6 +1,8 @@
 import { HeadgateError } from "../base/errors.js";
-import { isActive } from "../run/run.js";
-import { isEnded } from "../trigger/trigger.js";
+import type { AuditEntry } from "../monitor/audit.js";
+import { isActive, type RunRecord } from "../run/run.js";
+import { isEnded, type TriggerRecord } from "../trigger/trigger.js";
+import type { AuditLog } from "./audit-log.js";
 import type { Core } from "./core.js";
 import { type Act, text } from "./requests.js";
 import type { Runner } from "./runner.js";
@@ -8,7 +10,13 @@ import { ofTrigger, tellRunEnd } from "./tell.js";
 import { type Run, runView, type Trigger, triggerView } from "./views.js";
 
 /** Ends a waiting trigger, or asks a run to end. */
-export async function cancel(core: Core, runner: Runner, id: string, act: Act): Promise<{ trigger: Trigger | null; run: Run | null }> {
+export async function cancel(
+  core: Core,
+  runner: Runner,
+  audit: AuditLog,
+  id: string,
+  act: Act,
+): Promise<{ trigger: Trigger | null; run: Run | null }> {
   const { store, clock } = core;
   const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
   const [oldTrigger, oldRun] = await Promise.all([store.trigger(id), store.run(id)]);
@@ -17,7 +25,19 @@ export async function cancel(core: Core, runner: Runner, id: string, act: Act): 
       throw new HeadgateError("NOT_FOUND", `there is no trigger or run ${id}`, { details: { id } });
     throw new HeadgateError("ALREADY_FINISHED", `${id} has already ended (${(oldRun ?? oldTrigger)?.status})`, { details: { id } });
   }
-  const result = oldTrigger === null ? await store.cancelRun(id, request) : await store.endTrigger(id, "cancelled", request);
+  const noted = {
+    entries: ({ trigger, run }: { trigger: TriggerRecord | null; run: RunRecord | null }): AuditEntry[] => {
+      if (run === null && trigger?.status !== "cancelled") return [];
+      const ids = [trigger?.id, run?.id].filter((one) => one !== undefined);
+      const pipelineId = run?.pipelineId ?? trigger?.pipelineId ?? null;
+      const before = { status: (oldRun ?? oldTrigger)?.status };
+      const change = { action: "cancel", pipelineId, ids, before, after: { status: (run ?? trigger)?.status } };
+      return [audit.entry(change, act, request.at)];
+    },
+    sealer: audit.sealer,
+  };
+  const result = oldTrigger === null ? await store.cancelRun(id, request, noted) : await store.endTrigger(id, "cancelled", request, noted);
+  audit.touched();
   const { trigger = null, run = null } = result ?? {};
   if (run !== null) runner.cancel(run);
   if (run !== null && !isActive(run)) tellRunEnd(core, run, trigger);

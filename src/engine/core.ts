@@ -9,6 +9,7 @@ import type { Logger } from "../ports/logger.js";
 import type { AnySensor } from "../ports/sensor.js";
 import type { Store } from "../ports/store.js";
 import type { Redact, Secrets } from "../run/redact.js";
+import type { AuditSettings } from "./audit-keys.js";
 import type { Events } from "./events.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Registry } from "./registry.js";
@@ -60,6 +61,8 @@ export interface Core {
   readonly newSecret: () => string;
   /** Makes the sensor that a pattern describes; `null` when there is nobody who could. */
   readonly sensorOf: ((options: SensorOptions, pipelineId: string) => AnySensor | null) | null;
+  /** Keys of the audit log, and how often its head is reported. */
+  readonly audit: AuditSettings;
   /** How busy this machine is. */
   readonly measureLoad: () => Pick<Load, "cpu" | "memory">;
   /** Makes conditions of external systems that are set at run time. Replaced as a whole when connections are loaded again. */

@@ -97,6 +97,8 @@ export interface SchedulerEvents {
   "channel.recovered": { readonly channel: string; readonly failures: number };
   /** Alerts could not be delivered for a day, and were given up. */
   "alert.undelivered": { readonly channel: string; readonly alerts: readonly AlertState[]; readonly error: Error };
+  /** The newest record of the audit log: at most every 10 minutes (`audit.headInterval`), when there are new ones, and at the stop. */
+  "audit.head": { readonly seq: number; readonly hash: string };
   started: { readonly node: string };
   stopped: { readonly node: string };
   /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`); schedules were planned anew. */

@@ -1,3 +1,4 @@
+import { auditSealer } from "../monitor/audit-seal.js";
 import type { GlobalPause } from "../ports/store.js";
 import type { Claimer } from "./claim.js";
 import { ClockWatch, replanFarAhead } from "./clock-watch.js";
@@ -134,7 +135,7 @@ export class Loop {
     }
     if (this.#pruneAt <= now) {
       this.#pruneAt = now + settings.pruneMs;
-      await store.prune(now);
+      await store.prune(now, auditSealer(this.#core.audit.keys));
     }
   }
 

@@ -142,7 +142,7 @@ export class Monitoring {
     const made: Silence = { id: newId(now), pipelineId, rule, tag, from: now, until: now + lengthMs, reason, user };
     await this.#changeSilences((all) => {
       if (all.length >= SILENCES_KEPT) throw new HeadgateError("TOO_MANY", `there are ${SILENCES_KEPT} silences; end some`);
-      return { next: [...all, made], pipelineId, before: null, after: made };
+      return { next: [...all, made], pipelineId, before: null, after: made, ids: [made.id] };
     }, options);
     return made;
   }
@@ -152,7 +152,7 @@ export class Monitoring {
     await this.#changeSilences((all) => {
       const ended = all.find((one) => one.id === id);
       if (ended === undefined) throw new HeadgateError("NOT_FOUND", `there is no silence ${id}`, { details: { id } });
-      return { next: all.filter((one) => one.id !== id), pipelineId: ended.pipelineId, before: ended, after: null };
+      return { next: all.filter((one) => one.id !== id), pipelineId: ended.pipelineId, before: ended, after: null, ids: [id] };
     }, act);
   }
 
@@ -266,6 +266,7 @@ export class Monitoring {
       pipelineId: string | null;
       before: Silence | null;
       after: Silence | null;
+      ids: readonly string[];
     },
     act: Act,
   ): Promise<void> {

@@ -31,12 +31,26 @@ export interface TriggerOptions {
   transaction?: unknown;
   /** Runs although paused, whatever the conditions, and beyond `maxActiveRuns`. Default false. */
   force?: boolean;
+  /** Records the trigger in the audit log, in one transaction with it; not together with `transaction`. Default: none, what code triggers is not recorded. */
+  caller?: ActionCaller;
+}
+
+/** The caller of an API on whose behalf something is done, as the audit log records it. */
+export interface ActionCaller {
+  /** Id of the caller's token; at most 200 characters. */
+  readonly token: string;
+  readonly role?: string | null;
+  readonly address?: string | null;
+  /** At most 100 characters. */
+  readonly requestId?: string | null;
 }
 
 /** Who does something, and why. */
 export interface Act {
   reason?: string;
   user?: string;
+  /** Default: none, it is done by code. */
+  caller?: ActionCaller;
 }
 
 /** Options of `Scheduler.pause`. */
@@ -61,7 +75,7 @@ export interface BackfillOptions extends Act {
 }
 
 const KINDS: readonly AskedKind[] = ["manual", "immediate", "webhook", "file", "sensor"];
-const OPTION_NAMES = ["kind", "reason", "user", "priority", "parameters", "idempotencyKey", "notBefore", "transaction", "force"];
+const OPTION_NAMES = ["kind", "reason", "user", "priority", "parameters", "idempotencyKey", "notBefore", "transaction", "force", "caller"];
 const PARAMETERS_LIMIT = 1_000_000;
 
 /**
@@ -78,6 +92,8 @@ export async function triggerRequest(
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.includes(name)) throw bad(name, `unknown option; allowed: ${OPTION_NAMES.join(", ")}`);
   }
+  if (options.caller !== undefined && options.transaction !== undefined)
+    throw bad("caller", "cannot be given with `transaction`: the audit log would be locked until that commits");
   const kind = options.kind ?? "manual";
   if (!KINDS.includes(kind)) throw bad("kind", `${quote(kind)} cannot be asked for; allowed: ${KINDS.join(", ")}`);
   return {

@@ -1,12 +1,19 @@
+import type { TriggerRecord } from "../trigger/trigger.js";
+import type { AuditLog } from "./audit-log.js";
 import type { Core } from "./core.js";
 import { unknownPipeline } from "./refusals.js";
 import { type Act, text } from "./requests.js";
 import { ofTrigger } from "./tell.js";
 
 /** Takes a pipeline out of use in the store; what waits is cancelled. */
-export async function retire({ store, clock, events }: Core, pipelineId: string, act: Act): Promise<void> {
+export async function retire({ store, clock, events }: Core, audit: AuditLog, pipelineId: string, act: Act): Promise<void> {
   const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
-  const cancelled = await store.retire(pipelineId, request);
+  const entries = (ended: readonly TriggerRecord[]) => {
+    const change = { action: "retire", pipelineId, ids: ended.map(({ id }) => id), after: { cancelledTriggers: ended.length } };
+    return [audit.entry(change, act, request.at)];
+  };
+  const cancelled = await store.retire(pipelineId, request, { entries, sealer: audit.sealer });
+  audit.touched();
   if (cancelled === null) throw unknownPipeline(pipelineId);
   for (const trigger of cancelled) events.tell("trigger.cancelled", ofTrigger, trigger);
 }

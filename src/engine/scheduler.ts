@@ -95,7 +95,7 @@ export class Scheduler {
     this.tokens = new Tokens(core, this.audit, (id) => this.has(id));
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh().then(() => this.host.feed.refresh()));
     this.#pausing = new Pausing(core, this.#loop, this.audit);
-    this.#asking = new Asking(core, this.#loop);
+    this.#asking = new Asking(core, this.#loop, this.audit);
     this.host = new Host(core, this.#runner, this.audit, this.#asking, (id) => this.#pipeline(id));
     this.#sensing = new Sensing(core, () => this.#loop.wake());
     this.statistics = new StatisticsDesk(core);
@@ -120,6 +120,7 @@ export class Scheduler {
     this.#phase = "starting";
     try {
       await store.open();
+      await this.audit.open();
       await this.#steering.refresh();
       await this.#roster.begin();
       this.#phase = "running";
@@ -162,6 +163,7 @@ export class Scheduler {
     stopTimer?.();
     stopWaiting();
     await this.#loop.stop();
+    await this.audit.close();
     await closeExecutors(this.#core);
     this.#unsubscribe?.();
     await this.host.feed.close();
@@ -202,7 +204,7 @@ export class Scheduler {
    */
   async cancel(id: string, act: Act = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
     this.#refuseUnlessRunning();
-    const cancelled = await cancel(this.#core, this.#runner, id, act);
+    const cancelled = await cancel(this.#core, this.#runner, this.audit, id, act);
     this.#loop.wake();
     return cancelled;
   }
@@ -284,7 +286,7 @@ export class Scheduler {
    */
   async retire(pipelineId: string, act: Act = {}): Promise<void> {
     this.#refuseUnlessRunning();
-    await retire(this.#core, pipelineId, act);
+    await retire(this.#core, this.audit, pipelineId, act);
     await this.remove(pipelineId);
   }
 

@@ -1,5 +1,5 @@
 import type { TimeWindow } from "../schedule/window.js";
-import { sha256 } from "./audit-log.js";
+import { sha256 } from "./audit-keys.js";
 import type { Core } from "./core.js";
 import { unknownPipeline } from "./refusals.js";
 import { type Act, text } from "./requests.js";
@@ -106,8 +106,12 @@ function shownValue(name: SettingName, overrides: Overrides): unknown {
   return name === "externalDependencies" && Array.isArray(value) ? shownDependencies(value) : value;
 }
 
-function checked({ user, reason }: Act): Act {
+function checked({ user, reason, caller }: Act): Act {
   text(user, "user", 200);
   text(reason, "reason", 1_000);
-  return { ...(user === undefined ? {} : { user }), ...(reason === undefined ? {} : { reason }) };
+  return {
+    ...(user === undefined ? {} : { user }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(caller === undefined ? {} : { caller }),
+  };
 }

@@ -123,7 +123,7 @@ export class Steering {
     timeWindows([window]);
     const added: KeptWindow = { id, pipelineId, window, at: this.#core.clock.now(), user: act.user ?? null };
     let kept = added;
-    await this.#write({ ...act, pipelineId, action: "maintenance" }, (old) => {
+    await this.#write({ ...act, pipelineId, action: "maintenance", ids: [id] }, (old) => {
       const same = old.windows.find((one) => one.id === id);
       if (same !== undefined) {
         if (JSON.stringify([same.pipelineId, same.window]) !== JSON.stringify([pipelineId, window]))
@@ -141,7 +141,7 @@ export class Steering {
   async removeWindow(id: string, act: Act): Promise<Maintenance> {
     const known = this.#kept.windows.find((one) => one.id === id);
     let removed = known;
-    await this.#write({ ...act, pipelineId: known?.pipelineId ?? null, action: "maintenance" }, (kept) => {
+    await this.#write({ ...act, pipelineId: known?.pipelineId ?? null, action: "maintenance", ids: [id] }, (kept) => {
       removed = kept.windows.find((one) => one.id === id);
       if (removed === undefined) throw new HeadgateError("NOT_FOUND", `there is no maintenance window ${id}`, { details: { id } });
       return { next: { ...kept, windows: kept.windows.filter((one) => one.id !== id) }, before: removed, after: null };
@@ -152,7 +152,7 @@ export class Steering {
 
   /** Reads, changes and writes; when another node was quicker, again with what it wrote. */
   async #write(
-    { action, pipelineId, ...act }: Act & { action: string; pipelineId: string | null },
+    { action, pipelineId, ids = [], ...act }: Act & { action: string; pipelineId: string | null; ids?: readonly string[] },
     make: (kept: Kept) => { next: Kept; before: unknown; after: unknown } | null,
   ): Promise<void> {
     const written = await changeKept(this.#core, { key: KEY, what: "the settings are" }, (kept: Kept | undefined) => {
@@ -160,7 +160,7 @@ export class Steering {
       if (made === null) return null;
       const { next, before, after } = made;
       for (const base of this.#bases.values()) this.#steered(base, next); // what cannot be applied is not kept
-      return { next, user: act.user ?? null, noted: this.#audit.noted({ action, pipelineId, before, after }, act) };
+      return { next, user: act.user ?? null, noted: this.#audit.noted({ action, pipelineId, before, after, ids }, act) };
     });
     if (written !== null) await this.#takeOver(written.next, written.version);
   }

@@ -2,7 +2,9 @@ import { builtin } from "../base/builtin.js";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
-import { type AuditLog, sha256 } from "./audit-log.js";
+import { isReservedUser } from "../monitor/reserved-user.js";
+import { sha256 } from "./audit-keys.js";
+import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { type Act, text } from "./requests.js";
@@ -19,6 +21,10 @@ export interface TokenInfo {
   /** The pipelines it is limited to; `null`: all. */
   readonly pipelines: readonly string[] | null;
   readonly description: string | null;
+  /** The name that acts when a request gives none; `null`: the token's id. */
+  readonly user: string | null;
+  /** Requests may give any other name as `user`. */
+  readonly actsForOthers: boolean;
   readonly createdAt: Date;
   readonly createdBy: string | null;
   readonly expiresAt: Date | null;
@@ -32,17 +38,23 @@ export interface IssuedToken extends TokenInfo {
   readonly token: string;
 }
 
-export interface TokenOptions extends Act {
+export interface TokenOptions extends Omit<Act, "user"> {
   role: Role;
   /** Limits it to these. Default: all. */
   pipelines?: readonly string[];
   description?: string;
+  /** The name that its holder acts as; at most 200 characters. Default: the token's id. */
+  user?: string;
+  /** Lets its holder act as anybody, by `user` in requests: for services that act for their own users. Default false. */
+  actsForOthers?: boolean;
+  /** Who issues it; at most 200 characters. Default: nobody is named. */
+  createdBy?: string;
   /** Default: never. */
   expiresIn?: Duration;
 }
 
 /** Who a token stands for. */
-export interface TokenHolder extends Pick<TokenInfo, "id" | "role" | "pipelines"> {
+export interface TokenHolder extends Pick<TokenInfo, "id" | "role" | "pipelines" | "user" | "actsForOthers"> {
   /** When the text that was presented expires, by itself or because it was rotated; `null`: never. */
   readonly validUntil: Date | null;
 }
@@ -59,6 +71,9 @@ interface KeptToken {
   /** SHA-256, hexadecimal. */
   readonly hash: string;
   readonly previous: { readonly hash: string; readonly until: number } | null;
+  /** Absent from tokens of 0.1.0, like the next one. */
+  readonly user?: string | null;
+  readonly actsForOthers?: boolean;
 }
 
 const KEY = "tokens";
@@ -107,13 +122,17 @@ export class Tokens {
       pipelines,
       description: text(options.description, "description", 200),
       createdAt: now,
-      createdBy: text(options.user, "user", 200),
+      createdBy: text(options.createdBy, "createdBy", 200),
+      user: userOf(options.user),
+      actsForOthers: options.actsForOthers === true,
       expiresAt: options.expiresIn === undefined ? null : now + durationMs(options.expiresIn, "expiresIn"),
       revokedAt: null,
       hash: sha256(token),
       previous: null,
     };
-    await this.#write("token.issue", options, (all) => {
+    const { reason, caller, createdBy } = options;
+    const act = { ...(reason === undefined ? {} : { reason }), ...(caller === undefined ? {} : { caller }) };
+    await this.#write("token.issue", createdBy === undefined ? act : { ...act, user: createdBy }, (all) => {
       const alive = all.filter(({ expiresAt, revokedAt }) => revokedAt === null && (expiresAt ?? now) >= now);
       if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `there are ${LIMIT} tokens; revoke some`);
       return { next: [...(all.length >= LIMIT ? alive : all), made], before: null, after: infoOf(made) };
@@ -185,12 +204,8 @@ export class Tokens {
       isCurrent ? Number.POSITIVE_INFINITY : (found.previous?.until ?? 0),
     );
     if (until <= now) return "expired";
-    return {
-      id: found.id,
-      role: found.role,
-      pipelines: found.pipelines,
-      validUntil: until === Number.POSITIVE_INFINITY ? null : toDate(until),
-    };
+    const { role, pipelines, user = null, actsForOthers = false } = found;
+    return { id: found.id, role, pipelines, user, actsForOthers, validUntil: until === Number.POSITIVE_INFINITY ? null : toDate(until) };
   }
 
   #usable(all: readonly KeptToken[], id: string): KeptToken {
@@ -211,7 +226,7 @@ export class Tokens {
   ): Promise<void> {
     await changeKept(this.#core, { key: KEY, what: "the tokens are" }, (all: readonly KeptToken[] | undefined) => {
       const { next, before, after } = make(all ?? []);
-      return { next, user: act.user ?? null, noted: this.#audit.noted({ action, pipelineId: null, before, after }, act) };
+      return { next, user: act.user ?? null, noted: this.#audit.noted({ action, pipelineId: null, before, after, ids: [after.id] }, act) };
     });
   }
 }
@@ -224,14 +239,23 @@ function equals(hash: Buffer, hex: string): boolean {
 }
 
 function infoOf(token: KeptToken): TokenInfo {
-  const { hash: _, previous, createdAt, expiresAt, revokedAt, ...rest } = token;
+  const { hash: _, previous, createdAt, expiresAt, revokedAt, user = null, actsForOthers = false, ...rest } = token;
   return {
     ...rest,
+    user,
+    actsForOthers,
     createdAt: toDate(createdAt),
     expiresAt: toDate(expiresAt),
     revokedAt: toDate(revokedAt),
     previousUntil: toDate(previous?.until ?? null),
   };
+}
+
+function userOf(given: string | undefined): string | null {
+  const user = text(given, "user", 200);
+  if (user !== null && isReservedUser(user))
+    throw bad("user", `${quote(user)} is reserved for what comes without a token; take another name`);
+  return user;
 }
 
 function bad(name: string, problem: string): HeadgateError {

@@ -1,6 +1,7 @@
 import type { DecisionRecord } from "../gate/finding.js";
 import type { ActiveRun } from "../monitor/alert.js";
-import type { AuditEntry, AuditHead, AuditRecord } from "../monitor/audit.js";
+import type { AuditEntry, AuditMark, AuditRecord } from "../monitor/audit.js";
+import type { AuditSealer } from "../monitor/audit-seal.js";
 import type { EndedSummary } from "../monitor/ended.js";
 import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
@@ -76,6 +77,8 @@ export interface EnqueueOptions {
   readonly transaction?: unknown;
   /** Refuses the whole batch with `QUEUE_FULL` when it would exceed one of them. Default: no limits. */
   readonly limits?: QueueLimits;
+  /** Entries of the audit log, kept in one transaction with the triggers; not together with `transaction`. Default: none. */
+  readonly noted?: NotedResult<readonly EnqueueResult[]>;
 }
 
 export interface EnqueueResult {
@@ -225,7 +228,14 @@ export interface Backlog {
 export interface Noted {
   /** Given what was there before the change. */
   readonly entry: (before: unknown) => AuditEntry;
-  readonly seal: (entry: AuditEntry, head: AuditHead) => AuditRecord;
+  readonly sealer: AuditSealer;
+}
+
+/** Entries of the audit log for what an operation did, kept in one transaction with it. */
+export interface NotedResult<T> {
+  /** Given the operation's result; none when nothing was changed. */
+  readonly entries: (result: T) => readonly AuditEntry[];
+  readonly sealer: AuditSealer;
 }
 
 /** A part of the audit log. */
@@ -320,9 +330,18 @@ export interface Store extends EventLog {
   nextDueAt(now: number): Promise<number | null>;
 
   /** Ends a waiting trigger; a running one gets a cancel request on its run. `null` when there is no such trigger. */
-  endTrigger(triggerId: string, end: TriggerEnd, request: CancelRequest): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null>;
+  endTrigger(
+    triggerId: string,
+    end: TriggerEnd,
+    request: CancelRequest,
+    noted?: NotedResult<{ trigger: TriggerRecord; run: RunRecord | null }>,
+  ): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null>;
   /** Asks a run to end; one between attempts ends at once. `null` when there is no such run. */
-  cancelRun(runId: string, request: CancelRequest): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null>;
+  cancelRun(
+    runId: string,
+    request: CancelRequest,
+    noted?: NotedResult<{ run: RunRecord; trigger: TriggerRecord | null }>,
+  ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null>;
 
   /** Pauses a pipeline, or everything (`null`). */
   pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void>;
@@ -348,7 +367,11 @@ export interface Store extends EventLog {
   /** Runs of a pipeline that started in [from, until). */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
   /** Takes a pipeline out of use on all nodes: it fires no more, what waits is cancelled; registering it again brings it back. Gives the cancelled triggers, `null` if unknown. */
-  retire(pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null>;
+  retire(
+    pipelineId: string,
+    request: CancelRequest,
+    noted?: NotedResult<readonly TriggerRecord[]>,
+  ): Promise<readonly TriggerRecord[] | null>;
 
   /**
    * Gives cursors to one node until its lease runs out, or extends its lease; `null` for those that another node has. Made with value `null` if new. The token grows
@@ -385,19 +408,22 @@ export interface Store extends EventLog {
   /** Frees a key under which this was asked and nothing answered. */
   freeAnswer(key: string, request: string): Promise<void>;
 
-  /** Puts entries behind the end of the audit log, one after the other over all nodes: `seal` is told the end and gives the record to keep. */
-  appendAudit(entries: readonly AuditEntry[], seal: (entry: AuditEntry, head: AuditHead) => AuditRecord): Promise<void>;
+  /**
+   * Puts entries behind the end of the audit log, one after the other over all nodes: the sealer gets the end as it is kept and returns the records and the end to keep. While it
+   * is adopting a key, it gets the tail as well and returns that to keep.
+   */
+  appendAudit(entries: readonly AuditEntry[], sealer: AuditSealer): Promise<void>;
   /** Records of the audit log: oldest first behind `after`, or newest first before `before`. */
   listAudit(query: AuditQuery): Promise<readonly AuditRecord[]>;
   /** The end of the audit log, kept apart from it, so that a log cut short is noticed. */
-  auditHead(): Promise<AuditHead>;
-  /** The last record that retention has forgotten: what is kept goes on behind it. */
-  auditTail(): Promise<AuditHead>;
+  auditHead(): Promise<AuditMark>;
+  /** The newest pruned record before the first kept one behind record `after` (default 0): what is kept goes on behind it. */
+  auditTail(after?: number): Promise<AuditMark>;
   /** How many triggers wait, counted no further than `limit`. */
   countWaiting(limit: number): Promise<number>;
 
   /** What time the store's server has; `null` when it has no clock of its own. */
   serverTime(): Promise<number | null>;
   /** Forgets ended triggers, their runs and decisions, and kept answers, beyond the store's retention; says how many triggers. */
-  prune(now: number): Promise<number>;
+  prune(now: number, sealer?: AuditSealer): Promise<number>;
 }

@@ -151,7 +151,8 @@ class Parts {
       const { token } = await this.#scheduler.tokens.issue({
         role: "admin",
         description: "made by headgate serve at its first start",
-        user: "headgate serve",
+        createdBy: "headgate serve",
+        actsForOthers: true,
       });
       this.#options.onToken(token);
     } else

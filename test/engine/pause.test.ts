@@ -100,7 +100,7 @@ describe("pause", () => {
     ]);
     expect(records[0]).toMatchObject({ before: { user: "ana", reason: "moving", until: null }, after: null });
     expect(records[2]).toMatchObject({ before: null, after: { user: "ana", reason: "moving" } });
-    expect(await scheduler.audit.verify()).toEqual({ isIntact: true, records: 3, problem: null });
+    expect(await scheduler.audit.verify()).toMatchObject({ isIntact: true, records: 3, problem: null });
     await scheduler.stop();
   });
 

@@ -74,7 +74,8 @@ async function watched(directory: string, options: Partial<TriggerFileOptions> =
   const inner = await harness([pipeline({ id: "sales", execution: { maxActiveRuns: 1_000 }, run: () => {} })]);
   const watcher = await watchTriggerFiles(inner.scheduler, { directory, polling: "200ms", ...options });
   await inner.clock.advance("1s");
-  const sources = async () => (await inner.scheduler.triggers({ limit: 1_000 })).items.map(({ user }) => user).toSorted();
+  const sources = async () =>
+    (await inner.scheduler.triggers({ limit: 1_000 })).items.map(({ user }) => user?.replace("file:", "")).toSorted();
   const close = async () => {
     await watcher.close();
     await inner.scheduler.stop();

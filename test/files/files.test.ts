@@ -98,12 +98,12 @@ describe("a trigger file", () => {
     ).toEqual([
       {
         kind: "file",
-        user: "external_system",
+        user: "file:external_system",
         priority: "high",
         parameters: { dataset: "mobile_phones", incremental: false },
         reason: "data_update: trigger file phones.json, made 2024-01-15T10:30:00Z",
       },
-      { kind: "file", user: null, priority: "normal", parameters: null, reason: "trigger file early.trigger" },
+      { kind: "file", user: "file", priority: "normal", parameters: null, reason: "trigger file early.trigger" },
     ]);
     expect(there()).toEqual([".claimed", ".hidden.json", "read.me", "rejected"]);
     expect(watcher.status()).toMatchObject({ accepted: 2, rejected: 0, error: null });
@@ -312,7 +312,7 @@ describe("a watcher of trigger files", () => {
     writeFileSync(join(directory, ".claimed", "0123456789abcdef01234567~phones.json"), JSON.stringify(EXAMPLE));
     const first = await watching({ directory });
     await first.clock.advance("1s");
-    expect(await first.triggers()).toMatchObject([{ user: "external_system", idempotencyKey: "file:0123456789abcdef01234567" }]);
+    expect(await first.triggers()).toMatchObject([{ user: "file:external_system", idempotencyKey: "file:0123456789abcdef01234567" }]);
     writeFileSync(join(directory, ".claimed", "0123456789abcdef01234567~phones.json"), JSON.stringify(EXAMPLE)); // it died before it was removed
     await first.clock.advance("1m");
     expect((await first.triggers()).length).toBe(1);

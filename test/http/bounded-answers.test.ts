@@ -124,7 +124,7 @@ describe.each([[...memory, TRIGGERS], [...sqlite, TRIGGERS], ...postgres.map(([n
 
     it("records of the audit log are listed without large values; each has them", async () => {
       const one = await made(place);
-      const value = { text: "v".repeat(300_000) };
+      const value = { text: "v".repeat(30_000) };
       const nobody = { pipelineId: null, user: null, token: null, role: null, address: null, requestId: null, reason: null };
       for (let turn = 0; turn < 20; turn++)
         await one.scheduler.audit.append({ kind: "change", action: "test", outcome: "done", ...nobody, before: turn, after: value });
@@ -134,6 +134,19 @@ describe.each([[...memory, TRIGGERS], [...sqlite, TRIGGERS], ...postgres.map(([n
       for (const { after, omitted } of changes) expect([after, omitted]).toEqual([null, ["after"]]);
       const record = await get(one, `/api/v1/audit/${changes[5].seq}`);
       expect(record.json).toMatchObject({ seq: changes[5].seq, after: value, before: 14 });
+      await one.scheduler.audit.append({
+        kind: "change",
+        action: "long",
+        outcome: "done",
+        ...nobody,
+        before: null,
+        after: "v".repeat(300_000),
+      });
+      const [long] = (await get(one, "/api/v1/audit?limit=1")).json.items;
+      expect((await get(one, `/api/v1/audit/${long.seq}`)).json).toMatchObject({
+        action: "long",
+        after: { shortened: true, characters: 300_002 },
+      });
       for (const seq of ["999999", "x", "-1", "1e3"]) expect((await get(one, `/api/v1/audit/${seq}`)).status).toBe(404);
     });
   },

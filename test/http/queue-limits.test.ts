@@ -9,7 +9,7 @@ const { memory, sqlite, postgres } = await places();
 const OPS = "a-token-of-ops-for-tests";
 const CI = "a-token-of-ci-for-tests-";
 const tokens = [
-  { id: "ops", role: "operator" as const, token: OPS, pipelines: null },
+  { id: "ops", role: "operator" as const, token: OPS, pipelines: null, actsForOthers: true },
   { id: "ci", role: "operator" as const, token: CI, pipelines: ["a"] },
 ];
 const as = (token: string, key?: string) => ({

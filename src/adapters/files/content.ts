@@ -10,7 +10,7 @@ const content = z.strictObject({
   pipeline: text(128).optional(),
   dag_id: text(128).optional(),
   trigger_type: text(200).optional(),
-  source: text(200).optional(),
+  source: text(195).optional(),
   priority: z.enum(["critical", "high", "normal", "low"]).optional(),
   parameters: z.record(z.string(), z.unknown()).optional(),
   created_at: z.iso.datetime({ offset: true, local: true }).optional(),
@@ -66,7 +66,7 @@ export function requestIn(bytes: Buffer, name: string): FileRequest {
     options: {
       kind: "file",
       reason: `${what} ${name}${created_at === undefined ? "" : `, made ${created_at}`}`.slice(0, 1_000),
-      ...(source === undefined ? {} : { user: source }),
+      user: source === undefined ? "file" : `file:${source}`,
       ...(priority === undefined ? {} : { priority }),
       ...(parameters === undefined ? {} : { parameters }),
     },

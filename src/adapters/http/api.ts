@@ -3,6 +3,7 @@ import { type Asked, askedBy, type Reply, requestIdOf } from "./asked.js";
 import { AuditGuard, unavailable } from "./audit-guard.js";
 import { Authentication, requireRole } from "./auth.js";
 import { checked, parseJson, queryOf } from "./body.js";
+import { CallLog } from "./call-log.js";
 import { addressKey, forwardedAddress, plainAddress } from "./client-address.js";
 import { EventStream } from "./events.js";
 import { Limit } from "./limits.js";
@@ -57,9 +58,12 @@ export interface TriggerApi {
 const NO_BYTES = new Uint8Array();
 /** Bytes of the name of a source in a body, each of its 128 characters escaped. */
 const LONGEST_SOURCE = 6 * 128;
-const NOBODY: Caller = { id: "", role: "viewer", pipelines: [] };
+const NOBODY: Caller = { id: "", role: "viewer", pipelines: [], user: null, actsForOthers: false };
 /** Of `/health` and `/ready`, per address: far more than any load balancer asks. */
 const HEALTH_LIMIT = { requests: 6_000, perMs: 60_000 };
+
+/** Where a request comes from. */
+type Origin = Omit<Connection, "address"> & Pick<Call, "address" | "requestId">;
 
 /**
  * The HTTP API of a scheduler as a standard `fetch` handler; `nodeTriggerApi`, `expressTriggerApi` and `fastifyTriggerApi` mount it. Closed unless a token opens it.
@@ -86,6 +90,7 @@ class Api implements TriggerApi {
   readonly #healthLimit: Limit | null;
   readonly #routing: Routing;
   readonly #auditGuard: AuditGuard;
+  readonly #calls: CallLog;
   readonly #replies: Replies;
   #document: Record<string, unknown> | null = null;
 
@@ -100,6 +105,7 @@ class Api implements TriggerApi {
     this.#addressLimit = options.addressLimit === null ? null : new Limit("address", options.addressLimit);
     this.#healthLimit = options.addressLimit === null ? null : new Limit("health", HEALTH_LIMIT);
     this.#auditGuard = new AuditGuard(scheduler);
+    this.#calls = new CallLog(scheduler, this.#auditGuard);
     this.routes = [
       ...systemRoutes,
       this.#documentRoute(),
@@ -184,7 +190,7 @@ class Api implements TriggerApi {
     let outcome: string;
     try {
       await this.#countAddress(one, address);
-      const asked = await this.#call(one, request, namesOf(params), connection, headers, (found) => {
+      const asked = await this.#call(one, request, namesOf(params), { ...connection, address, requestId }, headers, (found) => {
         caller = found;
       });
       if (isRecordedFirst) await this.#auditGuard.require();
@@ -195,7 +201,7 @@ class Api implements TriggerApi {
       answer = this.#problem(error, requestId);
       outcome = `${problem.status} ${problem.code}`;
     }
-    const written = one.role === "public" ? null : this.#write(one, caller, answer, outcome, address, requestId);
+    const written = one.role === "public" ? null : this.#calls.write({ route: one, caller, answer, outcome, address, requestId });
     if (isRecordedFirst) {
       const failure = await written;
       if (failure && answer.status < 400 && one.method === "GET") answer = this.#problem(unavailable(), requestId); // what was done is answered as done
@@ -213,7 +219,7 @@ class Api implements TriggerApi {
     one: Route,
     asked: Asked,
     params: Readonly<Record<string, string>>,
-    connection: Connection,
+    connection: Origin,
     headers: Record<string, string>,
     onCaller: (caller: Caller) => void,
   ): Promise<Call> {
@@ -252,12 +258,12 @@ class Api implements TriggerApi {
   #asCall(
     { header }: Asked,
     params: Readonly<Record<string, string>>,
-    { prefix = "" }: Connection,
+    { prefix = "", address, requestId }: Origin,
     caller: Caller,
     query: Readonly<Record<string, unknown>>,
     body: unknown,
   ): Call {
-    return { scheduler: this.#scheduler, options: this.#options, caller, header, params, query, body, prefix };
+    return { scheduler: this.#scheduler, options: this.#options, caller, header, params, query, body, prefix, address, requestId };
   }
 
   async #admit(caller: Caller, one: Route, headers: Record<string, string>, onCaller: (caller: Caller) => void): Promise<void> {
@@ -276,37 +282,6 @@ class Api implements TriggerApi {
     };
   }
 
-  /** Writes a call down; gives the error when that cannot be done. */
-  async #write(
-    one: Route,
-    caller: Caller | null,
-    answer: Answer,
-    outcome: string,
-    address: string | null,
-    requestId: string,
-  ): Promise<unknown> {
-    try {
-      await this.#scheduler.audit.append({
-        kind: "call",
-        action: `${one.method} ${one.path}`,
-        pipelineId: answer.pipelineId ?? null,
-        user: null,
-        token: caller?.id ?? null,
-        role: caller?.role ?? null,
-        address,
-        requestId,
-        outcome,
-        reason: null,
-        before: null,
-        after: null,
-      });
-      return null;
-    } catch (error) {
-      this.#auditGuard.failed(error, requestId);
-      return error;
-    }
-  }
-
   /** The address of whoever asks, as far as the proxies in between are believed. */
   #addressOf(request: Asked, connection: Connection): string | null {
     const { trustProxy } = this.#options;
@@ -320,10 +295,16 @@ class Api implements TriggerApi {
   async #nowhere(request: Asked, methods: readonly string[], connection: Connection): Promise<Reply> {
     const requestId = requestIdOf(request);
     const own = { "x-request-id": requestId };
-    try {
-      await this.#countAddress(null, this.#addressOf(request, connection));
-    } catch (error) {
+    const address = this.#addressOf(request, connection);
+    const refusal = (error: unknown) => {
+      const { status, code } = problemOf(error);
+      this.#calls.countUnknown(request, address, `${status} ${code}`);
       return this.#replies.reply(request, this.#problem(error, requestId), own);
+    };
+    try {
+      await this.#countAddress(null, address);
+    } catch (error) {
+      return refusal(error);
     }
     const preflight = this.#replies.preflight(request, methods);
     if (preflight !== null) return preflight;
@@ -331,7 +312,7 @@ class Api implements TriggerApi {
       methods.length === 0
         ? new Problem(404, "NOT_FOUND", "there is nothing here; /api/v1/openapi.json says what there is")
         : new Problem(405, "METHOD_NOT_ALLOWED", `this answers to ${methods.join(", ")}`, { headers: { allow: methods.join(", ") } });
-    return this.#replies.reply(request, this.#problem(problem, requestId), own);
+    return refusal(problem);
   }
 }
 

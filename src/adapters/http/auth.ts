@@ -13,7 +13,10 @@ export class Authentication {
 
   constructor(scheduler: Scheduler, tokens: readonly StaticToken[]) {
     this.#scheduler = scheduler;
-    this.#own = tokens.map(({ token, ...caller }) => ({ digest: digest(token), caller }));
+    this.#own = tokens.map(({ token, id, role, pipelines, user = null, actsForOthers = false }) => ({
+      digest: digest(token),
+      caller: { id, role, pipelines, user, actsForOthers },
+    }));
   }
 
   /** @throws Problem `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `TOKEN_REVOKED` */

@@ -4,7 +4,7 @@ import { Problem, problemOf } from "./problem.js";
 import type { Answer, Call, Route } from "./route.js";
 
 /** What is kept of an answer: all that its caller sees of it. */
-type Kept = Required<Pick<Answer, "status" | "text" | "headers" | "pipelineId">>;
+type Kept = Required<Pick<Answer, "status" | "text" | "headers" | "pipelineId">> & Pick<Answer, "ids">;
 
 /**
  * Does what is asked once under an idempotency key: the same request gets the first answer, byte for byte; another one is refused. What was refused frees its key,
@@ -26,8 +26,9 @@ export async function answerOnce(one: Route, call: Call, act: () => Promise<Answ
     throw new Problem(422, "IDEMPOTENCY_CONFLICT", "the idempotency key was used for another request; use a new one");
   if (known.answer !== null) return known.answer as Kept;
   try {
-    const { status, body, headers = {}, pipelineId = null } = await act();
-    const answer: Kept = { status, text: JSON.stringify(body), headers, pipelineId };
+    const { status, body, headers = {}, pipelineId = null, ids = [] } = await act();
+    const shown = ids.length <= 100 ? ids : [ids[0] as string, ids.at(-1) as string];
+    const answer: Kept = { status, text: JSON.stringify(body), headers, pipelineId, ids: shown };
     return (await host.keepAnswer({ key, request, at, answer })).answer as Kept;
   } catch (error) {
     if (problemOf(error).status < 500) await host.freeAnswer(key, request);

@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Role } from "../../index.js";
+import { isReservedUser } from "../../monitor/reserved-user.js";
 import { DEFAULT_QUEUE_LIMITS, type QueueLimit, type QueueLimits } from "../../trigger/queue-limits.js";
 import type { WebhookSource } from "./webhooks.js";
 
@@ -43,6 +44,10 @@ export interface StaticToken {
   readonly token: string;
   /** The pipelines it is limited to; `null`: all. */
   readonly pipelines: readonly string[] | null;
+  /** The name that acts when a request gives none. Default: `id`. */
+  readonly user?: string | null;
+  /** Requests may give any other name as `user`. Default false. */
+  readonly actsForOthers?: boolean;
 }
 
 /** Options of `createTriggerApi`. */
@@ -96,6 +101,8 @@ const NAMES = new Set(
   ),
 );
 const LEAST_TOKEN = 16;
+/** Id of the holder of `adminToken`. */
+const ADMIN_ID = "environment";
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function settled(options: TriggerApiOptions, environment: Readonly<Record<string, string | undefined>>): Settled {
@@ -122,10 +129,13 @@ export function settled(options: TriggerApiOptions, environment: Readonly<Record
     );
   }
   const { tokens = [] } = options;
+  const problem = staticTokenProblem(tokens);
+  if (problem !== null) throw bad("tokens", problem);
   for (const { id, token } of tokens)
     if (token.length < LEAST_TOKEN) throw bad("tokens", `${id} has ${token.length} characters; take at least ${LEAST_TOKEN}`);
   return {
-    tokens: adminToken === null ? tokens : [{ id: "environment", role: "admin", token: adminToken, pipelines: null }, ...tokens],
+    tokens:
+      adminToken === null ? tokens : [{ id: ADMIN_ID, role: "admin", token: adminToken, pipelines: null, actsForOthers: true }, ...tokens],
     defaultPipeline: options.defaultPipeline ?? null,
     webhooks: options.webhooks ?? [],
     bodyLimit: whole("bodyLimit", 1_048_576, 1),
@@ -154,6 +164,21 @@ function queueLimitsOf(given: QueueLimitsOptions): QueueLimits {
     return limit;
   };
   return { pipeline: limitOf("pipeline"), token: limitOf("token"), total: limitOf("total"), reserved: limitOf("reserved") };
+}
+
+/** Ids name holders in limits, idempotency keys and the audit log: two must never be the same. */
+function staticTokenProblem(tokens: readonly StaticToken[]): string | null {
+  const ids = new Set<string>();
+  for (const { id, user = null } of tokens) {
+    if (typeof id !== "string" || !/^[\w.@-]{1,100}$/.test(id))
+      return `${JSON.stringify(id)} must have 1 to 100 letters, digits, dots, dashes, underscores or @ as its id`;
+    if (isReservedUser(id)) return `the id ${id} is reserved; take another one`;
+    if (ids.has(id)) return `there are two tokens with the id ${id}`;
+    if (user !== null && (user.length === 0 || user.length > 200)) return `${id}: user must have 1 to 200 characters`;
+    if (user !== null && isReservedUser(user)) return `${id}: the user ${JSON.stringify(user)} is reserved; take another name`;
+    ids.add(id);
+  }
+  return null;
 }
 
 function bad(name: string, problem: string): HeadgateError {

@@ -167,6 +167,8 @@ export function tokenOut(one: TokenInfo): Json {
     role: one.role,
     pipelines: one.pipelines,
     description: one.description,
+    user: one.user,
+    acts_for_others: one.actsForOthers,
     created_at: iso(one.createdAt),
     created_by: one.createdBy,
     expires_at: iso(one.expiresAt),
@@ -176,6 +178,7 @@ export function tokenOut(one: TokenInfo): Json {
 }
 
 export function auditOut(one: AuditRecord): Json {
-  const { pipelineId, requestId, at, ...rest } = one;
-  return { ...rest, at: new Date(at).toISOString(), pipeline: pipelineId, request_id: requestId };
+  const { pipelineId, requestId, at, keyId = null, ids = [], sum = null, version: _, ...rest } = one;
+  const summed = sum === null ? null : { count: sum.count, first_at: iso(new Date(sum.firstAt)), last_at: iso(new Date(sum.lastAt)) };
+  return { ...rest, at: new Date(at).toISOString(), pipeline: pipelineId, request_id: requestId, ids, sum: summed, key_id: keyId };
 }

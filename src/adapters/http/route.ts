@@ -10,6 +10,10 @@ export interface Caller {
   readonly pipelines: readonly string[] | null;
   /** Of the signer of a webhook: the idempotency key that its signature covers. Headers cannot change it. */
   readonly deliveryKey?: string;
+  /** The name that acts when a request gives none; `null`: the id. */
+  readonly user: string | null;
+  /** A request may give any other name. */
+  readonly actsForOthers: boolean;
 }
 
 /** One request, checked and ready to be answered. */
@@ -25,6 +29,8 @@ export interface Call {
   readonly body: unknown;
   /** Where the API is mounted: before every `Location`. */
   readonly prefix: string;
+  readonly address: string | null;
+  readonly requestId: string;
 }
 
 export interface Answer {
@@ -38,6 +44,8 @@ export interface Answer {
   readonly stream?: ReadableStream<Uint8Array>;
   /** For the audit log. */
   readonly pipelineId?: string | null;
+  /** For the audit log: what was made, changed or ended. */
+  readonly ids?: readonly string[];
 }
 
 /** What is said of one way to ask. */

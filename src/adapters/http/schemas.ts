@@ -105,6 +105,8 @@ export const tokenBody = z
     role: z.enum(["viewer", "operator", "admin"]),
     pipelines: z.array(id).min(1).max(1_000).optional(),
     description: text(200).optional(),
+    user: act.user,
+    acts_for_others: z.boolean().optional(),
     expires_in_minutes: z.number().positive().max(5_256_000).optional(),
   })
   .meta({ id: "TokenRequest" });
@@ -126,6 +128,17 @@ export const auditQuery = z.strictObject({
   cursor: z
     .string()
     .regex(/^\d{1,15}$/)
+    .optional(),
+});
+
+const auditHash = z.string().regex(/^[0-9a-f]{12,64}$/, "must be 12 to 64 hexadecimal digits");
+export const auditVerifyQuery = z.strictObject({
+  seq: z.coerce.number().int().min(1).optional(),
+  hash: auditHash.optional(),
+  limit: z.coerce.number().int().min(1).max(1_000_000).optional(),
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}\.[0-9a-f]{12,64}$/)
     .optional(),
 });
 
@@ -245,6 +258,8 @@ export const token = z
     role: z.enum(["viewer", "operator", "admin"]),
     pipelines: z.array(z.string()).nullable(),
     description: maybeText,
+    user: maybeText,
+    acts_for_others: z.boolean(),
     created_at: instant,
     created_by: maybeText,
     expires_at: maybeInstant,
@@ -261,10 +276,22 @@ export const audit = z
     kind: z.enum(["call", "change"]),
     action: z.string(),
     outcome: z.string(),
+    pipeline: maybeText,
+    ids: z.array(z.string()),
+    user: maybeText,
+    token: maybeText,
+    role: maybeText,
+    address: maybeText,
+    request_id: maybeText,
+    reason: maybeText,
+    before: z.unknown(),
+    after: z.unknown(),
+    sum: z.object({ count: z.int(), first_at: instant, last_at: instant }).nullable(),
+    previous: z.string(),
     hash: z.string(),
+    key_id: maybeText,
     omitted,
   })
-  .loose()
   .meta({ id: "AuditRecord" });
 export const problem = z
   .object({
@@ -302,8 +329,16 @@ export const backfilled = z.object({ count: z.int(), items: z.array(trigger), om
 export const paused = z.object({ pipeline: maybeText, paused: z.boolean(), pause }).meta({ id: "Paused" });
 export const maintenanceList = pageOf(maintenance);
 export const tokenList = pageOf(token);
+export const auditHead = z.object({ seq: z.int(), hash: z.string() }).meta({ id: "AuditHead" });
 export const auditCheck = z
-  .object({ is_intact: z.boolean(), records: z.int(), problem: z.object({ seq: z.int(), problem: z.string() }).nullable() })
+  .object({
+    is_intact: z.boolean(),
+    records: z.int(),
+    problem: z.object({ seq: z.int(), problem: z.string() }).nullable(),
+    head: auditHead,
+    anchor: z.enum(["kept", "pruned", "changed", "missing"]).nullable(),
+    next_cursor: maybeText,
+  })
   .meta({ id: "AuditCheck" });
 export const health = z.object({ status: z.enum(["ok", "unavailable"]) }).meta({ id: "Health" });
 export const info = z

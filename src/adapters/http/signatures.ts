@@ -74,6 +74,8 @@ export class Signatures {
       id: signerId(name),
       role: "operator",
       pipelines: source.pipelines ?? null,
+      user: null,
+      actsForOthers: false,
       deliveryKey: deliveryKey(isGithub ? "github" : "standard", name, id),
     };
   }

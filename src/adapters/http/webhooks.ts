@@ -1,4 +1,5 @@
 import type { Priority, Trigger } from "../../index.js";
+import { actOf } from "./acting.js";
 import { admissionOf } from "./admission.js";
 import { GITHUB_EVENTS, githubEventOf } from "./github-events.js";
 import { keyOf } from "./key.js";
@@ -65,7 +66,7 @@ export function eventOf(
 
 /** The trigger that a webhook asks for; sent again under the same id, the first one. */
 export function webhookTrigger(
-  call: Pick<Call, "scheduler" | "options" | "caller" | "header">,
+  call: Pick<Call, "scheduler" | "options" | "caller" | "header" | "address" | "requestId">,
   { source, event, payload, pipeline, dag_id, priority }: Sent,
 ): Promise<Trigger> {
   const { webhooks } = call.options;
@@ -87,12 +88,11 @@ export function webhookTrigger(
       "INVALID_REQUEST",
       `source ${source} may trigger by ${known.events.join(", ")}, not by ${JSON.stringify(event?.slice(0, 100) ?? null)}`,
     );
-  const { caller } = call;
   const own = keyOf(call, "webhook-id", "x-github-delivery", "idempotency-key");
-  const key = caller.deliveryKey ?? (own === undefined ? undefined : deliveryKey("token", source, own));
+  const key = call.caller.deliveryKey ?? (own === undefined ? undefined : deliveryKey("token", source, own));
   const options = {
     kind: "webhook" as const,
-    user: caller.id,
+    ...actOf(call),
     reason: `webhook of ${source}${event === null ? "" : `: ${event}`}`.slice(0, 1_000),
     parameters: parametersOf(known, payload),
     ...(priority === undefined ? {} : { priority }),

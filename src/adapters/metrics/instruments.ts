@@ -129,6 +129,15 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
       values: byPriority.map(([priority, { oldestAt }]) => ({ labels: { priority }, value: age(oldestAt) })),
     },
   );
+  const { seq, hash } = await scheduler.audit.head();
+  gauges.push(
+    one("headgate_audit_head_seq", "Number of the newest record of the audit log.", seq),
+    one(
+      "headgate_audit_head_hash",
+      "The first 12 hexadecimal digits of that record's hash, as a number: kept elsewhere, it shows later whether the log is the same.",
+      seq === 0 ? null : Number.parseInt(hash.slice(0, 12), 16),
+    ),
+  );
   const some = scheduler.pipelines().slice(0, limit);
   const intervals = some.flatMap(({ id }) => {
     const adaptive = scheduler.adaptive.of(id);

@@ -154,13 +154,19 @@ function counted(scheduler: Scheduler, meter: Meter, pipelines: number): () => v
   });
   const queue = meter.createObservableGauge("headgate.queue.length", { description: "Triggers that wait, over all nodes." });
   const active = meter.createObservableGauge("headgate.active.runs", { description: "Runs under way, over all nodes." });
-  const gauges = [lastTick, queue, active];
+  const auditSeq = meter.createObservableGauge("headgate.audit.head.seq", { description: "Number of the newest record of the audit log." });
+  const auditHash = meter.createObservableGauge("headgate.audit.head.hash", {
+    description: "The first 12 hexadecimal digits of that record's hash, as a number.",
+  });
+  const gauges = [lastTick, queue, active, auditSeq, auditHash];
   const look: Parameters<Meter["addBatchObservableCallback"]>[0] = async (result) => {
     const found = new Map((await gaugesOf(scheduler, 0)).map((one) => [one.name, one.values]));
     for (const [name, gauge] of [
       ["headgate_last_tick_timestamp_seconds", lastTick],
       ["headgate_queue_length", queue],
       ["headgate_active_runs", active],
+      ["headgate_audit_head_seq", auditSeq],
+      ["headgate_audit_head_hash", auditHash],
     ] as const)
       for (const { labels, value } of found.get(name) ?? []) result.observe(gauge, value, labels);
   };

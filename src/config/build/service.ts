@@ -7,6 +7,8 @@ import { checkPath, valueAt } from "../../adapters/outside/json-path.js";
 import type { RetentionOptions } from "../../adapters/stores/sql/sql-store.js";
 import { durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
+import type { AuditOptions } from "../../engine/audit-keys.js";
+import { isReservedUser } from "../../monitor/reserved-user.js";
 import type { Store } from "../../ports/store.js";
 import { secretsOfUrl } from "../../run/secret-forms.js";
 import { storeFromUrl } from "../../store-from-url.js";
@@ -110,12 +112,30 @@ function tokensOf(context: BuildContext): readonly StaticToken[] {
   return (context.config.security?.tokens ?? []).map((one, index) => {
     const path = ["security", "tokens", index];
     if (ids.has(one.id)) context.refuse([...path, "id"], `there are two tokens ${one.id}`);
+    if (isReservedUser(one.id)) context.refuse([...path, "id"], `\`${one.id}\` is reserved; take another name`);
+    if (one.user !== undefined && isReservedUser(one.user))
+      context.refuse([...path, "user"], `\`${one.user}\` is reserved; take another name`);
     ids.add(one.id);
     context.checkPipelines([...path, "pipelines"], one.pipelines);
     const token = context.secret([...path, "token"], one.token);
     if (token.length < 16) context.refuse([...path, "token"], "must have at least 16 characters, such as those of `openssl rand -hex 32`");
-    return { id: one.id, role: one.role, token, pipelines: one.pipelines ?? null };
+    const { id, role, pipelines = null, user = null, acts_for_others: actsForOthers = false } = one;
+    return { id, role, token, pipelines, user, actsForOthers };
   });
+}
+
+export function auditOf(context: BuildContext): AuditOptions | undefined {
+  const audit = context.config.security?.audit;
+  if (audit === undefined) return undefined;
+  const path = ["security", "audit"];
+  const key = context.secret([...path, "key"], audit.key);
+  const previousKeys = (audit.previous_keys ?? []).map((one, index) => context.secret([...path, "previous_keys", index], one));
+  const isShort = (one: string | undefined) => one !== undefined && one.length < 32;
+  const short = "must have at least 32 characters, such as those of `openssl rand -hex 32`";
+  if (isShort(key)) context.refuse([...path, "key"], short);
+  for (const [index, one] of previousKeys.entries()) if (isShort(one)) context.refuse([...path, "previous_keys", index], short);
+  const { head_interval: headInterval } = audit;
+  return { previousKeys, ...(key === undefined ? {} : { key }), ...(headInterval === undefined ? {} : { headInterval }) };
 }
 
 function webhooksOf(context: BuildContext): readonly WebhookSource[] | undefined {

@@ -165,14 +165,27 @@ const token = z
     role: z.enum(["viewer", "operator", "admin"]),
     token: secret,
     pipelines: names.optional().describe("Limits it to these. Default all"),
+    user: text.max(200).optional().describe("The name that its holder acts as. Default: its id"),
+    acts_for_others: z.boolean().optional().describe("Lets its holder act as anybody, by the field `user` of requests. Default false"),
   })
   .meta({ id: "Token" });
+
+const audit = z
+  .strictObject({
+    key: secret
+      .optional()
+      .describe("Seals every record with HMAC-SHA256. At least 32 characters, the same on all nodes. Default: SHA-256 without a key"),
+    previous_keys: z.array(secret).optional().describe("Keys of records that were sealed before, or that other nodes have already"),
+    head_interval: duration.optional().describe("How long after a record its hash is in the log of the service, at most. Default 10m"),
+  })
+  .meta({ id: "Audit" });
 
 /** Who may do what. */
 export const security = z
   .strictObject({
     admin_token: secret.optional().describe("Default: PIPELINE_API_TOKEN"),
     tokens: z.array(token).optional(),
+    audit: audit.optional().describe("How the audit log is sealed"),
     rate_limits: z
       .strictObject({ per_token: rateLimit.optional(), per_address: rateLimit.optional() })
       .optional()

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type AuditEntry, type AuditHead, brokenLink, sealed } from "../../monitor/audit.js";
+import { type AuditEntry, type AuditKeys, brokenLink } from "../../monitor/audit.js";
+import { auditSealer, isSealedMark } from "../../monitor/audit-seal.js";
 import { type Case, claim, decideAll, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./kit.js";
 
 const entry = (action: string, pipelineId: string | null): AuditEntry => ({
@@ -16,10 +17,16 @@ const entry = (action: string, pipelineId: string | null): AuditEntry => ({
   reason: null,
   before: null,
   after: { nested: [1, "two", null] },
+  ids: ["one", "two"],
 });
 
-const digest = (text: string) => `${text.length}:${text.slice(0, 40)}`;
-const seal = (one: AuditEntry, head: AuditHead) => sealed(one, head, digest);
+/** A stand-in for SHA-256 and HMAC: the contract runs wherever the store does. */
+const keysOf = (current: string | null): AuditKeys => ({
+  current,
+  hash: (text, keyId) => (keyId === null || keyId === current ? `${keyId ?? "plain"}:${text.length}:${text.slice(0, 40)}` : null),
+});
+const sealer = auditSealer(keysOf(null));
+const START = { seq: 0, hash: "", isKeyed: false };
 
 /** Pauses, cursors, settings, lists. */
 export const RECORDS: readonly Case[] = [
@@ -223,17 +230,26 @@ export const RECORDS: readonly Case[] = [
     "keeps an audit log in one order, whoever writes, and says where it ends",
     async (store) => {
       assert.deepEqual(await store.auditHead(), { seq: 0, hash: "" });
-      await store.appendAudit([entry("first", "a"), entry("second", null)], seal);
-      await Promise.all(["third", "fourth", "fifth"].map((action) => store.appendAudit([entry(action, "b")], seal)));
+      await store.appendAudit([entry("first", "a"), entry("second", null)], sealer);
+      await Promise.all(["third", "fourth", "fifth"].map((action) => store.appendAudit([entry(action, "b")], sealer)));
       const all = await store.listAudit({ after: 0, limit: 100 });
       assert.deepEqual(
         all.map(({ seq }) => seq),
         [1, 2, 3, 4, 5],
       );
-      assert.equal(brokenLink(all, { seq: 0, hash: "" }, digest), null);
+      assert.equal(brokenLink(all, START, keysOf(null)), null);
       assert.deepEqual(await store.auditHead(), { seq: 5, hash: all[4]?.hash });
       assert.deepEqual(await store.auditTail(), { seq: 0, hash: "" });
-      assert.deepEqual(all[0], { ...entry("first", "a"), seq: 1, previous: "", hash: all[0]?.hash });
+      assert.deepEqual(all[0], {
+        ...entry("first", "a"),
+        ids: ["one", "two"],
+        sum: null,
+        version: 2,
+        keyId: null,
+        seq: 1,
+        previous: "",
+        hash: all[0]?.hash,
+      });
       const newest = await store.listAudit({ before: 5, limit: 2 });
       assert.deepEqual(
         newest.map(({ seq }) => seq),
@@ -251,7 +267,7 @@ export const RECORDS: readonly Case[] = [
     async (store) => {
       await store.register([registration("a")], T0);
       const pause = { at: T0, until: null, reason: null, user: "ana" };
-      const noted = (action: string) => ({ entry: (before: unknown) => ({ ...entry(action, "a"), before }), seal });
+      const noted = (action: string) => ({ entry: (before: unknown) => ({ ...entry(action, "a"), before }), sealer });
       await store.putConfig("windows", ["x"], 0, "ana", T0, noted("made"));
       await store.putConfig("windows", ["y"], 1, "ana", T0, noted("changed"));
       assert.equal(await store.putConfig("windows", ["z"], 1, "ben", T0, noted("too late")), null);
@@ -271,12 +287,12 @@ export const RECORDS: readonly Case[] = [
           ["pause all", null],
         ],
       );
-      assert.equal(brokenLink(records, { seq: 0, hash: "" }, digest), null);
+      assert.equal(brokenLink(records, START, keysOf(null)), null);
       const failing = {
         entry: () => {
           throw new Error("no entry");
         },
-        seal,
+        sealer,
       };
       await assert.rejects(store.putConfig("windows", ["w"], 2, "ana", T0, failing));
       await assert.rejects(store.pause("a", pause, failing));
@@ -285,6 +301,60 @@ export const RECORDS: readonly Case[] = [
       assert.equal((await store.states(["a"]))[0]?.pause, null);
       assert.deepEqual((await store.globalPause()).pause, pause);
       assert.equal((await store.auditHead()).seq, 5);
+    },
+  ],
+  [
+    "keeps triggers, cancels and a retirement together with their entries in the audit log",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      const by = (action: string) => (result: unknown) => {
+        const list = Array.isArray(result) ? result : [result];
+        const ids = list.map((one) => ("isNew" in one ? one.trigger.id : (one.run?.id ?? one.trigger?.id ?? one.id)));
+        return list.length === 0 ? [] : [{ ...entry(action, "a"), ids }];
+      };
+      const noted = (action: string) => ({ entries: by(action), sealer });
+      const [first, second, third, fourth] = [request("a"), request("a"), request("a"), request("a")];
+      await store.enqueue([first, second], T0, { noted: noted("trigger") });
+      await store.enqueue([third, fourth], T0);
+      const cancel = { at: T0, user: "ana", reason: null };
+      await store.endTrigger(first.id, "cancelled", cancel, noted("cancel"));
+      assert.equal(await store.endTrigger("nobody", "cancelled", cancel, noted("nobody")), null);
+      const [run] = await startAll(store, T0);
+      await store.cancelRun(run?.id ?? "", cancel, noted("cancel run"));
+      assert.equal(await store.cancelRun("nobody", cancel, noted("nobody")), null);
+      await store.retire("a", cancel, noted("retire"));
+      assert.equal(await store.retire("nobody", cancel, noted("nobody")), null);
+      const records = await store.listAudit({ after: 0, limit: 10 });
+      const waiting = [second.id, third.id, fourth.id].filter((id) => id !== run?.triggerId);
+      assert.deepEqual(
+        records.map(({ action, ids }) => [action, ids]),
+        [
+          ["trigger", [first.id, second.id]],
+          ["cancel", [first.id]],
+          ["cancel run", [run?.id]],
+          ["retire", waiting],
+        ],
+      );
+      assert.equal(brokenLink(records, START, keysOf(null)), null);
+    },
+  ],
+  [
+    "keeps both ends of the audit log as the holder of a key has sealed them",
+    async (store) => {
+      await store.appendAudit([entry("before the key", null)], sealer);
+      const keys = keysOf("k1");
+      await store.appendAudit([entry("adopted", null)], auditSealer(keys, { isAdopting: true }));
+      assert.equal(isSealedMark("head", await store.auditHead(), keys), true);
+      await store.appendAudit([entry("after", null)], auditSealer(keys));
+      const head = await store.auditHead();
+      assert.deepEqual([head.seq, head.keyId, isSealedMark("head", head, keys)], [3, "k1", true]);
+      await assert.rejects(store.appendAudit([entry("without the key", null)], sealer), { code: "AUDIT_KEY_UNKNOWN" });
+      const records = await store.listAudit({ after: 0, limit: 10 });
+      assert.deepEqual(
+        records.map(({ keyId }) => keyId),
+        [null, "k1", "k1"],
+      );
+      assert.equal(brokenLink(records, START, keys), null);
     },
   ],
   [

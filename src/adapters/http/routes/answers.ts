@@ -19,6 +19,7 @@ export function accepted(trigger: Trigger, prefix: string): Answer {
     body: triggerShort(trigger).json,
     headers: { location: `${prefix}/api/v1/trigger/status/${encodeURIComponent(trigger.id)}` },
     pipelineId: trigger.pipelineId,
+    ids: [trigger.id],
   };
 }
 

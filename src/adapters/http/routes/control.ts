@@ -1,3 +1,4 @@
+import { actOf } from "../acting.js";
 import { pauseOut } from "../out.js";
 import { pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
@@ -28,13 +29,13 @@ async function pause(
 ): Promise<Answer> {
   const pipelineId = targetOf(call, asked);
   const duration = duration_minutes === undefined ? undefined : duration_minutes * 60_000;
-  await call.scheduler.pause(given({ reason, user, duration, pipelineId: pipelineId ?? undefined }));
+  await call.scheduler.pause(given({ ...actOf(call, { reason, user }), duration, pipelineId: pipelineId ?? undefined }));
   return pausedNow(call, pipelineId);
 }
 
 async function resume(call: Call, asked: Asked, { reason, user }: { reason?: string; user?: string }): Promise<Answer> {
   const pipelineId = targetOf(call, asked);
-  await call.scheduler.resume(given({ reason, user, pipelineId: pipelineId ?? undefined }));
+  await call.scheduler.resume(given({ ...actOf(call, { reason, user }), pipelineId: pipelineId ?? undefined }));
   return pausedNow(call, pipelineId);
 }
 

@@ -1,4 +1,5 @@
 import type { AdaptiveStatus, Alert, PipelineStatistics, SchedulerStatistics, Silence } from "../../../index.js";
+import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
 import { iso } from "../out.js";
 import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
@@ -164,11 +165,11 @@ export const monitoringRoutes: readonly Route[] = [
       if (pipeline === undefined) refuseLimited(call);
       else allow(call, pipeline);
       const options = {
-        ...given({ pipelineId: pipeline, rule, tag, reason, user: user ?? call.caller.id }),
+        ...given({ pipelineId: pipeline, rule, tag, ...actOf(call, { reason, user }) }),
         duration: duration_minutes * 60_000,
       };
       const made = await call.scheduler.alerts.silence(options);
-      return { status: 201, body: silenceOut(made), pipelineId: pipeline ?? null };
+      return { status: 201, body: silenceOut(made), pipelineId: pipeline ?? null, ids: [made.id] };
     },
   }),
   route({
@@ -185,8 +186,8 @@ export const monitoringRoutes: readonly Route[] = [
       if (found === undefined) throw new Problem(404, "NOT_FOUND", "there is no such silence, or no longer");
       if (found.pipelineId === null) refuseLimited(call);
       else allow(call, found.pipelineId);
-      await call.scheduler.alerts.unsilence(id, { user: call.caller.id });
-      return { status: 200, body: silenceOut(found), pipelineId: found.pipelineId };
+      await call.scheduler.alerts.unsilence(id, actOf(call));
+      return { status: 200, body: silenceOut(found), pipelineId: found.pipelineId, ids: [id] };
     },
   }),
   route({
@@ -214,8 +215,7 @@ export const monitoringRoutes: readonly Route[] = [
     answers: ok("The interval.", schemas.adaptive),
     handle: async (call) => {
       const { pipelineId } = adaptiveOf(call);
-      const { reason, user } = call.body ?? {};
-      await call.scheduler.adaptive.reset(pipelineId, given({ reason, user: user ?? call.caller.id }));
+      await call.scheduler.adaptive.reset(pipelineId, actOf(call, call.body ?? {}));
       return { status: 200, body: adaptiveOut(adaptiveOf(call)), pipelineId };
     },
   }),

@@ -1,3 +1,4 @@
+import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
 import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
@@ -210,11 +211,13 @@ export const pipelineRoutes: readonly Route[] = [
     handle: async (call) => {
       const pipelineId = idOf(call);
       const idempotencyKey = keyOf(call, "idempotency-key");
-      const { from, ...rest } = call.body;
-      const triggers = await call.scheduler.host.backfill(pipelineId, { from, ...given({ ...rest, idempotencyKey }) }, admissionOf(call));
+      const { from, reason, user, ...rest } = call.body;
+      const options = { from, ...actOf(call, { reason, user }), ...given({ ...rest, idempotencyKey }) };
+      const triggers = await call.scheduler.host.backfill(pipelineId, options, admissionOf(call));
       const items = fitting(triggers, triggerShort);
       const isCut = items.length < triggers.length;
-      return { status: 202, body: { count: triggers.length, items, ...(isCut ? { omitted: ["items"] } : {}) }, pipelineId };
+      const body = { count: triggers.length, items, ...(isCut ? { omitted: ["items"] } : {}) };
+      return { status: 202, body, pipelineId, ids: triggers.map(({ id }) => id) };
     },
   }),
 ];

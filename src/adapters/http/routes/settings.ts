@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import type { RuntimeDependency, SettingName, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
+import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { maintenanceOut, settingsOut } from "../out.js";
@@ -88,7 +89,7 @@ export const settingsRoutes: readonly Route[] = [
     handle: async (call) => {
       const pipelineId = pipelineOf(call, { pipeline: call.body.pipeline ?? call.query.pipeline });
       const ifVersion = versionOf(call.header("if-match"));
-      const act = given({ reason: call.body.reason, user: call.body.user ?? call.caller.id, ifVersion });
+      const act = given({ ...actOf(call, call.body), ifVersion });
       const change = news(changeOf(call.body), await call.scheduler.settings.get(pipelineId));
       return settingsAnswer(await call.scheduler.settings.change(pipelineId, change, act));
     },
@@ -130,10 +131,10 @@ export const settingsRoutes: readonly Route[] = [
       const id = keyOf(call, "idempotency-key");
       const made = await call.scheduler.settings.addMaintenance(
         windowOf(window),
-        given({ pipelineId: pipeline, user: user ?? call.caller.id, id }),
+        given({ ...actOf(call, { user }), pipelineId: pipeline, id }),
       );
       const headers = { location: `${call.prefix}/api/v1/schedule/maintenance/${encodeURIComponent(made.id)}` };
-      return { status: 201, body: maintenanceOut(made), headers, pipelineId: made.pipelineId };
+      return { status: 201, body: maintenanceOut(made), headers, pipelineId: made.pipelineId, ids: [made.id] };
     },
   }),
   route({
@@ -152,8 +153,9 @@ export const settingsRoutes: readonly Route[] = [
       else if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines");
       return {
         status: 200,
-        body: maintenanceOut(await call.scheduler.settings.removeMaintenance(id, { user: call.caller.id })),
+        body: maintenanceOut(await call.scheduler.settings.removeMaintenance(id, actOf(call))),
         pipelineId: known.pipelineId,
+        ids: [id],
       };
     },
   }),

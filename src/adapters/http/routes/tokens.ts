@@ -1,3 +1,4 @@
+import { actOf, nameOf, refuseOthersName } from "../acting.js";
 import { listAnswer, pageAnswer } from "../bounded.js";
 import { auditOut, tokenOut } from "../out.js";
 import { Problem } from "../problem.js";
@@ -7,10 +8,12 @@ import { auditShort, tokenShort } from "../short.js";
 import { given, ok } from "./answers.js";
 
 /** Tokens reach beyond pipelines: who is limited to some must not make or end them. */
-function unlimited({ caller }: Call): { user: string } {
-  if (caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is limited to some pipelines");
-  return { user: caller.id };
+function unlimited(call: Call): ReturnType<typeof actOf> {
+  if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is limited to some pipelines");
+  return actOf(call);
 }
+
+const VERIFIED_AT_ONCE = 100_000;
 
 export const tokenRoutes: readonly Route[] = [
   route({
@@ -52,11 +55,17 @@ export const tokenRoutes: readonly Route[] = [
     body: schemas.tokenBody,
     answers: { 201: { description: "The token.", schema: schemas.issuedToken } },
     handle: async (call) => {
-      const by = unlimited(call);
-      const { expires_in_minutes: minutes, role, pipelines, description } = call.body;
+      const { caller } = unlimited(call);
+      const { expires_in_minutes: minutes, acts_for_others: actsForOthers, role, pipelines, description, user } = call.body;
+      refuseOthersName(call, given({ user, actsForOthers }));
       const expiresIn = minutes === undefined ? undefined : minutes * 60_000;
-      const { token, ...info } = await call.scheduler.tokens.issue({ role, ...by, ...given({ pipelines, description, expiresIn }) });
-      return { status: 201, body: { ...tokenOut(info), token } };
+      const { token, ...info } = await call.scheduler.tokens.issue({
+        role,
+        caller,
+        createdBy: nameOf(call.caller),
+        ...given({ pipelines, description, expiresIn, user, actsForOthers }),
+      });
+      return { status: 201, body: { ...tokenOut(info), token }, ids: [info.id] };
     },
   }),
   route({
@@ -71,10 +80,13 @@ export const tokenRoutes: readonly Route[] = [
     answers: ok("The token.", schemas.issuedToken),
     handle: async (call) => {
       const by = unlimited(call);
+      const id = call.params.id ?? "";
+      const known = (await call.scheduler.tokens.list()).find((one) => one.id === id);
+      if (known !== undefined) refuseOthersName(call, known);
       const minutes = call.body?.overlap_minutes;
       const overlap = minutes === undefined ? undefined : minutes * 60_000;
-      const { token, ...info } = await call.scheduler.tokens.rotate(call.params.id ?? "", { ...by, ...given({ overlap }) });
-      return { status: 200, body: { ...tokenOut(info), token } };
+      const { token, ...info } = await call.scheduler.tokens.rotate(id, { ...by, ...given({ overlap }) });
+      return { status: 200, body: { ...tokenOut(info), token }, ids: [id] };
     },
   }),
   route({
@@ -85,7 +97,10 @@ export const tokenRoutes: readonly Route[] = [
     tag: "tokens",
     role: "admin",
     answers: ok("The token.", schemas.token),
-    handle: async (call) => ({ status: 200, body: tokenOut(await call.scheduler.tokens.revoke(call.params.id ?? "", unlimited(call))) }),
+    handle: async (call) => {
+      const id = call.params.id ?? "";
+      return { status: 200, body: tokenOut(await call.scheduler.tokens.revoke(id, unlimited(call))), ids: [id] };
+    },
   }),
   route({
     id: "listAudit",
@@ -113,14 +128,33 @@ export const tokenRoutes: readonly Route[] = [
     id: "verifyAudit",
     method: "GET",
     path: "/api/v1/audit/verify",
-    summary: "Whether the audit log is as it was written",
+    summary: "Verify the audit log's integrity, and that it still has a head (`seq` and `hash`) that was written down elsewhere",
     tag: "tokens",
     role: "admin",
-    answers: ok("What was found.", schemas.auditCheck),
+    query: schemas.auditVerifyQuery,
+    answers: ok("The result; with `next_cursor` as far as the records were read.", schemas.auditCheck),
     handle: async (call) => {
       unlimited(call);
-      const { isIntact, records, problem } = await call.scheduler.audit.verify();
-      return { status: 200, body: { is_intact: isIntact, records, problem } };
+      const { seq, hash, cursor, limit = VERIFIED_AT_ONCE } = call.query;
+      if ((seq === undefined) !== (hash === undefined)) throw new Problem(422, "INVALID_REQUEST", "give seq and hash together");
+      const head = seq === undefined || hash === undefined ? undefined : { seq, hash };
+      const [from, reached = ""] = cursor?.split(".") ?? [];
+      const after = from === undefined ? undefined : { seq: Number(from), hash: reached };
+      const { isIntact, next, ...rest } = await call.scheduler.audit.verify({ limit, ...given({ head, after }) });
+      return { status: 200, body: { is_intact: isIntact, ...rest, next_cursor: next === null ? null : `${next.seq}.${next.hash}` } };
+    },
+  }),
+  route({
+    id: "getAuditHead",
+    method: "GET",
+    path: "/api/v1/audit/head",
+    summary: "The newest record's number and hash, to be written down elsewhere",
+    tag: "tokens",
+    role: "admin",
+    answers: ok("The head.", schemas.auditHead),
+    handle: async (call) => {
+      unlimited(call);
+      return { status: 200, body: await call.scheduler.audit.head() };
     },
   }),
   route({

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Run, TriggerStatus } from "../../../index.js";
+import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
 import { fitting, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
@@ -35,7 +36,8 @@ export const triggerRoutes: readonly Route[] = [
     handle: async (call) => {
       const { pipeline, dag_id, not_before: notBefore, reason, user, priority, parameters } = call.body ?? {};
       const idempotencyKey = keyOf(call, ...KEY.headers);
-      const options = given({ kind: "manual" as const, reason, user, priority, parameters, notBefore, idempotencyKey });
+      const act = actOf(call, { reason, user });
+      const options = given({ kind: "manual" as const, ...act, priority, parameters, notBefore, idempotencyKey });
       const trigger = await call.scheduler.host.trigger(pipelineOf(call, { pipeline, dag_id }), options, admissionOf(call));
       return accepted(trigger, call.prefix);
     },
@@ -55,7 +57,7 @@ export const triggerRoutes: readonly Route[] = [
       const { pipeline, dag_id, force, reason, user, parameters } = call.body ?? {};
       if (force === true && call.caller.role !== "admin") throw new Problem(403, "FORBIDDEN", "only an admin may force a trigger");
       const idempotencyKey = keyOf(call, ...KEY.headers);
-      const options = given({ kind: "immediate" as const, reason, user, parameters, force, idempotencyKey });
+      const options = given({ kind: "immediate" as const, ...actOf(call, { reason, user }), parameters, force, idempotencyKey });
       const trigger = await call.scheduler.host.trigger(pipelineOf(call, { pipeline, dag_id }), options, admissionOf(call));
       return accepted(trigger, call.prefix);
     },
@@ -158,10 +160,10 @@ export const triggerRoutes: readonly Route[] = [
         const known = what === "trigger" ? await scheduler.getTrigger(id) : await scheduler.getRun(id);
         if (known === null) throw new Problem(404, "NOT_FOUND", `there is no such ${what}, or no longer`);
         allow(call, known.pipelineId);
-        const { reason, user } = call.body ?? {};
-        const { trigger, run } = await scheduler.cancel(id, given({ reason, user }));
+        const { trigger, run } = await scheduler.cancel(id, actOf(call, call.body ?? {}));
         const body = what === "trigger" ? trigger && triggerShort(trigger).json : run && runShort(run).json;
-        return { status: 202, body, pipelineId: known.pipelineId };
+        const ids = [trigger?.id, run?.id].filter((one) => one !== undefined);
+        return { status: 202, body, pipelineId: known.pipelineId, ids };
       },
     }),
   ),

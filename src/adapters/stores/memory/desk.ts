@@ -1,9 +1,10 @@
 import { jsonSize } from "../../../base/json-size.js";
-import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
-import type { AnswerRecord, AuditQuery, ConfigRecord, CursorRecord, Noted } from "../../../ports/store.js";
+import type { AuditEntry, AuditMark, AuditRecord } from "../../../monitor/audit.js";
+import type { AuditSealer } from "../../../monitor/audit-seal.js";
+import type { AnswerRecord, AuditQuery, ConfigRecord, CursorRecord, Noted, NotedResult } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
+import { AuditTrail } from "./audit-trail.js";
 
-const AUDIT_KEPT = 10_000;
 const ANSWERS_KEPT = 10_000;
 /** Of all answers together; the oldest are forgotten beyond it. */
 const ANSWERS_BYTES = 33_554_432;
@@ -15,8 +16,7 @@ export class Desk {
   /** Oldest first, each with its bytes; the oldest are forgotten beyond the limits. */
   readonly #answers = new Map<string, { readonly record: AnswerRecord; readonly bytes: number }>();
   #answerBytes = 0;
-  /** The newest records; the oldest are forgotten beyond the limit. */
-  readonly #audit: AuditRecord[] = [];
+  readonly #audit = new AuditTrail();
 
   claimCursor(name: string, node: string, leaseUntil: number, now: number): CursorRecord | null {
     const known = this.#cursors.get(name) ?? { name, value: null, token: 0, node: null, leaseUntil: null, updatedAt: now };
@@ -87,29 +87,28 @@ export class Desk {
 
   /** Before the change it tells of: what throws leaves both undone. */
   note(noted: Noted | undefined, before: unknown): void {
-    if (noted !== undefined) this.appendAudit([noted.entry(before)], noted.seal);
+    if (noted !== undefined) this.#audit.append([noted.entry(before)], noted.sealer);
   }
 
-  appendAudit(entries: readonly AuditEntry[], seal: (entry: AuditEntry, head: AuditHead) => AuditRecord): void {
-    for (const entry of entries) this.#audit.push(seal(entry, this.auditHead()));
-    if (this.#audit.length > 2 * AUDIT_KEPT) this.#audit.splice(0, this.#audit.length - AUDIT_KEPT);
+  /** The same for what is known only when it was done; `null` is nothing done. */
+  noteResult<T>(result: T | null, noted: NotedResult<T> | undefined): T | null {
+    if (noted !== undefined && result !== null) this.#audit.append(noted.entries(result), noted.sealer);
+    return result;
   }
 
-  auditHead(): AuditHead {
-    const last = this.#audit.at(-1);
-    return last === undefined ? NO_AUDIT : { seq: last.seq, hash: last.hash };
+  appendAudit(entries: readonly AuditEntry[], sealer: AuditSealer): void {
+    this.#audit.append(entries, sealer);
   }
 
-  auditTail(): AuditHead {
-    const [first] = this.#audit;
-    return first === undefined ? NO_AUDIT : { seq: first.seq - 1, hash: first.previous };
+  auditHead(): AuditMark {
+    return this.#audit.head;
   }
 
-  listAudit({ after, before = Number.POSITIVE_INFINITY, pipelineIds, limit }: AuditQuery): readonly AuditRecord[] {
-    const found = this.#audit.filter(
-      ({ seq, pipelineId }) =>
-        seq > (after ?? 0) && seq < before && (pipelineIds === undefined || (pipelineId !== null && pipelineIds.includes(pipelineId))),
-    );
-    return (after === undefined ? found.reverse() : found).slice(0, limit);
+  auditTail(after: number): AuditMark {
+    return this.#audit.tail(after);
+  }
+
+  listAudit(query: AuditQuery): readonly AuditRecord[] {
+    return this.#audit.list(query);
   }
 }

@@ -1,6 +1,6 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
-import type { AuditHead, AuditRecord } from "../../../monitor/audit.js";
+import type { AuditMark, AuditRecord } from "../../../monitor/audit.js";
 import type { EndedSummary } from "../../../monitor/ended.js";
 import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type {
@@ -21,6 +21,7 @@ import type {
   GlobalPause,
   HeartbeatRequest,
   Noted,
+  NotedResult,
   Pause,
   PipelineRegistration,
   PipelineState,
@@ -163,14 +164,16 @@ class InMemory implements MemoryStore {
   async enqueue(
     triggers: readonly NewTrigger[],
     now: number,
-    { transaction, limits }: EnqueueOptions = {},
+    { transaction, limits, noted }: EnqueueOptions = {},
   ): Promise<readonly EnqueueResult[]> {
     if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
     for (const { pipelineId } of triggers) this.#pipelines.known(pipelineId); // all or none
     const isNew = ({ pipelineId, key }: NewTrigger) => key === null || this.#pipelines.get(pipelineId)?.life?.byKey.has(key) !== true;
     if (limits !== undefined) this.#usage.refuseBeyond(limits, triggers.filter(isNew));
-    if (triggers.length <= ADDED_AT_ONCE) return triggers.map((trigger) => this.#enqueue(trigger, now));
-    return this.#enqueueMany(triggers, now);
+    const isSmall = triggers.length <= ADDED_AT_ONCE;
+    const results = isSmall ? triggers.map((trigger) => this.#enqueue(trigger, now)) : await this.#enqueueMany(triggers, now);
+    this.#desk.noteResult(results, noted);
+    return results;
   }
 
   /** Lets the event loop turn in between; what is still to be added counts towards the limits of others. */
@@ -271,18 +274,24 @@ class InMemory implements MemoryStore {
     triggerId: string,
     end: TriggerEnd,
     request: CancelRequest,
+    noted?: NotedResult<{ trigger: TriggerRecord; run: RunRecord | null }>,
   ): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null> {
     const cell = this.#history.triggers.get(triggerId);
     if (cell === undefined) return null;
-    if (cell.run !== null && !isEnded(cell.record.status)) return { run: this.#settling.cancel(cell.run, request), trigger: cell.record };
+    if (cell.run !== null && !isEnded(cell.record.status))
+      return this.#desk.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
     if (isWaiting(cell.record)) this.#settling.end(cell, endTrigger(cell.record, end, request.reason, request.at));
-    return { trigger: cell.record, run: cell.run?.record ?? null };
+    return this.#desk.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
   }
 
-  async cancelRun(runId: string, request: CancelRequest): Promise<{ run: RunRecord; trigger: TriggerRecord } | null> {
+  async cancelRun(
+    runId: string,
+    request: CancelRequest,
+    noted?: NotedResult<{ run: RunRecord; trigger: TriggerRecord | null }>,
+  ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null> {
     const cell = this.#history.runs.get(runId);
     if (cell === undefined) return null;
-    return { run: this.#settling.cancel(cell, request), trigger: cell.trigger.record };
+    return this.#desk.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
   }
 
   async pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void> {
@@ -329,12 +338,19 @@ class InMemory implements MemoryStore {
     return this.#pipelines.backlog(pipelineId);
   }
 
-  async retire(pipelineId: string, request: CancelRequest): Promise<readonly TriggerRecord[] | null> {
+  async retire(
+    pipelineId: string,
+    request: CancelRequest,
+    noted?: NotedResult<readonly TriggerRecord[]>,
+  ): Promise<readonly TriggerRecord[] | null> {
     const waiting = this.#pipelines.retire(pipelineId);
     if (waiting === null) return null;
     for (const trigger of waiting)
       this.#settling.end(trigger, endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at));
-    return waiting.map(({ record }) => record);
+    return this.#desk.noteResult<readonly TriggerRecord[]>(
+      waiting.map(({ record }) => record),
+      noted,
+    );
   }
 
   async claimCursors(names: readonly string[], node: string, leaseUntil: number, now: number): Promise<readonly (CursorRecord | null)[]> {
@@ -382,12 +398,12 @@ class InMemory implements MemoryStore {
     return this.#desk.listAudit(query);
   }
 
-  async auditHead(): Promise<AuditHead> {
+  async auditHead(): Promise<AuditMark> {
     return this.#desk.auditHead();
   }
 
-  async auditTail(): Promise<AuditHead> {
-    return this.#desk.auditTail();
+  async auditTail(after = 0): Promise<AuditMark> {
+    return this.#desk.auditTail(after);
   }
 
   async appendEvents(...args: Parameters<Store["appendEvents"]>): Promise<void> {

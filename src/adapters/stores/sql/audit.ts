@@ -1,5 +1,6 @@
-import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
-import type { AuditQuery, Noted } from "../../../ports/store.js";
+import { type AuditEntry, type AuditMark, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
+import type { AuditSealer } from "../../../monitor/audit-seal.js";
+import type { AuditQuery, Noted, NotedResult } from "../../../ports/store.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { AUDIT, META } from "./tables.js";
 
@@ -8,30 +9,37 @@ const TAIL = "audit_tail";
 const FORGOTTEN_AT_ONCE = 1_000;
 
 /** The end of the log is locked while records are put behind it: over all nodes there is one order. */
-export async function append(
-  session: Session,
-  entries: readonly AuditEntry[],
-  seal: (entry: AuditEntry, head: AuditHead) => AuditRecord,
-): Promise<void> {
-  await session.insert(META, [{ key: HEAD, value: NO_AUDIT }], { unlessThere: true });
-  let head = headOf((await selectLocked(session, META, [HEAD])).get(HEAD)?.value);
-  const records = entries.map((entry) => {
-    const record = seal(entry, head);
-    head = { seq: record.seq, hash: record.hash };
-    return record;
-  });
+export async function append(session: Session, entries: readonly AuditEntry[], sealer: AuditSealer): Promise<void> {
+  const marks = sealer.isAdopting ? [HEAD, TAIL] : [HEAD];
+  await session.insert(
+    META,
+    marks.map((key) => ({ key, value: NO_AUDIT })),
+    { unlessThere: true },
+  );
+  const locked = await selectLocked(session, META, marks);
+  const before = markOf(locked.get(HEAD)?.value);
+  const { records, head } = sealer.append(entries, before);
+  const isAdopted = sealer.isAdopting && (before.keyId ?? null) === null;
+  const tail = isAdopted ? [{ key: TAIL, value: sealer.mark("tail", markOf(locked.get(TAIL)?.value)) }] : [];
   await session.write([
     adding(
       AUDIT,
       records.map((record) => ({ seq: record.seq, at: record.at, pipelineId: record.pipelineId, record })),
     ),
-    changing(META, [{ key: HEAD, value: head }], ["value"]),
+    changing(META, [{ key: HEAD, value: head }, ...tail], ["value"]),
   ]);
 }
 
 /** In the transaction of the change that it tells of. */
 export async function note(session: Session, noted: Noted | undefined, before: unknown): Promise<void> {
-  if (noted !== undefined) await append(session, [noted.entry(before)], noted.seal);
+  if (noted !== undefined) await append(session, [noted.entry(before)], noted.sealer);
+}
+
+/** The same for what is known only when it was done; `null` is nothing done. */
+export async function noteResult<T>(session: Session, result: T | null, noted: NotedResult<T> | undefined): Promise<T | null> {
+  const entries = noted === undefined || result === null ? [] : noted.entries(result);
+  if (noted !== undefined && entries.length > 0) await append(session, entries, noted.sealer);
+  return result;
 }
 
 export async function list(session: Session, { after, before, pipelineIds, limit }: AuditQuery): Promise<readonly AuditRecord[]> {
@@ -43,30 +51,32 @@ export async function list(session: Session, { after, before, pipelineIds, limit
   return rows.map(({ record }) => record);
 }
 
-export function head(session: Session): Promise<AuditHead> {
+export function head(session: Session): Promise<AuditMark> {
   return mark(session, HEAD);
 }
 
-export function tail(session: Session): Promise<AuditHead> {
+export function tail(session: Session): Promise<AuditMark> {
   return mark(session, TAIL);
 }
 
-async function mark(session: Session, key: string): Promise<AuditHead> {
-  return headOf((await select(session, META, "WHERE key = $1", [key]))[0]?.value);
+async function mark(session: Session, key: string): Promise<AuditMark> {
+  return markOf((await select(session, META, "WHERE key = $1", [key]))[0]?.value);
 }
 
 /** Forgets the oldest records, all of them from before an instant, and keeps where they ended: what is left can still be checked. */
-export async function prune(session: Session, before: number): Promise<void> {
+export async function prune(session: Session, before: number, sealer: AuditSealer | undefined): Promise<void> {
   await session.insert(META, [{ key: TAIL, value: NO_AUDIT }], { unlessThere: true });
-  await selectLocked(session, META, [TAIL]); // one node at a time
+  const known = markOf((await selectLocked(session, META, [TAIL])).get(TAIL)?.value); // one node at a time
   const oldest = await select(session, AUDIT, `ORDER BY seq LIMIT ${FORGOTTEN_AT_ONCE}`);
   const kept = oldest.findIndex(({ at }) => at >= before);
-  const last = oldest[(kept === -1 ? oldest.length : kept) - 1]?.record;
+  const records = oldest.slice(0, kept === -1 ? oldest.length : kept).map(({ record }) => record);
+  const last = records.at(-1);
   if (last === undefined) return;
+  const value = sealer?.prune(records, known) ?? { seq: last.seq, hash: last.hash };
   await session.query(`DELETE FROM ${session.dialect.name("audit")} WHERE seq <= $1`, [last.seq]);
-  await session.write([changing(META, [{ key: TAIL, value: { seq: last.seq, hash: last.hash } }], ["value"])]);
+  await session.write([changing(META, [{ key: TAIL, value }], ["value"])]);
 }
 
-function headOf(value: unknown): AuditHead {
-  return (value as AuditHead | undefined) ?? NO_AUDIT;
+function markOf(value: unknown): AuditMark {
+  return (value as AuditMark | undefined) ?? NO_AUDIT;
 }

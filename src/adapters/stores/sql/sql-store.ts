@@ -67,18 +67,20 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
         (on) => fires.fire(on, requests, now),
         (results) => results.some(({ triggers }) => triggers.length > 0),
       ),
-    enqueue: async (triggers, now, { transaction, limits } = {}) => {
+    enqueue: async (triggers, now, { transaction, limits, noted } = {}) => {
       const on = transaction === undefined ? session : database.joined(transaction);
       await mustBeKnown(
         on,
         triggers.map(({ pipelineId }) => pipelineId),
       );
-      const isOneStatement = limits === undefined && triggers.length <= fires.ADDED_AT_ONCE && !mayBeApart(triggers);
-      const answers =
-        transaction !== undefined || isOneStatement
-          ? await fires.enqueue(on, triggers, now, limits)
-          : await within((own) => fires.enqueue(own, triggers, now, limits));
-      return answers.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?"));
+      const isOneStatement = limits === undefined && noted === undefined && triggers.length <= fires.ADDED_AT_ONCE && !mayBeApart(triggers);
+      const work = async (own: Session): Promise<readonly EnqueueResult[]> => {
+        const answers = await fires.enqueue(own, triggers, now, limits);
+        const results = answers.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?"));
+        await audit.noteResult(own, results, noted);
+        return results;
+      };
+      return transaction !== undefined || isOneStatement ? work(on) : within(work);
     },
     claim: (request, now) => database.claiming((on) => claims.claim(on, request, hint, now), isOnlyClaimed),
     decide: (requests, now) => {
@@ -94,8 +96,8 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     expire: (now) => within((on) => upkeep.expire(on, now)),
     recheck: (ids, now) => telling((on) => upkeep.recheck(on, ids, now)),
     nextDueAt: (now) => upkeep.nextDueAt(session, now),
-    endTrigger: (id, end, request) => telling((on) => settle.endOne(on, id, end, request)),
-    cancelRun: (id, request) => telling((on) => settle.cancelOne(on, id, request)),
+    endTrigger: (id, end, request, noted) => telling(async (on) => audit.noteResult(on, await settle.endOne(on, id, end, request), noted)),
+    cancelRun: (id, request, noted) => telling(async (on) => audit.noteResult(on, await settle.cancelOne(on, id, request), noted)),
     pause: async (id, pause, noted) => {
       if (!(await telling((on) => pipelines.pause(on, id, pause, noted)))) throw unknownPipeline(id);
     },
@@ -116,7 +118,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       const sql = `SELECT count(*) AS n FROM ${session.dialect.name("runs")} WHERE pipeline_id = $1 AND started_at >= $2 AND started_at < $3`;
       return Number((await session.query(sql, [id, from, until]))[0]?.n ?? 0);
     },
-    retire: (id, request) => telling((on) => pipelines.retire(on, id, request)),
+    retire: (id, request, noted) => telling(async (on) => audit.noteResult(on, await pipelines.retire(on, id, request), noted)),
     claimCursors: (names, node, leaseUntil, now) => within((on) => desk.claimCursors(on, names, node, leaseUntil, now)),
     releaseCursors: (names, node) => within((on) => desk.releaseCursors(on, names, node)),
     moveCursor: async (name, token, value, triggers, now) => {
@@ -131,7 +133,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     putConfig: (...args) => telling((on) => desk.putConfig(on, ...args)),
     keepAnswer: (record) => within((on) => desk.keepAnswer(on, record)),
     freeAnswer: (key, request) => desk.freeAnswer(session, key, request),
-    appendAudit: (entries, seal) => within((on) => audit.append(on, entries, seal)),
+    appendAudit: (entries, sealer) => within((on) => audit.append(on, entries, sealer)),
     listAudit: (query) => audit.list(session, query),
     auditHead: () => audit.head(session),
     auditTail: () => audit.tail(session),
@@ -140,9 +142,9 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     lastEventSeq: () => events.last(session),
     countWaiting: (limit) => upkeep.countWaiting(session, limit),
     serverTime: () => database.serverTime(),
-    prune: (now) =>
+    prune: (now, sealer) =>
       within(async (on) => {
-        if (auditMs !== null) await audit.prune(on, now - auditMs);
+        if (auditMs !== null) await audit.prune(on, now - auditMs, sealer);
         await events.prune(on, EVENT_BOUNDS, now);
         return upkeep.prune(on, retention, now);
       }),

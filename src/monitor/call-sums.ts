@@ -1,0 +1,72 @@
+import type { AuditEntry } from "./audit.js";
+
+/** A call whose caller is not known, or that was refused for its rate. */
+export type RefusedCall = Pick<AuditEntry, "action" | "address" | "outcome"> & Partial<Pick<AuditEntry, "token" | "role" | "user">>;
+
+type SummedCall = RefusedCall & { count: number; firstAt: number; lastAt: number };
+
+const KEYS_KEPT = 30;
+const OTHERS: RefusedCall = { action: "other refused calls", address: null, outcome: "various" };
+
+/**
+ * Adds up calls by address, token, action and outcome, so that a flood becomes a few records. The first 30 kinds of calls get a sum each, all others one together: it never
+ * holds more than 31.
+ */
+export class CallSums {
+  readonly #sums = new Map<string, SummedCall>();
+
+  get isEmpty(): boolean {
+    return this.#sums.size === 0;
+  }
+
+  add(call: RefusedCall, at: number): void {
+    const own = JSON.stringify([call.address, call.token ?? null, call.action, call.outcome]);
+    const isKnown = this.#sums.has(own) || this.#sums.size < KEYS_KEPT;
+    const [key, kind] = isKnown ? [own, call] : ["", OTHERS];
+    const known = this.#sums.get(key);
+    if (known === undefined) this.#sums.set(key, { ...kind, count: 1, firstAt: at, lastAt: at });
+    else {
+      known.count++;
+      known.lastAt = at;
+    }
+  }
+
+  /** Returns the entries of all sums, as of an instant, and begins again at none. */
+  take(at: number): readonly AuditEntry[] {
+    const entries = [...this.#sums.values()].map(
+      ({ action, address, outcome, token = null, role = null, user = null, count, firstAt, lastAt }): AuditEntry => ({
+        at,
+        kind: "call",
+        action,
+        pipelineId: null,
+        user,
+        token,
+        role,
+        address,
+        requestId: null,
+        outcome,
+        reason: null,
+        before: null,
+        after: null,
+        ids: [],
+        sum: { count, firstAt, lastAt },
+      }),
+    );
+    this.#sums.clear();
+    return entries;
+  }
+
+  /** Puts back sums that could not be recorded; those of kinds that have come again meanwhile are added to. */
+  putBack(entries: readonly AuditEntry[]): void {
+    for (const { action, address, outcome, token, role, user, sum } of entries) {
+      if (sum === null || sum === undefined) continue;
+      this.add({ action, address, outcome, token, role, user }, sum.firstAt);
+      const own = JSON.stringify([address, token, action, outcome]);
+      const known = this.#sums.get(own) ?? this.#sums.get("");
+      if (known === undefined) continue;
+      known.count += sum.count - 1;
+      known.firstAt = Math.min(known.firstAt, sum.firstAt);
+      known.lastAt = Math.max(known.lastAt, sum.lastAt);
+    }
+  }
+}
