@@ -7,6 +7,7 @@ import { type AuditCheck, AuditVerifier, type AuditVerifyOptions } from "./audit
 import { AuditHeads } from "./audit-heads.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
+import { isUnavailable } from "./outage.js";
 import { type Act, text } from "./requests.js";
 
 const SUMMED_MS = 60_000;
@@ -89,6 +90,10 @@ export class AuditLog {
   count(call: RefusedCall): void {
     if (this.#isClosed) return;
     this.#sums.add(call, this.#core.clock.now());
+    this.#armSumming();
+  }
+
+  #armSumming(): void {
     this.#stopSumming ??= this.#core.clock.setTimer(SUMMED_MS, () => {
       this.#stopSumming = null;
       const flushed = this.#flush();
@@ -164,18 +169,17 @@ export class AuditLog {
   }
 
   async #flush(): Promise<void> {
-    const { clock, events } = this.#core;
+    const { clock, events, store } = this.#core;
     const entries = this.#sums.take(clock.now());
     if (entries.length === 0) return;
     try {
-      await Promise.all(entries.map((entry) => this.#appends.add(entry)));
+      await store.appendAudit(entries, this.sealer);
       this.#heads.changed();
     } catch (error) {
-      events.report(error, "recording refused calls in the audit log");
+      if (!isUnavailable(error) || this.#isClosed) events.report(error, "recording refused calls in the audit log");
       if (this.#isClosed) return;
-      const [first] = entries;
-      if (first !== undefined) this.count(first);
       this.#sums.putBack(entries);
+      this.#armSumming();
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { AuditEntry } from "./audit.js";
+import type { AuditEntry, AuditSum } from "./audit.js";
 
 /** A call whose caller is not known, or that was refused for its rate. */
 export type RefusedCall = Pick<AuditEntry, "action" | "address" | "outcome"> & Partial<Pick<AuditEntry, "token" | "role" | "user">>;
@@ -20,14 +20,19 @@ export class CallSums {
   }
 
   add(call: RefusedCall, at: number): void {
+    this.#put(call, { count: 1, firstAt: at, lastAt: at });
+  }
+
+  #put(call: RefusedCall, { count, firstAt, lastAt }: AuditSum): void {
     const own = JSON.stringify([call.address, call.token ?? null, call.action, call.outcome]);
-    const isKnown = this.#sums.has(own) || this.#sums.size < KEYS_KEPT;
-    const [key, kind] = isKnown ? [own, call] : ["", OTHERS];
+    const hasOwn = this.#sums.has(own) || this.#sums.size < KEYS_KEPT;
+    const [key, kind] = hasOwn ? [own, call] : ["", OTHERS];
     const known = this.#sums.get(key);
-    if (known === undefined) this.#sums.set(key, { ...kind, count: 1, firstAt: at, lastAt: at });
+    if (known === undefined) this.#sums.set(key, { ...kind, count, firstAt, lastAt });
     else {
-      known.count++;
-      known.lastAt = at;
+      known.count += count;
+      known.firstAt = Math.min(known.firstAt, firstAt);
+      known.lastAt = Math.max(known.lastAt, lastAt);
     }
   }
 
@@ -56,17 +61,9 @@ export class CallSums {
     return entries;
   }
 
-  /** Puts back sums that could not be recorded; those of kinds that have come again meanwhile are added to. */
+  /** Puts back sums that could not be recorded. */
   putBack(entries: readonly AuditEntry[]): void {
-    for (const { action, address, outcome, token, role, user, sum } of entries) {
-      if (sum === null || sum === undefined) continue;
-      this.add({ action, address, outcome, token, role, user }, sum.firstAt);
-      const own = JSON.stringify([address, token, action, outcome]);
-      const known = this.#sums.get(own) ?? this.#sums.get("");
-      if (known === undefined) continue;
-      known.count += sum.count - 1;
-      known.firstAt = Math.min(known.firstAt, sum.firstAt);
-      known.lastAt = Math.max(known.lastAt, sum.lastAt);
-    }
+    for (const { action, address, outcome, token, role, user, sum } of entries)
+      if (sum !== null && sum !== undefined) this.#put({ action, address, outcome, token, role, user }, sum);
   }
 }

@@ -64,6 +64,7 @@ const NAMES: readonly EventName[] = [
   "alert.undelivered",
   "channel.failed",
   "channel.recovered",
+  "audit.head",
   "started",
   "stopped",
   "clock.jumped",
