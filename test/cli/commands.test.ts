@@ -112,6 +112,13 @@ describe("headgate", () => {
     expect(out).toMatch(/^will_skip\nnightly at 2030-01-06T02:00:00Z: .*maintenance window/);
     const made = headgate(["token", "create", "--role", "operator", "--pipeline", "nightly", "--expires-in", "90d", "--json"], { cwd });
     expect(JSON.parse(made.out)).toMatchObject({ role: "operator", pipelines: ["nightly"], token: expect.stringMatching(/^hg_/) });
+    expect(JSON.parse(made.out)).toMatchObject({ user: null, actsForOthers: false, createdBy: "headgate token create" });
+    const named = headgate(["token", "create", "--role", "viewer", "--user", "ana", "--acts-for-others", "--json"], { cwd });
+    expect(JSON.parse(named.out)).toMatchObject({ user: "ana", actsForOthers: true });
+    expect(headgate(["token", "create", "--role", "viewer", "--user", "webhook:x"], { cwd })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("reserved"),
+    });
     expect(headgate(["token", "create", "--role", "root"], { cwd })).toMatchObject({
       code: 2,
       err: expect.stringContaining("viewer, operator, admin"),

@@ -196,10 +196,17 @@ monitoring:
   routes: [ { channels: [mail], severities: [critical], fallback: log }, { channels: chat } ]
 security:
   admin_token: 0123456789abcdef
-  tokens: [ { id: reader, role: viewer, token: fedcba9876543210, pipelines: a } ]
+  tokens: [ { id: reader, role: viewer, token: fedcba9876543210, pipelines: a, user: ana, acts_for_others: true } ]
+  audit: { key: 0123456789abcdef0123456789abcdef, previous_keys: [fedcba9876543210fedcba9876543210], head_interval: 5m }
   rate_limits: { per_token: { requests: 10, per: 1m }, per_address: false }
 `);
-    const { pipelines, monitoring } = scheduler;
+    const { pipelines, monitoring, audit } = scheduler;
+    expect(audit).toEqual({
+      key: "0123456789abcdef0123456789abcdef",
+      previousKeys: ["fedcba9876543210fedcba9876543210"],
+      headInterval: "5m",
+    });
+    expect(scheduler.redact).toEqual(expect.arrayContaining([audit?.key, ...(audit?.previousKeys ?? [])]));
     expect(pipelines[0]?.sensors.map(({ kind }) => kind)).toEqual(["poll", "poll", "poll", "poll", "poll", "webhook"]);
     expect(pipelines.map(({ executor }) => (typeof executor === "object" ? executor?.kind : executor))).toEqual([
       "local",
@@ -219,7 +226,7 @@ security:
       listen: { host: "127.0.0.1", port: 0, prefix: "/etl" },
       options: {
         adminToken: "0123456789abcdef",
-        tokens: [{ id: "reader", role: "viewer", pipelines: ["a"] }],
+        tokens: [{ id: "reader", role: "viewer", pipelines: ["a"], user: "ana", actsForOthers: true }],
         addressLimit: null,
         tokenLimit: { requests: 10 },
       },

@@ -291,6 +291,20 @@ describe("checks that look at several parts", () => {
       "triggers: { webhooks: [ { source: s, scheme: github, secret: 0123456789abcdef, events: [team_add] } ] }",
       /team_add cannot be recognised by the payload/,
     ],
+    [
+      "a token that would be the environment's",
+      "tags: [x]",
+      "security: { tokens: [ { id: environment, role: viewer, token: 0123456789abcdef } ] }",
+      /`environment` is reserved/,
+    ],
+    [
+      "a token that would act as a webhook",
+      "tags: [x]",
+      "security: { tokens: [ { id: a, role: viewer, token: 0123456789abcdef, user: 'webhook:x' } ] }",
+      /`webhook:x` is reserved/,
+    ],
+    ["a short audit key", "tags: [x]", "security: { audit: { key: short } }", /at least 32 characters/],
+    ["a short previous audit key", "tags: [x]", "security: { audit: { previous_keys: [short] } }", /at least 32 characters/],
     ["a short token", "tags: [x]", "security: { admin_token: short }", /at least 16 characters/],
     [
       "a pattern that shadows a built-in one",

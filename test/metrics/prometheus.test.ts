@@ -77,6 +77,20 @@ describe("Prometheus metrics", () => {
     await scheduler.stop();
   });
 
+  it("have the head of the audit log, by which it can be verified later", async () => {
+    const { scheduler, clock } = await busy();
+    await scheduler.pause({ user: "ana" });
+    await scheduler.resume();
+    await clock.settle();
+    const text = await prometheusMetrics(scheduler).metrics();
+    const numberOf = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
+    const head = { seq: numberOf("headgate_audit_head_seq"), hash: numberOf("headgate_audit_head_hash").toString(16).padStart(12, "0") };
+    expect((await scheduler.audit.head()).hash.slice(0, 12)).toBe(head.hash);
+    await scheduler.pause({ user: "eva" });
+    expect(await scheduler.audit.verify({ head })).toMatchObject({ isIntact: true, anchor: "kept" });
+    await scheduler.stop();
+  });
+
   it("are served at /metrics to whoever may read, and to nobody else", async () => {
     let scheduler: Parameters<typeof prometheusMetrics>[0] | undefined;
     const running = await service(undefined, {

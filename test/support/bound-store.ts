@@ -7,12 +7,12 @@ export function bound(store: Store): Store {
       [...new Set([...Object.keys(store), ...Object.getOwnPropertyNames(Object.getPrototypeOf(store))])].filter(
         (key) => key !== "constructor",
       ),
-    getOwnPropertyDescriptor: (_, key) => ({ configurable: true, enumerable: true, value: valueOf(store, key as keyof Store) }),
-    get: (_, key) => valueOf(store, key as keyof Store),
+    getOwnPropertyDescriptor: (_, key) => ({ configurable: true, enumerable: true, value: memberOf(store, key as keyof Store) }),
+    get: (_, key) => memberOf(store, key as keyof Store),
   });
 }
 
-function valueOf(store: Store, key: keyof Store): unknown {
+function memberOf(store: Store, key: keyof Store): unknown {
   const value: unknown = store[key];
   return typeof value === "function" ? value.bind(store) : value;
 }
