@@ -37,7 +37,7 @@ export interface AuditCheck {
 }
 
 /** @throws HeadgateError `INVALID_ARGUMENT` */
-export function checkVerifyOptions({ head, after, limit }: AuditVerifyOptions): void {
+function checkVerifyOptions({ head, after, limit }: AuditVerifyOptions): void {
   const bad = (name: string, problem: string) =>
     new HeadgateError("INVALID_ARGUMENT", `audit.verify: \`${name}\`: ${problem}`, { details: { option: name } });
   for (const [name, one] of [
