@@ -13,7 +13,8 @@ export class AuditHeads {
   readonly #verifier: AuditVerifier;
   #known: AuditHead | null = null;
   #stopTimer: (() => void) | null = null;
-  #isClosed = false;
+  #isOpen = false;
+  #hasNews = false;
 
   constructor(core: Pick<Core, "store" | "clock" | "events" | "logger" | "audit">, verifier: AuditVerifier) {
     this.#core = core;
@@ -25,9 +26,15 @@ export class AuditHeads {
     return this.#known;
   }
 
-  /** There are new records: the head is reported within the interval. */
+  start(): void {
+    this.#isOpen = true;
+    if (this.#hasNews) this.changed();
+  }
+
+  /** There are new records: the head is reported within the interval, once the scheduler has started; before, no timer keeps a process alive. */
   changed(): void {
-    if (this.#isClosed) return;
+    this.#hasNews = true;
+    if (!this.#isOpen) return;
     const { clock, audit } = this.#core;
     this.#stopTimer ??= clock.setTimer(audit.headIntervalMs, () => {
       this.#stopTimer = null;
@@ -37,15 +44,15 @@ export class AuditHeads {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    const hasNews = this.#stopTimer !== null;
+    this.#isOpen = false;
     this.#stopTimer?.();
     this.#stopTimer = null;
-    if (hasNews) await this.#report();
+    if (this.#hasNews) await this.#report();
   }
 
   async #report(): Promise<void> {
     const { store, events, logger } = this.#core;
+    this.#hasNews = false;
     try {
       const { seq, hash } = await store.auditHead();
       const problem = this.#known === null ? null : anchorProblem(await this.#verifier.anchorState(this.#known), this.#known);

@@ -34,7 +34,7 @@ export class AuditLog {
   readonly #verifier: AuditVerifier;
   readonly #heads: AuditHeads;
   #stopSumming: (() => void) | null = null;
-  #isClosed = false;
+  #isOpen = false;
   /** For what a store keeps together with a change. */
   readonly sealer: AuditSealer;
 
@@ -78,6 +78,13 @@ export class AuditLog {
     this.#heads.changed();
   }
 
+  /** @internal From here on what was added up is recorded, and the head reported, by timers; `close` ends them. */
+  start(): void {
+    this.#isOpen = true;
+    this.#heads.start();
+    this.#armSumming();
+  }
+
   /** Resolves when the entry is kept. */
   async append(entry: Omit<AuditEntry, "at">): Promise<void> {
     const at = this.#core.clock.now();
@@ -88,12 +95,12 @@ export class AuditLog {
 
   /** Adds up a refused call; what was added up is recorded within a minute, and when the scheduler stops. */
   count(call: RefusedCall): void {
-    if (this.#isClosed) return;
     this.#sums.add(call, this.#core.clock.now());
     this.#armSumming();
   }
 
   #armSumming(): void {
+    if (!this.#isOpen || this.#sums.isEmpty) return;
     this.#stopSumming ??= this.#core.clock.setTimer(SUMMED_MS, () => {
       this.#stopSumming = null;
       const flushed = this.#flush();
@@ -157,7 +164,7 @@ export class AuditLog {
 
   /** @internal Records what was added up and reports the head. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#isOpen = false;
     this.#stopSumming?.();
     await this.#flush();
     await this.#heads.close();
@@ -176,8 +183,7 @@ export class AuditLog {
       await store.appendAudit(entries, this.sealer);
       this.#heads.changed();
     } catch (error) {
-      if (!isUnavailable(error) || this.#isClosed) events.report(error, "recording refused calls in the audit log");
-      if (this.#isClosed) return;
+      if (!isUnavailable(error) || !this.#isOpen) events.report(error, "recording refused calls in the audit log");
       this.#sums.putBack(entries);
       this.#armSumming();
     }

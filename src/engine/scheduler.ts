@@ -129,6 +129,7 @@ export class Scheduler {
       for (const { pipeline } of this.#core.registry.all()) this.#sensing.put(pipeline);
       this.#sensing.start();
       this.alerts.start();
+      this.audit.start();
     } catch (error) {
       this.#phase = "created";
       this.#starting = null;

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type AuditOptions, createScheduler, memoryStore, type Store } from "../../src/index.js";
 import type { AuditRecord } from "../../src/monitor/audit.js";
 import { fakeClock } from "../../src/testing/index.js";
@@ -360,6 +360,20 @@ describe("the audit log", () => {
     await running.scheduler.stop();
     expect(running.heard("audit.head")).toMatchObject([{ seq: 3 }, { seq: 5, hash }]);
     expect(lines).toContainEqual(["info", "head of the audit log", { seq: 5, hash }]);
+  });
+
+  it("keeps no process alive by a timer before the scheduler has started", async () => {
+    const clock = fakeClock(START);
+    const setTimer = vi.spyOn(clock, "setTimer");
+    const scheduler = createScheduler({ clock, store: memoryStore() });
+    await scheduler.audit.open();
+    await scheduler.tokens.issue({ role: "viewer" });
+    scheduler.audit.count({ action: "GET /x", address: null, outcome: "401 UNAUTHENTICATED" });
+    expect(setTimer).not.toHaveBeenCalled();
+    await scheduler.start();
+    await clock.advance("1m");
+    expect((await scheduler.audit.list({ limit: 10 })).map(({ action }) => action)).toEqual(["GET /x", "token.issue"]);
+    await scheduler.stop();
   });
 
   it("refuses options that are wrong", () => {
