@@ -85,7 +85,8 @@ export type {
   Silence,
   Snapshot,
 } from "./monitor/alert.js";
-export type { AuditEntry, AuditHead, AuditProblem, AuditRecord, AuditSum } from "./monitor/audit.js";
+export type { AuditEntry, AuditHead, AuditMark, AuditProblem, AuditRecord, AuditSum } from "./monitor/audit.js";
+export type { AuditSealer } from "./monitor/audit-seal.js";
 export type { RefusedCall } from "./monitor/call-sums.js";
 export type { EndedFacts, EndedRecord, EndedSummary } from "./monitor/ended.js";
 export { type Evaluation, evaluateAlerts } from "./monitor/evaluate-alerts.js";
@@ -121,6 +122,7 @@ export type { Polling, SensorOptions } from "./pattern/sensor-options.js";
 export type { Bounds, TunerOptions } from "./pattern/tuner-options.js";
 export { type PatternProblems, validatePattern } from "./pattern/validate.js";
 export type { AlertChannel } from "./ports/alert-channel.js";
+export type * from "./ports/audit-store.js";
 export type { Clock } from "./ports/clock.js";
 export type { EventBounds, EventLog, EventRecord, NewEvent } from "./ports/event-log.js";
 export type {

@@ -1,5 +1,6 @@
 import type { AuditEntry } from "../monitor/audit.js";
-import type { EnqueueResult, NotedResult } from "../ports/store.js";
+import type { NotedResult } from "../ports/audit-store.js";
+import type { EnqueueResult } from "../ports/store.js";
 import type { Admission, QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
 import type { AuditLog } from "./audit-log.js";

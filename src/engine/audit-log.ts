@@ -1,7 +1,7 @@
 import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../monitor/audit.js";
 import { type AuditSealer, auditSealer, unknownKey } from "../monitor/audit-seal.js";
 import { CallSums, type RefusedCall } from "../monitor/call-sums.js";
-import type { Noted } from "../ports/store.js";
+import type { Noted } from "../ports/audit-store.js";
 import { redactJson } from "../run/redact.js";
 import { type AuditCheck, AuditVerifier, type AuditVerifyOptions } from "./audit-check.js";
 import { AuditHeads } from "./audit-heads.js";

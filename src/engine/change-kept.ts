@@ -1,5 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
-import type { Noted } from "../ports/store.js";
+import type { Noted } from "../ports/audit-store.js";
 import type { Core } from "./core.js";
 
 const ATTEMPTS = 20;

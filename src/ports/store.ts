@@ -1,6 +1,5 @@
 import type { DecisionRecord } from "../gate/finding.js";
 import type { ActiveRun } from "../monitor/alert.js";
-import type { AuditEntry, AuditMark, AuditRecord } from "../monitor/audit.js";
 import type { AuditSealer } from "../monitor/audit-seal.js";
 import type { EndedSummary } from "../monitor/ended.js";
 import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
@@ -9,6 +8,7 @@ import type { PausedSpan } from "../schedule/misfire.js";
 import type { Overlap } from "../trigger/overlap.js";
 import type { QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
+import type { AuditStore, Noted, NotedResult } from "./audit-store.js";
 import type { EventLog } from "./event-log.js";
 
 /** What a store must know of a pipeline to plan and to limit it. */
@@ -224,30 +224,6 @@ export interface Backlog {
   readonly activeRuns: readonly (ActiveRun & { readonly pipelineId: string })[];
 }
 
-/** An entry of the audit log that is kept in one transaction with the change it tells of: both are there, or neither. */
-export interface Noted {
-  /** Given what was there before the change. */
-  readonly entry: (before: unknown) => AuditEntry;
-  readonly sealer: AuditSealer;
-}
-
-/** Entries of the audit log for what an operation did, kept in one transaction with it. */
-export interface NotedResult<T> {
-  /** Given the operation's result; none when nothing was changed. */
-  readonly entries: (result: T) => readonly AuditEntry[];
-  readonly sealer: AuditSealer;
-}
-
-/** A part of the audit log. */
-export interface AuditQuery {
-  /** Oldest first, behind this number. */
-  readonly after?: number;
-  /** Newest first, before this number. */
-  readonly before?: number;
-  readonly pipelineIds?: readonly string[];
-  readonly limit: number;
-}
-
 /** A remembered place of a sensor, and who may move it now. Instants are epoch ms. */
 export interface CursorRecord {
   readonly name: string;
@@ -285,7 +261,7 @@ export interface ConfigRecord {
  * The port that keeps all state: a few atomic domain operations, each one transaction, each told the time.
  * Every list of requests is answered in its order. Errors are `HeadgateError` with `STORE_UNAVAILABLE` when it may be tried again.
  */
-export interface Store extends EventLog {
+export interface Store extends AuditStore, EventLog {
   readonly name: string;
   /** How often to look for what other nodes have made when no notice of it came, ms; `null` when there are no other nodes. */
   readonly pollMs: number | null;
@@ -408,17 +384,6 @@ export interface Store extends EventLog {
   /** Frees a key under which this was asked and nothing answered. */
   freeAnswer(key: string, request: string): Promise<void>;
 
-  /**
-   * Puts entries behind the end of the audit log, one after the other over all nodes: the sealer gets the end as it is kept and returns the records and the end to keep. While it
-   * is adopting a key, it gets the tail as well and returns that to keep.
-   */
-  appendAudit(entries: readonly AuditEntry[], sealer: AuditSealer): Promise<void>;
-  /** Records of the audit log: oldest first behind `after`, or newest first before `before`. */
-  listAudit(query: AuditQuery): Promise<readonly AuditRecord[]>;
-  /** The end of the audit log, kept apart from it, so that a log cut short is noticed. */
-  auditHead(): Promise<AuditMark>;
-  /** The newest pruned record before the first kept one behind record `after` (default 0): what is kept goes on behind it. */
-  auditTail(after?: number): Promise<AuditMark>;
   /** How many triggers wait, counted no further than `limit`. */
   countWaiting(limit: number): Promise<number>;
 

@@ -1,6 +1,6 @@
 import { type AuditEntry, type AuditMark, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AuditQuery } from "../../../ports/store.js";
+import type { AuditQuery } from "../../../ports/audit-store.js";
 
 type Kind = "change" | "call" | "sum";
 

@@ -1,7 +1,8 @@
 import { jsonSize } from "../../../base/json-size.js";
 import type { AuditEntry, AuditMark, AuditRecord } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AnswerRecord, AuditQuery, ConfigRecord, CursorRecord, Noted, NotedResult } from "../../../ports/store.js";
+import type { AuditQuery, Noted, NotedResult } from "../../../ports/audit-store.js";
+import type { AnswerRecord, ConfigRecord, CursorRecord } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 import { AuditTrail } from "./audit-trail.js";
 

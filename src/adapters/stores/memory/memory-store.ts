@@ -2,6 +2,7 @@ import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
 import type { AuditMark, AuditRecord } from "../../../monitor/audit.js";
 import type { EndedSummary } from "../../../monitor/ended.js";
+import type { Noted, NotedResult } from "../../../ports/audit-store.js";
 import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type {
   AnswerRecord,
@@ -20,8 +21,6 @@ import type {
   FireResult,
   GlobalPause,
   HeartbeatRequest,
-  Noted,
-  NotedResult,
   Pause,
   PipelineRegistration,
   PipelineState,
@@ -29,14 +28,15 @@ import type {
 } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
-import { acceptTrigger, endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
+import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import { lifeOf, type PipelineCell, type RunCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
+import type { RunCell } from "./cells.js";
 import { Claims } from "./claims.js";
 import { Desk } from "./desk.js";
 import { EventRing } from "./event-ring.js";
 import { type Forgotten, History } from "./history.js";
-import { isOverlapping, Lines } from "./lines.js";
+import { Intake } from "./intake.js";
+import { Lines } from "./lines.js";
 import { Pipelines } from "./pipelines.js";
 import { Settling } from "./settling.js";
 import { Slots } from "./slots.js";
@@ -54,8 +54,6 @@ export interface MemoryStoreOptions {
 }
 
 const ENDED_BYTES = 67_108_864;
-/** Triggers added between two turns of the event loop. */
-const ADDED_AT_ONCE = 1_000;
 
 /** A store that also says what it holds, for tests and simulations. */
 export interface MemoryStore extends Store {
@@ -94,6 +92,7 @@ class InMemory implements MemoryStore {
   readonly #running = new Set<RunCell>();
   readonly #claims: Claims;
   readonly #settling: Settling;
+  readonly #intake: Intake;
   readonly #desk = new Desk();
   readonly #events = new EventRing();
 
@@ -103,8 +102,9 @@ class InMemory implements MemoryStore {
     this.#lines = new Lines(this.#slots);
     this.#pipelines = new Pipelines(this.#lines);
     this.#settling = new Settling(this.#history, this.#lines, this.#slots, this.#usage, this.#running, (trigger, now) =>
-      this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#enqueue(trigger, now),
+      this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#intake.enqueue(trigger, now),
     );
+    this.#intake = new Intake(this.#pipelines, this.#history, this.#lines, this.#usage, this.#settling);
     this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
   }
 
@@ -130,35 +130,7 @@ class InMemory implements MemoryStore {
   }
 
   async fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
-    return requests.map((request) => this.#fire(request, now));
-  }
-
-  #fire(request: FireRequest, now: number): FireResult {
-    const cell = this.#pipelines.get(request.pipelineId);
-    if (cell === undefined) return { outcome: "gone", state: null, triggers: [], superseded: [] };
-    const refused = (outcome: "moved" | "paused"): FireResult => ({ outcome, state: stateOf(cell), triggers: [], superseded: [] });
-    if (cell.nextFireAt !== request.expectedFireAt || cell.registration.scheduleKey !== request.scheduleKey) return refused("moved");
-    if (this.#lines.isPaused(cell)) return refused("paused");
-    cell.nextFireAt = request.nextFireAt;
-    if (request.lastFireAt !== null) cell.lastFireAt = request.lastFireAt;
-    for (const decision of request.dropped) this.#history.addDecision(decision, null);
-    const fired: TriggerCell[] = [];
-    const superseded: TriggerRecord[] = [];
-    for (const trigger of request.triggers) {
-      const life = lifeOf(cell);
-      if (life.byFireTime.has(trigger.scheduledFor as number)) continue;
-      let replaced: TriggerCell | null = null;
-      if (cell.registration.overlap === "queue_one") {
-        for (const waiting of life.waiting) {
-          if (!isOverlapping(waiting)) continue;
-          this.#settling.end(waiting, endTrigger(waiting.record, "superseded", "a newer fire time took its place", now, trigger.id));
-          if (fired.at(-1) !== waiting) superseded.push(waiting.record);
-          replaced = waiting;
-        }
-      }
-      fired.push(this.#accept(cell, trigger, now, replaced?.record.id ?? null));
-    }
-    return { outcome: "fired", state: stateOf(cell), triggers: fired.map(({ record }) => record), superseded };
+    return requests.map((request) => this.#intake.fire(request, now));
   }
 
   async enqueue(
@@ -167,45 +139,9 @@ class InMemory implements MemoryStore {
     { transaction, limits, noted }: EnqueueOptions = {},
   ): Promise<readonly EnqueueResult[]> {
     if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
-    for (const { pipelineId } of triggers) this.#pipelines.known(pipelineId); // all or none
-    const isNew = ({ pipelineId, key }: NewTrigger) => key === null || this.#pipelines.get(pipelineId)?.life?.byKey.has(key) !== true;
-    if (limits !== undefined) this.#usage.refuseBeyond(limits, triggers.filter(isNew));
-    const isSmall = triggers.length <= ADDED_AT_ONCE;
-    const results = isSmall ? triggers.map((trigger) => this.#enqueue(trigger, now)) : await this.#enqueueMany(triggers, now);
+    const results = await this.#intake.enqueueAll(triggers, now, limits);
     this.#desk.noteResult(results, noted);
     return results;
-  }
-
-  /** Lets the event loop turn in between; what is still to be added counts towards the limits of others. */
-  async #enqueueMany(triggers: readonly NewTrigger[], now: number): Promise<readonly EnqueueResult[]> {
-    const results: EnqueueResult[] = [];
-    for (const one of triggers) this.#usage.add(one);
-    for (const one of triggers) {
-      this.#usage.remove(one);
-      results.push(this.#enqueue(one, now));
-      if (results.length % ADDED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
-    }
-    return results;
-  }
-
-  #enqueue(trigger: NewTrigger, now: number): EnqueueResult {
-    const cell = this.#pipelines.known(trigger.pipelineId);
-    const known = trigger.key === null ? undefined : cell.life?.byKey.get(trigger.key);
-    if (known !== undefined) return { trigger: known.record, isNew: false };
-    return { trigger: this.#accept(cell, trigger, now, null).record, isNew: true };
-  }
-
-  #accept(owner: PipelineCell, request: NewTrigger, now: number, supersedes: string | null): TriggerCell {
-    const cell = triggerCell(acceptTrigger(request, now, supersedes), owner);
-    const { life, record } = cell;
-    this.#history.triggers.set(record.id, cell);
-    life.waiting.add(cell);
-    this.#usage.add(record);
-    if (record.kind === "scheduled" && record.scheduledFor !== null) life.byFireTime.set(record.scheduledFor, cell);
-    if (record.key !== null) life.byKey.set(record.key, cell);
-    if (record.availableAt > now) this.#lines.wakeAt(cell, record.availableAt);
-    else this.#lines.makeReady(cell);
-    return cell;
   }
 
   async claim(request: ClaimRequest, now: number): Promise<Claim> {

@@ -1,4 +1,5 @@
-import type { GlobalPause, Noted, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import type { Noted } from "../../../ports/audit-store.js";
+import type { GlobalPause, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { CancelRequest } from "../../../run/run.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";

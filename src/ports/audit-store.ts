@@ -1,0 +1,41 @@
+import type { AuditEntry, AuditMark, AuditRecord } from "../monitor/audit.js";
+import type { AuditSealer } from "../monitor/audit-seal.js";
+
+/** An entry of the audit log that is kept in one transaction with the change it tells of: both are there, or neither. */
+export interface Noted {
+  /** Given what was there before the change. */
+  readonly entry: (before: unknown) => AuditEntry;
+  readonly sealer: AuditSealer;
+}
+
+/** Entries of the audit log for what an operation did, kept in one transaction with it. */
+export interface NotedResult<T> {
+  /** Given the operation's result; none when nothing was changed. */
+  readonly entries: (result: T) => readonly AuditEntry[];
+  readonly sealer: AuditSealer;
+}
+
+/** A part of the audit log. */
+export interface AuditQuery {
+  /** Oldest first, behind this number. */
+  readonly after?: number;
+  /** Newest first, before this number. */
+  readonly before?: number;
+  readonly pipelineIds?: readonly string[];
+  readonly limit: number;
+}
+
+/** The audit log of a store. */
+export interface AuditStore {
+  /**
+   * Puts entries behind the end of the audit log, one after the other over all nodes: the sealer gets the end as it is kept and returns the records and the end to keep. While it
+   * is adopting a key, it gets the tail as well and returns that to keep.
+   */
+  appendAudit(entries: readonly AuditEntry[], sealer: AuditSealer): Promise<void>;
+  /** Records of the audit log: oldest first behind `after`, or newest first before `before`. */
+  listAudit(query: AuditQuery): Promise<readonly AuditRecord[]>;
+  /** The end of the audit log, kept apart from it, so that a log cut short is noticed. */
+  auditHead(): Promise<AuditMark>;
+  /** The newest pruned record before the first kept one behind record `after` (default 0): what is kept goes on behind it. */
+  auditTail(after?: number): Promise<AuditMark>;
+}
