@@ -207,5 +207,6 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   revokeToken: { least: "admin", requests: { all: async (world) => [{ path: `/api/v1/tokens/${await world.token()}` }] } },
   listAudit: any("admin", "/api/v1/audit", "/api/v1/audit?limit=1000"),
   getAuditRecord: ofPipeline("admin", async (id, world) => [{ path: `/api/v1/audit/${await world.audited(id)}` }]),
+  getAuditHead: { least: "admin", requests: { all: () => [{ path: "/api/v1/audit/head" }] } },
   verifyAudit: { least: "admin", requests: { all: () => [{ path: "/api/v1/audit/verify" }] } },
 };

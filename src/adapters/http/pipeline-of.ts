@@ -12,6 +12,21 @@ export function allow(call: Pick<Call, "caller">, pipelineId: string): string {
   throw new Problem(403, "FORBIDDEN", `this token is not for pipeline ${JSON.stringify(pipelineId.slice(0, 128))}`);
 }
 
+/**
+ * Returns what was found by its id. What belongs to a pipeline that the token is not for is as if it were not there: an id tells a caller neither that it exists nor
+ * whose it is.
+ *
+ * @throws Problem `NOT_FOUND`
+ */
+export function foundFor<T extends { readonly pipelineId: string | null }>(
+  call: Pick<Call, "caller">,
+  found: T | null | undefined,
+  what: string,
+): T {
+  if (found && (found.pipelineId === null || isVisible(call, found.pipelineId))) return found;
+  throw new Problem(404, "NOT_FOUND", `${what} not found (it may have been pruned)`);
+}
+
 /** The pipelines that a caller may have to do with. */
 export function visible(call: Pick<Call, "caller" | "scheduler">): readonly string[] {
   const { caller, scheduler } = call;

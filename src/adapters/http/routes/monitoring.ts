@@ -2,7 +2,7 @@ import type { AdaptiveStatus, Alert, PipelineStatistics, SchedulerStatistics, Si
 import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
 import { iso } from "../out.js";
-import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
+import { allow, foundFor, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import { actBody, listQuery } from "../schemas.js";
@@ -182,10 +182,13 @@ export const monitoringRoutes: readonly Route[] = [
     answers: ok("The silence.", schemas.silence),
     handle: async (call) => {
       const id = call.params.id ?? "";
-      const found = (await call.scheduler.alerts.silences()).find((one) => one.id === id);
-      if (found === undefined) throw new Problem(404, "NOT_FOUND", "there is no such silence, or no longer");
+      const silences = await call.scheduler.alerts.silences();
+      const found = foundFor(
+        call,
+        silences.find((one) => one.id === id),
+        "silence",
+      );
       if (found.pipelineId === null) refuseLimited(call);
-      else allow(call, found.pipelineId);
       await call.scheduler.alerts.unsilence(id, actOf(call));
       return { status: 200, body: silenceOut(found), pipelineId: found.pipelineId, ids: [id] };
     },

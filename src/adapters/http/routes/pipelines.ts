@@ -3,7 +3,7 @@ import { admissionOf } from "../admission.js";
 import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { decisionOut, pipelineOut, runOut } from "../out.js";
-import { allow, pipelineOf, visible } from "../pipeline-of.js";
+import { foundFor, pipelineOf, visible } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
@@ -115,9 +115,7 @@ export const pipelineRoutes: readonly Route[] = [
     role: "viewer",
     answers: ok("The run.", schemas.run),
     handle: async (call) => {
-      const run = await call.scheduler.getRun(call.params.id ?? "");
-      if (run === null) throw new Problem(404, "NOT_FOUND", "there is no such run, or no longer");
-      allow(call, run.pipelineId);
+      const run = foundFor(call, await call.scheduler.getRun(call.params.id ?? ""), "run");
       return { status: 200, body: runOut(run), pipelineId: run.pipelineId };
     },
   }),
@@ -149,9 +147,11 @@ export const pipelineRoutes: readonly Route[] = [
     handle: async (call) => {
       const { id = "" } = call.params;
       const { items } = await call.scheduler.decisions({ cursor: `${id}0`, limit: 1 }); // the newest one up to this id
-      const [decision] = items;
-      if (decision?.id !== id) throw new Problem(404, "NOT_FOUND", "decision not found (it may have been pruned)");
-      allow(call, decision.pipelineId);
+      const decision = foundFor(
+        call,
+        items.find((one) => one.id === id),
+        "decision",
+      );
       return { status: 200, body: decisionOut(decision), pipelineId: decision.pipelineId };
     },
   }),

@@ -5,7 +5,7 @@ import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { maintenanceOut, settingsOut } from "../out.js";
-import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
+import { foundFor, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Answer, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
@@ -147,10 +147,14 @@ export const settingsRoutes: readonly Route[] = [
     answers: ok("The window that was taken out.", schemas.maintenance),
     handle: async (call) => {
       const id = call.params.id ?? "";
-      const known = (await call.scheduler.settings.maintenance()).find((one) => one.id === id);
-      if (known === undefined) throw new Problem(404, "NOT_FOUND", "there is no such maintenance window");
-      if (known.pipelineId !== null) allow(call, known.pipelineId);
-      else if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines");
+      const windows = await call.scheduler.settings.maintenance();
+      const known = foundFor(
+        call,
+        windows.find((one) => one.id === id),
+        "maintenance window",
+      );
+      if (known.pipelineId === null && call.caller.pipelines !== null)
+        throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines");
       return {
         status: 200,
         body: maintenanceOut(await call.scheduler.settings.removeMaintenance(id, actOf(call))),

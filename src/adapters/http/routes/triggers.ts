@@ -5,7 +5,7 @@ import { admissionOf } from "../admission.js";
 import { fitting, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { runOut, triggerOut } from "../out.js";
-import { allow, narrowed, pipelineOf } from "../pipeline-of.js";
+import { foundFor, narrowed, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
@@ -105,9 +105,7 @@ export const triggerRoutes: readonly Route[] = [
     answers: ok("The trigger.", schemas.triggerStatus),
     handle: async (call) => {
       const id = call.params.id ?? "";
-      const trigger = await call.scheduler.getTrigger(id);
-      if (trigger === null) throw new Problem(404, "NOT_FOUND", "there is no such trigger, or no longer");
-      allow(call, trigger.pipelineId);
+      const trigger = foundFor(call, await call.scheduler.getTrigger(id), "trigger");
       const [run, decisions] = await Promise.all([
         trigger.runId === null ? Promise.resolve<Run | null>(null) : call.scheduler.getRun(trigger.runId),
         call.scheduler.decisions({ triggerId: id, limit: MOST_DECISIONS, ...SHORT_VALUES }),
@@ -157,9 +155,7 @@ export const triggerRoutes: readonly Route[] = [
       handle: async (call) => {
         const id = call.params.id ?? "";
         const { scheduler } = call;
-        const known = what === "trigger" ? await scheduler.getTrigger(id) : await scheduler.getRun(id);
-        if (known === null) throw new Problem(404, "NOT_FOUND", `there is no such ${what}, or no longer`);
-        allow(call, known.pipelineId);
+        const known = foundFor(call, what === "trigger" ? await scheduler.getTrigger(id) : await scheduler.getRun(id), what);
         const { trigger, run } = await scheduler.cancel(id, actOf(call, call.body ?? {}));
         const body = what === "trigger" ? trigger && triggerShort(trigger).json : run && runShort(run).json;
         const ids = [trigger?.id, run?.id].filter((one) => one !== undefined);
