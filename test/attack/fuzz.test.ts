@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -173,6 +172,6 @@ async function exchange(port: number, bytes: Buffer): Promise<string> {
   socket.on("error", () => {}); // the server may end a connection that makes no sense
   socket.end(bytes);
   socket.setTimeout(10_000, () => socket.destroy());
-  await once(socket, "close");
+  await new Promise((resolve) => socket.once("close", resolve));
   return text;
 }

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
@@ -189,7 +188,7 @@ describe("slow and stalled connections", () => {
         `${headOf("POST /api/v1/trigger/manual", token, "content-type: application/json", "content-length: 1000000")}{`,
       );
       socket.resume();
-      return once(socket, "close");
+      return new Promise((resolve) => socket.once("close", resolve));
     });
     const isClosed = await Promise.race([Promise.all(slow).then(() => true), wait(25_000).then(() => false)]);
     expect(isClosed).toBe(true);
