@@ -108,7 +108,7 @@ function watching(url: string): Watch {
   const done = (async () => {
     while (!isOver) {
       try {
-        const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(10_000) });
+        const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(30_000) });
         await response.text();
         if (response.status === 200) answers++;
         else failures.push(`answers ${response.status}`);
