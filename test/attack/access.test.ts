@@ -86,7 +86,10 @@ async function attacked(store: Store): Promise<Attacked> {
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   const tokens = new Map<string, string>();
   const infos = new Map<string, TokenInfo>();
-  const issue = async (name: string, options: { role: Role; pipelines?: readonly string[]; expiresIn?: string }) => {
+  const issue = async (
+    name: string,
+    options: { role: Role; pipelines?: readonly string[]; expiresIn?: string; actsForOthers?: boolean },
+  ) => {
     const { token, ...info } = await scheduler.tokens.issue(options);
     tokens.set(name, token);
     infos.set(name, info);
@@ -100,7 +103,7 @@ async function attacked(store: Store): Promise<Attacked> {
   const stranger = (name: string, headers: Readonly<Record<string, string>>, query?: string) =>
     strangers.push({ name, headers, role: null, isLimited: true, ...(query === undefined ? {} : { query }) });
   for (const role of ROLES) {
-    const all = await issue(`${role} of all`, { role });
+    const all = await issue(`${role} of all`, { role, actsForOthers: true });
     const one = await issue(`${role} of one`, { role, pipelines: [OWN] });
     holders.push({ name: `${role} of all`, headers: bearer(all), role, isLimited: false });
     holders.push({ name: `${role} of one`, headers: bearer(one), role, isLimited: true });

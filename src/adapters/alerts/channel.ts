@@ -2,6 +2,8 @@ import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, quote } from "../../base/errors.js";
 import type { AlertNotification } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
+import { redactor } from "../../run/redact.js";
+import { secretsOfNamed, secretsOfUrl } from "../../run/secret-forms.js";
 
 /** What people read. */
 export interface RenderedAlert {
@@ -36,6 +38,22 @@ export function channelOf(kind: string, options: ChannelOptions): Omit<AlertChan
       ? {}
       : { rateLimit: { count: rateLimit.count, perMs: durationMs(rateLimit.per, `${where}: rateLimit.per`) } }),
   };
+}
+
+const ANSWER_SHOWN = 100;
+/** Shorter parts of a path are words. */
+const LEAST_SEGMENT = 8;
+
+/**
+ * Returns a function that shows the beginning of what a receiver answered. Some repeat what they got: the address (whose path is the secret of many webhooks), what is
+ * secret in its query, and the headers are taken out before it is cut.
+ */
+export function answerShower(url: string, headers: Readonly<Record<string, string>> = {}): (text: string) => string {
+  const { pathname, search } = new URL(url);
+  const segments = pathname.split("/").filter((one) => one.length >= LEAST_SEGMENT);
+  const addresses = [url, pathname + search, pathname].filter((one) => one.length >= LEAST_SEGMENT);
+  const redact = redactor([...addresses, ...segments, ...secretsOfUrl(url), ...secretsOfNamed(headers)]);
+  return (text) => redact(text).slice(0, ANSWER_SHOWN);
 }
 
 export function rendered(notification: AlertNotification, { render }: ChannelOptions): RenderedAlert {

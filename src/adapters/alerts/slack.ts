@@ -3,7 +3,7 @@ import type { AlertNotification } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import { type AddressOptions, AddressRule } from "../outside/address.js";
 import { ask, checkUrl } from "../outside/request.js";
-import { type ChannelOptions, channelOf, rendered } from "./channel.js";
+import { answerShower, type ChannelOptions, channelOf, rendered } from "./channel.js";
 
 /** Options of {@link slackChannel}. */
 export interface SlackChannelOptions extends ChannelOptions, AddressOptions {
@@ -28,6 +28,7 @@ const TEXT_LIMIT = 2_900;
 export function slackChannel(options: SlackChannelOptions): AlertChannel {
   checkUrl(options.url, "slack channel: url");
   const rule = new AddressRule(options);
+  const show = answerShower(options.url);
   return {
     ...channelOf("slack", options),
     send: async (notification, { signal }) => {
@@ -35,7 +36,7 @@ export function slackChannel(options: SlackChannelOptions): AlertChannel {
       const headers = { "content-type": "application/json" };
       const { status, text } = await ask({ url: options.url, method: "POST", headers, body }, rule, signal);
       if (status === 200) return;
-      throw new HeadgateError("CHANNEL_FAILED", `Slack answers ${status}: ${text.slice(0, 100)}`, { details: { status } });
+      throw new HeadgateError("CHANNEL_FAILED", `Slack answers ${status}: ${show(text)}`, { details: { status } });
     },
   };
 }

@@ -3,7 +3,7 @@ import type { AlertChannel } from "../../ports/alert-channel.js";
 import { type AddressOptions, AddressRule } from "../outside/address.js";
 import { ask, checkUrl } from "../outside/request.js";
 import { signerOf } from "../outside/standard-webhooks.js";
-import { type ChannelOptions, channelOf, jsonOf, rendered } from "./channel.js";
+import { answerShower, type ChannelOptions, channelOf, jsonOf, rendered } from "./channel.js";
 
 /** Options of {@link webhookChannel}. */
 export interface WebhookChannelOptions extends ChannelOptions, AddressOptions {
@@ -27,6 +27,7 @@ export function webhookChannel(options: WebhookChannelOptions): AlertChannel {
   const signer =
     secret === undefined ? null : signerOf(secret, (problem) => new HeadgateError("INVALID_ARGUMENT", `webhook channel: ${problem}`));
   const rule = new AddressRule(options);
+  const show = answerShower(url, headers);
   const own = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   return {
     ...channelOf("webhook", options),
@@ -44,7 +45,7 @@ export function webhookChannel(options: WebhookChannelOptions): AlertChannel {
       const all = { ...own, "content-type": "application/json", "webhook-id": notification.id, ...signed };
       const { status, text } = await ask({ url, method: "POST", headers: all, body }, rule, signal);
       if (status >= 200 && status < 300) return;
-      throw new HeadgateError("CHANNEL_FAILED", `answers ${status}: ${text.slice(0, 100)}`, { details: { status } });
+      throw new HeadgateError("CHANNEL_FAILED", `answers ${status}: ${show(text)}`, { details: { status } });
     },
   };
 }
