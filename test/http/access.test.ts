@@ -101,9 +101,6 @@ describe("every route, for every role", () => {
       "sales",
     ]);
     for (const [method, path, body] of [
-      ["GET", `/api/v1/trigger/status/${other.id}`],
-      ["GET", `/api/v1/runs/${run?.id}`],
-      ["POST", `/api/v1/triggers/${other.id}/cancel`, {}],
       ["POST", "/api/v1/trigger/manual", { pipeline: "secret" }],
       ["POST", "/api/v1/trigger/manual", { dag_id: "secret" }],
       ["GET", "/api/v1/schedule/config?pipeline=secret"],
@@ -115,6 +112,15 @@ describe("every route, for every role", () => {
       ["GET", "/api/v1/audit/verify"],
     ] as const) {
       expect(await running.ask(method, path, body, mine), path).toMatchObject({ status: 403, json: { code: "FORBIDDEN" } });
+    }
+    for (const [method, path, body, unknown] of [
+      ["GET", `/api/v1/trigger/status/${other.id}`, undefined, "/api/v1/trigger/status/none"],
+      ["GET", `/api/v1/runs/${run?.id}`, undefined, "/api/v1/runs/none"],
+      ["POST", `/api/v1/triggers/${other.id}/cancel`, {}, "/api/v1/triggers/none/cancel"],
+    ] as const) {
+      const [theirs, nobodys] = [await running.ask(method, path, body, mine), await running.ask(method, unknown, body, mine)];
+      expect(theirs.status, path).toBe(404);
+      expect({ ...theirs.json, request_id: "" }).toEqual({ ...nobodys.json, request_id: "" }); // an id tells nothing
     }
   });
 
