@@ -155,7 +155,7 @@ describe("tokens", () => {
     expect([await can(old), await can(fresh)]).toEqual([401, 200]);
     const listed = JSON.stringify((await asked("GET", "/api/v1/tokens")).json);
     expect(listed).toContain("dashboard");
-    expect(listed).not.toContain(rotated.json.token.split("_")[2]);
+    expect(listed).not.toContain(rotated.json.token.slice(-20));
     expect(listed).not.toMatch(/[0-9a-f]{64}/);
     expect((await asked("DELETE", `/api/v1/tokens/${made.json.id}`)).json.revoked_at).not.toBeNull();
     expect(await can(fresh)).toBe(401);
