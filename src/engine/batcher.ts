@@ -1,4 +1,5 @@
 import { nextTick } from "node:process";
+import { HeadgateError } from "../base/errors.js";
 import type { Core } from "./core.js";
 import { isUnavailable } from "./outage.js";
 
@@ -11,6 +12,8 @@ interface Waiting<Q, R> {
 const MOST_AT_ONCE = 1_000;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
+/** How often a request is sent that fails for a reason nobody foresaw: about a minute in all. */
+const UNFORESEEN_ATTEMPTS = 13;
 
 /** How a {@link Batcher} sends. */
 interface BatcherOptions {
@@ -31,8 +34,8 @@ const END_OF = {
 } as const;
 
 /**
- * Gathers requests to the store that come while one is under way and sends them together, so that many small ends cost
- * one transaction. While the store is unavailable, a patient one keeps them and sends them again.
+ * Gathers requests to the store that come while one is in flight and sends them together, so that many small ends cost
+ * one transaction. While the store is unavailable, a patient one keeps them and sends them again; what fails for a reason nobody foresaw is sent again for a minute.
  */
 export class Batcher<Q, R> {
   readonly #core: Pick<Core, "clock">;
@@ -88,25 +91,56 @@ export class Batcher<Q, R> {
         for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as R);
         return;
       } catch (error) {
-        if (!isUnavailable(error) && batch.length > 1) return this.#oneByOne(batch);
-        if (!isUnavailable(error) || !this.#isPatient || this.#hasGivenUp) {
+        if (!isUnavailable(error)) return this.#oneByOne(batch);
+        if (!this.#isPatient || this.#hasGivenUp) {
           for (const { reject } of batch) reject(error);
           return;
         }
-        await this.#core.clock.sleep(waitMs, this.#stopWaiting.signal).catch(() => {}); // woken to give up
+        await this.#pause(waitMs);
       }
     }
   }
 
-  /** One bad request must not fail its neighbours. */
+  /** One bad request must not fail its neighbours, and a store that goes away meanwhile is waited for as ever. */
   async #oneByOne(batch: readonly Waiting<Q, R>[]): Promise<void> {
-    for (const { request, resolve, reject } of batch) {
-      try {
-        const [answer] = await this.#send([request]);
-        resolve(answer as R);
-      } catch (error) {
-        reject(error);
-      }
+    for (const [index, one] of batch.entries()) {
+      const error = await this.#try(one);
+      if (error === null) continue;
+      if (isUnavailable(error.cause)) return this.#settle(batch.slice(index));
+      if (!this.#isPatient || error.cause instanceof HeadgateError) one.reject(error.cause);
+      else void this.#alone(one, error.cause);
     }
+  }
+
+  /** Sends a request that fails for a reason nobody foresaw again, for about a minute, apart from the others; then it fails. */
+  async #alone(one: Waiting<Q, R>, first: unknown): Promise<void> {
+    let cause = first;
+    let waitMs = FIRST_WAIT_MS;
+    for (let attempt = 1; attempt < UNFORESEEN_ATTEMPTS && !this.#hasGivenUp; attempt++) {
+      await this.#pause(waitMs);
+      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+      const error = await this.#try(one);
+      if (error === null) return;
+      cause = error.cause;
+      if (isUnavailable(cause))
+        attempt--; // that says nothing of the request
+      else if (cause instanceof HeadgateError) break;
+    }
+    one.reject(cause);
+  }
+
+  /** Sends one request; returns why it failed, `null` when it was answered. */
+  async #try({ request, resolve }: Waiting<Q, R>): Promise<{ readonly cause: unknown } | null> {
+    try {
+      const [answer] = await this.#send([request]);
+      resolve(answer as R);
+      return null;
+    } catch (cause) {
+      return { cause };
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await this.#core.clock.sleep(ms, this.#stopWaiting.signal).catch(() => {}); // woken to give up
   }
 }

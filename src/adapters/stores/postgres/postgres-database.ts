@@ -29,6 +29,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   const claiming = `BEGIN; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
   let pool: Pool | null = options.pool ?? null;
   let notices: Notices | null = null;
+  let unguard = () => {};
   const opened = (): Pool => {
     if (pool === null) throw new HeadgateError("STORE_UNAVAILABLE", "postgresStore: it is not open");
     return pool;
@@ -114,7 +115,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   };
 
   const leave = async () => {
-    if (!isOwn) return;
+    if (!isOwn) return unguard(); // a pool of ours is guarded until its last connection has ended
     await pool?.end();
     pool = null;
   };
@@ -125,6 +126,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     open: async () => {
       if (notices !== null) return;
       pool ??= await newPool(options);
+      unguard = guard(pool);
       try {
         await translating(migrate(pool, schema, dialect));
         const listening = new Notices(pool, `headgate_${schema}`);
@@ -209,6 +211,25 @@ async function newPool(options: PostgresStoreOptions): Promise<Pool> {
     ...config,
     connectionString: options.connectionString,
   });
-  pool.on("error", () => {}); // an idle connection that broke is replaced when one is needed, and that error is told then
   return pool;
+}
+
+/**
+ * Listens to the errors of a pool and of its connections, so that none ends the process: a connection that breaks between two statements, or while it changes hands
+ * within the pool, is replaced when one is needed, and what fails then says why.
+ */
+function guard(pool: Pool): () => void {
+  const ignore = () => {};
+  const guarded = new WeakSet<ClientBase>();
+  const onAcquire = (client: ClientBase) => {
+    if (guarded.has(client)) return;
+    guarded.add(client);
+    client.on("error", ignore);
+  };
+  pool.on("error", ignore);
+  pool.on("acquire", onAcquire);
+  return () => {
+    pool.off("error", ignore);
+    pool.off("acquire", onAcquire);
+  };
 }

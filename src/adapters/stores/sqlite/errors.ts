@@ -16,6 +16,8 @@ export function translated<T>(file: string, work: () => T): T {
       throw as("STORE_CORRUPT", "restore it from a backup, or choose another file");
     if (/SQLITE_CANTOPEN|SQLITE_IOERR|unable to open|cannot open|disk I\/O/i.test(text))
       throw as("STORE_UNAVAILABLE", "does its directory exist, and may this process write there?");
+    if (/SQLITE_CONSTRAINT|SQLITE_TOOBIG|SQLITE_MISMATCH|constraint failed|too big|datatype mismatch/i.test(text))
+      throw as("STORE_REJECTED", "the database refuses this data");
     throw error;
   }
 }
