@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import type { ClientBase, Pool } from "pg";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import type { Database, Row, Session } from "../sql/database.js";
@@ -6,15 +5,11 @@ import { change, dialectOf, insertion, lockOf, moveOfWaiting } from "./dialect.j
 import { isCollision, translate } from "./errors.js";
 import { migrate } from "./migrate.js";
 import { Notices } from "./notices.js";
+import { ANSWER_MS, BEGIN, guard, newPool, timed } from "./pool.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
 const POLL_MS = 5_000;
 const COLLISIONS = 5;
-/**
- * A queue's index is full of entries that are dead until the next vacuum. A plain index scan marks them as it meets them and passes over them from then on; a bitmap
- * scan, which the planner likes for such tables, meets all of them every time.
- */
-const PLAIN_SCANS = "-c enable_bitmapscan=off";
 
 export function postgresDatabase(options: PostgresStoreOptions): Database {
   const schema = options.schema ?? "headgate";
@@ -26,9 +21,11 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   }
   const dialect = dialectOf(schema);
   const isOwn = options.pool === undefined;
-  const claiming = `BEGIN; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
+  const claiming = `${BEGIN}; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
   let pool: Pool | null = options.pool ?? null;
   let notices: Notices | null = null;
+  /** Of leases alone: they must not wait for a connection that other work has. */
+  let leases: Pool | null = null;
   let unguard = () => {};
   const opened = (): Pool => {
     if (pool === null) throw new HeadgateError("STORE_UNAVAILABLE", "postgresStore: it is not open");
@@ -46,7 +43,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   };
   const ask = async (on: Pool | ClientBase, sql: string, values: readonly unknown[]): Promise<readonly Row[]> => {
     const name = nameOf(sql);
-    const config = { text: sql, values: [...values], ...(name === undefined ? {} : { name }) };
+    const config = { text: sql, values: [...values], query_timeout: ANSWER_MS, ...(name === undefined ? {} : { name }) };
     return (await (on as ClientBase).query(config)).rows as readonly Row[];
   };
   const sessionOn = (on: () => Pool | ClientBase): Session => ({
@@ -83,8 +80,13 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   });
 
   /** Statements follow each other on the wire without waiting for answers that nobody looks at; the first failure is the one that is told. */
-  const once = async <T>(work: (session: Session) => Promise<T>, begin: string, isLosable: (answer: T) => boolean): Promise<T> => {
-    const client = await translating(opened().connect());
+  const once = async <T>(
+    work: (session: Session) => Promise<T>,
+    begin: string,
+    isLosable: (answer: T) => boolean,
+    on: Pool = opened(),
+  ): Promise<T> => {
+    const client = await translating(on.connect());
     let isBroken = false;
     const breaks = () => {
       isBroken = true; // the statement under way fails too, and that error is told
@@ -96,18 +98,21 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       sent.push(answer);
     };
     try {
-      send(client.query(begin));
+      send(client.query(timed(begin)));
       const session = sessionOn(() => client);
       const answer = await work({ ...session, write: async (steps) => send(session.write(steps)) });
-      send(client.query(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT")); // of a transaction that has failed: rolls it back
+      send(client.query(timed(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT"))); // of a transaction that has failed: rolls it back
       await Promise.all(sent);
       return answer;
     } catch (error) {
       const [first] = (await Promise.allSettled(sent)).filter((one) => one.status === "rejected");
-      await client.query("ROLLBACK").catch(() => {
-        isBroken = true;
-      });
-      throw translate(first?.reason ?? error);
+      const translated = translate(first?.reason ?? error);
+      if (isCollision(translated) || !isUnavailable(translated))
+        await client.query(timed("ROLLBACK")).catch(() => {
+          isBroken = true;
+        });
+      else isBroken = true; // whether the server still listens is not known: the connection is given up, and with it the transaction
+      throw translated;
     } finally {
       client.off("error", breaks);
       client.release(isBroken);
@@ -116,8 +121,8 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
 
   const leave = async () => {
     if (!isOwn) return unguard(); // a pool of ours is guarded until its last connection has ended
-    await pool?.end();
-    pool = null;
+    await Promise.all([pool?.end(), leases?.end()]);
+    pool = leases = null;
   };
 
   return {
@@ -127,6 +132,10 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       if (notices !== null) return;
       pool ??= await newPool(options);
       unguard = guard(pool);
+      if (isOwn && leases === null) {
+        leases = await newPool(options, 1);
+        guard(leases);
+      }
       try {
         await translating(migrate(pool, schema, dialect));
         const listening = new Notices(pool, `headgate_${schema}`);
@@ -144,8 +153,9 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     },
     transaction: (work) => {
       notices?.keep();
-      return retrying(() => once(work, "BEGIN", () => false));
+      return retrying(() => once(work, BEGIN, () => false));
     },
+    leasing: (work) => retrying(() => once(work, BEGIN, () => false, leases ?? opened())),
     claiming: (work, isLosable) => {
       notices?.keep();
       return retrying(() => once(work, claiming, isLosable));
@@ -193,43 +203,6 @@ async function translating<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function newPool(options: PostgresStoreOptions): Promise<Pool> {
-  type Library = { Pool: new (config: object) => Pool };
-  let library: Library;
-  try {
-    library = createRequire(import.meta.url)("pg") as Library;
-  } catch (cause) {
-    throw new HeadgateError("MISSING_PEER", "postgresStore needs the package pg: npm install pg", { cause });
-  }
-  const config = "poolConfig" in options ? options.poolConfig : {};
-  const pool = new library.Pool({
-    connectionTimeoutMillis: 5_000,
-    application_name: "headgate",
-    options: PLAIN_SCANS,
-    max: 10,
-    pipeline: true, // an older pg does not know it, and waits for every answer
-    ...config,
-    connectionString: options.connectionString,
-  });
-  return pool;
-}
-
-/**
- * Listens to the errors of a pool and of its connections, so that none ends the process: a connection that breaks between two statements, or while it changes hands
- * within the pool, is replaced when one is needed, and what fails then says why.
- */
-function guard(pool: Pool): () => void {
-  const ignore = () => {};
-  const guarded = new WeakSet<ClientBase>();
-  const onAcquire = (client: ClientBase) => {
-    if (guarded.has(client)) return;
-    guarded.add(client);
-    client.on("error", ignore);
-  };
-  pool.on("error", ignore);
-  pool.on("acquire", onAcquire);
-  return () => {
-    pool.off("error", ignore);
-    pool.off("acquire", onAcquire);
-  };
+function isUnavailable(error: unknown): boolean {
+  return error instanceof HeadgateError && error.code === "STORE_UNAVAILABLE";
 }

@@ -69,6 +69,8 @@ export interface Database {
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** The same, letting one claimant at a time in. What `isLosable` need not outlive a crash of the server. */
   claiming<T>(work: (session: Session) => Promise<T>, isLosable: (answer: T) => boolean): Promise<T>;
+  /** A transaction that extends leases: it waits for none of the others, where the database has more than one connection. */
+  leasing<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** A single statement, its own transaction. */
   readonly session: Session;
   /** The session of a transaction of the caller's own. */

@@ -90,7 +90,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       return settle.decideClaimed({ ...session, moveWaiting }, requests, now);
     },
     finish: (requests, now) => telling((on) => settle.finish(on, requests, now)),
-    heartbeat: (requests, leaseUntil) => within((on) => settle.heartbeat(on, requests, leaseUntil)),
+    heartbeat: (requests, leaseUntil) => database.leasing((on) => settle.heartbeat(on, requests, leaseUntil)),
     adopt: (runId, token, node, leaseUntil, now) => within((on) => settle.adopt(on, runId, token, node, leaseUntil, now)),
     expiredRuns: (now, limit) => upkeep.expiredRuns(session, now, limit),
     expire: (now) => within((on) => upkeep.expire(on, now)),

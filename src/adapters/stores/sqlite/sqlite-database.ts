@@ -85,6 +85,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
     },
     transaction: (work) => inLine(() => transaction(work)),
     claiming: (work) => inLine(() => transaction(work)),
+    leasing: (work) => inLine(() => transaction(work)),
     session: {
       dialect: DIALECT,
       query: (sql, values) => inLine(() => own.query(sql, values)),

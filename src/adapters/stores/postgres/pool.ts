@@ -1,0 +1,73 @@
+import { createRequire } from "node:module";
+import type { ClientBase, Pool } from "pg";
+import { HeadgateError } from "../../../base/errors.js";
+import type { PostgresStoreOptions } from "./postgres-store.js";
+
+/**
+ * A queue's index is full of entries that are dead until the next vacuum. A plain index scan marks them as it meets them and passes over them from then on; a bitmap
+ * scan, which the planner likes for such tables, meets all of them every time.
+ */
+const PLAIN_SCANS = "-c enable_bitmapscan=off";
+/**
+ * How long a transaction may stand still, wait for a lock, and take over one statement: a node that hangs, is stopped, or is cut off within one holds up the others
+ * for no longer, however it was configured and whatever the server's own limits are. A transaction of ours takes milliseconds.
+ */
+const IDLE_MS = 2_000;
+const LOCK_MS = 5_000;
+const STATEMENT_MS = 15_000;
+/** How long an answer may take: a connection that was cut off without a word never answers. */
+export const ANSWER_MS = 20_000;
+/** Begins a transaction with limits of its own. */
+export const BEGIN =
+  `BEGIN; SET LOCAL idle_in_transaction_session_timeout TO ${IDLE_MS}; SET LOCAL lock_timeout TO ${LOCK_MS}; ` +
+  `SET LOCAL statement_timeout TO ${STATEMENT_MS}`;
+
+/** A statement whose answer is not waited for without limit. */
+export function timed(text: string): { text: string; query_timeout: number } {
+  return { text, query_timeout: ANSWER_MS };
+}
+
+/** Opens the connections of a store, at most `most` of them. @throws HeadgateError `MISSING_PEER` */
+export async function newPool(options: PostgresStoreOptions, most?: number): Promise<Pool> {
+  type Library = { Pool: new (config: object) => Pool };
+  let library: Library;
+  try {
+    library = createRequire(import.meta.url)("pg") as Library;
+  } catch (cause) {
+    throw new HeadgateError("MISSING_PEER", "postgresStore needs the package pg: npm install pg", { cause });
+  }
+  const config = "poolConfig" in options ? options.poolConfig : {};
+  const pool = new library.Pool({
+    connectionTimeoutMillis: 5_000,
+    application_name: "headgate",
+    options: PLAIN_SCANS,
+    max: 10,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+    pipeline: true, // an older pg does not know it, and waits for every answer
+    ...config,
+    ...(most === undefined ? {} : { max: most }),
+    connectionString: options.connectionString,
+  });
+  return pool;
+}
+
+/**
+ * Listens to the errors of a pool and of its connections, so that none ends the process: a connection that breaks between two statements, or while it changes hands
+ * within the pool, is replaced when one is needed, and what fails then says why.
+ */
+export function guard(pool: Pool): () => void {
+  const ignore = () => {};
+  const guarded = new WeakSet<ClientBase>();
+  const onAcquire = (client: ClientBase) => {
+    if (guarded.has(client)) return;
+    guarded.add(client);
+    client.on("error", ignore);
+  };
+  pool.on("error", ignore);
+  pool.on("acquire", onAcquire);
+  return () => {
+    pool.off("error", ignore);
+    pool.off("acquire", onAcquire);
+  };
+}
