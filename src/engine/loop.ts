@@ -4,6 +4,7 @@ import type { Claimer } from "./claim.js";
 import { ClockWatch, replanFarAhead } from "./clock-watch.js";
 import type { Core } from "./core.js";
 import { fireDue } from "./fire.js";
+import { LeaseKeeper } from "./lease-keeper.js";
 import { isUnavailable, type Outage } from "./outage.js";
 import { recoverLost } from "./recover.js";
 import type { Runner } from "./runner.js";
@@ -22,6 +23,7 @@ export class Loop {
   readonly #claimer: Claimer;
   readonly #outage: Outage;
   readonly #watch: ClockWatch;
+  readonly #leases: LeaseKeeper;
   readonly #refresh: () => Promise<void>;
   readonly skew: Skew;
   #global: GlobalPause = { pause: null, lastPause: null };
@@ -31,7 +33,6 @@ export class Loop {
   #again = false;
   #stopTimer: (() => void) | null = null;
   #storeDueAt = 0;
-  #heartbeatAt = 0;
   #recoverAt = 0;
   #pruneAt = 0;
   #globalAt = 0;
@@ -45,6 +46,7 @@ export class Loop {
     this.#outage = outage;
     this.#refresh = refresh;
     this.#watch = new ClockWatch(core);
+    this.#leases = new LeaseKeeper(core, runner);
     this.skew = new Skew(core);
   }
 
@@ -56,8 +58,8 @@ export class Loop {
   async start(): Promise<void> {
     const now = this.#core.clock.now();
     this.#pruneAt = now + this.#core.settings.pruneMs;
-    this.#heartbeatAt = now + Math.ceil(this.#core.settings.leaseMs / 3);
     this.#isRunning = true;
+    this.#leases.start();
     await replanFarAhead(this.#core, now);
     this.wake();
     await this.#round;
@@ -90,7 +92,7 @@ export class Loop {
     this.#isRunning = false;
     this.#stopTimer?.();
     this.#stopTimer = null;
-    await this.#round;
+    await Promise.all([this.#round, this.#leases.stop()]);
   }
 
   async #rounds(): Promise<void> {
@@ -141,13 +143,8 @@ export class Loop {
 
   /** Own leases first, so that a node that slept does not take its own work for lost. */
   async #keepLeases(now: number, isStep: boolean): Promise<void> {
-    const { settings } = this.#core;
-    const third = Math.ceil(settings.leaseMs / 3);
-    if (this.#runner.size === 0) this.#heartbeatAt = now + third;
-    else if (this.#heartbeatAt <= now || isStep) {
-      this.#heartbeatAt = now + third;
-      await this.#runner.heartbeat(now);
-    }
+    const third = Math.ceil(this.#core.settings.leaseMs / 3);
+    if (this.#runner.size > 0) await this.#leases.catchUp(now, isStep);
     if (this.#isClaiming && (this.#recoverAt <= now || isStep)) {
       this.#recoverAt = now + third;
       await recoverLost(this.#core, this.#runner, now);
@@ -179,7 +176,6 @@ export class Loop {
     const { clock, registry, settings, store } = this.#core;
     const now = clock.now();
     let next = Math.min(this.#recoverAt, this.#pruneAt, now + (store.pollMs ?? Number.POSITIVE_INFINITY));
-    if (this.#runner.size > 0) next = Math.min(next, this.#heartbeatAt);
     if (this.#isClaiming) {
       const fireAt =
         this.#global.pause === null ? registry.nextAt() : Math.min(this.#global.pause.until ?? Number.POSITIVE_INFINITY, this.#globalAt);
