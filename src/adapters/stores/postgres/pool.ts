@@ -27,8 +27,18 @@ export function timed(text: string): { text: string; query_timeout: number } {
   return { text, query_timeout: ANSWER_MS };
 }
 
-/** Opens the connections of a store, at most `most` of them. @throws HeadgateError `MISSING_PEER` */
-export async function newPool(options: PostgresStoreOptions, most?: number): Promise<Pool> {
+/** Of the connections to open. */
+interface PoolShape {
+  /** The most of them. Default 10, or what `poolConfig` says. */
+  readonly most?: number;
+  /** A pooler in between refuses parameters of a session. */
+  readonly isPlain?: boolean;
+  /** Default: the store's own address. */
+  readonly connectionString?: string | undefined;
+}
+
+/** Opens the connections of a store. @throws HeadgateError `MISSING_PEER` */
+export async function newPool(options: PostgresStoreOptions, { most, isPlain = false, connectionString }: PoolShape = {}): Promise<Pool> {
   type Library = { Pool: new (config: object) => Pool };
   let library: Library;
   try {
@@ -40,14 +50,14 @@ export async function newPool(options: PostgresStoreOptions, most?: number): Pro
   const pool = new library.Pool({
     connectionTimeoutMillis: 5_000,
     application_name: "headgate",
-    options: PLAIN_SCANS,
+    ...(isPlain ? {} : { options: PLAIN_SCANS }),
     max: 10,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     pipeline: true, // an older pg does not know it, and waits for every answer
     ...config,
     ...(most === undefined ? {} : { max: most }),
-    connectionString: options.connectionString,
+    connectionString: connectionString ?? options.connectionString,
   });
   return pool;
 }

@@ -6,9 +6,12 @@ import { isCollision, translate } from "./errors.js";
 import { migrate } from "./migrate.js";
 import { Notices } from "./notices.js";
 import { ANSWER_MS, BEGIN, guard, newPool, timed } from "./pool.js";
+import { isPooledByTransaction, isRefusingOptions } from "./pooler.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
 const POLL_MS = 5_000;
+/** The same where no notices come. */
+const POLL_ALONE_MS = 1_000;
 const COLLISIONS = 5;
 
 export function postgresDatabase(options: PostgresStoreOptions): Database {
@@ -26,6 +29,11 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   let notices: Notices | null = null;
   /** Of leases alone: they must not wait for a connection that other work has. */
   let leases: Pool | null = null;
+  /** Of notices, where the other connections cannot carry them. */
+  let noticePool: Pool | null = null;
+  /** A pooler hands the server's sessions out transaction by transaction: nothing is kept in them. */
+  let isShared = false;
+  let isOpen = false;
   let unguard = () => {};
   const opened = (): Pool => {
     if (pool === null) throw new HeadgateError("STORE_UNAVAILABLE", "postgresStore: it is not open");
@@ -34,6 +42,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   /** The statements of the hot path are prepared once per connection, under a name of their text. */
   const names = new Map<string, string>();
   const nameOf = (sql: string) => {
+    if (isShared) return undefined;
     let name = names.get(sql);
     if (name === undefined && names.size < 300) {
       name = `headgate_${schema}_${names.size}`;
@@ -121,26 +130,49 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
 
   const leave = async () => {
     if (!isOwn) return unguard(); // a pool of ours is guarded until its last connection has ended
-    await Promise.all([pool?.end(), leases?.end()]);
-    pool = leases = null;
+    await Promise.all([pool, leases, noticePool].map((one) => one?.end()));
+    pool = leases = noticePool = null;
+  };
+  /** Connects, and finds out whether a pooler stands in between. */
+  const connect = async (): Promise<Pool> => {
+    if (options.pool !== undefined) return options.pool;
+    let made = guarded(await newPool(options));
+    let isPlain = false;
+    try {
+      (await made.connect()).release();
+    } catch (error) {
+      await made.end();
+      if (!isRefusingOptions(error)) throw error;
+      isPlain = true;
+      made = guarded(await newPool(options, { isPlain }));
+    }
+    leases = guarded(await newPool(options, { most: 1, isPlain }));
+    return made;
+  };
+  const listen = async (on: Pool): Promise<void> => {
+    const { noticeConnectionString } = options;
+    if (isShared && noticeConnectionString !== undefined)
+      noticePool = guarded(await newPool(options, { most: 2, connectionString: noticeConnectionString }));
+    if (isShared && noticePool === null) return; // a pooler passes no notices on
+    const listening = new Notices(noticePool ?? on, `headgate_${schema}`);
+    await translating(listening.listen());
+    notices = listening;
   };
 
   return {
     name: "postgres",
-    pollMs: POLL_MS,
+    get pollMs() {
+      return isShared && noticePool === null ? POLL_ALONE_MS : POLL_MS;
+    },
     open: async () => {
-      if (notices !== null) return;
-      pool ??= await newPool(options);
-      unguard = guard(pool);
-      if (isOwn && leases === null) {
-        leases = await newPool(options, 1);
-        guard(leases);
-      }
+      if (isOpen) return;
       try {
+        pool ??= await translating(connect());
+        unguard = isOwn ? () => {} : guard(pool);
+        isShared = await translating(isPooledByTransaction(pool));
         await translating(migrate(pool, schema, dialect));
-        const listening = new Notices(pool, `headgate_${schema}`);
-        await translating(listening.listen());
-        notices = listening;
+        await listen(pool);
+        isOpen = true;
       } catch (error) {
         await leave();
         throw error;
@@ -149,6 +181,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     close: async () => {
       await notices?.close();
       notices = null;
+      isOpen = false;
       await leave();
     },
     transaction: (work) => {
@@ -201,6 +234,12 @@ async function translating<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     throw translate(error);
   }
+}
+
+/** A pool of ours: it is guarded until its last connection has ended. */
+function guarded(pool: Pool): Pool {
+  guard(pool);
+  return pool;
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -9,8 +9,17 @@ export type PostgresStoreOptions = {
   schema?: string;
   retention?: RetentionOptions;
 } & (
-  | { connectionString: string; poolConfig?: Omit<PoolConfig, "connectionString">; pool?: never }
-  | { pool: Pool; connectionString?: never }
+  | {
+      connectionString: string;
+      /**
+       * The address of the server itself, for notices between nodes, when `connectionString` leads to a pooler in transaction mode, which passes none on. Default: the
+       * nodes look for each other's news once a second.
+       */
+      noticeConnectionString?: string;
+      poolConfig?: Omit<PoolConfig, "connectionString">;
+      pool?: never;
+    }
+  | { pool: Pool; connectionString?: never; noticeConnectionString?: never }
 );
 
 /**

@@ -51,7 +51,9 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
   };
   return {
     name: database.name,
-    pollMs: database.pollMs,
+    get pollMs() {
+      return database.pollMs;
+    },
     open: () => database.open(),
     close: () => database.close(),
     subscribe: (onChange) => database.subscribe(onChange),
