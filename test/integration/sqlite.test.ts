@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +15,7 @@ const canMount = process.getuid?.() === 0 && spawnSync("mount", ["-t", "tmpfs", 
 if (canMount) spawnSync("umount", ["/mnt"]);
 
 const READ_ONLY = fileURLToPath(new URL("read-only.fixture.ts", import.meta.url));
+const OPENER = fileURLToPath(new URL("opener.fixture.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "headgate-sqlite-"));
 let files = 0;
 const fresh = () => join(folder, `${++files}.db`);
@@ -172,4 +173,59 @@ describe("storeFromUrl", () => {
       expect(() => storeFromUrl(url)).not.toThrow(/s3cret/);
     },
   );
+});
+
+describe("a SQLite file that others use too", () => {
+  it("is opened by ten processes at once, all of them", async () => {
+    const file = fresh();
+    const nodes = Array.from({ length: 10 }, () =>
+      spawn(process.execPath, ["--import", "tsx", OPENER, file], { stdio: ["ignore", "pipe", "inherit"] }),
+    );
+    const said = await Promise.all(
+      nodes.map(async (child) => {
+        let text = "";
+        for await (const chunk of child.stdout) text += String(chunk);
+        return text.trim();
+      }),
+    );
+    expect(said).toEqual(Array.from({ length: 10 }, () => "open"));
+  }, 60_000);
+
+  it("lets the event loop turn while another process has it locked", async () => {
+    const file = fresh();
+    const store = sqliteStore({ file });
+    await store.open();
+    const other = new Database(file);
+    other.exec("BEGIN IMMEDIATE");
+    let turns = 0;
+    let isOver = false;
+    const turn = () => {
+      turns++;
+      if (!isOver) setImmediate(turn);
+    };
+    turn();
+    const locked = store.putConfig("k", 1, null, null, 0).catch(({ code }) => code);
+    expect(await locked).toBe("STORE_UNAVAILABLE");
+    isOver = true;
+    expect(turns).toBeGreaterThan(20);
+    other.exec("ROLLBACK");
+    expect((await store.putConfig("k", 1, null, null, 0))?.version).toBe(1);
+    other.close();
+    await store.close();
+  });
+
+  it("is not written to when it was deleted or replaced: two nodes never work with two files", async () => {
+    const file = fresh();
+    const clock = fakeClock(START);
+    const { scheduler } = await harness([hourly], { clock, store: sqliteStore({ file }) });
+    await clock.advance("1h");
+    renameSync(file, `${file}.away`);
+    const other = await harness([hourly], { clock, store: sqliteStore({ file }) });
+    await clock.advance("1h");
+    const { store } = scheduler.status();
+    expect(store.isAvailable).toBe(false);
+    expect(store.error).toContain("was deleted or replaced while it was in use");
+    await expect(scheduler.trigger("hourly")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await Promise.all([scheduler.stop({ drain: 0 }), other.scheduler.stop({ drain: 0 })]);
+  });
 });

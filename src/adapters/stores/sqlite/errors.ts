@@ -1,5 +1,12 @@
 import { HeadgateError } from "../../../base/errors.js";
 
+const LOCKED = /SQLITE_BUSY|SQLITE_LOCKED|is locked/i;
+
+/** Whether an error says that another process has the lock. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof HeadgateError && error.code === "STORE_UNAVAILABLE" && LOCKED.test(error.message);
+}
+
 /** SQLite's errors as ours. */
 export function translated<T>(file: string, work: () => T): T {
   try {
@@ -9,7 +16,7 @@ export function translated<T>(file: string, work: () => T): T {
     const text = `${(error as { code?: string }).code ?? ""} ${(error as { errstr?: string }).errstr ?? ""} ${error.message}`;
     const as = (code: ConstructorParameters<typeof HeadgateError>[0], advice: string) =>
       new HeadgateError(code, `sqliteStore: ${file}: ${error.message}; ${advice}`, { cause: error, details: { file } });
-    if (/SQLITE_BUSY|SQLITE_LOCKED|is locked/i.test(text)) throw as("STORE_UNAVAILABLE", "another process is writing to it for long");
+    if (LOCKED.test(text)) throw as("STORE_UNAVAILABLE", "another process is writing to it for long");
     if (/SQLITE_FULL|is full/i.test(text)) throw as("STORE_FULL", "make room on its disk");
     if (/SQLITE_READONLY|readonly/i.test(text)) throw as("STORE_READ_ONLY", "let this process write to the file and its directory");
     if (/SQLITE_NOTADB|not a database|SQLITE_CORRUPT|malformed/i.test(text))

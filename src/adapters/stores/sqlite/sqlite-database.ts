@@ -1,14 +1,19 @@
+import { statSync } from "node:fs";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import { addOwnFile } from "../../outside/own-files.js";
 import { connect, type Prepared, prepare, type SqliteConnection } from "../../outside/sqlite-driver.js";
 import type { Database, Session } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
 import { DIALECT, type Prepare, sessionOf, TYPES } from "./dialect.js";
-import { translated } from "./errors.js";
+import { isLocked, translated } from "./errors.js";
 import type { SqliteStoreOptions } from "./sqlite-store.js";
 
-/** SQLite's own wait for another process's lock; it holds up this process meanwhile. */
-const BUSY_MS = 1_000;
+/**
+ * SQLite's own wait for another process's lock holds up this whole process: it is cut into slices, and what else is due happens in between. After all of them the store
+ * counts as unavailable, and whoever asked tries again later.
+ */
+const BUSY_SLICE_MS = 20;
+const BUSY_SLICES = 50;
 const POLL_MS = 1_000;
 
 export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOptions): Database {
@@ -18,6 +23,8 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
   }
   let connection: SqliteConnection | null = null;
   let removeOwnFile = () => {};
+  /** The file that was opened; `null` while none is, or when it has no name. */
+  let opened: Identity | null = null;
   const statements = new Map<string, Prepared>();
   /** One transaction at a time: they share a connection. */
   let line: Promise<unknown> = Promise.resolve();
@@ -34,8 +41,18 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
   };
   const own = sessionOf(prepared, file);
 
+  /** Fails when the file is not the one that was opened: others would work with another one meanwhile, and what is written here would be lost. */
+  const mustBeThere = () => {
+    if (opened === null || isSame(opened, identityOf(file))) return;
+    throw new HeadgateError(
+      "STORE_UNAVAILABLE",
+      `sqliteStore: ${file} was deleted or replaced while it was in use; put it back, or restart this process to work with what is there now`,
+      { details: { file } },
+    );
+  };
   const transaction = async <T>(work: (session: Session) => Promise<T>): Promise<T> => {
-    translated(file, () => prepared("BEGIN IMMEDIATE").run());
+    mustBeThere();
+    await inSlices(() => translated(file, () => prepared("BEGIN IMMEDIATE").run()));
     try {
       const answer = await work(own);
       translated(file, () => prepared("COMMIT").run());
@@ -62,16 +79,15 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       if (connection !== null) return;
       connection = translated(file, () => connect(file));
       try {
-        translated(file, () => {
-          connection?.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
-          connection?.exec("PRAGMA journal_mode = WAL");
-          connection?.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
-        });
+        translated(file, () => connection?.exec(`PRAGMA busy_timeout = ${BUSY_SLICE_MS}`));
+        await inSlices(() => translated(file, () => connection?.exec("PRAGMA journal_mode = WAL")));
+        translated(file, () => connection?.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`));
+        opened = identityOf(file);
         await inLine(() => transaction((session) => migrate(session, file)));
         removeOwnFile = addOwnFile(file);
       } catch (error) {
         connection.close();
-        connection = null;
+        connection = opened = null;
         statements.clear();
         throw error;
       }
@@ -80,7 +96,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       await line;
       statements.clear();
       connection?.close();
-      connection = null;
+      connection = opened = null;
       removeOwnFile();
     },
     transaction: (work) => inLine(() => transaction(work)),
@@ -100,6 +116,33 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
     subscribe: () => () => {},
     serverTime: async () => null, // the same machine, the same clock
   };
+}
+
+interface Identity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/** `null` for a database in memory, or a file that is not there. */
+function identityOf(file: string): Identity | null {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found === undefined ? null : { dev: found.dev, ino: found.ino };
+}
+
+function isSame(one: Identity, other: Identity | null): boolean {
+  return one.dev === other?.dev && one.ino === other.ino;
+}
+
+/** Tries again what meets another process's lock, and lets the event loop turn in between. */
+async function inSlices<T>(work: () => T): Promise<T> {
+  for (let slice = 1; ; slice++) {
+    try {
+      return work();
+    } catch (error) {
+      if (slice >= BUSY_SLICES || !isLocked(error)) throw error;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
 }
 
 async function migrate(session: Session, file: string): Promise<void> {
