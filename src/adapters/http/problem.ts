@@ -56,6 +56,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   STORE_UNAVAILABLE: 503,
   STORE_FULL: 503,
   STORE_READ_ONLY: 503,
+  STORE_REJECTED: 422,
 };
 const QUEUE_RETRY_S = "30";
 
