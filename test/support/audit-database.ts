@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import pg from "pg";
 import { afterAll } from "vitest";
+import { connect, prepare } from "../../src/adapters/outside/sqlite-driver.js";
 import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
 import type { RetentionOptions } from "../../src/adapters/stores/sql/sql-store.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
@@ -65,10 +65,10 @@ export async function auditDatabases(): Promise<readonly (readonly [name: string
   const sqlite = (): AuditDatabase => {
     const file = join(folder, `${crypto.randomUUID()}.db`);
     const query: Query = async (sql, values = []) => {
-      const hand = new Database(file);
+      const hand = connect(file);
       try {
-        const statement = hand.prepare(sql.replaceAll(/\$\d+/g, "?"));
-        if (statement.reader) return statement.all(...values) as Record<string, unknown>[];
+        const statement = prepare(hand, sql);
+        if (sql.startsWith("SELECT")) return statement.all(...values) as Record<string, unknown>[];
         statement.run(...values);
         return [];
       } finally {
