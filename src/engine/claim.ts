@@ -27,31 +27,29 @@ export class Claimer {
     this.#gates = gates;
     this.#runner = runner;
     this.#onDecided = onDecided;
-    this.#decisions = new Batcher(core, (requests) => {
-      const now = core.clock.now();
-      return core.store.decide(requests.map(leasedFrom(now + core.settings.leaseMs)), now);
-    });
+    this.#decisions = new Batcher(core, (requests) => core.store.decide(requests, () => core.clock.now()));
   }
 
   /** Claims what there is room for. Gives true when there may be more. */
-  async claim(now: number): Promise<boolean> {
-    const { store, node, settings, registry } = this.#core;
+  async claim(): Promise<boolean> {
+    const { store, node, settings, registry, clock } = this.#core;
     const room = this.#room();
     if (room <= 0) return false;
     const claim = await store.claim(
       {
         node,
         limit: room,
-        leaseUntil: now + settings.leaseMs + registry.longestGateMs,
+        claimLeaseMs: settings.leaseMs + registry.longestGateMs,
+        attemptLeaseMs: settings.leaseMs,
         globalLimit: settings.maxActiveRuns,
         pools: settings.pools,
         canRun: (id) => {
           const entry = registry.get(id);
           return entry !== undefined && (this.#isSingle || this.#roomOf(executorOf(this.#core, entry.pipeline)) > 0);
         },
-        judge: (trigger, isOverlapping) => (isOverlapping ? this.#skipOverlapping(trigger, now) : this.#judgedAtOnce(trigger, now)),
+        judge: (trigger, isOverlapping, now) => (isOverlapping ? this.#skipOverlapping(trigger, now) : this.#judgedAtOnce(trigger, now)),
       },
-      now,
+      () => clock.now(),
     );
     for (const run of claim.cancelled) this.#runner.cancel(run);
     for (const { run, trigger } of claim.attempts) {
@@ -59,7 +57,7 @@ export class Claimer {
       this.#start(run, trigger);
     }
     for (const { request, result } of claim.decided) this.#decided(result, request);
-    for (const trigger of claim.triggers) this.#decideLater(trigger, now);
+    for (const trigger of claim.triggers) this.#decideLater(trigger);
     const isSlotFree = claim.decided.some(({ request }) => request.run === null);
     return isSlotFree || claim.isPartial === true || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
   }
@@ -92,10 +90,14 @@ export class Claimer {
   }
 
   /** Conditions that ask the outside take their time; the line moves on meanwhile. */
-  #decideLater(trigger: TriggerRecord, now: number): void {
+  #decideLater(trigger: TriggerRecord): void {
     const pipeline = this.#pipelineOf(trigger);
     if (pipeline === undefined) return;
-    const found = async () => this.#judged(trigger, pipeline, await this.#gates.ask(pipeline, trigger, now), now);
+    const { clock } = this.#core;
+    const found = async () => {
+      const findings = await this.#gates.ask(pipeline, trigger, clock.now());
+      return this.#judged(trigger, pipeline, findings, clock.now());
+    };
     this.#keep(found());
   }
 
@@ -155,7 +157,7 @@ export class Claimer {
       findings,
       missed: null,
     };
-    const run = outcome === "run" ? { id: newId(now), node, leaseUntil: now + settings.leaseMs } : null;
+    const run = outcome === "run" ? { id: newId(now), node, leaseMs: settings.leaseMs } : null;
     return { triggerId: trigger.id, token: trigger.token, trigger, decision, run, hold };
   }
 
@@ -180,11 +182,6 @@ export class Claimer {
   #pipelineOf(trigger: TriggerRecord): Pipeline | undefined {
     return this.#core.registry.get(trigger.pipelineId)?.pipeline;
   }
-}
-
-/** A decision that took its time, or waited for the store, starts its run with a whole lease. */
-function leasedFrom(leaseUntil: number): (request: DecideRequest) => DecideRequest {
-  return (request) => (request.run === null ? request : { ...request, run: { ...request.run, leaseUntil } });
 }
 
 function ofBoth({ trigger, decision }: { trigger: TriggerRecord; decision: DecisionRecord }) {

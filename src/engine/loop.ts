@@ -132,7 +132,7 @@ export class Loop {
       await this.#keepGlobal(now);
       if (this.#global.pause === null && !(await fireDue(this.#core, this.#global, now))) this.#globalAt = 0;
       if (this.#storeDueAt <= now || isStep) await this.#expire(now);
-      while ((await this.#claimer.claim(clock.now())) && this.#isClaiming) await clock.yield?.();
+      while ((await this.#claimer.claim()) && this.#isClaiming) await clock.yield?.();
       this.#storeDueAt = (await store.nextDueAt(now)) ?? Number.POSITIVE_INFINITY;
     }
     if (this.#pruneAt <= now) {

@@ -36,7 +36,7 @@ export class Runner {
     this.#core = core;
     this.#onEnd = onEnd;
     this.#onRunEnd = onRunEnd;
-    this.#finishes = new Batcher(core, (requests) => core.store.finish(requests, core.clock.now()));
+    this.#finishes = new Batcher(core, (requests) => core.store.finish(requests, () => core.clock.now()));
   }
 
   /** Attempts under way here. */

@@ -9,7 +9,10 @@ import type { Overlap } from "../trigger/overlap.js";
 import type { QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
 import type { AuditStore, Noted, NotedResult } from "./audit-store.js";
+import type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
 import type { EventLog } from "./event-log.js";
+
+export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
 
 /** What a store must know of a pipeline to plan and to limit it. */
 export interface PipelineRegistration {
@@ -85,59 +88,6 @@ export interface EnqueueResult {
   readonly trigger: TriggerRecord;
   /** False when a trigger with this key was there before; it is the one returned. */
   readonly isNew: boolean;
-}
-
-export interface ClaimRequest {
-  readonly node: string;
-  readonly limit: number;
-  readonly leaseUntil: number;
-  /** Active attempts allowed over all nodes; `null` is no limit. */
-  readonly globalLimit: number | null;
-  /** Slots of each pool. A pool not named here is closed. */
-  readonly pools: ReadonlyMap<string, number>;
-  /** Whether this node can run a pipeline. */
-  readonly canRun: (pipelineId: string) => boolean;
-  /**
-   * Decides on a claimed trigger where that needs no waiting; what it decides is recorded with the claim, in one transaction, and given as `decided`. For `null`
-   * the trigger stays claimed. Asked again when the transaction is tried again.
-   */
-  readonly judge?: (trigger: TriggerRecord, isOverlapping: boolean) => DecideRequest | null;
-}
-
-export interface Claim {
-  /** Triggers that were decided on at once, in order. */
-  readonly decided: readonly { readonly request: DecideRequest; readonly result: DecideResult }[];
-  /** Triggers to decide on, in order; each holds a slot until it is decided. */
-  readonly triggers: readonly TriggerRecord[];
-  /** Scheduled triggers whose pipeline's `overlap` is `skip` and whose runs are all taken: to be decided as skipped. */
-  readonly overlapping: readonly TriggerRecord[];
-  /** Runs whose next attempt starts now. */
-  readonly attempts: readonly { readonly run: RunRecord; readonly trigger: TriggerRecord }[];
-  /** Active runs that a waiting trigger asks to cancel (`cancel_running`), each told once. */
-  readonly cancelled: readonly RunRecord[];
-  /** True when there is more that could be claimed now, and was left for the next claim to keep this one small. */
-  readonly isPartial?: boolean;
-}
-
-/** The decision on one claimed trigger. */
-export interface DecideRequest {
-  readonly triggerId: string;
-  /** The claim's fencing token. */
-  readonly token: number;
-  /** The trigger as it was claimed, which may spare the store reading it again. */
-  readonly trigger?: TriggerRecord;
-  readonly decision: DecisionRecord;
-  /** For `run`: the run's id and lease. */
-  readonly run: { readonly id: string; readonly node: string; readonly leaseUntil: number } | null;
-  /** For `hold`. */
-  readonly hold: { readonly recheckAt: number; readonly expiresAt: number } | null;
-}
-
-export interface DecideResult {
-  /** False when the claim no longer stands: cancelled, superseded, or taken over. Nothing was recorded. */
-  readonly isAccepted: boolean;
-  readonly trigger: TriggerRecord | null;
-  readonly run: RunRecord | null;
 }
 
 /** The end of one attempt. */
@@ -287,11 +237,11 @@ export interface Store extends AuditStore, EventLog {
    */
   enqueue(triggers: readonly NewTrigger[], now: number, options?: EnqueueOptions): Promise<readonly EnqueueResult[]>;
   /** Hands out work in order, under all limits, to one claimant each. */
-  claim(request: ClaimRequest, now: number): Promise<Claim>;
-  /** Records decisions and moves their triggers, each atomically; `run` creates the run. */
-  decide(requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]>;
+  claim(request: ClaimRequest, now: Now): Promise<Claim>;
+  /** Records decisions and moves their triggers, each atomically; `run` creates the run, which starts at that instant. */
+  decide(requests: readonly DecideRequest[], now: Now): Promise<readonly DecideResult[]>;
   /** Closes attempts and what follows from it, each atomically. */
-  finish(requests: readonly FinishRequest[], now: number): Promise<readonly FinishResult[]>;
+  finish(requests: readonly FinishRequest[], now: Now): Promise<readonly FinishResult[]>;
   /** Extends leases; answers, per request, `null` when the attempt is no longer the caller's, else the run. */
   heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number, now: number): Promise<readonly (RunRecord | null)[]>;
   /** Hands a run that is under way and whose lease ran out to another node, with a higher fencing token; `null` when it is not, or its token is another. */

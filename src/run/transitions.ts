@@ -16,7 +16,7 @@ export interface AttemptEnd {
 }
 
 /** Nothing ──► running, attempt 1. */
-export function startRun(id: string, trigger: TriggerRecord, node: string, leaseUntil: number, now: number): RunRecord {
+export function startRun(id: string, trigger: TriggerRecord, node: string, leaseMs: number, now: number): RunRecord {
   return {
     id,
     pipelineId: trigger.pipelineId,
@@ -26,7 +26,7 @@ export function startRun(id: string, trigger: TriggerRecord, node: string, lease
     attempt: 1,
     token: 1,
     node,
-    leaseUntil,
+    leaseUntil: now + leaseMs,
     startedAt: now,
     attemptStartedAt: now,
     endedAt: null,
@@ -42,16 +42,17 @@ export function startRun(id: string, trigger: TriggerRecord, node: string, lease
 }
 
 /** retrying ──► running, with the next attempt and a higher fencing token. */
-export function startAttempt(run: RunRecord, node: string, leaseUntil: number, now: number): RunRecord {
+export function startAttempt(run: RunRecord, node: string, leaseMs: number, now: number): RunRecord {
   if (run.status !== "retrying") throw impossible(run, "running");
+  const startedAt = Math.max(now, run.attempts.at(-1)?.endedAt ?? now);
   return {
     ...run,
     status: "running",
     attempt: run.attempt + 1,
     token: run.token + 1,
     node,
-    leaseUntil,
-    attemptStartedAt: now,
+    leaseUntil: now + leaseMs,
+    attemptStartedAt: startedAt,
     retryAt: null,
     reference: null,
   };
@@ -63,22 +64,24 @@ export function adoptAttempt(run: RunRecord, node: string, leaseUntil: number): 
   return { ...run, node, leaseUntil, token: run.token + 1 };
 }
 
-/** running ──► retrying | succeeded | failed | timed_out | cancelled. */
+/** running ──► retrying | succeeded | failed | timed_out | cancelled. Ends no earlier than it started, whatever the clocks of two nodes say. */
 export function endAttempt(run: RunRecord, end: AttemptEnd, now: number): RunRecord {
   if (run.status !== "running") throw impossible(run, end.outcome);
+  const endedAt = Math.max(now, run.attemptStartedAt);
   const { progress = run.progress } = end;
   if (end.retryAt === null) {
     const status: RunEnd = end.outcome === "lost" ? "failed" : end.outcome;
-    const attempts = end.outcome === "lost" ? withAttempt(run, end, now) : run.attempts;
-    return { ...run, status, endedAt: now, output: end.output, error: end.error, progress, attempts };
+    const attempts = end.outcome === "lost" ? withAttempt(run, end, endedAt) : run.attempts;
+    return { ...run, status, endedAt, output: end.output, error: end.error, progress, attempts };
   }
-  return { ...run, status: "retrying", retryAt: end.retryAt, error: end.error, progress, attempts: withAttempt(run, end, now) };
+  return { ...run, status: "retrying", retryAt: end.retryAt, error: end.error, progress, attempts: withAttempt(run, end, endedAt) };
 }
 
 /** retrying ──► cancelled. */
 export function cancelRetry(run: RunRecord, now: number): RunRecord {
   if (run.status !== "retrying") throw impossible(run, "cancelled");
-  return { ...run, status: "cancelled", endedAt: now, retryAt: null };
+  const endedAt = Math.max(now, run.attempts.at(-1)?.endedAt ?? now);
+  return { ...run, status: "cancelled", endedAt, retryAt: null };
 }
 
 /** A wish to end it is remembered; the node that holds the run carries it out. */
@@ -86,11 +89,11 @@ export function requestCancel(run: RunRecord, request: CancelRequest): RunRecord
   return run.cancelRequest !== null || !isActive(run) ? run : { ...run, cancelRequest: request };
 }
 
-function withAttempt(run: RunRecord, end: AttemptEnd, now: number): readonly Attempt[] {
+function withAttempt(run: RunRecord, end: AttemptEnd, endedAt: number): readonly Attempt[] {
   const closed: Attempt = {
     attempt: run.attempt,
     startedAt: run.attemptStartedAt,
-    endedAt: now,
+    endedAt,
     outcome: end.outcome,
     error: end.error,
     node: run.node,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ClaimRequest } from "../../ports/claims.js";
 import type { RunRecord } from "../../run/run.js";
 import { type Case, claim, decideAll, deciding, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
 
@@ -97,7 +98,7 @@ export const CLAIMS: readonly Case[] = [
         request("a", { priority: "high", notBefore: T0 + MINUTE }),
       ];
       for (const [index, one] of line.entries()) await store.enqueue([one], T0 + index);
-      const lease = { leaseUntil: T0 + 9 * MINUTE };
+      const lease = { claimLeaseMs: 9 * MINUTE };
       const first = await claim(store, T0 + 10, { ...lease, limit: 2 });
       assert.deepEqual(
         first.triggers.map(({ id }) => id),
@@ -210,6 +211,83 @@ export const CLAIMS: readonly Case[] = [
       assert.deepEqual([state?.lastSuccessAt, state?.activeRuns, state?.waitingTriggers], [T0 + 70_002, 0, 0]);
       assert.equal(await store.countRuns("a", T0, T0 + 1), 1);
       assert.equal(await store.countRuns("a", T0 + 1, T0 + MINUTE), 0);
+    },
+  ],
+  [
+    "gives a retry the lease of an attempt, whatever the claims of triggers have",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      await store.enqueue([request("a")], T0);
+      const [run] = await startAll(store, T0);
+      assert.ok(run);
+      await finishOne(store, run, T0 + 10, { end: { ...ANY_END, retryAt: T0 + MINUTE } });
+      const { attempts } = await claim(store, T0 + MINUTE, { claimLeaseMs: 9 * MINUTE, attemptLeaseMs: 20_000 });
+      assert.deepEqual(
+        attempts.map(({ run: next }) => [next.attempt, next.attemptStartedAt, next.leaseUntil]),
+        [[2, T0 + MINUTE, T0 + MINUTE + 20_000]],
+      );
+      assert.equal((await store.expiredRuns(T0 + MINUTE + 20_000, 10)).length, 1);
+    },
+  ],
+  [
+    "records when things happened, also those that waited for each other: no run begins before the end of the one whose slot it has",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      const asked = Array.from({ length: 12 }, () => request("a"));
+      await store.enqueue(asked, T0);
+      let time = T0;
+      const tick = () => ++time;
+      const line: ClaimRequest = {
+        node: "node-1",
+        limit: 1,
+        claimLeaseMs: MINUTE,
+        attemptLeaseMs: MINUTE,
+        globalLimit: null,
+        pools: new Map(),
+        canRun: () => true,
+      };
+      const claimOne = async (isAtOnce: boolean) => {
+        const one = await store.claim(isAtOnce ? { ...line, judge: (trigger, _, now) => deciding(trigger, "run", now) } : line, tick);
+        const left = one.triggers.map((trigger) => ({ ...deciding(trigger, "run", time), trigger }));
+        const decided = left.length === 0 ? [] : await store.decide(left, tick);
+        return [...one.decided.map(({ result }) => result), ...decided].flatMap(({ run }) => (run === null ? [] : [run]));
+      };
+      let [running] = await claimOne(true);
+      for (let turn = 0; running !== undefined && turn < asked.length; turn++) {
+        const end = { outcome: "succeeded" as const, output: null, error: null, retryAt: null };
+        const ending = store.finish([{ runId: running.id, token: running.token, end, follow: [], onlyIfExpired: false }], tick);
+        const claims = await Promise.all([claimOne(false), claimOne(true), claimOne(false)]);
+        await ending;
+        [running] = [...claims.flat(), ...(claims.flat().length === 0 ? await claimOne(turn % 2 === 0) : [])];
+      }
+      const runs = (await store.listRuns({ limit: 100 })).toReversed();
+      assert.equal(runs.length, asked.length);
+      const inOrder = runs.toSorted((one, other) => one.startedAt - other.startedAt);
+      for (const [index, run] of inOrder.entries()) {
+        const before = inOrder[index - 1];
+        assert.ok(run.endedAt !== null && run.endedAt >= run.startedAt, "it ends no earlier than it starts");
+        assert.ok(
+          before === undefined || run.startedAt > (before.endedAt ?? 0),
+          `run ${index} begins at ${run.startedAt}, the one before ends at ${before?.endedAt}`,
+        );
+        const [decision] = await store.listDecisions({ triggerId: run.triggerId, limit: 1 });
+        assert.ok((decision?.at ?? 0) <= run.startedAt, "it is decided on no later than it starts");
+      }
+    },
+  ],
+  [
+    "never ends a run before it started, nor starts an attempt before the one before it ended, when clocks differ",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      await store.enqueue([request("a")], T0);
+      const [run] = await startAll(store, T0 + MINUTE);
+      assert.ok(run);
+      const failed = await finishOne(store, run, T0 + 30_000, { end: { ...ANY_END, retryAt: T0 + 40_000 } });
+      assert.deepEqual([failed.run?.attempts[0]?.startedAt, failed.run?.attempts[0]?.endedAt], [T0 + MINUTE, T0 + MINUTE]);
+      const { attempts } = await claim(store, T0 + 45_000);
+      assert.equal(attempts[0]?.run.attemptStartedAt, T0 + MINUTE);
+      const done = await finishOne(store, attempts[0]?.run ?? run, T0 + 50_000);
+      assert.deepEqual([done.run?.endedAt, done.trigger?.endedAt], [T0 + MINUTE, T0 + MINUTE]);
     },
   ],
   [

@@ -168,8 +168,8 @@ export const FIRES: readonly Case[] = [
       assert.equal(bulk.length, 1_200);
       assert.deepEqual(await store.enqueue([], T0), []);
       assert.deepEqual(await store.fire([], T0), []);
-      assert.deepEqual(await store.decide([], T0), []);
-      assert.deepEqual(await store.finish([], T0), []);
+      assert.deepEqual(await store.decide([], () => T0), []);
+      assert.deepEqual(await store.finish([], () => T0), []);
       assert.deepEqual(await store.heartbeat([], T0, T0), []);
       assert.deepEqual(await store.register([], T0), []);
       assert.equal(typeof (await store.prune(T0)), "number");

@@ -73,12 +73,21 @@ export function firing(pipelineId: string, at: number, rest: Partial<FireRequest
   };
 }
 
-function claiming(now: number, rest: Partial<ClaimRequest> = {}): ClaimRequest {
-  return { node: "node-1", limit: 100, leaseUntil: now + 30_000, globalLimit: null, pools: new Map(), canRun: () => true, ...rest };
+function claiming(rest: Partial<ClaimRequest> = {}): ClaimRequest {
+  return {
+    node: "node-1",
+    limit: 100,
+    claimLeaseMs: 30_000,
+    attemptLeaseMs: 30_000,
+    globalLimit: null,
+    pools: new Map(),
+    canRun: () => true,
+    ...rest,
+  };
 }
 
 export function claim(store: Store, now: number, rest: Partial<ClaimRequest> = {}): Promise<Claim> {
-  return store.claim(claiming(now, rest), now);
+  return store.claim(claiming(rest), () => now);
 }
 
 function decision(trigger: TriggerRecord, outcome: DecisionRecord["outcome"], now: number): DecisionRecord {
@@ -94,7 +103,7 @@ export async function decideAll(
   isKnown = true,
 ): Promise<readonly DecideResult[]> {
   const requests = triggers.map((trigger) => ({ ...deciding(trigger, outcome, now), ...(isKnown ? { trigger } : {}) }));
-  return store.decide(requests, now);
+  return store.decide(requests, () => now);
 }
 
 export function deciding(trigger: TriggerRecord, outcome: "run" | "hold" | "skip", now: number): DecideRequest {
@@ -102,7 +111,7 @@ export function deciding(trigger: TriggerRecord, outcome: "run" | "hold" | "skip
     triggerId: trigger.id,
     token: trigger.token,
     decision: decision(trigger, outcome, now),
-    run: outcome === "run" ? { id: nextId(), node: "node-1", leaseUntil: now + 30_000 } : null,
+    run: outcome === "run" ? { id: nextId(), node: "node-1", leaseMs: 30_000 } : null,
     hold: outcome === "hold" ? { recheckAt: now + 60_000, expiresAt: now + 300_000 } : null,
   };
 }
@@ -126,7 +135,7 @@ export async function finishOne(store: Store, run: RunRecord, now: number, rest:
         ...rest,
       },
     ],
-    now,
+    () => now,
   );
   if (result === undefined) throw new Error("finish gave no answer");
   return result;

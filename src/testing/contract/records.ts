@@ -101,7 +101,7 @@ export const RECORDS: readonly Case[] = [
       const runs = await startAll(store, T0);
       for (const [index, run] of runs.entries()) {
         const end = { outcome: "succeeded" as const, output: { index }, error: null, retryAt: null };
-        await store.finish([{ runId: run.id, token: run.token, end, follow: [], onlyIfExpired: false }], T0 + (3 - index) * MINUTE);
+        await store.finish([{ runId: run.id, token: run.token, end, follow: [], onlyIfExpired: false }], () => T0 + (3 - index) * MINUTE);
       }
       const fire = firing("a", T0 + MINUTE);
       const missed = { count: 4, lastAt: T0 + 30_000 };

@@ -49,9 +49,10 @@ export class Claims {
     { isOverlapping, decided, left }: { isOverlapping: boolean; decided: Decided[]; left: TriggerRecord[] },
     now: number,
   ): void {
-    cell.record = claimTrigger(cell.record, request.node, request.leaseUntil);
-    this.#lines.claim(cell, request.leaseUntil, !isOverlapping);
-    const decision = request.judge?.(cell.record, isOverlapping) ?? null;
+    const leaseUntil = now + request.claimLeaseMs;
+    cell.record = claimTrigger(cell.record, request.node, leaseUntil);
+    this.#lines.claim(cell, leaseUntil, !isOverlapping);
+    const decision = request.judge?.(cell.record, isOverlapping, now) ?? null;
     if (decision === null) left.push(cell.record);
     else decided.push({ request: decision, result: this.#settling.decide(decision, now) });
   }
@@ -86,7 +87,7 @@ export class Claims {
       if (!this.#slots.hasRoom(owner.registration.pool, request.globalLimit, request.pools)) continue;
       this.#lines.dueRetries.delete(cell);
       this.#slots.take(cell.trigger);
-      cell.record = startAttempt(cell.record, request.node, request.leaseUntil, now);
+      cell.record = startAttempt(cell.record, request.node, request.attemptLeaseMs, now);
       this.#running.add(cell);
       claimed.push({ run: cell.record, trigger: cell.trigger.record });
     }

@@ -21,6 +21,7 @@ import type {
   FireResult,
   GlobalPause,
   HeartbeatRequest,
+  Now,
   Pause,
   PipelineRegistration,
   PipelineState,
@@ -144,16 +145,16 @@ class InMemory implements MemoryStore {
     return results;
   }
 
-  async claim(request: ClaimRequest, now: number): Promise<Claim> {
-    return this.#claims.claim(request, now);
+  async claim(request: ClaimRequest, now: Now): Promise<Claim> {
+    return this.#claims.claim(request, now());
   }
 
-  async decide(requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
-    return requests.map((request) => this.#settling.decide(request, now));
+  async decide(requests: readonly DecideRequest[], now: Now): Promise<readonly DecideResult[]> {
+    return requests.map((request) => this.#settling.decide(request, now()));
   }
 
-  async finish(requests: readonly FinishRequest[], now: number): Promise<readonly FinishResult[]> {
-    return requests.map((request) => this.#settling.finish(request, now));
+  async finish(requests: readonly FinishRequest[], now: Now): Promise<readonly FinishResult[]> {
+    return requests.map((request) => this.#settling.finish(request, now()));
   }
 
   async heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number): Promise<readonly (RunRecord | null)[]> {

@@ -46,7 +46,7 @@ export class Settling {
       const run: RunCell = {
         heapIndex: -1,
         heapKey: 0,
-        record: startRun(request.run.id, cell.record, request.run.node, request.run.leaseUntil, now),
+        record: startRun(request.run.id, cell.record, request.run.node, request.run.leaseMs, now),
         trigger: cell,
       };
       this.#lines.drop(cell);
@@ -97,18 +97,19 @@ export class Settling {
   /** What follows from a run's end: its slot, its trigger, its pipeline's last success. */
   #closeRun(cell: RunCell, now: number): void {
     const { trigger } = cell;
-    const { status, error, cancelRequest } = cell.record;
+    const { status, error, cancelRequest, endedAt } = cell.record;
+    const at = endedAt ?? now;
     trigger.life.active.delete(cell);
     trigger.outputSize = jsonSize(cell.record.output);
     this.#lines.forget(cell);
     this.#lines.dueRetries.delete(cell);
     if (status === "succeeded") {
-      trigger.owner.lastSuccessAt = now;
-      this.end(trigger, endTrigger(trigger.record, "succeeded", null, now));
+      trigger.owner.lastSuccessAt = at;
+      this.end(trigger, endTrigger(trigger.record, "succeeded", null, at));
     } else if (status === "cancelled") {
-      this.end(trigger, endTrigger(trigger.record, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now));
+      this.end(trigger, endTrigger(trigger.record, "cancelled", cancelRequest?.reason ?? "its run was cancelled", at));
     } else {
-      this.end(trigger, endTrigger(trigger.record, "failed", error?.message ?? "its run failed", now));
+      this.end(trigger, endTrigger(trigger.record, "failed", error?.message ?? "its run failed", at));
     }
   }
 

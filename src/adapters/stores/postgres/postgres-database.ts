@@ -128,6 +128,19 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     }
   };
 
+  /** A statement that is made when there is a connection for it. */
+  const onOne = async <T>(work: (client: ClientBase) => Promise<T>): Promise<T> => {
+    const client = await translating(opened().connect());
+    try {
+      const answer = await work(client);
+      client.release();
+      return answer;
+    } catch (error) {
+      client.release(true);
+      throw translate(error);
+    }
+  };
+
   const leave = async () => {
     if (!isOwn) return unguard(); // a pool of ours is guarded until its last connection has ended
     await Promise.all([pool, leases, noticePool].map((one) => one?.end()));
@@ -195,11 +208,18 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     },
     session: {
       ...sessionOn(opened),
-      moveWaiting: (moved, added) => {
+      moveWaiting: (make) => {
         notices?.keep();
-        const values: unknown[] = [];
-        const sql = moveOfWaiting(dialect, moved, added, values);
-        return retrying(async () => new Set((await translating(ask(opened(), sql, values))).map(({ id }) => String(id))));
+        return retrying(async () => {
+          const rows = await onOne((client) => {
+            const [moved, ...added] = make();
+            if (moved.records.length === 0) return Promise.resolve([]);
+            const values: unknown[] = [];
+            const sql = moveOfWaiting(dialect, moved, added, values);
+            return ask(client, sql, values);
+          });
+          return new Set(rows.map(({ id }) => String(id)));
+        });
       },
     },
     joined: (transaction) => {

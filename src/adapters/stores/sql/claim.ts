@@ -1,5 +1,5 @@
 import type { HeadgateError } from "../../../base/errors.js";
-import type { Claim, ClaimRequest, DecideRequest } from "../../../ports/store.js";
+import type { Claim, ClaimRequest, DecideRequest, Now } from "../../../ports/claims.js";
 import type { RunRecord } from "../../../run/run.js";
 import { requestCancel, startAttempt } from "../../../run/transitions.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
@@ -50,24 +50,29 @@ export interface ClaimHint {
   isOpen: boolean;
 }
 
-/** One claimant at a time: what it reads of the limits stands until it has written. */
-export async function claim(session: Session, request: ClaimRequest, hint: ClaimHint, now: number): Promise<Claim> {
-  const used = usageOf(session, now);
-  const head = hint.isOpen ? readLine(session, HEAD, pageSize(request.limit), "open", now) : null;
+/**
+ * One claimant at a time: what it reads of the limits stands until it has written. The first statements are on their way while the lock is still waited for, so what they
+ * compare with the time may be a little old, which hands out less and never more; what is recorded has the time at which everything was read.
+ */
+export async function claim(session: Session, request: ClaimRequest, hint: ClaimHint, now: Now): Promise<Claim> {
+  const sentAt = now();
+  const used = usageOf(session, sentAt);
+  const head = hint.isOpen ? readLine(session, HEAD, pageSize(request.limit), "open", sentAt) : null;
   head?.catch(() => {}); // waited for below, unless the limits cannot be read either
   const { usage, isPaused, hasRetries } = await used;
   const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now) : [];
   hint.isOpen = !isPaused && usage.closed.size === 0;
-  const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, await head, now);
+  const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, await head, now());
   const { rows: whole, broken } = await withWholeParameters(session, found.triggers);
-  for (const { row, error } of broken) await setAside(session, row.id, error, now);
+  const at = now();
+  for (const { row, error } of broken) await setAside(session, row.id, error, at);
   found.triggers = whole;
-  const hand = (triggers: readonly TriggerRow[], isOverlapping: boolean) => handOut(triggers, isOverlapping, request);
+  const hand = (triggers: readonly TriggerRow[], isOverlapping: boolean) => handOut(triggers, isOverlapping, request, at);
   const [ready, late] = [hand(found.triggers, false), hand(found.overlapping, true)];
   const requests = [...ready.requests, ...late.requests];
-  const { steps, results } = decisionsOn(requests, now);
+  const { steps, results } = decisionsOn(requests, at);
   await session.write([changing(TRIGGERS, [...ready.left, ...late.left], TRIGGER_CLAIM), ...steps]);
-  const cancelled = await cancelFor(session, found.crowding, now);
+  const cancelled = await cancelFor(session, found.crowding, at);
   return {
     decided: results.map((result, index) => ({ result, request: requests[index] as DecideRequest })),
     triggers: ready.left,
@@ -82,13 +87,14 @@ export async function claim(session: Session, request: ClaimRequest, hint: Claim
 function handOut(
   triggers: readonly TriggerRow[],
   isOverlapping: boolean,
-  { node, leaseUntil, judge }: ClaimRequest,
+  { node, claimLeaseMs, judge }: ClaimRequest,
+  now: number,
 ): { requests: DecideRequest[]; left: TriggerRow[] } {
   const requests: DecideRequest[] = [];
   const left: TriggerRow[] = [];
   for (const trigger of triggers) {
-    const claimed = { ...trigger, ...claimTrigger(trigger, node, leaseUntil) };
-    const request = judge?.(claimed, isOverlapping) ?? null;
+    const claimed = { ...trigger, ...claimTrigger(trigger, node, now + claimLeaseMs) };
+    const request = judge?.(claimed, isOverlapping, now) ?? null;
     if (request === null) left.push(claimed);
     else requests.push({ ...request, trigger: claimed });
   }
@@ -129,15 +135,16 @@ async function claimRetries(
   request: ClaimRequest,
   usage: Usage,
   isPaused: boolean,
-  now: number,
+  now: Now,
 ): Promise<Claim["attempts"]> {
   const { dialect } = session;
   const rest = `WHERE status = 'retrying' AND retry_at <= $1 ORDER BY retry_at, id LIMIT ${RETRIES_AT_ONCE}${dialect.skipLocked}`;
-  const due = await select(session, RUNS, rest, [now]);
+  const due = await select(session, RUNS, rest, [now()]);
   if (due.length === 0) return [];
   const ids = [...new Set(due.map(({ pipelineId }) => pipelineId))];
   const rows = await select(session, PIPELINES, `WHERE id ${dialect.isIn(1)}`, [dialect.list(ids)]);
   const pipelines = new Map(rows.map((row) => [row.id, row]));
+  const startedAt = now();
   const started: RunRecord[] = [];
   for (const run of due) {
     const pipeline = pipelines.get(run.pipelineId);
@@ -146,7 +153,7 @@ async function claimRetries(
     if ((isPaused || pipeline.pause !== null) && !run.isForced) continue;
     if (!usage.hasSlot(pipeline.pool, request)) continue;
     usage.takeSlot(pipeline.pool, 1);
-    started.push(startAttempt(run, request.node, request.leaseUntil, now));
+    started.push(startAttempt(run, request.node, request.attemptLeaseMs, startedAt));
   }
   await session.write([changing(RUNS, started, RUN_STATE)]);
   const triggers = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [

@@ -38,9 +38,10 @@ export interface Session {
   readonly yield?: () => Promise<void>;
   /**
    * Changes triggers that still wait under the token they are given with, adds rows for those alone (by their `trigger_id`), and gives the ids of those changed: all
-   * in one statement, a transaction of its own. Only where the database can.
+   * in one statement, a transaction of its own. What is to be written (the triggers first) is made when the statement can be sent, again when it is sent again. Only
+   * where the database can.
    */
-  readonly moveWaiting?: (moved: Step, added: readonly Step[]) => Promise<ReadonlySet<string>>;
+  readonly moveWaiting?: (make: () => readonly [moved: Step, ...added: Step[]]) => Promise<ReadonlySet<string>>;
 }
 
 /** Rows to add (`fields` is `null`), or fields of rows to change. */

@@ -1,5 +1,5 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import type { DecideRequest, DecideResult, FinishRequest, FinishResult, HeartbeatRequest } from "../../../ports/store.js";
+import type { DecideRequest, DecideResult, FinishRequest, FinishResult, HeartbeatRequest, Now } from "../../../ports/store.js";
 import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.js";
 import { adoptAttempt, cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
@@ -31,7 +31,7 @@ function planDecisions(
       continue;
     }
     done.add(trigger.id);
-    const run = request.run === null ? null : startRun(request.run.id, trigger, request.run.node, request.run.leaseUntil, now);
+    const run = request.run === null ? null : startRun(request.run.id, trigger, request.run.node, request.run.leaseMs, now);
     const next = nextOf(trigger, request, run, now);
     plan.decisions.push(request.decision);
     plan.moved.push(next);
@@ -52,7 +52,7 @@ function stepsOf({ moved, runs, decisions }: Plan): Step[] {
 }
 
 /** Records decisions; one whose claim no longer stands records nothing. */
-export async function decide(session: Session, requests: readonly DecideRequest[], now: number): Promise<readonly DecideResult[]> {
+export async function decide(session: Session, requests: readonly DecideRequest[], now: Now): Promise<readonly DecideResult[]> {
   const ids = requests.map(({ triggerId }) => triggerId);
   const triggers = await selectLocked(session, TRIGGERS, ids);
   for (const { triggerId, trigger } of requests) {
@@ -62,7 +62,7 @@ export async function decide(session: Session, requests: readonly DecideRequest[
     triggers.set(triggerId, { ...rest, parameters: trigger.parameters });
   }
   const whole = new Map((await withParameters(session, [...triggers.values()])).map((one) => [one.id, one]));
-  const plan = planDecisions(requests, ({ triggerId }) => whole.get(triggerId), now);
+  const plan = planDecisions(requests, ({ triggerId }) => whole.get(triggerId), now());
   await session.write(stepsOf(plan));
   return plan.results;
 }
@@ -71,13 +71,14 @@ export async function decide(session: Session, requests: readonly DecideRequest[
 export async function decideClaimed(
   session: Session & Required<Pick<Session, "moveWaiting">>,
   requests: readonly DecideRequest[],
-  now: number,
+  now: Now,
 ): Promise<readonly DecideResult[]> {
-  const plan = planDecisions(requests, ({ trigger }) => trigger, now);
+  let plan: Plan = { moved: [], runs: [], decisions: [], results: [] };
+  const done = await session.moveWaiting(() => {
+    plan = planDecisions(requests, ({ trigger }) => trigger, now());
+    return stepsOf(plan) as [Step, ...Step[]];
+  });
   const { moved, results } = plan;
-  if (moved.length === 0) return results;
-  const [move, ...added] = stepsOf(plan) as [Step, ...Step[]];
-  const done = await session.moveWaiting(move, added);
   if (done.size === moved.length) return results;
   const { dialect } = session;
   const late = moved.flatMap(({ id }) => (done.has(id) ? [] : [id]));
@@ -96,12 +97,13 @@ function nextOf(trigger: TriggerRecord, { hold, decision }: DecideRequest, run: 
 }
 
 /** Closes attempts, their triggers, and enqueues what follows from a success. */
-export async function finish(session: Session, requests: readonly FinishRequest[], now: number): Promise<readonly FinishResult[]> {
+export async function finish(session: Session, requests: readonly FinishRequest[], clock: Now): Promise<readonly FinishResult[]> {
   const runs = await selectLocked(
     session,
     RUNS,
     requests.map(({ runId }) => runId),
   );
+  const now = clock();
   const closing = new Map<string, RunRecord>();
   const isAccepted = requests.map(({ runId, token, end, onlyIfExpired }) => {
     const run = runs.get(runId);
@@ -143,20 +145,23 @@ async function close(session: Session, runs: readonly RunRecord[], now: number):
     triggers.set(trigger.id, next);
     ended.push(next);
   }
-  const succeeded = [...new Set(runs.filter(({ status }) => status === "succeeded").map(({ pipelineId }) => pipelineId))].toSorted();
+  const succeeded = [
+    ...new Map(runs.filter(({ status }) => status === "succeeded").map(({ pipelineId, endedAt }) => [pipelineId, endedAt ?? now] as const)),
+  ].toSorted(([one], [other]) => (one < other ? -1 : 1));
   await session.write([
     changing(RUNS, runs, RUN_STATE),
     changing(TRIGGERS, ended, TRIGGER_STATE),
     changing(
       PIPELINES,
-      succeeded.map((id) => ({ id, lastSuccessAt: now })),
+      succeeded.map(([id, lastSuccessAt]) => ({ id, lastSuccessAt })),
       ["lastSuccessAt"],
     ),
   ]);
   return triggers;
 }
 
-function endOf(trigger: TriggerRecord, { status, error, cancelRequest }: RunRecord, now: number): TriggerRecord {
+function endOf(trigger: TriggerRecord, { status, error, cancelRequest, endedAt }: RunRecord, closedAt: number): TriggerRecord {
+  const now = endedAt ?? closedAt;
   if (status === "succeeded") return endTrigger(trigger, "succeeded", null, now);
   if (status === "cancelled") return endTrigger(trigger, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now);
   return endTrigger(trigger, "failed", error?.message ?? "its run failed", now);

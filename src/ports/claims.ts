@@ -1,0 +1,65 @@
+import type { DecisionRecord } from "../gate/finding.js";
+import type { RunRecord } from "../run/run.js";
+import type { TriggerRecord } from "../trigger/trigger.js";
+
+/**
+ * Reads the clock. A store calls it when it has what it waited for (a lock, a connection, its turn) and has read what its decision rests on, and again when it tries
+ * a transaction again: what it records is when something happened, and not when it was requested.
+ */
+export type Now = () => number;
+
+export interface ClaimRequest {
+  readonly node: string;
+  readonly limit: number;
+  /** How long the claimed triggers are this node's to decide on, ms from when they were claimed. */
+  readonly claimLeaseMs: number;
+  /** The lease of an attempt that starts with the claim (a retry), ms from its start. */
+  readonly attemptLeaseMs: number;
+  /** Active attempts allowed over all nodes; `null` is no limit. */
+  readonly globalLimit: number | null;
+  /** Slots of each pool. A pool not named here is closed. */
+  readonly pools: ReadonlyMap<string, number>;
+  /** Whether this node can run a pipeline. */
+  readonly canRun: (pipelineId: string) => boolean;
+  /**
+   * Decides on a claimed trigger where that needs no waiting; what it decides is recorded with the claim, in one transaction, and given as `decided`. For `null`
+   * the trigger stays claimed. Called again, with a later `now`, when the transaction is tried again.
+   */
+  readonly judge?: (trigger: TriggerRecord, isOverlapping: boolean, now: number) => DecideRequest | null;
+}
+
+export interface Claim {
+  /** Triggers that were decided on at once, in order. */
+  readonly decided: readonly { readonly request: DecideRequest; readonly result: DecideResult }[];
+  /** Triggers to decide on, in order; each holds a slot until it is decided. */
+  readonly triggers: readonly TriggerRecord[];
+  /** Scheduled triggers whose pipeline's `overlap` is `skip` and whose runs are all taken: to be decided as skipped. */
+  readonly overlapping: readonly TriggerRecord[];
+  /** Runs whose next attempt starts now. */
+  readonly attempts: readonly { readonly run: RunRecord; readonly trigger: TriggerRecord }[];
+  /** Active runs that a waiting trigger asks to cancel (`cancel_running`), each told once. */
+  readonly cancelled: readonly RunRecord[];
+  /** True when there is more that could be claimed now, and was left for the next claim to keep this one small. */
+  readonly isPartial?: boolean;
+}
+
+/** The decision on one claimed trigger. */
+export interface DecideRequest {
+  readonly triggerId: string;
+  /** The claim's fencing token. */
+  readonly token: number;
+  /** The trigger as it was claimed, which may spare the store reading it again. */
+  readonly trigger?: TriggerRecord;
+  readonly decision: DecisionRecord;
+  /** For `run`: the run's id, its node, and its lease, ms from its start. */
+  readonly run: { readonly id: string; readonly node: string; readonly leaseMs: number } | null;
+  /** For `hold`. */
+  readonly hold: { readonly recheckAt: number; readonly expiresAt: number } | null;
+}
+
+export interface DecideResult {
+  /** False when the claim no longer stands: cancelled, superseded, or taken over. Nothing was recorded. */
+  readonly isAccepted: boolean;
+  readonly trigger: TriggerRecord | null;
+  readonly run: RunRecord | null;
+}
