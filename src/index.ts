@@ -98,6 +98,7 @@ export {
   failureRate,
   longRunning,
   missedSchedule,
+  nodeFailing,
   nodeLost,
   type PipelineCheck,
   type PipelineRuleOptions,

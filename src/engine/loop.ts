@@ -5,13 +5,16 @@ import { ClockWatch, replanFarAhead } from "./clock-watch.js";
 import type { Core } from "./core.js";
 import { fireDue } from "./fire.js";
 import { LeaseKeeper } from "./lease-keeper.js";
-import { isUnavailable, type Outage } from "./outage.js";
+import { isOfStore, type Outage } from "./outage.js";
 import { recoverLost } from "./recover.js";
+import { RoundHealth } from "./round-health.js";
 import type { Runner } from "./runner.js";
 import { Skew } from "./skew.js";
 import { ofTrigger } from "./tell.js";
 
 const AFTER_ERROR_MS = 1_000;
+/** How often a node with a backlog looks for what is due by time alone. */
+const DUE_MS = 1_000;
 
 /**
  * The one loop: it wakes when something is due or has changed, does everything that is due in the order of the flow, and
@@ -36,7 +39,8 @@ export class Loop {
   #recoverAt = 0;
   #pruneAt = 0;
   #globalAt = 0;
-  lastRoundAt: number | null = null;
+  #onFirstRound = () => {};
+  readonly health: RoundHealth;
 
   /** @param refresh - takes over what other nodes have changed of settings */
   constructor(core: Core, runner: Runner, claimer: Claimer, outage: Outage, refresh: () => Promise<void>) {
@@ -48,21 +52,25 @@ export class Loop {
     this.#watch = new ClockWatch(core);
     this.#leases = new LeaseKeeper(core, runner);
     this.skew = new Skew(core);
+    this.health = new RoundHealth(core.clock, core.settings.trustMs);
   }
 
   get globalPause(): GlobalPause {
     return this.#global;
   }
 
-  /** Begins; resolves after the first round. */
+  /** Begins; resolves after the first round, whatever is left to do. */
   async start(): Promise<void> {
     const now = this.#core.clock.now();
     this.#pruneAt = now + this.#core.settings.pruneMs;
     this.#isRunning = true;
     this.#leases.start();
     await replanFarAhead(this.#core, now);
+    const first = new Promise<void>((resolve) => {
+      this.#onFirstRound = resolve;
+    });
     this.wake();
-    await this.#round;
+    await first;
   }
 
   /** Has a round soon: something changed. */
@@ -85,6 +93,7 @@ export class Loop {
   /** Fires and claims no more, but keeps leases alive. */
   stopClaiming(): void {
     this.#isClaiming = false;
+    this.#onFirstRound();
   }
 
   /** Ends; resolves when the round under way has ended. */
@@ -103,6 +112,7 @@ export class Loop {
       this.#again = false;
       await this.#core.clock.yield?.(); // gathers what else happens in this turn, and serves timers, sockets and signals: a backlog of quick runs is worked off by rounds alone
       waitMs = await this.#safeRound();
+      this.#onFirstRound();
     } while (this.#again && waitMs === 0 && this.#isRunning);
     this.#round = null;
     if (this.#isRunning) this.#arm(waitMs);
@@ -112,11 +122,14 @@ export class Loop {
   async #safeRound(): Promise<number> {
     try {
       await this.#one();
+      this.health.succeeded();
       this.#outage.recovered();
       return 0;
     } catch (error) {
-      if (isUnavailable(error)) return this.#outage.failed(error as Error);
-      this.#core.events.report(error, "a round of the scheduler");
+      const before = this.health.failure?.error;
+      this.health.failed(error);
+      if (isOfStore(error)) return this.#outage.failed(error);
+      if (String(before) !== String(error)) this.#core.events.report(error, "a round of the scheduler");
       return AFTER_ERROR_MS;
     }
   }
@@ -124,7 +137,6 @@ export class Loop {
   async #one(): Promise<void> {
     const { clock, store, settings } = this.#core;
     const now = clock.now();
-    this.lastRoundAt = now;
     const isStep = this.#watch.look(now);
     if (isStep) await replanFarAhead(this.#core, now);
     await this.#keepLeases(now, isStep);
@@ -132,8 +144,7 @@ export class Loop {
       await this.#keepGlobal(now);
       if (this.#global.pause === null && !(await fireDue(this.#core, this.#global, now))) this.#globalAt = 0;
       if (this.#storeDueAt <= now || isStep) await this.#expire(now);
-      while ((await this.#claimer.claim()) && this.#isClaiming) await clock.yield?.();
-      this.#storeDueAt = (await store.nextDueAt(now)) ?? Number.POSITIVE_INFINITY;
+      if (this.#isClaiming) await this.#claim(now);
     }
     if (this.#pruneAt <= now) {
       this.#pruneAt = now + settings.pruneMs;
@@ -147,7 +158,7 @@ export class Loop {
     if (this.#runner.size > 0) await this.#leases.catchUp(now, isStep);
     if (this.#isClaiming && (this.#recoverAt <= now || isStep)) {
       this.#recoverAt = now + third;
-      await recoverLost(this.#core, this.#runner, now);
+      await recoverLost(this.#core, this.#runner, now, () => this.#isClaiming);
     }
   }
 
@@ -160,11 +171,20 @@ export class Loop {
       this.#globalAt = 0;
     }
     if (this.#globalAt <= now) {
+      await store.verifySchema();
       this.#global = await store.globalPause();
       this.#globalAt = now + Math.min(settings.trustMs, store.pollMs ?? settings.trustMs);
       await this.#refresh();
       await this.skew.measure();
     }
+  }
+
+  /** One claim; while there may be more, the next round goes on, so that firing, leases and a stop have their turn in between. */
+  async #claim(now: number): Promise<void> {
+    if (await this.#claimer.claim()) {
+      this.#again = true;
+      this.#storeDueAt = now + DUE_MS;
+    } else this.#storeDueAt = (await this.#core.store.nextDueAt(now)) ?? Number.POSITIVE_INFINITY;
   }
 
   async #expire(now: number): Promise<void> {

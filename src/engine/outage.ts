@@ -10,9 +10,15 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 30_000;
+/** Also the longest that a node takes to notice that the store is back. */
+const LONGEST_WAIT_MS = 5_000;
 
-/** Knows whether the store can be reached, says when that changes, and how long to wait before it is asked again. */
+/** Whether an error is one of the store itself, and not of what was to be written. */
+export function isOfStore(error: unknown): error is HeadgateError {
+  return error instanceof HeadgateError && error.code.startsWith("STORE_") && error.code !== "STORE_REJECTED";
+}
+
+/** Knows whether the store can be used, says when that changes, and how long to wait before it is asked again. */
 export class Outage {
   readonly #core: Core;
   #since: number | null = null;
@@ -37,7 +43,7 @@ export class Outage {
     if (this.#since === null) {
       this.#since = clock.now();
       events.tell("store.unavailable", () => ({ error }));
-      this.#core.logger.log("error", `the store cannot be reached, trying again: ${error.message}`, { error });
+      this.#core.logger.log("error", `the store cannot be used, trying again: ${error.message}`, { error });
     }
     this.#error = error;
     const waitMs = this.#waitMs;

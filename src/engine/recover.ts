@@ -4,7 +4,7 @@ import type { Runner } from "./runner.js";
 const RUNS_AT_ONCE = 100;
 
 /** Closes attempts whose node was silent for longer than its lease, and the retry policy says what follows; those that are carried out elsewhere go on, and are watched here. */
-export async function recoverLost(core: Core, runner: Runner, now: number): Promise<void> {
+export async function recoverLost(core: Core, runner: Runner, now: number, isGoingOn: () => boolean): Promise<void> {
   const { store, registry } = core;
   for (;;) {
     const lost = await store.expiredRuns(now, RUNS_AT_ONCE);
@@ -18,7 +18,7 @@ export async function recoverLost(core: Core, runner: Runner, now: number): Prom
       closed++;
     }
     await Promise.all(closing);
-    if (lost.length < RUNS_AT_ONCE || closed === 0) return;
+    if (lost.length < RUNS_AT_ONCE || closed === 0 || !isGoingOn()) return;
     await core.clock.yield?.();
   }
 }

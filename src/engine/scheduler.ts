@@ -1,16 +1,16 @@
 import { type Duration, durationMs } from "../base/duration.js";
-import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
 import type { Adapting } from "./adapting.js";
 import { Asking } from "./asking.js";
 import { AuditLog } from "./audit-log.js";
 import { cancel } from "./cancel.js";
 import { Claimer } from "./claim.js";
-import { type Core, closeExecutors } from "./core.js";
+import type { Core } from "./core.js";
 import type { EventName, Listener } from "./events.js";
 import { type Explanation, explain } from "./explain.js";
 import { GateKeeper } from "./gate-keeper.js";
 import { Host } from "./host.js";
+import { Lifecycle } from "./lifecycle.js";
 import { Loop } from "./loop.js";
 import { Monitoring } from "./monitoring.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
@@ -27,7 +27,6 @@ import {
   triggersPage,
 } from "./queries.js";
 import { recheckSoon } from "./recheck.js";
-import { stopped } from "./refusals.js";
 import { type ReloadOptions, reloadOf } from "./reload.js";
 import type { Act, BackfillOptions, PauseOptions, TriggerOptions } from "./requests.js";
 import { retire } from "./retire.js";
@@ -41,9 +40,6 @@ import { Steering } from "./steering.js";
 import { Tokens } from "./tokens.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
-
-/** How long a stopping scheduler goes on trying to record how its runs ended while the store is unavailable. */
-const RECORDING_MS = 5_000;
 
 /**
  * Decides when its pipelines run, starts them, and says why. Made by `createScheduler`.
@@ -73,10 +69,7 @@ export class Scheduler {
   readonly #asking: Asking;
   readonly #pausing: Pausing;
   readonly #sensing: Sensing;
-  #phase: "created" | "starting" | "running" | "stopping" | "stopped" = "created";
-  #starting: Promise<void> | null = null;
-  #stopping: Promise<void> | null = null;
-  #unsubscribe: (() => void) | null = null;
+  readonly #lifecycle: Lifecycle;
 
   constructor(core: Core, pipelines: readonly Pipeline[], monitoring: MonitoringSettings | null) {
     this.#core = core;
@@ -106,72 +99,37 @@ export class Scheduler {
       pipelines: () => this.pipelines(),
     });
     this.#roster = new Roster(core, this.#steering, this.#sensing, pipelines);
+    this.#lifecycle = new Lifecycle(core, {
+      audit: this.audit,
+      steering: this.#steering,
+      roster: this.#roster,
+      loop: this.#loop,
+      sensing: this.#sensing,
+      alerts: this.alerts,
+      runner: this.#runner,
+      feed: this.host.feed,
+    });
   }
 
-  /** Opens the store, plans the schedules (missed fire times go through catchup) and begins. Twice is harmless. */
+  /**
+   * Opens the store, plans the schedules (missed fire times go through catchup) and begins; resolves after the first round, not when a backlog has been worked off. Twice
+   * is harmless. `stop()` ends a start at once, wherever it is.
+   *
+   * @throws HeadgateError `SCHEDULER_STOPPED` when it was stopped, before or meanwhile; what opening the store throws
+   */
   start(): Promise<void> {
-    if (this.#phase === "stopping" || this.#phase === "stopped") return Promise.reject(stopped());
-    this.#starting ??= this.#start();
-    return this.#starting;
-  }
-
-  async #start(): Promise<void> {
-    const { store, events, node } = this.#core;
-    this.#phase = "starting";
-    try {
-      await store.open();
-      await this.audit.open();
-      await this.#steering.refresh();
-      await this.#roster.begin();
-      this.#phase = "running";
-      this.#unsubscribe = store.subscribe(() => this.#loop.refreshGlobal());
-      await this.#loop.start();
-      for (const { pipeline } of this.#core.registry.all()) this.#sensing.put(pipeline);
-      this.#sensing.start();
-      this.alerts.start();
-      this.audit.start();
-    } catch (error) {
-      this.#phase = "created";
-      this.#starting = null;
-      throw error;
-    }
-    events.tell("started", () => ({ node }));
+    return this.#lifecycle.start();
   }
 
   /**
    * Stops claiming, lets running work finish for `drain` (default `"30s"`), then aborts it (its attempts are closed as lost and retried under the
-   * retry policy by whoever starts next), then releases everything. Twice is harmless.
+   * retry policy by whoever starts next), then releases everything. Twice is harmless. Resolves within `drain` + `grace` + 7 s whatever the store does: one that
+   * does not answer has 5 s to record what is left, then its connections are ended.
    *
    * @throws HeadgateError `INVALID_DURATION`
    */
   stop(options: { drain?: Duration } = {}): Promise<void> {
-    const drainMs = durationMs(options.drain ?? "30s", "drain");
-    this.#stopping ??= this.#stop(drainMs);
-    return this.#stopping;
-  }
-
-  async #stop(drainMs: number): Promise<void> {
-    const { store, events, node, clock, settings } = this.#core;
-    await this.#starting?.catch(() => {}); // told to whoever called start
-    this.#phase = "stopping";
-    await Promise.all([this.#sensing.stop(), this.alerts.stop()]);
-    this.#loop.stopClaiming();
-    await this.#runner.detach();
-    const abort = () => this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
-    const stopTimer = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
-    const stopWaiting = clock.setTimer(drainMs + settings.graceMs + RECORDING_MS, () => this.#runner.giveUp());
-    await this.#runner.idle();
-    stopTimer?.();
-    stopWaiting();
-    await this.#loop.stop();
-    await this.audit.close();
-    await closeExecutors(this.#core);
-    this.#unsubscribe?.();
-    await this.host.feed.close();
-    await store.close();
-    this.#phase = "stopped";
-    events.tell("stopped", () => ({ node }));
-    events.removeAll();
+    return this.#lifecycle.stop(durationMs(options.drain ?? "30s", "drain"));
   }
 
   /**
@@ -204,7 +162,7 @@ export class Scheduler {
    * @throws HeadgateError `NOT_FOUND`, `ALREADY_FINISHED`
    */
   async cancel(id: string, act: Act = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
-    this.#refuseUnlessRunning();
+    this.#lifecycle.refuseUnlessRunning();
     const cancelled = await cancel(this.#core, this.#runner, this.audit, id, act);
     this.#loop.wake();
     return cancelled;
@@ -246,7 +204,7 @@ export class Scheduler {
   }
 
   async #put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
-    await this.#settled();
+    await this.#lifecycle.settled();
     await this.#roster.put(pipelines, replaces);
     this.#loop.wake();
   }
@@ -257,7 +215,7 @@ export class Scheduler {
    * @throws HeadgateError as `createScheduler`; `STORE_UNAVAILABLE`, `SCHEDULER_STOPPED`
    */
   async reload(options: ReloadOptions): Promise<ReloadResult> {
-    await this.#settled();
+    await this.#lifecycle.settled();
     const { monitoring, ...rest } = reloadOf(options);
     const result = await this.#roster.reload(rest);
     await this.alerts.reload(monitoring);
@@ -265,17 +223,12 @@ export class Scheduler {
     return result;
   }
 
-  async #settled(): Promise<void> {
-    if (this.#phase === "stopping" || this.#phase === "stopped") throw stopped();
-    await (this.#phase === "starting" ? this.#starting : null);
-  }
-
   /**
    * Takes a pipeline from this node: it fires and starts here no more. Runs under way go on; what the store keeps of it stays, waiting triggers too, for
    * other nodes or until it is added again. Gives false when it was not there.
    */
   async remove(pipelineId: string): Promise<boolean> {
-    await (this.#phase === "starting" ? this.#starting : null);
+    await this.#lifecycle.settled().catch(() => {}); // there is nothing to wait for, or no longer
     return this.#roster.remove(pipelineId);
   }
 
@@ -286,7 +239,7 @@ export class Scheduler {
    * @throws HeadgateError `UNKNOWN_PIPELINE` when the store does not know it, `SCHEDULER_STOPPED`
    */
   async retire(pipelineId: string, act: Act = {}): Promise<void> {
-    this.#refuseUnlessRunning();
+    this.#lifecycle.refuseUnlessRunning();
     await retire(this.#core, this.audit, pipelineId, act);
     await this.remove(pipelineId);
   }
@@ -336,7 +289,15 @@ export class Scheduler {
 
   /** How the scheduler is. */
   status(): SchedulerStatus {
-    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.#sensing.status(), this.#roster.size);
+    return statusOf(
+      this.#core,
+      this.#lifecycle.phase,
+      this.#runner.size,
+      this.#loop,
+      this.#outage,
+      this.#sensing.status(),
+      this.#roster.size,
+    );
   }
 
   /**
@@ -357,7 +318,7 @@ export class Scheduler {
    */
   async explain(pipelineId: string, at?: Instant): Promise<Explanation> {
     const known = this.#roster.known(pipelineId);
-    const pipeline = this.#phase === "created" ? await this.#roster.preview(known) : known;
+    const pipeline = this.#lifecycle.phase === "created" ? await this.#roster.preview(known) : known;
     const now = this.#core.clock.now();
     return explain(this.#core, this.#gates, pipeline, at === undefined ? now : epochMs(at, "at"), now);
   }
@@ -383,17 +344,13 @@ export class Scheduler {
 
   /** What a pause is of: a pipeline, or (`null`) everything. */
   #target(pipelineId: string | undefined): string | null {
-    if (pipelineId === undefined) this.#refuseUnlessRunning();
+    if (pipelineId === undefined) this.#lifecycle.refuseUnlessRunning();
     else this.#pipeline(pipelineId);
     return pipelineId ?? null;
   }
 
   #pipeline(pipelineId: string): Pipeline {
-    this.#refuseUnlessRunning();
+    this.#lifecycle.refuseUnlessRunning();
     return this.#roster.known(pipelineId);
-  }
-
-  #refuseUnlessRunning(): void {
-    if (this.#phase !== "running") throw stopped();
   }
 }

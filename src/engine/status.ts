@@ -2,16 +2,25 @@ import { toDate } from "../base/instant.js";
 import type { Pause } from "../ports/store.js";
 import type { Core } from "./core.js";
 import type { GateKeeper } from "./gate-keeper.js";
+import type { Phase } from "./lifecycle.js";
 import type { Loop } from "./loop.js";
 import type { NodeWord } from "./node-board.js";
 import type { Outage } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
+import { whyNotReady } from "./readiness.js";
 import type { Runner } from "./runner.js";
 import type { Sensing, SensorStatus } from "./sensing.js";
 
+/** Of what a node tells the others of its failure. */
+const MESSAGE_CHARACTERS = 500;
+
 /** How a scheduler is. */
 export interface SchedulerStatus {
-  readonly phase: "created" | "starting" | "running" | "stopping" | "stopped";
+  readonly phase: Phase;
+  /** Whether this node does its work: it runs, its last round succeeded, and that is no longer ago than `timerTrust` + 15 s. What `/ready` answers. */
+  readonly isReady: boolean;
+  /** Why it is not ready, without anything confidential; `null` when it is. */
+  readonly notReadyReason: string | null;
   readonly node: string;
   readonly now: Date;
   readonly pipelines: number;
@@ -19,8 +28,10 @@ export interface SchedulerStatus {
   readonly activeRuns: number;
   /** When this node fires next. */
   readonly nextFireAt: Date | null;
-  /** When the loop last went round: a dead scheduler differs from an idle one. */
+  /** When a whole round of the loop last succeeded, at most `timerTrust` (30 s) ago on a healthy node; `null` before the first. A dead scheduler differs from an idle one. */
   readonly lastRoundAt: Date | null;
+  /** Since when rounds fail, and what the last one failed of, errors of the store included; `null` when the last one succeeded. */
+  readonly roundFailure: { readonly since: Date; readonly error: string } | null;
   /** The pause of everything. */
   readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
   /** How far this node's clock is ahead of the store's server, ms; `null` while that is not known, or there is none. */
@@ -37,7 +48,7 @@ export interface SchedulerStatus {
 
 export function statusOf(
   core: Core,
-  phase: SchedulerStatus["phase"],
+  phase: Phase,
   activeRuns: number,
   loop: Loop,
   outage: Outage,
@@ -45,15 +56,21 @@ export function statusOf(
   pipelines: number,
 ): SchedulerStatus {
   const { pause } = loop.globalPause;
+  const { health } = loop;
+  const { failure } = health;
+  const notReadyReason = whyNotReady(phase, health);
   const nextAt = core.registry.nextAt();
   return {
     phase,
+    isReady: notReadyReason === null,
+    notReadyReason,
     node: core.node,
     now: toDate(core.clock.now()),
     pipelines,
     activeRuns,
     nextFireAt: Number.isFinite(nextAt) && phase === "running" ? toDate(nextAt) : null,
-    lastRoundAt: toDate(loop.lastRoundAt),
+    lastRoundAt: toDate(health.lastSuccessAt),
+    roundFailure: failure === null ? null : { since: toDate(failure.since), error: core.redact(messageOf(failure.error)) },
     pause: pauseView(pause),
     clockAheadMs: loop.skew.aheadMs,
     sensors,
@@ -105,10 +122,16 @@ function pauseView(pause: Pause | null): SchedulerStatus["pause"] {
   return pause === null ? null : { at: toDate(pause.at), until: toDate(pause.until), reason: pause.reason, user: pause.user };
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** What this node says of itself to the others. */
 export function wordOf(core: Core, loop: Loop, runner: Runner, sensing: Sensing, gates: GateKeeper): NodeWord {
   return {
     clockAheadMs: loop.skew.aheadMs,
+    failingSince: loop.health.failure?.since ?? null,
+    failure: loop.health.failure === null ? null : core.redact(messageOf(loop.health.failure.error)).slice(0, MESSAGE_CHARACTERS),
     ...core.measureLoad(),
     activeRuns: runner.size,
     failingSensors: sensing

@@ -83,6 +83,9 @@ export interface NodeSnapshot {
   /** It is silent for longer than a node may be. */
   readonly isLost: boolean;
   readonly clockAheadMs: number | null;
+  /** Since when its rounds fail, and what the last one failed of; `null` or not there when they succeed. */
+  readonly failingSince?: number | null;
+  readonly failure?: string | null;
   readonly cpu: number | null;
   readonly memory: number | null;
   readonly activeRuns: number;

@@ -238,6 +238,17 @@ export function nodeLost(options: RuleOptions = {}): SchedulerRule {
   );
 }
 
+/** The rounds of a node fail, for a minute unless `for` says otherwise: it lives, but fires and claims nothing. */
+export function nodeFailing(options: RuleOptions = {}): SchedulerRule {
+  return schedulerWide("node_failing", "critical", { for: "1m", ...options }, ({ nodes, now }) =>
+    nodes.flatMap(({ node, isLost, failingSince = null, failure = null }) => {
+      if (isLost || failingSince === null) return [];
+      const value = now - failingSince;
+      return [{ key: node, message: `the rounds of node ${node} have failed for ${formatDuration(value)}: ${failure ?? "?"}`, value }];
+    }),
+  );
+}
+
 /** The rules that a scheduler has unless it says otherwise: what pipelines ask for by `alertOn`, and what nobody should have to ask for. */
 export function defaultRules(): readonly AlertRule[] {
   return [
@@ -253,6 +264,7 @@ export function defaultRules(): readonly AlertRule[] {
     sensorFailing(),
     clockSkew({ for: "1m" }),
     nodeLost(),
+    nodeFailing(),
   ];
 }
 

@@ -216,10 +216,16 @@ export interface Store extends AuditStore, EventLog {
   /** How often to look for what other nodes have made when no notice of it came, ms; `null` when there are no other nodes. */
   readonly pollMs: number | null;
 
-  /** Makes it ready; idempotent. */
-  open(): Promise<void>;
-  /** Releases what it holds; idempotent. */
-  close(): Promise<void>;
+  /** Makes it ready; idempotent. When the signal aborts, it gives up, releases what it has, and rejects: it waits for no connection, lock or answer any longer. */
+  open(signal?: AbortSignal): Promise<void>;
+  /** Releases what it holds, when what it was asked has been answered; idempotent. From when the signal aborts on, without waiting for answers. */
+  close(signal?: AbortSignal): Promise<void>;
+  /**
+   * Looks whether a newer version of headgate has migrated the data since it was opened.
+   *
+   * @throws HeadgateError `STORE_INCOMPATIBLE`: then it keeps leases and records the ends of runs, and refuses everything else, until it is called again and throws nothing
+   */
+  verifySchema(): Promise<void>;
   /** Calls `onChange` when another writer may have made work or changed a pause; the function returned ends it. */
   subscribe(onChange: () => void): () => void;
 

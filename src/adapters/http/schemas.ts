@@ -340,12 +340,16 @@ export const auditCheck = z
     next_cursor: maybeText,
   })
   .meta({ id: "AuditCheck" });
-export const health = z.object({ status: z.enum(["ok", "unavailable"]) }).meta({ id: "Health" });
+export const health = z
+  .object({ status: z.enum(["ok", "unavailable"]), reason: z.string().optional().describe("Why it is unavailable") })
+  .meta({ id: "Health" });
 export const info = z
   .object({
     name: z.string(),
     node: z.string(),
     phase: z.string(),
+    is_ready: z.boolean(),
+    not_ready_reason: maybeText,
     now: instant,
     pipelines: z.int(),
     active_runs: z.int(),

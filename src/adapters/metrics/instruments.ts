@@ -96,10 +96,11 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
   const seconds = (date: Date | null | undefined) => (date === null || date === undefined ? null : date.getTime() / 1_000);
   const gauges = [
     one("headgate_up", "1 while the scheduler runs.", status.phase === "running" ? 1 : 0),
-    one("headgate_store_up", "1 while the store can be reached.", status.store.isAvailable ? 1 : 0),
+    one("headgate_ready", "1 while the scheduler does its work: it runs, and its rounds succeed.", status.isReady ? 1 : 0),
+    one("headgate_store_up", "1 while the store can be used.", status.store.isAvailable ? 1 : 0),
     one(
       "headgate_last_tick_timestamp_seconds",
-      "When the scheduler's loop last went round: a dead scheduler differs from an idle one.",
+      "When a round of the scheduler's loop last succeeded: a dead scheduler differs from an idle one.",
       seconds(status.lastRoundAt),
     ),
     one("headgate_paused", "1 while everything is paused.", status.pause === null ? 0 : 1),

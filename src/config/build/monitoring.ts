@@ -28,6 +28,7 @@ const RULES: { readonly [Name in RuleName]: readonly [make: (options: never) => 
   sensor_failing: [rules.sensorFailing, {}],
   clock_skew: [rules.clockSkew, { for: "1m" }],
   node_lost: [rules.nodeLost, {}],
+  node_failing: [rules.nodeFailing, {}],
 };
 
 /** Alerts are raised when the file has a section for them. */

@@ -46,6 +46,7 @@ const rules = z
     sensor_failing: rule({ ...every, failures: whole.optional().describe("Default 3") }),
     clock_skew: rule({ ...every, above: duration.optional().describe("Default 5s") }),
     node_lost: rule(every),
+    node_failing: rule(every),
   })
   .meta({ id: "AlertRules" });
 

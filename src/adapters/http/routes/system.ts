@@ -1,17 +1,9 @@
 import type { MetricsSource } from "../options.js";
 import { pauseOut } from "../out.js";
 import { Problem } from "../problem.js";
-import { type Call, type Route, route } from "../route.js";
+import { type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import { ok } from "./answers.js";
-
-/** A loop that has not gone round for this long is stuck. */
-const STUCK_MS = 120_000;
-
-function isReady({ scheduler }: Pick<Call, "scheduler">): boolean {
-  const { phase, store, lastRoundAt, now } = scheduler.status();
-  return phase === "running" && store.isAvailable && lastRoundAt !== null && now.getTime() - lastRoundAt.getTime() < STUCK_MS;
-}
 
 const HEALTH = ok("It is.", schemas.health);
 
@@ -30,11 +22,14 @@ export const systemRoutes: readonly Route[] = [
     id: "ready",
     method: "GET",
     path: "/ready",
-    summary: "Whether the scheduler runs and its store can be reached",
+    summary: "Whether the scheduler does its work",
     tag: "system",
     role: "public",
-    answers: { ...HEALTH, 503: { description: "It is not.", schema: schemas.health } },
-    handle: (call) => (isReady(call) ? { status: 200, body: { status: "ok" } } : { status: 503, body: { status: "unavailable" } }),
+    answers: { ...ok("It does.", schemas.health), 503: { description: "It does not; `reason` says why.", schema: schemas.health } },
+    handle: ({ scheduler }) => {
+      const { notReadyReason: reason } = scheduler.status();
+      return reason === null ? { status: 200, body: { status: "ok" } } : { status: 503, body: { status: "unavailable", reason } };
+    },
   }),
   route({
     id: "info",
@@ -51,6 +46,8 @@ export const systemRoutes: readonly Route[] = [
         name: "headgate",
         node: status.node,
         phase: status.phase,
+        is_ready: status.isReady,
+        not_ready_reason: status.notReadyReason,
         now: status.now.toISOString(),
         pipelines: status.pipelines,
         active_runs: status.activeRuns,

@@ -113,6 +113,8 @@ class InMemory implements MemoryStore {
 
   async close(): Promise<void> {}
 
+  async verifySchema(): Promise<void> {}
+
   subscribe(): () => void {
     return () => {};
   }

@@ -1,7 +1,8 @@
-import type { Pool, PoolClient } from "pg";
+import type { ClientBase, Pool, PoolClient } from "pg";
 import { HeadgateError } from "../../../base/errors.js";
-import type { Dialect, Row } from "../sql/database.js";
+import { type Dialect, newerSchema, type Row } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
+import type { Connections } from "./connections.js";
 import { lockOf, TYPES } from "./dialect.js";
 import { translate } from "./errors.js";
 import { timed } from "./pool.js";
@@ -15,8 +16,8 @@ const IDLE_MS = 10_000;
  *
  * @throws HeadgateError `STORE_INCOMPATIBLE` for a newer schema, `STORE_UNAVAILABLE` when another session holds the lock for too long
  */
-export async function migrate(pool: Pool, schema: string, dialect: Dialect): Promise<void> {
-  const client: PoolClient = await pool.connect();
+export async function migrate(pool: Pool, connections: Connections, schema: string, dialect: Dialect): Promise<void> {
+  const client = await connections.take(pool);
   let isBroken = false;
   try {
     await client.query(
@@ -33,7 +34,7 @@ export async function migrate(pool: Pool, schema: string, dialect: Dialect): Pro
     });
     throw error;
   } finally {
-    client.release(isBroken);
+    connections.give(client, isBroken);
   }
 }
 
@@ -66,6 +67,17 @@ async function holderOf(client: PoolClient, schema: string): Promise<string> {
   return ` (process ${pid} of the server, ${name || "unnamed"} from ${address ?? "this machine"}, ${state}: SELECT pg_terminate_backend(${pid}))`;
 }
 
+/** Returns an error for a schema that a newer version of headgate has made, else `null`. */
+export async function newerSchemaIn(client: ClientBase, schema: string, dialect: Dialect): Promise<HeadgateError | null> {
+  const version = await versionOf(client, dialect);
+  return newerSchema(`schema ${schema}`, version, migrations(dialect.name, TYPES).length);
+}
+
+async function versionOf(client: ClientBase, dialect: Dialect): Promise<number> {
+  const { rows } = await client.query(timed(`SELECT coalesce(max(version), 0)::int AS version FROM ${dialect.name("migrations")}`));
+  return Number((rows[0] as Row).version);
+}
+
 async function upgrade(client: PoolClient, schema: string, dialect: Dialect): Promise<void> {
   const steps = migrations(dialect.name, TYPES);
   // CREATE SCHEMA IF NOT EXISTS wants the right to create even where the schema is there, which a role that owns nothing but its schema does not have
@@ -74,15 +86,9 @@ async function upgrade(client: PoolClient, schema: string, dialect: Dialect): Pr
   await client.query(
     `CREATE TABLE IF NOT EXISTS ${dialect.name("migrations")} (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
   );
-  const { rows } = await client.query(`SELECT coalesce(max(version), 0)::int AS version FROM ${dialect.name("migrations")}`);
-  const version = Number((rows[0] as Row).version);
-  if (version > steps.length) {
-    throw new HeadgateError(
-      "STORE_INCOMPATIBLE",
-      `schema ${schema} has version ${version}, this headgate knows ${steps.length}; upgrade headgate`,
-      { details: { version, known: steps.length } },
-    );
-  }
+  const version = await versionOf(client, dialect);
+  const newer = newerSchema(`schema ${schema}`, version, steps.length);
+  if (newer !== null) throw newer;
   for (const [index, statements] of steps.entries()) {
     if (index < version) continue;
     await client.query([...statements, `INSERT INTO ${dialect.name("migrations")} (version) VALUES (${index + 1})`].join(";\n"));

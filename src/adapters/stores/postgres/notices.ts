@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
+import type { Connections } from "./connections.js";
 
 const HELLO = "hello ";
 
@@ -11,6 +12,7 @@ const HELLO = "hello ";
  */
 export class Notices {
   readonly #pool: Pool;
+  readonly #connections: Connections;
   readonly #channel: string;
   /** What this node sends, so that it does not wake itself. */
   readonly self = randomUUID();
@@ -23,8 +25,9 @@ export class Notices {
   /** Whether another node has been heard of. */
   hasOthers = false;
 
-  constructor(pool: Pool, channel: string) {
+  constructor(pool: Pool, connections: Connections, channel: string) {
     this.#pool = pool;
+    this.#connections = connections;
     this.#channel = channel;
   }
 
@@ -46,11 +49,11 @@ export class Notices {
   }
 
   async #connect(): Promise<void> {
-    const client = await this.#pool.connect();
+    const client = await this.#connections.take(this.#pool);
     const lose = () => {
       if (this.#client !== client) return;
       this.#client = null;
-      client.release(true);
+      this.#connections.give(client, true);
     };
     client.on("error", lose);
     client.on("end", lose);
@@ -64,7 +67,7 @@ export class Notices {
       await client.query(`LISTEN "${this.#channel}"`);
       await client.query("SELECT pg_notify($1, $2)", [this.#channel, `${HELLO}${this.self}`]);
     } catch (error) {
-      client.release(true);
+      this.#connections.give(client, true);
       throw error;
     }
     this.#client = client;
@@ -95,6 +98,6 @@ export class Notices {
     await this.#connecting?.catch(() => {});
     const client = this.#client;
     this.#client = null;
-    client?.release(true);
+    if (client !== null) this.#connections.give(client, true);
   }
 }

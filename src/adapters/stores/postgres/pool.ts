@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
-import type { ClientBase, Pool } from "pg";
+import type { Client, ClientBase, Pool } from "pg";
 import { HeadgateError } from "../../../base/errors.js";
+import type { Connections } from "./connections.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
 /**
@@ -35,11 +36,15 @@ interface PoolShape {
   readonly isPlain?: boolean;
   /** Default: the store's own address. */
   readonly connectionString?: string | undefined;
+  readonly connections: Connections;
 }
 
 /** Opens the connections of a store. @throws HeadgateError `MISSING_PEER` */
-export async function newPool(options: PostgresStoreOptions, { most, isPlain = false, connectionString }: PoolShape = {}): Promise<Pool> {
-  type Library = { Pool: new (config: object) => Pool };
+export async function newPool(
+  options: PostgresStoreOptions,
+  { most, isPlain = false, connectionString, connections }: PoolShape,
+): Promise<Pool> {
+  type Library = { Pool: new (config: object) => Pool; Client: typeof Client };
   let library: Library;
   try {
     library = createRequire(import.meta.url)("pg") as Library;
@@ -56,6 +61,7 @@ export async function newPool(options: PostgresStoreOptions, { most, isPlain = f
     keepAliveInitialDelayMillis: 5_000,
     pipeline: true, // an older pg does not know it, and waits for every answer
     ...config,
+    Client: connections.known((config as { Client?: typeof Client } | undefined)?.Client ?? library.Client),
     ...(most === undefined ? {} : { max: most }),
     connectionString: connectionString ?? options.connectionString,
   });

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { HeadgateError } from "../../../base/errors.js";
+import type { Connections } from "./connections.js";
 import { timed } from "./pool.js";
 
 const ROUNDS = 3;
@@ -16,13 +17,13 @@ export function isRefusingOptions(error: unknown): boolean {
  *
  * @throws HeadgateError `STORE_UNAVAILABLE` for one that hands them out statement by statement
  */
-export async function isPooledByTransaction(pool: Pool): Promise<boolean> {
+export async function isPooledByTransaction(pool: Pool, connections: Connections): Promise<boolean> {
   if ((pool.options?.max ?? 2) < 2) return false; // the second would wait for the first
-  const one = await pool.connect();
+  const one = await connections.take(pool);
   let isBroken = true;
   let other: PoolClient | null = null;
   try {
-    other = await pool.connect();
+    other = await connections.take(pool);
     for (let round = 0; round < ROUNDS; round++) {
       const before = await processOf(one);
       await other.query(timed("BEGIN"));
@@ -41,8 +42,8 @@ export async function isPooledByTransaction(pool: Pool): Promise<boolean> {
       { cause },
     );
   } finally {
-    one.release(isBroken);
-    other?.release(isBroken);
+    connections.give(one, isBroken);
+    if (other !== null) connections.give(other, isBroken);
   }
 }
 

@@ -1,9 +1,10 @@
 import type { ClientBase, Pool } from "pg";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import type { Database, Row, Session } from "../sql/database.js";
+import { Connections } from "./connections.js";
 import { change, dialectOf, insertion, lockOf, moveOfWaiting } from "./dialect.js";
 import { isCollision, translate } from "./errors.js";
-import { migrate } from "./migrate.js";
+import { migrate, newerSchemaIn } from "./migrate.js";
 import { Notices } from "./notices.js";
 import { ANSWER_MS, BEGIN, guard, newPool, timed } from "./pool.js";
 import { isPooledByTransaction, isRefusingOptions } from "./pooler.js";
@@ -34,6 +35,8 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   /** A pooler hands the server's sessions out transaction by transaction: nothing is kept in them. */
   let isShared = false;
   let isOpen = false;
+  let opening: Promise<void> | null = null;
+  let connections = new Connections();
   let unguard = () => {};
   const opened = (): Pool => {
     if (pool === null) throw new HeadgateError("STORE_UNAVAILABLE", "postgresStore: it is not open");
@@ -95,7 +98,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     isLosable: (answer: T) => boolean,
     on: Pool = opened(),
   ): Promise<T> => {
-    const client = await translating(on.connect());
+    const client = await translating(connections.take(on));
     let isBroken = false;
     const breaks = () => {
       isBroken = true; // the statement under way fails too, and that error is told
@@ -124,52 +127,87 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       throw translated;
     } finally {
       client.off("error", breaks);
-      client.release(isBroken);
+      connections.give(client, isBroken);
     }
   };
 
   /** A statement that is made when there is a connection for it. */
   const onOne = async <T>(work: (client: ClientBase) => Promise<T>): Promise<T> => {
-    const client = await translating(opened().connect());
+    const client = await translating(connections.take(opened()));
     try {
       const answer = await work(client);
-      client.release();
+      connections.give(client);
       return answer;
     } catch (error) {
-      client.release(true);
+      connections.give(client, true);
       throw translate(error);
     }
   };
 
   const leave = async () => {
     if (!isOwn) return unguard(); // a pool of ours is guarded until its last connection has ended
-    await Promise.all([pool, leases, noticePool].map((one) => one?.end()));
+    const ending = [pool, leases, noticePool].map((one) => one?.end());
     pool = leases = noticePool = null;
+    await Promise.all(ending);
   };
   /** Connects, and finds out whether a pooler stands in between. */
   const connect = async (): Promise<Pool> => {
     if (options.pool !== undefined) return options.pool;
-    let made = guarded(await newPool(options));
+    let made = guarded(await newPool(options, { connections }));
     let isPlain = false;
     try {
-      (await made.connect()).release();
+      connections.give(await connections.take(made));
     } catch (error) {
       await made.end();
       if (!isRefusingOptions(error)) throw error;
       isPlain = true;
-      made = guarded(await newPool(options, { isPlain }));
+      made = guarded(await newPool(options, { isPlain, connections }));
     }
-    leases = guarded(await newPool(options, { most: 1, isPlain }));
+    leases = guarded(await newPool(options, { most: 1, isPlain, connections }));
     return made;
   };
   const listen = async (on: Pool): Promise<void> => {
     const { noticeConnectionString } = options;
     if (isShared && noticeConnectionString !== undefined)
-      noticePool = guarded(await newPool(options, { most: 2, connectionString: noticeConnectionString }));
+      noticePool = guarded(await newPool(options, { most: 2, connectionString: noticeConnectionString, connections }));
     if (isShared && noticePool === null) return; // a pooler passes no notices on
-    const listening = new Notices(noticePool ?? on, `headgate_${schema}`);
+    const listening = new Notices(noticePool ?? on, connections, `headgate_${schema}`);
     await translating(listening.listen());
     notices = listening;
+  };
+
+  /** Does what may wait for the server; when the signal aborts, all connections are ended, and with them the waiting. */
+  const cutBy = async (signal: AbortSignal | undefined, work: () => Promise<void>): Promise<void> => {
+    const cut = () => connections.destroy();
+    if (signal?.aborted) cut();
+    signal?.addEventListener("abort", cut, { once: true });
+    try {
+      await work();
+    } finally {
+      signal?.removeEventListener("abort", cut);
+    }
+  };
+  const openUntil = (signal: AbortSignal | undefined): Promise<void> => {
+    connections = new Connections();
+    return cutBy(signal, async () => {
+      try {
+        signal?.throwIfAborted();
+        pool ??= await translating(connect());
+        unguard = isOwn ? () => {} : guard(pool);
+        isShared = await translating(isPooledByTransaction(pool, connections));
+        signal?.throwIfAborted();
+        await translating(migrate(pool, connections, schema, dialect));
+        signal?.throwIfAborted();
+        await listen(pool);
+        signal?.throwIfAborted();
+        isOpen = true;
+      } catch (error) {
+        await notices?.close();
+        notices = null;
+        await leave();
+        throw error;
+      }
+    });
   };
 
   return {
@@ -177,26 +215,22 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     get pollMs() {
       return isShared && noticePool === null ? POLL_ALONE_MS : POLL_MS;
     },
-    open: async () => {
+    open: async (signal) => {
       if (isOpen) return;
-      try {
-        pool ??= await translating(connect());
-        unguard = isOwn ? () => {} : guard(pool);
-        isShared = await translating(isPooledByTransaction(pool));
-        await translating(migrate(pool, schema, dialect));
-        await listen(pool);
-        isOpen = true;
-      } catch (error) {
+      opening ??= openUntil(signal).finally(() => {
+        opening = null;
+      });
+      await opening;
+    },
+    close: (signal) =>
+      cutBy(signal, async () => {
+        await opening?.catch(() => {}); // thrown to the caller of open
+        await notices?.close();
+        notices = null;
+        isOpen = false;
         await leave();
-        throw error;
-      }
-    },
-    close: async () => {
-      await notices?.close();
-      notices = null;
-      isOpen = false;
-      await leave();
-    },
+      }),
+    newerSchema: () => translating(onOne((client) => newerSchemaIn(client, schema, dialect))),
     transaction: (work) => {
       notices?.keep();
       return retrying(() => once(work, BEGIN, () => false));

@@ -63,9 +63,12 @@ export function changing<T extends object>(table: Table<T>, records: readonly Pa
 export interface Database {
   readonly name: string;
   readonly pollMs: number;
-  /** Makes the tables; idempotent. */
-  open(): Promise<void>;
-  close(): Promise<void>;
+  /** Makes the tables; idempotent. See `Store.open`. */
+  open(signal?: AbortSignal): Promise<void>;
+  /** See `Store.close`. */
+  close(signal?: AbortSignal): Promise<void>;
+  /** Returns an error when a newer version of headgate has migrated the schema, else `null`. */
+  newerSchema(): Promise<HeadgateError | null>;
   /** Everything or nothing. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** The same, letting one claimant at a time in. What `isLosable` need not outlive a crash of the server. */
@@ -80,6 +83,14 @@ export interface Database {
   notify(): void;
   subscribe(onChange: () => void): () => void;
   serverTime(): Promise<number | null>;
+}
+
+/** Returns the error for a schema that a newer version of headgate has made, `null` for one that this version knows. */
+export function newerSchema(where: string, version: number, known: number): HeadgateError | null {
+  if (version <= known) return null;
+  return new HeadgateError("STORE_INCOMPATIBLE", `${where} has schema version ${version}, this headgate knows ${known}; upgrade headgate`, {
+    details: { version, known },
+  });
 }
 
 /** Reads records of a table; with `valueLimit`, without large fields of more bytes. */

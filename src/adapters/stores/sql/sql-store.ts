@@ -36,10 +36,18 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
   const { session } = database;
   const known = new Set<string>();
   const hint: claims.ClaimHint = { isOpen: true };
-  const within = <T>(work: (session: Session) => Promise<T>) => database.transaction(work);
+  /** Why nothing is written any more but what ends runs. */
+  let newer: HeadgateError | null = null;
+  const refuseIfNewer = () => {
+    if (newer !== null) throw newer;
+  };
+  const within = async <T>(work: (session: Session) => Promise<T>) => {
+    refuseIfNewer();
+    return database.transaction(work);
+  };
   /** Writes, and tells the other nodes if there is something for them. */
   const telling = async <T>(work: (session: Session) => Promise<T>, isNews: (answer: T) => boolean = () => true) => {
-    const answer = await database.transaction(work);
+    const answer = await within(work);
     if (isNews(answer)) database.notify();
     return answer;
   };
@@ -54,8 +62,12 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     get pollMs() {
       return database.pollMs;
     },
-    open: () => database.open(),
-    close: () => database.close(),
+    open: (signal) => database.open(signal),
+    close: (signal) => database.close(signal),
+    verifySchema: async () => {
+      newer = await database.newerSchema();
+      refuseIfNewer();
+    },
     subscribe: (onChange) => database.subscribe(onChange),
     register: async (registrations) => {
       if (registrations.length === 0) return [];
@@ -70,6 +82,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
         (results) => results.some(({ triggers }) => triggers.length > 0),
       ),
     enqueue: async (triggers, now, { transaction, limits, noted } = {}) => {
+      refuseIfNewer();
       const on = transaction === undefined ? session : database.joined(transaction);
       await mustBeKnown(
         on,
@@ -84,14 +97,22 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       };
       return transaction !== undefined || isOneStatement ? work(on) : within(work);
     },
-    claim: (request, now) => database.claiming((on) => claims.claim(on, request, hint, now), isOnlyClaimed),
-    decide: (requests, now) => {
+    claim: async (request, now) => {
+      refuseIfNewer();
+      return database.claiming((on) => claims.claim(on, request, hint, now), isOnlyClaimed);
+    },
+    decide: async (requests, now) => {
+      refuseIfNewer();
       const { moveWaiting } = session;
       if (moveWaiting === undefined || requests.some(({ trigger }) => trigger === undefined))
         return within((on) => settle.decide(on, requests, now));
       return settle.decideClaimed({ ...session, moveWaiting }, requests, now);
     },
-    finish: (requests, now) => telling((on) => settle.finish(on, requests, now)),
+    finish: async (requests, now) => {
+      const results = await database.transaction((on) => settle.finish(on, requests, now)); // also into a newer schema: a result that is lost is worse
+      database.notify();
+      return results;
+    },
     heartbeat: (requests, leaseUntil) => database.leasing((on) => settle.heartbeat(on, requests, leaseUntil)),
     adopt: (runId, token, node, leaseUntil, now) => within((on) => settle.adopt(on, runId, token, node, leaseUntil, now)),
     expiredRuns: (now, limit) => upkeep.expiredRuns(session, now, limit),
@@ -122,7 +143,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     },
     retire: (id, request, noted) => telling(async (on) => audit.noteResult(on, await pipelines.retire(on, id, request), noted)),
     claimCursors: (names, node, leaseUntil, now) => within((on) => desk.claimCursors(on, names, node, leaseUntil, now)),
-    releaseCursors: (names, node) => within((on) => desk.releaseCursors(on, names, node)),
+    releaseCursors: (names, node) => database.transaction((on) => desk.releaseCursors(on, names, node)),
     moveCursor: async (name, token, value, triggers, now) => {
       await mustBeKnown(
         session,

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import { addOwnFile } from "../../outside/own-files.js";
 import { connect, type Prepared, prepare, type SqliteConnection } from "../../outside/sqlite-driver.js";
-import type { Database, Session } from "../sql/database.js";
+import { type Database, newerSchema, type Session } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
 import { DIALECT, type Prepare, sessionOf, TYPES } from "./dialect.js";
 import { isLocked, translated } from "./errors.js";
@@ -50,9 +50,9 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       { details: { file } },
     );
   };
-  const transaction = async <T>(work: (session: Session) => Promise<T>): Promise<T> => {
+  const transaction = async <T>(work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> => {
     mustBeThere();
-    await inSlices(() => translated(file, () => prepared("BEGIN IMMEDIATE").run()));
+    await inSlices(() => translated(file, () => prepared("BEGIN IMMEDIATE").run()), signal);
     try {
       const answer = await work(own);
       translated(file, () => prepared("COMMIT").run());
@@ -75,15 +75,16 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
   return {
     name: "sqlite",
     pollMs: POLL_MS,
-    open: async () => {
+    open: async (signal) => {
       if (connection !== null) return;
+      signal?.throwIfAborted();
       connection = translated(file, () => connect(file));
       try {
         translated(file, () => connection?.exec(`PRAGMA busy_timeout = ${BUSY_SLICE_MS}`));
-        await inSlices(() => translated(file, () => connection?.exec("PRAGMA journal_mode = WAL")));
+        await inSlices(() => translated(file, () => connection?.exec("PRAGMA journal_mode = WAL")), signal);
         translated(file, () => connection?.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`));
         opened = identityOf(file);
-        await inLine(() => transaction((session) => migrate(session, file)));
+        await inLine(() => transaction((session) => migrate(session, file), signal));
         removeOwnFile = addOwnFile(file);
       } catch (error) {
         connection.close();
@@ -99,6 +100,11 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       connection = opened = null;
       removeOwnFile();
     },
+    newerSchema: () =>
+      inLine(async () => {
+        mustBeThere();
+        return newerSchema(file, await versionOf(own), migrations(DIALECT.name, TYPES).length);
+      }),
     transaction: (work) => inLine(() => transaction(work)),
     claiming: (work) => inLine(() => transaction(work)),
     leasing: (work) => inLine(() => transaction(work)),
@@ -134,30 +140,28 @@ function isSame(one: Identity, other: Identity | null): boolean {
 }
 
 /** Tries again what meets another process's lock, and lets the event loop turn in between. */
-async function inSlices<T>(work: () => T): Promise<T> {
+async function inSlices<T>(work: () => T, signal?: AbortSignal): Promise<T> {
   for (let slice = 1; ; slice++) {
     try {
       return work();
     } catch (error) {
       if (slice >= BUSY_SLICES || !isLocked(error)) throw error;
       await new Promise<void>((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
     }
   }
 }
 
+async function versionOf(session: Session): Promise<number> {
+  const [row] = await session.query("SELECT user_version FROM pragma_user_version");
+  return Number(row?.user_version ?? 0);
+}
+
 async function migrate(session: Session, file: string): Promise<void> {
   const steps = migrations(DIALECT.name, TYPES);
-  const [row] = await session.query("SELECT user_version FROM pragma_user_version");
-  const version = Number(row?.user_version ?? 0);
-  if (version > steps.length) {
-    throw new HeadgateError(
-      "STORE_INCOMPATIBLE",
-      `${file} has schema version ${version}, this headgate knows ${steps.length}; upgrade headgate`,
-      {
-        details: { version, known: steps.length },
-      },
-    );
-  }
+  const version = await versionOf(session);
+  const newer = newerSchema(file, version, steps.length);
+  if (newer !== null) throw newer;
   for (const statement of steps.slice(version).flat()) await session.query(statement);
   await session.query(`PRAGMA user_version = ${steps.length}`);
 }

@@ -1,0 +1,222 @@
+/**
+ * The life of a scheduler.
+ *
+ * ```
+ *  created ──► starting ──► running ──► stopping ──► stopped
+ *     ▲ │          │                       ▲ ▲
+ *     │ │          ├── stop() ─────────────┘ │
+ *     └─┼── fails ─┘                         │
+ *       └────────── stop() ──────────────────┘
+ * ```
+ *
+ * Nothing here waits without limit. A start ends as soon as `stop()` is called, wherever it is. `stop()` waits for runs (`drain`, then the grace of each), then for the
+ * store to take what is to be recorded; after that the store's connections are ended without its leave, and last of all nothing is waited for any more.
+ */
+import { HeadgateError } from "../base/errors.js";
+import type { AuditLog } from "./audit-log.js";
+import { type Core, closeExecutors } from "./core.js";
+import type { EventFeed } from "./event-feed.js";
+import type { Loop } from "./loop.js";
+import type { Monitoring } from "./monitoring.js";
+import { stopped } from "./refusals.js";
+import type { Roster } from "./roster.js";
+import type { Runner } from "./runner.js";
+import type { Sensing } from "./sensing.js";
+import type { Steering } from "./steering.js";
+
+/** For how long a stopping scheduler, when its runs have ended, goes on trying to record what is left while the store does not answer. */
+const RECORDING_MS = 5_000;
+/** The same for one that was stopped while it started, and has nothing to record yet. */
+const STARTING_MS = 500;
+/** For how long it waits after that for whatever still has not ended. */
+const LAST_MS = 2_000;
+
+export type Phase = "created" | "starting" | "running" | "stopping" | "stopped";
+
+/** What is started and stopped. */
+export interface LifecycleParts {
+  readonly audit: AuditLog;
+  readonly steering: Steering;
+  readonly roster: Roster;
+  readonly loop: Loop;
+  readonly sensing: Sensing;
+  readonly alerts: Monitoring;
+  readonly runner: Runner;
+  readonly feed: EventFeed;
+}
+
+export class Lifecycle {
+  readonly #core: Core;
+  readonly #parts: LifecycleParts;
+  /** Aborts when a start is to end. */
+  readonly #starts = new AbortController();
+  /** Aborts when the store is no longer waited for. */
+  readonly #cut = new AbortController();
+  #phase: Phase = "created";
+  #hasStarted = false;
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+  #unsubscribe: (() => void) | null = null;
+  /** What a stop waits for, to be reported when it does so in vain. */
+  #waitsFor = "";
+
+  constructor(core: Core, parts: LifecycleParts) {
+    this.#core = core;
+    this.#parts = parts;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** @throws HeadgateError `SCHEDULER_STOPPED` */
+  refuseUnlessRunning(): void {
+    if (this.#phase !== "running") throw stopped();
+  }
+
+  /**
+   * Waits for a start.
+   *
+   * @throws HeadgateError `SCHEDULER_STOPPED`, and what made the start fail
+   */
+  async settled(): Promise<void> {
+    if (this.#phase === "stopping" || this.#phase === "stopped") throw stopped();
+    await (this.#phase === "starting" ? this.#starting : null);
+  }
+
+  start(): Promise<void> {
+    if (this.#phase === "stopping" || this.#phase === "stopped") return Promise.reject(stopped());
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    const { events, node } = this.#core;
+    const { signal } = this.#starts;
+    this.#phase = "starting";
+    try {
+      await unlessAborted(this.#steps(signal), signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason; // stop() releases what it has
+      this.#unsubscribe?.();
+      await this.#parts.loop.stop();
+      await this.#core.store.close().catch((problem: unknown) => events.report(problem, "closing the store after a failed start"));
+      if (signal.aborted) throw signal.reason;
+      this.#phase = "created";
+      this.#starting = null;
+      throw error;
+    }
+    events.tell("started", () => ({ node }));
+  }
+
+  async #steps(signal: AbortSignal): Promise<void> {
+    const { store, registry } = this.#core;
+    const { audit, steering, roster, loop, sensing, alerts } = this.#parts;
+    await store.open(signal);
+    if (signal.aborted) await store.close(signal); // it heeds no signal, and was closed before it was open
+    signal.throwIfAborted();
+    await audit.open();
+    signal.throwIfAborted();
+    await steering.refresh();
+    signal.throwIfAborted();
+    await roster.begin();
+    signal.throwIfAborted();
+    this.#phase = "running";
+    this.#unsubscribe = store.subscribe(() => loop.refreshGlobal());
+    await loop.start();
+    signal.throwIfAborted();
+    for (const { pipeline } of registry.all()) sensing.put(pipeline);
+    sensing.start();
+    alerts.start();
+    audit.start();
+    this.#hasStarted = true;
+  }
+
+  stop(drainMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(drainMs);
+    return this.#stopping;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const { events, node, clock, settings } = this.#core;
+    const patienceMs = this.#hasStarted ? RECORDING_MS : STARTING_MS;
+    this.#phase = "stopping";
+    this.#starts.abort(stopped());
+    const cutAt = clock.monotonic() + drainMs + settings.graceMs + RECORDING_MS;
+    let giveUp = () => {};
+    const overdue = new Promise<"overdue">((resolve) => {
+      giveUp = () => resolve("overdue");
+    });
+    let stopTimer = () => {};
+    /** The store is waited for until then, and everything else a little longer. */
+    const cutAfter = (ms: number) => {
+      stopTimer();
+      stopTimer = clock.setTimer(ms, () => {
+        this.#parts.runner.giveUp();
+        this.#cut.abort();
+        void this.#close();
+        stopTimer = clock.setTimer(LAST_MS, giveUp);
+      });
+    };
+    cutAfter(drainMs + settings.graceMs + RECORDING_MS);
+    const onIdle = () => {
+      if (!this.#cut.signal.aborted) cutAfter(Math.min(patienceMs, Math.max(0, cutAt - clock.monotonic())));
+    };
+    const ending = this.#end(drainMs, onIdle);
+    const isOverdue = (await Promise.race([ending, overdue])) === "overdue";
+    stopTimer();
+    if (isOverdue) events.report(new Error(`it did not end in time: ${this.#waitsFor}`), "stopping the scheduler");
+    this.#phase = "stopped";
+    events.tell("stopped", () => ({ node }));
+    events.removeAll();
+  }
+
+  /** @param onIdle - called when nothing runs any more */
+  async #end(drainMs: number, onIdle: () => void): Promise<void> {
+    const { clock, events } = this.#core;
+    const { audit, loop, sensing, alerts, runner, feed } = this.#parts;
+    /** What fails is reported, and the rest ends all the same. */
+    const step = async (name: string, work: () => Promise<unknown>) => {
+      this.#waitsFor = name;
+      await work().catch((error: unknown) => events.report(error, `stopping: ${name}`));
+    };
+    loop.stopClaiming();
+    const sides = Promise.allSettled([sensing.stop(), alerts.stop(), runner.detach()]);
+    const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
+    const stopDraining = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
+    await step("runs, and the recording of their ends", () => runner.idle());
+    stopDraining?.();
+    onIdle();
+    await step("sensors, alerts and what runs elsewhere", async () => {
+      const failed = (await sides).filter((one) => one.status === "rejected");
+      for (const { reason } of failed) events.report(reason, "stopping sensors and alerts");
+    });
+    await step("the start", async () => this.#starting?.catch(() => {})); // thrown to the caller of start
+    await step("the round of the scheduler", () => loop.stop());
+    const executors = closeExecutors(this.#core);
+    await step("the audit log", () => audit.close());
+    this.#unsubscribe?.();
+    await step("the events of all nodes", () => feed.close());
+    await step("the store", () => this.#close());
+    await step("the executors", () => executors);
+  }
+
+  /** Once, however often it is called. */
+  #close(): Promise<void> {
+    this.#closing ??= this.#core.store.close(this.#cut.signal).catch((error: unknown) => {
+      this.#core.events.report(error, "closing the store");
+    });
+    return this.#closing;
+  }
+}
+
+/** Settles as a promise does, or rejects with the signal's reason as soon as that aborts. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
