@@ -56,6 +56,7 @@ export class Lifecycle {
   #hasStarted = false;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
+  #releasing: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
   #unsubscribe: (() => void) | null = null;
   /** What a stop waits for, to be reported when it does so in vain. */
@@ -166,7 +167,10 @@ export class Lifecycle {
     const ending = this.#end(drainMs, onIdle);
     const isOverdue = (await Promise.race([ending, overdue])) === "overdue";
     stopTimer();
-    if (isOverdue) events.report(new Error(`it did not end in time: ${this.#waitsFor}`), "stopping the scheduler");
+    if (isOverdue) {
+      events.report(new Error(`it did not end in time: ${this.#waitsFor}`), "stopping the scheduler");
+      void this.#release();
+    }
     this.#phase = "stopped";
     events.tell("stopped", () => ({ node }));
     events.removeAll();
@@ -175,31 +179,42 @@ export class Lifecycle {
   /** @param onIdle - called when nothing runs any more */
   async #end(drainMs: number, onIdle: () => void): Promise<void> {
     const { clock, events } = this.#core;
-    const { audit, loop, sensing, alerts, runner, feed } = this.#parts;
-    /** What fails is reported, and the rest ends all the same. */
-    const step = async (name: string, work: () => Promise<unknown>) => {
-      this.#waitsFor = name;
-      await work().catch((error: unknown) => events.report(error, `stopping: ${name}`));
-    };
+    const { loop, sensing, alerts, runner } = this.#parts;
     loop.stopClaiming();
     const sides = Promise.allSettled([sensing.stop(), alerts.stop(), runner.detach()]);
     const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopDraining = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
-    await step("runs, and the recording of their ends", () => runner.idle());
+    await this.#step("runs, and the recording of their ends", () => runner.idle());
     stopDraining?.();
     onIdle();
-    await step("sensors, alerts and what runs elsewhere", async () => {
+    await this.#step("sensors, alerts and what runs elsewhere", async () => {
       const failed = (await sides).filter((one) => one.status === "rejected");
       for (const { reason } of failed) events.report(reason, "stopping sensors and alerts");
     });
-    await step("the start", async () => this.#starting?.catch(() => {})); // thrown to the caller of start
-    await step("the round of the scheduler", () => loop.stop());
-    const executors = closeExecutors(this.#core);
-    await step("the audit log", () => audit.close());
+    await this.#release();
+  }
+
+  /** Releases everything, once. */
+  #release(): Promise<void> {
+    this.#releasing ??= this.#releaseAll();
+    return this.#releasing;
+  }
+
+  async #releaseAll(): Promise<void> {
+    const { audit, loop, feed } = this.#parts;
     this.#unsubscribe?.();
-    await step("the events of all nodes", () => feed.close());
-    await step("the store", () => this.#close());
-    await step("the executors", () => executors);
+    const executors = closeExecutors(this.#core);
+    await this.#step("the round of the scheduler", () => loop.stop());
+    await this.#step("the audit log", () => audit.close());
+    await this.#step("the events of all nodes", () => feed.close());
+    await this.#step("the store", () => this.#close());
+    await this.#step("the executors", () => executors);
+  }
+
+  /** What fails is reported, and the rest ends all the same. */
+  async #step(name: string, work: () => Promise<unknown>): Promise<void> {
+    this.#waitsFor = name;
+    await work().catch((error: unknown) => this.#core.events.report(error, `stopping: ${name}`));
   }
 
   /** Once, however often it is called. */

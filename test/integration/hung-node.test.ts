@@ -1,48 +1,13 @@
-import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
 import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
 import { createScheduler, every, pipeline } from "../../src/index.js";
+import { freezingProxy } from "../support/freezing-proxy.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 const url = await testDatabaseUrl();
 const SILENT = { log: () => {} };
 const LEASE_MS = 3_000;
 afterAll(dropSchemas);
-
-/** Passes bytes on until a statement comes by that `pattern` finds; from then on nothing, without a word: as when a machine loses its power, or a firewall drops. */
-async function freezingProxy(target: URL, pattern: RegExp): Promise<{ url: string; frozen: Promise<void>; close(): void }> {
-  const sockets = new Set<Socket>();
-  let isFrozen = false;
-  let freeze = () => {};
-  const frozen = new Promise<void>((resolve) => {
-    freeze = resolve;
-  });
-  const listener = createServer((client) => {
-    if (isFrozen) return void sockets.add(client);
-    const server = connect(Number(target.port || 5432), target.hostname);
-    for (const socket of [client, server]) sockets.add(socket.on("error", () => {}));
-    client.on("data", (chunk) => {
-      if (isFrozen) return;
-      server.write(chunk);
-      if (!pattern.test(chunk.toString("latin1"))) return;
-      isFrozen = true;
-      freeze();
-    });
-    server.on("data", (chunk) => {
-      if (!isFrozen) client.write(chunk);
-    });
-  }).listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const through = new URL(target);
-  through.hostname = "127.0.0.1";
-  through.port = String((listener.address() as { port: number }).port);
-  const close = () => {
-    listener.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  return { url: through.toString(), frozen, close };
-}
 
 /** A run of the node that is cut off keeps its slot until its lease has run out; there are others. */
 const TICK = { id: "tick", schedule: every("200ms"), execution: { maxActiveRuns: 10 } };
