@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { systemClock } from "../adapters/clocks/system-clock.js";
 import { consoleLogger } from "../adapters/loggers/console-logger.js";
 import { jsonLogger } from "../adapters/loggers/json-logger.js";
+import { HeadgateError } from "../base/errors.js";
 import { serve } from "../service/serve.js";
 import { globalsOf, outputOf } from "./globals.js";
 import { EXIT, paint } from "./output.js";
@@ -19,7 +20,9 @@ export function addServe(program: Command): void {
     .option("--no-watch", "do not take over changes of the file")
     .action(async (file: string | undefined, options: { host?: string; port?: number; watch: boolean }, command: Command) => {
       const { isJson } = outputOf(command);
-      const service = await serve({
+      const signals = endSignals();
+      const starting = serve({
+        signal: signals.first,
         ...globalsOf(command),
         ...options,
         ...(file === undefined ? {} : { file }),
@@ -29,21 +32,26 @@ export function addServe(program: Command): void {
             : consoleLogger({ level }),
         onToken: (token) => stderr.write(`\n${paint(stderr, "green", "An admin token, told only now:")} ${token}\n\n`),
       });
-      await ended(() => service.stop());
+      const service = await starting.catch((error: unknown) => {
+        if (signals.first.aborted && error instanceof HeadgateError && error.code === "SCHEDULER_STOPPED") return null; // as it was asked to
+        throw error;
+      });
+      if (service === null) return;
+      if (!signals.first.aborted)
+        await new Promise<void>((resolve) => signals.first.addEventListener("abort", () => resolve(), { once: true }));
+      await service.stop();
     });
 }
 
-/** Until a signal ends it; a second one does not wait for what is under way. */
-function ended(stop: () => Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let isStopping = false;
-    const end = () => {
-      if (isStopping) process.exit(EXIT.failed);
-      isStopping = true;
-      stop().then(resolve, reject);
-    };
-    process.on("SIGTERM", end).on("SIGINT", end);
-  });
+/** Aborts with the first SIGTERM or SIGINT, which is heeded from here on, also while it starts; a second one does not wait for what is running. */
+function endSignals(): { readonly first: AbortSignal } {
+  const controller = new AbortController();
+  const end = () => {
+    if (controller.signal.aborted) process.exit(EXIT.failed);
+    controller.abort();
+  };
+  process.on("SIGTERM", end).on("SIGINT", end);
+  return { first: controller.signal };
 }
 
 function portOf(text: string): number {

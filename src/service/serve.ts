@@ -12,6 +12,7 @@ import type { LoadedConfig } from "../config/load.js";
 import { type ConfigChange, type ConfigWatch, recordConfig, watchConfig } from "../config/watch.js";
 import { createScheduler } from "../create-scheduler.js";
 import { redactingLogger } from "../engine/redacting-logger.js";
+import { stopped } from "../engine/refusals.js";
 import type { Scheduler } from "../engine/scheduler.js";
 import type { Logger } from "../ports/logger.js";
 import { logEvents } from "./events-log.js";
@@ -26,6 +27,8 @@ export interface ServeOptions extends ConfigChoice {
   /** Whether changes of the file are taken over. Default true. */
   watch?: boolean;
   logger: (config: LoadedConfig) => Logger;
+  /** Ends it while it starts: `serve` then rejects with `SCHEDULER_STOPPED`. Once it runs, use `Service.stop`. */
+  signal?: AbortSignal;
   /** Told a token that was made because there was none: the only time that it is told. */
   onToken: (token: string) => void;
 }
@@ -42,7 +45,7 @@ export interface Service {
 /**
  * Runs all that a configuration says: scheduler, HTTP API, trigger files, sensors and alerts.
  *
- * @throws ConfigError, and what the store, the port or a peer that is missing throws
+ * @throws ConfigError, `SCHEDULER_STOPPED` when `signal` aborts, and what the store, the port or a peer that is missing throws
  */
 export async function serve(options: ServeOptions): Promise<Service> {
   const { config, path } = loadedFor(options);
@@ -50,16 +53,28 @@ export async function serve(options: ServeOptions): Promise<Service> {
   const logger = redactingLogger(options.logger(config), (text) => scheduler.host.redact(text));
   logEvents(scheduler, logger);
   const parts = new Parts(scheduler, logger, config, options);
+  const { signal } = options;
+  const onAbort = () => void parts.stop().catch(() => {}); // thrown below
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const steps = [
+    () => scheduler.start(),
+    () => recordConfig(scheduler, config),
+    () => parts.listen(),
+    () => parts.open(config),
+    () => parts.firstToken(path === null),
+  ];
   try {
-    await scheduler.start();
-    await recordConfig(scheduler, config);
-    await parts.listen();
-    await parts.open(config);
-    await parts.firstToken(path === null);
+    for (const step of steps) {
+      if (signal?.aborted) throw stopped();
+      await step();
+    }
+    if (signal?.aborted) throw stopped();
     if (path !== null && options.watch !== false) parts.watch(path);
   } catch (error) {
     await parts.stop().catch((failure: unknown) => logger.log("error", "stopping after a failed start", { error: failure }));
-    throw error;
+    throw signal?.aborted ? stopped() : error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
   }
   logger.log("info", "ready", {
     url: parts.url,
