@@ -16,7 +16,7 @@ const MESSAGE_CHARACTERS = 500;
 
 /** How a scheduler is. */
 export interface SchedulerStatus {
-  readonly phase: Phase;
+  readonly phase: "created" | "starting" | "running" | "stopping" | "stopped";
   /** Whether this node does its work: it runs, its last round succeeded, and that is no longer ago than `timerTrust` + 15 s. What `/ready` answers. */
   readonly isReady: boolean;
   /** Why it is not ready, without anything confidential; `null` when it is. */
