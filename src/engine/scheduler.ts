@@ -120,6 +120,7 @@ export class Scheduler {
     this.#phase = "starting";
     try {
       await store.open();
+      await this.#loop.skew.measure(); // before anything is planned or recorded by a clock that may be wrong
       await this.audit.open();
       await this.#steering.refresh();
       await this.#roster.begin();
