@@ -19,6 +19,7 @@ import type { Pipeline } from "./engine/pipeline.js";
 import { redactingLogger } from "./engine/redacting-logger.js";
 import { Registry } from "./engine/registry.js";
 import { Scheduler } from "./engine/scheduler.js";
+import { StoreClock } from "./engine/store-clock.js";
 import type { NamedConnections } from "./gate/dependency.js";
 import type { SensorOptions } from "./pattern/sensor-options.js";
 import type { Clock } from "./ports/clock.js";
@@ -105,7 +106,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   secrets.hold(secretsOf([options.executor ?? null, ...Object.values(options.executors ?? {})]));
   const logger = safe(options.logger ?? consoleLogger(), secrets.redact);
   const core = {
-    clock: options.clock ?? systemClock(),
+    clock: new StoreClock(options.clock ?? systemClock()),
     store: options.store ?? memoryStore(),
     executor: options.executor ?? functionExecutor(),
     executors: new Map(Object.entries(options.executors ?? {})),

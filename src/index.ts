@@ -125,6 +125,7 @@ export { type PatternProblems, validatePattern } from "./pattern/validate.js";
 export type { AlertChannel } from "./ports/alert-channel.js";
 export type * from "./ports/audit-store.js";
 export type { Clock } from "./ports/clock.js";
+export type * from "./ports/clock-recovery.js";
 export type { EventBounds, EventLog, EventRecord, NewEvent } from "./ports/event-log.js";
 export type {
   Executor,

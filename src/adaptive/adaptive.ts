@@ -125,7 +125,7 @@ export function adapt(
   const before = wantedBy(policy, performanceOf(young.slice(0, -1).slice(-runs), load), intervalMs);
   if (before.direction !== wanted.direction) return same(`waits to see it twice: ${wanted.reason}`);
   const leftMs = changedAt === null ? 0 : changedAt + cooldownMs - now;
-  if (leftMs > 0) return same(`cools down for another ${formatDuration(leftMs)}: ${wanted.reason}`);
+  if (leftMs > 0 && leftMs <= cooldownMs) return same(`cools down for another ${formatDuration(leftMs)}: ${wanted.reason}`);
   return { intervalMs: wanted.ms, isChange: true, reason: wanted.reason, performance };
 }
 

@@ -35,7 +35,8 @@ export class AlertBook {
   /** Whether this node is the one; asks for the lease, or extends it, when it is time. */
   async leads(now: number): Promise<boolean> {
     const { store, node, settings } = this.#core;
-    if (now >= this.#claimAt || now >= this.#leadsUntil) {
+    const isClockBack = this.#claimAt - now > settings.leaseMs;
+    if (now >= this.#claimAt || now >= this.#leadsUntil || isClockBack) {
       this.#claimAt = now + Math.ceil(settings.leaseMs / 3);
       const until = now + settings.leaseMs;
       const [claimed] = await store.claimCursors([LEADERSHIP], node, until, now);

@@ -1,6 +1,6 @@
 import { nextTick } from "node:process";
 import { HeadgateError } from "../base/errors.js";
-import type { Core } from "./core.js";
+import type { Clock } from "../ports/clock.js";
 import { isUnavailable } from "./outage.js";
 
 interface Waiting<Q, R> {
@@ -38,7 +38,7 @@ const END_OF = {
  * one transaction. While the store is unavailable, a patient one keeps them and sends them again; what fails for a reason nobody foresaw is sent again for a minute.
  */
 export class Batcher<Q, R> {
-  readonly #core: Pick<Core, "clock">;
+  readonly #core: { readonly clock: Clock };
   readonly #send: (requests: readonly Q[]) => Promise<readonly R[]>;
   readonly #isPatient: boolean;
   readonly #lanes: number;
@@ -49,7 +49,7 @@ export class Batcher<Q, R> {
   #stopWaiting = new AbortController();
 
   constructor(
-    core: Pick<Core, "clock">,
+    core: { readonly clock: Clock },
     send: (requests: readonly Q[]) => Promise<readonly R[]>,
     { isPatient = true, lanes = 1, gathers = null }: BatcherOptions = {},
   ) {

@@ -81,11 +81,13 @@ export async function register(core: Core, pipelines: readonly Pipeline[]): Prom
   for (let from = 0; from < pipelines.length; from += PIPELINES_AT_ONCE) {
     const some = pipelines.slice(from, from + PIPELINES_AT_ONCE);
     const now = clock.now();
-    const states = await store.register(
-      some.map((one) => registrationOf(one, now)),
-      now,
-    );
-    for (const [index, one] of some.entries()) registry.sync(registry.put(one), states[index] ?? null, now);
+    const registrations = some.map((one) => registrationOf(one, now));
+    const states = await store.register(registrations, now);
+    for (const [index, one] of some.entries()) {
+      const entry = registry.put(one);
+      registry.sync(entry, states[index] ?? null, now);
+      if (entry.nextFireAt === registrations[index]?.nextFireAt) entry.checkedFireAt = entry.nextFireAt;
+    }
   }
 }
 

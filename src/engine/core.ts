@@ -2,7 +2,6 @@ import type { Load } from "../adaptive/performance.js";
 import type { IdSource } from "../base/id.js";
 import type { NamedConnections } from "../gate/dependency.js";
 import type { SensorOptions } from "../pattern/sensor-options.js";
-import type { Clock } from "../ports/clock.js";
 import type { DependencyFactory } from "../ports/dependency.js";
 import type { Executor } from "../ports/executor.js";
 import type { Logger } from "../ports/logger.js";
@@ -13,6 +12,7 @@ import type { AuditSettings } from "./audit-keys.js";
 import type { Events } from "./events.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Registry } from "./registry.js";
+import type { StoreClock } from "./store-clock.js";
 
 /** Numbers of one scheduler; lengths in ms. */
 export interface Settings {
@@ -37,7 +37,8 @@ export interface Settings {
 
 /** What the parts of the engine share: the ports, the pipelines and the settings of one scheduler. */
 export interface Core {
-  readonly clock: Clock;
+  /** The scheduler's clock, corrected by the store's. */
+  readonly clock: StoreClock;
   readonly store: Store;
   /** Of pipelines that name none. */
   readonly executor: Executor;

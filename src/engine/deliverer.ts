@@ -14,6 +14,11 @@ const FALLBACK_AFTER = 3;
 /** What has not arrived by then is given up. */
 const GIVE_UP_MS = 24 * 3_600_000;
 
+/** One that waits longer than any does was put off by a clock that was ahead. */
+function isDue({ nextAt }: Delivery, now: number): boolean {
+  return nextAt <= now || nextAt > now + LONGEST_WAIT_MS;
+}
+
 /** Takes what is on its way to where it goes: one at a time per channel, within its rate, again after failures. Holds up nobody. */
 export class Deliverer {
   readonly #core: Core;
@@ -42,7 +47,7 @@ export class Deliverer {
     let next: number | null = null;
     for (const [name, channel] of this.#channels) {
       const waiting = this.#book.kept.deliveries.filter((one) => one.channel === name);
-      const [first] = waiting.filter(({ nextAt }) => nextAt <= now);
+      const [first] = waiting.filter((one) => isDue(one, now));
       const soonest = Math.min(...waiting.map(({ nextAt }) => nextAt));
       if (waiting.length === 0 || this.#busy.has(name)) continue;
       const { free, freeAt } = this.#room(channel, now);
@@ -51,7 +56,7 @@ export class Deliverer {
         next = Math.min(next ?? at, at);
         continue;
       }
-      const fresh = waiting.filter(({ nextAt, attempts }) => nextAt <= now && attempts === 0);
+      const fresh = waiting.filter((one) => isDue(one, now) && one.attempts === 0);
       const together: [Delivery, ...Delivery[]] = first.attempts === 0 && fresh.length > free ? [first, ...fresh.slice(1)] : [first];
       const work = this.#send(channel, together, now).finally(() => this.#busy.delete(name));
       this.#busy.set(name, work);

@@ -73,6 +73,8 @@ export interface SchedulerEvents {
   "file.accepted": { readonly file: string; readonly pipelineId: string; readonly triggerId: string };
   /** A trigger file was set aside, with the reason beside it. */
   "file.rejected": { readonly file: string; readonly movedTo: string; readonly error: Error };
+  /** A clock that was ahead had advanced a schedule, which goes on from now; so many decisions on fire times that had been dropped too early were withdrawn or cut. */
+  "schedule.replanned": { readonly pipelineId: string; readonly nextFireAt: Date | null; readonly withdrawn: number };
   paused: PauseEvent & { readonly until: Date | null };
   resumed: PauseEvent & { readonly isAutomatic: boolean };
   "pipeline.added": { readonly pipelineId: string };
@@ -101,10 +103,10 @@ export interface SchedulerEvents {
   "audit.head": { readonly seq: number; readonly hash: string };
   started: { readonly node: string };
   stopped: { readonly node: string };
-  /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`); schedules were planned anew. */
+  /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`). */
   "clock.jumped": { readonly kind: "stepped" | "stalled"; readonly byMs: number };
-  /** This node's clock differs from the clock of the store's server by more than 5 s. Told once until it is right again. */
-  "clock.skewed": { readonly aheadMs: number };
+  /** This node's clock differs from the clock of the store's server, which is used instead: `correctionMs` is added to it. Emitted once until they agree again. */
+  "clock.skewed": { readonly aheadMs: number; readonly correctionMs: number };
   /** The store cannot be reached; the scheduler keeps trying. */
   "store.unavailable": { readonly error: Error };
   "store.recovered": { readonly downMs: number };

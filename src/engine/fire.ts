@@ -1,11 +1,12 @@
 import { formatDuration } from "../base/duration.js";
-import { isoUtc, toDate } from "../base/instant.js";
+import { toDate } from "../base/instant.js";
 import type { DecisionRecord } from "../gate/finding.js";
 import type { FireRequest, FireResult, GlobalPause } from "../ports/store.js";
 import { type DroppedFires, type MisfirePlan, type PausedSpan, planMisfires } from "../schedule/misfire.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import type { Entry } from "./registry.js";
+import { severalUntil } from "./replan.js";
 import { ofDecision, ofTrigger } from "./tell.js";
 import { decisionView } from "./views.js";
 
@@ -33,9 +34,7 @@ async function fireThese(core: Core, taken: readonly Entry[], global: GlobalPaus
   const { registry } = core;
   const due: Entry[] = [];
   const requests: FireRequest[] = [];
-  for (const entry of await endPauses(core, taken, now)) {
-    const plan = planOf(core, entry, global, now);
-    if (plan === null) continue;
+  for (const { entry, plan } of await plansOf(core, await endPauses(core, taken, now), global, now)) {
     due.push(entry);
     requests.push(requestOf(core, entry, plan, now));
   }
@@ -83,8 +82,33 @@ function isSpan(span: PausedSpan | null): span is PausedSpan {
   return span !== null;
 }
 
+interface Planned {
+  readonly entry: Entry;
+  readonly plan: MisfirePlan;
+}
+
+/** Plans what becomes of the fire times that are due. One that would be dropped may have been made by a clock that was ahead: the store knows, and it is passed over. */
+async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPause, now: number): Promise<Planned[]> {
+  const planned = entries.flatMap((entry): Planned[] => {
+    const plan = planOf(core, entry, global, now);
+    return plan === null ? [] : [{ entry, plan }];
+  });
+  const dropping = planned.filter(({ plan }) => plan.dropped.length > 0);
+  if (dropping.length === 0) return planned;
+  const made = await core.store.firesMade(
+    dropping.map(({ entry }) => entry.pipeline.id),
+    now,
+  );
+  const madeOf = new Map(dropping.map(({ entry }, index) => [entry, made[index] ?? []]));
+  return planned.flatMap(({ entry, plan }): Planned[] => {
+    const known = madeOf.get(entry) ?? [];
+    const again = known.length === 0 ? plan : planOf(core, entry, global, now, new Set(known));
+    return again === null ? [] : [{ entry, plan: again }];
+  });
+}
+
 /** `null` when the schedule itself throws: it is reported, and fires no more until the pipeline is replaced. */
-function planOf(core: Core, entry: Entry, global: GlobalPause, now: number): MisfirePlan | null {
+function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made?: ReadonlySet<number>): MisfirePlan | null {
   const { id, schedule, execution } = entry.pipeline;
   const paused = entry.lastPause === null && global.lastPause === null ? null : [entry.lastPause, global.lastPause].filter(isSpan);
   try {
@@ -96,9 +120,11 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number): Mis
       windowMs: execution.catchupWindowMs,
       onTimeMs: core.settings.onTimeMs,
       ...(paused === null ? null : { paused }),
+      ...(made === undefined ? null : { made }),
     });
   } catch (error) {
     entry.nextFireAt = null;
+    entry.isOurs = false;
     core.registry.place(entry, now);
     core.events.report(error, `the schedule of pipeline ${id}, which fires no more`);
     return null;
@@ -153,8 +179,7 @@ function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: n
     scheduledFor: dropped.firstAt,
     at: now,
     outcome: "skip",
-    reason:
-      dropped.count === 1 ? why[dropped.reason] : `${why[dropped.reason]} (${dropped.count} fire times until ${isoUtc(dropped.lastAt)})`,
+    reason: dropped.count === 1 ? why[dropped.reason] : `${why[dropped.reason]} ${severalUntil(dropped.count, dropped.lastAt)}`,
     findings: [],
     missed: dropped.count === 1 ? null : { count: dropped.count, lastAt: dropped.lastAt },
   };

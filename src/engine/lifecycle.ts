@@ -117,6 +117,8 @@ export class Lifecycle {
     await store.open(signal);
     if (signal.aborted) await store.close(signal); // it heeds no signal, and was closed before it was open
     signal.throwIfAborted();
+    await loop.skew.measure(); // before anything is planned or recorded by a clock that may be wrong
+    signal.throwIfAborted();
     await audit.open();
     signal.throwIfAborted();
     await steering.refresh();

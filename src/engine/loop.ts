@@ -1,7 +1,9 @@
 import { auditSealer } from "../monitor/audit-seal.js";
 import type { GlobalPause } from "../ports/store.js";
 import type { Claimer } from "./claim.js";
-import { ClockWatch, replanFarAhead } from "./clock-watch.js";
+import { ClockJumpDetector } from "./clock-jumps.js";
+import { ClockRecovery } from "./clock-recovery.js";
+import { ClockSkewMonitor } from "./clock-skew.js";
 import type { Core } from "./core.js";
 import { fireDue } from "./fire.js";
 import { LeaseKeeper } from "./lease-keeper.js";
@@ -9,7 +11,6 @@ import { isOfStore, type Outage } from "./outage.js";
 import { recoverLost } from "./recover.js";
 import { RoundHealth } from "./round-health.js";
 import type { Runner } from "./runner.js";
-import { Skew } from "./skew.js";
 import { ofTrigger } from "./tell.js";
 
 const AFTER_ERROR_MS = 1_000;
@@ -25,10 +26,11 @@ export class Loop {
   readonly #runner: Runner;
   readonly #claimer: Claimer;
   readonly #outage: Outage;
-  readonly #watch: ClockWatch;
+  readonly #jumps: ClockJumpDetector;
+  readonly #recovery: ClockRecovery;
   readonly #leases: LeaseKeeper;
   readonly #refresh: () => Promise<void>;
-  readonly skew: Skew;
+  readonly skew: ClockSkewMonitor;
   #global: GlobalPause = { pause: null, lastPause: null };
   #isRunning = false;
   #isClaiming = true;
@@ -49,9 +51,10 @@ export class Loop {
     this.#claimer = claimer;
     this.#outage = outage;
     this.#refresh = refresh;
-    this.#watch = new ClockWatch(core);
+    this.#jumps = new ClockJumpDetector(core);
+    this.#recovery = new ClockRecovery(core);
     this.#leases = new LeaseKeeper(core, runner);
-    this.skew = new Skew(core);
+    this.skew = new ClockSkewMonitor(core);
     this.health = new RoundHealth(core.clock, core.settings.trustMs);
   }
 
@@ -65,7 +68,7 @@ export class Loop {
     this.#pruneAt = now + this.#core.settings.pruneMs;
     this.#isRunning = true;
     this.#leases.start();
-    await replanFarAhead(this.#core, now);
+    await this.#recovery.start(now);
     const first = new Promise<void>((resolve) => {
       this.#onFirstRound = resolve;
     });
@@ -136,10 +139,13 @@ export class Loop {
 
   async #one(): Promise<void> {
     const { clock, store, settings } = this.#core;
+    if (clock.isDoubtful) await this.skew.measure();
     const now = clock.now();
-    const isStep = this.#watch.look(now);
-    if (isStep) await replanFarAhead(this.#core, now);
+    const steppedMs = this.#jumps.check(now);
+    const isStep = steppedMs !== 0;
+    if (isStep) this.#stepped(now);
     await this.#keepLeases(now, isStep);
+    await this.#recovery.stepped(steppedMs, now);
     if (this.#isClaiming) {
       await this.#keepGlobal(now);
       if (this.#global.pause === null && !(await fireDue(this.#core, this.#global, now))) this.#globalAt = 0;
@@ -152,11 +158,20 @@ export class Loop {
     }
   }
 
+  /** The time has jumped: instants that were kept mean nothing any more. Nothing is pruned, and nobody's work taken for lost, before a wrong clock could be noticed by others. */
+  #stepped(now: number): void {
+    const { settings, store } = this.#core;
+    this.#globalAt = 0;
+    this.#storeDueAt = 0;
+    this.#pruneAt = now + settings.pruneMs;
+    this.#recoverAt = store.pollMs === null ? now : now + settings.leaseMs;
+  }
+
   /** Own leases first, so that a node that slept does not take its own work for lost. */
   async #keepLeases(now: number, isStep: boolean): Promise<void> {
     const third = Math.ceil(this.#core.settings.leaseMs / 3);
     if (this.#runner.size > 0) await this.#leases.catchUp(now, isStep);
-    if (this.#isClaiming && (this.#recoverAt <= now || isStep)) {
+    if (this.#isClaiming && this.#recoverAt <= now) {
       this.#recoverAt = now + third;
       await recoverLost(this.#core, this.#runner, now, () => this.#isClaiming);
     }
@@ -176,6 +191,7 @@ export class Loop {
       this.#globalAt = now + Math.min(settings.trustMs, store.pollMs ?? settings.trustMs);
       await this.#refresh();
       await this.skew.measure();
+      await this.#recovery.check(now);
     }
   }
 

@@ -32,7 +32,8 @@ export class NodeBoard {
       this.#board = { [node]: { ...bounded(word), seenAt: now } }; // nobody else can be there
       return;
     }
-    if (now - this.#saidAt < settings.leaseMs) {
+    const silentMs = now - this.#saidAt; // negative after the clock went back
+    if (silentMs >= 0 && silentMs < settings.leaseMs) {
       this.#board = { ...this.#board, [node]: { ...bounded(word), seenAt: now } };
       return;
     }

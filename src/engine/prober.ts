@@ -33,7 +33,7 @@ export class Prober {
     const known = this.#known.get(probe.name);
     const ttlMs = probe.ttlMs ?? this.#core.settings.probeTtlMs;
     if (known !== undefined && Math.abs(now - known.at) < ttlMs) return known.value as Promise<Measured<T>>;
-    if (known !== undefined && known.openUntil > now) {
+    if (known !== undefined && known.openUntil > now && known.openUntil - now <= (probe.breaker ?? DEFAULT_BREAKER).resetMs) {
       const until = new Date(known.openUntil).toISOString();
       const problem = `not asked until ${until}: it failed ${known.failures} times in a row`;
       return Promise.reject(new HeadgateError("PROBE_FAILED", problem, { details: { probe: probe.name } }));

@@ -7,6 +7,10 @@ import type { Pipeline } from "./pipeline.js";
 export interface Entry extends HeapEntry {
   pipeline: Pipeline;
   nextFireAt: number | null;
+  /** Whether the stored schedule is this node's. */
+  isOurs: boolean;
+  /** The `nextFireAt` that was found to be no later than the schedule has it; `undefined` while none was. */
+  checkedFireAt: number | null | undefined;
   lastFireAt: number | null;
   pause: Pause | null;
   lastPause: PausedSpan | null;
@@ -14,6 +18,9 @@ export interface Entry extends HeapEntry {
 
 const NONE: readonly Pipeline[] = Object.freeze([]);
 const NO_IDS: readonly string[] = Object.freeze([]);
+
+/** What is known of a pipeline before the store has said anything. */
+const UNKNOWN = { nextFireAt: null, isOurs: false, checkedFireAt: undefined, lastFireAt: null, pause: null, lastPause: null } as const;
 
 /** How long a node believes what it knows of a pause that another node may have ended. */
 const PAUSE_TRUST_MS = 30_000;
@@ -65,7 +72,7 @@ export class Registry {
     const old = this.#entries.get(pipeline.id);
     if (old !== undefined) this.#unfollow(old.pipeline);
     for (const one of watchedBy(pipeline)) this.#watchers.set(one, (this.#watchers.get(one) ?? new Set()).add(pipeline.id));
-    const entry = old ?? { heapIndex: -1, heapKey: 0, pipeline, nextFireAt: null, lastFireAt: null, pause: null, lastPause: null };
+    const entry = old ?? { heapIndex: -1, heapKey: 0, pipeline, ...UNKNOWN };
     entry.pipeline = pipeline;
     if (pipeline.executor !== null) this.hasOwnExecutors = true;
     this.#entries.set(pipeline.id, entry);
@@ -91,6 +98,7 @@ export class Registry {
   /** Takes over what the store knows; a stored schedule that is not ours is another node's to fire. */
   sync(entry: Entry, state: PipelineState | null, now: number): void {
     const isOurs = state !== null && state.scheduleKey === entry.pipeline.schedule.key;
+    entry.isOurs = isOurs;
     entry.nextFireAt = isOurs ? state.nextFireAt : null;
     entry.lastFireAt = state?.lastFireAt ?? null;
     entry.pause = state?.pause ?? null;

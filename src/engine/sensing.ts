@@ -35,6 +35,7 @@ export class Sensing {
   readonly #busy = new Set<Promise<unknown>>();
   #isRunning = false;
   #claimAt = 0;
+  #wokeAt = 0;
   #stopTimer: (() => void) | null = null;
   #claiming: Promise<void> | null = null;
 
@@ -114,6 +115,8 @@ export class Sensing {
   #wake(): void {
     if (!this.#isRunning) return;
     const now = this.#core.clock.now();
+    if (now < this.#wokeAt) this.#clockWentBack(now);
+    this.#wokeAt = now;
     if (this.#claimAt <= now && this.#claiming === null) {
       this.#claimAt = now + Math.ceil(this.#core.settings.leaseMs / 3);
       const claiming = this.#claim(now).finally(() => {
@@ -128,6 +131,13 @@ export class Sensing {
       this.#look(task, now);
     }
     this.#arm();
+  }
+
+  /** Instants that were computed by a clock ahead of time are too late. */
+  #clockWentBack(now: number): void {
+    this.#claimAt = now;
+    for (const task of this.#tasks.values())
+      if (task.heapIndex !== -1) this.#due.set(task, Math.min(task.heapKey, now + task.sensor.everyMs));
   }
 
   #look(task: SensorTask, now: number): void {

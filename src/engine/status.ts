@@ -36,6 +36,8 @@ export interface SchedulerStatus {
   readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
   /** How far this node's clock is ahead of the store's server, ms; `null` while that is not known, or there is none. */
   readonly clockAheadMs: number | null;
+  /** What is added to this node's clock so that it goes by the store's, ms; 0 while it is believed. */
+  readonly clockCorrectionMs: number;
   /** The sensors of this node's pipelines. */
   readonly sensors: readonly SensorStatus[];
   readonly store: {
@@ -73,6 +75,7 @@ export function statusOf(
     roundFailure: failure === null ? null : { since: toDate(failure.since), error: core.redact(messageOf(failure.error)) },
     pause: pauseView(pause),
     clockAheadMs: loop.skew.aheadMs,
+    clockCorrectionMs: core.clock.correctionMs,
     sensors,
     store: {
       name: core.store.name,

@@ -2,7 +2,10 @@
  * The port for time. Only the system clock reads the machine's time or sets a timer; everything else asks this.
  */
 export interface Clock {
-  /** Wall-clock time, epoch ms. May jump, in either direction. */
+  /**
+   * Wall-clock time, epoch ms. May jump, in either direction: the engine notices, and goes by the clock of the store's server where it has one and they differ by 2 s. `clock` of runs
+   * and executors is corrected likewise.
+   */
   now(): number;
   /** Milliseconds from an arbitrary start that never jump: what tells a jump of the wall clock from time that passed. */
   monotonic(): number;
@@ -18,6 +21,8 @@ export interface Clock {
    * pieces of work that may follow each other without end. Clocks that are moved by hand leave it out: then only pending promises come first.
    */
   yield?(): Promise<void>;
+  /** Of clocks that have nothing to do with the time of the world, such as those that are moved by hand: they are never corrected. */
+  readonly isSimulated?: boolean;
   /**
    * Tells a clock that is moved by hand what is under way, so that it waits for it before it moves on: `work` of the
    * engine, a `run` of a user's function, or a `condition` being asked. Clocks that move by themselves leave it out.

@@ -10,6 +10,7 @@ import type { QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
 import type { AuditStore, Noted, NotedResult } from "./audit-store.js";
 import type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
+import type { ClockRecovery } from "./clock-recovery.js";
 import type { EventLog } from "./event-log.js";
 
 export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
@@ -211,7 +212,7 @@ export interface ConfigRecord {
  * The port that keeps all state: a few atomic domain operations, each one transaction, each told the time.
  * Every list of requests is answered in its order. Errors are `HeadgateError` with `STORE_UNAVAILABLE` when it may be tried again.
  */
-export interface Store extends AuditStore, EventLog {
+export interface Store extends AuditStore, EventLog, ClockRecovery {
   readonly name: string;
   /** How often to look for what other nodes have made when no notice of it came, ms; `null` when there are no other nodes. */
   readonly pollMs: number | null;
@@ -343,7 +344,7 @@ export interface Store extends AuditStore, EventLog {
   /** How many triggers wait, counted no further than `limit`. */
   countWaiting(limit: number): Promise<number>;
 
-  /** What time the store's server has; `null` when it has no clock of its own. */
+  /** Returns the time of the store's server, which all nodes then go by; `null` when it has no clock of its own. */
   serverTime(): Promise<number | null>;
   /** Forgets ended triggers, their runs and decisions, and kept answers, beyond the store's retention; says how many triggers. */
   prune(now: number, sealer?: AuditSealer): Promise<number>;

@@ -84,6 +84,13 @@ export function cancelRetry(run: RunRecord, now: number): RunRecord {
   return { ...run, status: "cancelled", endedAt, retryAt: null };
 }
 
+/** An attempt that ended at an instant that is still to come is tried again as long after `now` as after that. */
+export function rebaseRetry(run: RunRecord, now: number): RunRecord {
+  const endedAt = run.attempts.at(-1)?.endedAt ?? now;
+  if (run.retryAt === null || endedAt <= now) return run;
+  return { ...run, retryAt: run.retryAt - (endedAt - now) };
+}
+
 /** A wish to end it is remembered; the node that holds the run carries it out. */
 export function requestCancel(run: RunRecord, request: CancelRequest): RunRecord {
   return run.cancelRequest !== null || !isActive(run) ? run : { ...run, cancelRequest: request };

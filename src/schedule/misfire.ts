@@ -43,11 +43,13 @@ export interface MisfireQuestion {
   readonly onTimeMs: number;
   /** When the schedule stood still on purpose: such a fire time is never on time, and dropped, it is dropped as `paused`. */
   readonly paused?: readonly PausedSpan[];
+  /** Fire times that were made already, by a clock that was ahead: they are passed over. */
+  readonly made?: ReadonlySet<number>;
   /** The most fire times to look at in one plan. Default 10,000. */
   readonly limit?: number;
 }
 
-/** Dropped fires are told one by one up to this many a plan; the older ones of a longer row are told as one. */
+/** Dropped fires are recorded one by one if they are among this many last ones; older ones in a row are recorded as one. */
 const DETAILED = 1_000;
 
 const NONE: readonly DroppedFires[] = Object.freeze([]);
@@ -58,15 +60,15 @@ const NONE: readonly DroppedFires[] = Object.freeze([]);
 export function planMisfires(question: MisfireQuestion): MisfirePlan {
   const { schedule, dueAt, now, catchup, windowMs, onTimeMs } = question;
   if (dueAt === null || dueAt > now) return { fires: [], dropped: [], nextFireAt: dueAt };
-  if (now - dueAt <= onTimeMs && question.paused === undefined) {
+  if (now - dueAt <= onTimeMs && question.paused === undefined && question.made === undefined) {
     const nextFireAt = schedule.nextAfter(dueAt);
     if (nextFireAt === null || nextFireAt > now) return { fires: [dueAt], dropped: NONE, nextFireAt }; // on time, as almost always
   }
   const limit = question.limit ?? 10_000;
   const due: number[] = [];
   let next: number | null = dueAt;
-  while (next !== null && next <= now && due.length < limit) {
-    due.push(next);
+  for (let looked = 0; next !== null && next <= now && looked < limit; looked++) {
+    if (question.made?.has(next) !== true) due.push(next);
     next = schedule.nextAfter(next);
   }
   const isLatest = next === null || next > now;
@@ -85,7 +87,7 @@ export function planMisfires(question: MisfireQuestion): MisfirePlan {
             ? null
             : `catchup_${catchup}`;
     if (reason === null) fires.push(fire);
-    else drop(dropped, fire, isPaused ? "paused" : reason, due.length - index > DETAILED);
+    else drop(dropped, fire, isPaused ? "paused" : reason, !isLatest || due.length - index > DETAILED);
   }
   return { fires, dropped, nextFireAt: next };
 }

@@ -58,6 +58,7 @@ export function fakeClock(start: Instant = "2026-01-01T00:00:00Z", options: Fake
 }
 
 class ManualClock implements FakeClock {
+  readonly isSimulated = true;
   readonly #patienceMs: number;
   #wall: number;
   #monotonic = 0;

@@ -71,6 +71,25 @@ export function recheckTrigger(trigger: TriggerRecord, now: number): TriggerReco
   return { ...trigger, availableAt: Math.min(trigger.availableAt, now) };
 }
 
+/** A waiting trigger that a clock ahead of time has accepted counts as accepted now; what asked for a later start keeps it. */
+export function rebaseTrigger(trigger: TriggerRecord, now: number): TriggerRecord {
+  const aheadMs = trigger.createdAt - now;
+  if (aheadMs <= 0) return trigger;
+  return {
+    ...trigger,
+    createdAt: now,
+    order: orderOf(trigger.kind, trigger.priority, now),
+    availableAt: trigger.availableAt === trigger.createdAt ? now : trigger.availableAt,
+    expiresAt: trigger.expiresAt === null ? null : trigger.expiresAt - aheadMs,
+  };
+}
+
+/** A trigger held at an instant that is still to come is looked at as long after `now` as after that. */
+export function rebaseHold(trigger: TriggerRecord, heldAt: number, now: number): TriggerRecord {
+  if (trigger.status !== "held" || heldAt <= now) return trigger;
+  return { ...trigger, availableAt: Math.max(now, trigger.availableAt - (heldAt - now)) };
+}
+
 function expectWaiting(trigger: TriggerRecord): void {
   if (!isWaiting(trigger)) throw impossible(trigger, "waiting");
 }

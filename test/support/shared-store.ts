@@ -1,8 +1,7 @@
 import { memoryStore, type Store } from "../../src/index.js";
 
 /** A memory store that several schedulers of one process share, as if it were a database. */
-export function sharedStore(): Store {
-  const store = memoryStore();
+export function sharedStore(store: Store = memoryStore()): Store {
   const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(store)).filter((name) => name !== "constructor");
   const bound = methods.map((name) => {
     const method = (store as unknown as Readonly<Record<string, (...args: unknown[]) => unknown>>)[name];

@@ -356,6 +356,7 @@ export const info = z
     next_fire_at: maybeInstant,
     last_round_at: maybeInstant,
     clock_ahead_ms: z.number().nullable(),
+    clock_correction_ms: z.number(),
     pause,
     store: z.object({ name: z.string(), is_available: z.boolean(), unavailable_since: maybeInstant }),
   })

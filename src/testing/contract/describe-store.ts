@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../ports/store.js";
 import { CLAIMS } from "./claims.js";
+import { CLOCK_RECOVERY } from "./clock-recovery.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
@@ -16,7 +17,7 @@ export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
 
 /**
  * The contract that every store keeps: atomic fires, idempotent enqueue, claims in order under all limits, leases, fencing, retries, expiry, pause, decisions, limits of the queue,
- * cursors, settings, paging, retention, events, broken rows. Run it on a store of your own.
+ * cursors, settings, paging, retention, events, clocks that were wrong, broken rows. Run it on a store of your own.
  *
  * @param breakTrigger - tries broken rows too, where a store can have some
  * @param runner - default: the `describe` and `it` that the runner has made global
@@ -32,7 +33,7 @@ export function describeStore(
   const { describe, it } = runner;
   describe(`${name} keeps the store's contract`, () => {
     const cases = breakTrigger === undefined ? [] : [setAside(breakTrigger)];
-    for (const [title, body, retention] of [...FIRES, ...CLAIMS, ...QUEUE, ...RECORDS, ...EVENTS, ...cases]) {
+    for (const [title, body, retention] of [...FIRES, ...CLAIMS, ...QUEUE, ...RECORDS, ...EVENTS, ...CLOCK_RECOVERY, ...cases]) {
       it(title, async () => {
         const store = await makeStore(retention === undefined ? {} : { retention });
         await store.open();

@@ -54,6 +54,7 @@ export const systemRoutes: readonly Route[] = [
         next_fire_at: status.nextFireAt?.toISOString() ?? null,
         last_round_at: status.lastRoundAt?.toISOString() ?? null,
         clock_ahead_ms: status.clockAheadMs,
+        clock_correction_ms: status.clockCorrectionMs,
         pause: pauseOut(status.pause),
         store: { name: store.name, is_available: store.isAvailable, unavailable_since: store.unavailableSince?.toISOString() ?? null },
       };

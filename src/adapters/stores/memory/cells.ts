@@ -35,6 +35,8 @@ export interface Life {
   /** Kept triggers by fire time and by key: what makes each unique. */
   readonly byFireTime: Map<number, TriggerCell>;
   readonly byKey: Map<string, TriggerCell>;
+  /** The latest fire time that ever had a trigger. */
+  newestFireTime: number;
 }
 
 /** A trigger. In the heap of timers while something about it changes by time alone. */
@@ -87,6 +89,7 @@ export function lifeOf(cell: PipelineCell): Life {
     runs: new Trail(),
     byFireTime: new Map(),
     byKey: new Map(),
+    newestFireTime: Number.NEGATIVE_INFINITY,
   };
   return cell.life;
 }

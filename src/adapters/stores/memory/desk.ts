@@ -41,6 +41,10 @@ export class Desk {
     if (known?.node === node) this.#cursors.set(name, { ...known, node: null, leaseUntil: null });
   }
 
+  shortenLeases(leaseUntil: number): void {
+    for (const [name, one] of this.#cursors) if ((one.leaseUntil ?? 0) > leaseUntil) this.#cursors.set(name, { ...one, leaseUntil });
+  }
+
   config(key: string): ConfigRecord | null {
     return this.#config.get(key) ?? null;
   }

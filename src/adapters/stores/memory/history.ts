@@ -49,6 +49,30 @@ export class History {
     cell.decisions = cell.decisions.length === 0 ? [decision] : [...cell.decisions.slice(1 - DECISIONS_PER_TRIGGER), decision];
   }
 
+  /** Decisions on dropped fire times of some pipelines that were recorded after an instant. */
+  droppedAfter(at: number, pipelineIds: ReadonlySet<string>): DecisionRecord[] {
+    const found: DecisionRecord[] = [];
+    for (let index = this.#ended.length - 1; index >= this.#first; index--) {
+      const { at: endedAt, decision } = this.#ended[index] as Ended;
+      if (endedAt <= at) break;
+      if (decision !== null && pipelineIds.has(decision.pipelineId)) found.push(decision);
+    }
+    return found.reverse();
+  }
+
+  /** Takes decisions on dropped fire times back, or records them otherwise. Nothing counts as forgotten. */
+  withdraw(ids: ReadonlySet<string>, amended: readonly DecisionRecord[]): void {
+    if (ids.size === 0 && amended.length === 0) return;
+    for (const id of ids) this.#decisions.delete(id);
+    for (const decision of amended) this.#decisions.set(decision.id, decision);
+    const kept = this.#ended.slice(this.#first).flatMap((one): Ended[] => {
+      if (one.decision === null) return [one];
+      return ids.has(one.decision.id) ? [] : [{ ...one, decision: this.#decisions.get(one.decision.id) ?? one.decision }];
+    });
+    this.#ended = kept;
+    this.#first = 0;
+  }
+
   /** Counts a trigger as ended, and forgets the oldest ended one beyond the retention's count. */
   ended(cell: TriggerCell): void {
     this.#end({ at: cell.record.endedAt as number, cell, decision: null });

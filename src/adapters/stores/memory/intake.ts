@@ -90,7 +90,10 @@ export class Intake {
     this.#history.triggers.set(record.id, cell);
     life.waiting.add(cell);
     this.#usage.add(record);
-    if (record.kind === "scheduled" && record.scheduledFor !== null) life.byFireTime.set(record.scheduledFor, cell);
+    if (record.kind === "scheduled" && record.scheduledFor !== null) {
+      life.byFireTime.set(record.scheduledFor, cell);
+      life.newestFireTime = Math.max(life.newestFireTime, record.scheduledFor);
+    }
     if (record.key !== null) life.byKey.set(record.key, cell);
     if (record.availableAt > now) this.#lines.wakeAt(cell, record.availableAt);
     else this.#lines.makeReady(cell);

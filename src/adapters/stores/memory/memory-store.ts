@@ -33,6 +33,7 @@ import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunCell } from "./cells.js";
 import { Claims } from "./claims.js";
+import { ClockRecovery } from "./clock-recovery.js";
 import { Desk } from "./desk.js";
 import { EventRing } from "./event-ring.js";
 import { type Forgotten, History } from "./history.js";
@@ -95,6 +96,7 @@ class InMemory implements MemoryStore {
   readonly #settling: Settling;
   readonly #intake: Intake;
   readonly #desk = new Desk();
+  readonly #recovery: ClockRecovery;
   readonly #events = new EventRing();
 
   constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
@@ -107,6 +109,7 @@ class InMemory implements MemoryStore {
     );
     this.#intake = new Intake(this.#pipelines, this.#history, this.#lines, this.#usage, this.#settling);
     this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
+    this.#recovery = new ClockRecovery(this.#pipelines, this.#history, this.#lines, this.#desk);
   }
 
   async open(): Promise<void> {}
@@ -359,6 +362,18 @@ class InMemory implements MemoryStore {
 
   async countWaiting(limit: number): Promise<number> {
     return Math.min(limit, this.#usage.count);
+  }
+
+  async replan(...args: Parameters<Store["replan"]>): ReturnType<Store["replan"]> {
+    return this.#recovery.replan(...args);
+  }
+
+  async rebase(leaseUntil: number, now: number): Promise<void> {
+    this.#recovery.rebase(leaseUntil, now);
+  }
+
+  async firesMade(...args: Parameters<Store["firesMade"]>): ReturnType<Store["firesMade"]> {
+    return this.#recovery.firesMade(...args);
   }
 
   async serverTime(): Promise<null> {

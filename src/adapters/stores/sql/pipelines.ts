@@ -1,6 +1,7 @@
 import type { Noted } from "../../../ports/audit-store.js";
 import type { GlobalPause, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { CancelRequest } from "../../../run/run.js";
+import { rebasePause, rebaseSpan } from "../../../schedule/rebase.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
@@ -117,6 +118,17 @@ export async function resume(session: Session, pipelineId: string | null, now: n
   ]);
   await note(session, noted, row.pause);
   return row.pause;
+}
+
+/** Puts the pause of everything right after a clock was set back. */
+export async function rebaseGlobalPause(session: Session, now: number): Promise<void> {
+  const { pause, lastPause } = await globalPause(session);
+  if ((pause?.at ?? 0) <= now && (lastPause?.until ?? 0) <= now) return;
+  const locked = await lockedGlobal(session);
+  await putGlobal(session, {
+    pause: locked.pause === null ? null : rebasePause(locked.pause, now),
+    lastPause: locked.lastPause === null ? null : rebaseSpan(locked.lastPause, now),
+  });
 }
 
 async function lockedGlobal(session: Session): Promise<GlobalPause> {

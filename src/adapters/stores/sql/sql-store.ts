@@ -4,6 +4,7 @@ import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type { Claim, EnqueueResult, Store } from "../../../ports/store.js";
 import * as audit from "./audit.js";
 import * as claims from "./claim.js";
+import * as recovery from "./clock-recovery.js";
 import { type Database, type Session, select } from "./database.js";
 import * as desk from "./desk.js";
 import * as events from "./events.js";
@@ -164,6 +165,9 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     listEvents: (after, limit) => events.list(session, after, limit),
     lastEventSeq: () => events.last(session),
     countWaiting: (limit) => upkeep.countWaiting(session, limit),
+    replan: (requests, now) => telling((on) => recovery.replan(on, requests, now)),
+    rebase: (leaseUntil, now) => within((on) => recovery.rebase(on, leaseUntil, now)),
+    firesMade: (ids, until) => recovery.firesMade(session, ids, until),
     serverTime: () => database.serverTime(),
     prune: (now, sealer) =>
       within(async (on) => {

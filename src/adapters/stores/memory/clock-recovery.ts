@@ -1,0 +1,94 @@
+import { groupBy } from "../../../base/group-by.js";
+import type { DecisionRecord } from "../../../gate/finding.js";
+import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.js";
+import { rebaseRetry } from "../../../run/transitions.js";
+import { rebasePause, rebaseSpan } from "../../../schedule/rebase.js";
+import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
+import { leaveLine, type PipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
+import type { Desk } from "./desk.js";
+import type { History } from "./history.js";
+import type { Lines } from "./lines.js";
+import type { Pipelines } from "./pipelines.js";
+
+/** Puts right what a clock ahead of time has recorded. */
+export class ClockRecovery {
+  readonly #pipelines: Pipelines;
+  readonly #history: History;
+  readonly #lines: Lines;
+  readonly #desk: Desk;
+
+  constructor(pipelines: Pipelines, history: History, lines: Lines, desk: Desk) {
+    this.#pipelines = pipelines;
+    this.#history = history;
+    this.#lines = lines;
+    this.#desk = desk;
+  }
+
+  replan(requests: readonly ReplanRequest[], now: number): readonly ReplanResult[] {
+    const ids = new Set(requests.map(({ pipelineId }) => pipelineId));
+    const dropped = groupBy(this.#history.droppedAfter(now, ids), ({ pipelineId }) => pipelineId);
+    return requests.map((request) => this.#replan(request, dropped.get(request.pipelineId) ?? [], now));
+  }
+
+  #replan(request: ReplanRequest, dropped: readonly DecisionRecord[], now: number): ReplanResult {
+    const cell = this.#pipelines.get(request.pipelineId);
+    if (cell === undefined) return { outcome: "gone", state: null };
+    if (cell.nextFireAt !== request.expectedFireAt || cell.registration.scheduleKey !== request.scheduleKey)
+      return { outcome: "moved", state: stateOf(cell) };
+    const reaching = dropped.filter(({ scheduledFor, missed }) => (missed?.lastAt ?? scheduledFor ?? 0) > request.since);
+    const { nextFireAt, withdrawn, amended } = request.plan(reaching);
+    this.#history.withdraw(new Set(withdrawn), amended);
+    cell.nextFireAt = nextFireAt;
+    if (cell.lastFireAt !== null) cell.lastFireAt = Math.min(cell.lastFireAt, now);
+    return { outcome: "replanned", state: stateOf(cell) };
+  }
+
+  rebase(leaseUntil: number, now: number): void {
+    const { pause, lastPause } = this.#lines.global;
+    this.#lines.global = {
+      pause: pause === null ? null : rebasePause(pause, now),
+      lastPause: lastPause === null ? null : rebaseSpan(lastPause, now),
+    };
+    this.#desk.shortenLeases(leaseUntil);
+    for (const id of this.#pipelines.ids()) this.#rebasePipeline(this.#pipelines.known(id), leaseUntil, now);
+  }
+
+  #rebasePipeline(cell: PipelineCell, leaseUntil: number, now: number): void {
+    if (cell.pause !== null) cell.pause = rebasePause(cell.pause, now);
+    if (cell.lastPause !== null) cell.lastPause = rebaseSpan(cell.lastPause, now);
+    if (cell.lastSuccessAt !== null) cell.lastSuccessAt = Math.min(cell.lastSuccessAt, now);
+    for (const trigger of cell.life?.waiting ?? []) this.#rebaseTrigger(trigger, leaseUntil, now);
+    for (const run of cell.life?.active ?? []) this.#rebaseRun(run, leaseUntil, now);
+  }
+
+  #rebaseTrigger(cell: TriggerCell, leaseUntil: number, now: number): void {
+    const { record } = cell;
+    const moved = rebaseHold(rebaseTrigger(record, now), cell.decisions.at(-1)?.at ?? now, now);
+    const next = moved.leaseUntil === null || moved.leaseUntil <= leaseUntil ? moved : { ...moved, leaseUntil };
+    if (next === record) return;
+    leaveLine(cell);
+    cell.record = next;
+    if (next.leaseUntil !== null) this.#lines.wakeAt(cell, next.leaseUntil);
+    else if (next.availableAt > now) this.#lines.wakeAt(cell, next.availableAt);
+    else this.#lines.makeReady(cell);
+    this.#lines.refresh(cell.owner);
+  }
+
+  #rebaseRun(cell: RunCell, leaseUntil: number, now: number): void {
+    const { record } = cell;
+    if (record.status === "running") cell.record = record.leaseUntil <= leaseUntil ? record : { ...record, leaseUntil };
+    else cell.record = rebaseRetry(record, now);
+    const { retryAt } = cell.record;
+    if (retryAt !== record.retryAt && retryAt !== null && !this.#lines.dueRetries.has(cell)) this.#lines.wakeAt(cell, retryAt);
+  }
+
+  firesMade(pipelineIds: readonly string[], until: number): readonly (readonly number[])[] {
+    return pipelineIds.map((id) => {
+      const cell = this.#pipelines.get(id);
+      const from = cell?.nextFireAt ?? null;
+      const { life } = cell ?? { life: null };
+      if (from === null || life === null || life.newestFireTime < from) return [];
+      return [...life.byFireTime.keys()].filter((at) => at >= from && at <= until);
+    });
+  }
+}

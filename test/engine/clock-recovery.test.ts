@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { at, cron, HeadgateError, pipeline, type Store } from "../../src/index.js";
+import { fakeClock } from "../../src/testing/index.js";
+import { bound } from "../support/bound-store.js";
+import { harness, START } from "../support/harness.js";
+import { sharedStore } from "../support/shared-store.js";
+import { wallClock } from "../support/wall-clock.js";
+
+const HOUR = 3_600_000;
+const minutely = () => pipeline({ id: "job", schedule: cron("* * * * *"), run: () => {} });
+
+describe("a node with a wrong clock on a store with a right one", () => {
+  it("goes by the store's clock from the start, says so once, and stops when its own is right", async () => {
+    const truth = fakeClock(START);
+    const clock = wallClock(truth);
+    clock.aheadMs = HOUR;
+    const seen: number[] = [];
+    const job = pipeline({ id: "job", schedule: cron("* * * * *"), run: ({ clock: time }) => void seen.push(time.now()) });
+    const store: Store = { ...bound(sharedStore()), serverTime: async () => truth.now() };
+    const { scheduler, heard } = await harness([job], { clock, store });
+    expect(scheduler.status()).toMatchObject({ clockAheadMs: HOUR, clockCorrectionMs: -HOUR, now: new Date(START) });
+    await truth.advance("2m");
+    expect(seen).toEqual([1, 2].map((minute) => Date.parse(START) + minute * 60_000));
+    clock.aheadMs = 0;
+    await truth.advance("1m");
+    expect(scheduler.status()).toMatchObject({ clockAheadMs: 0, clockCorrectionMs: 0 });
+    expect(seen).toHaveLength(3);
+    expect(heard("clock.jumped")).toEqual([{ kind: "stepped", byMs: -HOUR }]);
+    expect((await scheduler.decisions({ outcome: "skip" })).items).toEqual([]);
+    await scheduler.stop({ drain: 0 });
+  });
+
+  it("goes on by the time that passed while the store cannot be asked", async () => {
+    const truth = fakeClock(START);
+    const clock = wallClock(truth);
+    let isAway = false;
+    const memory = bound(sharedStore());
+    const serverTime = async () => {
+      if (isAway) throw new HeadgateError("STORE_UNAVAILABLE", "away");
+      return truth.now();
+    };
+    const { scheduler } = await harness([minutely()], { clock, store: { ...memory, serverTime } });
+    isAway = true;
+    clock.aheadMs = 12 * HOUR;
+    await truth.advance("30s");
+    expect(scheduler.status().now).toEqual(new Date(Date.parse(START) + 30_000));
+    isAway = false;
+    await truth.advance("3m");
+    expect((await scheduler.triggers()).items.map(({ scheduledFor }) => scheduledFor?.getTime())).toEqual(
+      [3, 2, 1].map((minute) => Date.parse(START) + minute * 60_000),
+    );
+    await scheduler.stop({ drain: 0 });
+  });
+});
+
+describe("what a wrong clock leaves behind", () => {
+  it("is put right by a node with a right clock, at its regular look, and told", async () => {
+    const truth = fakeClock(START);
+    const wrong = wallClock(truth);
+    const store = sharedStore();
+    const right = await harness([minutely()], { clock: wallClock(truth), store, node: "right", random: () => 0.25 });
+    const ahead = await harness([minutely()], { clock: wrong, store, node: "ahead", random: () => 0.75 });
+    await truth.advance("10s");
+    wrong.aheadMs = 12 * HOUR;
+    await truth.advance("1m");
+    await ahead.scheduler.stop({ drain: 0 });
+    await truth.advance("5m");
+    expect(right.heard("schedule.replanned").length).toBeGreaterThan(0);
+    expect(right.heard("schedule.replanned")[0]).toMatchObject({ pipelineId: "job", nextFireAt: new Date(Date.parse(START) + 60_000) });
+    const fired = right.heard("schedule.fired").flatMap(({ fireTimes }) => fireTimes.map((time) => time.getTime()));
+    expect(fired.slice(-4)).toEqual([3, 4, 5, 6].map((minute) => Date.parse(START) + minute * 60_000));
+    await right.scheduler.stop({ drain: 0 });
+  });
+
+  it("does not end a schedule whose last instant the clock had passed", async () => {
+    const { scheduler, clock } = await harness([
+      pipeline({ id: "job", schedule: at("2026-03-02T01:00:00Z"), execution: { catchup: "none" }, run: () => {} }),
+    ]);
+    clock.jump(12 * HOUR);
+    await clock.advance("31s");
+    expect((await scheduler.decisions()).items).toHaveLength(1);
+    clock.jump(-12 * HOUR);
+    await clock.advance("2h");
+    expect((await scheduler.runs()).items).toHaveLength(1);
+    expect((await scheduler.decisions({ outcome: "skip" })).items).toEqual([]);
+    await scheduler.stop();
+  });
+
+  it("holds no trigger that was accepted meanwhile", async () => {
+    const { scheduler, clock } = await harness([pipeline({ id: "job", run: () => {} })]);
+    await clock.advance("1m");
+    clock.jump(12 * HOUR);
+    await clock.advance("31s");
+    await scheduler.pause({ pipelineId: "job", duration: "1m" });
+    await scheduler.trigger("job");
+    clock.jump(-12 * HOUR);
+    await clock.advance("2m");
+    expect((await scheduler.runs()).items).toHaveLength(1);
+    await scheduler.stop();
+  });
+
+  it("takes no run of another node for lost when the clock of their machine goes forward", async () => {
+    const truth = fakeClock(START);
+    const clock = wallClock(truth);
+    const store = sharedStore();
+    const long = () => pipeline({ id: "long", run: ({ clock: time }) => time.sleep("2m") });
+    const nodes = await Promise.all(
+      ["one", "two"].map((node, n) => harness([long()], { clock, store, node, random: () => (n + 1) / 4, lease: "10s" })),
+    );
+    await nodes[0]?.scheduler.trigger("long");
+    await nodes[1]?.scheduler.trigger("long");
+    await truth.advance("5s");
+    clock.aheadMs = 12 * HOUR;
+    await truth.advance("3m");
+    for (const { heard } of nodes) expect(heard("run.lost")).toEqual([]);
+    for (const { scheduler } of nodes) await scheduler.stop({ drain: 0 });
+  });
+});
