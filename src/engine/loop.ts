@@ -3,6 +3,7 @@ import type { GlobalPause } from "../ports/store.js";
 import type { Claimer } from "./claim.js";
 import { ClockWatch, replanFarAhead } from "./clock-watch.js";
 import type { Core } from "./core.js";
+import { FailureReports } from "./failure-reports.js";
 import { fireDue } from "./fire.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { isUnavailable, type Outage } from "./outage.js";
@@ -12,6 +13,7 @@ import { Skew } from "./skew.js";
 import { ofTrigger } from "./tell.js";
 
 const AFTER_ERROR_MS = 1_000;
+const ROUND = "a round of the scheduler";
 
 /**
  * The one loop: it wakes when something is due or has changed, does everything that is due in the order of the flow, and
@@ -24,6 +26,7 @@ export class Loop {
   readonly #outage: Outage;
   readonly #watch: ClockWatch;
   readonly #leases: LeaseKeeper;
+  readonly #failures: FailureReports;
   readonly #refresh: () => Promise<void>;
   readonly skew: Skew;
   #global: GlobalPause = { pause: null, lastPause: null };
@@ -47,6 +50,7 @@ export class Loop {
     this.#refresh = refresh;
     this.#watch = new ClockWatch(core);
     this.#leases = new LeaseKeeper(core, runner);
+    this.#failures = new FailureReports(core);
     this.skew = new Skew(core);
   }
 
@@ -113,10 +117,11 @@ export class Loop {
     try {
       await this.#one();
       this.#outage.recovered();
+      this.#failures.succeeded(ROUND);
       return 0;
     } catch (error) {
       if (isUnavailable(error)) return this.#outage.failed(error as Error);
-      this.#core.events.report(error, "a round of the scheduler");
+      this.#failures.failed(ROUND, error);
       return AFTER_ERROR_MS;
     }
   }
@@ -144,11 +149,14 @@ export class Loop {
   /** Own leases first, so that a node that slept does not take its own work for lost. */
   async #keepLeases(now: number, isStep: boolean): Promise<void> {
     const third = Math.ceil(this.#core.settings.leaseMs / 3);
-    if (this.#runner.size > 0) await this.#leases.catchUp(now, isStep);
-    if (this.#isClaiming && (this.#recoverAt <= now || isStep)) {
-      this.#recoverAt = now + third;
-      await recoverLost(this.#core, this.#runner, now);
+    if (this.#runner.hasLeases) await this.#leases.catchUp(now, isStep);
+    if (!this.#isClaiming || (this.#recoverAt > now && !isStep)) return;
+    if (this.#outage.lengthMs(now) >= third) {
+      this.#recoverAt = now + this.#core.settings.leaseMs; // no node could extend a lease, nor record what it has done: each has a lease's time for it now
+      return;
     }
+    this.#recoverAt = now + third;
+    await recoverLost(this.#core, this.#runner, this.#failures, now);
   }
 
   async #keepGlobal(now: number): Promise<void> {

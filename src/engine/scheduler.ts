@@ -151,7 +151,7 @@ export class Scheduler {
   }
 
   async #stop(drainMs: number): Promise<void> {
-    const { store, events, node, clock, settings } = this.#core;
+    const { store, events, node, clock } = this.#core;
     await this.#starting?.catch(() => {}); // told to whoever called start
     this.#phase = "stopping";
     await Promise.all([this.#sensing.stop(), this.alerts.stop()]);
@@ -159,10 +159,8 @@ export class Scheduler {
     await this.#runner.detach();
     const abort = () => this.#runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopTimer = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
-    const stopWaiting = clock.setTimer(drainMs + settings.graceMs + RECORDING_MS, () => this.#runner.giveUp());
-    await this.#runner.idle();
+    await this.#runner.idle(RECORDING_MS);
     stopTimer?.();
-    stopWaiting();
     await this.#loop.stop();
     await this.audit.close();
     await closeExecutors(this.#core);
@@ -336,7 +334,7 @@ export class Scheduler {
 
   /** How the scheduler is. */
   status(): SchedulerStatus {
-    return statusOf(this.#core, this.#phase, this.#runner.size, this.#loop, this.#outage, this.#sensing.status(), this.#roster.size);
+    return statusOf(this.#core, this.#phase, this.#runner, this.#loop, this.#outage, this.#sensing.status(), this.#roster.size);
   }
 
   /**

@@ -8,6 +8,7 @@ import type { Outage } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
 import type { Sensing, SensorStatus } from "./sensing.js";
+import type { UnrecordedEnds } from "./unrecorded-ends.js";
 
 /** How a scheduler is. */
 export interface SchedulerStatus {
@@ -17,6 +18,8 @@ export interface SchedulerStatus {
   readonly pipelines: number;
   /** Runs under way on this node. */
   readonly activeRuns: number;
+  /** Runs that have ended on this node and that the store has not taken yet, because it is away or for another reason. */
+  readonly unrecordedEnds: UnrecordedEnds;
   /** When this node fires next. */
   readonly nextFireAt: Date | null;
   /** When the loop last went round: a dead scheduler differs from an idle one. */
@@ -38,7 +41,7 @@ export interface SchedulerStatus {
 export function statusOf(
   core: Core,
   phase: SchedulerStatus["phase"],
-  activeRuns: number,
+  runner: Runner,
   loop: Loop,
   outage: Outage,
   sensors: readonly SensorStatus[],
@@ -51,7 +54,8 @@ export function statusOf(
     node: core.node,
     now: toDate(core.clock.now()),
     pipelines,
-    activeRuns,
+    activeRuns: runner.size,
+    unrecordedEnds: runner.ends.status(),
     nextFireAt: Number.isFinite(nextAt) && phase === "running" ? toDate(nextAt) : null,
     lastRoundAt: toDate(loop.lastRoundAt),
     pause: pauseView(pause),
