@@ -151,7 +151,10 @@ export class EndRecorder {
   async #send(requests: readonly FinishRequest[]): Promise<readonly FinishResult[]> {
     const { store, clock } = this.#core;
     try {
-      return await store.finish(requests, clock.now());
+      const sent = requests.map((request) =>
+        (this.#open.get(request)?.error ?? null) === null ? request : { ...request, isRepeated: true },
+      );
+      return await store.finish(sent, clock.now());
     } catch (error) {
       for (const request of requests) {
         const end = this.#open.get(request);
