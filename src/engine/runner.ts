@@ -11,6 +11,7 @@ import { endRequest, keptOutput } from "./end-request.js";
 import { FailureReports } from "./failure-reports.js";
 import { sendHeartbeats } from "./heartbeats.js";
 import { jsonCopy } from "./json.js";
+import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import { failureOf, watchElsewhere } from "./remote.js";
 import { ofRun, tellAttemptEnd } from "./tell.js";
@@ -223,7 +224,7 @@ export class Runner {
       const watchers = isSuccess ? registry.watchersOf(run.pipelineId) : [];
       if (watchers.length > 0) await store.recheck(watchers, clock.now());
     } catch (problem) {
-      events.report(problem, `the end of run ${run.id}`);
+      if (!isUnavailable(problem)) events.report(problem, `what follows from the end of run ${run.id}`);
     } finally {
       this.#leave(attempt);
       if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
