@@ -31,7 +31,16 @@ export type { AuditedChange, AuditLog } from "./engine/audit-log.js";
 export type { DecisionEventData, RunEventData } from "./engine/event-data.js";
 export type { EventFeed } from "./engine/event-feed.js";
 export type { EventReader, EventReaderOptions } from "./engine/event-reader.js";
-export type { EventName, Listener, PauseEvent, RunEvent, SchedulerEvents, SensorEventOf, TriggerEvent } from "./engine/events.js";
+export type {
+  AttemptEvent,
+  EventName,
+  Listener,
+  PauseEvent,
+  RunEvent,
+  SchedulerEvents,
+  SensorEventOf,
+  TriggerEvent,
+} from "./engine/events.js";
 export type { Answer, Explanation } from "./engine/explain.js";
 export type { Host } from "./engine/host.js";
 export type { Alert, Monitoring, SilenceOptions } from "./engine/monitoring.js";
@@ -49,6 +58,7 @@ export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, Statisti
 export type { PipelineStatus, SchedulerStatus } from "./engine/status.js";
 export type { Maintenance } from "./engine/steering.js";
 export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./engine/tokens.js";
+export type { UnrecordedEnd, UnrecordedEnds } from "./engine/unrecorded-ends.js";
 export type { UpcomingFire, UpcomingFireOptions } from "./engine/upcoming.js";
 export type { Decision, FindingView, Run, Trigger } from "./engine/views.js";
 export {

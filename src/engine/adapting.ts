@@ -6,6 +6,7 @@ import type { RunStatus } from "../run/run.js";
 import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
+import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
 import type { Act } from "./requests.js";
@@ -93,9 +94,9 @@ export class Adapting {
   onRunEnd(pipelineId: string): void {
     const schedule = this.#core.registry.get(pipelineId)?.pipeline.schedule;
     if (schedule === undefined || !isAdaptive(schedule) || this.#steered.isFrozen(pipelineId)) return;
-    const work = this.#look(pipelineId, schedule.policy).catch((error: unknown) =>
-      this.#core.events.report(error, `adapting the schedule of ${pipelineId}`),
-    );
+    const work = this.#look(pipelineId, schedule.policy).catch((error: unknown) => {
+      if (!isUnavailable(error)) this.#core.events.report(error, `adapting the schedule of ${pipelineId}`);
+    });
     this.#core.clock.track?.(work, "work");
   }
 

@@ -34,6 +34,8 @@ export class ActiveAttempt implements RunContext<unknown> {
   #controller: AbortController | null = null;
   #reason: HeadgateError | null = null;
   #progress: unknown;
+  /** Where it is carried out, while no heartbeat has said so. */
+  #reference: unknown;
   #given: unknown;
 
   constructor(core: Core, run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline) {
@@ -177,8 +179,21 @@ export class ActiveAttempt implements RunContext<unknown> {
   /** Sends the newest progress once. */
   takeHeartbeat(): HeartbeatRequest {
     const progress = this.#progress;
-    this.#progress = undefined;
-    return { runId: this.runId, token: this.run.token, ...(progress === undefined ? {} : { progress }) };
+    const reference = this.#reference;
+    this.#progress = this.#reference = undefined;
+    const news = { ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
+    return { runId: this.runId, token: this.run.token, ...news };
+  }
+
+  /** Takes back what a heartbeat that failed was to send, unless there is newer. */
+  putBack(request: HeartbeatRequest | undefined): void {
+    this.#progress ??= request?.progress;
+    this.#reference ??= request?.reference;
+  }
+
+  /** Has the next heartbeat say where the attempt is carried out. */
+  keepReference(reference: unknown): void {
+    this.#reference = reference;
   }
 
   /** Progress that no heartbeat has sent yet; `undefined` for none. */

@@ -12,6 +12,8 @@ interface Waiting<Q, R> {
 const MOST_AT_ONCE = 1_000;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
+/** So many times a batch meets a store that is away before one of its requests is tried alone. */
+const PROBED_EVERY = 4;
 /** How often a request is sent that fails for a reason nobody foresaw: about a minute in all. */
 const UNFORESEEN_ATTEMPTS = 13;
 
@@ -85,6 +87,7 @@ export class Batcher<Q, R> {
 
   /** Sends one batch until it is answered, or fails for good. */
   async #settle(batch: readonly Waiting<Q, R>[]): Promise<void> {
+    let failures = 0;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {
         const answers = await this.#send(batch.map(({ request }) => request));
@@ -96,17 +99,33 @@ export class Batcher<Q, R> {
           for (const { reject } of batch) reject(error);
           return;
         }
+        if (++failures % PROBED_EVERY === 0 && batch.length > 1) {
+          const probe = batch[(failures / PROBED_EVERY - 1) % batch.length] as Waiting<Q, R>;
+          if ((await this.#try(probe)) === null) return this.#oneByOne(batch.filter((one) => one !== probe));
+        }
         await this.#pause(waitMs);
       }
     }
   }
 
-  /** One bad request must not fail its neighbours, and a store that goes away meanwhile is waited for as ever. */
+  /**
+   * One bad request must not fail its neighbours, and a store that goes away meanwhile is waited for as ever. One for which alone the store is away (its statement takes too long, say) waits apart; when it is
+   * away for the next one too, it is away.
+   */
   async #oneByOne(batch: readonly Waiting<Q, R>[]): Promise<void> {
+    let isAway = !this.#isPatient;
     for (const [index, one] of batch.entries()) {
       const error = await this.#try(one);
-      if (error === null) continue;
-      if (isUnavailable(error.cause)) return this.#settle(batch.slice(index));
+      if (error === null) {
+        isAway = !this.#isPatient;
+        continue;
+      }
+      if (isUnavailable(error.cause)) {
+        if (isAway) return this.#settle(batch.slice(index));
+        isAway = true;
+        void this.#alone(one, error.cause);
+        continue;
+      }
       if (!this.#isPatient || error.cause instanceof HeadgateError) one.reject(error.cause);
       else void this.#alone(one, error.cause);
     }

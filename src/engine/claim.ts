@@ -1,17 +1,22 @@
+import { HeadgateError } from "../base/errors.js";
 import { decide } from "../gate/decide.js";
 import type { DecisionRecord, Finding } from "../gate/finding.js";
 import type { Executor } from "../ports/executor.js";
-import type { DecideRequest, DecideResult } from "../ports/store.js";
+import type { Claim, DecideRequest, DecideResult } from "../ports/store.js";
 import type { RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { Batcher } from "./batcher.js";
 import { type Core, executorOf } from "./core.js";
+import { FailureReports } from "./failure-reports.js";
 import type { GateKeeper } from "./gate-keeper.js";
+import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
 import { ofDecision, ofRun, ofTrigger } from "./tell.js";
 
 const TRIGGERS_AT_ONCE = 1_000;
+/** The token of no claim: such a request finds out whether its decision is recorded, and records nothing. */
+const NO_CLAIM = -1;
 
 /** Claims triggers in order, asks their gates, records the decisions and starts the runs. */
 export class Claimer {
@@ -20,37 +25,26 @@ export class Claimer {
   readonly #runner: Runner;
   readonly #decisions: Batcher<DecideRequest, DecideResult>;
   readonly #onDecided: () => void;
+  readonly #failures: FailureReports;
   #deciding = 0;
+  /** Decisions made within claims that were not answered. */
+  #unanswered: DecideRequest[] = [];
 
   constructor(core: Core, gates: GateKeeper, runner: Runner, onDecided: () => void) {
     this.#core = core;
     this.#gates = gates;
     this.#runner = runner;
     this.#onDecided = onDecided;
+    this.#failures = new FailureReports(core);
     this.#decisions = new Batcher(core, (requests) => core.store.decide(requests, () => core.clock.now()));
   }
 
   /** Claims what there is room for. Gives true when there may be more. */
   async claim(): Promise<boolean> {
-    const { store, node, settings, registry, clock } = this.#core;
+    await this.#startUnanswered();
     const room = this.#room();
     if (room <= 0) return false;
-    const claim = await store.claim(
-      {
-        node,
-        limit: room,
-        claimLeaseMs: settings.leaseMs + registry.longestGateMs,
-        attemptLeaseMs: settings.leaseMs,
-        globalLimit: settings.maxActiveRuns,
-        pools: settings.pools,
-        canRun: (id) => {
-          const entry = registry.get(id);
-          return entry !== undefined && (this.#isSingle || this.#roomOf(executorOf(this.#core, entry.pipeline)) > 0);
-        },
-        judge: (trigger, isOverlapping, now) => (isOverlapping ? this.#skipOverlapping(trigger, now) : this.#judgedAtOnce(trigger, now)),
-      },
-      () => clock.now(),
-    );
+    const claim = await this.#claim(room);
     for (const run of claim.cancelled) this.#runner.cancel(run);
     for (const { run, trigger } of claim.attempts) {
       this.#core.events.tell("run.attempt", ofRun, run);
@@ -60,6 +54,45 @@ export class Claimer {
     for (const trigger of claim.triggers) this.#decideLater(trigger);
     const isSlotFree = claim.decided.some(({ request }) => request.run === null);
     return isSlotFree || claim.isPartial === true || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
+  }
+
+  async #claim(room: number): Promise<Claim> {
+    const { store, node, settings, registry, clock } = this.#core;
+    const made: DecideRequest[] = [];
+    const judge = (trigger: TriggerRecord, isOverlapping: boolean, now: number) => {
+      const request = isOverlapping ? this.#skipOverlapping(trigger, now) : this.#judgedAtOnce(trigger, now);
+      if (request !== null) made.push(request);
+      return request;
+    };
+    const canRun = (id: string) => {
+      const entry = registry.get(id);
+      return entry !== undefined && (this.#isSingle || this.#roomOf(executorOf(this.#core, entry.pipeline)) > 0);
+    };
+    const leases = { claimLeaseMs: settings.leaseMs + registry.longestGateMs, attemptLeaseMs: settings.leaseMs };
+    try {
+      return await store.claim(
+        { node, limit: room, ...leases, globalLimit: settings.maxActiveRuns, pools: settings.pools, canRun, judge },
+        () => clock.now(),
+      );
+    } catch (error) {
+      this.#unanswered.push(...made); // it may have been committed
+      throw error;
+    }
+  }
+
+  /** Starts what a claim has recorded whose answer was lost; without this its runs would wait for nobody until their leases run out, and lose an attempt. */
+  async #startUnanswered(): Promise<void> {
+    if (this.#unanswered.length === 0) return;
+    const requests = this.#unanswered.map((request) => ({ ...request, token: NO_CLAIM }));
+    let results: readonly DecideResult[] = [];
+    try {
+      results = await this.#core.store.decide(requests, () => this.#core.clock.now());
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      this.#core.events.report(error, "starting runs of a claim whose answer was lost; their leases run out");
+    }
+    this.#unanswered = [];
+    for (const [index, result] of results.entries()) this.#decided(result, requests[index] as DecideRequest);
   }
 
   /** Whether all pipelines have the scheduler's own executor. */
@@ -98,20 +131,35 @@ export class Claimer {
       const findings = await this.#gates.ask(pipeline, trigger, clock.now());
       return this.#judged(trigger, pipeline, findings, clock.now());
     };
-    this.#keep(found());
+    this.#keep(trigger, found());
   }
 
-  /** Records a decision as soon as it is made and the store can be reached. */
-  #keep(decided: Promise<DecideRequest>): void {
+  /** Records a decision as soon as it is made and the store can be reached. One that cannot be recorded is made again: the claim's lease runs out. */
+  #keep({ id, pipelineId }: TriggerRecord, decided: Promise<DecideRequest>): void {
     this.#deciding++;
+    const what = `deciding on trigger ${id} of pipeline ${pipelineId}`;
     const work = decided
-      .then(async (request) => this.#decided(await this.#decisions.add(request), request))
-      .catch((error: unknown) => this.#core.events.report(error, "deciding on a trigger"))
+      .then(async (request) => this.#decided(await this.#record(request, what), request))
+      .then(
+        () => this.#failures.succeeded(what),
+        (error: unknown) => this.#failures.failed(what, error, `${what}, which is decided on again when its claim has run out`),
+      )
       .finally(() => {
         this.#deciding--;
         this.#onDecided();
       });
     this.#core.clock.track?.(work, "condition");
+  }
+
+  /** What the store refuses for its data is recorded without the evidence of its findings. */
+  async #record(request: DecideRequest, what: string): Promise<DecideResult> {
+    try {
+      return await this.#decisions.add(request);
+    } catch (error) {
+      if (!(error instanceof HeadgateError) || error.code !== "STORE_REJECTED") throw error;
+      this.#failures.failed(`${what} with its evidence`, error);
+      return await this.#decisions.add(withoutEvidence(request));
+    }
   }
 
   #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: readonly Finding[], now: number): DecideRequest {
@@ -163,14 +211,30 @@ export class Claimer {
 
   #decided({ isAccepted, trigger, run }: DecideResult, request: DecideRequest): void {
     if (!isAccepted || trigger === null) return; // cancelled or superseded meanwhile: that is its recorded outcome
-    const { events } = this.#core;
+    const { events, clock, node } = this.#core;
     const { decision } = request;
     events.tell("decision", ofDecision, decision);
     if (run !== null) {
+      if (!isFirstAttemptOf(run, node)) return; // recorded by a request whose answer was lost, and over since
       events.tell("trigger.running", ofTrigger, trigger);
       events.tell("run.started", ofRun, run);
-      this.#start(run, trigger);
-    } else events.tell(trigger.status === "held" ? "trigger.held" : "trigger.skipped", ofBoth, { trigger, decision });
+      if (run.leaseUntil > clock.now()) this.#start(run, trigger);
+      else this.#startLate(run, trigger);
+    } else if (trigger.status === "held" || trigger.status === "skipped")
+      events.tell(`trigger.${trigger.status}`, ofBoth, { trigger, decision });
+  }
+
+  /** Starts a run whose lease has run out before its decision was answered, if nobody has closed it. */
+  #startLate(run: RunRecord, trigger: TriggerRecord): void {
+    const { store, clock, settings, events } = this.#core;
+    const now = clock.now();
+    const work = store
+      .heartbeat([{ runId: run.id, token: run.token }], now + settings.leaseMs, now)
+      .then(([extended]) => {
+        if (extended) this.#start(extended, trigger);
+      })
+      .catch((error: unknown) => events.report(error, `starting run ${run.id} late; its lease has run out`));
+    clock.track?.(work, "work");
   }
 
   #start(run: RunRecord, trigger: TriggerRecord): void {
@@ -182,6 +246,16 @@ export class Claimer {
   #pipelineOf(trigger: TriggerRecord): Pipeline | undefined {
     return this.#core.registry.get(trigger.pipelineId)?.pipeline;
   }
+}
+
+/** Whether a run is as its decision has made it: under way on the node that decided, and taken over by nobody. */
+function isFirstAttemptOf({ status, token, node }: RunRecord, own: string): boolean {
+  return status === "running" && token === 1 && node === own;
+}
+
+function withoutEvidence(request: DecideRequest): DecideRequest {
+  const findings = request.decision.findings.map(({ evidence: _, ...finding }) => finding);
+  return { ...request, decision: { ...request.decision, findings } };
 }
 
 function ofBoth({ trigger, decision }: { trigger: TriggerRecord; decision: DecisionRecord }) {

@@ -4,6 +4,7 @@ import type { AlertChannel } from "../ports/alert-channel.js";
 import { redactError } from "../run/redact.js";
 import type { AlertBook, AlertsKept } from "./alert-book.js";
 import type { Core } from "./core.js";
+import { isUnavailable } from "./outage.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_RATE = { count: 20, perMs: 60_000 };
@@ -172,7 +173,7 @@ export class Deliverer {
     try {
       return await this.#book.change(make);
     } catch (error) {
-      this.#core.events.report(error, "keeping what became of an alert");
+      if (!isUnavailable(error)) this.#core.events.report(error, "keeping what became of an alert");
       return false;
     }
   }

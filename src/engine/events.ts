@@ -3,6 +3,7 @@ import type { AlertState } from "../monitor/alert.js";
 import type { Logger } from "../ports/logger.js";
 import type { SensorEvent } from "../ports/sensor.js";
 import { type Redact, redactError } from "../run/redact.js";
+import type { AttemptOutcome } from "../run/run.js";
 import type { PerformanceNumbers } from "./adapting.js";
 import type { Decision, Run, Trigger } from "./views.js";
 
@@ -13,6 +14,12 @@ export interface TriggerEvent {
 /** What such an event carries. */
 export interface RunEvent {
   readonly run: Run;
+}
+/** Payload of events of an attempt whose run is not at hand. */
+export interface AttemptEvent {
+  readonly pipelineId: string;
+  readonly runId: string;
+  readonly attempt: number;
 }
 /** What such an event carries. */
 export interface PauseEvent {
@@ -56,9 +63,14 @@ export interface SchedulerEvents {
   /** An attempt was closed because its node died or stopped under it. */
   "run.lost": RunEvent;
   /** A run went on after its signal and its grace: given up, its slot is free again. */
-  "run.unresponsive": { readonly pipelineId: string; readonly runId: string; readonly attempt: number };
-  /** A result came after its attempt was closed, and was refused. */
-  "run.late_result": { readonly pipelineId: string; readonly runId: string; readonly attempt: number; readonly error: string | null };
+  "run.unresponsive": AttemptEvent;
+  /** A result came after its attempt was closed, and was refused; `outcome` says how the attempt had ended. */
+  "run.late_result": AttemptEvent & { readonly outcome: AttemptOutcome; readonly error: string | null };
+  /**
+   * An attempt has ended, and the store does not take it for a reason nobody foresaw. It is tried again, and nobody repeats the run meanwhile, until this node stops (`isGivenUp`). Emitted
+   * once for each.
+   */
+  "run.unrecorded": AttemptEvent & { readonly outcome: AttemptOutcome; readonly error: Error; readonly isGivenUp: boolean };
   "schedule.fired": { readonly pipelineId: string; readonly fireTimes: readonly Date[]; readonly nextFireAt: Date | null };
   "schedule.dropped": { readonly pipelineId: string; readonly decisions: readonly Decision[] };
   /** A look of a sensor failed; it looks again at `nextLookAt`. */

@@ -3,7 +3,7 @@ import { toDate } from "../base/instant.js";
 import type { DecisionRecord } from "../gate/finding.js";
 import type { FireRequest, FireResult, GlobalPause } from "../ports/store.js";
 import { type DroppedFires, type MisfirePlan, type PausedSpan, planMisfires } from "../schedule/misfire.js";
-import type { NewTrigger } from "../trigger/trigger.js";
+import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import type { Entry } from "./registry.js";
 import { severalUntil } from "./replan.js";
@@ -40,15 +40,45 @@ async function fireThese(core: Core, taken: readonly Entry[], global: GlobalPaus
   }
   if (requests.length === 0) return true;
   let isOpen = true;
-  const results = await core.store.fire(requests, now);
+  const results = await sent(core, due, requests, now);
   for (let index = 0; index < results.length; index++) {
     const result = results[index] as FireResult;
     const entry = due[index] as Entry;
     if (registry.get(entry.pipeline.id) === entry) registry.sync(entry, result.state, now);
     if (result.outcome === "fired") tellFired(core, requests[index] as FireRequest, result);
+    else if (result.outcome === "moved") await tellUnanswered(core, entry);
+    unanswered.delete(entry);
     if (result.outcome === "paused" && result.state?.pause === null) isOpen = false;
   }
   return isOpen;
+}
+
+/** What was fired and not answered, the first and the newest request of each: it may have been committed. */
+const unanswered = new WeakMap<Entry, readonly FireRequest[]>();
+
+async function sent(core: Core, due: readonly Entry[], requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
+  try {
+    return await core.store.fire(requests, now);
+  } catch (error) {
+    for (const [index, entry] of due.entries()) {
+      const [first] = unanswered.get(entry) ?? [];
+      const request = requests[index] as FireRequest;
+      unanswered.set(entry, first === undefined ? [request] : [first, request]);
+    }
+    throw error;
+  }
+}
+
+/** Emits what this node itself has fired when it finds a schedule moved. */
+async function tellUnanswered(core: Core, entry: Entry): Promise<void> {
+  for (const request of unanswered.get(entry) ?? []) {
+    const found = await Promise.all(request.triggers.map(({ id }) => core.store.trigger(id)));
+    const triggers = found.filter((trigger) => trigger !== null);
+    if (triggers.length === 0) continue;
+    const replaced = await Promise.all(triggers.flatMap(({ supersedes }) => (supersedes === null ? [] : [core.store.trigger(supersedes)])));
+    const superseded = replaced.filter((trigger) => trigger !== null && !triggers.some(({ id }) => id === trigger.id));
+    tellFired(core, request, { outcome: "fired", state: null, triggers, superseded: superseded as TriggerRecord[] });
+  }
 }
 
 /** Refreshes what is believed paused, ends pauses whose time is over, and gives the entries whose fire time is due. */

@@ -8,6 +8,7 @@ import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { EventFeed } from "./event-feed.js";
 import type { SchedulerEvents } from "./events.js";
+import { FailureReports } from "./failure-reports.js";
 import type { Pipeline } from "./pipeline.js";
 import type { BackfillOptions, TriggerOptions } from "./requests.js";
 import type { Runner } from "./runner.js";
@@ -18,6 +19,7 @@ export class Host {
   readonly #core: Core;
   readonly #runner: Runner;
   readonly #audit: AuditLog;
+  readonly #failures: FailureReports;
   /** Events of all nodes. */
   readonly feed: EventFeed;
   readonly #asking: Asking;
@@ -27,6 +29,7 @@ export class Host {
   constructor(core: Core, runner: Runner, audit: AuditLog, asking: Asking, pipelineOf: (id: string) => Pipeline) {
     this.#core = core;
     this.feed = new EventFeed(core);
+    this.#failures = new FailureReports(core);
     this.#asking = asking;
     this.#pipelineOf = pipelineOf;
     this.#audit = audit;
@@ -41,6 +44,21 @@ export class Host {
   /** Reports what can be thrown to nobody, as the event `error` and to the logger. */
   report(error: unknown, where: string): void {
     this.#core.events.report(error, where);
+  }
+
+  /**
+   * Reports what may fail with every request while the store is away: once for each reason, until {@link Host.reportSuccess}.
+   *
+   * @param kind - what failed, in words that are the same each time
+   * @param where - the same for the report; default `kind`
+   */
+  reportFailure(kind: string, error: unknown, where?: string): void {
+    this.#failures.failed(kind, error, where);
+  }
+
+  /** What had failed works again; how often it failed is logged. */
+  reportSuccess(kind: string): void {
+    this.#failures.succeeded(kind);
   }
 
   /** Takes secrets out of a text. */

@@ -67,7 +67,7 @@ export class LeaseKeeper {
   async #once(): Promise<void> {
     const now = this.#core.clock.now();
     try {
-      await this.#runner.heartbeat(now);
+      await this.#runner.heartbeat();
       this.#lastBeatAt = now;
       this.#failure = null;
       this.#arm(this.#intervalMs);

@@ -186,7 +186,7 @@ export class Lifecycle {
     const sides = Promise.allSettled([sensing.stop(), alerts.stop(), runner.detach()]);
     const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopDraining = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
-    await this.#step("runs, and the recording of their ends", () => runner.idle());
+    await this.#step("runs, and the recording of their ends", () => runner.idle(RECORDING_MS));
     stopDraining?.();
     onIdle();
     await this.#step("sensors, alerts and what runs elsewhere", async () => {

@@ -5,6 +5,7 @@ import { ClockJumpDetector } from "./clock-jumps.js";
 import { ClockRecovery } from "./clock-recovery.js";
 import { ClockSkewMonitor } from "./clock-skew.js";
 import type { Core } from "./core.js";
+import { FailureReports } from "./failure-reports.js";
 import { fireDue } from "./fire.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { isOfStore, type Outage } from "./outage.js";
@@ -16,6 +17,7 @@ import { ofTrigger } from "./tell.js";
 const AFTER_ERROR_MS = 1_000;
 /** How often a node with a backlog looks for what is due by time alone. */
 const DUE_MS = 1_000;
+const ROUND = "a round of the scheduler";
 
 /**
  * The one loop: it wakes when something is due or has changed, does everything that is due in the order of the flow, and
@@ -29,6 +31,7 @@ export class Loop {
   readonly #jumps: ClockJumpDetector;
   readonly #recovery: ClockRecovery;
   readonly #leases: LeaseKeeper;
+  readonly #failures: FailureReports;
   readonly #refresh: () => Promise<void>;
   readonly skew: ClockSkewMonitor;
   #global: GlobalPause = { pause: null, lastPause: null };
@@ -54,6 +57,7 @@ export class Loop {
     this.#jumps = new ClockJumpDetector(core);
     this.#recovery = new ClockRecovery(core);
     this.#leases = new LeaseKeeper(core, runner);
+    this.#failures = new FailureReports(core);
     this.skew = new ClockSkewMonitor(core);
     this.health = new RoundHealth(core.clock, core.settings.trustMs);
   }
@@ -127,12 +131,12 @@ export class Loop {
       await this.#one();
       this.health.succeeded();
       this.#outage.recovered();
+      this.#failures.succeeded(ROUND);
       return 0;
     } catch (error) {
-      const before = this.health.failure?.error;
       this.health.failed(error);
       if (isOfStore(error)) return this.#outage.failed(error);
-      if (String(before) !== String(error)) this.#core.events.report(error, "a round of the scheduler");
+      this.#failures.failed(ROUND, error);
       return AFTER_ERROR_MS;
     }
   }
@@ -170,11 +174,14 @@ export class Loop {
   /** Own leases first, so that a node that slept does not take its own work for lost. */
   async #keepLeases(now: number, isStep: boolean): Promise<void> {
     const third = Math.ceil(this.#core.settings.leaseMs / 3);
-    if (this.#runner.size > 0) await this.#leases.catchUp(now, isStep);
-    if (this.#isClaiming && this.#recoverAt <= now) {
-      this.#recoverAt = now + third;
-      await recoverLost(this.#core, this.#runner, now, () => this.#isClaiming);
+    if (this.#runner.hasLeases) await this.#leases.catchUp(now, isStep);
+    if (!this.#isClaiming || this.#recoverAt > now) return;
+    if (this.#outage.lengthMs(now) >= third) {
+      this.#recoverAt = now + this.#core.settings.leaseMs; // no node could extend a lease, nor record what it has done: each has a lease's time for it now
+      return;
     }
+    this.#recoverAt = now + third;
+    await recoverLost(this.#core, this.#runner, this.#failures, now, () => this.#isClaiming);
   }
 
   async #keepGlobal(now: number): Promise<void> {

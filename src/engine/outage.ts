@@ -37,6 +37,11 @@ export class Outage {
     return this.#since;
   }
 
+  /** How long the store has been away, ms; 0 while it answers. */
+  lengthMs(now: number): number {
+    return this.#since === null ? 0 : Math.max(0, now - this.#since);
+  }
+
   /** The store failed; gives how long to wait, ms. */
   failed(error: Error): number {
     const { events, clock } = this.#core;

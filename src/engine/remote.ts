@@ -3,6 +3,7 @@ import type { RemoteCall, RemoteExecutor, RemoteState } from "../ports/executor.
 import type { ActiveAttempt, AttemptHandle } from "./attempt.js";
 import type { Core } from "./core.js";
 import { jsonCopy } from "./json.js";
+import { isUnavailable } from "./outage.js";
 
 const DEFAULT_CALL_MS = 30_000;
 const REFERENCE_LIMIT = 10_000;
@@ -128,7 +129,8 @@ class Watch {
     try {
       await store.heartbeat([{ runId, token, reference }], now + settings.leaseMs, now);
     } catch (error) {
-      events.report(error, `writing down where run ${runId} is carried out`); // whoever watches it next submits it again, which starts it no second time
+      this.#attempt.keepReference(reference); // sent with the next heartbeat; whoever watches it next without knowing submits it again, which starts it no second time
+      if (!isUnavailable(error)) events.report(error, `writing down where run ${runId} is carried out`);
     }
   }
 

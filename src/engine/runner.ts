@@ -1,30 +1,38 @@
 import { HeadgateError } from "../base/errors.js";
 import type { Executor, RemoteState } from "../ports/executor.js";
 import type { FinishRequest, FinishResult } from "../ports/store.js";
-import { retryDelay, runErrorOf } from "../run/retry.js";
+import { runErrorOf } from "../run/retry.js";
 import { type AttemptOutcome, type CancelRequest, isActive, type RunRecord } from "../run/run.js";
-import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
+import type { TriggerRecord } from "../trigger/trigger.js";
 import { ActiveAttempt, AttemptHandle } from "./attempt.js";
 import { Batcher } from "./batcher.js";
 import { type Core, executorOf } from "./core.js";
+import { endRequest, keptOutput } from "./end-request.js";
+import { FailureReports } from "./failure-reports.js";
+import { sendHeartbeats } from "./heartbeats.js";
 import { jsonCopy } from "./json.js";
+import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import { failureOf, watchElsewhere } from "./remote.js";
 import { ofRun, tellAttemptEnd } from "./tell.js";
+import { EndRecorder } from "./unrecorded-ends.js";
 
-const OUTPUT_LIMIT = 100_000;
 const PROGRESS_LIMIT = 10_000;
-const NONE: readonly never[] = Object.freeze([]);
 
 /** Carries attempts out on the executor, keeps their leases alive, and records how they ended. */
 export class Runner {
   readonly #core: Core;
   readonly #active = new Map<string, ActiveAttempt>();
   readonly #byExecutor = new Map<Executor, number>();
-  readonly #finishes: Batcher<FinishRequest, FinishResult>;
+  /** Ends of attempts of this node. */
+  readonly ends: EndRecorder;
+  /** Ends of other attempts: of nodes that died, and those that are reported from outside. Whoever sends one sends it again. */
+  readonly #closings: Batcher<FinishRequest, FinishResult>;
+  readonly #failures: FailureReports;
   readonly #onEnd: () => void;
   readonly #onRunEnd: (pipelineId: string) => void;
   #onIdle: (() => void)[] = [];
+  #onQuiet: (() => void)[] = [];
   /** Attempts under way, and those whose end is being recorded. */
   #open = 0;
 
@@ -36,12 +44,24 @@ export class Runner {
     this.#core = core;
     this.#onEnd = onEnd;
     this.#onRunEnd = onRunEnd;
-    this.#finishes = new Batcher(core, (requests) => core.store.finish(requests, () => core.clock.now()));
+    this.ends = new EndRecorder(core);
+    this.#closings = new Batcher(core, (requests) => core.store.finish(requests, () => core.clock.now()), { isPatient: false });
+    this.#failures = new FailureReports(core);
   }
 
   /** Attempts under way here. */
   get size(): number {
     return this.#active.size;
+  }
+
+  /** Whether an attempt runs here, or has ended here and is not recorded yet: its lease is extended. */
+  holds({ id, token }: Pick<RunRecord, "id" | "token">): boolean {
+    return this.#active.get(id)?.run.token === token || this.ends.has(id, { token });
+  }
+
+  /** Whether there are leases to extend. */
+  get hasLeases(): boolean {
+    return this.#active.size > 0 || this.ends.size > 0;
   }
 
   /** How many attempts an executor has here. */
@@ -92,10 +112,11 @@ export class Runner {
     const own = this.#active.get(runId);
     if (own !== undefined && own.attempt === attempt && own.told === null) return own.tell(state);
     const { store, clock, registry } = this.#core;
+    const isOpen = this.ends.has(runId, { attempt });
     const run = await store.run(runId);
     if (run === null) throw new HeadgateError("NOT_FOUND", `there is no run ${runId}, or no longer`, { details: { runId } });
     const pipeline = registry.get(run.pipelineId)?.pipeline;
-    if (own !== undefined || run.status !== "running" || run.attempt !== attempt || pipeline === undefined)
+    if (own !== undefined || isOpen || run.status !== "running" || run.attempt !== attempt || pipeline === undefined)
       throw new HeadgateError("ALREADY_FINISHED", `attempt ${attempt} of run ${runId} has ended`, { details: { runId, attempt } });
     if (state.status === "running") {
       const progress = jsonCopy(state.progress, PROGRESS_LIMIT, `progress of run ${runId}`, this.#core.redact);
@@ -103,9 +124,9 @@ export class Runner {
       return;
     }
     const isSuccess = state.status === "succeeded";
-    const output = isSuccess ? this.#kept(state.output, run) : null;
-    const request = this.#finishRequest(run, pipeline, state.status, output, isSuccess ? null : failureOf(state));
-    const result = await this.#finishes.add(request);
+    const output = isSuccess ? keptOutput(this.#core, state.output, run) : null;
+    const error = isSuccess ? null : failureOf(state);
+    const result = await this.#closings.add(endRequest(this.#core, run, pipeline, { outcome: state.status, output, error }));
     if (!result.isAccepted)
       throw new HeadgateError("ALREADY_FINISHED", `attempt ${attempt} of run ${runId} has ended`, { details: { runId, attempt } });
     this.#tellEnd(state.status, result);
@@ -139,18 +160,22 @@ export class Runner {
     if (run.cancelRequest !== null) attempt?.cancel(run.cancelRequest as CancelRequest);
   }
 
-  /** Extends the leases of everything under way; what is no longer ours is aborted, what somebody wants ended is cancelled. */
-  async heartbeat(now: number): Promise<void> {
+  /** Extends the leases of everything under way, and of what has ended and is not recorded yet; what is no longer ours is aborted, what somebody wants ended is cancelled. */
+  async heartbeat(): Promise<void> {
     const attempts = [...this.#active.values()];
-    if (attempts.length === 0) return;
-    const { store, settings } = this.#core;
-    const answers = await store.heartbeat(
-      attempts.map((attempt) => attempt.takeHeartbeat()),
-      now + settings.leaseMs,
-      now,
-    );
+    const own = attempts.map((attempt) => attempt.takeHeartbeat());
+    const requests = [...own, ...this.ends.heartbeats()];
+    if (requests.length === 0) return;
+    let answers: Awaited<ReturnType<typeof sendHeartbeats>>;
+    try {
+      answers = await sendHeartbeats(this.#core, requests, this.#failures);
+    } catch (error) {
+      for (const [index, attempt] of attempts.entries()) attempt.putBack(own[index]);
+      throw error;
+    }
     for (const [index, attempt] of attempts.entries()) {
-      const run = answers[index] ?? null;
+      const run = answers[index];
+      if (run === undefined) continue;
       if (run === null && this.#active.get(attempt.runId) === attempt) {
         attempt.isDetached = executorOf(this.#core, attempt.pipeline).kind === "remote"; // another node has it, or was told of its end
         attempt.abort(new HeadgateError("RUN_LOST", "another node has taken the run over: this node was silent for longer than its lease"));
@@ -162,52 +187,72 @@ export class Runner {
     for (const attempt of this.#active.values()) attempt.abort(reason);
   }
 
-  /** Stops trying to record ends in a store that is unavailable: their leases run out, and another node closes them. */
-  giveUp(): void {
-    this.#finishes.giveUp();
+  /**
+   * Resolves when nothing runs and every end is recorded; ends that the store does not take within a time after the last attempt has ended are given up: their leases run out, and another node
+   * closes them.
+   */
+  async idle(recordingMs: number): Promise<void> {
+    if (this.#active.size > 0) await new Promise<void>((resolve) => this.#onQuiet.push(resolve));
+    this.ends.hurry();
+    const stopTimer = this.#core.clock.setTimer(recordingMs, () => this.ends.giveUp());
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    stopTimer();
   }
 
-  /** Resolves when nothing is under way and every end is recorded. */
-  idle(): Promise<void> {
-    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
+  /** Waits for the store no more: what it has not taken is logged. */
+  giveUp(): void {
+    this.ends.giveUp();
   }
 
   async #ended(attempt: ActiveAttempt, output: unknown, error: unknown): Promise<void> {
     attempt.end();
-    if (this.#active.get(attempt.runId) === attempt) this.#active.delete(attempt.runId);
     const { run, pipeline } = attempt;
-    const { events } = this.#core;
-    if (attempt.isDetached) {
-      if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
-      return;
-    }
-    if (error instanceof HeadgateError && error.code === "RUN_UNRESPONSIVE") {
+    const { events, logger, registry, store, clock } = this.#core;
+    const isOver = attempt.isDetached;
+    if (error instanceof HeadgateError && error.code === "RUN_UNRESPONSIVE" && !isOver) {
       events.tell("run.unresponsive", () => ({ pipelineId: run.pipelineId, runId: run.id, attempt: run.attempt }));
-      this.#core.logger.log("error", error.message, { pipelineId: run.pipelineId, runId: run.id });
+      logger.log("error", error.message, { pipelineId: run.pipelineId, runId: run.id });
     }
     try {
       const outcome = attempt.outcomeOf(error);
       const isSuccess = outcome === "succeeded";
       const why = isSuccess ? null : (attempt.abortReason ?? error);
-      const request = this.#finishRequest(run, pipeline, outcome, isSuccess ? this.#kept(output, run) : null, why, attempt.unsentProgress);
-      const result = withParameters(await this.#finishes.add(request), attempt.triggerRecord);
+      const kept = isSuccess && !isOver ? keptOutput(this.#core, output, run) : null;
+      const ended = { outcome, output: kept, error: why, progress: attempt.unsentProgress };
+      const recording = isOver ? null : this.ends.record(run, endRequest(this.#core, run, pipeline, ended));
+      this.#leave(attempt);
+      const found = await recording;
+      if (found === null) return;
+      const result = withParameters(found, attempt.triggerRecord);
       if (result.isAccepted) this.#tellEnd(outcome, result);
-      else this.#tellLate(run, why);
-      const watchers = isSuccess ? this.#core.registry.watchersOf(run.pipelineId) : [];
-      if (watchers.length > 0) await this.#core.store.recheck(watchers, this.#core.clock.now());
+      else this.#tellLate(run, why, outcome);
+      const watchers = isSuccess ? registry.watchersOf(run.pipelineId) : [];
+      if (watchers.length > 0) await store.recheck(watchers, clock.now());
     } catch (problem) {
-      events.report(problem, `recording the end of run ${run.id}`);
+      if (!isUnavailable(problem)) events.report(problem, `what follows from the end of run ${run.id}`);
     } finally {
+      this.#leave(attempt);
       if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
-      this.#onEnd();
+      if (!isOver) this.#onEnd();
     }
   }
 
-  /** Closes the attempt of a node that died. */
+  /** The attempt runs no more; its end is being recorded. */
+  #leave(attempt: ActiveAttempt): void {
+    if (this.#active.get(attempt.runId) !== attempt) return;
+    this.#active.delete(attempt.runId);
+    if (this.#active.size === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
+  }
+
+  /**
+   * Closes the attempt of a node that died.
+   *
+   * @throws the store's error; it is tried again with the next round
+   */
   async closeLost(run: RunRecord, pipeline: Pipeline): Promise<void> {
     const error = new HeadgateError("RUN_LOST", `node ${run.node} was silent for longer than its lease`, { details: { node: run.node } });
-    const request = this.#finishRequest(run, pipeline, "lost", null, error);
-    const result = await this.#finishes.add({ ...request, onlyIfExpired: true });
+    const request = endRequest(this.#core, run, pipeline, { outcome: "lost", output: null, error });
+    const result = await this.#closings.add({ ...request, onlyIfExpired: true });
     if (result.isAccepted) this.#tellEnd("lost", result);
   }
 
@@ -216,82 +261,12 @@ export class Runner {
     if (result.run !== null && !isActive(result.run)) this.#onRunEnd(result.run.pipelineId);
   }
 
-  #finishRequest(
-    run: RunRecord,
-    pipeline: Pipeline,
-    outcome: AttemptOutcome,
-    output: unknown,
-    error: unknown,
-    progress?: unknown,
-  ): FinishRequest {
-    const { clock, random, redact } = this.#core;
-    const now = clock.now();
-    const wantedMs = outcome === "succeeded" ? null : this.#delayOf(pipeline, run, outcome, error, random());
-    const { totalTimeoutMs } = pipeline.execution;
-    const isTooLate = wantedMs !== null && totalTimeoutMs !== null && now + wantedMs >= run.startedAt + totalTimeoutMs;
-    const delayMs = isTooLate ? null : wantedMs;
-    const kept = error === null ? null : runErrorOf(error);
-    return {
-      runId: run.id,
-      token: run.token,
-      end: {
-        outcome,
-        output,
-        error: kept === null ? null : { ...kept, message: redact(kept.message, "end") },
-        retryAt: delayMs === null ? null : now + delayMs,
-        ...(progress === undefined ? {} : { progress }),
-      },
-      follow: outcome === "succeeded" ? this.#followers(run, now) : NONE,
-      onlyIfExpired: false,
-    };
-  }
-
-  /** A backoff of one's own may throw; then the plain delay holds. */
-  #delayOf(pipeline: Pipeline, run: RunRecord, outcome: AttemptOutcome, error: unknown, random: number): number | null {
-    const { execution } = pipeline;
-    try {
-      return retryDelay(execution, run.attempt, outcome, error, random);
-    } catch (problem) {
-      this.#core.events.report(problem, `the backoff of pipeline ${pipeline.id}`);
-      return retryDelay({ ...execution, backoff: "fixed" }, run.attempt, outcome, error, random);
-    }
-  }
-
-  /** An output that cannot be kept does not undo the work: the run has succeeded, and the output says what was wrong. */
-  #kept(output: unknown, run: RunRecord): unknown {
-    try {
-      return jsonCopy(output, OUTPUT_LIMIT, `output of run ${run.id}`, this.#core.redact);
-    } catch (problem) {
-      this.#core.events.report(problem, `run ${run.id} succeeded, its output was not kept`);
-      return { notKept: this.#core.redact((problem as Error).message) };
-    }
-  }
-
-  #followers(run: RunRecord, now: number): readonly NewTrigger[] {
-    const followers = this.#core.registry.followersOf(run.pipelineId);
-    if (followers.length === 0) return NONE;
-    return followers.map(({ id, execution }) => ({
-      id: this.#core.newId(now),
-      pipelineId: id,
-      kind: "dependency",
-      priority: execution.priority,
-      scheduledFor: null,
-      key: `run:${run.id}`,
-      reason: `${run.pipelineId} succeeded`,
-      user: null,
-      requestedBy: null,
-      parameters: null,
-      size: 0,
-      notBefore: null,
-      isForced: false,
-    }));
-  }
-
-  readonly #tellLate = (run: RunRecord, error: unknown): void => {
+  readonly #tellLate = (run: RunRecord, error: unknown, outcome: AttemptOutcome = error === null ? "succeeded" : "failed"): void => {
     const message = error === null ? null : this.#core.redact(runErrorOf(error).message, "end");
     const { id: runId, pipelineId, attempt } = run;
-    this.#core.events.tell("run.late_result", () => ({ pipelineId, runId, attempt, error: message }));
-    this.#core.logger.log("warn", "a result came after its attempt was closed, and was refused", { pipelineId, runId, attempt });
+    this.#core.events.tell("run.late_result", () => ({ pipelineId, runId, attempt, outcome, error: message }));
+    const what = outcome === "succeeded" ? "a success" : "a result";
+    this.#core.logger.log("warn", `${what} came after its attempt was closed, and was refused`, { pipelineId, runId, attempt, outcome });
   };
 }
 

@@ -289,15 +289,7 @@ export class Scheduler {
 
   /** How the scheduler is. */
   status(): SchedulerStatus {
-    return statusOf(
-      this.#core,
-      this.#lifecycle.phase,
-      this.#runner.size,
-      this.#loop,
-      this.#outage,
-      this.#sensing.status(),
-      this.#roster.size,
-    );
+    return statusOf(this.#core, this.#lifecycle.phase, this.#runner, this.#loop, this.#outage, this.#sensing.status(), this.#roster.size);
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Pipeline } from "./pipeline.js";
 import { whyNotReady } from "./readiness.js";
 import type { Runner } from "./runner.js";
 import type { Sensing, SensorStatus } from "./sensing.js";
+import type { UnrecordedEnds } from "./unrecorded-ends.js";
 
 /** Of what a node tells the others of its failure. */
 const MESSAGE_CHARACTERS = 500;
@@ -26,6 +27,8 @@ export interface SchedulerStatus {
   readonly pipelines: number;
   /** Runs under way on this node. */
   readonly activeRuns: number;
+  /** Runs that have ended on this node and that the store has not taken yet, because it is away or for another reason. */
+  readonly unrecordedEnds: UnrecordedEnds;
   /** When this node fires next. */
   readonly nextFireAt: Date | null;
   /** When a whole round of the loop last succeeded, at most `timerTrust` (30 s) ago on a healthy node; `null` before the first. A dead scheduler differs from an idle one. */
@@ -51,7 +54,7 @@ export interface SchedulerStatus {
 export function statusOf(
   core: Core,
   phase: Phase,
-  activeRuns: number,
+  runner: Runner,
   loop: Loop,
   outage: Outage,
   sensors: readonly SensorStatus[],
@@ -69,7 +72,8 @@ export function statusOf(
     node: core.node,
     now: toDate(core.clock.now()),
     pipelines,
-    activeRuns,
+    activeRuns: runner.size,
+    unrecordedEnds: runner.ends.status(),
     nextFireAt: Number.isFinite(nextAt) && phase === "running" ? toDate(nextAt) : null,
     lastRoundAt: toDate(health.lastSuccessAt),
     roundFailure: failure === null ? null : { since: toDate(failure.since), error: core.redact(messageOf(failure.error)) },

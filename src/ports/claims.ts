@@ -58,7 +58,10 @@ export interface DecideRequest {
 }
 
 export interface DecideResult {
-  /** False when the claim no longer stands: cancelled, superseded, or taken over. Nothing was recorded. */
+  /**
+   * False when the claim no longer stands: cancelled, superseded, or taken over. Nothing was recorded. A decision whose id is recorded already, by a request that was not answered, is accepted
+   * whatever its token is, with the trigger and the run as they are now.
+   */
   readonly isAccepted: boolean;
   readonly trigger: TriggerRecord | null;
   readonly run: RunRecord | null;

@@ -87,7 +87,7 @@ export interface EnqueueOptions {
 
 export interface EnqueueResult {
   readonly trigger: TriggerRecord;
-  /** False when a trigger with this key was there before; it is the one returned. */
+  /** False when another trigger with this key was there before; it is the one returned. */
   readonly isNew: boolean;
 }
 
@@ -101,6 +101,8 @@ export interface FinishRequest {
   readonly follow: readonly NewTrigger[];
   /** Only if the attempt's lease has run out: closes the attempt of a node that died. */
   readonly onlyIfExpired: boolean;
+  /** It was sent before and not answered: if this very end is recorded, it is answered as accepted, with the run and the trigger as they are now. Not together with `onlyIfExpired`. Default false. */
+  readonly isRepeated?: boolean;
 }
 
 export interface FinishResult {
@@ -237,7 +239,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery {
   fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]>;
 
   /**
-   * Accepts triggers, all or none; idempotent by pipeline and key. Limits are checked in the same transaction, exactly over all nodes: triggers whose key is
+   * Accepts triggers, all or none; idempotent by id, and by pipeline and key. Limits are checked in the same transaction, exactly over all nodes: triggers whose key is
    * taken count nothing.
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `QUEUE_FULL`

@@ -77,6 +77,24 @@ export function endAttempt(run: RunRecord, end: AttemptEnd, now: number): RunRec
   return { ...run, status: "retrying", retryAt: end.retryAt, error: end.error, progress, attempts: withAttempt(run, end, endedAt) };
 }
 
+/** Whether a run shows that this very end of an attempt was recorded before. */
+export function isRecordedEnd(run: RunRecord, { token, end }: { readonly token: number; readonly end: AttemptEnd }): boolean {
+  const isCurrent = run.token === token;
+  if (end.retryAt === null) {
+    const status: RunEnd = end.outcome === "lost" ? "failed" : end.outcome;
+    return isCurrent && run.status === status && isSameError(run.error, end.error);
+  }
+  const last = run.attempts.at(-1);
+  const isFollowed = isCurrent
+    ? run.status === "retrying" && run.retryAt === end.retryAt
+    : run.token === token + 1 && run.attemptStartedAt >= end.retryAt; // the next attempt, not one that was taken over
+  return isFollowed && last?.outcome === end.outcome && isSameError(last.error, end.error);
+}
+
+function isSameError(one: RunError | null, other: RunError | null): boolean {
+  return one?.message === other?.message && one?.code === other?.code;
+}
+
 /** retrying ──► cancelled. */
 export function cancelRetry(run: RunRecord, now: number): RunRecord {
   if (run.status !== "retrying") throw impossible(run, "cancelled");

@@ -55,6 +55,37 @@ describe("a patient batcher", () => {
     expect(await failed).toBe("never");
   });
 
+  it("lets its neighbours pass when the store is away for one of them alone", async () => {
+    const clock = fakeClock();
+    let isBroken = true;
+    const batcher = new Batcher({ clock }, async (requests: readonly number[]) => {
+      if (isBroken && requests.includes(1)) throw away(); // its statement is cancelled each time, say
+      return requests.map((one) => one * 2);
+    });
+    const done: number[] = [];
+    const all = [1, 2, 3, 4].map((one) => batcher.add(one).then((answer) => done.push(answer)));
+    await clock.advance("1m");
+    expect(done.toSorted()).toEqual([4, 6, 8]);
+    isBroken = false;
+    await clock.advance("1m");
+    await Promise.all(all);
+    expect(done).toHaveLength(4);
+  });
+
+  it("asks a store that is away with one request at a time at most, besides the batch", async () => {
+    const clock = fakeClock();
+    const sizes: number[] = [];
+    const batcher = new Batcher({ clock }, async (requests: readonly number[]): Promise<number[]> => {
+      sizes.push(requests.length);
+      throw away();
+    });
+    for (let one = 0; one < 100; one++) void batcher.add(one).catch(() => {});
+    await clock.advance("10m");
+    expect(sizes.length).toBeLessThan(100);
+    batcher.giveUp();
+    await clock.settle();
+  });
+
   it("does not send again what the store refuses for its data", async () => {
     const clock = fakeClock();
     const { sent, send } = scripted(

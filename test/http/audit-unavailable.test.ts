@@ -86,6 +86,24 @@ describe.each([memory, sqlite])("an audit log that cannot be written, on %s", (_
     expect((await one.scheduler.audit.verify()).isIntact).toBe(true);
   });
 
+  it("is reported once per outage, however many requests meet it", async () => {
+    const one = await made();
+    for (const outage of [1, 2]) {
+      one.log.isDown = true;
+      for (let count = 0; count < 20; count++) await one.ask("GET", "/api/v1/info");
+      for (let count = 0; count < 3; count++) {
+        await one.clock.advance("1s");
+        expect((await one.ask("POST", manual, {})).status).toBe(503);
+      }
+      expect(one.heard("error")).toHaveLength(outage);
+      one.log.isDown = false;
+      if (outage === 1) expect((await one.ask("GET", "/api/v1/info")).status).toBe(200); // a read shows as well that it can be written
+      await one.clock.advance("1s");
+      expect((await one.ask("POST", manual, {})).status).toBe(202);
+    }
+    expect(one.heard("error")[0]?.where).toMatch(/^writing requests into the audit log \(request .+\)$/);
+  });
+
   it("does not keep the first answer under an idempotency key when nothing was done", async () => {
     const one = await made();
     one.log.isDown = true;

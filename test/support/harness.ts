@@ -50,6 +50,7 @@ const NAMES: readonly EventName[] = [
   "run.adopted",
   "run.unresponsive",
   "run.late_result",
+  "run.unrecorded",
   "schedule.fired",
   "schedule.dropped",
   "schedule.replanned",

@@ -4,6 +4,7 @@ import { Problem } from "./problem.js";
 /** While the log cannot be written, it is tried no more often than this. */
 const TRIED_EVERY_MS = 1_000;
 const RETRY_AFTER_S = "5";
+const WRITING = "writing requests into the audit log";
 
 /**
  * Remembers whether the audit log can be written. While it cannot, nothing is done that must be in it: each such request first tries the log, with a record that says how
@@ -26,7 +27,12 @@ export class AuditGuard {
     this.#failedAt ??= now;
     this.#triedAt = now;
     this.#missing++;
-    this.#scheduler.host.report(error, `writing request ${requestId} into the audit log`);
+    this.#scheduler.host.reportFailure(WRITING, error, `${WRITING} (request ${requestId})`);
+  }
+
+  /** A record was written: the next failure is another outage. */
+  written(): void {
+    if (this.#failedAt !== null) this.#scheduler.host.reportSuccess(WRITING);
   }
 
   /** @throws Problem `AUDIT_UNAVAILABLE` while the log cannot be written */
@@ -53,9 +59,10 @@ export class AuditGuard {
         after: null,
       });
     } catch (error) {
-      this.#scheduler.host.report(error, "writing the audit log");
+      this.#scheduler.host.reportFailure(WRITING, error);
       throw unavailable();
     }
+    this.written();
     this.#failedAt = null;
     this.#missing -= missing;
   }

@@ -40,6 +40,7 @@ export class CallLog {
     const unchanged = { reason: null, before: null, after: null };
     try {
       await audit.append({ kind: "call", action, pipelineId, ...by, ids, address, requestId, outcome, ...unchanged });
+      this.#guard.written();
       return null;
     } catch (error) {
       this.#guard.failed(error, requestId);

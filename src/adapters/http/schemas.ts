@@ -353,6 +353,7 @@ export const info = z
     now: instant,
     pipelines: z.int(),
     active_runs: z.int(),
+    unrecorded_ends: z.int().meta({ description: "Runs that have ended on this node and that the store has not taken yet" }),
     next_fire_at: maybeInstant,
     last_round_at: maybeInstant,
     clock_ahead_ms: z.number().nullable(),

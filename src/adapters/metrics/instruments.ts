@@ -107,6 +107,11 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
     one("headgate_pipelines", "Pipelines of this node.", status.pipelines),
     one("headgate_node_active_runs", "Runs under way on this node.", status.activeRuns),
     one(
+      "headgate_node_unrecorded_ends",
+      "Runs that have ended on this node and that the store has not taken yet.",
+      status.unrecordedEnds.count,
+    ),
+    one(
       "headgate_clock_ahead_seconds",
       "How far this node's clock is ahead of the store's.",
       status.clockAheadMs === null ? null : status.clockAheadMs / 1_000,

@@ -7,6 +7,7 @@ import { FIRES } from "./fires.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
+import { REPEATS } from "./repeats.js";
 import { globalRunner, type TestRunner } from "./runner.js";
 
 /** Makes an empty store that is not open yet, a new one each time; with this retention, if one is said. */
@@ -16,7 +17,7 @@ export type MakeStore = (options: { retention?: ContractRetention }) => Store | 
 export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
 
 /**
- * The contract that every store keeps: atomic fires, idempotent enqueue, claims in order under all limits, leases, fencing, retries, expiry, pause, decisions, limits of the queue,
+ * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, pause, decisions, limits of the queue,
  * cursors, settings, paging, retention, events, clocks that were wrong, broken rows. Run it on a store of your own.
  *
  * @param breakTrigger - tries broken rows too, where a store can have some
@@ -33,7 +34,16 @@ export function describeStore(
   const { describe, it } = runner;
   describe(`${name} keeps the store's contract`, () => {
     const cases = breakTrigger === undefined ? [] : [setAside(breakTrigger)];
-    for (const [title, body, retention] of [...FIRES, ...CLAIMS, ...QUEUE, ...RECORDS, ...EVENTS, ...CLOCK_RECOVERY, ...cases]) {
+    for (const [title, body, retention] of [
+      ...FIRES,
+      ...CLAIMS,
+      ...REPEATS,
+      ...QUEUE,
+      ...RECORDS,
+      ...EVENTS,
+      ...CLOCK_RECOVERY,
+      ...cases,
+    ]) {
       it(title, async () => {
         const store = await makeStore(retention === undefined ? {} : { retention });
         await store.open();

@@ -35,6 +35,7 @@ type Ended = Exclude<RemoteState, { status: "running" } | { status: "lost" }>;
 /** Where a run is: it has answered, or will call back. */
 type Reference = { readonly submissionId: string; readonly ended: Ended | null };
 
+const CALLBACKS = "taking callbacks of runs";
 const BODY_LIMIT = 1_048_576;
 const result = z.discriminatedUnion("status", [
   z.strictObject({ status: z.literal("running"), progress: z.unknown().optional() }),
@@ -160,11 +161,12 @@ async function taken(
   }
   try {
     await scheduler.host.complete(runId, Number(attempt), stateOf(told));
+    scheduler.host.reportSuccess(CALLBACKS);
   } catch (error) {
     if (error instanceof HeadgateError && error.code === "NOT_FOUND") return answer(404, error.code, error.message);
     if (error instanceof HeadgateError && error.code === "ALREADY_FINISHED") return answer(409, error.code, error.message);
     if (error instanceof HeadgateError && error.code === "INVALID_ARGUMENT") return answer(422, error.code, error.message);
-    scheduler.host.report(error, `the callback of run ${runId}`);
+    scheduler.host.reportFailure(CALLBACKS, error, `the callback of run ${runId}`);
     return answer(503, "STORE_UNAVAILABLE", "this could not be written down; call again");
   }
   answer(200, "", "");

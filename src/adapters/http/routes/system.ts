@@ -51,6 +51,7 @@ export const systemRoutes: readonly Route[] = [
         now: status.now.toISOString(),
         pipelines: status.pipelines,
         active_runs: status.activeRuns,
+        unrecorded_ends: status.unrecordedEnds.count,
         next_fire_at: status.nextFireAt?.toISOString() ?? null,
         last_round_at: status.lastRoundAt?.toISOString() ?? null,
         clock_ahead_ms: status.clockAheadMs,

@@ -39,6 +39,10 @@ export class History {
     this.#onForget = onForget;
   }
 
+  hasDecision(id: string): boolean {
+    return this.#decisions.has(id);
+  }
+
   addDecision(decision: DecisionRecord, cell: TriggerCell | null): void {
     this.#decisions.set(decision.id, decision);
     if (cell === null) {

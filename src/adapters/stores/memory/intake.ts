@@ -79,8 +79,8 @@ export class Intake {
 
   enqueue(trigger: NewTrigger, now: number): EnqueueResult {
     const cell = this.#pipelines.known(trigger.pipelineId);
-    const known = trigger.key === null ? undefined : cell.life?.byKey.get(trigger.key);
-    if (known !== undefined) return { trigger: known.record, isNew: false };
+    const known = trigger.key === null ? this.#history.triggers.get(trigger.id) : cell.life?.byKey.get(trigger.key);
+    if (known !== undefined) return { trigger: known.record, isNew: known.record.id === trigger.id };
     return { trigger: this.#accept(cell, trigger, now, null).record, isNew: true };
   }
 

@@ -1,9 +1,9 @@
 import { jsonSize } from "../../../base/json-size.js";
 import type { DecideRequest, DecideResult, EnqueueResult, FinishRequest, FinishResult } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
-import { cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
+import { cancelRetry, endAttempt, isRecordedEnd, requestCancel, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
-import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
+import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunCell, TriggerCell } from "./cells.js";
 import type { History } from "./history.js";
 import type { Lines } from "./lines.js";
@@ -35,11 +35,13 @@ export class Settling {
     this.#enqueue = enqueue;
   }
 
-  /** Records a decision; one whose claim no longer stands records nothing. */
+  /** Records a decision; one whose claim no longer stands records nothing, one that is recorded already is accepted. */
   decide(request: DecideRequest, now: number): DecideResult {
     const cell = this.#history.triggers.get(request.triggerId);
-    if (cell === undefined || !isWaiting(cell.record) || cell.record.token !== request.token) {
-      return { isAccepted: false, trigger: cell?.record ?? null, run: null };
+    if (cell === undefined || cell.record.status !== "pending" || cell.record.token !== request.token) {
+      const isRecorded = this.#history.hasDecision(request.decision.id);
+      const run = isRecorded && request.run !== null ? (this.#history.runs.get(request.run.id)?.record ?? null) : null;
+      return { isAccepted: isRecorded, trigger: cell?.record ?? null, run };
     }
     this.#history.addDecision(request.decision, cell);
     if (request.run !== null) {
@@ -76,7 +78,9 @@ export class Settling {
     const cell = this.#history.runs.get(request.runId);
     const isCurrent = cell?.record.status === "running" && cell.record.token === request.token;
     if (cell === undefined || !isCurrent || (request.onlyIfExpired && cell.record.leaseUntil > now)) {
-      return { isAccepted: false, run: cell?.record ?? null, trigger: cell?.trigger.record ?? null, followed: [] };
+      const isRecorded = request.isRepeated === true && !request.onlyIfExpired && cell !== undefined && isRecordedEnd(cell.record, request);
+      const followed = isRecorded ? request.follow.flatMap(({ id }) => this.#history.triggers.get(id)?.record ?? []) : [];
+      return { isAccepted: isRecorded, run: cell?.record ?? null, trigger: cell?.trigger.record ?? null, followed };
     }
     this.#running.delete(cell);
     this.#slots.release(cell.trigger);

@@ -53,7 +53,7 @@ export function moveOfWaiting(dialect: Dialect, moved: Step, added: readonly Ste
       const sql = insertion(dialect, table, records, values, "WHERE r.trigger_id IN (SELECT id FROM moved)");
       return `, w${index} AS (${sql})`;
     });
-  return `WITH moved AS (${move} AND t.token = r.token AND t.status IN ('pending', 'held') RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
+  return `WITH moved AS (${move} AND t.token = r.token AND t.status = 'pending' RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
 }
 
 function rowsOf(columns: Named["columns"], records: readonly object[], values: unknown[]): string {

@@ -142,10 +142,14 @@ export async function enqueue(
     session,
     rows.filter(({ id, uniqueKey }) => !added.has(id) && uniqueKey !== null),
   );
+  const own = await acceptedBefore(
+    session,
+    rows.filter(({ id, uniqueKey }) => !added.has(id) && uniqueKey === null),
+  );
   return rows.map((row) => {
     if (added.has(row.id)) return { trigger: row, isNew: true };
-    const holder = holders.get(`${row.pipelineId} ${row.uniqueKey}`);
-    return holder === undefined ? null : { trigger: holder, isNew: false };
+    const known = row.uniqueKey === null ? own.get(row.id) : holders.get(`${row.pipelineId} ${row.uniqueKey}`);
+    return known === undefined ? null : { trigger: known, isNew: known.id === row.id };
   });
 }
 
@@ -162,6 +166,14 @@ async function addAll(
     for (const id of some) added.add(id);
   }
   return added;
+}
+
+/** Triggers that an earlier request has added whose answer was lost, by id. */
+async function acceptedBefore(session: Session, rows: readonly TriggerRow[]): Promise<ReadonlyMap<string, TriggerRow>> {
+  if (rows.length === 0) return new Map();
+  const { dialect } = session;
+  const found = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [dialect.list(rows.map(({ id }) => id))]);
+  return new Map((await withParameters(session, found)).map((one) => [one.id, one]));
 }
 
 /** The triggers that have the keys of others, by pipeline and key. */

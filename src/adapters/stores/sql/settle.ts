@@ -7,6 +7,7 @@ import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../.
 import { adding, changing, type Session, type Step, select, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { withParameters } from "./payloads.js";
+import { acceptRecorded, recordedEnds } from "./repeats.js";
 import { DECISIONS, PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
 interface Plan {
@@ -26,7 +27,8 @@ function planDecisions(
   const done = new Set<string>();
   for (const request of requests) {
     const trigger = triggerOf(request);
-    if (trigger === undefined || !isWaiting(trigger) || trigger.token !== request.token || done.has(trigger.id)) {
+    const isClaimed = trigger?.status === "pending" && trigger.token === request.token; // a claim makes a held one pending
+    if (trigger === undefined || !isClaimed || done.has(trigger.id)) {
       plan.results.push({ isAccepted: false, trigger: trigger ?? null, run: null });
       continue;
     }
@@ -64,7 +66,7 @@ export async function decide(session: Session, requests: readonly DecideRequest[
   const whole = new Map((await withParameters(session, [...triggers.values()])).map((one) => [one.id, one]));
   const plan = planDecisions(requests, ({ triggerId }) => whole.get(triggerId), now());
   await session.write(stepsOf(plan));
-  return plan.results;
+  return acceptRecorded(session, requests, plan.results);
 }
 
 /** The same in one statement, by what the claimant knows of its triggers. */
@@ -79,15 +81,16 @@ export async function decideClaimed(
     return stepsOf(plan) as [Step, ...Step[]];
   });
   const { moved, results } = plan;
-  if (done.size === moved.length) return results;
+  if (moved.length === 0 || done.size === moved.length) return acceptRecorded(session, requests, results);
   const { dialect } = session;
   const late = moved.flatMap(({ id }) => (done.has(id) ? [] : [id]));
   const found = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [dialect.list(late)]);
   const byId = new Map((await withParameters(session, found)).map((trigger) => [trigger.id, trigger]));
-  return results.map((result, index) => {
+  const known = results.map((result, index) => {
     const id = requests[index]?.triggerId ?? "";
     return done.has(id) ? result : { isAccepted: false, trigger: byId.get(id) ?? null, run: null };
   });
+  return acceptRecorded(session, requests, known);
 }
 
 function nextOf(trigger: TriggerRecord, { hold, decision }: DecideRequest, run: RunRecord | null, now: number): TriggerRecord {
@@ -103,6 +106,7 @@ export async function finish(session: Session, requests: readonly FinishRequest[
     RUNS,
     requests.map(({ runId }) => runId),
   );
+  const repeated = await recordedEnds(session, requests, runs);
   const now = clock();
   const closing = new Map<string, RunRecord>();
   const isAccepted = requests.map(({ runId, token, end, onlyIfExpired }) => {
@@ -119,6 +123,8 @@ export async function finish(session: Session, requests: readonly FinishRequest[
     (await enqueue(session, follow, now)).flatMap((one) => (one?.isNew ? [[one.trigger.id, one.trigger] as const] : [])),
   );
   return requests.map((request, index) => {
+    const known = repeated.get(index);
+    if (known !== undefined) return known;
     const run = runs.get(request.runId) ?? null;
     const started = isAccepted[index] ? request.follow.flatMap(({ id }) => followed.get(id) ?? []) : [];
     return {
