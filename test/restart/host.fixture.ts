@@ -4,8 +4,8 @@
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createTriggerApi, nodeTriggerApi } from "../../src/adapters/http/index.js";
 import { webhookChannel } from "../../src/adapters/alerts/index.js";
+import { createTriggerApi, nodeTriggerApi } from "../../src/adapters/http/index.js";
 import { bullmqExecutor, createWorker } from "../../src/bullmq.js";
 import { createScheduler, every, pipeline, pipelineRule } from "../../src/index.js";
 import { storeFromUrl } from "../../src/store-from-url.js";

@@ -47,7 +47,9 @@ export class Notices {
 
   async #connect(): Promise<void> {
     const client = await this.#pool.connect();
+    let isLost = false;
     const lose = () => {
+      isLost = true;
       if (this.#client !== client) return;
       this.#client = null;
       client.release(true);
@@ -67,6 +69,7 @@ export class Notices {
       client.release(true);
       throw error;
     }
+    if (isLost) return client.release(true); // it broke with the answer just read: the next statement connects again
     this.#client = client;
     for (const listener of this.#listeners) listener(); // whatever was told while nobody listened
   }
