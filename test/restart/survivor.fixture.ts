@@ -72,6 +72,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       throw odd;
     });
     scheduler.on("run.succeeded", () => Promise.reject(odd));
+    // biome-ignore lint/suspicious/noThenProperty: promises of other libraries are such
     scheduler.on("run.succeeded", () => ({ then: (_: unknown, reject: (error: unknown) => void) => reject(new Error("of a thenable")) }));
     scheduler.on("error", () => {
       throw odd;
