@@ -19,6 +19,8 @@ export type BullmqExecutorOptions = BullmqConnection & {
 
 /** How long a call waits for the first connection: a job that nobody took holds up no stop for longer. */
 const CONNECT_MS = 5_000;
+/** How long the connections may take to say goodbye: a server that is away never answers. */
+const CLOSE_MS = 1_000;
 
 /** Smaller goes first. */
 const PRIORITIES: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };
@@ -56,16 +58,19 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
     known.onChange?.();
   };
   let opened: Promise<Opened> | null = null;
+  let clockOfCalls: Clock | null = null;
   const close = async () => {
     const made = await opened?.catch(() => null); // what is not there need not be closed
     opened = null;
-    await made?.close();
+    const closed = made?.close().catch(() => {}); // it is given up in any case
+    if (closed !== undefined && clockOfCalls !== null) await within(CLOSE_MS, closed, clockOfCalls);
   };
   const open = async (clock: Clock) => {
     opened ??= opening(options, name, told);
+    clockOfCalls = clock;
     try {
       const made = await opened;
-      if (await withinConnectTime(made.ready, clock)) return made;
+      if (await within(CONNECT_MS, made.ready, clock)) return made;
     } catch (error) {
       await close();
       throw error;
@@ -129,10 +134,10 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
 }
 
 /** Returns false when the time has passed; what is waited for goes on. */
-function withinConnectTime(ready: Promise<unknown>, clock: Clock): Promise<boolean> {
+function within(ms: number, work: Promise<unknown>, clock: Clock): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const stopTimer = clock.setTimer(CONNECT_MS, () => resolve(false));
-    ready.then(() => resolve(true), reject).finally(stopTimer);
+    const stopTimer = clock.setTimer(ms, () => resolve(false));
+    work.then(() => resolve(true), reject).finally(stopTimer);
   });
 }
 
