@@ -8,10 +8,13 @@ import { emailChannel } from "../../src/adapters/alerts/index.js";
 import { commandExecutor, workerThreadExecutor } from "../../src/adapters/executors/local/index.js";
 import { driverModule } from "../../src/adapters/outside/sqlite-driver.js";
 import { commandProbe, sqlProbe } from "../../src/adapters/probes/index.js";
+import { bullmqExecutor, createWorker } from "../../src/bullmq.js";
 import { loadConfig, watchConfig } from "../../src/config/index.js";
 import { createScheduler, type LocalExecutor, memoryStore, pipeline, type Run, type SchedulerOptions } from "../../src/index.js";
 import { serve } from "../../src/service/serve.js";
+import { PrivateRedis } from "../support/redis.js";
 
+const ENDS_BY_ITSELF = "a Redis that is away when everything stops";
 const [scenario = "", folder = ""] = process.argv.slice(2);
 /** What JavaScript lets anybody throw: it has no text. */
 const odd = Object.create(null) as object;
@@ -227,8 +230,19 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     await service.stop();
     return [status, reported];
   },
+  [ENDS_BY_ITSELF]: async () => {
+    const redis = await new PrivateRedis().start();
+    const work = pipeline({ id: "one", run: () => "done", execution: { retries: 0 } });
+    const worker = createWorker([work], { redis: redis.url, logger: quiet });
+    await worker.ready();
+    const scheduler = await started({ pipelines: [work], executor: bullmqExecutor({ redis: redis.url }) });
+    const { output } = await ran(scheduler, "one");
+    await redis.remove();
+    await Promise.all([scheduler.stop({ drain: 0 }), worker.close({ force: true })]);
+    return output;
+  },
 };
 
 const result = await scenarios[scenario]?.();
 console.log(JSON.stringify(result));
-process.exit(0);
+if (scenario !== ENDS_BY_ITSELF) process.exit(0);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { freePort } from "../support/port.js";
+import { hasRedisBinary } from "../support/redis.js";
 
 const FIXTURE = fileURLToPath(new URL("survivor.fixture.ts", import.meta.url));
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
@@ -75,6 +76,10 @@ describe("a host lives on", () => {
 
   it("when a listening socket breaks", async () => {
     expect(await survives("a listening socket that breaks")).toEqual([200, [expect.stringMatching(/accept ENFILE/)]]);
+  });
+
+  it.skipIf(!hasRedisBinary())("until it is stopped, also while Redis is away", async () => {
+    expect(await survives("a Redis that is away when everything stops")).toBe("done");
   });
 
   it.skipIf(process.platform !== "linux")("when the disk of its log is full, and says so with its exit code", async () => {

@@ -150,7 +150,7 @@ interface Opened {
 }
 
 async function opening(options: BullmqExecutorOptions, name: string, told: (id: string, state: RemoteState) => void): Promise<Opened> {
-  const { Queue, QueueEvents, closeUnconnected, options: common } = await bullmq(options);
+  const { Queue, QueueEvents, closeUnconnected, giveUp, options: common } = await bullmq(options);
   const queue = new Queue<JobData>(name, common);
   const events = new QueueEvents(name, common);
   const ignore = () => {}; // what fails by it is told by the call that fails; connections are made again
@@ -167,6 +167,7 @@ async function opening(options: BullmqExecutorOptions, name: string, told: (id: 
     void stateOf(queue, jobId).then((state) => told(jobId, state), ignore); // the next look finds it
   });
   const close = async () => {
+    giveUp();
     await (isConnected ? events.close() : closeUnconnected(events));
     await queue.close();
   };
