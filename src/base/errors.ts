@@ -78,6 +78,21 @@ export class NonRetryableError extends Error {
   override readonly name = "NonRetryableError";
 }
 
+/** Returns what was thrown as an error, whatever it is: an object without a prototype has no text, a getter may throw. */
+export function errorOf(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) return typeof thrown.message === "string" ? thrown : new Error(String(thrown.message), { cause: thrown });
+    return new Error(String(thrown));
+  } catch {
+    return new Error("what was thrown has no text");
+  }
+}
+
+/** Returns the message of what was thrown. */
+export function messageOf(thrown: unknown): string {
+  return errorOf(thrown).message;
+}
+
 /** Shortens foreign text for a message: control characters made visible, at most `limit` characters. */
 export function quote(value: unknown, limit = 60): string {
   const text = typeof value === "string" ? value : String(value);

@@ -33,8 +33,8 @@ addToken(program);
 for (const command of program.commands) command.exitOverride();
 
 for (const stream of [stdout, stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error; // whoever read what is printed has gone: no reason for a service to end
+  stream.on("error", ({ code }: NodeJS.ErrnoException) => {
+    if (code !== "EPIPE") process.exitCode = EXIT.failed; // what was printed is lost, as on a full disk: no more reason for a service to end than a reader who has gone
   });
 }
 

@@ -213,8 +213,12 @@ export async function recordConfig(
 function signatureOf(files: readonly string[]): string {
   return files
     .map((file) => {
-      const known = statSync(file, { throwIfNoEntry: false });
-      return known === undefined ? `${file} -` : `${file} ${known.ino} ${known.size} ${known.mtimeMs}`;
+      try {
+        const { ino, size, mtimeMs } = statSync(file);
+        return `${file} ${ino} ${size} ${mtimeMs}`;
+      } catch (error) {
+        return `${file} ${(error as NodeJS.ErrnoException).code}`; // loading it says what is wrong
+      }
     })
     .join("\n");
 }

@@ -1,4 +1,4 @@
-import { HeadgateError } from "../base/errors.js";
+import { errorOf, HeadgateError } from "../base/errors.js";
 import { type AlertNotification, type Delivery, merged, notificationOf } from "../monitor/notification.js";
 import type { AlertChannel } from "../ports/alert-channel.js";
 import { redactError } from "../run/redact.js";
@@ -96,7 +96,7 @@ export class Deliverer {
       await this.#guarded(channel, notificationOf(merged(deliveries)), now);
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      await this.#failed(channel, deliveries, error instanceof Error ? error : new Error(String(error)));
+      await this.#failed(channel, deliveries, errorOf(error));
       return;
     }
     const failures = this.#failures.get(channel.name) ?? 0;

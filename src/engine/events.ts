@@ -1,4 +1,5 @@
 import { EventEmitter } from "eventemitter3";
+import { errorOf } from "../base/errors.js";
 import type { AlertState } from "../monitor/alert.js";
 import type { Logger } from "../ports/logger.js";
 import type { SensorEvent } from "../ports/sensor.js";
@@ -147,7 +148,7 @@ export class Events {
       if (once) remove();
       try {
         const result = listener(event);
-        if (result instanceof Promise) result.catch((error) => this.#failed(name, error));
+        if (isThenable(result)) Promise.resolve(result).catch((error: unknown) => this.#failed(name, error));
       } catch (error) {
         this.#failed(name, error);
       }
@@ -175,7 +176,7 @@ export class Events {
 
   /** Reports what can be thrown to nobody. */
   report(error: unknown, where: string): void {
-    const known = redactError(error instanceof Error ? error : new Error(String(error)), this.#redact);
+    const known = redactError(errorOf(error), this.#redact);
     this.#logger.log("error", `${where}: ${known.message}`, { error: known });
     this.tell("error", () => ({ error: known, where }));
   }
@@ -190,4 +191,8 @@ export class Events {
     if (name !== "error") this.report(error, where);
     else this.#logger.log("error", `${where} failed`, { error });
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

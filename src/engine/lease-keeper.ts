@@ -1,3 +1,4 @@
+import { messageOf } from "../base/errors.js";
 import type { Core } from "./core.js";
 import { isUnavailable } from "./outage.js";
 import type { Runner } from "./runner.js";
@@ -72,7 +73,7 @@ export class LeaseKeeper {
       this.#failure = null;
       this.#arm(this.#intervalMs);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       if (!isUnavailable(error) && message !== this.#failure) this.#core.events.report(error, "extending the leases of this node's runs");
       this.#failure = message;
       this.#arm(Math.min(AGAIN_MS, this.#intervalMs));

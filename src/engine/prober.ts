@@ -1,4 +1,4 @@
-import { HeadgateError } from "../base/errors.js";
+import { HeadgateError, messageOf } from "../base/errors.js";
 import type { MeasurableProbe, Measured } from "../gate/probe.js";
 import type { Core } from "./core.js";
 
@@ -58,7 +58,7 @@ export class Prober {
   }
 
   #failed(probe: MeasurableProbe<unknown>, known: Known, error: unknown): void {
-    known.error = this.#core.redact(error instanceof Error ? error.message : String(error)).slice(0, 300);
+    known.error = this.#core.redact(messageOf(error)).slice(0, 300);
     const { failures, resetMs } = probe.breaker ?? DEFAULT_BREAKER;
     known.failures++;
     if (probe.breaker !== null && known.failures >= failures) known.openUntil = this.#core.clock.now() + resetMs;

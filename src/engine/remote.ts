@@ -1,4 +1,4 @@
-import { HeadgateError, NonRetryableError } from "../base/errors.js";
+import { HeadgateError, messageOf, NonRetryableError } from "../base/errors.js";
 import type { RemoteCall, RemoteExecutor, RemoteState } from "../ports/executor.js";
 import type { ActiveAttempt, AttemptHandle } from "./attempt.js";
 import type { Core } from "./core.js";
@@ -197,7 +197,7 @@ class Watch {
   #warn(what: string, error: unknown): void {
     if (this.#attempt.abortReason !== null) return;
     const { runId, pipelineId } = this.#attempt;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     this.#core.logger.log("warn", `${this.#executor.name} ${what}, trying again: ${message}`, { pipelineId, runId });
   }
 }

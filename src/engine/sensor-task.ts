@@ -1,5 +1,5 @@
 import { builtin } from "../base/builtin.js";
-import { HeadgateError } from "../base/errors.js";
+import { errorOf, HeadgateError, messageOf } from "../base/errors.js";
 import type { HeapEntry } from "../base/heap.js";
 import type { Sensor, SensorAnswer, SensorEvent } from "../ports/sensor.js";
 import type { CursorRecord } from "../ports/store.js";
@@ -68,7 +68,7 @@ export class SensorTask implements HeapEntry {
       return hasMore ? 0 : sensor.everyMs * (1 + sensor.jitter * (2 * random() - 1));
     } catch (error) {
       if (error instanceof HeadgateError && error.code === "SENSOR_STOPPED") return sensor.everyMs;
-      const known = redactError(error instanceof Error ? error : new Error(String(error)), redact);
+      const known = redactError(errorOf(error), redact);
       this.failures++;
       this.error = known.message.slice(0, 1_000);
       const waitMs = Math.min(sensor.everyMs * 2 ** Math.min(this.failures, 20), Math.max(sensor.everyMs, sensor.maxBackoffMs));
@@ -140,8 +140,8 @@ export class SensorTask implements HeapEntry {
         triggers.push(await triggerRequest(pipeline, optionsOf(event, this.sensor.name), newId(now)));
       } catch (error) {
         const about = { pipelineId: pipeline.id, sensor: this.sensor.name };
-        logger.log("error", `an event of sensor ${this.sensor.name} was refused: ${(error as Error).message}`, about);
-        events.tell("sensor.rejected", () => ({ ...about, event, error: redactError(error as Error, redact) }));
+        logger.log("error", `an event of sensor ${this.sensor.name} was refused: ${messageOf(error)}`, about);
+        events.tell("sensor.rejected", () => ({ ...about, event, error: redactError(errorOf(error), redact) }));
       }
     }
     return triggers;

@@ -1,3 +1,4 @@
+import { messageOf } from "../base/errors.js";
 import { type Condition, type ConditionContext, findingOf, type Verdict } from "./condition.js";
 import type { Gate } from "./decide.js";
 import type { Finding } from "./finding.js";
@@ -46,7 +47,7 @@ export function evaluate(gate: Gate, context: Omit<ConditionContext, "signal">, 
 function ask(condition: Condition, context: Omit<ConditionContext, "signal">, guard: Guard): Finding | Promise<Finding> {
   const failed = (error: unknown): Finding => {
     const result = condition.onError ?? "block";
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     return {
       condition: condition.name,
       result,

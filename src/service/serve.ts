@@ -128,6 +128,7 @@ class Parts {
     await once(server, "listening").catch((cause: NodeJS.ErrnoException) => {
       throw new HeadgateError("PORT_UNAVAILABLE", `${host}:${port} cannot be listened to (${cause.code}); take another port`, { cause });
     });
+    server.on("error", (error) => this.#scheduler.host.report(error, `listening on ${host}:${port}`)); // such as no file descriptors for a connection
     const shown = host.includes(":") ? `[${host}]` : host;
     this.url = `http://${shown}:${(server.address() as AddressInfo).port}`;
   }

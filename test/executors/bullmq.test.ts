@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { Queue } from "bullmq";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type BullmqConnection, type BullmqWorkerOptions, bullmqExecutor, createWorker } from "../../src/bullmq.js";
 import {
@@ -11,8 +12,10 @@ import {
   pipeline,
   type RunContext,
   type Scheduler,
+  systemClock,
 } from "../../src/index.js";
 import { type ContractWork, describeExecutor } from "../../src/testing/index.js";
+import { freePort } from "../support/port.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 import { postgresBinaries, privatePostgres } from "../support/private-postgres.js";
 import { hasRedisBinary, PrivateRedis, testRedisUrl } from "../support/redis.js";
@@ -143,7 +146,7 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
       parameters: { n },
       timeoutMs: 60_000,
     });
-    const call = { signal: new AbortController().signal, clock: { now: () => 0 } } as never;
+    const call = { signal: new AbortController().signal, clock: systemClock() } as never;
     for (const [n, priority] of ["low", "normal", "high", "critical"].entries())
       for (let again = 0; again < 3; again++) await executor.submit(submission(n, priority) as never, call);
     const worker = createWorker([pipeline({ id: "job", run: ({ trigger }) => order.push(trigger.priority) })], {
@@ -277,6 +280,78 @@ describe.each(SERVERS)("a server of BullMQ that is restarted, %s", (_, start) =>
     await scheduler.stop({ drain: 0 });
     await server.remove();
   });
+});
+
+/** Resolves when a job waits in a queue. */
+async function queued(url: string, name: string): Promise<void> {
+  const queue = new Queue(name, { connection: { url } });
+  queue.on("error", () => {}); // of the connection, when its server ends
+  while ((await queue.getJobCounts("prioritized")).prioritized !== 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  await queue.close();
+}
+
+describe.skipIf(!hasRedisBinary())("a Redis that keeps nothing, or is away", () => {
+  it("loses its jobs: their runs are tried again under the retry policy", async () => {
+    const server = await new PrivateRedis().start();
+    ends.push(() => server.remove());
+    const connection = { redis: server.url, queue: "forgotten" };
+    const scheduler = await scheduling(connection);
+    const started = new Promise((resolve) => scheduler.once("run.started", resolve));
+    const lost = new Promise((resolve) => scheduler.once("run.retrying", resolve));
+    const { id } = await scheduler.trigger("job", { parameters: { value: 1 } });
+    await started;
+    await queued(server.url, connection.queue);
+    await server.kill();
+    server.forget();
+    await server.start();
+    await lost;
+    const done = new Promise((resolve) => scheduler.once("run.succeeded", resolve));
+    await workerProcess(connection);
+    await done;
+    const run = await scheduler.getRun((await scheduler.getTrigger(id))?.runId ?? "");
+    expect(run).toMatchObject({ status: "succeeded", attempt: 2, attempts: [{ outcome: "lost", error: { code: "RUN_LOST" } }] });
+  });
+
+  it("fails runs whose jobs are gone and that have no attempts left", async () => {
+    const server = await new PrivateRedis().start();
+    ends.push(() => server.remove());
+    const scheduler = await scheduling({ redis: server.url, queue: "forgotten" }, {}, { retries: 0 });
+    const started = new Promise((resolve) => scheduler.once("run.started", resolve));
+    const failed = new Promise<{ run: { error: unknown } }>((resolve) => scheduler.once("run.failed", resolve));
+    await scheduler.trigger("job", { parameters: { value: 1 } });
+    await started;
+    await queued(server.url, "forgotten");
+    await server.kill();
+    server.forget();
+    await server.start();
+    expect((await failed).run.error).toMatchObject({ code: "RUN_LOST", message: expect.stringMatching(/does not know it any more/) });
+  });
+
+  it("holds up no stop of the scheduler and of the worker", async () => {
+    const server = await new PrivateRedis().start();
+    ends.push(() => server.remove());
+    const connection = { redis: server.url, queue: "away" };
+    const scheduler = await scheduling(connection);
+    const worker = createWorker([pipeline({ id: "job", run: () => "done" })], connection);
+    await worker.ready();
+    const done = new Promise((resolve) => scheduler.once("run.succeeded", resolve));
+    await scheduler.trigger("job", {});
+    await done;
+    await server.kill();
+    const stopped = Promise.all([scheduler.stop({ drain: 0 }), worker.close({ force: true })]).then(() => "stopped");
+    expect(await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 15_000, "hangs"))])).toBe("stopped");
+  });
+});
+
+it("a Redis that never was there holds up no stop either", async () => {
+  const connection = { redis: `redis://127.0.0.1:${await freePort()}`, queue: "nowhere" };
+  const scheduler = await scheduling(connection);
+  const worker = createWorker([pipeline({ id: "job", run: () => "done" })], connection);
+  const started = new Promise((resolve) => scheduler.once("run.started", resolve));
+  await scheduler.trigger("job", {});
+  await started;
+  const stopped = Promise.all([scheduler.stop({ drain: 0 }), worker.close()]).then(() => "stopped");
+  expect(await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 15_000, "hangs"))])).toBe("stopped");
 });
 
 it("the BullMQ executor and worker say what is wrong with their options", () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,13 +60,19 @@ export class PrivateRedis {
     return this;
   }
 
-  async kill(): Promise<void> {
+  /** Ends it: by SIGKILL, or in order by SIGTERM. */
+  async kill(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     const child = this.#child;
     this.#child = null;
     if (child === null) return;
     const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
+    child.kill(signal);
     await gone;
+  }
+
+  /** Forgets everything, as a server without a disk does: for one that has been ended. */
+  forget(): void {
+    for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name), { recursive: true });
   }
 
   async remove(): Promise<void> {

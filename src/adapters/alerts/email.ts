@@ -66,5 +66,6 @@ async function made(server: EmailChannelOptions["server"], timeoutMs: number): P
   const patience = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs };
   const options = typeof server === "string" ? { url: server, ...patience } : { ...patience, ...server };
   const transport = library.createTransport(options as Parameters<typeof library.createTransport>[0]);
+  transport.on("error", () => {}); // of a connection or a token between two mails: the next mail says what is wrong
   return { sendMail: (mail) => transport.sendMail(mail), close: () => transport.close() };
 }

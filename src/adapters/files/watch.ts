@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import PQueue from "p-queue";
 import { type Duration, durationMs } from "../../base/duration.js";
-import { HeadgateError } from "../../base/errors.js";
+import { HeadgateError, messageOf } from "../../base/errors.js";
 import type { Scheduler } from "../../index.js";
 import { FileFailures } from "./file-failures.js";
 import { Intake, isPassing, type Outcome } from "./intake.js";
@@ -276,10 +276,6 @@ class Watcher implements TriggerFileWatcher {
 
 function isPath(path: unknown): path is string {
   return typeof path === "string" && path !== "" && !path.includes("\0");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** An error of the file system, with the paths that people know instead of those of open handles. */

@@ -1,3 +1,4 @@
+import { messageOf } from "../../base/errors.js";
 import type { EventReader } from "../../index.js";
 import type { EventRecord } from "../../ports/event-log.js";
 import type { Grant } from "./auth.js";
@@ -107,7 +108,7 @@ export class EventConnection {
       if (frame !== null && !this.#isEnded) controller.enqueue(frame);
     } catch (error) {
       this.#options.onError(error);
-      this.fail(new StreamBroken(error instanceof Error ? error.message : String(error), { cause: error }));
+      this.fail(new StreamBroken(messageOf(error), { cause: error }));
     } finally {
       this.#isReading = false;
     }

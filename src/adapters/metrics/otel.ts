@@ -14,6 +14,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
+import { messageOf } from "../../base/errors.js";
 import type { Executor, Scheduler } from "../../index.js";
 import { gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
 
@@ -86,7 +87,7 @@ function traced(execute: Execute, tracer: Tracer, sample: (triggerId: string) =>
     try {
       return await context.with(trace.setSpan(parent, span), () => execute(run, control));
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       span.recordException(error instanceof Error ? error : message);
       span.setStatus({ code: SpanStatusCode.ERROR, message });
       throw error;

@@ -96,7 +96,7 @@ async function once(request: WebRequest, rule: AddressRule, signal: AbortSignal)
       let size = 0;
       const done = () =>
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString("utf8") });
-      response.once("error", failed);
+      response.on("error", failed);
       if (isHeadEnough) {
         done();
         response.destroy();
@@ -110,7 +110,7 @@ async function once(request: WebRequest, rule: AddressRule, signal: AbortSignal)
       response.once("end", done);
       response.once("close", () => failed(Object.assign(new Error("closed"), { code: "ECONNRESET" })));
     });
-    sent.once("error", failed);
+    sent.on("error", failed); // as long as it lives: also when it was answered or given up
     sent.end(body);
   });
 }

@@ -135,6 +135,7 @@ function answerOf(child: ChildProcess, task: Task, signal: AbortSignal): Promise
         : end(false, () => reject(new HeadgateError("PROBE_FAILED", `the process that reads SQLite ended (${code ?? "killed"})`)));
     signal.addEventListener("abort", stop, { once: true });
     child.on("message", onMessage).on("exit", onExit).on("error", onError);
+    if (child.pid === undefined) return; // it could not be started: its error follows
     child.ref();
     child.channel?.ref();
     child.send(task, (error) => {

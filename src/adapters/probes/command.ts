@@ -55,7 +55,7 @@ export function commandProbe(options: CommandProbeOptions): Probe<Health> {
           }
         };
         signal.addEventListener("abort", stop, { once: true });
-        child.once("error", (cause: NodeJS.ErrnoException) =>
+        child.on("error", (cause: NodeJS.ErrnoException) =>
           reject(new HeadgateError("PROBE_FAILED", `cannot be started (${cause.code ?? cause.message})`, { cause })),
         );
         child.once("close", (code, killedBy) => {

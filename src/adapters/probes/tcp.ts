@@ -39,7 +39,7 @@ function taken(host: string, port: number, rule: AddressRule, signal: AbortSigna
       socket.destroy();
       resolve({ isHealthy: true, reason: "takes connections" });
     });
-    socket.once("error", (error: NodeJS.ErrnoException) => {
+    socket.on("error", (error: NodeJS.ErrnoException) => {
       if (signal.aborted) reject(signal.reason);
       else if (error instanceof HeadgateError) reject(error);
       else reject(new HeadgateError("PROBE_FAILED", `does not answer (${error.code ?? error.message})`, { cause: error }));

@@ -1,4 +1,4 @@
-import { HeadgateError } from "../../base/errors.js";
+import { HeadgateError, messageOf } from "../../base/errors.js";
 import { type Condition, type ConditionContext, type ConditionNeeds, findingOf, type Verdict } from "../condition.js";
 import type { Finding } from "../finding.js";
 
@@ -61,7 +61,7 @@ function ask(condition: Condition, context: ConditionContext): Finding | Promise
   const failed = (error: unknown): Finding => ({
     condition: condition.name,
     result: condition.onError ?? "block",
-    reason: `could not be evaluated (${error instanceof Error ? error.message : String(error)})`.slice(0, 300),
+    reason: `could not be evaluated (${messageOf(error)})`.slice(0, 300),
   });
   try {
     const verdict = condition.evaluate(context);

@@ -1,4 +1,4 @@
-import { HeadgateError } from "../../base/errors.js";
+import { HeadgateError, messageOf } from "../../base/errors.js";
 import { type Condition, type ConditionContext, type ConditionOptions, onBlockOf, type Verdict } from "../condition.js";
 import { longestMs, type MeasurableProbe } from "../probe.js";
 
@@ -113,7 +113,7 @@ export async function healthOf(
       evidence: { ...evidence, latency_ms: latencyMs },
     };
   } catch (error) {
-    const problem = (error instanceof Error ? error.message : String(error)).slice(0, 300);
+    const problem = messageOf(error).slice(0, 300);
     const isGood = onError === "pass";
     return { name, isGood, reason: isGood ? `${problem}, which counts as pass` : problem, evidence: { error: problem } };
   }

@@ -1,6 +1,7 @@
-import type { Queue, QueueEvents } from "bullmq";
+import type { Queue } from "bullmq";
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError, quote } from "../../../base/errors.js";
+import type { Clock } from "../../../ports/clock.js";
 import type { RemoteExecutor, RemoteState } from "../../../ports/executor.js";
 import { secretsOfUrl } from "../../../run/secret-forms.js";
 import type { Priority } from "../../../trigger/trigger.js";
@@ -15,6 +16,11 @@ export type BullmqExecutorOptions = BullmqConnection & {
   /** How long ended jobs stay in the queue, for those who look at it; results are told before. Default `"1h"`. */
   readonly keep?: Duration;
 };
+
+/** How long a call waits for the first connection: a job that nobody took holds up no stop for longer. */
+const CONNECT_MS = 5_000;
+/** How long the connections may take to say goodbye: a server that is away never answers. */
+const CLOSE_MS = 1_000;
 
 /** Smaller goes first. */
 const PRIORITIES: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };
@@ -51,23 +57,35 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
     known.state = state;
     known.onChange?.();
   };
-  let opened: Promise<{ queue: Queue<JobData>; events: QueueEvents }> | null = null;
-  const open = () => {
+  let opened: Promise<Opened> | null = null;
+  let clockOfCalls: Clock | null = null;
+  const close = async () => {
+    const made = await opened?.catch(() => null); // what is not there need not be closed
+    opened = null;
+    const closed = made?.close().catch(() => {}); // it is given up in any case
+    if (closed !== undefined && clockOfCalls !== null) await within(CLOSE_MS, closed, clockOfCalls);
+  };
+  const open = async (clock: Clock) => {
     opened ??= opening(options, name, told);
-    opened.catch(() => {
-      opened = null;
-    });
-    return opened;
+    clockOfCalls = clock;
+    try {
+      const made = await opened;
+      if (await within(CONNECT_MS, made.ready, clock)) return made;
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    throw new HeadgateError("EXECUTOR_UNAVAILABLE", `BullMQ: no connection within ${CONNECT_MS} ms`);
   };
   return {
     kind: "remote",
     secrets: passwordsOf("postgres" in options ? options.postgres : (options.redis ?? process.env.REDIS_URL)),
     name: "bullmq",
     pollMs: durationMs(options.pollInterval ?? "5s", "bullmqExecutor: pollInterval"),
-    submit: async ({ submissionId, runId, pipelineId, attempt, trigger, timeoutMs }) => {
+    submit: async ({ submissionId, runId, pipelineId, attempt, trigger, timeoutMs }, { clock }) => {
       const known = of(submissionId);
       try {
-        const { queue } = await open();
+        const { queue } = await open(clock);
         await queue.add(
           pipelineId,
           { runId, pipelineId, attempt, trigger, timeoutMs },
@@ -87,7 +105,7 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
       known.state ??= { status: "running" }; // an event tells of its end; only later looks ask the queue
       return submissionId;
     },
-    poll: async (reference) => {
+    poll: async (reference, { clock }) => {
       const id = reference as string;
       const known = watched.get(id);
       if (known !== undefined && known.state !== null) {
@@ -95,11 +113,11 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
         if (state.status === "running") known.state = null;
         return state;
       }
-      const { queue } = await open();
+      const { queue } = await open(clock);
       return stateOf(queue, id);
     },
-    cancel: async (reference) => {
-      const { queue } = await open();
+    cancel: async (reference, { clock }) => {
+      const { queue } = await open(clock);
       const job = await queue.getJob(reference as string);
       const state = await job?.getState();
       if (job !== undefined && state !== "active" && state !== "completed" && state !== "failed") await job.remove();
@@ -111,29 +129,49 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
       if (state !== null && state.status !== "running") onChange();
       return () => watched.delete(id);
     },
-    close: async () => {
-      const made = await opened?.catch(() => null);
-      opened = null;
-      await made?.events.close();
-      await made?.queue.close();
-    },
+    close,
   };
 }
 
-async function opening(options: BullmqExecutorOptions, name: string, told: (id: string, state: RemoteState) => void) {
-  const { Queue, QueueEvents, options: common } = await bullmq(options);
+/** Returns false when the time has passed; what is waited for goes on. */
+function within(ms: number, work: Promise<unknown>, clock: Clock): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const stopTimer = clock.setTimer(ms, () => resolve(false));
+    work.then(() => resolve(true), reject).finally(stopTimer);
+  });
+}
+
+/** A queue and its events. */
+interface Opened {
+  readonly queue: Queue<JobData>;
+  /** Resolves when both are connected. */
+  readonly ready: Promise<unknown>;
+  close(): Promise<void>;
+}
+
+async function opening(options: BullmqExecutorOptions, name: string, told: (id: string, state: RemoteState) => void): Promise<Opened> {
+  const { Queue, QueueEvents, closeUnconnected, giveUp, options: common } = await bullmq(options);
   const queue = new Queue<JobData>(name, common);
   const events = new QueueEvents(name, common);
   const ignore = () => {}; // what fails by it is told by the call that fails; connections are made again
   queue.on("error", ignore);
   events.on("error", ignore);
-  await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
+  let isConnected = false;
+  const ready = Promise.all([queue.waitUntilReady(), events.waitUntilReady()]).then(() => {
+    isConnected = true;
+  });
+  ready.catch(ignore); // thrown to whoever waits for it
   events.on("completed", ({ jobId, returnvalue }) => told(jobId, { status: "succeeded", output: outputOf(returnvalue) }));
   events.on("progress", ({ jobId, data }) => told(jobId, { status: "running", progress: data }));
   events.on("failed", ({ jobId }) => {
     void stateOf(queue, jobId).then((state) => told(jobId, state), ignore); // the next look finds it
   });
-  return { queue, events };
+  const close = async () => {
+    giveUp();
+    await (isConnected ? events.close() : closeUnconnected(events));
+    await queue.close();
+  };
+  return { queue, ready, close };
 }
 
 /** The state is read before the job: a job that was read while it still ran has no result, even if it has ended meanwhile. */

@@ -1,4 +1,4 @@
-import type { QueueOptions } from "bullmq";
+import type { QueueEvents, QueueOptions } from "bullmq";
 import { HeadgateError } from "../../../base/errors.js";
 
 /** Where BullMQ keeps its jobs: Redis (needs `ioredis`), or PostgreSQL (needs `pg`). */
@@ -21,6 +21,10 @@ export interface Bullmq {
   readonly Queue: typeof import("bullmq").Queue;
   readonly QueueEvents: typeof import("bullmq").QueueEvents;
   readonly Worker: typeof import("bullmq").Worker;
+  /** Closes a listener whose connection was never made: its own `close` would wait for that. */
+  closeUnconnected(one: QueueEvents): Promise<void>;
+  /** Lets connections that are being made again give up: without it, a Redis that is away keeps the process alive. */
+  giveUp(): void;
   /** Of every queue, worker and listener. A blocking connection is each one's own. */
   readonly options: { readonly connection: QueueOptions["connection"]; readonly prefix?: string };
 }
@@ -34,18 +38,35 @@ export async function bullmq(connection: BullmqConnection): Promise<Bullmq> {
       { cause },
     );
   });
+  const closeUnconnected = (one: QueueEvents) => library.QueueBase.prototype.close.call(one);
   if ("postgres" in connection) {
     const { postgres, schema = "bullmq" } = connection;
     const { Queue, QueueEvents, Worker } = library.withBackend(library.createPostgresBackend);
     const pool = typeof postgres === "string" ? { connectionString: postgres } : postgres;
     // BullMQ's types know Redis only: what its PostgreSQL backend takes, and the classes it gives, have the same shape and no types of their own
     const options = { connection: { ...pool, schema, migrate: true } as unknown as QueueOptions["connection"] };
-    return { Queue, QueueEvents, Worker, options } as unknown as Bullmq;
+    return { Queue, QueueEvents, Worker, closeUnconnected, giveUp: () => {}, options } as unknown as Bullmq;
   }
   const { redis = process.env.REDIS_URL ?? "redis://127.0.0.1:6379", prefix } = connection;
-  const at = typeof redis === "string" ? ({ url: redis, maxRetriesPerRequest: null } as QueueOptions["connection"]) : redis;
-  const options = { connection: at, ...(prefix === undefined ? {} : { prefix }) };
-  return { Queue: library.Queue, QueueEvents: library.QueueEvents, Worker: library.Worker, options };
+  let isGivenUp = false;
+  const at = patient(typeof redis === "string" ? { url: redis, maxRetriesPerRequest: null } : redis, () => isGivenUp);
+  const options = { connection: at as QueueOptions["connection"], ...(prefix === undefined ? {} : { prefix }) };
+  const giveUp = () => {
+    isGivenUp = true;
+  };
+  return { Queue: library.Queue, QueueEvents: library.QueueEvents, Worker: library.Worker, closeUnconnected, giveUp, options };
+}
+
+/** Tries to connect again (about 3 s in all) that are left to a connection that is closed, so that a restart of Redis loses no result. */
+const LAST_TRIES = 4;
+
+type RetryStrategy = (times: number) => number | null;
+
+/** Connects again, at least every 2 s, until it is given up. A connection that the host has made itself is the host's to close. */
+function patient(options: object, isGivenUp: () => boolean): object {
+  if ("status" in options && "duplicate" in options) return options;
+  const { retryStrategy = (times: number) => Math.min(100 * 2 ** times, 2_000) } = options as { retryStrategy?: RetryStrategy };
+  return { ...options, retryStrategy: (times: number) => (isGivenUp() && times > LAST_TRIES ? null : retryStrategy(times)) };
 }
 
 /** What a job carries. */

@@ -43,7 +43,7 @@ export function workerOn(clock: Clock, pipelines: readonly Pipeline[], options: 
   const lockDuration = durationMs(options.lockDuration ?? "30s", "createWorker: lockDuration");
   const byId = new Map(pipelines.map((one) => [one.id, one]));
   const stopping = new AbortController();
-  const opened = bullmq(options).then(async ({ Worker, options: common }) => {
+  const made = bullmq(options).then(({ Worker, giveUp, options: common }) => {
     const worker = new Worker<JobData>(queue, (job) => carriedOut(job, byId, { logger, clock }, stopping.signal), {
       ...common,
       concurrency,
@@ -52,14 +52,15 @@ export function workerOn(clock: Clock, pipelines: readonly Pipeline[], options: 
       maxStalledCount,
     });
     worker.on("error", (error) => logger.log("error", `a worker of ${queue}: ${error.message}`, { queue }));
-    await worker.waitUntilReady();
-    return worker;
+    return { worker, giveUp };
   });
-  opened.catch(() => {}); // told by ready() and close()
+  const opened = made.then(({ worker }) => worker.waitUntilReady());
+  opened.catch(() => {}); // told by ready()
   return {
     ready: async () => void (await opened),
     close: async ({ force = false } = {}) => {
-      const worker = await opened;
+      const { worker, giveUp } = await made; // connected or not
+      giveUp();
       if (force) stopping.abort(new HeadgateError("RUN_LOST", "the worker stopped"));
       await worker.close(force);
     },

@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpus } from "node:os";
 import { env, kill, platform } from "node:process";
 import type { Readable, Writable } from "node:stream";
@@ -103,12 +104,20 @@ async function carriedOut(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const { pid } = child;
-  if (pid !== undefined) watchdog.add(pid);
+  if (pid === undefined) throw await notStarted(child);
   try {
+    watchdog.add(pid);
     return resultOf(await ended(child, JSON.stringify(parameters), control, limit), options);
   } finally {
-    if (pid !== undefined) watchdog.remove(pid);
+    watchdog.remove(pid);
   }
+}
+
+/** Says why a program could not be started. Without file descriptors it has none of its streams. */
+async function notStarted(child: Child): Promise<HeadgateError> {
+  for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as Writable | Readable | undefined)?.on("error", () => {});
+  const [cause] = (await once(child, "spawn").catch((error: unknown) => [error])) as [NodeJS.ErrnoException];
+  return new HeadgateError("COMMAND_FAILED", `cannot be started (${cause.code ?? cause.message})`, { cause });
 }
 
 interface Ended {
@@ -142,9 +151,7 @@ function ended(child: Child, input: string, control: RunControl, limit: number):
         }),
       );
     });
-    child.once("error", (cause: NodeJS.ErrnoException) =>
-      settle(() => reject(new HeadgateError("COMMAND_FAILED", `cannot be started (${cause.code ?? cause.message})`, { cause }))),
-    );
+    child.on("error", (cause) => settle(() => reject(new HeadgateError("COMMAND_FAILED", `broke off (${cause.message})`, { cause }))));
     child.once("exit", () => signalGroup(child, "SIGKILL")); // what it has left behind, if anything
     child.once("close", (code, signal) =>
       settle(() =>
@@ -175,6 +182,7 @@ class Tail {
   constructor(stream: Readable, limit: number) {
     this.#limit = limit;
     stream.on("data", (chunk: Buffer) => this.#add(chunk));
+    stream.on("error", () => {}); // the rest of it is lost; how the program ended says its exit
   }
 
   text(redact?: RunControl["redact"]): string {

@@ -45,7 +45,7 @@ export class Watchdog {
     const child = spawn(execPath, ["-e", SOURCE], { stdio: ["pipe", "ignore", "ignore"], detached: true, env: {} });
     this.#child = child;
     child.stdin?.on("error", () => {}); // it has ended; the next group starts another
-    child.once("error", () => this.#ended(child)).once("exit", () => this.#ended(child));
+    child.on("error", () => this.#ended(child)).once("exit", () => this.#ended(child));
     child.unref();
     (child.stdin as Socket | null)?.unref();
     this.#tell([...this.#groups].map((group) => `+${group}\n`).join(""));

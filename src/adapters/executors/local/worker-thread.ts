@@ -73,28 +73,46 @@ export function workerThreadExecutor(options: WorkerThreadOptions): LocalExecuto
         ? options.module
         : pathToFileURL(options.module).href;
   const queue = new PQueue({ concurrency });
-  const idle: Worker[] = [];
+  /** Threads without a run, each with the control of the run that it had last. */
+  const idle = new Map<Worker, RunControl>();
+  const made = () => {
+    const worker = new Worker(SOURCE, { eval: true, workerData: { module }, ...(resourceLimits === undefined ? {} : { resourceLimits }) });
+    worker.on("error", (error) => {
+      const last = idle.get(worker); // what a run has left behind may break its thread later
+      idle.delete(worker);
+      last?.onLateEnd(error);
+    });
+    worker.on("exit", () => idle.delete(worker));
+    return worker;
+  };
   const take = () => {
-    const worker =
-      idle.pop() ?? new Worker(SOURCE, { eval: true, workerData: { module }, ...(resourceLimits === undefined ? {} : { resourceLimits }) });
+    const [worker = made()] = idle.keys();
+    idle.delete(worker);
     worker.ref();
     return worker;
   };
-  const giveBack = (worker: Worker) => {
+  const giveBack = (worker: Worker, control: RunControl) => {
     worker.unref();
-    idle.push(worker);
+    idle.set(worker, control);
   };
   return {
     kind: "local",
     concurrency,
     execute: (run, control) => queue.add(() => carriedOut(run, control, take, giveBack)),
     close: async () => {
-      await Promise.all(idle.splice(0).map((worker) => worker.terminate()));
+      const workers = [...idle.keys()];
+      idle.clear();
+      await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
 }
 
-async function carriedOut(run: RunRequest, control: RunControl, take: () => Worker, giveBack: (worker: Worker) => void): Promise<unknown> {
+async function carriedOut(
+  run: RunRequest,
+  control: RunControl,
+  take: () => Worker,
+  giveBack: (worker: Worker, control: RunControl) => void,
+): Promise<unknown> {
   const { runId, pipelineId, attempt, trigger } = run;
   const message = { run: { runId, pipelineId, attempt, scheduledFor: trigger.scheduledFor, parameters: await run.parameters() } };
   control.signal.throwIfAborted();
@@ -107,15 +125,22 @@ async function carriedOut(run: RunRequest, control: RunControl, take: () => Work
       isOver = true;
       stopTimer?.();
       for (const [name, listener] of listeners) worker.off(name, listener);
-      if (isReusable) giveBack(worker);
+      if (isReusable) giveBack(worker, control);
       settle();
+    };
+    const progressed = (progress: unknown) => {
+      try {
+        control.heartbeat(progress);
+      } catch (error) {
+        end(false, () => void worker.terminate().finally(() => reject(error))); // it is too large: thrown into the function, where that is in this process
+      }
     };
     const listeners: readonly (readonly [string, (value: unknown) => void])[] = [
       [
         "message",
         (value) => {
           const answer = value as Answer;
-          if ("progress" in answer) control.heartbeat(answer.progress);
+          if ("progress" in answer) progressed(answer.progress);
           else if ("output" in answer) end(true, () => resolve(answer.output));
           else end(true, () => reject(errorOf(answer.error)));
         },

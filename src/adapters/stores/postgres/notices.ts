@@ -50,7 +50,9 @@ export class Notices {
 
   async #connect(): Promise<void> {
     const client = await this.#connections.take(this.#pool);
+    let isLost = false;
     const lose = () => {
+      isLost = true;
       if (this.#client !== client) return;
       this.#client = null;
       this.#connections.give(client, true);
@@ -70,6 +72,7 @@ export class Notices {
       this.#connections.give(client, true);
       throw error;
     }
+    if (isLost) return this.#connections.give(client, true); // it broke with the answer just read: the next statement connects again
     this.#client = client;
     for (const listener of this.#listeners) listener(); // whatever was told while nobody listened
   }

@@ -6,7 +6,7 @@ import { change, dialectOf, insertion, lockOf, moveOfWaiting } from "./dialect.j
 import { isCollision, translate } from "./errors.js";
 import { migrate, newerSchemaIn } from "./migrate.js";
 import { Notices } from "./notices.js";
-import { ANSWER_MS, BEGIN, guard, newPool, timed } from "./pool.js";
+import { ANSWER_MS, BEGIN, guard, inTurn, newPool, timed } from "./pool.js";
 import { isPooledByTransaction, isRefusingOptions } from "./pooler.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
@@ -53,12 +53,12 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     }
     return name;
   };
-  const ask = async (on: Pool | ClientBase, sql: string, values: readonly unknown[]): Promise<readonly Row[]> => {
+  const ask = async (on: Pool | Pick<ClientBase, "query">, sql: string, values: readonly unknown[]): Promise<readonly Row[]> => {
     const name = nameOf(sql);
     const config = { text: sql, values: [...values], query_timeout: ANSWER_MS, ...(name === undefined ? {} : { name }) };
     return (await (on as ClientBase).query(config)).rows as readonly Row[];
   };
-  const sessionOn = (on: () => Pool | ClientBase): Session => ({
+  const sessionOn = (on: () => Pool | Pick<ClientBase, "query">): Session => ({
     dialect,
     query: (sql, values = []) => translating(ask(on(), sql, values)),
     insert: async (table, records, { unlessThere = false, tell: isNews = false } = {}) => {
@@ -104,23 +104,24 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       isBroken = true; // the statement under way fails too, and that error is told
     };
     client.on("error", breaks);
+    const statements = inTurn(client);
     const sent: Promise<unknown>[] = [];
     const send = (answer: Promise<unknown>) => {
       answer.catch(() => {}); // looked at in the end
       sent.push(answer);
     };
     try {
-      send(client.query(timed(begin)));
-      const session = sessionOn(() => client);
+      send(statements.query(timed(begin)));
+      const session = sessionOn(() => statements);
       const answer = await work({ ...session, write: async (steps) => send(session.write(steps)) });
-      send(client.query(timed(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT"))); // of a transaction that has failed: rolls it back
+      send(statements.query(timed(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT"))); // of a transaction that has failed: rolls it back
       await Promise.all(sent);
       return answer;
     } catch (error) {
       const [first] = (await Promise.allSettled(sent)).filter((one) => one.status === "rejected");
       const translated = translate(first?.reason ?? error);
       if (isCollision(translated) || !isUnavailable(translated))
-        await client.query(timed("ROLLBACK")).catch(() => {
+        await statements.query(timed("ROLLBACK")).catch(() => {
           isBroken = true;
         });
       else isBroken = true; // whether the server still listens is not known: the connection is given up, and with it the transaction
