@@ -2,6 +2,7 @@ import { HeadgateError } from "../base/errors.js";
 import { Heap, type HeapEntry } from "../base/heap.js";
 import type { Instant } from "../base/instant.js";
 import { epochMs } from "../base/instant.js";
+import { checkOptions } from "../base/options.js";
 import type { Pipeline } from "./pipeline.js";
 
 /** Bounds of `Scheduler.upcoming`. */
@@ -28,6 +29,7 @@ interface Next extends HeapEntry {
 
 /** Merges the fire times of pipelines, soonest first. */
 export function upcomingFires(pipelines: readonly Pipeline[], options: UpcomingFireOptions, now: number): readonly UpcomingFire[] {
+  checkOptions<UpcomingFireOptions>(options, { pipelineId: true, from: true, until: true, count: true }, "upcoming");
   const count = options.count ?? 10;
   if (!Number.isInteger(count) || count < 1 || count > 10_000) {
     throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} must be a whole number from 1 to 10,000`, {
