@@ -16,12 +16,12 @@ export type RefuseOption = (name: string | null, problem: string) => HeadgateErr
  * @param refuse - makes the error; default `INVALID_ARGUMENT`
  * @throws HeadgateError
  */
-export function checkOptions<T extends object>(
-  options: unknown,
-  names: OptionNames<T>,
+export function checkOptions<T>(
+  options: T,
+  names: OptionNames<NoInfer<T>>,
   where: string,
   refuse: RefuseOption = invalidArgument(where),
-): asserts options is T {
+): void {
   if (!isOptionsObject(options)) throw refuse(null, `must be an object of options (got ${shown(options)})`);
   for (const name of Object.keys(options)) if (!Object.hasOwn(names, name)) throw refuse(name, unknownOption(name, Object.keys(names)));
 }

@@ -8,7 +8,7 @@ import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
-import type { Act } from "./requests.js";
+import { type Act, checkAct } from "./requests.js";
 
 const KEY = "adaptive";
 const CHANGES_KEPT = 20;
@@ -131,6 +131,7 @@ export class Adapting {
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT` when its schedule does not adapt
    */
   async reset(pipelineId: string, act: Act = {}): Promise<void> {
+    checkAct(act, "adaptive.reset");
     const base = this.#steered.base(pipelineId);
     if (base === undefined) throw unknownPipeline(pipelineId);
     if (!isAdaptive(base.schedule)) throw new HeadgateError("INVALID_ARGUMENT", `the schedule of ${pipelineId} does not adapt`);

@@ -29,7 +29,7 @@ export async function backfillRequests(
   options: BackfillOptions,
   { newId, now, clock, requestedBy }: { newId: () => string; now: number; clock: Clock; requestedBy: string | null },
 ): Promise<NewTrigger[]> {
-  checkOptions<BackfillOptions>(options, BACKFILL, "backfill");
+  checkOptions(options, BACKFILL, "backfill");
   const from = epochMs(options.from, "from");
   const to = options.to === undefined ? now : epochMs(options.to, "to");
   const key = text(options.idempotencyKey, "idempotencyKey", 200) ?? newId();

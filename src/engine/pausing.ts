@@ -24,15 +24,15 @@ function pauseOptions(method: "pause" | "resume", target: unknown, options: unkn
   const refuse = invalidArgument(method);
   if (typeof target === "string") {
     const rest: unknown = options === undefined ? {} : options;
-    checkOptions<PauseOptions>(rest, NAMES[method], method, refuse);
-    if ("pipelineId" in rest) throw refuse("pipelineId", "name the pipeline once");
-    return { ...rest, pipelineId: target };
+    checkOptions(rest as PauseOptions, NAMES[method], method, refuse);
+    if ("pipelineId" in (rest as PauseOptions)) throw refuse("pipelineId", "name the pipeline once");
+    return { ...(rest as PauseOptions), pipelineId: target };
   }
   if (target === undefined && options === undefined) return {};
   if (!isOptionsObject(target))
     throw refuse(null, `must be a pipeline's id, as in ${method}("sales"), or an object of options (got ${shown(target)})`);
   if (options !== undefined) throw refuse(null, "takes options once: all in one object, or after a pipeline's id");
-  checkOptions<PauseOptions>(target, NAMES[method], method, refuse);
+  checkOptions(target as PauseOptions, NAMES[method], method, refuse);
   if ("pipelineId" in target && typeof target.pipelineId !== "string")
     throw refuse("pipelineId", `must be a pipeline's id; leave it out for the whole scheduler (got ${shown(target.pipelineId)})`);
   return target;

@@ -57,19 +57,19 @@ const LIST: OptionNames<ListOptions> = {
 };
 
 export async function triggersPage(store: Store, options: TriggerListOptions): Promise<Page<Trigger>> {
-  checkOptions<TriggerListOptions>(options, { ...LIST, status: true, kind: true }, "triggers");
+  checkOptions(options, { ...LIST, status: true, kind: true }, "triggers");
   const query: TriggerQuery = { ...common(options), ...listed("statuses", options.status), ...listed("kinds", options.kind) };
   return page(await store.listTriggers(query), query, triggerView);
 }
 
 export async function runsPage(store: Store, options: RunListOptions): Promise<Page<Run>> {
-  checkOptions<RunListOptions>(options, { ...LIST, status: true }, "runs");
+  checkOptions(options, { ...LIST, status: true }, "runs");
   const query: RunQuery = { ...common(options), ...listed("statuses", options.status) };
   return page(await store.listRuns(query), query, runView);
 }
 
 export async function decisionsPage(store: Store, options: DecisionListOptions): Promise<Page<Decision>> {
-  checkOptions<DecisionListOptions>(options, { ...LIST, outcome: true }, "decisions");
+  checkOptions(options, { ...LIST, outcome: true }, "decisions");
   const query: DecisionQuery = { ...common(options), ...listed("outcomes", options.outcome) };
   return page(await store.listDecisions(query), query, decisionView);
 }

@@ -33,7 +33,7 @@ const RELOAD: OptionNames<ReloadOptions> = {
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function reloadOf(options: ReloadOptions): Reload {
-  checkOptions<ReloadOptions>(options, RELOAD, "reload");
+  checkOptions(options, RELOAD, "reload");
   const { pipelines, pools = {}, maxActiveRuns, monitoring, redact, redactExcept = [], connections } = options;
   if (!Array.isArray(pipelines))
     throw new HeadgateError("INVALID_ARGUMENT", `reload: pipelines: must be an array of pipelines (got ${shown(pipelines)})`);

@@ -95,7 +95,7 @@ const TRIGGER: OptionNames<TriggerOptions> = {
   force: true,
   caller: true,
 };
-const ACT: OptionNames<Act> = { reason: true, user: true, caller: true };
+export const ACT_OPTIONS: OptionNames<Act> = { reason: true, user: true, caller: true };
 const PARAMETERS_LIMIT = 1_000_000;
 
 /**
@@ -109,7 +109,7 @@ export async function triggerRequest(
   id: string,
   requestedBy: string | null = null,
 ): Promise<NewTrigger> {
-  checkOptions<TriggerOptions>(options, TRIGGER, "trigger");
+  checkOptions(options, TRIGGER, "trigger");
   if (options.force !== undefined && typeof options.force !== "boolean")
     throw bad("force", `must be true or false (got ${shown(options.force)})`);
   if (options.caller !== undefined && options.transaction !== undefined)
@@ -162,7 +162,7 @@ export async function checkedParameters(
  * @throws HeadgateError `INVALID_ARGUMENT`
  */
 export function checkAct(act: Act, where: string): void {
-  checkOptions<Act>(act, ACT, where);
+  checkOptions(act, ACT_OPTIONS, where);
 }
 
 /**

@@ -304,7 +304,6 @@ export class Scheduler {
 
   /** The next fire times, of one pipeline or of all, soonest first. What conditions will say is not asked: see {@link Scheduler.explain}. */
   upcoming(options: UpcomingFireOptions = {}): readonly UpcomingFire[] {
-    if (options.pipelineId !== undefined) this.#roster.known(options.pipelineId);
     return upcomingFires(this.pipelines(), options, this.#core.clock.now());
   }
 

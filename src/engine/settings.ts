@@ -1,5 +1,6 @@
 import { durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Condition } from "../gate/condition.js";
 import { type StaleOptions, stale } from "../gate/conditions/history.js";
 import { maintenanceWindow } from "../gate/conditions/time.js";
@@ -41,14 +42,15 @@ interface Override {
 
 export type Overrides = { readonly [Name in SettingName]?: Override };
 
-export const SETTING_NAMES: readonly SettingName[] = [
-  "scheduleIntervalMs",
-  "stalenessThresholdMs",
-  "maintenanceWindows",
-  "externalDependencies",
-  "isAdaptive",
-  "maxActiveRuns",
-];
+const SETTINGS: OptionNames<SettingsChange> = {
+  scheduleIntervalMs: true,
+  stalenessThresholdMs: true,
+  maintenanceWindows: true,
+  externalDependencies: true,
+  isAdaptive: true,
+  maxActiveRuns: true,
+};
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 const LEAST_INTERVAL_MS = 1_000;
 const LIST_LIMIT = 100;
 
@@ -59,9 +61,7 @@ const LIST_LIMIT = 100;
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_TIME_ZONE`, `INVALID_INSTANT`
  */
 export function checkChange(change: SettingsChange, connections: NamedConnections): void {
-  for (const name of Object.keys(change)) {
-    if (!SETTING_NAMES.includes(name as SettingName)) throw bad(name, `is no setting; allowed: ${SETTING_NAMES.join(", ")}`);
-  }
+  checkOptions(change, SETTINGS, "settings", (name, problem) => bad(name ?? "settings", problem));
   const { scheduleIntervalMs, stalenessThresholdMs, maintenanceWindows, externalDependencies, isAdaptive, maxActiveRuns } = change;
   if (isSet(scheduleIntervalMs) && durationMs(scheduleIntervalMs, "scheduleIntervalMs") < LEAST_INTERVAL_MS)
     throw bad("scheduleIntervalMs", `must be at least ${LEAST_INTERVAL_MS}`);

@@ -9,6 +9,6 @@ export interface StopOptions {
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function drainMsOf(options: StopOptions): number {
-  checkOptions<StopOptions>(options, { drain: true }, "stop");
+  checkOptions(options, { drain: true }, "stop");
   return durationMs(options.drain ?? "30s", "drain");
 }

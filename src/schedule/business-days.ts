@@ -1,4 +1,6 @@
 import { HeadgateError, quote } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { Calendar } from "./calendar.js";
 import { DAY_MS, isoDateOf, weekdayOf } from "./civil.js";
 import { WEEKDAY_NAMES, type Weekday } from "./window.js";
@@ -20,6 +22,8 @@ export interface HolidayRule {
   isHoliday(isoDate: string): boolean;
 }
 
+export const BUSINESS_DAY_OPTIONS: OptionNames<BusinessDayOptions> = { timeZone: true, weekend: true, holidays: true };
+
 const MAX_DAYS = 800;
 
 /**
@@ -30,8 +34,9 @@ const MAX_DAYS = 800;
  * within(cron("0 18 * * *"), businessDays({ holidays: ["2026-12-25"] }));
  */
 export function businessDays(options: BusinessDayOptions = {}): Calendar {
+  checkOptions(options, BUSINESS_DAY_OPTIONS, "businessDays");
   const zone = zoneOf(options.timeZone ?? "UTC");
-  const weekend = new Set((options.weekend ?? ["saturday", "sunday"]).map(weekdayNumber));
+  const weekend = new Set(listOf<Weekday>(options.weekend ?? ["saturday", "sunday"], "weekend").map(weekdayNumber));
   const rule = holidayRule(options.holidays ?? []);
   const isBusinessDay = (day: number) => !weekend.has(weekdayOf(day)) && !rule.isHoliday(isoDateOf(day));
   return {
@@ -55,6 +60,11 @@ function localDay(zone: Zone, at: number): number {
   return Math.floor((at + zone.segmentAt(at).offset) / DAY_MS);
 }
 
+function listOf<T>(value: readonly T[], name: string): readonly T[] {
+  if (Array.isArray(value)) return value;
+  throw new HeadgateError("INVALID_ARGUMENT", `${name}: must be an array (got ${shown(value)})`, { details: { option: name } });
+}
+
 function weekdayNumber(name: Weekday): number {
   const weekday = WEEKDAY_NAMES.indexOf(String(name).toLowerCase() as Weekday);
   if (weekday === -1) {
@@ -64,8 +74,8 @@ function weekdayNumber(name: Weekday): number {
 }
 
 function holidayRule(holidays: readonly string[] | HolidayRule): HolidayRule {
-  if ("isHoliday" in holidays) return holidays;
-  for (const date of holidays) {
+  if (typeof holidays === "object" && holidays !== null && "isHoliday" in holidays) return holidays;
+  for (const date of listOf(holidays, "holidays")) {
     if (!/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/.test(date)) {
       throw new HeadgateError("INVALID_ARGUMENT", `holidays: ${quote(date)} is not a date; give "YYYY-MM-DD"`);
     }

@@ -1,4 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
+import { isOptionsObject } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import { type Calendar, isCalendar } from "./calendar.js";
 import { DAY_MS } from "./civil.js";
 import type { Schedule } from "./schedule.js";
@@ -18,6 +20,7 @@ const HORIZON_MS = 41 * 366 * DAY_MS;
  * union(cron("0 8 * * *"), cron("30 16 * * 5"));
  */
 export function union(...schedules: readonly Schedule[]): Schedule {
+  for (const one of schedules) checkSchedule(one, "union");
   if (schedules.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "union: give at least one schedule");
   return {
     kind: "union",
@@ -41,6 +44,7 @@ export function union(...schedules: readonly Schedule[]): Schedule {
  * except(cron("0 6 * * *"), timeWindows([{ start: "05:00", end: "07:00", days: ["sunday"] }]));
  */
 export function except(schedule: Schedule, calendar: CalendarLike): Schedule {
+  checkSchedule(schedule, "except");
   const set = calendarOf(calendar);
   return {
     kind: "except",
@@ -57,6 +61,7 @@ export function except(schedule: Schedule, calendar: CalendarLike): Schedule {
  * within(every("10m"), businessDays({ timeZone: "Europe/Berlin" }));
  */
 export function within(schedule: Schedule, windows: CalendarLike): Schedule {
+  checkSchedule(schedule, "within");
   const set = calendarOf(windows);
   return {
     kind: "within",
@@ -66,10 +71,15 @@ export function within(schedule: Schedule, windows: CalendarLike): Schedule {
   };
 }
 
+function checkSchedule(schedule: Schedule, where: string): void {
+  if (typeof schedule?.nextAfter === "function" && typeof schedule.key === "string") return;
+  throw new HeadgateError("INVALID_ARGUMENT", `${where}: must be a schedule such as cron(…) or every(…) (got ${shown(schedule)})`);
+}
+
 function calendarOf(value: CalendarLike): Calendar {
   if (Array.isArray(value)) return timeWindows(value as readonly TimeWindow[]);
   const single = value as Calendar | TimeWindow;
-  return isCalendar(single) ? single : timeWindows([single]);
+  return isOptionsObject(single) && isCalendar(single) ? single : timeWindows([single]);
 }
 
 /** Jumps from a fire time on the wrong side straight to the calendar's next change. */

@@ -1,4 +1,5 @@
 import { quote } from "../base/errors.js";
+import { checkOptions } from "../base/options.js";
 import { DAY_MS, isLeapYear } from "./civil.js";
 import { compileMonthDays, type MonthDays } from "./cron-days.js";
 import { type CronField, type CronFieldName, FIELD_SHAPES, invalidCron, parseField } from "./cron-fields.js";
@@ -43,6 +44,7 @@ const MAX_COMPILED = 10_000;
  * cron("0 2 * * 1-5", { timeZone: "Europe/Berlin" });
  */
 export function cron(expression: string, options: CronOptions = {}): Schedule {
+  checkOptions(options, { timeZone: true }, "cron");
   const timeZone = options.timeZone ?? "UTC";
   const cacheKey = `${timeZone} ${expression}`;
   const seen = compiled.get(cacheKey);

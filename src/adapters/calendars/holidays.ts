@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { HeadgateError, quote } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { HolidayRule } from "../../schedule/business-days.js";
 
 /** Which holidays count; see the package `date-holidays` for the codes. */
@@ -26,6 +27,7 @@ interface HolidayLibrary {
  * businessDays({ timeZone: "Europe/Berlin", holidays: publicHolidays({ country: "DE", state: "BY" }) });
  */
 export function publicHolidays(options: PublicHolidayOptions): HolidayRule {
+  checkOptions(options, { country: true, state: true, region: true, types: true }, "publicHolidays");
   const place = [options.country, options.state, options.region].filter((part) => part !== undefined);
   const library = open(place);
   const types: readonly string[] = options.types ?? ["public"];

@@ -14,6 +14,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
+import { checkOptions } from "../../base/options.js";
 import type { Executor, Scheduler } from "../../index.js";
 import { gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
 
@@ -46,6 +47,7 @@ export interface Otel {
  * telemetry.observe(scheduler);
  */
 export function otel(options: OtelOptions = {}): Otel {
+  checkOptions(options, { tracer: true, meter: true, sample: true, pipelines: true }, "otel");
   const tracer = options.tracer ?? trace.getTracer("headgate");
   const { sample = () => true, pipelines = 500 } = options;
   return {

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Counter, Gauge as GaugeMetric, Histogram, Registry } from "prom-client";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
 import { BUCKETS, gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
 
@@ -39,6 +40,7 @@ export interface PrometheusMetrics {
  * const api = createTriggerApi(scheduler, { metrics });
  */
 export function prometheusMetrics(scheduler: Scheduler, options: PrometheusOptions = {}): PrometheusMetrics {
+  checkOptions(options, { register: true, pipelines: true, buckets: true }, "prometheusMetrics");
   const { pipelines = 500, buckets = BUCKETS } = options;
   if (!Number.isInteger(pipelines) || pipelines < 0)
     throw new HeadgateError("INVALID_ARGUMENT", `prometheusMetrics: pipelines ${pipelines} must be a whole number from 0`);

@@ -1,5 +1,6 @@
 import { HeadgateError } from "../../base/errors.js";
-import { type Condition, type ConditionContext, type ConditionNeeds, findingOf, type Verdict } from "../condition.js";
+import { invalidArgument } from "../../base/options.js";
+import { type Condition, type ConditionContext, type ConditionNeeds, checkCondition, findingOf, type Verdict } from "../condition.js";
 import type { Finding } from "../finding.js";
 
 /**
@@ -40,6 +41,7 @@ export function not(condition: Condition): Condition {
 
 function combined(word: string, conditions: readonly Condition[], judge: (findings: readonly Finding[]) => Verdict): Condition {
   if (conditions.length === 0) throw new HeadgateError("INVALID_ARGUMENT", `${word}: give at least one condition`);
+  for (const one of conditions) checkCondition(one, null, invalidArgument(word));
   const withEvidence = (findings: readonly Finding[]): Verdict => ({ ...judge(findings), evidence: { findings } });
   return {
     name: `${word} (${conditions.map(({ name }) => name).join(", ")})`,

@@ -1,7 +1,8 @@
 import { isoUtc } from "../../base/instant.js";
-import { type BusinessDayOptions, businessDays } from "../../schedule/business-days.js";
+import { checkOptions } from "../../base/options.js";
+import { BUSINESS_DAY_OPTIONS, type BusinessDayOptions, businessDays } from "../../schedule/business-days.js";
 import { type TimeWindow, timeWindows } from "../../schedule/window.js";
-import { type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
+import { CONDITION_OPTIONS, type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
 
 /**
  * Blocks inside maintenance windows, and knows when they end. Days name the day a window starts; a window may cross midnight;
@@ -12,11 +13,12 @@ import { type Condition, type ConditionOptions, onBlockOf } from "../condition.j
  * maintenanceWindow({ start: "02:00", end: "04:00", days: ["sunday"], description: "Weekly maintenance" }, { onBlock: "hold" });
  */
 export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], options: ConditionOptions = {}): Condition {
-  const calendar = timeWindows("length" in windows ? windows : [windows]);
+  checkOptions(options, CONDITION_OPTIONS, "maintenanceWindow");
+  const calendar = timeWindows(Array.isArray(windows) ? windows : [windows as TimeWindow]);
   return {
     name: "maintenance window",
     needs: "time",
-    ...onBlockOf(options),
+    ...onBlockOf(options, "maintenanceWindow"),
     isMaintenanceAt: (now) => calendar.windowAt(now) !== null,
     evaluate: ({ now }) => {
       const window = calendar.windowAt(now);
@@ -41,11 +43,13 @@ export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], o
  * businessDay({ timeZone: "America/New_York", holidays: ["2026-12-25"] });
  */
 export function businessDay(options: BusinessDayOptions & ConditionOptions = {}): Condition {
-  const calendar = businessDays(options);
+  checkOptions(options, { ...CONDITION_OPTIONS, ...BUSINESS_DAY_OPTIONS }, "businessDay");
+  const { onBlock: _, ...days } = options;
+  const calendar = businessDays(days);
   return {
     name: "business day",
     needs: "time",
-    ...onBlockOf(options),
+    ...onBlockOf(options, "businessDay"),
     evaluate: ({ now }) => {
       if (calendar.contains(now)) return { result: "pass", reason: "it is a business day" };
       const opensAt = calendar.nextChangeAfter(now);
