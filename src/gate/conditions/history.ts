@@ -48,7 +48,7 @@ export function stale(options: StaleOptions): Condition {
         limit_ms: limitMs,
       };
       if (ageMs > limitMs) {
-        return { result: "pass", reason: `data is ${formatDuration(ageMs)} old, over ${formatDuration(limitMs)}`, evidence };
+        return { result: "pass", reason: olderThan(ageMs, limitMs), evidence };
       }
       return {
         result: "block",
@@ -58,6 +58,12 @@ export function stale(options: StaleOptions): Condition {
       };
     },
   };
+}
+
+/** An age just beyond the limit may look like it. */
+function olderThan(ageMs: number, limitMs: number): string {
+  const [age, limit] = [formatDuration(ageMs), formatDuration(limitMs)];
+  return age === limit ? `data is more than ${limit} old` : `data is ${age} old, over ${limit}`;
 }
 
 /**
