@@ -1,4 +1,4 @@
-import type { ClientBase, Pool } from "pg";
+import type { Pool } from "pg";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import type { Database, Row, Session } from "../sql/database.js";
 import { change, dialectOf, insertion, lockOf, moveOfWaiting } from "./dialect.js";
@@ -8,6 +8,7 @@ import { Notices } from "./notices.js";
 import { ANSWER_MS, BEGIN, guard, newPool, timed } from "./pool.js";
 import { isPooledByTransaction, isRefusingOptions } from "./pooler.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
+import { clientOf, requireTransaction, type Wire, wireOf } from "./wire.js";
 
 const POLL_MS = 5_000;
 /** The same where no notices come. */
@@ -50,12 +51,12 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     }
     return name;
   };
-  const ask = async (on: Pool | ClientBase, sql: string, values: readonly unknown[]): Promise<readonly Row[]> => {
+  const ask = async (on: Pool | Wire, sql: string, values: readonly unknown[]): Promise<readonly Row[]> => {
     const name = nameOf(sql);
     const config = { text: sql, values: [...values], query_timeout: ANSWER_MS, ...(name === undefined ? {} : { name }) };
-    return (await (on as ClientBase).query(config)).rows as readonly Row[];
+    return (await (on as Wire).query(config)).rows as readonly Row[];
   };
-  const sessionOn = (on: () => Pool | ClientBase): Session => ({
+  const sessionOn = (on: () => Pool | Wire): Session => ({
     dialect,
     query: (sql, values = []) => translating(ask(on(), sql, values)),
     insert: async (table, records, { unlessThere = false, tell: isNews = false } = {}) => {
@@ -96,6 +97,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     on: Pool = opened(),
   ): Promise<T> => {
     const client = await translating(on.connect());
+    const wire = wireOf(client);
     let isBroken = false;
     const breaks = () => {
       isBroken = true; // the statement under way fails too, and that error is told
@@ -107,17 +109,17 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       sent.push(answer);
     };
     try {
-      send(client.query(timed(begin)));
-      const session = sessionOn(() => client);
+      send(wire.query(timed(begin)));
+      const session = sessionOn(() => wire);
       const answer = await work({ ...session, write: async (steps) => send(session.write(steps)) });
-      send(client.query(timed(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT"))); // of a transaction that has failed: rolls it back
+      send(wire.query(timed(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT"))); // of a transaction that has failed: rolls it back
       await Promise.all(sent);
       return answer;
     } catch (error) {
       const [first] = (await Promise.allSettled(sent)).filter((one) => one.status === "rejected");
       const translated = translate(first?.reason ?? error);
       if (isCollision(translated) || !isUnavailable(translated))
-        await client.query(timed("ROLLBACK")).catch(() => {
+        await wire.query(timed("ROLLBACK")).catch(() => {
           isBroken = true;
         });
       else isBroken = true; // whether the server still listens is not known: the connection is given up, and with it the transaction
@@ -202,11 +204,10 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
         return retrying(async () => new Set((await translating(ask(opened(), sql, values))).map(({ id }) => String(id))));
       },
     },
-    joined: (transaction) => {
-      if (typeof (transaction as ClientBase | null)?.query !== "function") {
-        throw new HeadgateError("INVALID_ARGUMENT", "transaction: give the pg client on which your transaction is open");
-      }
-      return sessionOn(() => transaction as ClientBase);
+    joined: async (transaction) => {
+      const wire = wireOf(clientOf(transaction));
+      await translating(requireTransaction(wire));
+      return sessionOn(() => wire);
     },
     notify: () => notices?.send(),
     subscribe: (onChange) => notices?.subscribe(onChange) ?? (() => {}),

@@ -72,7 +72,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
         (results) => results.some(({ triggers }) => triggers.length > 0),
       ),
     enqueue: async (triggers, now, { transaction, limits, noted } = {}) => {
-      const on = transaction === undefined ? session : database.joined(transaction);
+      const on = transaction === undefined ? session : await database.joined(transaction);
       await mustBeKnown(
         on,
         triggers.map(({ pipelineId }) => pipelineId),
