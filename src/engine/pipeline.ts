@@ -14,8 +14,10 @@ import { isPattern, SHARED_CHECKS, type SharedOption } from "../pattern/shared-o
 import type { Executor } from "../ports/executor.js";
 import type { AnySensor } from "../ports/sensor.js";
 import { type ExecutionOptions, type ExecutionPolicy, executionPolicy } from "../run/policy.js";
+import { inZone } from "../schedule/inherited-zone.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { manual } from "../schedule/simple.js";
+import { zoneOf } from "../schedule/zone.js";
 import { webhookSensor } from "../trigger/sensor.js";
 import type { Trigger } from "./views.js";
 
@@ -59,6 +61,10 @@ export interface PipelineOptions<S extends z.ZodType = z.ZodType<Record<string, 
   description?: string;
   /** When it runs. Default: the pattern's, else `manual()`. */
   schedule?: Schedule;
+  /**
+   * IANA zone of its schedule, and of the windows and business days of its schedule and conditions, as far as they name none. Default: `"UTC"`, and what a pattern names.
+   */
+  timeZone?: string;
   /** A named preset for everything not said here. */
   pattern?: PatternName | Pattern;
   /** Pipelines whose every success triggers this one. */
@@ -91,6 +97,8 @@ export interface Pipeline {
   readonly id: string;
   readonly description: string | null;
   readonly schedule: Schedule;
+  /** The zone of whatever of it names none; `null`: UTC. */
+  readonly timeZone: string | null;
   readonly after: readonly string[];
   readonly sensors: readonly AnySensor[];
   readonly gate: Gate;
@@ -111,6 +119,7 @@ const OPTIONS: OptionNames<PipelineOptions> = {
   id: true,
   description: true,
   schedule: true,
+  timeZone: true,
   pattern: true,
   after: true,
   sensors: true,
@@ -159,7 +168,10 @@ export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>
   if (typeof options.run !== "function" && (executor === null || options.run !== undefined))
     throw invalid(id, "run", `must be a function (got ${shown(options.run)})`);
   const pattern = patternOf(options.pattern, refuse);
-  const schedule = options.schedule ?? pattern?.schedule ?? manual();
+  const { timeZone } = options;
+  if (timeZone !== undefined) zoneOf(timeZone, `pipeline ${id}: timeZone`);
+  const zoned = <T extends object>(one: T): T => (timeZone === undefined ? one : inZone(one, timeZone));
+  const schedule = zoned(options.schedule ?? pattern?.schedule ?? manual());
   const sla = options.sla === undefined ? (pattern?.slaMs ?? null) : options.sla;
   const parameters = options.parameters ?? null;
   if (options.parameters !== undefined) checkSchema(options.parameters, refuse);
@@ -168,9 +180,10 @@ export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>
     id,
     description: options.description ?? pattern?.description ?? null,
     schedule,
+    timeZone: timeZone ?? null,
     after: afterOf(options, id),
     sensors: sensorsOf(options.sensors, pattern, id),
-    gate: gateOf(options, pattern, id),
+    gate: gateOf(options, pattern, id, zoned),
     execution: executionPolicy(merged(pattern?.execution, options.execution), `pipeline ${id}: execution`),
     executor,
     parameters,
@@ -251,7 +264,12 @@ function sensorsOf(own: readonly AnySensor[] | undefined, pattern: Pattern | nul
   return [...own];
 }
 
-function gateOf(options: PipelineOptions<z.ZodType>, pattern: Pattern | null, id: string): Gate {
+function gateOf(
+  options: PipelineOptions<z.ZodType>,
+  pattern: Pattern | null,
+  id: string,
+  zoned: (condition: Condition) => Condition,
+): Gate {
   const own = options.conditions ?? NONE;
   const all = pattern === null || pattern.conditions.length === 0 ? own : [...pattern.conditions, ...own];
   const onBlock = options.onBlock ?? "skip";
@@ -259,7 +277,7 @@ function gateOf(options: PipelineOptions<z.ZodType>, pattern: Pattern | null, id
   const ms = (name: "holdFor" | "recheckInterval", fallback: number) => durationMs(options[name] ?? fallback, `pipeline ${id}: ${name}`);
   const holdForMs = ms("holdFor", OPEN_GATE.holdForMs);
   const recheckIntervalMs = Math.max(1_000, ms("recheckInterval", OPEN_GATE.recheckIntervalMs));
-  return all.length === 0 ? OPEN_GATE : { conditions: inOrder(all), onBlock, holdForMs, recheckIntervalMs };
+  return all.length === 0 ? OPEN_GATE : { conditions: inOrder(all.map(zoned)), onBlock, holdForMs, recheckIntervalMs };
 }
 
 /** A fire time brings no parameters, so that `{}` must do. */

@@ -7,6 +7,7 @@ import { maintenanceWindow } from "../gate/conditions/time.js";
 import { dependencyProblem, type NamedConnections, type RuntimeDependency } from "../gate/dependency.js";
 import { inOrder } from "../gate/evaluate.js";
 import { withoutSecrets } from "../gate/secret-url.js";
+import { inZone } from "../schedule/inherited-zone.js";
 import { every } from "../schedule/simple.js";
 import { type TimeWindow, timeWindows } from "../schedule/window.js";
 import { checkDefaults, type Pipeline } from "./pipeline.js";
@@ -115,7 +116,7 @@ export function withSettings(
 
 /** `null` when the settings say nothing of the gate. */
 function conditionsOf(
-  { gate }: Pipeline,
+  { gate, timeZone }: Pipeline,
   staleMs: number | undefined,
   windows: readonly TimeWindow[],
   dependencies: readonly Condition[],
@@ -124,9 +125,22 @@ function conditionsOf(
   const kept = staleMs === undefined ? gate.conditions : gate.conditions.filter(({ name }) => name !== "stale");
   const old = gate.conditions.find(({ name }) => name === "stale");
   const added: Condition[] = [...dependencies];
-  if (windows.length > 0) added.push({ ...maintenanceWindow(windows), name: "maintenance window set at run time" });
+  const maintenance = windows.length === 0 ? null : maintenanceWindow(windows.map(known));
+  if (maintenance !== null)
+    added.push({ ...(timeZone === null ? maintenance : inZone(maintenance, timeZone)), name: "maintenance window set at run time" });
   if (staleMs !== undefined) added.push(staleAgain(staleMs, old));
   return inOrder([...kept, ...added]);
+}
+
+/** Windows that an earlier version kept may have more, which was ignored. */
+function known(window: TimeWindow): TimeWindow {
+  if (!("start" in window)) return { from: window.from, until: window.until, ...described(window) };
+  const { start, end, days, timeZone } = window;
+  return { start, end, ...(days === undefined ? {} : { days }), ...(timeZone === undefined ? {} : { timeZone }), ...described(window) };
+}
+
+function described({ description }: TimeWindow): { description?: string } {
+  return description === undefined ? {} : { description };
 }
 
 function isSet<T>(value: T | null | undefined): value is T {

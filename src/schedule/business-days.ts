@@ -3,12 +3,13 @@ import { checkOptions, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
 import type { Calendar } from "./calendar.js";
 import { DAY_MS, isoDateOf, weekdayOf } from "./civil.js";
+import { inheritingZone } from "./inherited-zone.js";
 import { WEEKDAY_NAMES, type Weekday } from "./window.js";
 import { instantOfWallClock, type Zone, zoneOf } from "./zone.js";
 
 /** What {@link businessDays} counts as a day of work. */
 export interface BusinessDayOptions {
-  /** IANA zone whose dates count. Default `"UTC"`. */
+  /** IANA zone whose dates count. Default: the pipeline's `timeZone`, else `"UTC"`. */
   timeZone?: string;
   /** Days of the week without work. Default Saturday and Sunday. */
   weekend?: readonly Weekday[];
@@ -39,7 +40,7 @@ export function businessDays(options: BusinessDayOptions = {}): Calendar {
   const weekend = new Set(listOf<Weekday>(options.weekend ?? ["saturday", "sunday"], "weekend").map(weekdayNumber));
   const rule = holidayRule(options.holidays ?? []);
   const isBusinessDay = (day: number) => !weekend.has(weekdayOf(day)) && !rule.isHoliday(isoDateOf(day));
-  return {
+  const calendar: Calendar = {
     key: `businessDays(${zone.name},${[...weekend].sort().join("")},${rule.key})`,
     contains: (at) => isBusinessDay(localDay(zone, at)),
     nextChangeAfter: (at) => {
@@ -54,6 +55,7 @@ export function businessDays(options: BusinessDayOptions = {}): Calendar {
     },
     describe: () => `business days (${zone.name})`,
   };
+  return options.timeZone === undefined ? inheritingZone(calendar, (timeZone) => businessDays({ ...options, timeZone })) : calendar;
 }
 
 function localDay(zone: Zone, at: number): number {

@@ -3,6 +3,7 @@ import { isOptionsObject } from "../base/options.js";
 import { shown } from "../base/shown.js";
 import { type Calendar, isCalendar } from "./calendar.js";
 import { DAY_MS } from "./civil.js";
+import { inheritingZone, inheritsZone, inZone } from "./inherited-zone.js";
 import type { Schedule } from "./schedule.js";
 import { type TimeWindow, timeWindows } from "./window.js";
 
@@ -22,7 +23,7 @@ const HORIZON_MS = 41 * 366 * DAY_MS;
 export function union(...schedules: readonly Schedule[]): Schedule {
   for (const one of schedules) checkSchedule(one, "union");
   if (schedules.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "union: give at least one schedule");
-  return {
+  const made: Schedule = {
     kind: "union",
     key: `union(${schedules.map((schedule) => schedule.key).join(",")})`,
     nextAfter: (at) => {
@@ -35,6 +36,8 @@ export function union(...schedules: readonly Schedule[]): Schedule {
     },
     describe: () => schedules.map((schedule) => schedule.describe()).join(" or "),
   };
+  if (!schedules.some(inheritsZone)) return made;
+  return inheritingZone(made, (timeZone) => union(...schedules.map((one) => inZone(one, timeZone))));
 }
 
 /**
@@ -46,12 +49,14 @@ export function union(...schedules: readonly Schedule[]): Schedule {
 export function except(schedule: Schedule, calendar: CalendarLike): Schedule {
   checkSchedule(schedule, "except");
   const set = calendarOf(calendar);
-  return {
+  const made: Schedule = {
     kind: "except",
     key: `except(${schedule.key},${set.key})`,
     nextAfter: (at) => nextWhere(schedule, set, false, at),
     describe: () => `${schedule.describe()}, except ${set.describe()}`,
   };
+  if (![schedule, set].some(inheritsZone)) return made;
+  return inheritingZone(made, (timeZone) => except(inZone(schedule, timeZone), inZone(set, timeZone)));
 }
 
 /**
@@ -63,12 +68,14 @@ export function except(schedule: Schedule, calendar: CalendarLike): Schedule {
 export function within(schedule: Schedule, windows: CalendarLike): Schedule {
   checkSchedule(schedule, "within");
   const set = calendarOf(windows);
-  return {
+  const made: Schedule = {
     kind: "within",
     key: `within(${schedule.key},${set.key})`,
     nextAfter: (at) => nextWhere(schedule, set, true, at),
     describe: () => `${schedule.describe()}, within ${set.describe()}`,
   };
+  if (![schedule, set].some(inheritsZone)) return made;
+  return inheritingZone(made, (timeZone) => within(inZone(schedule, timeZone), inZone(set, timeZone)));
 }
 
 function checkSchedule(schedule: Schedule, where: string): void {

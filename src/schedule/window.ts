@@ -4,6 +4,7 @@ import { checkOptions, isOptionsObject, type OptionNames } from "../base/options
 import { shown } from "../base/shown.js";
 import type { Calendar } from "./calendar.js";
 import { DAY_MS, weekdayOf } from "./civil.js";
+import { inheritingZone } from "./inherited-zone.js";
 import { type Zone, zoneOf } from "./zone.js";
 
 export const WEEKDAY_NAMES: readonly Weekday[] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
@@ -18,7 +19,7 @@ export interface RecurringWindow {
   end: string;
   /** The days on which it STARTS. Default every day. */
   days?: readonly Weekday[];
-  /** IANA zone. Default `"UTC"`. */
+  /** IANA zone. Default: the pipeline's `timeZone`, else `"UTC"`. */
   timeZone?: string;
   /** Why, for findings and messages. */
   description?: string;
@@ -74,7 +75,7 @@ export function timeWindows(windows: readonly TimeWindow[]): WindowCalendar {
     return recurring(window as RecurringWindow, index);
   });
   const windowAt = (at: number) => all.find((one) => one.contains(at)) ?? null;
-  return {
+  const calendar: WindowCalendar = {
     key: `windows(${all.map((one) => one.key).join(",")})`,
     contains: (at) => windowAt(at) !== null,
     windowAt: (at) => windowAt(at)?.window ?? null,
@@ -93,6 +94,12 @@ export function timeWindows(windows: readonly TimeWindow[]): WindowCalendar {
     },
     describe: () => all.map((one) => one.describe()).join(" and ") || "no windows",
   };
+  if (!windows.some(namesNoZone)) return calendar;
+  return inheritingZone(calendar, (timeZone) => timeWindows(windows.map((one) => (namesNoZone(one) ? { ...one, timeZone } : one))));
+}
+
+function namesNoZone(window: TimeWindow): boolean {
+  return "start" in window && window.timeZone === undefined;
 }
 
 function single(window: SingleWindow, index: number): CompiledWindow {

@@ -1,7 +1,9 @@
 import { isoUtc } from "../../base/instant.js";
 import { checkOptions } from "../../base/options.js";
 import { BUSINESS_DAY_OPTIONS, type BusinessDayOptions, businessDays } from "../../schedule/business-days.js";
-import { type TimeWindow, timeWindows } from "../../schedule/window.js";
+import type { Calendar } from "../../schedule/calendar.js";
+import { inheritingZone, inheritsZone, inZone } from "../../schedule/inherited-zone.js";
+import { type TimeWindow, timeWindows, type WindowCalendar } from "../../schedule/window.js";
 import { CONDITION_OPTIONS, type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
 
 /**
@@ -14,8 +16,11 @@ import { CONDITION_OPTIONS, type Condition, type ConditionOptions, onBlockOf } f
  */
 export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], options: ConditionOptions = {}): Condition {
   checkOptions(options, CONDITION_OPTIONS, "maintenanceWindow");
-  const calendar = timeWindows(Array.isArray(windows) ? windows : [windows as TimeWindow]);
-  return {
+  return outsideWindows(timeWindows(Array.isArray(windows) ? windows : [windows as TimeWindow]), options);
+}
+
+function outsideWindows(calendar: WindowCalendar, options: ConditionOptions): Condition {
+  const made: Condition = {
     name: "maintenance window",
     needs: "time",
     ...onBlockOf(options, "maintenanceWindow"),
@@ -33,6 +38,7 @@ export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], o
       };
     },
   };
+  return inheritsZone(calendar) ? inheritingZone(made, (timeZone) => outsideWindows(inZone(calendar, timeZone), options)) : made;
 }
 
 /**
@@ -45,8 +51,11 @@ export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], o
 export function businessDay(options: BusinessDayOptions & ConditionOptions = {}): Condition {
   checkOptions(options, { ...CONDITION_OPTIONS, ...BUSINESS_DAY_OPTIONS }, "businessDay");
   const { onBlock: _, ...days } = options;
-  const calendar = businessDays(days);
-  return {
+  return onBusinessDays(businessDays(days), options);
+}
+
+function onBusinessDays(calendar: Calendar, options: ConditionOptions): Condition {
+  const made: Condition = {
     name: "business day",
     needs: "time",
     ...onBlockOf(options, "businessDay"),
@@ -60,4 +69,5 @@ export function businessDay(options: BusinessDayOptions & ConditionOptions = {})
       };
     },
   };
+  return inheritsZone(calendar) ? inheritingZone(made, (timeZone) => onBusinessDays(inZone(calendar, timeZone), options)) : made;
 }
