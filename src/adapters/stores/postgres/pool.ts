@@ -1,6 +1,5 @@
-import { createRequire } from "node:module";
 import type { ClientBase, Pool } from "pg";
-import { HeadgateError } from "../../../base/errors.js";
+import { loadPeer } from "../../outside/load-peer.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
 /**
@@ -40,12 +39,7 @@ interface PoolShape {
 /** Opens the connections of a store. @throws HeadgateError `MISSING_PEER` */
 export async function newPool(options: PostgresStoreOptions, { most, isPlain = false, connectionString }: PoolShape = {}): Promise<Pool> {
   type Library = { Pool: new (config: object) => Pool };
-  let library: Library;
-  try {
-    library = createRequire(import.meta.url)("pg") as Library;
-  } catch (cause) {
-    throw new HeadgateError("MISSING_PEER", "postgresStore needs the package pg: npm install pg", { cause });
-  }
+  const library = loadPeer<Library>("pg", "postgresStore needs");
   const config = "poolConfig" in options ? options.poolConfig : {};
   const pool = new library.Pool({
     connectionTimeoutMillis: 5_000,
