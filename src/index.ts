@@ -39,7 +39,16 @@ export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { ReloadOptions } from "./engine/reload.js";
-export type { Act, ActionCaller, AskedKind, BackfillOptions, PauseOptions, ResumeOptions, TriggerOptions } from "./engine/requests.js";
+export type {
+  Act,
+  ActionCaller,
+  AskedKind,
+  BackfillOptions,
+  ParameterProblem,
+  PauseOptions,
+  ResumeOptions,
+  TriggerOptions,
+} from "./engine/requests.js";
 export type { ReloadResult } from "./engine/roster.js";
 export type { Scheduler } from "./engine/scheduler.js";
 export type { SensorStatus } from "./engine/sensing.js";

@@ -92,7 +92,7 @@ export class Pausing {
 
   async #sync(pipelineId: string | null): Promise<void> {
     const { store, registry, clock } = this.#core;
-    if (pipelineId === null) return this.#loop.refreshGlobal();
+    if (pipelineId === null) return this.#loop.readGlobal();
     const entry = registry.get(pipelineId);
     const [state] = await store.states([pipelineId]);
     if (entry !== undefined) registry.sync(entry, state ?? null, clock.now());

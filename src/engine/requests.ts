@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { Duration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
@@ -132,13 +133,33 @@ export async function triggerRequest(
   };
 }
 
+/** What is wrong with one parameter, as `details.problems` of `INVALID_PARAMETERS` has it. */
+export interface ParameterProblem {
+  /** Names and indexes that lead to it; empty for the parameters as a whole. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+const PROBLEMS_SHOWN = 50;
+
+function problemsOf(error: z.ZodError): readonly ParameterProblem[] {
+  return error.issues.slice(0, PROBLEMS_SHOWN).flatMap((issue): ParameterProblem[] => {
+    const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+    if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
+    return issue.keys.map((key) => ({ path: [...path, key], message: "is not a parameter that is known here" }));
+  });
+}
+
 /** Parameters as they are kept, and their bytes: what was given, once the schema has accepted it; the schema makes them again for the run. */
 export async function checkedParameters(
   pipeline: Pipeline,
   given: unknown,
 ): Promise<{ readonly parameters: unknown; readonly size: number }> {
-  const problem = (text: string, cause?: unknown) =>
-    new HeadgateError("INVALID_PARAMETERS", `parameters of ${pipeline.id}: ${text}`, { cause, details: { pipelineId: pipeline.id } });
+  const problem = (text: string, cause?: unknown, problems: readonly ParameterProblem[] = []) =>
+    new HeadgateError("INVALID_PARAMETERS", `parameters of ${pipeline.id}: ${text}`, {
+      cause,
+      details: { pipelineId: pipeline.id, problems },
+    });
   let kept: { readonly copy: unknown; readonly size: number };
   try {
     kept = measuredJsonCopy(given, PARAMETERS_LIMIT, "parameters");
@@ -152,7 +173,7 @@ export async function checkedParameters(
     return checked;
   }
   const parsed = await pipeline.parameters.safeParseAsync(value);
-  if (!parsed.success) throw problem(issuesOf(parsed.error), parsed.error);
+  if (!parsed.success) throw problem(issuesOf(parsed.error), parsed.error, problemsOf(parsed.error));
   return checked;
 }
 

@@ -137,15 +137,13 @@ function rulesOf(context: BuildContext): readonly Condition[] {
     pipelines,
   } = context.config.conditional_execution ?? {};
   context.checkPipelines([...path, "pipelines"], pipelines);
-  const old =
-    data_freshness !== undefined && "staleness_threshold_hours" in data_freshness
-      ? { older_than: data_freshness.staleness_threshold_hours * 3_600_000 }
-      : data_freshness;
+  const { staleness_threshold_hours: hours, ...freshness } = data_freshness ?? {};
+  const olderThan = hours === undefined ? freshness.older_than : hours * 3_600_000;
   return [
     maintenance_windows.length === 0
       ? undefined
       : context.make([...path, "maintenance_windows"], () => maintenanceWindow(windowsOf(maintenance_windows))),
-    old === undefined ? undefined : staleOf(context, [...path, "data_freshness"], old),
+    olderThan === undefined ? undefined : staleOf(context, [...path, "data_freshness"], { ...freshness, older_than: olderThan }),
     system_health === undefined ? undefined : context.make([...path, "system_health"], () => systemLoad(camel(system_health))),
     external_dependencies.length === 0 ? undefined : dependenciesOf(context, [...path, "external_dependencies"], external_dependencies),
     ...conditionsOf(context, [...path, "conditions"], conditions),
