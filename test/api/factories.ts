@@ -6,7 +6,7 @@ import * as core from "../../src/index.js";
 export type Anything = any;
 
 /** One object of options of an exported function. */
-export interface Taker {
+interface Taker {
   /** What it is, if the function takes several, or one within another. */
   readonly of?: string;
   /** Options that are accepted. */
@@ -32,7 +32,7 @@ const probe = { name: "probe", measure: () => true };
 const one = (valid: Taker["valid"], call: Taker["call"], more: Partial<Taker> = {}): readonly Taker[] => [{ valid, call, ...more }];
 const lookups = { runs: 5 };
 
-export const CORE: Table = {
+const CORE: Table = {
   HeadgateError: NOTHING,
   NonRetryableError: NOTHING,
   adaptive: [

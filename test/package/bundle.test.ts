@@ -7,7 +7,9 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 /** The bundler that the package itself is built with. */
-const { build } = createRequire(createRequire(import.meta.url).resolve("tsup"))("esbuild") as typeof import("esbuild");
+const { build } = createRequire(createRequire(import.meta.url).resolve("tsup"))("esbuild") as {
+  build(options: object): Promise<unknown>;
+};
 const run = promisify(execFile);
 
 const APP = `

@@ -27,7 +27,7 @@ export function loadPeer<T>(name: string, what: string): T {
 }
 
 /** The peer is not there, or it is and fails when it is loaded: the message says which. */
-export function missingPeer(name: string, what: string, cause: unknown): HeadgateError {
+function missingPeer(name: string, what: string, cause: unknown): HeadgateError {
   const { code, message } = (cause ?? {}) as { code?: unknown; message?: unknown };
   const isAbsent = code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND";
   const advice = isAbsent ? `: npm install ${name}` : `, which is installed but cannot be loaded (${firstLine(message)})`;
