@@ -11,6 +11,7 @@ import { builtin } from "./base/builtin.js";
 import { type Duration, durationMs } from "./base/duration.js";
 import { HeadgateError } from "./base/errors.js";
 import { type IdSource, ulidSource } from "./base/id.js";
+import { checkOptions, type OptionNames } from "./base/options.js";
 import { type AuditOptions, auditSettings } from "./engine/audit-keys.js";
 import { type Settings, secretsOf } from "./engine/core.js";
 import { Events } from "./engine/events.js";
@@ -95,9 +96,7 @@ export interface SchedulerOptions {
  * process.once("SIGTERM", () => scheduler.stop({ drain: "20s" }));
  */
 export function createScheduler(options: SchedulerOptions = {}): Scheduler {
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.has(name)) throw bad(name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
-  }
+  checkOptions(options, OPTIONS, "createScheduler");
   const addresses = { allowPrivateNetworks: options.allowPrivateNetworks ?? false };
   new AddressRule(addresses); // says at once what is no network
   const dependenciesOf = (connections: NamedConnections, where: string) => dependencyFactory(connections, addresses, where);
@@ -130,11 +129,33 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   return new Scheduler(core, options.pipelines ?? [], monitoring);
 }
 
-const OPTION_NAMES = new Set(
-  "pipelines store sensors executor executors redact redactExcept clock logger node pools maxActiveRuns lease misfireThreshold grace probeTtl statisticsWindow monitoring audit allowPrivateNetworks connections load random newId timerTrust".split(
-    " ",
-  ),
-);
+const OPTIONS: OptionNames<SchedulerOptions> = {
+  pipelines: true,
+  store: true,
+  sensors: true,
+  executor: true,
+  executors: true,
+  redact: true,
+  redactExcept: true,
+  clock: true,
+  logger: true,
+  node: true,
+  pools: true,
+  maxActiveRuns: true,
+  lease: true,
+  misfireThreshold: true,
+  grace: true,
+  probeTtl: true,
+  statisticsWindow: true,
+  monitoring: true,
+  audit: true,
+  allowPrivateNetworks: true,
+  connections: true,
+  load: true,
+  random: true,
+  newId: true,
+  timerTrust: true,
+};
 
 function settingsOf(options: SchedulerOptions): Settings {
   const length = (

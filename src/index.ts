@@ -48,7 +48,16 @@ export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { ReloadOptions } from "./engine/reload.js";
-export type { Act, ActionCaller, AskedKind, BackfillOptions, PauseOptions, TriggerOptions } from "./engine/requests.js";
+export type {
+  Act,
+  ActionCaller,
+  AskedKind,
+  BackfillOptions,
+  ParameterProblem,
+  PauseOptions,
+  ResumeOptions,
+  TriggerOptions,
+} from "./engine/requests.js";
 export type { ReloadResult } from "./engine/roster.js";
 export type { Scheduler } from "./engine/scheduler.js";
 export type { SensorStatus } from "./engine/sensing.js";
@@ -57,6 +66,7 @@ export type { SettingsDesk, SettingsView } from "./engine/settings-desk.js";
 export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsDesk } from "./engine/statistics-desk.js";
 export type { PipelineStatus, SchedulerStatus } from "./engine/status.js";
 export type { Maintenance } from "./engine/steering.js";
+export type { StopOptions } from "./engine/stop-options.js";
 export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./engine/tokens.js";
 export type { UnrecordedEnd, UnrecordedEnds } from "./engine/unrecorded-ends.js";
 export type { UpcomingFire, UpcomingFireOptions } from "./engine/upcoming.js";

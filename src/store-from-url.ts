@@ -3,6 +3,7 @@ import { postgresStore } from "./adapters/stores/postgres/postgres-store.js";
 import type { RetentionOptions } from "./adapters/stores/sql/sql-store.js";
 import { sqliteStore } from "./adapters/stores/sqlite/sqlite-store.js";
 import { HeadgateError, quote } from "./base/errors.js";
+import { checkOptions } from "./base/options.js";
 import type { Store } from "./ports/store.js";
 
 /**
@@ -14,6 +15,7 @@ import type { Store } from "./ports/store.js";
  * createScheduler({ pipelines, store: storeFromUrl(process.env.DATABASE_URL ?? "sqlite:./headgate.db") });
  */
 export function storeFromUrl(url: string, options: { retention?: RetentionOptions } = {}): Store {
+  checkOptions(options, { retention: true }, "storeFromUrl");
   const scheme = /^([a-z]+):/.exec(String(url))?.[1];
   if (scheme === "memory") return memoryStore(inMemory(options));
   if (scheme === "sqlite") {

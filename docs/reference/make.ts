@@ -67,16 +67,16 @@ function typeOf(schema: Schema): string {
   return kind === "number" || kind === "whole number" ? `${kind}${least}${most}` : kind;
 }
 
-/** Rows of an object; objects within it that have no name are written out. */
-function rowsOf(schema: Schema, prefix = ""): string[][] {
+/** Rows of an object; objects within it that have no name are written out. Of several forms, only what all of them need is marked so. */
+function rowsOf(schema: Schema, prefix = "", forms: readonly Schema[] = [schema]): string[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, one]) => {
-    const isNeeded = schema.required?.includes(key) ?? false;
+    const isNeeded = forms.every(({ required = [] }) => required.includes(key));
     const usual = one.default === undefined || typeof one.default === "object" ? "" : ` Default \`${String(one.default)}\`.`;
     const told =
       `${one.description ?? ""}${one.description === undefined || /[.!?]$/.test(one.description) ? "" : "."}${usual}${isNeeded && usual === "" ? " **Needed.**" : ""}`.trim();
     const row = [`\`${prefix}${key}\``, typeOf(one), told];
     const inner = [one, ...(one.anyOf ?? [])].filter(({ properties }) => properties !== undefined);
-    return [row, ...inner.flatMap((part) => rowsOf(part, `${prefix}${key}.`))];
+    return [row, ...inner.flatMap((part) => rowsOf(part, `${prefix}${key}.`, inner))];
   });
 }
 

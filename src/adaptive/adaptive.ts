@@ -1,5 +1,6 @@
 import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions } from "../base/options.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { every } from "../schedule/simple.js";
 import { type Load, type Performance, performanceOf, type RunSample } from "./performance.js";
@@ -52,6 +53,12 @@ export interface AdaptiveSchedule extends Schedule {
  * pipeline({ id: "sync", schedule: adaptive({ base: "1h", min: "30m", max: "4h", tuner: performanceBased() }), run: () => sync() });
  */
 export function adaptive(options: AdaptiveOptions): AdaptiveSchedule {
+  checkOptions(
+    options,
+    { base: true, min: true, max: true, tuner: true, window: true, cooldown: true, minRuns: true, deadband: true },
+    "adaptive",
+  );
+  if (options.window !== undefined) checkOptions(options.window, { runs: true, age: true }, "adaptive: window");
   const ms = (name: "base" | "min" | "max") => durationMs(options[name], `adaptive: ${name}`);
   const [baseMs, minMs, maxMs] = [ms("base"), ms("min"), ms("max")];
   const { runs = 20, age } = options.window ?? {};

@@ -1,5 +1,6 @@
 import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions } from "../base/options.js";
 import type { RunSample } from "./performance.js";
 import { percent, type Tuner } from "./tuner.js";
 
@@ -24,6 +25,7 @@ const SHORTEST_PART = 1_000;
  * adaptive({ base: "1h", min: "5m", max: "12h", tuner: freshnessTarget({ maxAge: "3h", share: 0.99 }), window: { runs: 100 } });
  */
 export function freshnessTarget(options: FreshnessTargetOptions): Tuner {
+  checkOptions(options, { maxAge: true, share: true }, "freshnessTarget");
   const { share = 0.99 } = options;
   const maxAgeMs = durationMs(options.maxAge, "freshnessTarget: maxAge");
   if (maxAgeMs < 1_000) throw new HeadgateError("INVALID_ARGUMENT", "freshnessTarget: maxAge must be at least 1 s");

@@ -1,5 +1,6 @@
 import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Performance } from "./performance.js";
 
 /** What a tuner wants. */
@@ -23,6 +24,8 @@ interface Factors {
   slowDown?: number;
 }
 
+const FACTORS: OptionNames<Factors> = { speedUp: true, slowDown: true };
+
 /** Options of {@link performanceBased}. */
 export interface PerformanceOptions extends Factors {
   /** Runs more often when more of the runs than this share succeeded … Default 0.95. */
@@ -41,6 +44,7 @@ export interface PerformanceOptions extends Factors {
  * adaptive({ base: "1h", min: "30m", max: "4h", tuner: performanceBased() });
  */
 export function performanceBased(options: PerformanceOptions = {}): Tuner {
+  checkOptions(options, { ...FACTORS, successRateAbove: true, meanDurationBelow: true, successRateBelow: true }, "performanceBased");
   const { successRateAbove = 0.95, successRateBelow = 0.8 } = options;
   const { speedUp, slowDown } = factorsOf(options, 0.8, 1.5, "performanceBased");
   const quickMs = durationMs(options.meanDurationBelow ?? "30m", "performanceBased: meanDurationBelow");
@@ -77,6 +81,7 @@ export interface LoadOptions extends Factors {
  * @throws HeadgateError `INVALID_ARGUMENT`
  */
 export function loadBased(options: LoadOptions = {}): Tuner {
+  checkOptions(options, { ...FACTORS, cpuAbove: true, memoryAbove: true, queueLengthAbove: true, calm: true }, "loadBased");
   const { cpuAbove = 0.8, memoryAbove = 0.85, queueLengthAbove = 5, calm = 0.75 } = options;
   const { speedUp, slowDown } = factorsOf(options, 0.7, 2, "loadBased");
   if (!(calm >= 0 && calm <= 1)) throw bad("loadBased", "calm must be from 0 to 1");
@@ -110,6 +115,7 @@ export interface DataVolumeOptions extends Factors {
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
 export function dataVolumeBased(options: DataVolumeOptions = {}): Tuner {
+  checkOptions(options, { ...FACTORS, recordsAbove: true, processingTimeAbove: true }, "dataVolumeBased");
   const { recordsAbove = 1_000_000 } = options;
   const { speedUp, slowDown } = factorsOf(options, 0.6, 1.8, "dataVolumeBased");
   const longMs = durationMs(options.processingTimeAbove ?? "45m", "dataVolumeBased: processingTimeAbove");

@@ -1,7 +1,7 @@
 import { Duration as LuxonDuration } from "luxon";
 import { HeadgateError, quote } from "./errors.js";
 
-/** A length of time: milliseconds, `"15m"`, `"2h30m"`, or ISO-8601 (`"PT15M"`, `"P1D"`; a day is 24 h, a week 7 days). */
+/** A length of time: milliseconds, `"15m"`, `"2h30m"`, `"2h 30m"`, or ISO-8601 (`"PT15M"`, `"P1D"`; a day is 24 h, a week 7 days). */
 export type Duration = number | string;
 
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -12,7 +12,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
   w: 604_800_000,
 };
-const SHORT = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/;
+const SHORT = /^\d+(?:\.\d+)?(?:ms|s|m|h|d|w)(?: ?\d+(?:\.\d+)?(?:ms|s|m|h|d|w))*$/;
 const SHORT_PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g;
 const MAX_MS = 100 * 366 * 86_400_000;
 
@@ -56,17 +56,30 @@ function parse(text: unknown): number | null {
   return iso.toMillis();
 }
 
-/** A duration for people: `1h 30m`, `45s`, `250ms`. */
+/**
+ * Returns a duration for people, such as `1h 30m`, `59.5s` or `250ms`, which {@link durationMs} reads too. It is cut off, never rounded up, and by so little (at most 0.2 %) that two durations that
+ * are compared in a text do not look alike when they are not.
+ */
 export function formatDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)}ms`;
+  if (ms < 0) return `-${formatDuration(-ms)}`;
+  if (ms < 1_000) return `${Math.floor(ms)}ms`;
+  const precision = PRECISION.find(({ below }) => ms < below)?.ms ?? MINUTE_MS;
+  let rest = Math.floor(ms / precision) * precision;
   const parts: string[] = [];
-  let rest = Math.round(ms / 1_000) * 1_000;
-  for (const unit of ["d", "h", "m", "s"]) {
+  for (const unit of ["d", "h", "m"]) {
     const size = UNIT_MS[unit] as number;
     const count = Math.floor(rest / size);
     if (count > 0) parts.push(`${count}${unit}`);
     rest -= count * size;
-    if (parts.length === 2) break;
   }
+  if (rest > 0) parts.push(`${rest / 1_000}s`);
   return parts.join(" ");
 }
+
+const MINUTE_MS = 60_000;
+/** What is cut off below which length. */
+const PRECISION = [
+  { below: MINUTE_MS, ms: 1 },
+  { below: 10 * MINUTE_MS, ms: 100 },
+  { below: 24 * 60 * MINUTE_MS, ms: 1_000 },
+];

@@ -95,7 +95,16 @@ export function messageOf(thrown: unknown): string {
 
 /** Shortens foreign text for a message: control characters made visible, at most `limit` characters. */
 export function quote(value: unknown, limit = 60): string {
-  const text = typeof value === "string" ? value : String(value);
+  const text = typeof value === "string" ? value : textOf(value);
   const head = text.length > limit ? `${text.slice(0, limit)}… (${text.length} characters)` : text;
   return JSON.stringify(head);
+}
+
+/** Not every value becomes a text: objects without a prototype and revoked proxies do not. */
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return `(${typeof value})`;
+  }
 }

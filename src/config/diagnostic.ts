@@ -1,4 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
+import { nearestName } from "../base/near-match.js";
 
 /** Where something stands in a file; both from 1. */
 export interface Place {
@@ -60,29 +61,6 @@ export function pathText(path: Path): string {
 
 /** `; did you mean "schedule"?` when one of the names is near enough, else nothing. */
 export function nearMatch(name: string, names: Iterable<string>): string {
-  let best: string | null = null;
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
-  for (const one of names) {
-    const distance = name.length > 64 ? least : distanceOf(name.toLowerCase(), one.toLowerCase(), least);
-    if (distance < least) [best, least] = [one, distance];
-  }
+  const best = nearestName(name, names);
   return best === null ? "" : `; did you mean ${JSON.stringify(best)}?`;
-}
-
-/** Edits that make one word of another, neighbours swapped counting as one; not counted beyond `limit`. @see https://en.wikipedia.org/wiki/Damerau–Levenshtein_distance */
-function distanceOf(one: string, other: string, limit: number): number {
-  if (Math.abs(one.length - other.length) >= limit) return limit;
-  let [before, last]: [number[], number[]] = [[], Array.from({ length: other.length + 1 }, (_, column) => column)];
-  for (let row = 1; row <= one.length; row++) {
-    const next = [row];
-    for (let column = 1; column <= other.length; column++) {
-      const isSame = one[row - 1] === other[column - 1];
-      let edits = Math.min((last[column] as number) + 1, (next[column - 1] as number) + 1, (last[column - 1] as number) + (isSame ? 0 : 1));
-      const isSwap = row > 1 && column > 1 && one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
-      if (isSwap) edits = Math.min(edits, (before[column - 2] as number) + 1);
-      next.push(edits);
-    }
-    [before, last] = [last, next];
-  }
-  return last[other.length] as number;
 }

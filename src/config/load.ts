@@ -4,6 +4,9 @@ import type { TriggerApiOptions } from "../adapters/http/options.js";
 import { jsonLogger } from "../adapters/loggers/json-logger.js";
 import { patternSensors } from "../adapters/sensors/patterns.js";
 import { durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { SchedulerOptions } from "../create-scheduler.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { LogLevel } from "../ports/logger.js";
@@ -70,6 +73,14 @@ export interface LoadedConfig {
   readonly origins: ReadonlyMap<string, string>;
 }
 
+export const LOAD_OPTIONS: OptionNames<LoadConfigOptions> = {
+  environment: true,
+  env: true,
+  functions: true,
+  now: true,
+  text: true,
+  previous: true,
+};
 const USUAL = ["production", "development", "testing", "test"];
 
 /**
@@ -81,6 +92,9 @@ const USUAL = ["production", "development", "testing", "test"];
  * const scheduler = createScheduler(config.scheduler);
  */
 export function loadConfig(path: string, options: LoadConfigOptions = {}): LoadedConfig {
+  checkOptions(options, LOAD_OPTIONS, "loadConfig");
+  if (typeof path !== "string" || path === "")
+    throw new HeadgateError("INVALID_ARGUMENT", `loadConfig: must be the path of a file (got ${shown(path)})`);
   const { env = process.env, functions = {}, now = systemClock().now() } = options;
   const source = readSource(path, options.text);
   if (source.tree === null || source.problems.length > 0) throw new ConfigError(source.problems, source.files);

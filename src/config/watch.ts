@@ -2,12 +2,13 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions } from "../base/options.js";
 import type { ReloadResult } from "../engine/roster.js";
 import type { Scheduler } from "../engine/scheduler.js";
 import type { Executor } from "../ports/executor.js";
 import { ConfigError } from "./diagnostic.js";
 import { type ConfigDifference, differencesOf } from "./difference.js";
-import { type LoadConfigOptions, type LoadedConfig, loadConfig } from "./load.js";
+import { LOAD_OPTIONS, type LoadConfigOptions, type LoadedConfig, loadConfig } from "./load.js";
 
 /** What a changed file has changed. */
 export interface ConfigChange {
@@ -68,6 +69,8 @@ const AT_START = [
  * const watch = watchConfig(scheduler, "schedule_config.yaml", { current: config, onChange: ({ differences }) => console.log(differences) });
  */
 export function watchConfig(scheduler: Scheduler, path: string, options: WatchConfigOptions): ConfigWatch {
+  const { previous: _, ...loadOptions } = LOAD_OPTIONS;
+  checkOptions(options, { ...loadOptions, current: true, every: true, onChange: true, onProblem: true }, "watchConfig");
   const { current, every = "1s", onChange, onProblem, ...loading } = options;
   const everyMs = durationMs(every, "watchConfig: every");
   return new Watch(scheduler, path, { everyMs, current, loading, onChange, onProblem });

@@ -9,7 +9,7 @@ import type { Core } from "./core.js";
 import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
-import type { Act } from "./requests.js";
+import { type Act, checkAct } from "./requests.js";
 
 const KEY = "adaptive";
 const CHANGES_KEPT = 20;
@@ -132,6 +132,7 @@ export class Adapting {
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT` when its schedule does not adapt
    */
   async reset(pipelineId: string, act: Act = {}): Promise<void> {
+    checkAct(act, "adaptive.reset");
     const base = this.#steered.base(pipelineId);
     if (base === undefined) throw unknownPipeline(pipelineId);
     if (!isAdaptive(base.schedule)) throw new HeadgateError("INVALID_ARGUMENT", `the schedule of ${pipelineId} does not adapt`);

@@ -1,4 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions } from "../base/options.js";
 import { type AuditHead, type AuditKeys, type AuditLink, type AuditMark, type AuditProblem, brokenLink } from "../monitor/audit.js";
 import { isSealedMark } from "../monitor/audit-seal.js";
 import type { Store } from "../ports/store.js";
@@ -37,7 +38,9 @@ export interface AuditCheck {
 }
 
 /** @throws HeadgateError `INVALID_ARGUMENT` */
-function checkVerifyOptions({ head, after, limit }: AuditVerifyOptions): void {
+function checkVerifyOptions(options: AuditVerifyOptions): void {
+  checkOptions(options, { head: true, after: true, limit: true }, "audit.verify");
+  const { head, after, limit } = options;
   const bad = (name: string, problem: string) =>
     new HeadgateError("INVALID_ARGUMENT", `audit.verify: \`${name}\`: ${problem}`, { details: { option: name } });
   for (const [name, one] of [

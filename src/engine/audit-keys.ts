@@ -1,6 +1,7 @@
 import { builtin } from "../base/builtin.js";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions } from "../base/options.js";
 import type { AuditKeys } from "../monitor/audit.js";
 
 /** Options of the audit log. */
@@ -23,11 +24,10 @@ export interface AuditSettings {
 }
 
 const LEAST_KEY = 32;
-const NAMES = ["key", "previousKeys", "headInterval"];
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function auditSettings(options: AuditOptions = {}): AuditSettings {
-  for (const name of Object.keys(options)) if (!NAMES.includes(name)) throw bad(name, `unknown option; allowed: ${NAMES.join(", ")}`);
+  checkOptions(options, { key: true, previousKeys: true, headInterval: true }, "audit", (name, problem) => bad(name ?? "options", problem));
   const { key, previousKeys = [], headInterval = "10m" } = options;
   if (!Array.isArray(previousKeys)) throw bad("previousKeys", "must be an array of strings");
   const headIntervalMs = durationMs(headInterval, "createScheduler: audit.headInterval");

@@ -1,5 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs } from "../base/instant.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Clock } from "../ports/clock.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Pipeline } from "./pipeline.js";
@@ -11,12 +12,24 @@ const COMPUTED_MS = 10;
 /** Requests made between two turns of the event loop. */
 const MADE_AT_ONCE = 1_000;
 
+const BACKFILL: OptionNames<BackfillOptions> = {
+  from: true,
+  to: true,
+  priority: true,
+  parameters: true,
+  idempotencyKey: true,
+  reason: true,
+  user: true,
+  caller: true,
+};
+
 /** One request for every fire time in [from, to), oldest first; all share their parameters. */
 export async function backfillRequests(
   pipeline: Pipeline,
   options: BackfillOptions,
   { newId, now, clock, requestedBy }: { newId: () => string; now: number; clock: Clock; requestedBy: string | null },
 ): Promise<NewTrigger[]> {
+  checkOptions(options, BACKFILL, "backfill");
   const from = epochMs(options.from, "from");
   const to = options.to === undefined ? now : epochMs(options.to, "to");
   const key = text(options.idempotencyKey, "idempotencyKey", 200) ?? newId();

@@ -4,7 +4,7 @@ import { isActive, type RunRecord } from "../run/run.js";
 import { isEnded, type TriggerRecord } from "../trigger/trigger.js";
 import type { AuditLog } from "./audit-log.js";
 import type { Core } from "./core.js";
-import { type Act, text } from "./requests.js";
+import { type Act, checkAct, checkedId, text } from "./requests.js";
 import type { Runner } from "./runner.js";
 import { ofTrigger, tellRunEnd } from "./tell.js";
 import { type Run, runView, type Trigger, triggerView } from "./views.js";
@@ -18,6 +18,8 @@ export async function cancel(
   act: Act,
 ): Promise<{ trigger: Trigger | null; run: Run | null }> {
   const { store, clock } = core;
+  checkedId(id, "cancel");
+  checkAct(act, "cancel");
   const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
   const [oldTrigger, oldRun] = await Promise.all([store.trigger(id), store.run(id)]);
   if ((oldTrigger === null || isEnded(oldTrigger.status)) && (oldRun === null || !isActive(oldRun))) {

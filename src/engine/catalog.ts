@@ -1,4 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
+import { shown } from "../base/shown.js";
 import type { PipelineRegistration } from "../ports/store.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
@@ -15,7 +16,7 @@ export function checkTogether(core: Core, added: readonly Pipeline[], replaces: 
   const byId = new Map<string, Pipeline>();
   for (const one of added) {
     if (typeof one?.run !== "function" || one.gate === undefined) {
-      throw new HeadgateError("INVALID_PIPELINE", "a pipeline must be made by pipeline({ … })");
+      throw new HeadgateError("INVALID_PIPELINE", `must be a pipeline made by pipeline({ … }) (got ${shown(one)})`);
     }
     if (byId.has(one.id) || (!replaces && registry.has(one.id))) {
       throw new HeadgateError("DUPLICATE_PIPELINE", `there are two pipelines with the id ${one.id}; ids must be unique`, {

@@ -1,5 +1,7 @@
 import { EventEmitter } from "eventemitter3";
-import { errorOf } from "../base/errors.js";
+import { errorOf, HeadgateError } from "../base/errors.js";
+import { nearestName } from "../base/near-match.js";
+import { shown } from "../base/shown.js";
 import type { AlertState } from "../monitor/alert.js";
 import type { Logger } from "../ports/logger.js";
 import type { SensorEvent } from "../ports/sensor.js";
@@ -130,6 +132,62 @@ export interface SchedulerEvents {
 export type EventName = keyof SchedulerEvents;
 export type Listener<E extends EventName> = (event: SchedulerEvents[E]) => unknown;
 
+/** Every event by name: the compiler refuses a list that lacks one. */
+const EVENTS: Readonly<Record<EventName, true>> = {
+  "trigger.created": true,
+  "run.unrecorded": true,
+  "schedule.replanned": true,
+  "trigger.held": true,
+  "trigger.running": true,
+  "trigger.skipped": true,
+  "trigger.expired": true,
+  "trigger.cancelled": true,
+  "trigger.superseded": true,
+  "trigger.succeeded": true,
+  "trigger.failed": true,
+  decision: true,
+  "run.started": true,
+  "run.attempt": true,
+  "run.progress": true,
+  "run.retrying": true,
+  "run.succeeded": true,
+  "run.failed": true,
+  "run.timed_out": true,
+  "run.cancelled": true,
+  "run.adopted": true,
+  "run.lost": true,
+  "run.unresponsive": true,
+  "run.late_result": true,
+  "schedule.fired": true,
+  "schedule.dropped": true,
+  "sensor.failed": true,
+  "sensor.recovered": true,
+  "sensor.rejected": true,
+  "sensor.overdue": true,
+  "file.accepted": true,
+  "file.rejected": true,
+  paused: true,
+  resumed: true,
+  "pipeline.added": true,
+  "pipeline.removed": true,
+  "settings.changed": true,
+  "interval.changed": true,
+  "alert.fired": true,
+  "alert.repeated": true,
+  "alert.resolved": true,
+  "channel.failed": true,
+  "channel.recovered": true,
+  "alert.undelivered": true,
+  "audit.head": true,
+  started: true,
+  stopped: true,
+  "clock.jumped": true,
+  "clock.skewed": true,
+  "store.unavailable": true,
+  "store.recovered": true,
+  error: true,
+};
+
 /** The events of one scheduler. Nothing a listener does can harm the one that tells. */
 export class Events {
   readonly #emitter = new EventEmitter();
@@ -142,8 +200,15 @@ export class Events {
     this.#redact = redact;
   }
 
-  /** Adds a listener; the function returned removes it. */
+  /**
+   * Adds a listener; the function returned removes it.
+   *
+   * @throws HeadgateError `INVALID_ARGUMENT` for an event that does not exist
+   */
   on<E extends EventName>(name: E, listener: Listener<E>, once = false): () => void {
+    if (typeof name !== "string" || !Object.hasOwn(EVENTS, name)) throw unknownEvent(name);
+    if (typeof listener !== "function")
+      throw new HeadgateError("INVALID_ARGUMENT", `on ${name}: the listener must be a function (got ${shown(listener)})`);
     const guarded = (event: SchedulerEvents[E]) => {
       if (once) remove();
       try {
@@ -195,4 +260,13 @@ export class Events {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+function unknownEvent(name: unknown): HeadgateError {
+  const names = Object.keys(EVENTS);
+  const meant = typeof name === "string" ? nearestName(name, names) : null;
+  const hint = meant === null ? "" : ` did you mean ${JSON.stringify(meant)}?`;
+  return new HeadgateError("INVALID_ARGUMENT", `${shown(name)} is not an event;${hint} there are: ${names.join(", ")}`, {
+    details: { event: typeof name === "string" ? name.slice(0, 100) : null },
+  });
 }

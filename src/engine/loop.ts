@@ -97,6 +97,12 @@ export class Loop {
     this.wake();
   }
 
+  /** Reads the pause of everything now, so that this node's own change of it shows at once, and again before the next round. */
+  async readGlobal(): Promise<void> {
+    this.#global = await this.#core.store.globalPause();
+    this.refreshGlobal();
+  }
+
   /** Fires and claims no more, but keeps leases alive. */
   stopClaiming(): void {
     this.#isClaiming = false;

@@ -1,5 +1,7 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { AlertRule } from "../monitor/alert.js";
 import type { AlertRoute } from "../monitor/notification.js";
 import { defaultRules } from "../monitor/rules.js";
@@ -25,9 +27,23 @@ export interface MonitoringSettings {
   readonly everyMs: number;
 }
 
+const ROUTE: OptionNames<AlertRoute> = {
+  channels: true,
+  severities: true,
+  pipelines: true,
+  tags: true,
+  rules: true,
+  groupBy: true,
+  fallback: true,
+  continue: true,
+};
+
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function monitoringOf(options: MonitoringOptions): MonitoringSettings {
+  checkOptions(options, { rules: true, channels: true, routes: true, every: true }, "monitoring");
   const { rules = defaultRules(), channels = [] } = options;
+  for (const [name, list] of Object.entries({ rules, channels, routes: options.routes ?? [] }))
+    if (!Array.isArray(list)) throw bad(name, `must be an array (got ${shown(list)})`);
   refuseTwice(
     rules.map(({ name }) => name),
     "rules",
@@ -39,7 +55,9 @@ export function monitoringOf(options: MonitoringOptions): MonitoringSettings {
   for (const one of channels) if (typeof one?.send !== "function") throw bad("channels", `${quote(one?.name)} has no function send`);
   const byName = new Map(channels.map((one) => [one.name, one]));
   const routes = options.routes ?? (channels.length === 0 ? [] : [{ channels: [...byName.keys()] }]);
-  for (const { channels: names, fallback } of routes) {
+  for (const [index, route] of routes.entries()) {
+    checkOptions(route, ROUTE, `monitoring.routes[${index}]`);
+    const { channels: names, fallback } = route;
     for (const name of fallback === undefined ? names : [...names, fallback])
       if (!byName.has(name)) throw bad("routes", `channel ${quote(name)} is unknown; there are ${[...byName.keys()].join(", ") || "none"}`);
   }

@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
+import { checkOptions } from "../base/options.js";
 import type { AlertState, PipelineSnapshot, Silence, Snapshot } from "../monitor/alert.js";
 import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
 import { deliveriesOf } from "../monitor/notification.js";
@@ -14,7 +15,7 @@ import type { MonitoringSettings } from "./monitoring-options.js";
 import { NodeBoard, type NodeWord } from "./node-board.js";
 import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
-import type { Act } from "./requests.js";
+import { ACT_OPTIONS, type Act, checkAct } from "./requests.js";
 import type { StatisticsDesk } from "./statistics-desk.js";
 import { Waiting } from "./waiting.js";
 
@@ -134,6 +135,7 @@ export class Monitoring {
    * await scheduler.alerts.silence({ pipelineId: "sales", duration: "2h", reason: "the warehouse is moving", user: "ana" });
    */
   async silence(options: SilenceOptions): Promise<Silence> {
+    checkOptions(options, { ...ACT_OPTIONS, pipelineId: true, rule: true, tag: true, duration: true }, "silence");
     const { clock, newId } = this.#core;
     const lengthMs = durationMs(options.duration, "silence: duration");
     if (lengthMs < 1) throw new HeadgateError("INVALID_ARGUMENT", "silence: duration must be over 0");
@@ -149,6 +151,7 @@ export class Monitoring {
 
   /** @throws HeadgateError `NOT_FOUND` */
   async unsilence(id: string, act: Act = {}): Promise<void> {
+    checkAct(act, "unsilence");
     await this.#changeSilences((all) => {
       const ended = all.find((one) => one.id === id);
       if (ended === undefined) throw new HeadgateError("NOT_FOUND", `there is no silence ${id}`, { details: { id } });

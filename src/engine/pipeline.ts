@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError, NonRetryableError, quote } from "../base/errors.js";
+import { checkOptions, isOptionsObject, type OptionNames, type RefuseOption } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { Condition, OnBlock } from "../gate/condition.js";
 import type { Gate } from "../gate/decide.js";
 import { inOrder } from "../gate/evaluate.js";
@@ -8,11 +10,14 @@ import type { AlertReason } from "../monitor/alert.js";
 import { pattern as namedPattern } from "../pattern/catalog.js";
 import type { Pattern } from "../pattern/pattern.js";
 import type { PatternName } from "../pattern/presets.js";
+import { isPattern, SHARED_CHECKS, type SharedOption } from "../pattern/shared-options.js";
 import type { Executor } from "../ports/executor.js";
 import type { AnySensor } from "../ports/sensor.js";
 import { type ExecutionOptions, type ExecutionPolicy, executionPolicy } from "../run/policy.js";
+import { inZone } from "../schedule/inherited-zone.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { manual } from "../schedule/simple.js";
+import { zoneOf } from "../schedule/zone.js";
 import { webhookSensor } from "../trigger/sensor.js";
 import type { Trigger } from "./views.js";
 
@@ -56,6 +61,10 @@ export interface PipelineOptions<S extends z.ZodType = z.ZodType<Record<string, 
   description?: string;
   /** When it runs. Default: the pattern's, else `manual()`. */
   schedule?: Schedule;
+  /**
+   * IANA zone of its schedule, and of the windows and business days of its schedule and conditions, as far as they name none. Default: `"UTC"`, and what a pattern names.
+   */
+  timeZone?: string;
   /** A named preset for everything not said here. */
   pattern?: PatternName | Pattern;
   /** Pipelines whose every success triggers this one. */
@@ -88,6 +97,8 @@ export interface Pipeline {
   readonly id: string;
   readonly description: string | null;
   readonly schedule: Schedule;
+  /** The zone of whatever of it names none; `null`: UTC. */
+  readonly timeZone: string | null;
   readonly after: readonly string[];
   readonly sensors: readonly AnySensor[];
   readonly gate: Gate;
@@ -104,11 +115,26 @@ export interface Pipeline {
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const NONE: readonly never[] = Object.freeze([]);
 const OPEN_GATE: Gate = Object.freeze({ conditions: NONE, onBlock: "skip", holdForMs: 24 * 3_600_000, recheckIntervalMs: 15 * 60_000 });
-const OPTION_NAMES = new Set<string>(
-  "id description schedule pattern after sensors conditions onBlock holdFor recheckInterval parameters execution executor sla tags alertOn run".split(
-    " ",
-  ),
-);
+const OPTIONS: OptionNames<PipelineOptions> = {
+  id: true,
+  description: true,
+  schedule: true,
+  timeZone: true,
+  pattern: true,
+  after: true,
+  sensors: true,
+  conditions: true,
+  onBlock: true,
+  holdFor: true,
+  recheckInterval: true,
+  parameters: true,
+  execution: true,
+  executor: true,
+  sla: true,
+  tags: true,
+  alertOn: true,
+  run: true,
+};
 
 /**
  * A pipeline: what runs, when, under which conditions and how.
@@ -124,39 +150,75 @@ const OPTION_NAMES = new Set<string>(
  * });
  */
 export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>>>(options: PipelineOptions<S>): Pipeline {
-  if (typeof options !== "object" || options === null) throw invalid("?", "options", "must be an object");
+  if (!isOptionsObject(options)) throw invalid(null, null, `must be an object of options (got ${shown(options)})`);
   const { id } = options;
-  if (typeof id !== "string" || !ID.test(id)) {
-    throw invalid(quote(id), "id", "must be 1 to 128 letters, digits, dots, dashes or underscores, and begin with a letter or digit");
+  if (typeof id !== "string" || !ID.test(id))
+    throw invalid(
+      null,
+      "id",
+      `must be 1 to 128 letters, digits, dots, dashes or underscores, and begin with a letter or digit (got ${shown(id)})`,
+    );
+  const refuse: RefuseOption = (name, problem) => invalid(id, name, problem);
+  checkOptions<PipelineOptions<S>>(options, OPTIONS as OptionNames<PipelineOptions<S>>, "pipeline", refuse);
+  for (const [name, check] of Object.entries(SHARED_CHECKS)) {
+    const value = options[name as SharedOption];
+    if (value !== undefined) check(value, refuse);
   }
-  for (const name in options)
-    if (!OPTION_NAMES.has(name)) throw invalid(id, name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
   const executor = executorOf(options.executor, id);
-  if (typeof options.run !== "function" && (executor === null || options.run !== undefined)) throw invalid(id, "run", "must be a function");
-  const pattern = typeof options.pattern === "string" ? namedPattern(options.pattern) : (options.pattern ?? null);
-  const schedule = options.schedule ?? pattern?.schedule ?? manual();
-  if (typeof schedule.nextAfter !== "function" || typeof schedule.key !== "string") {
-    throw invalid(id, "schedule", "must be a schedule such as cron(…), every(…), at(…) or manual()");
-  }
+  if (typeof options.run !== "function" && (executor === null || options.run !== undefined))
+    throw invalid(id, "run", `must be a function (got ${shown(options.run)})`);
+  const pattern = patternOf(options.pattern, refuse);
+  const { timeZone } = options;
+  if (timeZone !== undefined) zoneOf(timeZone, `pipeline ${id}: timeZone`);
+  const zoned = <T extends object>(one: T): T => (timeZone === undefined ? one : inZone(one, timeZone));
+  const schedule = zoned(options.schedule ?? pattern?.schedule ?? manual());
   const sla = options.sla === undefined ? (pattern?.slaMs ?? null) : options.sla;
   const parameters = options.parameters ?? null;
+  if (options.parameters !== undefined) checkSchema(options.parameters, refuse);
   if (parameters !== null && schedule.kind !== "manual") checkDefaults(id, parameters);
   return {
     id,
     description: options.description ?? pattern?.description ?? null,
     schedule,
+    timeZone: timeZone ?? null,
     after: afterOf(options, id),
     sensors: sensorsOf(options.sensors, pattern, id),
-    gate: gateOf(options, pattern, id),
+    gate: gateOf(options, pattern, id, zoned),
     execution: executionPolicy(merged(pattern?.execution, options.execution), `pipeline ${id}: execution`),
     executor,
     parameters,
     pattern,
     slaMs: sla === null ? null : durationMs(sla, `pipeline ${id}: sla`),
-    tags: options.tags ?? pattern?.tags ?? NONE,
-    alertOn: options.alertOn ?? pattern?.alertOn ?? NONE,
+    tags: [...(options.tags ?? pattern?.tags ?? NONE)],
+    alertOn: [...(options.alertOn ?? pattern?.alertOn ?? NONE)],
     run: (options.run as Pipeline["run"] | undefined) ?? noFunction(id),
   };
+}
+
+function patternOf(pattern: PatternName | Pattern | undefined, refuse: RefuseOption): Pattern | null {
+  if (pattern === undefined) return null;
+  if (typeof pattern === "string") return namedPattern(pattern);
+  if (isPattern(pattern)) return pattern;
+  throw refuse("pattern", `must be the name of a pattern, or what definePattern(…) or pattern(…) returns (got ${shown(pattern)})`);
+}
+
+/** Schemas of other libraries, and of zod 3 and zod/mini, have neither these functions nor their errors. */
+function checkSchema(schema: z.ZodType, refuse: RefuseOption): void {
+  const { safeParse, safeParseAsync, _zod } = (schema ?? {}) as unknown as Record<string, unknown>;
+  if (typeof safeParse === "function" && typeof safeParseAsync === "function" && typeof _zod === "object") return;
+  const vendor = vendorOf(schema);
+  throw refuse(
+    "parameters",
+    `must be a schema of zod 4, such as z.object({ … }) (got ${vendor === null ? shown(schema) : `a schema of ${vendor}`})`,
+  );
+}
+
+/** Standard Schema names the library. @see https://standardschema.dev */
+function vendorOf(schema: unknown): string | null {
+  if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return null;
+  const { "~standard": standard, _def } = schema as { "~standard"?: { vendor?: unknown }; _def?: unknown };
+  if (typeof standard?.vendor === "string") return standard.vendor === "zod" ? "zod that is not zod 4" : standard.vendor.slice(0, 40);
+  return _def === undefined ? null : "zod 3";
 }
 
 function executorOf(executor: Executor | string | undefined, id: string): Executor | string | null {
@@ -178,9 +240,11 @@ function merged(base: ExecutionOptions | undefined, own: ExecutionOptions | unde
 
 function afterOf(options: { after?: string | readonly string[] }, id: string): readonly string[] {
   if (options.after === undefined) return NONE;
+  if (typeof options.after !== "string" && !Array.isArray(options.after))
+    throw invalid(id, "after", `must be a pipeline's id, or an array of them (got ${shown(options.after)})`);
   const upstream = typeof options.after === "string" ? [options.after] : [...options.after];
   for (const one of upstream) {
-    if (!ID.test(one)) throw invalid(id, "after", `${quote(one)} is not a pipeline id`);
+    if (typeof one !== "string" || !ID.test(one)) throw invalid(id, "after", `${quote(one)} is not a pipeline id`);
     if (one === id) throw invalid(id, "after", "a pipeline cannot follow itself");
   }
   return upstream;
@@ -188,6 +252,7 @@ function afterOf(options: { after?: string | readonly string[] }, id: string): r
 
 function sensorsOf(own: readonly AnySensor[] | undefined, pattern: Pattern | null, id: string): readonly AnySensor[] {
   if (own === undefined) return pattern?.sensor?.kind === "webhook" ? [webhookSensor({ sources: pattern.sensor.allowedSources })] : NONE;
+  if (!Array.isArray(own)) throw invalid(id, "sensors", `must be an array of sensors (got ${shown(own)})`);
   const names = new Set<string>();
   for (const [index, one] of own.entries()) {
     const isSensor = one?.kind === "webhook" || (one?.kind === "poll" && typeof one.poll === "function");
@@ -199,25 +264,20 @@ function sensorsOf(own: readonly AnySensor[] | undefined, pattern: Pattern | nul
   return [...own];
 }
 
-function gateOf(options: PipelineOptions<z.ZodType>, pattern: Pattern | null, id: string): Gate {
+function gateOf(
+  options: PipelineOptions<z.ZodType>,
+  pattern: Pattern | null,
+  id: string,
+  zoned: (condition: Condition) => Condition,
+): Gate {
   const own = options.conditions ?? NONE;
   const all = pattern === null || pattern.conditions.length === 0 ? own : [...pattern.conditions, ...own];
-  if (all.length === 0) return OPEN_GATE;
-  for (const [index, one] of all.entries()) {
-    if (typeof one?.evaluate !== "function")
-      throw invalid(id, `conditions[${index}]`, "must be a condition such as stale(…) or condition(name, fn)");
-  }
   const onBlock = options.onBlock ?? "skip";
   if (onBlock !== "skip" && onBlock !== "hold") throw invalid(id, "onBlock", `${quote(onBlock)} is unknown; allowed: skip, hold`);
-  return {
-    conditions: inOrder(all),
-    onBlock,
-    holdForMs: durationMs(options.holdFor ?? OPEN_GATE.holdForMs, `pipeline ${id}: holdFor`),
-    recheckIntervalMs: Math.max(
-      1_000,
-      durationMs(options.recheckInterval ?? OPEN_GATE.recheckIntervalMs, `pipeline ${id}: recheckInterval`),
-    ),
-  };
+  const ms = (name: "holdFor" | "recheckInterval", fallback: number) => durationMs(options[name] ?? fallback, `pipeline ${id}: ${name}`);
+  const holdForMs = ms("holdFor", OPEN_GATE.holdForMs);
+  const recheckIntervalMs = Math.max(1_000, ms("recheckInterval", OPEN_GATE.recheckIntervalMs));
+  return all.length === 0 ? OPEN_GATE : { conditions: inOrder(all.map(zoned)), onBlock, holdForMs, recheckIntervalMs };
 }
 
 /** A fire time brings no parameters, so that `{}` must do. */
@@ -241,6 +301,7 @@ export function issuesOf(error: z.ZodError): string {
     .join("; ");
 }
 
-function invalid(id: string, option: string, problem: string): HeadgateError {
-  return new HeadgateError("INVALID_PIPELINE", `pipeline ${id}: ${option}: ${problem}`, { details: { pipelineId: id, option } });
+function invalid(id: string | null, option: string | null, problem: string): HeadgateError {
+  const where = `pipeline${id === null ? "" : ` ${id}`}${option === null ? "" : `: ${option}`}`;
+  return new HeadgateError("INVALID_PIPELINE", `${where}: ${problem}`, { details: { pipelineId: id, option } });
 }

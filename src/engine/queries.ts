@@ -1,5 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import type { DecisionOutcome } from "../gate/finding.js";
 import type { DecisionQuery, ListQuery, RunQuery, Store, TriggerQuery } from "../ports/store.js";
 import type { RunStatus } from "../run/run.js";
@@ -45,17 +46,30 @@ export interface DecisionListOptions extends ListOptions {
   outcome?: DecisionOutcome | readonly DecisionOutcome[];
 }
 
+const LIST: OptionNames<ListOptions> = {
+  pipelineId: true,
+  triggerId: true,
+  from: true,
+  until: true,
+  limit: true,
+  cursor: true,
+  valueLimit: true,
+};
+
 export async function triggersPage(store: Store, options: TriggerListOptions): Promise<Page<Trigger>> {
+  checkOptions(options, { ...LIST, status: true, kind: true }, "triggers");
   const query: TriggerQuery = { ...common(options), ...listed("statuses", options.status), ...listed("kinds", options.kind) };
   return page(await store.listTriggers(query), query, triggerView);
 }
 
 export async function runsPage(store: Store, options: RunListOptions): Promise<Page<Run>> {
+  checkOptions(options, { ...LIST, status: true }, "runs");
   const query: RunQuery = { ...common(options), ...listed("statuses", options.status) };
   return page(await store.listRuns(query), query, runView);
 }
 
 export async function decisionsPage(store: Store, options: DecisionListOptions): Promise<Page<Decision>> {
+  checkOptions(options, { ...LIST, outcome: true }, "decisions");
   const query: DecisionQuery = { ...common(options), ...listed("outcomes", options.outcome) };
   return page(await store.listDecisions(query), query, decisionView);
 }

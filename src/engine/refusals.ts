@@ -1,11 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
 import { HeadgateError } from "../base/errors.js";
+import { shown } from "../base/shown.js";
 import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 
 export function unknownPipeline(pipelineId: string): HeadgateError {
-  const shown = JSON.stringify(String(pipelineId).slice(0, 128));
-  return new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${shown} here`, { details: { pipelineId } });
+  if (typeof pipelineId !== "string")
+    return new HeadgateError("INVALID_ARGUMENT", `must be the id of a pipeline, such as "daily-sales" (got ${shown(pipelineId)})`);
+  return new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(pipelineId.slice(0, 128))} here`, {
+    details: { pipelineId },
+  });
 }
 
 export function stopped(): HeadgateError {

@@ -1,4 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { NamedConnections } from "../gate/dependency.js";
 import { type MonitoringOptions, monitoringOf } from "./monitoring-options.js";
 import type { Pipeline } from "./pipeline.js";
@@ -19,16 +21,22 @@ export interface ReloadOptions {
   redactExcept?: readonly string[];
 }
 
+const RELOAD: OptionNames<ReloadOptions> = {
+  pipelines: true,
+  pools: true,
+  maxActiveRuns: true,
+  monitoring: true,
+  connections: true,
+  redact: true,
+  redactExcept: true,
+};
+
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
-export function reloadOf({
-  pipelines,
-  pools = {},
-  maxActiveRuns,
-  monitoring,
-  redact,
-  redactExcept = [],
-  connections,
-}: ReloadOptions): Reload {
+export function reloadOf(options: ReloadOptions): Reload {
+  checkOptions(options, RELOAD, "reload");
+  const { pipelines, pools = {}, maxActiveRuns, monitoring, redact, redactExcept = [], connections } = options;
+  if (!Array.isArray(pipelines))
+    throw new HeadgateError("INVALID_ARGUMENT", `reload: pipelines: must be an array of pipelines (got ${shown(pipelines)})`);
   const slots = new Map(Object.entries(pools));
   for (const [name, count] of slots) whole(count, `pools.${name}`);
   if (maxActiveRuns !== undefined) whole(maxActiveRuns, "maxActiveRuns");

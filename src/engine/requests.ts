@@ -1,6 +1,9 @@
+import type { z } from "zod";
 import type { Duration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import { type NewTrigger, PRIORITIES, type Priority } from "../trigger/trigger.js";
 import { measuredJsonCopy } from "./json.js";
 import { issuesOf, type Pipeline } from "./pipeline.js";
@@ -61,6 +64,12 @@ export interface PauseOptions extends Act {
   duration?: Duration;
 }
 
+/** Options of `Scheduler.resume`. */
+export interface ResumeOptions extends Act {
+  /** Default: the whole scheduler. */
+  pipelineId?: string;
+}
+
 /** Options of `Scheduler.backfill`. */
 export interface BackfillOptions extends Act {
   /** The first instant whose fire times are wanted. */
@@ -75,7 +84,19 @@ export interface BackfillOptions extends Act {
 }
 
 const KINDS: readonly AskedKind[] = ["manual", "immediate", "webhook", "file", "sensor"];
-const OPTION_NAMES = ["kind", "reason", "user", "priority", "parameters", "idempotencyKey", "notBefore", "transaction", "force", "caller"];
+const TRIGGER: OptionNames<TriggerOptions> = {
+  kind: true,
+  reason: true,
+  user: true,
+  priority: true,
+  parameters: true,
+  idempotencyKey: true,
+  notBefore: true,
+  transaction: true,
+  force: true,
+  caller: true,
+};
+export const ACT_OPTIONS: OptionNames<Act> = { reason: true, user: true, caller: true };
 const PARAMETERS_LIMIT = 1_000_000;
 
 /**
@@ -89,9 +110,9 @@ export async function triggerRequest(
   id: string,
   requestedBy: string | null = null,
 ): Promise<NewTrigger> {
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(name)) throw bad(name, `unknown option; allowed: ${OPTION_NAMES.join(", ")}`);
-  }
+  checkOptions(options, TRIGGER, "trigger");
+  if (options.force !== undefined && typeof options.force !== "boolean")
+    throw bad("force", `must be true or false (got ${shown(options.force)})`);
   if (options.caller !== undefined && options.transaction !== undefined)
     throw bad("caller", "cannot be given with `transaction`: the audit log would be locked until that commits");
   const kind = options.kind ?? "manual";
@@ -112,13 +133,33 @@ export async function triggerRequest(
   };
 }
 
+/** What is wrong with one parameter, as `details.problems` of `INVALID_PARAMETERS` has it. */
+export interface ParameterProblem {
+  /** Names and indexes that lead to it; empty for the parameters as a whole. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+const PROBLEMS_SHOWN = 50;
+
+function problemsOf(error: z.ZodError): readonly ParameterProblem[] {
+  return error.issues.slice(0, PROBLEMS_SHOWN).flatMap((issue): ParameterProblem[] => {
+    const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+    if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
+    return issue.keys.map((key) => ({ path: [...path, key], message: "is not a parameter that is known here" }));
+  });
+}
+
 /** Parameters as they are kept, and their bytes: what was given, once the schema has accepted it; the schema makes them again for the run. */
 export async function checkedParameters(
   pipeline: Pipeline,
   given: unknown,
 ): Promise<{ readonly parameters: unknown; readonly size: number }> {
-  const problem = (text: string, cause?: unknown) =>
-    new HeadgateError("INVALID_PARAMETERS", `parameters of ${pipeline.id}: ${text}`, { cause, details: { pipelineId: pipeline.id } });
+  const problem = (text: string, cause?: unknown, problems: readonly ParameterProblem[] = []) =>
+    new HeadgateError("INVALID_PARAMETERS", `parameters of ${pipeline.id}: ${text}`, {
+      cause,
+      details: { pipelineId: pipeline.id, problems },
+    });
   let kept: { readonly copy: unknown; readonly size: number };
   try {
     kept = measuredJsonCopy(given, PARAMETERS_LIMIT, "parameters");
@@ -132,8 +173,27 @@ export async function checkedParameters(
     return checked;
   }
   const parsed = await pipeline.parameters.safeParseAsync(value);
-  if (!parsed.success) throw problem(issuesOf(parsed.error), parsed.error);
+  if (!parsed.success) throw problem(issuesOf(parsed.error), parsed.error, problemsOf(parsed.error));
   return checked;
+}
+
+/**
+ * Refuses what is no object with a reason and a user.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`
+ */
+export function checkAct(act: Act, where: string): void {
+  checkOptions(act, ACT_OPTIONS, where);
+}
+
+/**
+ * Returns the id of a trigger or a run.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` for anything but text
+ */
+export function checkedId(id: string, where: string): string {
+  if (typeof id === "string") return id;
+  throw new HeadgateError("INVALID_ARGUMENT", `${where}: must be the id of a trigger or a run (got ${shown(id)})`);
 }
 
 export function priorityOf(value: Priority): Priority {

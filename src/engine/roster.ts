@@ -52,7 +52,9 @@ export class Roster {
     return [...this.#early, ...[...this.#core.registry.all()].map(({ pipeline }) => pipeline)];
   }
 
+  /** @throws HeadgateError `INVALID_ARGUMENT` for anything but text */
   find(id: string): Pipeline | undefined {
+    if (typeof id !== "string") throw unknownPipeline(id);
     return this.#core.registry.get(id)?.pipeline ?? this.#early.find((one) => one.id === id);
   }
 
@@ -77,7 +79,7 @@ export class Roster {
   }
 
   async put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
-    const ids = new Set(pipelines.map(({ id }) => id));
+    const ids = new Set(pipelines.map((one) => one?.id));
     const rest = this.#isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
     checkTogether(this.#core, [...rest, ...pipelines], replaces);
     this.#core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
@@ -88,6 +90,7 @@ export class Roster {
   }
 
   remove(id: string): boolean {
+    this.find(id);
     const before = this.#early.length;
     this.#early = this.#early.filter((one) => one.id !== id);
     this.#steering.forget(id);

@@ -1,4 +1,3 @@
-import { type Duration, durationMs } from "../base/duration.js";
 import { epochMs, type Instant } from "../base/instant.js";
 import type { Adapting } from "./adapting.js";
 import { Asking } from "./asking.js";
@@ -28,7 +27,7 @@ import {
 } from "./queries.js";
 import { recheckSoon } from "./recheck.js";
 import { type ReloadOptions, reloadOf } from "./reload.js";
-import type { Act, BackfillOptions, PauseOptions, TriggerOptions } from "./requests.js";
+import { type Act, type BackfillOptions, checkedId, type PauseOptions, type ResumeOptions, type TriggerOptions } from "./requests.js";
 import { retire } from "./retire.js";
 import { type ReloadResult, Roster } from "./roster.js";
 import { Runner } from "./runner.js";
@@ -37,6 +36,7 @@ import { SettingsDesk } from "./settings-desk.js";
 import { StatisticsDesk } from "./statistics-desk.js";
 import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, wordOf } from "./status.js";
 import { Steering } from "./steering.js";
+import { drainMsOf, type StopOptions } from "./stop-options.js";
 import { Tokens } from "./tokens.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
@@ -87,7 +87,7 @@ export class Scheduler {
     this.settings = new SettingsDesk(core, this.#steering);
     this.tokens = new Tokens(core, this.audit, (id) => this.has(id));
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh().then(() => this.host.feed.refresh()));
-    this.#pausing = new Pausing(core, this.#loop, this.audit);
+    this.#pausing = new Pausing(core, this.#loop, this.audit, (id) => this.#target(id));
     this.#asking = new Asking(core, this.#loop, this.audit);
     this.host = new Host(core, this.#runner, this.audit, this.#asking, (id) => this.#pipeline(id));
     this.#sensing = new Sensing(core, () => this.#loop.wake());
@@ -126,10 +126,10 @@ export class Scheduler {
    * retry policy by whoever starts next), then releases everything. Twice is harmless. Resolves within `drain` + `grace` + 7 s whatever the store does: one that
    * does not answer has 5 s to record what is left, then its connections are ended.
    *
-   * @throws HeadgateError `INVALID_DURATION`
+   * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
    */
-  stop(options: { drain?: Duration } = {}): Promise<void> {
-    return this.#lifecycle.stop(durationMs(options.drain ?? "30s", "drain"));
+  stop(options: StopOptions = {}): Promise<void> {
+    return this.#lifecycle.stop(drainMsOf(options));
   }
 
   /**
@@ -169,23 +169,24 @@ export class Scheduler {
   }
 
   /**
-   * Pauses a pipeline, or everything: nothing fires, triggers wait, runs under way go on.
+   * Pauses a pipeline, or everything: nothing fires, triggers wait, running work goes on.
    *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_DURATION`
+   * @param target - a pipeline's id, or options with or without one
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_DURATION`
    * @example
-   * await scheduler.pause({ pipelineId: "daily-sales", reason: "warehouse is moving", user: "ana", duration: "2h" });
+   * await scheduler.pause("daily-sales", { reason: "warehouse is moving", user: "ana", duration: "2h" });
    */
-  async pause(options: PauseOptions = {}): Promise<void> {
-    await this.#pausing.pause(this.#target(options.pipelineId), options);
+  async pause(target?: string | PauseOptions, options?: Omit<PauseOptions, "pipelineId">): Promise<void> {
+    await this.#pausing.pause(target, options);
   }
 
   /**
-   * Ends a pause; missed fire times go through catchup. Gives false when there was none.
+   * Ends a pause; missed fire times go through catchup. Returns false when there was none.
    *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`
    */
-  async resume(options: Act & { pipelineId?: string } = {}): Promise<boolean> {
-    return this.#pausing.resume(this.#target(options.pipelineId), options);
+  async resume(target?: string | ResumeOptions, options?: Act): Promise<boolean> {
+    return this.#pausing.resume(target, options);
   }
 
   /**
@@ -199,7 +200,7 @@ export class Scheduler {
 
   /** Replaces a pipeline by one with its id; a new schedule is planned from now, the old one's pause and history stay. */
   async replace(pipeline: Pipeline): Promise<void> {
-    this.#roster.known(pipeline.id);
+    this.#roster.known(pipeline?.id);
     await this.#put([pipeline], true);
   }
 
@@ -256,7 +257,6 @@ export class Scheduler {
 
   /** The next fire times, of one pipeline or of all, soonest first. What conditions will say is not asked: see {@link Scheduler.explain}. */
   upcoming(options: UpcomingFireOptions = {}): readonly UpcomingFire[] {
-    if (options.pipelineId !== undefined) this.#roster.known(options.pipelineId);
     return upcomingFires(this.pipelines(), options, this.#core.clock.now());
   }
 
@@ -277,13 +277,13 @@ export class Scheduler {
 
   /** One trigger; `null` when there is none, or no longer. */
   async getTrigger(id: string): Promise<Trigger | null> {
-    const record = await this.#core.store.trigger(id);
+    const record = await this.#core.store.trigger(checkedId(id, "getTrigger"));
     return record === null ? null : triggerView(record);
   }
 
   /** One run; `null` when there is none, or no longer. */
   async getRun(id: string): Promise<Run | null> {
-    const record = await this.#core.store.run(id);
+    const record = await this.#core.store.run(checkedId(id, "getRun"));
     return record === null ? null : runView(record);
   }
 
@@ -331,7 +331,7 @@ export class Scheduler {
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `SCHEDULER_STOPPED`
    */
   async recheck(pipelineId?: string): Promise<void> {
-    await this.#pausing.recheck(this.#target(pipelineId));
+    await this.#pausing.recheck(pipelineId);
   }
 
   /** What a pause is of: a pipeline, or (`null`) everything. */

@@ -1,8 +1,9 @@
+import { checkOptions } from "../base/options.js";
 import type { TimeWindow } from "../schedule/window.js";
 import { sha256 } from "./audit-keys.js";
 import type { Core } from "./core.js";
 import { unknownPipeline } from "./refusals.js";
-import { type Act, text } from "./requests.js";
+import { ACT_OPTIONS, type Act, checkAct, text } from "./requests.js";
 import type { Overrides, PipelineSettings, SettingName, SettingsChange } from "./settings.js";
 import { SETTING_NAMES, shownDependencies } from "./settings.js";
 import type { Maintenance, Steering } from "./steering.js";
@@ -43,6 +44,7 @@ export class SettingsDesk {
    * await scheduler.settings.change("daily-sales", { scheduleIntervalMs: 2 * 3_600_000 }, { user: "ana", reason: "less load" });
    */
   async change(pipelineId: string, change: SettingsChange, act: Act & { ifVersion?: string } = {}): Promise<SettingsView> {
+    checkOptions(act, { ...ACT_OPTIONS, ifVersion: true }, "settings.change");
     this.#mustBeKnown(pipelineId);
     const { ifVersion } = act;
     await this.#steering.change(
@@ -69,13 +71,15 @@ export class SettingsDesk {
    * await scheduler.settings.addMaintenance({ start: "02:00", end: "04:00", days: ["sunday"] }, { user: "ana" });
    */
   async addMaintenance(window: TimeWindow, act: Act & { pipelineId?: string; id?: string } = {}): Promise<Maintenance> {
+    checkOptions(act, { ...ACT_OPTIONS, pipelineId: true, id: true }, "settings.addMaintenance");
     if (act.pipelineId !== undefined) this.#mustBeKnown(act.pipelineId);
     const id = text(act.id, "id", 255) ?? this.#core.newId(this.#core.clock.now());
     return this.#steering.addWindow(id, act.pipelineId ?? null, window, checked(act));
   }
 
   /** @throws HeadgateError `NOT_FOUND` */
-  removeMaintenance(id: string, act: Act = {}): Promise<Maintenance> {
+  async removeMaintenance(id: string, act: Act = {}): Promise<Maintenance> {
+    checkAct(act, "settings.removeMaintenance");
     return this.#steering.removeWindow(id, checked(act));
   }
 

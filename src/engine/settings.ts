@@ -1,11 +1,13 @@
 import { durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Condition } from "../gate/condition.js";
 import { type StaleOptions, stale } from "../gate/conditions/history.js";
 import { maintenanceWindow } from "../gate/conditions/time.js";
 import { dependencyProblem, type NamedConnections, type RuntimeDependency } from "../gate/dependency.js";
 import { inOrder } from "../gate/evaluate.js";
 import { withoutSecrets } from "../gate/secret-url.js";
+import { inZone } from "../schedule/inherited-zone.js";
 import { every } from "../schedule/simple.js";
 import { type TimeWindow, timeWindows } from "../schedule/window.js";
 import { checkDefaults, type Pipeline } from "./pipeline.js";
@@ -41,14 +43,15 @@ interface Override {
 
 export type Overrides = { readonly [Name in SettingName]?: Override };
 
-export const SETTING_NAMES: readonly SettingName[] = [
-  "scheduleIntervalMs",
-  "stalenessThresholdMs",
-  "maintenanceWindows",
-  "externalDependencies",
-  "isAdaptive",
-  "maxActiveRuns",
-];
+const SETTINGS: OptionNames<SettingsChange> = {
+  scheduleIntervalMs: true,
+  stalenessThresholdMs: true,
+  maintenanceWindows: true,
+  externalDependencies: true,
+  isAdaptive: true,
+  maxActiveRuns: true,
+};
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 const LEAST_INTERVAL_MS = 1_000;
 const LIST_LIMIT = 100;
 
@@ -59,9 +62,7 @@ const LIST_LIMIT = 100;
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_TIME_ZONE`, `INVALID_INSTANT`
  */
 export function checkChange(change: SettingsChange, connections: NamedConnections): void {
-  for (const name of Object.keys(change)) {
-    if (!SETTING_NAMES.includes(name as SettingName)) throw bad(name, `is no setting; allowed: ${SETTING_NAMES.join(", ")}`);
-  }
+  checkOptions(change, SETTINGS, "settings", (name, problem) => bad(name ?? "settings", problem));
   const { scheduleIntervalMs, stalenessThresholdMs, maintenanceWindows, externalDependencies, isAdaptive, maxActiveRuns } = change;
   if (isSet(scheduleIntervalMs) && durationMs(scheduleIntervalMs, "scheduleIntervalMs") < LEAST_INTERVAL_MS)
     throw bad("scheduleIntervalMs", `must be at least ${LEAST_INTERVAL_MS}`);
@@ -115,7 +116,7 @@ export function withSettings(
 
 /** `null` when the settings say nothing of the gate. */
 function conditionsOf(
-  { gate }: Pipeline,
+  { gate, timeZone }: Pipeline,
   staleMs: number | undefined,
   windows: readonly TimeWindow[],
   dependencies: readonly Condition[],
@@ -124,9 +125,22 @@ function conditionsOf(
   const kept = staleMs === undefined ? gate.conditions : gate.conditions.filter(({ name }) => name !== "stale");
   const old = gate.conditions.find(({ name }) => name === "stale");
   const added: Condition[] = [...dependencies];
-  if (windows.length > 0) added.push({ ...maintenanceWindow(windows), name: "maintenance window set at run time" });
+  const maintenance = windows.length === 0 ? null : maintenanceWindow(windows.map(known));
+  if (maintenance !== null)
+    added.push({ ...(timeZone === null ? maintenance : inZone(maintenance, timeZone)), name: "maintenance window set at run time" });
   if (staleMs !== undefined) added.push(staleAgain(staleMs, old));
   return inOrder([...kept, ...added]);
+}
+
+/** Windows that an earlier version kept may have more, which was ignored. */
+function known(window: TimeWindow): TimeWindow {
+  if (!("start" in window)) return { from: window.from, until: window.until, ...described(window) };
+  const { start, end, days, timeZone } = window;
+  return { start, end, ...(days === undefined ? {} : { days }), ...(timeZone === undefined ? {} : { timeZone }), ...described(window) };
+}
+
+function described({ description }: TimeWindow): { description?: string } {
+  return description === undefined ? {} : { description };
 }
 
 function isSet<T>(value: T | null | undefined): value is T {

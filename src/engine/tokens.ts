@@ -2,12 +2,13 @@ import { builtin } from "../base/builtin.js";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import { isReservedUser } from "../monitor/reserved-user.js";
 import { sha256 } from "./audit-keys.js";
 import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
-import { type Act, text } from "./requests.js";
+import { ACT_OPTIONS, type Act, checkAct, text } from "./requests.js";
 
 /** What the holder of a token may do: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
 export type Role = "viewer" | "operator" | "admin";
@@ -76,6 +77,17 @@ interface KeptToken {
   readonly actsForOthers?: boolean;
 }
 
+const TOKEN_OPTIONS: OptionNames<TokenOptions> = {
+  role: true,
+  pipelines: true,
+  description: true,
+  user: true,
+  actsForOthers: true,
+  createdBy: true,
+  expiresIn: true,
+  reason: true,
+  caller: true,
+};
 const KEY = "tokens";
 const LIMIT = 1_000;
 const FORM = /^hg_([0-9a-z]{4,40})_[\w-]{20,100}$/;
@@ -102,6 +114,7 @@ export class Tokens {
    * const { token } = await scheduler.tokens.issue({ role: "operator", pipelines: ["daily-sales"], expiresIn: "90d" });
    */
   async issue(options: TokenOptions): Promise<IssuedToken> {
+    checkOptions(options, TOKEN_OPTIONS, "tokens.issue");
     const { clock, newId, newSecret } = this.#core;
     if (!ROLES.includes(options.role)) throw bad("role", `${quote(options.role)} is unknown; allowed: ${ROLES.join(", ")}`);
     const pipelines = options.pipelines ?? null;
@@ -151,6 +164,7 @@ export class Tokens {
    * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked, `INVALID_DURATION`
    */
   async rotate(id: string, options: Act & { /** Default `"1h"`. */ overlap?: Duration } = {}): Promise<IssuedToken> {
+    checkOptions(options, { ...ACT_OPTIONS, overlap: true }, "tokens.rotate");
     const { clock, newSecret } = this.#core;
     const until = clock.now() + durationMs(options.overlap ?? "1h", "overlap");
     const token = `hg_${id}_${newSecret()}`;
@@ -169,6 +183,7 @@ export class Tokens {
    * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked
    */
   async revoke(id: string, act: Act = {}): Promise<TokenInfo> {
+    checkAct(act, "tokens.revoke");
     const revokedAt = this.#core.clock.now();
     let made: KeptToken | undefined;
     await this.#write("token.revoke", act, (all) => {

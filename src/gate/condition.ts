@@ -1,5 +1,7 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOneOf, checkOptions, invalidArgument, type OptionNames, type RefuseOption } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { TriggerKind } from "../trigger/trigger.js";
 import type { Finding } from "./finding.js";
 import type { MeasurableProbe, Measured } from "./probe.js";
@@ -73,6 +75,11 @@ export interface ConditionOptions {
   onBlock?: OnBlock;
 }
 
+export const CONDITION_OPTIONS: OptionNames<ConditionOptions> = { onBlock: true };
+const ON_BLOCK: readonly OnBlock[] = ["skip", "hold"];
+const ON_ERROR = ["pass", "block"] as const;
+const NEEDS: readonly ConditionNeeds[] = ["time", "history", "outside"];
+
 /** Options of one's own condition. */
 export interface OwnConditionOptions extends ConditionOptions {
   /** Default `"outside"`: it is asked last, and only if nothing else blocks. */
@@ -98,6 +105,11 @@ export function condition(
   if (typeof name !== "string" || name.length === 0 || name.length > 100) {
     throw new HeadgateError("INVALID_ARGUMENT", "condition: give it a name of 1 to 100 characters; findings are known by it");
   }
+  const where = `condition ${name}`;
+  const refuse = invalidArgument(where);
+  if (typeof check !== "function") throw refuse("check", `must be a function (got ${shown(check)})`);
+  checkOptions(options, { ...CONDITION_OPTIONS, needs: true, onError: true, timeout: true }, where);
+  if (options.needs !== undefined) checkOneOf(options.needs, NEEDS, "needs", refuse);
   const verdictOf = (answer: boolean | Verdict): Verdict =>
     typeof answer === "boolean"
       ? { result: answer ? "pass" : "block", reason: answer ? `${name} holds` : `${name} does not hold` }
@@ -105,9 +117,9 @@ export function condition(
   return {
     name,
     needs: options.needs ?? "outside",
-    onError: options.onError ?? "block",
-    timeoutMs: durationMs(options.timeout ?? 10_000, "timeout"),
-    ...onBlockOf(options),
+    onError: checkedOnError(options.onError, where) ?? "block",
+    timeoutMs: durationMs(options.timeout ?? 10_000, `${where}: timeout`),
+    ...onBlockOf(options, where),
     evaluate: (context) => {
       const answer = check(context);
       return answer instanceof Promise ? answer.then(verdictOf) : verdictOf(answer);
@@ -115,8 +127,27 @@ export function condition(
   };
 }
 
-export function onBlockOf(options: ConditionOptions): Pick<Condition, "onBlock"> {
-  return options.onBlock === undefined ? {} : { onBlock: options.onBlock };
+/** @throws HeadgateError `INVALID_ARGUMENT` */
+export function onBlockOf({ onBlock }: ConditionOptions, where: string): Pick<Condition, "onBlock"> {
+  if (onBlock === undefined) return {};
+  checkOneOf(onBlock, ON_BLOCK, "onBlock", invalidArgument(where));
+  return { onBlock };
+}
+
+/** @throws HeadgateError `INVALID_ARGUMENT` */
+export function checkedOnError(onError: "pass" | "block" | undefined, where: string): "pass" | "block" | undefined {
+  if (onError !== undefined) checkOneOf(onError, ON_ERROR, "onError", invalidArgument(where));
+  return onError;
+}
+
+/**
+ * Refuses what is no condition.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`
+ */
+export function checkCondition(condition: Condition, name: string | null, refuse: RefuseOption): void {
+  if (typeof condition?.evaluate === "function" && typeof condition.name === "string" && NEEDS.includes(condition.needs)) return;
+  throw refuse(name, `must be a condition such as stale(…) or condition(name, fn) (got ${shown(condition)})`);
 }
 
 export function findingOf(condition: Condition, verdict: Verdict): Finding {

@@ -29,7 +29,7 @@ export interface GateOutcome {
  */
 export function decide(gate: Gate, findings: readonly Finding[], now: number): GateOutcome {
   const expiresAt = now + gate.holdForMs;
-  if (findings.length === 0) return { outcome: "run", reason: "no conditions to meet", recheckAt: now, expiresAt };
+  if (findings.length === 0) return { outcome: "run", reason: "it has no conditions", recheckAt: now, expiresAt };
   const blocking = findings.filter((finding) => finding.result === "block");
   if (blocking.length === 0) {
     return {

@@ -1,5 +1,7 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 
 /** The part of a probe that a condition sees; see the port `Probe`. */
 export interface MeasurableProbe<T> extends ProbePolicy {
@@ -48,6 +50,18 @@ export interface ProbeOptions {
   breaker?: { failures?: number; reset?: Duration } | null;
 }
 
+export const PROBE_OPTIONS: OptionNames<ProbeOptions> = { name: true, timeout: true, retries: true, ttl: true, breaker: true };
+
+/**
+ * Refuses what is no probe.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`
+ */
+export function checkProbe(probe: MeasurableProbe<unknown>, where: string): void {
+  if (typeof probe?.measure === "function" && typeof probe.name === "string") return;
+  throw new HeadgateError("INVALID_ARGUMENT", `${where}: must be a probe such as httpProbe(…) (got ${shown(probe)})`);
+}
+
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function policyOf(options: ProbeOptions, where: string): ProbePolicy {
   const whole = (value: number, name: string, least: number) => {
@@ -55,6 +69,9 @@ export function policyOf(options: ProbeOptions, where: string): ProbePolicy {
     throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${name}: ${value} must be a whole number from ${least} to 1,000`);
   };
   const { breaker = {} } = options;
+  if (breaker !== null) checkOptions(breaker, { failures: true, reset: true }, `${where}: breaker`);
+  if (options.name !== undefined && (typeof options.name !== "string" || options.name === ""))
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: name: must be text (got ${shown(options.name)})`);
   return {
     timeoutMs: durationMs(options.timeout ?? "5s", `${where}: timeout`),
     retries: whole(options.retries ?? 1, "retries", 0),

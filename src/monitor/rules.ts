@@ -1,6 +1,7 @@
 import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { isoUtc } from "../base/instant.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import type { AlertReason, AlertRule, Firing, PipelineRule, PipelineSnapshot, SchedulerRule, Severity, Snapshot } from "./alert.js";
 import { SEVERITIES } from "./alert.js";
 
@@ -24,6 +25,9 @@ export interface PipelineRuleOptions extends RuleOptions {
   tags?: readonly string[];
 }
 
+const RULE_OPTIONS: OptionNames<RuleOptions> = { name: true, severity: true, for: true, repeatEvery: true, labels: true };
+const PIPELINE_RULE_OPTIONS: OptionNames<PipelineRuleOptions> = { ...RULE_OPTIONS, pipelines: true, tags: true };
+
 /** Looks at one pipeline. */
 export type PipelineCheck = (pipeline: PipelineSnapshot, snapshot: Snapshot) => Firing | null;
 
@@ -35,6 +39,7 @@ export type PipelineCheck = (pipeline: PipelineSnapshot, snapshot: Snapshot) => 
  * pipelineRule("slow start", ({ statistics: { lag } }) => (lag !== null && lag.p95 > 60_000 ? { message: `p95 ${lag.p95} ms`, value: lag.p95 } : null));
  */
 export function pipelineRule(name: string, check: PipelineCheck, options: PipelineRuleOptions = {}): PipelineRule {
+  checkOptions(options, PIPELINE_RULE_OPTIONS, "pipelineRule");
   return ofPipelines(name, "warning", null, options, check);
 }
 
@@ -44,6 +49,7 @@ export function pipelineRule(name: string, check: PipelineCheck, options: Pipeli
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
 export function schedulerRule(name: string, check: (snapshot: Snapshot) => readonly Firing[], options: RuleOptions = {}): SchedulerRule {
+  checkOptions(options, RULE_OPTIONS, "schedulerRule");
   return { scope: "scheduler", ...baseOf(name, "warning", options), check };
 }
 
@@ -52,6 +58,7 @@ export function schedulerRule(name: string, check: (snapshot: Snapshot) => reado
  * `remember` (default `"1h"`).
  */
 export function missedSchedule(options: PipelineRuleOptions & { tolerance?: Duration; remember?: Duration } = {}): PipelineRule {
+  checkOptions(options, { ...PIPELINE_RULE_OPTIONS, tolerance: true, remember: true }, "missedSchedule");
   const toleranceMs = durationMs(options.tolerance ?? "5m", "missedSchedule: tolerance");
   const rememberMs = durationMs(options.remember ?? "1h", "missedSchedule: remember");
   return ofPipelines("missed_schedule", "critical", null, options, (pipeline, { now }) => {
@@ -73,6 +80,7 @@ export function missedSchedule(options: PipelineRuleOptions & { tolerance?: Dura
 
 /** A run under way for longer than `limit`, or than `factor` times the p95 of its own pipeline (default 3, once there are `minRuns`, 10). */
 export function longRunning(options: PipelineRuleOptions & { limit?: Duration; factor?: number; minRuns?: number } = {}): PipelineRule {
+  checkOptions(options, { ...PIPELINE_RULE_OPTIONS, limit: true, factor: true, minRuns: true }, "longRunning");
   const { factor = 3, minRuns = 10 } = options;
   const fixedMs = options.limit === undefined ? null : durationMs(options.limit, "longRunning: limit");
   return ofPipelines("long_running", "warning", null, options, ({ activeRuns, statistics: { duration } }, { now }) => {
@@ -89,11 +97,13 @@ export function longRunning(options: PipelineRuleOptions & { limit?: Duration; f
 
 /** A fire time whose run had not succeeded when its pipeline's `sla` was over. Switched by `alertOn: ["sla_miss"]`. */
 export function slaMissed(options: PipelineRuleOptions = {}): PipelineRule {
+  checkOptions(options, PIPELINE_RULE_OPTIONS, "slaMissed");
   return ofPipelines("sla_missed", "critical", "sla_miss", options, (pipeline, { now }) => slaOf(pipeline, now, 0, "was missed"));
 }
 
 /** A fire time whose `sla` will be over within `within` (default `"15m"`, at most half of the sla), its run not having succeeded yet. Switched by `alertOn: ["sla_miss"]`. */
 export function slaAtRisk(options: PipelineRuleOptions & { within?: Duration } = {}): PipelineRule {
+  checkOptions(options, { ...PIPELINE_RULE_OPTIONS, within: true }, "slaAtRisk");
   const withinMs = durationMs(options.within ?? "15m", "slaAtRisk: within");
   return ofPipelines("sla_at_risk", "warning", "sla_miss", options, (pipeline, { now }) => {
     const earlyMs = Math.min(withinMs, (pipeline.slaMs ?? 0) / 2);
@@ -116,6 +126,7 @@ function slaOf({ slaMs, activeRuns, oldestFireTimeAt }: PipelineSnapshot, now: n
 
 /** The last run failed; over with the next success. Switched by `alertOn: ["failure"]`. */
 export function runFailed(options: PipelineRuleOptions = {}): PipelineRule {
+  checkOptions(options, PIPELINE_RULE_OPTIONS, "runFailed");
   return ofPipelines("run_failed", "critical", "failure", options, ({ statistics: { consecutiveFailures: failures, lastFailureAt } }) =>
     failures === 0
       ? null
@@ -129,6 +140,7 @@ export function runFailed(options: PipelineRuleOptions = {}): PipelineRule {
 
 /** Runs in the window needed more than one attempt. Switched by `alertOn: ["retry"]`. */
 export function runRetried(options: PipelineRuleOptions = {}): PipelineRule {
+  checkOptions(options, PIPELINE_RULE_OPTIONS, "runRetried");
   return ofPipelines("run_retried", "info", "retry", options, ({ statistics: { retries, windowMs } }) =>
     retries === 0 ? null : { message: `${retries} attempts were repeated in ${formatDuration(windowMs)}`, value: retries, limit: 0 },
   );
@@ -136,6 +148,7 @@ export function runRetried(options: PipelineRuleOptions = {}): PipelineRule {
 
 /** More of the runs in the window failed than a share (default 0.2), once there are `minRuns` (5). */
 export function failureRate(options: PipelineRuleOptions & { above?: number; minRuns?: number } = {}): PipelineRule {
+  checkOptions(options, { ...PIPELINE_RULE_OPTIONS, above: true, minRuns: true }, "failureRate");
   const { above = 0.2, minRuns = 5 } = options;
   return ofPipelines("failure_rate", "warning", null, options, ({ statistics: { failureRate: rate, runs, windowMs } }) => {
     const count = runs.succeeded + runs.failed + runs.timedOut;
@@ -147,6 +160,7 @@ export function failureRate(options: PipelineRuleOptions & { above?: number; min
 
 /** So many runs in a row have failed (default 3). */
 export function consecutiveFailures(options: PipelineRuleOptions & { count?: number } = {}): PipelineRule {
+  checkOptions(options, { ...PIPELINE_RULE_OPTIONS, count: true }, "consecutiveFailures");
   const { count = 3 } = options;
   return ofPipelines("consecutive_failures", "critical", null, options, ({ statistics: { consecutiveFailures: failures } }) =>
     failures < count ? null : { message: `${failures} runs in a row failed`, value: failures, limit: count },
@@ -155,6 +169,7 @@ export function consecutiveFailures(options: PipelineRuleOptions & { count?: num
 
 /** No run has succeeded for longer than `olderThan`, or ever. */
 export function staleData(options: PipelineRuleOptions & { olderThan: Duration }): PipelineRule {
+  checkOptions(options, { ...PIPELINE_RULE_OPTIONS, olderThan: true }, "staleData");
   const limit = durationMs(options.olderThan, "staleData: olderThan");
   return ofPipelines("stale_data", "warning", null, options, ({ lastSuccessAt }, { now }) => {
     if (lastSuccessAt === null) return { message: "no run has succeeded yet", value: null, limit };
@@ -167,6 +182,7 @@ export function staleData(options: PipelineRuleOptions & { olderThan: Duration }
 
 /** More triggers wait than `length` (default 1,000), or one has waited for longer than `age` (default `"1h"`). */
 export function queueBacklog(options: RuleOptions & { length?: number; age?: Duration } = {}): SchedulerRule {
+  checkOptions(options, { ...RULE_OPTIONS, length: true, age: true }, "queueBacklog");
   const { length: limit = 1_000 } = options;
   const ageMs = durationMs(options.age ?? "1h", "queueBacklog: age");
   const base = baseOf("queue_backlog", "warning", options);
@@ -185,6 +201,7 @@ export function queueBacklog(options: RuleOptions & { length?: number; age?: Dur
 
 /** A probe that conditions ask has failed so often in a row (default 3) on some node. */
 export function probeUnhealthy(options: RuleOptions & { failures?: number } = {}): SchedulerRule {
+  checkOptions(options, { ...RULE_OPTIONS, failures: true }, "probeUnhealthy");
   const { failures: limit = 3 } = options;
   return schedulerWide("probe_unhealthy", "warning", options, ({ nodes }) =>
     nodes.flatMap(({ failingProbes }) =>
@@ -199,6 +216,7 @@ export function probeUnhealthy(options: RuleOptions & { failures?: number } = {}
 
 /** A sensor's looks have failed so often in a row (default 3). */
 export function sensorFailing(options: RuleOptions & { failures?: number } = {}): SchedulerRule {
+  checkOptions(options, { ...RULE_OPTIONS, failures: true }, "sensorFailing");
   const { failures: limit = 3 } = options;
   return schedulerWide("sensor_failing", "warning", options, ({ nodes }) =>
     nodes.flatMap(({ failingSensors }) =>
@@ -212,6 +230,7 @@ export function sensorFailing(options: RuleOptions & { failures?: number } = {})
 
 /** A node's clock is further from the store's than `above` (default `"5s"`). */
 export function clockSkew(options: RuleOptions & { above?: Duration } = {}): SchedulerRule {
+  checkOptions(options, { ...RULE_OPTIONS, above: true }, "clockSkew");
   const limit = durationMs(options.above ?? "5s", "clockSkew: above");
   return schedulerWide("clock_skew", "warning", options, ({ nodes }) =>
     nodes.flatMap(({ node, clockAheadMs, isLost }) => {
@@ -231,6 +250,7 @@ export function clockSkew(options: RuleOptions & { above?: Duration } = {}): Sch
 
 /** A node was silent for longer than it may be, and did not stop. */
 export function nodeLost(options: RuleOptions = {}): SchedulerRule {
+  checkOptions(options, RULE_OPTIONS, "nodeLost");
   return schedulerWide("node_lost", "critical", options, ({ nodes, now }) =>
     nodes.flatMap(({ node, isLost, seenAt }) =>
       isLost ? [{ key: node, message: `node ${node} has been silent for ${formatDuration(now - seenAt)}`, value: now - seenAt }] : [],

@@ -1,4 +1,6 @@
 import { HeadgateError, quote } from "../base/errors.js";
+import { checkOneOf, invalidArgument, isOptionsObject } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import { type Pattern, type PatternGroup, type PatternOptions, patternOf } from "./pattern.js";
 import { type PatternName, patterns } from "./presets.js";
 
@@ -17,19 +19,33 @@ export function pattern(name: PatternName, overrides: Partial<PatternOptions> = 
       details: { name },
     });
   }
+  if (!isOptionsObject(overrides))
+    throw new HeadgateError("INVALID_PATTERN", `pattern ${name}: must be an object of options (got ${shown(overrides)})`);
   if (Object.keys(overrides).length === 0) return base;
   const { cron, interval, schedule, ...rest } = base.options;
   const isRescheduled = overrides.cron !== undefined || overrides.interval !== undefined || overrides.schedule !== undefined;
   return patternOf(base.group, name, {
     ...(isRescheduled ? rest : base.options),
     ...overrides,
-    execution: { ...base.options.execution, ...overrides.execution },
-    context: { ...base.context, ...overrides.context },
+    execution: merged(base.options.execution, overrides.execution),
+    context: merged(base.context, overrides.context),
   });
 }
 
-/** The built-in patterns, of one group or all. */
+/** What is no object is left for the check of the whole to refuse. */
+function merged<T extends object>(base: T | undefined, over: T | undefined): T {
+  return over === undefined || isOptionsObject(over) ? ({ ...base, ...over } as T) : over;
+}
+
+const GROUPS: readonly PatternGroup[] = ["standard", "event_driven", "business", "adaptive"];
+
+/**
+ * The built-in patterns, of one group or all.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` for an unknown group
+ */
 export function listPatterns(group?: PatternGroup): readonly Pattern[] {
+  if (group !== undefined && group !== "custom") checkOneOf(group, GROUPS, "group", invalidArgument("listPatterns"));
   const all = Object.values(patterns);
   return group === undefined ? all : all.filter((one) => one.group === group);
 }

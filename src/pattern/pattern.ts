@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
+import { shown } from "../base/shown.js";
 import type { Condition } from "../gate/condition.js";
 import { businessDay } from "../gate/conditions/time.js";
 import type { AlertReason } from "../monitor/alert.js";
@@ -10,7 +11,7 @@ import type { Schedule } from "../schedule/schedule.js";
 import { every, manual } from "../schedule/simple.js";
 import type { SensorOptions } from "./sensor-options.js";
 import { adaptiveBy, type TunerOptions } from "./tuner-options.js";
-import { validatePattern } from "./validate.js";
+import { examined } from "./validate.js";
 
 export type PatternGroup = "standard" | "event_driven" | "business" | "adaptive" | "custom";
 
@@ -73,13 +74,12 @@ export function definePattern(name: string, options: PatternOptions): Pattern {
   return patternOf("custom", name, options);
 }
 
-export function patternOf(group: PatternGroup, name: string, options: PatternOptions): Pattern {
-  const { errors } = validatePattern(options);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) errors.unshift("name must be 1 to 64 letters, digits, dots, dashes or underscores");
-  if (errors.length > 0) {
-    throw new HeadgateError("INVALID_PATTERN", `pattern ${JSON.stringify(name).slice(0, 80)}: ${errors.join("; ")}`, {
-      details: { name, errors },
-    });
+export function patternOf(group: PatternGroup, name: string, given: PatternOptions): Pattern {
+  const { errors, options } = examined(given);
+  if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name))
+    errors.unshift("name must be 1 to 64 letters, digits, dots, dashes or underscores");
+  if (errors.length > 0 || options === null) {
+    throw new HeadgateError("INVALID_PATTERN", `pattern ${shown(name)}: ${errors.join("; ")}`, { details: { name, errors } });
   }
   const sla = options.sla ?? null;
   return Object.freeze({

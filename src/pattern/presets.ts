@@ -1,6 +1,11 @@
 import { manual } from "../schedule/simple.js";
 import { type Pattern, type PatternGroup, type PatternOptions, patternOf } from "./pattern.js";
 
+/** So that no fire time is dropped before the next one comes, although there are days between them. */
+const A_WEEK = "7d";
+/** Nothing is too old: the longest duration there is has 100 years. */
+const A_CENTURY = "36500d";
+
 const STANDARD = {
   production_daily: {
     description: "Daily at 02:00 with robust error handling",
@@ -34,9 +39,9 @@ const STANDARD = {
     alertOn: ["failure", "sla_miss"],
   },
   weekend_batch: {
-    description: "Saturdays and Sundays at 06:00, for heavy batches",
+    description: "Saturdays and Sundays at 06:00, for heavy batches; a weekend that was missed is made up for once",
     cron: "0 6 * * 6,0",
-    execution: { maxActiveRuns: 1, catchup: "latest", retries: 5, retryDelay: "15m", timeout: "6h" },
+    execution: { maxActiveRuns: 1, catchup: "latest", catchupWindow: A_WEEK, retries: 5, retryDelay: "15m", timeout: "6h" },
     sla: "8h",
     tags: ["weekend", "batch"],
     alertOn: ["failure", "retry", "sla_miss"],
@@ -59,7 +64,7 @@ const STANDARD = {
   low_frequency: {
     description: "Monthly on the first at 02:00, every missed month made up",
     cron: "0 2 1 * *",
-    execution: { maxActiveRuns: 1, catchup: "all", retries: 10, retryDelay: "1h", timeout: "12h" },
+    execution: { maxActiveRuns: 1, catchup: "all", catchupWindow: A_CENTURY, retries: 10, retryDelay: "1h", timeout: "12h" },
     sla: "24h",
     tags: ["monthly", "batch"],
     alertOn: ["failure", "retry", "sla_miss"],
@@ -101,6 +106,7 @@ const BUSINESS = {
     cron: "0 18 * * 1-5",
     timeZone: "America/New_York",
     businessDaysOnly: true,
+    execution: { catchupWindow: A_WEEK },
     context: { marketClose: "16:00", processingWindow: "18:00-22:00" },
   },
   retail_inventory_update: {

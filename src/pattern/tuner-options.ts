@@ -1,6 +1,9 @@
 import { type AdaptiveSchedule, adaptive } from "../adaptive/adaptive.js";
 import { dataVolumeBased, loadBased, performanceBased, type Tuner } from "../adaptive/tuner.js";
 import type { Duration } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import { checkOneOf, checkOptions, isOptionsObject, type OptionNames, type RefuseOption } from "../base/options.js";
+import { shown } from "../base/shown.js";
 
 /** Where an interval may go. */
 export interface Bounds {
@@ -32,8 +35,29 @@ export type TunerOptions =
       readonly slowerWhen: { readonly processingTimeAbove: Duration };
     });
 
-/** The schedule that an adaptive pattern describes. */
+const KINDS: readonly TunerOptions["kind"][] = ["performance_based", "load_based", "data_volume_based"];
+const OPTIONS: OptionNames<TunerOptions> = {
+  kind: true,
+  base: true,
+  min: true,
+  max: true,
+  speedUp: true,
+  slowDown: true,
+  fasterWhen: true,
+  slowerWhen: true,
+};
+
+/** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function adaptiveBy(options: TunerOptions): AdaptiveSchedule {
+  const refuse: RefuseOption = (name, problem) =>
+    new HeadgateError("INVALID_ARGUMENT", name === null ? `tuner: ${problem}` : `tuner.${name}: ${problem}`);
+  if (!isOptionsObject(options)) throw refuse(null, `must be an object of options (got ${shown(options)})`);
+  checkOneOf(options.kind, KINDS, "kind", refuse);
+  checkOptions(options, OPTIONS, "tuner", refuse);
+  for (const name of ["fasterWhen", "slowerWhen"] as const) {
+    const limits: unknown = (options as Partial<Record<typeof name, unknown>>)[name];
+    if (limits !== undefined && !isOptionsObject(limits)) throw refuse(name, `must be an object of limits (got ${shown(limits)})`);
+  }
   const { base, min, max } = options;
   return adaptive({ base, min, max, tuner: tunerOf(options) });
 }

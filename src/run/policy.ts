@@ -1,5 +1,7 @@
 import { type Duration, durationMs } from "../base/duration.js";
-import { HeadgateError, quote } from "../base/errors.js";
+import { HeadgateError } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { Catchup } from "../schedule/misfire.js";
 import { OVERLAPS, type Overlap } from "../trigger/overlap.js";
 import { PRIORITIES, type Priority } from "../trigger/trigger.js";
@@ -68,22 +70,22 @@ const DEFAULT_EXECUTION: ExecutionPolicy = Object.freeze({
 
 const CATCHUPS: readonly Catchup[] = ["none", "latest", "all"];
 const BACKOFFS = ["fixed", "exponential"] as const;
-const OPTION_NAMES = new Set<string>([
-  "retries",
-  "retryDelay",
-  "backoff",
-  "maxRetryDelay",
-  "jitter",
-  "retryOn",
-  "timeout",
-  "totalTimeout",
-  "maxActiveRuns",
-  "overlap",
-  "catchup",
-  "catchupWindow",
-  "priority",
-  "pool",
-]);
+const EXECUTION_OPTIONS: OptionNames<ExecutionOptions> = {
+  retries: true,
+  retryDelay: true,
+  backoff: true,
+  maxRetryDelay: true,
+  jitter: true,
+  retryOn: true,
+  timeout: true,
+  totalTimeout: true,
+  maxActiveRuns: true,
+  overlap: true,
+  catchup: true,
+  catchupWindow: true,
+  priority: true,
+  pool: true,
+};
 
 /**
  * Checks options and fills in the defaults.
@@ -93,9 +95,7 @@ const OPTION_NAMES = new Set<string>([
  */
 export function executionPolicy(options: ExecutionOptions | undefined, where: string): ExecutionPolicy {
   if (options === undefined) return DEFAULT_EXECUTION;
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.has(name)) throw bad(where, name, `unknown option; allowed: ${[...OPTION_NAMES].join(", ")}`);
-  }
+  checkOptions(options, EXECUTION_OPTIONS, where, (name, problem) => bad(where, name, problem));
   const catchup = oneOf(options.catchup ?? DEFAULT_EXECUTION.catchup, CATCHUPS, where, "catchup");
   const length = (name: "retryDelay" | "maxRetryDelay" | "timeout" | "catchupWindow", fallback: number) => {
     const value = options[name];
@@ -120,7 +120,8 @@ export function executionPolicy(options: ExecutionOptions | undefined, where: st
     priority: oneOf(options.priority ?? "normal", PRIORITIES, where, "priority"),
     pool: options.pool ?? null,
   };
-  if (!(policy.jitter >= 0 && policy.jitter <= 1)) throw bad(where, "jitter", `${policy.jitter} must be from 0 to 1`);
+  if (!(typeof policy.jitter === "number" && policy.jitter >= 0 && policy.jitter <= 1))
+    throw bad(where, "jitter", `must be a number from 0 to 1 (got ${shown(policy.jitter)})`);
   if (policy.timeoutMs < 1) throw bad(where, "timeout", "must be at least 1 ms");
   if (policy.pool !== null && (typeof policy.pool !== "string" || policy.pool === "")) throw bad(where, "pool", "must be a name");
   return policy;
@@ -134,14 +135,15 @@ function codesOf(codes: readonly string[] | undefined, where: string): readonly 
 
 function whole(value: number, from: number, to: number, where: string, name: string): number {
   if (Number.isInteger(value) && value >= from && value <= to) return value;
-  throw bad(where, name, `${quote(value)} must be a whole number from ${from} to ${to}`);
+  throw bad(where, name, `must be an integer from ${from} to ${to.toLocaleString("en-US")} (got ${shown(value)})`);
 }
 
 function oneOf<T extends string>(value: T, allowed: readonly T[], where: string, name: string): T {
   if (allowed.includes(value)) return value;
-  throw bad(where, name, `${quote(value)} is unknown; allowed: ${allowed.join(", ")}`);
+  throw bad(where, name, `${shown(value)} is unknown; allowed: ${allowed.join(", ")}`);
 }
 
-function bad(where: string, name: string, problem: string): HeadgateError {
-  return new HeadgateError("INVALID_PIPELINE", `${where}.${name}: ${problem}`, { details: { where, option: name } });
+function bad(where: string, name: string | null, problem: string): HeadgateError {
+  const at = name === null ? where : `${where}.${name}`;
+  return new HeadgateError("INVALID_PIPELINE", `${at}: ${problem}`, { details: name === null ? { where } : { where, option: name } });
 }

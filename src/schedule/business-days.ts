@@ -1,12 +1,15 @@
 import { HeadgateError, quote } from "../base/errors.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { Calendar } from "./calendar.js";
 import { DAY_MS, isoDateOf, weekdayOf } from "./civil.js";
+import { inheritingZone } from "./inherited-zone.js";
 import { WEEKDAY_NAMES, type Weekday } from "./window.js";
 import { instantOfWallClock, type Zone, zoneOf } from "./zone.js";
 
 /** What {@link businessDays} counts as a day of work. */
 export interface BusinessDayOptions {
-  /** IANA zone whose dates count. Default `"UTC"`. */
+  /** IANA zone whose dates count. Default: the pipeline's `timeZone`, else `"UTC"`. */
   timeZone?: string;
   /** Days of the week without work. Default Saturday and Sunday. */
   weekend?: readonly Weekday[];
@@ -20,6 +23,8 @@ export interface HolidayRule {
   isHoliday(isoDate: string): boolean;
 }
 
+export const BUSINESS_DAY_OPTIONS: OptionNames<BusinessDayOptions> = { timeZone: true, weekend: true, holidays: true };
+
 const MAX_DAYS = 800;
 
 /**
@@ -30,11 +35,12 @@ const MAX_DAYS = 800;
  * within(cron("0 18 * * *"), businessDays({ holidays: ["2026-12-25"] }));
  */
 export function businessDays(options: BusinessDayOptions = {}): Calendar {
+  checkOptions(options, BUSINESS_DAY_OPTIONS, "businessDays");
   const zone = zoneOf(options.timeZone ?? "UTC");
-  const weekend = new Set((options.weekend ?? ["saturday", "sunday"]).map(weekdayNumber));
+  const weekend = new Set(listOf<Weekday>(options.weekend ?? ["saturday", "sunday"], "weekend").map(weekdayNumber));
   const rule = holidayRule(options.holidays ?? []);
   const isBusinessDay = (day: number) => !weekend.has(weekdayOf(day)) && !rule.isHoliday(isoDateOf(day));
-  return {
+  const calendar: Calendar = {
     key: `businessDays(${zone.name},${[...weekend].sort().join("")},${rule.key})`,
     contains: (at) => isBusinessDay(localDay(zone, at)),
     nextChangeAfter: (at) => {
@@ -49,10 +55,16 @@ export function businessDays(options: BusinessDayOptions = {}): Calendar {
     },
     describe: () => `business days (${zone.name})`,
   };
+  return options.timeZone === undefined ? inheritingZone(calendar, (timeZone) => businessDays({ ...options, timeZone })) : calendar;
 }
 
 function localDay(zone: Zone, at: number): number {
   return Math.floor((at + zone.segmentAt(at).offset) / DAY_MS);
+}
+
+function listOf<T>(value: readonly T[], name: string): readonly T[] {
+  if (Array.isArray(value)) return value;
+  throw new HeadgateError("INVALID_ARGUMENT", `${name}: must be an array (got ${shown(value)})`, { details: { option: name } });
 }
 
 function weekdayNumber(name: Weekday): number {
@@ -64,8 +76,8 @@ function weekdayNumber(name: Weekday): number {
 }
 
 function holidayRule(holidays: readonly string[] | HolidayRule): HolidayRule {
-  if ("isHoliday" in holidays) return holidays;
-  for (const date of holidays) {
+  if (typeof holidays === "object" && holidays !== null && "isHoliday" in holidays) return holidays;
+  for (const date of listOf(holidays, "holidays")) {
     if (!/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/.test(date)) {
       throw new HeadgateError("INVALID_ARGUMENT", `holidays: ${quote(date)} is not a date; give "YYYY-MM-DD"`);
     }

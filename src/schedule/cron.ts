@@ -1,14 +1,16 @@
 import { quote } from "../base/errors.js";
+import { checkOptions } from "../base/options.js";
 import { DAY_MS, isLeapYear } from "./civil.js";
 import { compileMonthDays, type MonthDays } from "./cron-days.js";
 import { type CronField, type CronFieldName, FIELD_SHAPES, invalidCron, parseField } from "./cron-fields.js";
 import { compileNextLocal, type NextLocal } from "./cron-step.js";
+import { inheritingZone } from "./inherited-zone.js";
 import type { Schedule } from "./schedule.js";
 import { type Zone, zoneOf } from "./zone.js";
 
 /** How {@link cron} reads its expression. */
 export interface CronOptions {
-  /** IANA name of the zone whose wall clock the expression means. Default `"UTC"`. */
+  /** IANA name of the zone whose wall clock the expression means. Default: the pipeline's `timeZone`, else `"UTC"`. */
   timeZone?: string;
 }
 
@@ -43,8 +45,9 @@ const MAX_COMPILED = 10_000;
  * cron("0 2 * * 1-5", { timeZone: "Europe/Berlin" });
  */
 export function cron(expression: string, options: CronOptions = {}): Schedule {
+  checkOptions(options, { timeZone: true }, "cron");
   const timeZone = options.timeZone ?? "UTC";
-  const cacheKey = `${timeZone} ${expression}`;
+  const cacheKey = `${options.timeZone ?? ""} ${expression}`;
   const seen = compiled.get(cacheKey);
   if (seen !== undefined) return seen;
   const zone = zoneOf(timeZone);
@@ -64,7 +67,7 @@ export function cron(expression: string, options: CronOptions = {}): Schedule {
   };
   if (compiled.size >= MAX_COMPILED) compiled.clear();
   compiled.set(cacheKey, schedule);
-  return schedule;
+  return options.timeZone === undefined ? inheritingZone(schedule, (inherited) => cron(expression, { timeZone: inherited })) : schedule;
 }
 
 /** Walks the zone's segments from `at`; within one, the wall clock is a plain count. */

@@ -1,5 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
+import { checkOptions } from "../base/options.js";
 
 /** What a schedule is made of; `custom` is one's own. */
 export type ScheduleKind = "cron" | "every" | "at" | "manual" | "union" | "except" | "within" | "adaptive" | "custom";
@@ -41,6 +42,7 @@ const MAX_COUNT = 100_000;
  * upcoming(cron("0 2 * * *"), { from: "2026-03-01T00:00:00Z", count: 3 });
  */
 export function upcoming(schedule: Pick<Schedule, "nextAfter">, options: UpcomingOptions): Date[] {
+  checkOptions(options, { from: true, count: true, until: true }, "upcoming");
   const until = options.until === undefined ? Number.POSITIVE_INFINITY : epochMs(options.until, "until");
   const count = options.count ?? (options.until === undefined ? 10 : MAX_COUNT);
   if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) {

@@ -1,6 +1,7 @@
 import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant, isoUtc } from "../base/instant.js";
+import { checkOptions } from "../base/options.js";
 import type { Schedule } from "./schedule.js";
 
 /**
@@ -14,6 +15,7 @@ import type { Schedule } from "./schedule.js";
  * every("15m", { anchor: "2026-01-01T00:05:00Z" });
  */
 export function every(interval: Duration, options: { anchor?: Instant } = {}): Schedule {
+  checkOptions(options, { anchor: true }, "every");
   const step = durationMs(interval, "every");
   if (step < 1) throw new HeadgateError("INVALID_DURATION", "every: the interval must be at least 1 ms");
   const anchor = options.anchor === undefined ? 0 : epochMs(options.anchor, "anchor");

@@ -1,7 +1,10 @@
 import { HeadgateError, quote } from "../base/errors.js";
 import { epochMs, type Instant, isoUtc } from "../base/instant.js";
+import { checkOptions, isOptionsObject, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import type { Calendar } from "./calendar.js";
 import { DAY_MS, weekdayOf } from "./civil.js";
+import { inheritingZone } from "./inherited-zone.js";
 import { type Zone, zoneOf } from "./zone.js";
 
 export const WEEKDAY_NAMES: readonly Weekday[] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
@@ -16,7 +19,7 @@ export interface RecurringWindow {
   end: string;
   /** The days on which it STARTS. Default every day. */
   days?: readonly Weekday[];
-  /** IANA zone. Default `"UTC"`. */
+  /** IANA zone. Default: the pipeline's `timeZone`, else `"UTC"`. */
   timeZone?: string;
   /** Why, for findings and messages. */
   description?: string;
@@ -46,6 +49,8 @@ interface CompiledWindow {
   describe(): string;
 }
 
+const RECURRING: OptionNames<RecurringWindow> = { start: true, end: true, days: true, timeZone: true, description: true };
+const SINGLE: OptionNames<SingleWindow> = { from: true, until: true, description: true };
 const MINUTE_MS = 60_000;
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/;
 /** Recurring windows repeat weekly; a union that has not changed after two weeks and a clock change never will. */
@@ -59,9 +64,18 @@ const SEARCH_MS = 60 * DAY_MS;
  * timeWindows([{ start: "22:00", end: "02:00", days: ["saturday"], timeZone: "Europe/Berlin" }]);
  */
 export function timeWindows(windows: readonly TimeWindow[]): WindowCalendar {
-  const all = windows.map((window, index) => ("start" in window ? recurring(window, index) : single(window, index)));
+  if (!Array.isArray(windows)) throw new HeadgateError("INVALID_ARGUMENT", `windows: must be an array of windows (got ${shown(windows)})`);
+  const all = windows.map((window: TimeWindow, index) => {
+    const refuse = (name: string | null, problem: string) => invalid(index, name === null ? problem : `${name}: ${problem}`);
+    if (isOptionsObject(window) && ("from" in window || "until" in window)) {
+      checkOptions(window as SingleWindow, SINGLE, "windows", refuse);
+      return single(window as SingleWindow, index);
+    }
+    checkOptions(window as RecurringWindow, RECURRING, "windows", refuse);
+    return recurring(window as RecurringWindow, index);
+  });
   const windowAt = (at: number) => all.find((one) => one.contains(at)) ?? null;
-  return {
+  const calendar: WindowCalendar = {
     key: `windows(${all.map((one) => one.key).join(",")})`,
     contains: (at) => windowAt(at) !== null,
     windowAt: (at) => windowAt(at)?.window ?? null,
@@ -80,6 +94,12 @@ export function timeWindows(windows: readonly TimeWindow[]): WindowCalendar {
     },
     describe: () => all.map((one) => one.describe()).join(" and ") || "no windows",
   };
+  if (!windows.some(namesNoZone)) return calendar;
+  return inheritingZone(calendar, (timeZone) => timeWindows(windows.map((one) => (namesNoZone(one) ? { ...one, timeZone } : one))));
+}
+
+function namesNoZone(window: TimeWindow): boolean {
+  return "start" in window && window.timeZone === undefined;
 }
 
 function single(window: SingleWindow, index: number): CompiledWindow {
@@ -132,6 +152,7 @@ function recurring(window: RecurringWindow, index: number): CompiledWindow {
 
 function startDays(days: readonly Weekday[] | undefined, index: number): number {
   if (days === undefined) return 127;
+  if (!Array.isArray(days)) throw invalid(index, `days: must be an array of days (got ${shown(days)})`);
   if (days.length === 0) throw invalid(index, "days is empty; leave it out for every day");
   let bits = 0;
   for (const day of days) {

@@ -33,14 +33,14 @@ const zones = new Map<string, Zone>();
  *
  * @throws HeadgateError `INVALID_TIME_ZONE` when this machine's zone data does not know it
  */
-export function zoneOf(name: string): Zone {
+export function zoneOf(name: string, where = "timeZone"): Zone {
   const seen = zones.get(name);
   if (seen !== undefined) return seen;
   if (typeof name !== "string" || name.length > 64 || !IANAZone.isValidZone(name)) {
     throw new HeadgateError(
       "INVALID_TIME_ZONE",
-      `timeZone: ${quote(name)} is not a time zone this machine knows; give an IANA name such as "Europe/Berlin", or "UTC"`,
-      { details: { timeZone: String(name).slice(0, 100) } },
+      `${where}: ${quote(name)} is not a time zone this machine knows; give an IANA name such as "Europe/Berlin", or "UTC"`,
+      { details: { timeZone: typeof name === "string" ? name.slice(0, 100) : null } },
     );
   }
   const zone = name === "UTC" ? UTC : makeZone(name);

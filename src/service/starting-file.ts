@@ -1,3 +1,5 @@
+import { listPatterns } from "../pattern/catalog.js";
+
 /** What `headgate init` writes. */
 export const STARTING_FILE = `# yaml-language-server: $schema=./node_modules/headgate/dist/schema.json
 # What headgate runs, when, and under which conditions. Check it: headgate validate; play it: headgate simulate --from … --to …; run it: headgate serve
@@ -15,7 +17,7 @@ pipelines:
     execution: { retries: 2, retry_delay: 1m, timeout: 10m }
     sla: 30m
 
-  # A built-in pattern: headgate has 16 of them.
+  # A built-in pattern: headgate has ${listPatterns().length} of them.
   hourly-sync:
     pattern: production_hourly
     executor: { command: { command: echo, args: ["synchronised"] } }

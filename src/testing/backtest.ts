@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { AlertRule } from "../monitor/alert.js";
 import { defaultRules } from "../monitor/rules.js";
@@ -73,6 +74,18 @@ export interface PlayedRun {
   readonly attempt: number;
 }
 
+const OPTIONS: OptionNames<BacktestOptions> = {
+  history: true,
+  pipeline: true,
+  maxAge: true,
+  rules: true,
+  every: true,
+  from: true,
+  to: true,
+  seed: true,
+  load: true,
+};
+
 /**
  * Plays recorded runs again under another configuration, on the engine that runs in production, and compares: runs, failures, time taken, how fresh the data was, alerts that would have fired. A
  * run that starts at an instant goes as the recorded run did that had started last: as long, as well, with as many attempts, with its output.
@@ -83,6 +96,7 @@ export interface PlayedRun {
  * console.log((await backtest({ history: items, pipeline: pipeline({ id: "sync", schedule: every("2h"), run: () => {} }), maxAge: "3h" })).text);
  */
 export async function backtest(options: BacktestOptions): Promise<Backtest> {
+  checkOptions(options, OPTIONS, "backtest");
   const { pipeline, rules = defaultRules() } = options;
   const recorded = options.history.flatMap(recordedOf).sort((a, b) => a.startedAt - b.startedAt);
   const [first] = recorded;

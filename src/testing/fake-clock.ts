@@ -2,6 +2,7 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { Heap, type HeapEntry } from "../base/heap.js";
 import { epochMs, type Instant } from "../base/instant.js";
+import { checkOptions } from "../base/options.js";
 import type { Clock } from "../ports/clock.js";
 
 /** Taken when loaded, so that fake global timers of a test runner do not stop the fake clock. */
@@ -54,6 +55,7 @@ interface Tracked {
  * await clock.advance("1m");
  */
 export function fakeClock(start: Instant = "2026-01-01T00:00:00Z", options: FakeClockOptions = {}): FakeClock {
+  checkOptions(options, { patience: true }, "fakeClock");
   return new ManualClock(epochMs(start, "start"), durationMs(options.patience ?? "1s", "patience"));
 }
 

@@ -4,6 +4,8 @@ import { durationMs } from "../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../base/errors.js";
 import { countingIds } from "../base/id.js";
 import { epochMs, type Instant, toDate } from "../base/instant.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import { createScheduler, type SchedulerOptions } from "../create-scheduler.js";
 import type { SchedulerEvents } from "../engine/events.js";
 import type { Pipeline } from "../engine/pipeline.js";
@@ -15,7 +17,7 @@ import type { Store } from "../ports/store.js";
 import { type FakeClock, fakeClock } from "./fake-clock.js";
 import { randomFrom } from "./random.js";
 import { inOrderMade, RecordLog } from "./record-log.js";
-import { inWorld, type World } from "./world.js";
+import { checkedWorld, inWorld, type World } from "./world.js";
 
 /** What {@link simulate} plays. */
 export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold" | "load"> {
@@ -48,6 +50,19 @@ export interface Simulation {
   readonly runs: readonly Run[];
 }
 
+const OPTIONS: OptionNames<SimulateOptions> = {
+  pipelines: true,
+  from: true,
+  to: true,
+  world: true,
+  seed: true,
+  onProgress: true,
+  pools: true,
+  maxActiveRuns: true,
+  misfireThreshold: true,
+  load: true,
+};
+
 /** Ended triggers that stay in the store: enough for conditions that look back on history, few when none does. */
 const REMEMBERED = { withHistory: 20_000, without: 1_000 };
 const ALL = Number.MAX_SAFE_INTEGER;
@@ -62,10 +77,14 @@ const ALL = Number.MAX_SAFE_INTEGER;
  * console.log(played.runs.length, played.decisions.filter(({ outcome }) => outcome === "skip"));
  */
 export async function simulate(options: SimulateOptions): Promise<Simulation> {
+  checkOptions(options, OPTIONS, "simulate");
+  const { pipelines } = options;
+  if (!Array.isArray(pipelines))
+    throw new HeadgateError("INVALID_ARGUMENT", `simulate: pipelines: must be an array (got ${shown(pipelines)})`);
   const from = epochMs(options.from, "from");
   const to = epochMs(options.to, "to");
   if (to <= from) throw new HeadgateError("INVALID_ARGUMENT", "simulate: to must be after from");
-  const world = options.world ?? {};
+  const world = checkedWorld(options.world);
   const random = randomFrom(options.seed ?? 1);
   const clock = fakeClock(from - 1);
   const log = new RecordLog();

@@ -2,6 +2,7 @@ import type { Duration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import type { Instant } from "../base/instant.js";
 import { toDate } from "../base/instant.js";
+import { checkOptions } from "../base/options.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { PauseOptions, TriggerOptions } from "../engine/requests.js";
 import type { Condition, ConditionContext, Verdict } from "../gate/condition.js";
@@ -44,6 +45,12 @@ export interface World {
   /** What people and systems ask for, and when. */
   triggers?: readonly (TriggerOptions & { readonly at: Instant; readonly pipelineId: string })[];
   pauses?: readonly (PauseOptions & { readonly from: Instant; readonly until?: Instant })[];
+}
+
+/** @throws HeadgateError `INVALID_ARGUMENT` */
+export function checkedWorld(world: World = {}): World {
+  checkOptions(world, { run: true, probes: true, conditions: true, triggers: true, pauses: true }, "simulate: world");
+  return world;
 }
 
 /** Pipelines whose conditions ask the world instead of the real outside, whose runs go as it says, and that no sensor starts. */

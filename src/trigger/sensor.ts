@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
+import { checkOptions, type OptionNames, type RefuseOption } from "../base/options.js";
 import type { Priority } from "./trigger.js";
 
 /** Something that a sensor found: it asks for a run. */
@@ -91,6 +92,8 @@ export interface SensorTiming {
   expectWithin?: Duration | null;
 }
 
+export const SENSOR_TIMING: OptionNames<SensorTiming> = { every: true, timeout: true, jitter: true, maxBackoff: true, expectWithin: true };
+
 /** When something that is true or false raises a trigger: each time it becomes true, or as long as it is, one run after the other. */
 export type SensorMode = "edge" | "level";
 
@@ -112,6 +115,7 @@ export function sensor(
   poll: (look: SensorLook) => SensorAnswer | boolean | Promise<SensorAnswer | boolean>,
   options: SensorTiming & { mode?: SensorMode } = {},
 ): Sensor {
+  checkOptions(options, { ...SENSOR_TIMING, mode: true }, "sensor", refuseOf(name));
   const mode = options.mode ?? "edge";
   if (mode !== "edge" && mode !== "level") throw bad(name, "mode", `${quote(mode)} is unknown; allowed: edge, level`);
   if (typeof poll !== "function") throw bad(name, "poll", "must be a function");
@@ -159,10 +163,16 @@ export function timingOf(name: string, options: SensorTiming): Omit<Sensor, "pol
  * @example
  * pipeline({ id: "import", sensors: [webhookSensor({ sources: ["data_provider"] })], run: () => {} });
  */
-export function webhookSensor({ sources }: { sources: readonly string[] }): WebhookSensor {
+export function webhookSensor(options: { sources: readonly string[] }): WebhookSensor {
+  checkOptions(options, { sources: true }, "webhookSensor");
+  const { sources } = options;
   if (!Array.isArray(sources) || sources.length === 0 || sources.some((one) => typeof one !== "string" || one === ""))
     throw bad("webhook", "sources", "must be a list of at least one name");
   return { kind: "webhook", name: "webhook", sources: [...sources] };
+}
+
+function refuseOf(name: string): RefuseOption {
+  return (option, problem) => bad(String(name), option ?? "options", problem);
 }
 
 function bad(name: string, option: string, problem: string): HeadgateError {

@@ -4,6 +4,22 @@ import { type ConfigError, loadConfig } from "../../src/config/index.js";
 import { around, problemsOf, written } from "../support/config-file.js";
 
 describe("what is wrong with a configuration", () => {
+  it("names both forms of data_freshness when there is neither, or both", () => {
+    const told = (freshness: string) => {
+      try {
+        loadConfig("schedule.yaml", { env: {}, text: `pipelines: {}\nconditional_execution: { data_freshness: ${freshness} }\n` });
+        return [];
+      } catch (error) {
+        return (error as ConfigError).problems.map(({ path, message }) => `${path}: ${message}`);
+      }
+    };
+    const problem = ["conditional_execution.data_freshness: give staleness_threshold_hours or older_than"];
+    expect(told("{}")).toEqual(problem);
+    expect(told("{ staleness_threshold_hours: 24, older_than: 1d }")).toEqual(problem);
+    expect(told("{ staleness_threshold_hours: 24 }")).toEqual([]);
+    expect(told("{ older_than: 1d, on_block: hold }")).toEqual([]);
+  });
+
   it("is told all at once, with file, line, column, path, what is allowed and what may have been meant", () => {
     const file = written(`time_zone: Europe/Berlim
 pipelins: {}

@@ -15,7 +15,7 @@ describe("explain", () => {
     const ran = await scheduler.explain("a", "2026-03-02T01:00:00Z");
     expect(ran).toMatchObject({ answer: "ran", run: { status: "succeeded" }, trigger: { kind: "scheduled" } });
     expect(ran.text).toMatch(
-      /^a at 2026-03-02T01:00:00Z: the scheduled trigger for 2026-03-02T01:00:00Z ran because no conditions to meet; its run \w+ started 2026-03-02T01:00:00Z and succeeded after 20m$/,
+      /^a at 2026-03-02T01:00:00Z: the scheduled trigger for 2026-03-02T01:00:00Z ran because it has no conditions; its run \w+ started 2026-03-02T01:00:00Z and succeeded after 20m$/,
     );
     expect((await scheduler.explain("a", "2026-03-02T00:59:30Z")).trigger?.id).toBe(ran.trigger?.id);
     expect((await scheduler.explain("a", "2026-03-02T02:05:00Z")).text).toContain("ran because");

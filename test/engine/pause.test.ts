@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cron, HeadgateError, pipeline } from "../../src/index.js";
+import { cron, every, HeadgateError, pipeline } from "../../src/index.js";
 import { harness, timeOf } from "../support/harness.js";
 
 const hourly = (id: string, catchup: "none" | "latest" | "all" = "latest") =>
@@ -111,4 +111,15 @@ describe("pause", () => {
     expect(await scheduler.resume()).toBe(false);
     await scheduler.stop();
   });
+});
+
+it("shows at once that everything is paused, and that it is not any more", async () => {
+  const { scheduler } = await harness([pipeline({ id: "a", schedule: every("1h"), run: () => {} })]);
+  for (let turn = 0; turn < 20; turn++) {
+    await scheduler.pause({ user: "ana" });
+    expect(scheduler.status().pause).toMatchObject({ user: "ana" });
+    await scheduler.resume();
+    expect(scheduler.status().pause).toBeNull();
+  }
+  await scheduler.stop();
 });

@@ -98,7 +98,7 @@ describe("settings changed at run time", () => {
       "INVALID_ARGUMENT",
       /cannot have "url": declare it under connections/,
     ],
-    [{ colour: "red" }, "INVALID_ARGUMENT", /is no setting/],
+    [{ colour: "red" }, "INVALID_ARGUMENT", /unknown option; allowed: /],
   ])("%j is refused, and nothing is changed", async (change, code, message) => {
     const { scheduler } = await harness([hourly()]);
     const refused = scheduler.settings.change("sales", { ...change, ...("maxActiveRuns" in change ? {} : { maxActiveRuns: 9 }) } as never);

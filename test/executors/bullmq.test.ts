@@ -183,13 +183,14 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
   });
 
   it("survives a worker that is killed: its job is taken over by another", async () => {
-    const connection = { ...connect(), lockDuration: "1s" };
+    const connection = connect();
+    const worker = { ...connection, lockDuration: "1s" };
     const scheduler = await scheduling(connection);
-    const first = await workerProcess(connection);
+    const first = await workerProcess(worker);
     const { id } = await scheduler.trigger("job", { parameters: { value: 5, ms: 700 } });
     while (first.starts.length === 0) await once(first.child.stdout as NodeJS.ReadableStream, "data");
     first.child.kill("SIGKILL");
-    const second = await workerProcess(connection);
+    const second = await workerProcess(worker);
     const done = new Promise((resolve) => scheduler.once("run.succeeded", resolve));
     await done;
     const run = await scheduler.getRun((await scheduler.getTrigger(id))?.runId ?? "");
@@ -197,21 +198,23 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
   });
 
   it("tries a job again that stalled too often, under the retry policy", async () => {
-    const connection = { ...connect(), lockDuration: "1s", maxStalledCount: 0 };
+    const connection = connect();
+    const worker = { ...connection, lockDuration: "1s", maxStalledCount: 0 };
     const scheduler = await scheduling(connection);
-    const first = await workerProcess(connection);
+    const first = await workerProcess(worker);
     await scheduler.trigger("job", { parameters: { value: 6, ms: 700 } });
     while (first.starts.length === 0) await once(first.child.stdout as NodeJS.ReadableStream, "data");
     first.child.kill("SIGKILL");
-    await workerProcess(connection);
+    await workerProcess(worker);
     const { run } = await new Promise<{ run: { attempt: number } }>((resolve) => scheduler.once("run.succeeded", resolve));
     expect(run.attempt).toBe(2);
   });
 
   it("carries 1,000 jobs out over two workers, each once", async () => {
-    const connection = { ...connect(), concurrency: 50 };
+    const connection = connect();
+    const worker = { ...connection, concurrency: 50 };
     const scheduler = await scheduling(connection);
-    const workers = await Promise.all([workerProcess(connection), workerProcess(connection)]);
+    const workers = await Promise.all([workerProcess(worker), workerProcess(worker)]);
     let left = 1_000;
     const pids = new Set<number>();
     const done = new Promise<void>((resolve) =>

@@ -118,7 +118,7 @@ export const unknownOption = () => pipeline({ id: "x", retries: 3, run: () => {}
 const scheduler = createScheduler({ pipelines: [one], clock: fakeClock() });
 scheduler.on("decision", ({ decision }: { decision: Decision }) => decision.outcome satisfies "run" | "hold" | "skip");
 // @ts-expect-error an unknown event
-scheduler.on("decisions", () => {});
+export const unknownEvent = () => scheduler.on("decisions", () => {});
 console.log(HeadgateError.name);${USE}`;
     writeFileSync(join(project, "typed.mts"), code);
     const options = {

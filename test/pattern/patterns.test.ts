@@ -20,6 +20,7 @@ import {
   upcoming,
   validatePattern,
 } from "../../src/index.js";
+import { STARTING_FILE } from "../../src/service/starting-file.js";
 
 interface Fact {
   cron?: string | null;
@@ -68,6 +69,12 @@ describe("the named patterns", () => {
     for (const [section, group] of GROUPS) expect(listPatterns(group).map(({ name }) => name)).toEqual(Object.keys(facts[section] ?? {}));
     expect(listPatterns("adaptive").map(({ name }) => name)).toEqual(adaptive);
     expect(listPatterns()).toHaveLength(19);
+  });
+
+  it("are as many as the README and the file of headgate init say", () => {
+    const count = listPatterns().length;
+    expect(readFileSync("README.md", "utf8")).toContain(`**Patterns**: ${count} named presets`);
+    expect(STARTING_FILE).toContain(`headgate has ${count} of them`);
   });
 
   it.each(named)("$name is as the facts say", ({ name, group, fact }) => {

@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, quote } from "../../base/errors.js";
+import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { AlertNotification } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import { redactor } from "../../run/redact.js";
@@ -23,10 +24,13 @@ export interface ChannelOptions {
   render?: (notification: AlertNotification) => RenderedAlert;
 }
 
+export const CHANNEL_OPTIONS: OptionNames<ChannelOptions> = { name: true, timeout: true, rateLimit: true, render: true };
+
 /** What of a channel follows from its options. */
 export function channelOf(kind: string, options: ChannelOptions): Omit<AlertChannel, "send"> {
   const { name = kind, rateLimit } = options;
   const where = `${kind} channel`;
+  if (rateLimit !== undefined) checkOptions(rateLimit, { count: true, per: true }, `${where}: rateLimit`);
   if (typeof name !== "string" || name.length === 0 || name.length > 100)
     throw new HeadgateError("INVALID_ARGUMENT", `${where}: name ${quote(name)} must have 1 to 100 characters`);
   if (rateLimit !== undefined && !(Number.isInteger(rateLimit.count) && rateLimit.count > 0))

@@ -1,5 +1,6 @@
+import { checkOptions } from "../../base/options.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
-import { type ChannelOptions, channelOf, rendered } from "./channel.js";
+import { CHANNEL_OPTIONS, type ChannelOptions, channelOf, rendered } from "./channel.js";
 
 /** Options of {@link consoleChannel}. */
 export interface ConsoleChannelOptions extends ChannelOptions {
@@ -13,6 +14,7 @@ export interface ConsoleChannelOptions extends ChannelOptions {
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
 export function consoleChannel(options: ConsoleChannelOptions = {}): AlertChannel {
+  checkOptions(options, { ...CHANNEL_OPTIONS, write: true }, "console channel");
   const { write = (line) => console.error(line) } = options;
   return {
     ...channelOf("console", options),

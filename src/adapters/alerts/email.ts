@@ -1,6 +1,7 @@
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
-import { type ChannelOptions, channelOf, rendered } from "./channel.js";
+import { CHANNEL_OPTIONS, type ChannelOptions, channelOf, rendered } from "./channel.js";
 
 /** Options of {@link emailChannel}. */
 export interface EmailChannelOptions extends ChannelOptions {
@@ -23,6 +24,7 @@ interface Transport {
  * emailChannel({ server: process.env.SMTP_URL, from: "headgate@example.com", to: "on-call@example.com" });
  */
 export function emailChannel(options: EmailChannelOptions): AlertChannel {
+  checkOptions(options, { ...CHANNEL_OPTIONS, server: true, from: true, to: true }, "email channel");
   const { server, from } = options;
   const to = typeof options.to === "string" ? [options.to] : [...(options.to ?? [])];
   if (to.length === 0 || [from, ...to].some((one) => typeof one !== "string" || !one.includes("@") || /[\r\n]/.test(one)))

@@ -1,9 +1,10 @@
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { AlertNotification } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
-import { type AddressOptions, AddressRule } from "../outside/address.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
 import { ask, checkUrl } from "../outside/request.js";
-import { answerShower, type ChannelOptions, channelOf, rendered } from "./channel.js";
+import { answerShower, CHANNEL_OPTIONS, type ChannelOptions, channelOf, rendered } from "./channel.js";
 
 /** Options of {@link slackChannel}. */
 export interface SlackChannelOptions extends ChannelOptions, AddressOptions {
@@ -26,6 +27,7 @@ const TEXT_LIMIT = 2_900;
  * slackChannel({ url: process.env.SLACK_WEBHOOK_URL });
  */
 export function slackChannel(options: SlackChannelOptions): AlertChannel {
+  checkOptions(options, { ...CHANNEL_OPTIONS, ...ADDRESS_OPTIONS, url: true }, "slack channel");
   checkUrl(options.url, "slack channel: url");
   const rule = new AddressRule(options);
   const show = answerShower(options.url);

@@ -1,9 +1,10 @@
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
-import { type AddressOptions, AddressRule } from "../outside/address.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
 import { ask, checkUrl } from "../outside/request.js";
 import { signerOf } from "../outside/standard-webhooks.js";
-import { answerShower, type ChannelOptions, channelOf, jsonOf, rendered } from "./channel.js";
+import { answerShower, CHANNEL_OPTIONS, type ChannelOptions, channelOf, jsonOf, rendered } from "./channel.js";
 
 /** Options of {@link webhookChannel}. */
 export interface WebhookChannelOptions extends ChannelOptions, AddressOptions {
@@ -22,6 +23,7 @@ export interface WebhookChannelOptions extends ChannelOptions, AddressOptions {
  * webhookChannel({ url: "https://incidents.example/hooks/headgate", secret: process.env.INCIDENTS_SECRET });
  */
 export function webhookChannel(options: WebhookChannelOptions): AlertChannel {
+  checkOptions(options, { ...CHANNEL_OPTIONS, ...ADDRESS_OPTIONS, url: true, secret: true, headers: true }, "webhook channel");
   const { url, secret, headers = {} } = options;
   checkUrl(url, "webhook channel: url");
   const signer =

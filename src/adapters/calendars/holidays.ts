@@ -1,6 +1,7 @@
-import { createRequire } from "node:module";
 import { HeadgateError, quote } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { HolidayRule } from "../../schedule/business-days.js";
+import { loadPeer } from "../outside/load-peer.js";
 
 /** Which holidays count; see the package `date-holidays` for the codes. */
 export interface PublicHolidayOptions {
@@ -26,6 +27,7 @@ interface HolidayLibrary {
  * businessDays({ timeZone: "Europe/Berlin", holidays: publicHolidays({ country: "DE", state: "BY" }) });
  */
 export function publicHolidays(options: PublicHolidayOptions): HolidayRule {
+  checkOptions(options, { country: true, state: true, region: true, types: true }, "publicHolidays");
   const place = [options.country, options.state, options.region].filter((part) => part !== undefined);
   const library = open(place);
   const types: readonly string[] = options.types ?? ["public"];
@@ -50,13 +52,8 @@ function daysOf({ date, start, end }: { date: string; start: Date; end: Date }):
 
 function open(place: readonly string[]): HolidayLibrary {
   type Constructor = { new (...place: string[]): HolidayLibrary; new (): { getCountries(): Record<string, string> } };
-  let Holidays: Constructor;
-  try {
-    const loaded = createRequire(import.meta.url)("date-holidays") as Constructor | { default: Constructor };
-    Holidays = "default" in loaded ? loaded.default : loaded;
-  } catch (cause) {
-    throw new HeadgateError("MISSING_PEER", "publicHolidays needs the package date-holidays: npm install date-holidays", { cause });
-  }
+  const loaded = loadPeer<Constructor | { default: Constructor }>("date-holidays", "publicHolidays needs");
+  const Holidays = "default" in loaded ? loaded.default : loaded;
   const library = new Holidays(...place);
   if (library.getHolidays(2024)?.length) return library;
   throw new HeadgateError(

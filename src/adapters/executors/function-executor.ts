@@ -1,5 +1,6 @@
 import type PQueue from "p-queue";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../ports/executor.js";
 
 /** Options of {@link functionExecutor}. */
@@ -17,6 +18,7 @@ export interface FunctionExecutorOptions {
  * createScheduler({ pipelines, executor: functionExecutor({ concurrency: 8 }) });
  */
 export function functionExecutor(options: FunctionExecutorOptions = {}): LocalExecutor {
+  checkOptions(options, { concurrency: true }, "functionExecutor");
   const concurrency = options.concurrency ?? 100;
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 100_000) {
     throw new HeadgateError("INVALID_ARGUMENT", `functionExecutor: concurrency ${concurrency} must be a whole number from 1 to 100,000`);

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import PQueue from "p-queue";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, messageOf } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
 import { FileFailures } from "./file-failures.js";
 import { Intake, isPassing, type Outcome } from "./intake.js";
@@ -62,6 +63,20 @@ const LEFT_MS = 30_000;
  * });
  */
 export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFileOptions): Promise<TriggerFileWatcher> {
+  checkOptions(
+    options,
+    {
+      directory: true,
+      workDirectory: true,
+      pipeline: true,
+      keepProcessed: true,
+      polling: true,
+      rescan: true,
+      settle: true,
+      sizeLimit: true,
+    },
+    "watchTriggerFiles",
+  );
   const { directory, workDirectory = null, polling = false, sizeLimit = 1_048_576 } = options;
   if (!isPath(directory)) throw bad("directory: must be a path (a text that is not empty)");
   if (workDirectory !== null && !isPath(workDirectory)) throw bad("workDirectory: must be a path (a text that is not empty)");

@@ -1,4 +1,6 @@
 import type { z } from "zod";
+import { checkOptions, invalidArgument } from "../../base/options.js";
+import { shown } from "../../base/shown.js";
 import type * as schemas from "./schemas.js";
 import type * as monitoring from "./schemas-monitoring.js";
 
@@ -63,7 +65,14 @@ export type Client = ReturnType<typeof createClient>;
  * const client = createClient({ baseUrl: "http://localhost:5000", token });
  * const trigger = await client.trigger({ pipeline: "daily-sales", reason: "prices corrected" }, { idempotencyKey: "fix-4711" });
  */
-export function createClient({ baseUrl, token, fetch: ask = fetch }: ClientOptions) {
+export function createClient(options: ClientOptions) {
+  checkOptions(options, { baseUrl: true, token: true, fetch: true }, "createClient");
+  const { baseUrl, token, fetch: ask = fetch } = options;
+  for (const [name, value] of [
+    ["baseUrl", baseUrl],
+    ["token", token],
+  ] as const)
+    if (typeof value !== "string" || value === "") throw invalidArgument("createClient")(name, `must be text (got ${shown(value)})`);
   const root = baseUrl.replace(/\/+$/, "");
 
   async function call<T>(

@@ -1,8 +1,19 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
+import { checkOptions } from "../../base/options.js";
 import type { TriggerApi } from "./api.js";
 import { originForm } from "./asked.js";
 import { guarded } from "./net.js";
 import { type HostRequest, nodeTriggerApi } from "./node.js";
+
+/** Options of {@link fastifyTriggerApi}. */
+export interface FastifyTriggerApiOptions {
+  api: TriggerApi;
+  /** Where Fastify mounts it. Default: at its root. */
+  prefix?: string;
+}
+
+/** Options of `register` that are Fastify's own. */
+const REGISTERED = { logLevel: true, logSerializers: true };
 
 /**
  * The API as a plugin of Fastify 5, under any prefix. It reads bodies itself, whatever the host's parsers do.
@@ -10,7 +21,9 @@ import { type HostRequest, nodeTriggerApi } from "./node.js";
  * @example
  * await app.register(fastifyTriggerApi, { api, prefix: "/scheduler" });
  */
-export const fastifyTriggerApi: FastifyPluginAsync<{ api: TriggerApi; prefix?: string }> = async (app: FastifyInstance, { api }) => {
+export const fastifyTriggerApi: FastifyPluginAsync<FastifyTriggerApiOptions> = async (app: FastifyInstance, options) => {
+  checkOptions<FastifyTriggerApiOptions>(options, { ...REGISTERED, api: true, prefix: true }, "fastifyTriggerApi");
+  const { api } = options;
   const answer = nodeTriggerApi(api);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null)); // the bytes stay where they are

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { HeadgateError } from "../../base/errors.js";
+import { shown } from "../../base/shown.js";
 import type { Connection, TriggerApi } from "./api.js";
 import { type Asked, inTime, originForm, type Reply, refuseEncoding, tooLarge } from "./asked.js";
 import { StreamBroken } from "./event-connection.js";
@@ -26,6 +28,8 @@ const LINGER_MS = 1_000;
  * createServer(nodeTriggerApi(api)).listen(5000);
  */
 export function nodeTriggerApi(api: TriggerApi): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  if (typeof api?.answer !== "function")
+    throw new HeadgateError("INVALID_ARGUMENT", `must be what createTriggerApi(…) returns (got ${shown(api)})`);
   const slowReaders = new SlowReaders();
   return (request, response) =>
     guarded(api.host, response, "answering a request", async () => {

@@ -1,5 +1,7 @@
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions, type OptionNames, type RefuseOption } from "../../base/options.js";
+import { shown } from "../../base/shown.js";
 import type { Role } from "../../index.js";
 import { isReservedUser } from "../../monitor/reserved-user.js";
 import { DEFAULT_QUEUE_LIMITS, type QueueLimit, type QueueLimits } from "../../trigger/queue-limits.js";
@@ -95,18 +97,38 @@ export interface Settled {
   readonly metrics: MetricsSource | null;
 }
 
-const NAMES = new Set(
-  "adminToken tokens defaultPipeline webhooks bodyLimit bodyTimeout tokenLimit addressLimit queueLimits trustProxy cors hsts metrics".split(
-    " ",
-  ),
-);
+const OPTIONS: OptionNames<TriggerApiOptions> = {
+  adminToken: true,
+  tokens: true,
+  defaultPipeline: true,
+  webhooks: true,
+  bodyLimit: true,
+  bodyTimeout: true,
+  tokenLimit: true,
+  addressLimit: true,
+  queueLimits: true,
+  trustProxy: true,
+  cors: true,
+  hsts: true,
+  metrics: true,
+};
 const LEAST_TOKEN = 16;
 /** Id of the holder of `adminToken`. */
 const ADMIN_ID = "environment";
 
+/** Refuses options within an option of `createTriggerApi`. */
+function within(path: string): RefuseOption {
+  return (name, problem) => bad(name === null ? path : `${path}.${name}`, problem);
+}
+
+function checkList<T>(list: readonly T[], path: string, names: OptionNames<NoInfer<T>>): void {
+  if (!Array.isArray(list)) throw bad(path, `must be an array (got ${shown(list)})`);
+  for (const [index, one] of list.entries()) checkOptions(one as T, names, path, within(`${path}[${index}]`));
+}
+
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function settled(options: TriggerApiOptions, environment: Readonly<Record<string, string | undefined>>): Settled {
-  for (const name of Object.keys(options)) if (!NAMES.has(name)) throw bad(name, `unknown option; allowed: ${[...NAMES].join(", ")}`);
+  checkOptions(options, OPTIONS, "createTriggerApi", (name, problem) => bad(name ?? "options", problem));
   const whole = (name: "bodyLimit" | "trustProxy", fallback: number, least: number) => {
     const value = options[name] ?? fallback;
     if (!Number.isInteger(value) || value < least) throw bad(name, `${value} must be a whole number from ${least}`);
@@ -115,6 +137,7 @@ export function settled(options: TriggerApiOptions, environment: Readonly<Record
   const limit = (name: "tokenLimit" | "addressLimit", requests: number) => {
     const value = options[name] === undefined ? { requests, per: "1m" } : options[name];
     if (value === null) return null;
+    checkOptions(value, { requests: true, per: true }, name, within(name));
     if (!Number.isInteger(value.requests) || value.requests < 1)
       throw bad(name, `requests ${value.requests} must be a whole number from 1`);
     const perMs = durationMs(value.per, `${name}.per`);
@@ -128,7 +151,9 @@ export function settled(options: TriggerApiOptions, environment: Readonly<Record
       `(or PIPELINE_API_TOKEN) has ${adminToken.length} characters; take at least ${LEAST_TOKEN}, such as of \`openssl rand -hex 32\``,
     );
   }
-  const { tokens = [] } = options;
+  const { tokens = [], webhooks = [] } = options;
+  checkList(tokens, "tokens", { id: true, role: true, token: true, pipelines: true, user: true, actsForOthers: true });
+  checkList(webhooks, "webhooks", { source: true, pipelines: true, secret: true, scheme: true, events: true, parameters: true });
   const problem = staticTokenProblem(tokens);
   if (problem !== null) throw bad("tokens", problem);
   for (const { id, token } of tokens)
@@ -137,12 +162,12 @@ export function settled(options: TriggerApiOptions, environment: Readonly<Record
     tokens:
       adminToken === null ? tokens : [{ id: ADMIN_ID, role: "admin", token: adminToken, pipelines: null, actsForOthers: true }, ...tokens],
     defaultPipeline: options.defaultPipeline ?? null,
-    webhooks: options.webhooks ?? [],
+    webhooks,
     bodyLimit: whole("bodyLimit", 1_048_576, 1),
     bodyTimeoutMs: durationMs(options.bodyTimeout ?? "10s", "bodyTimeout"),
     tokenLimit: limit("tokenLimit", 600),
     addressLimit: limit("addressLimit", 1_200),
-    queueLimits: queueLimitsOf(options.queueLimits ?? {}),
+    queueLimits: queueLimitsOf(options.queueLimits),
     trustProxy: whole("trustProxy", 0, 0),
     cors: options.cors ?? [],
     hsts: options.hsts ?? false,
@@ -150,15 +175,13 @@ export function settled(options: TriggerApiOptions, environment: Readonly<Record
   };
 }
 
-const SCOPES = ["pipeline", "token", "total", "reserved"] as const;
-
-function queueLimitsOf(given: QueueLimitsOptions): QueueLimits {
-  for (const name of Object.keys(given))
-    if (!SCOPES.some((scope) => scope === name)) throw bad(`queueLimits.${name}`, `unknown option; allowed: ${SCOPES.join(", ")}`);
-  const limitOf = (scope: (typeof SCOPES)[number]): QueueLimit => {
+function queueLimitsOf(given: QueueLimitsOptions = {}): QueueLimits {
+  checkOptions(given, { pipeline: true, token: true, total: true, reserved: true }, "queueLimits", within("queueLimits"));
+  const limitOf = (scope: keyof QueueLimits): QueueLimit => {
+    const path = `queueLimits.${scope}`;
+    if (given[scope] !== undefined) checkOptions(given[scope], { count: true, bytes: true }, path, within(path));
     const limit = { ...DEFAULT_QUEUE_LIMITS[scope], ...given[scope] };
     for (const [unit, value] of Object.entries(limit)) {
-      if (unit !== "count" && unit !== "bytes") throw bad(`queueLimits.${scope}.${unit}`, "unknown option; allowed: count, bytes");
       if (!Number.isInteger(value) || value < 0) throw bad(`queueLimits.${scope}.${unit}`, `must be an integer ≥ 0 (got ${value})`);
     }
     return limit;

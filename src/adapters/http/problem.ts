@@ -1,4 +1,6 @@
 import { type ErrorCode, HeadgateError } from "../../base/errors.js";
+import type { ParameterProblem } from "../../index.js";
+import { escaped, type FieldProblem } from "../outside/safe-json.js";
 
 /** The stable codes of answers that are not headgate's own {@link ErrorCode}s. */
 export type HttpCode =
@@ -65,6 +67,7 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof HeadgateError) {
     if (error.code === "QUEUE_FULL") return queueFull(error);
+    if (error.code === "INVALID_PARAMETERS") return invalidParameters(error);
     const status = STATUS[error.code] ?? (error.code.startsWith("INVALID_") ? 422 : 500);
     if (status === 503)
       return new Problem(503, error.code, "the scheduler cannot take this now; try again", { headers: { "retry-after": "5" } });
@@ -74,6 +77,16 @@ export function problemOf(error: unknown): Problem {
 }
 
 /** 429 for what the caller itself has waiting, 503 for a pipeline or a queue that is full whoever asks. */
+/** A request has the parameters in its field `parameters`. */
+function invalidParameters({ message, details }: HeadgateError): Problem {
+  const { problems = [] } = details as { problems?: readonly ParameterProblem[] };
+  const errors = problems.map(({ path, message: detail }): FieldProblem => {
+    const pointer = ["parameters", ...path].map((part) => `/${escaped(String(part))}`).join("");
+    return { pointer, detail };
+  });
+  return new Problem(422, "INVALID_PARAMETERS", message, errors.length === 0 ? {} : { errors });
+}
+
 function queueFull({ message, details }: HeadgateError): Problem {
   return new Problem(details.limit === "token" ? 429 : 503, "QUEUE_FULL", message, {
     headers: { "retry-after": QUEUE_RETRY_S },

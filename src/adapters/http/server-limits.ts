@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import { addressKey } from "./client-address.js";
 
 /** Limits of an HTTP server's connections. */
@@ -31,6 +32,18 @@ export const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
  * limitServer(server).listen(5000);
  */
 export function limitServer<S extends Server>(server: S, limits: ServerLimits = {}): S {
+  checkOptions(
+    limits,
+    {
+      maxConnections: true,
+      maxConnectionsPerAddress: true,
+      headersTimeoutMs: true,
+      requestTimeoutMs: true,
+      keepAliveTimeoutMs: true,
+      maxRequestsPerConnection: true,
+    },
+    "limitServer",
+  );
   const whole = (name: Exclude<keyof ServerLimits, "maxConnectionsPerAddress">, fallback: number) => {
     const value = limits[name] ?? fallback;
     if (!Number.isInteger(value) || value < 1) throw bad(name, value);

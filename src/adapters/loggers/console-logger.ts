@@ -1,3 +1,4 @@
+import { checkOneOf, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Logger, LogLevel } from "../../ports/logger.js";
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -9,6 +10,8 @@ const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
  * createScheduler({ pipelines, logger: consoleLogger({ level: "info" }) });
  */
 export function consoleLogger(options: { level?: LogLevel } = {}): Logger {
+  checkOptions(options, { level: true }, "consoleLogger");
+  if (options.level !== undefined) checkOneOf(options.level, LEVELS, "level", invalidArgument("consoleLogger"));
   const least = LEVELS.indexOf(options.level ?? "warn");
   return {
     log: (level, message, fields) => {

@@ -1,3 +1,4 @@
+import { checkOneOf, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger, LogLevel } from "../../ports/logger.js";
 
@@ -19,13 +20,11 @@ export interface JsonLoggerOptions {
  * @example
  * createScheduler({ pipelines, logger: jsonLogger({ clock: systemClock(), level: "debug" }) });
  */
-export function jsonLogger({
-  level = "info",
-  write = (line) =>
-    process.stdout.write(`${line}
-`),
-  clock,
-}: JsonLoggerOptions): Logger {
+export function jsonLogger(options: JsonLoggerOptions): Logger {
+  checkOptions(options, { level: true, write: true, clock: true }, "jsonLogger");
+  const { level = "info", write = (line: string) => process.stdout.write(`${line}\n`), clock } = options;
+  checkOneOf(level, LEVELS, "level", invalidArgument("jsonLogger"));
+  if (typeof clock?.now !== "function") throw invalidArgument("jsonLogger")("clock", "must be a clock such as systemClock()");
   const least = LEVELS.indexOf(level);
   return {
     log: (one, message, fields) => {

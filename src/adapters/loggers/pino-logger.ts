@@ -1,3 +1,5 @@
+import { HeadgateError } from "../../base/errors.js";
+import { shown } from "../../base/shown.js";
 import type { Logger } from "../../ports/logger.js";
 
 /** The part of a pino logger that is used. */
@@ -15,6 +17,8 @@ export interface PinoLike {
  * createScheduler({ pipelines, logger: pinoLogger(pino({ name: "pipelines" })) });
  */
 export function pinoLogger(pino: PinoLike): Logger {
+  if (typeof pino?.info !== "function" || typeof pino.error !== "function")
+    throw new HeadgateError("INVALID_ARGUMENT", `pinoLogger: must be a logger of pino, as in pinoLogger(pino()) (got ${shown(pino)})`);
   return {
     log: (level, message, fields) => {
       const { error, ...rest } = fields;

@@ -15,6 +15,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { messageOf } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Executor, Scheduler } from "../../index.js";
 import { gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
 
@@ -47,6 +48,7 @@ export interface Otel {
  * telemetry.observe(scheduler);
  */
 export function otel(options: OtelOptions = {}): Otel {
+  checkOptions(options, { tracer: true, meter: true, sample: true, pipelines: true }, "otel");
   const tracer = options.tracer ?? trace.getTracer("headgate");
   const { sample = () => true, pipelines = 500 } = options;
   return {

@@ -1,7 +1,8 @@
-import { createRequire } from "node:module";
 import type { Counter, Gauge as GaugeMetric, Histogram, Registry } from "prom-client";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
+import { loadPeer } from "../outside/load-peer.js";
 import { BUCKETS, gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
 
 /** Options of {@link prometheusMetrics}. */
@@ -39,6 +40,7 @@ export interface PrometheusMetrics {
  * const api = createTriggerApi(scheduler, { metrics });
  */
 export function prometheusMetrics(scheduler: Scheduler, options: PrometheusOptions = {}): PrometheusMetrics {
+  checkOptions(options, { register: true, pipelines: true, buckets: true }, "prometheusMetrics");
   const { pipelines = 500, buckets = BUCKETS } = options;
   if (!Number.isInteger(pipelines) || pipelines < 0)
     throw new HeadgateError("INVALID_ARGUMENT", `prometheusMetrics: pipelines ${pipelines} must be a whole number from 0`);
@@ -104,9 +106,5 @@ function isOf(series: string, pipelines: ReadonlySet<string>): boolean {
 }
 
 function loaded(): typeof import("prom-client") {
-  try {
-    return createRequire(import.meta.url)("prom-client") as typeof import("prom-client");
-  } catch (cause) {
-    throw new HeadgateError("MISSING_PEER", "prometheusMetrics needs the package prom-client: npm install prom-client", { cause });
-  }
+  return loadPeer<typeof import("prom-client")>("prom-client", "prometheusMetrics needs");
 }

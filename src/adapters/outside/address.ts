@@ -2,6 +2,7 @@ import type { LookupAddress, LookupOptions } from "node:dns";
 import type { BlockList, LookupFunction } from "node:net";
 import { builtin } from "../../base/builtin.js";
 import { HeadgateError, quote } from "../../base/errors.js";
+import type { OptionNames } from "../../base/options.js";
 import { bytesOfIpv6, embeddedIpv4, isIpv4Mapped, SPECIAL_IPV4, SPECIAL_IPV6 } from "./special-networks.js";
 
 /** Whether addresses of this machine and of private networks may be asked: all, those of some networks (`"10.0.0.0/8"`), or none. */
@@ -41,6 +42,8 @@ function networks(list: readonly string[]): Networks {
   }
   return made;
 }
+
+export const ADDRESS_OPTIONS: OptionNames<AddressOptions> = { allowPrivateNetworks: true };
 
 /** Says which addresses may be asked. */
 export class AddressRule {

@@ -1,8 +1,8 @@
-import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import { builtin } from "../../base/builtin.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { AddressRule } from "./address.js";
+import { loadPeer } from "./load-peer.js";
 import type { PostgresTarget } from "./postgres-url.js";
 import type { SqlLimits, SqlRow } from "./sql.js";
 
@@ -128,9 +128,5 @@ function clientOf({ host, port, database, user, password, tls }: PostgresTarget,
 }
 
 function library(): Library {
-  try {
-    return createRequire(import.meta.url)("pg") as Library;
-  } catch (cause) {
-    throw new HeadgateError("MISSING_PEER", "asking PostgreSQL needs the package pg: npm install pg", { cause });
-  }
+  return loadPeer<Library>("pg", "asking PostgreSQL needs");
 }

@@ -1,4 +1,5 @@
 import { HeadgateError, quote } from "../../base/errors.js";
+import type { OptionNames } from "../../base/options.js";
 import { type AddressOptions, AddressRule } from "./address.js";
 import { askPostgres } from "./postgres-query.js";
 import { postgresTarget } from "./postgres-url.js";
@@ -10,6 +11,8 @@ export type SqlRow = Readonly<Record<string, unknown>>;
 export type SqlSource =
   /** `postgres://user:password@host/database?schema=…&sslmode=…` (needs the package `pg`) or `sqlite:path`, each asked for reading only. A pool is asked as it is. */
   { readonly url: string } | { readonly pool: { query(sql: string, values?: unknown[]): Promise<{ rows: unknown[] }> } };
+
+export const SQL_SOURCE: OptionNames<SqlSource> = { url: true, pool: true };
 
 /** How much may be read of a database, and how long that may take. */
 export interface SqlLimits {

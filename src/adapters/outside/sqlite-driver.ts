@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import { HeadgateError } from "../../base/errors.js";
+import { requireHere } from "./load-peer.js";
 
 /** The part that the two SQLite drivers have in common. */
 export interface SqliteConnection {
@@ -30,17 +30,43 @@ export function prepare(connection: SqliteConnection, sql: string): Prepared {
 
 /** Opens a file with the driver that this Node has. */
 export function connect(file: string): SqliteConnection {
-  const load = createRequire(import.meta.url);
+  const load = requireHere();
   const native = attempt(() => load("node:sqlite") as { DatabaseSync: new (file: string) => SqliteConnection });
   if (native !== null) return new native.DatabaseSync(file);
-  const peer = attempt(() => load("better-sqlite3") as new (file: string) => SqliteConnection);
-  if (peer !== null) return new peer(file);
-  throw missing("sqliteStore");
+  const peer = attempt(() => load("better-sqlite3") as SqlitePeer);
+  if (peer === null) throw missing("sqliteStore");
+  return openWith(peer, file);
+}
+
+type SqlitePeer = new (file: string) => SqliteConnection;
+
+/**
+ * Opens a file with better-sqlite3, which loads its binary only now: one that was never built, as after an installation without scripts, is a peer that is missing.
+ *
+ * @throws HeadgateError `MISSING_PEER`
+ */
+export function openWith(Peer: SqlitePeer, file: string): SqliteConnection {
+  try {
+    return new Peer(file);
+  } catch (cause) {
+    throw unbuilt(cause) ?? cause;
+  }
+}
+
+/** Returns what to say of an error of better-sqlite3 whose binary was not built, or is not one that this Node takes; `null` for other errors. */
+export function unbuilt(cause: unknown): HeadgateError | null {
+  const { code, message } = (cause ?? {}) as { code?: unknown; message?: unknown };
+  if (code !== "ERR_DLOPEN_FAILED" && !String(message).startsWith("Could not locate the bindings file")) return null;
+  return new HeadgateError(
+    "MISSING_PEER",
+    "SQLite: better-sqlite3 is installed, but its binary is not there or not for this Node; npm rebuild better-sqlite3 (pnpm: pnpm approve-builds), or run Node 22.13 or newer",
+    { details: { package: "better-sqlite3" }, cause },
+  );
 }
 
 /** Returns the module by which another process opens SQLite: Node's own, or the path of the peer. */
 export function driverModule(): string {
-  const load = createRequire(import.meta.url);
+  const load = requireHere();
   if (attempt(() => load("node:sqlite") as unknown) !== null) return "node:sqlite";
   const peer = attempt(() => load.resolve("better-sqlite3"));
   if (peer !== null) return peer;

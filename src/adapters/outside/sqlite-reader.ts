@@ -6,7 +6,7 @@ import { builtin } from "../../base/builtin.js";
 import { HeadgateError } from "../../base/errors.js";
 import { isOwnFile } from "./own-files.js";
 import type { SqlLimits, SqlRow } from "./sql.js";
-import { driverModule } from "./sqlite-driver.js";
+import { driverModule, unbuilt } from "./sqlite-driver.js";
 
 /** Reads in a thread of the reading process. */
 const THREAD = `
@@ -95,7 +95,7 @@ async function asked(task: Task, signal: AbortSignal): Promise<readonly SqlRow[]
     const child = idle.pop() ?? started();
     const answer = await answerOf(child, task, signal);
     if (answer === null) continue; // it had just ended, for lack of work
-    if ("error" in answer) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
+    if ("error" in answer) throw unbuilt(answer.error) ?? Object.assign(new Error(answer.error.message), { code: answer.error.code });
     return answer.rows;
   }
 }

@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
-import { HeadgateError } from "../../base/errors.js";
+import type { HeadgateError } from "../../base/errors.js";
+import { loadPeer } from "./load-peer.js";
 
 /** Signs what is sent, and checks what was. @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
 export interface Signer {
@@ -13,16 +13,7 @@ export interface Signer {
  * @throws HeadgateError `MISSING_PEER`
  */
 export function signerOf(secret: string, bad: (problem: string) => HeadgateError): Signer {
-  let library: { Webhook: new (secret: string) => Signer };
-  try {
-    library = createRequire(import.meta.url)("standardwebhooks") as typeof library;
-  } catch (cause) {
-    throw new HeadgateError(
-      "MISSING_PEER",
-      "signatures of Standard Webhooks need the package standardwebhooks: npm install standardwebhooks",
-      { cause },
-    );
-  }
+  const library = loadPeer<{ Webhook: new (secret: string) => Signer }>("standardwebhooks", "signatures of Standard Webhooks need");
   try {
     return new library.Webhook(secret);
   } catch {

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { env, kill, platform } from "node:process";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
-import { type ProbeOptions, policyOf } from "../../gate/probe.js";
+import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
 
 /** Options of {@link commandProbe}. */
@@ -25,6 +26,7 @@ const KEPT = ["PATH", "HOME", "LANG", "TZ", "SystemRoot"];
  * healthy({ probes: [commandProbe({ command: "pg_isready", args: ["-h", "db.example"] })] });
  */
 export function commandProbe(options: CommandProbeOptions): Probe<Health> {
+  checkOptions(options, { ...PROBE_OPTIONS, command: true, args: true, env: true, cwd: true }, "commandProbe");
   const { command, args = [], cwd } = options;
   if (typeof command !== "string" || command === "" || command.includes("\0"))
     throw new HeadgateError("INVALID_ARGUMENT", "commandProbe: give a program");

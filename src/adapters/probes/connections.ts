@@ -1,4 +1,5 @@
 import { HeadgateError, quote } from "../../base/errors.js";
+import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { Condition } from "../../gate/condition.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { dependencyProblem, type NamedConnection, type NamedConnections, type RuntimeDependency } from "../../gate/dependency.js";
@@ -9,6 +10,22 @@ import { conditionOfProbes, dependencyProbe, fileProbe } from "./dependency.js";
 import { httpProbe } from "./http.js";
 import { sqlProbe } from "./sql.js";
 
+const ANY_CONNECTION: OptionNames<NamedConnection> = {
+  type: true,
+  url: true,
+  query: true,
+  queries: true,
+  allowPrivateNetworks: true,
+  headers: true,
+  status: true,
+  path: true,
+};
+/** Options of each type. */
+const CONNECTION: { readonly [Type in NamedConnection["type"]]: OptionNames<NamedConnection> } = {
+  sql: { type: true, url: true, query: true, queries: true, allowPrivateNetworks: true } as OptionNames<NamedConnection>,
+  http: { type: true, url: true, headers: true, status: true, allowPrivateNetworks: true } as OptionNames<NamedConnection>,
+  file: { type: true, path: true } as OptionNames<NamedConnection>,
+};
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** What a dependency says of how it is asked. */
@@ -44,6 +61,8 @@ export function dependencyFactory(connections: NamedConnections, options: Addres
 /** @throws HeadgateError `INVALID_ARGUMENT` */
 export function checkConnection(name: string, connection: NamedConnection, where: string): void {
   const bad = (problem: string) => new HeadgateError("INVALID_ARGUMENT", `${where}: connections: ${quote(name)}: ${problem}`);
+  const allowed = CONNECTION[connection?.type] ?? ANY_CONNECTION;
+  checkOptions(connection, allowed, where, (option, problem) => bad(option === null ? problem : `${option}: ${problem}`));
   if (!NAME.test(name))
     throw bad("the name must have 1 to 128 letters, digits, dots, dashes or underscores, and begin with a letter or digit");
   try {

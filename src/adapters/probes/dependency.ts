@@ -1,10 +1,11 @@
 import { access } from "node:fs/promises";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { Condition } from "../../gate/condition.js";
-import { asking, type Health, healthOf, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
+import { asking, type Health, healthOf, OUTSIDE_OPTIONS, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
 import type { ExternalDependency } from "../../gate/dependency.js";
 import type { Probe } from "../../ports/probe.js";
-import type { AddressOptions } from "../outside/address.js";
+import { ADDRESS_OPTIONS, type AddressOptions } from "../outside/address.js";
 import { checkFile } from "./file.js";
 import { httpProbe } from "./http.js";
 import { sqlProbe } from "./sql.js";
@@ -21,7 +22,8 @@ export function dependsOn(
   dependencies: ExternalDependency | readonly ExternalDependency[],
   options: OutsideConditionOptions & AddressOptions = {},
 ): Condition {
-  const all = "length" in dependencies ? dependencies : [dependencies];
+  checkOptions(options, { ...OUTSIDE_OPTIONS, ...ADDRESS_OPTIONS }, "dependsOn");
+  const all = Array.isArray(dependencies) ? (dependencies as readonly ExternalDependency[]) : [dependencies as ExternalDependency];
   if (all.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "dependsOn: give at least one dependency");
   return conditionOfProbes(
     all.map((one) => dependencyProbe(one, options)),
@@ -36,8 +38,27 @@ export function conditionOfProbes(probes: readonly Probe<Health>[], options: Out
   );
 }
 
+const COMMON = { type: true, name: true, timeoutMs: true } as const;
+const ANY_DEPENDENCY: OptionNames<ExternalDependency> = {
+  ...COMMON,
+  url: true,
+  status: true,
+  host: true,
+  port: true,
+  path: true,
+  query: true,
+};
+/** Options of each type. */
+const DEPENDENCY: { readonly [Type in ExternalDependency["type"]]: OptionNames<ExternalDependency> } = {
+  http: { ...COMMON, url: true, status: true } as OptionNames<ExternalDependency>,
+  tcp: { ...COMMON, host: true, port: true } as OptionNames<ExternalDependency>,
+  file: { ...COMMON, path: true } as OptionNames<ExternalDependency>,
+  sql: { ...COMMON, url: true, query: true } as OptionNames<ExternalDependency>,
+};
+
 /** @throws HeadgateError `INVALID_ARGUMENT` */
 export function dependencyProbe(dependency: ExternalDependency, { allowPrivateNetworks = false }: AddressOptions): Probe<Health> {
+  checkOptions(dependency, DEPENDENCY[dependency?.type] ?? ANY_DEPENDENCY, "dependsOn");
   const { name, timeoutMs } = dependency;
   const common = { allowPrivateNetworks, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }) };
   const named = (probe: Probe<Health>): Probe<Health> => (name === undefined ? probe : { ...probe, name: `${name} (${probe.name})` });

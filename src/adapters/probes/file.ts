@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
-import { type ProbeOptions, policyOf } from "../../gate/probe.js";
+import { checkOptions } from "../../base/options.js";
+import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
 
 /**
@@ -12,6 +13,7 @@ import type { Probe } from "../../ports/probe.js";
  * stale({ olderThan: "1d", source: fileModified("data/flights.csv") });
  */
 export function fileModified(path: string, options: ProbeOptions = {}): Probe<Instant | null> {
+  checkOptions(options, PROBE_OPTIONS, "fileModified");
   return {
     name: options.name ?? `file ${checkFile(path, "fileModified")}`,
     ...policyOf(options, "fileModified"),

@@ -2,10 +2,11 @@ import { builtin } from "../../base/builtin.js";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
+import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
-import { type ProbeOptions, policyOf } from "../../gate/probe.js";
+import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
-import { type AddressOptions, AddressRule } from "../outside/address.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
 import { checkPath, jsonOf, valueAt } from "../outside/json-path.js";
 import { addressOf, ask, checkUrl, type WebRequest } from "../outside/request.js";
 
@@ -20,6 +21,16 @@ export interface HttpQuestion extends ProbeOptions, AddressOptions {
   /** The largest answer, bytes. Default 1 MiB. */
   limit?: number;
 }
+
+const HTTP_QUESTION: OptionNames<HttpQuestion> = {
+  ...PROBE_OPTIONS,
+  ...ADDRESS_OPTIONS,
+  url: true,
+  method: true,
+  headers: true,
+  body: true,
+  limit: true,
+};
 
 /** Options of {@link httpProbe}. */
 export interface HttpProbeOptions extends HttpQuestion {
@@ -39,7 +50,9 @@ export interface HttpProbeOptions extends HttpQuestion {
  * healthy({ probes: [httpProbe({ url: "https://warehouse.example/health", json: { path: "status", equals: "ok" } })] });
  */
 export function httpProbe(options: HttpProbeOptions): Probe<Health> {
+  checkOptions(options, { ...HTTP_QUESTION, status: true, json: true, maxLatency: true }, "httpProbe");
   const { status, json, maxLatency, ...question } = options;
+  if (json !== undefined) checkOptions(json, { path: true, equals: true }, "httpProbe: json");
   if (json !== undefined) checkPath(json.path, "httpProbe: json.path");
   const maxLatencyMs = maxLatency === undefined ? null : durationMs(maxLatency, "httpProbe: maxLatency");
   const statuses = status === undefined ? null : typeof status === "number" ? [status] : status;
@@ -70,6 +83,7 @@ export function httpProbe(options: HttpProbeOptions): Probe<Health> {
  * stale({ olderThan: "6h", source: httpTimestamp({ url: "https://data.example/status", path: "datasets[0].updated_at" }) });
  */
 export function httpTimestamp(options: HttpQuestion & { path: string }): Probe<Instant | null> {
+  checkOptions(options, { ...HTTP_QUESTION, path: true }, "httpTimestamp");
   const { path, ...question } = options;
   checkPath(path, "httpTimestamp: path");
   const web = webOf(question, "httpTimestamp", false);

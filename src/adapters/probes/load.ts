@@ -1,8 +1,10 @@
 import { statfs } from "node:fs/promises";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Condition, ConditionContext } from "../../gate/condition.js";
-import { type Asked, asking, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
+import { type Asked, asking, OUTSIDE_OPTIONS, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
 import type { Probe } from "../../ports/probe.js";
+import { checkFile } from "./file.js";
 import { cpuShare, memoryShare } from "./machine.js";
 
 /** Options of {@link systemLoad}; percents, 0 to 100. */
@@ -25,7 +27,10 @@ export interface SystemLoadOptions extends OutsideConditionOptions {
  * systemLoad({ cpu: 80, memory: 85, queueLength: 5, disk: { path: "/var/lib/data", percent: 90 } });
  */
 export function systemLoad(options: SystemLoadOptions): Condition {
+  checkOptions(options, { ...OUTSIDE_OPTIONS, cpu: true, memory: true, queueLength: true, disk: true }, "systemLoad");
   const { cpu, memory, disk, queueLength } = options;
+  if (disk !== undefined) checkOptions(disk, { path: true, percent: true }, "systemLoad: disk");
+  if (disk !== undefined) checkFile(disk.path, "systemLoad: disk.path");
   for (const [name, value] of [
     ["cpu", cpu],
     ["memory", memory],

@@ -1,11 +1,12 @@
 import { builtin } from "../../base/builtin.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
+import { checkOptions, isOptionsObject } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
-import { type ProbeOptions, policyOf } from "../../gate/probe.js";
+import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
-import type { AddressOptions } from "../outside/address.js";
-import { type SqlSource, sqlDatabase } from "../outside/sql.js";
+import { ADDRESS_OPTIONS, type AddressOptions } from "../outside/address.js";
+import { SQL_SOURCE, type SqlSource, sqlDatabase } from "../outside/sql.js";
 import { instantOf } from "./http.js";
 
 /** One value is looked at. */
@@ -44,13 +45,14 @@ export function sqlNumber(options: SqlQuestion): Probe<number> {
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
 export function sqlProbe(options: Omit<SqlQuestion, "query"> & SqlSource & { readonly query?: string }): Probe<Health> {
-  return asked("sqlProbe", { ...options, query: options.query ?? "SELECT 1" }, (value) => {
+  return asked("sqlProbe", isOptionsObject(options) ? { ...options, query: options.query ?? "SELECT 1" } : options, (value) => {
     const isHealthy = value !== undefined && value !== null && value !== false && value !== 0 && value !== "0" && value !== "f";
     return { isHealthy, reason: isHealthy ? "answers" : `answers ${JSON.stringify(value) ?? "nothing"}` };
   });
 }
 
 function asked<T>(where: string, options: SqlQuestion, read: (value: unknown) => T): Probe<T> {
+  checkOptions(options, { ...SQL_SOURCE, ...PROBE_OPTIONS, ...ADDRESS_OPTIONS, query: true }, where);
   const { query } = options;
   if (typeof query !== "string" || query.trim() === "") throw new HeadgateError("INVALID_ARGUMENT", `${where}: give a query`);
   const policy = policyOf(options, where);

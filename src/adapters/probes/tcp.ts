@@ -1,9 +1,10 @@
 import { builtin } from "../../base/builtin.js";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
-import { type ProbeOptions, policyOf } from "../../gate/probe.js";
+import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
-import { type AddressOptions, AddressRule } from "../outside/address.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
 
 /** Options of {@link tcpProbe}. */
 export interface TcpProbeOptions extends ProbeOptions, AddressOptions {
@@ -19,6 +20,7 @@ export interface TcpProbeOptions extends ProbeOptions, AddressOptions {
  * healthy({ probes: [tcpProbe({ host: "db.example", port: 5432 })] });
  */
 export function tcpProbe(options: TcpProbeOptions): Probe<Health> {
+  checkOptions(options, { ...PROBE_OPTIONS, ...ADDRESS_OPTIONS, host: true, port: true }, "tcpProbe");
   const { host, port } = options;
   if (typeof host !== "string" || host === "") throw new HeadgateError("INVALID_ARGUMENT", "tcpProbe: give a host");
   if (!Number.isInteger(port) || port < 1 || port > 65_535)

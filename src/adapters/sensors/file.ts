@@ -2,8 +2,9 @@ import { lstat, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Sensor, SensorEvent } from "../../ports/sensor.js";
-import { type SensorTiming, timingOf } from "../../trigger/sensor.js";
+import { SENSOR_TIMING, type SensorTiming, timingOf } from "../../trigger/sensor.js";
 
 /** Options of {@link fileSensor}. */
 export interface FileSensorOptions extends SensorTiming {
@@ -38,6 +39,7 @@ const EVENTS_AT_ONCE = 1_000;
  * pipeline({ id: "import", sensors: [fileSensor({ path: "incoming", pattern: "*.csv", every: "10s" })], run: ({ parameters }) => load(parameters.path) });
  */
 export function fileSensor(options: FileSensorOptions): Sensor {
+  checkOptions(options, { ...SENSOR_TIMING, path: true, pattern: true, settle: true, existing: true, name: true }, "fileSensor");
   const { path, existing = "take" } = options;
   if (typeof path !== "string" || path === "" || path.includes("\0")) throw bad("path: give a directory");
   if (existing !== "take" && existing !== "ignore") throw bad(`existing: ${JSON.stringify(existing)} is unknown; allowed: take, ignore`);

@@ -1,8 +1,9 @@
 import { hash } from "node:crypto";
 import { HeadgateError, quote } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Sensor, SensorAnswer } from "../../ports/sensor.js";
-import { type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
-import { type AddressOptions, AddressRule } from "../outside/address.js";
+import { SENSOR_TIMING, type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
 import { checkPath, jsonOf, valueAt } from "../outside/json-path.js";
 import { addressOf, ask, checkUrl, type WebAnswer } from "../outside/request.js";
 
@@ -46,8 +47,28 @@ interface Cursor {
  * httpSensor({ url: "https://data.example/status", watch: { path: "update_available" }, mode: "edge" });
  */
 export function httpSensor(options: HttpSensorOptions): Sensor {
+  checkOptions(
+    options,
+    {
+      ...SENSOR_TIMING,
+      ...ADDRESS_OPTIONS,
+      url: true,
+      method: true,
+      headers: true,
+      body: true,
+      limit: true,
+      watch: true,
+      mode: true,
+      equals: true,
+      first: true,
+      name: true,
+    },
+    "httpSensor",
+  );
   const { url, watch = "changed", mode = "change", first = "ignore" } = options;
+  if (first !== "ignore" && first !== "take") throw bad(`first: ${quote(first)} is unknown; allowed: ignore, take`);
   checkUrl(url, "httpSensor: url");
+  if (watch !== "changed" && watch !== "status") checkOptions(watch, { path: true }, "httpSensor: watch");
   if (watch !== "changed" && watch !== "status") checkPath(watch?.path, "httpSensor: watch.path");
   if (!["change", "edge", "level"].includes(mode)) throw bad(`mode: ${quote(mode)} is unknown; allowed: change, edge, level`);
   if (mode !== "change" && watch === "changed") throw bad(`mode ${mode} needs something that is true or false; watch a path or the status`);

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { HeadgateError } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { SensorOptions } from "../../pattern/sensor-options.js";
 import type { AnySensor, Sensor } from "../../ports/sensor.js";
 import { webhookSensor } from "../../trigger/sensor.js";
-import { type AddressOptions, AddressRule } from "../outside/address.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
 import { jsonOf, valueAt } from "../outside/json-path.js";
 import { ask } from "../outside/request.js";
-import type { SqlSource } from "../outside/sql.js";
+import { SQL_SOURCE, type SqlSource } from "../outside/sql.js";
 import { fileSensor } from "./file.js";
 import { httpSensor } from "./http.js";
 import { changedRowsSensor, sqlSensor } from "./sql.js";
@@ -32,8 +33,10 @@ export interface PatternSensorOptions extends AddressOptions {
 export function patternSensors(
   options: PatternSensorOptions | ((pipelineId: string) => PatternSensorOptions) = {},
 ): (described: SensorOptions, pipelineId: string) => AnySensor {
+  if (typeof options !== "function") checkPatternSensors(options);
   return (described, pipelineId) => {
     const own = typeof options === "function" ? options(pipelineId) : options;
+    if (typeof options === "function") checkPatternSensors(own);
     if (described.kind === "webhook") return webhookSensor({ sources: described.allowedSources });
     const timing = { every: described.every, expectWithin: described.timeout };
     const missing = (what: string) =>
@@ -49,10 +52,20 @@ export function patternSensors(
     const { database, allowPrivateNetworks = false } = own;
     if (database === undefined) throw missing("database, such as { url, table }");
     if (/^\s*(?:select|with)\b/i.test(described.query))
-      return sqlSensor({ ...timing, ...database, allowPrivateNetworks, query: described.query });
+      return sqlSensor({ ...timing, ...sourceOf(database), allowPrivateNetworks, query: described.query });
     if (database.table === undefined) throw missing("database.table, the table whose rows change");
     return changedRowsSensor({ ...timing, ...database, table: database.table, allowPrivateNetworks });
   };
+}
+
+function sourceOf(database: SqlSource): SqlSource {
+  return "pool" in database ? { pool: database.pool } : { url: database.url };
+}
+
+function checkPatternSensors(options: PatternSensorOptions): void {
+  checkOptions(options, { ...ADDRESS_OPTIONS, directory: true, baseUrl: true, headers: true, database: true }, "patternSensors");
+  if (options.database !== undefined)
+    checkOptions(options.database, { ...SQL_SOURCE, table: true, column: true }, "patternSensors: database");
 }
 
 /** An API that says whether there is something new, in a field that is named as the check; one that has no such field is looked at for any change. */

@@ -1,6 +1,7 @@
 import { HeadgateError, quote } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Sensor, SensorAnswer, SensorLook } from "../../ports/sensor.js";
-import { type SeenRun, type SensorTiming, timingOf } from "../../trigger/sensor.js";
+import { SENSOR_TIMING, type SeenRun, type SensorTiming, timingOf } from "../../trigger/sensor.js";
 
 /** How a run that is over ended. */
 export type Ended = "succeeded" | "failed" | "timed_out" | "cancelled";
@@ -34,6 +35,7 @@ const ENDED: ReadonlySet<string> = new Set<Ended>(["succeeded", "failed", "timed
  * pipeline({ id: "clean-up", sensors: [pipelineSensor({ pipeline: "import", status: ["failed", "timed_out"] })], run: () => cleanUp() });
  */
 export function pipelineSensor(options: PipelineSensorOptions): Sensor {
+  checkOptions(options, { ...SENSOR_TIMING, pipeline: true, status: true, name: true }, "pipelineSensor");
   const { pipeline } = options;
   if (typeof pipeline !== "string" || pipeline === "") throw bad("pipeline: give an id");
   const statuses: readonly string[] =

@@ -1,8 +1,9 @@
 import { HeadgateError, quote } from "../../base/errors.js";
+import { checkOptions } from "../../base/options.js";
 import type { Sensor, SensorAnswer } from "../../ports/sensor.js";
-import { type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
-import type { AddressOptions } from "../outside/address.js";
-import { type SqlDatabase, type SqlRow, type SqlSource, sqlDatabase } from "../outside/sql.js";
+import { SENSOR_TIMING, type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
+import { ADDRESS_OPTIONS, type AddressOptions } from "../outside/address.js";
+import { SQL_SOURCE, type SqlDatabase, type SqlRow, type SqlSource, sqlDatabase } from "../outside/sql.js";
 
 /** Options of {@link sqlSensor}. */
 export type SqlSensorOptions = SqlSource &
@@ -36,6 +37,21 @@ const BYTES_AT_ONCE = 4_194_304;
  * sqlSensor({ url: process.env.SHOP_URL, query: "SELECT id, total FROM orders WHERE id > $1 ORDER BY id LIMIT 100", cursorColumn: "id", start: 0 });
  */
 export function sqlSensor(options: SqlSensorOptions): Sensor {
+  checkOptions(
+    options,
+    {
+      ...SENSOR_TIMING,
+      ...ADDRESS_OPTIONS,
+      ...SQL_SOURCE,
+      query: true,
+      cursorColumn: true,
+      start: true,
+      batch: true,
+      mode: true,
+      name: true,
+    },
+    "sqlSensor",
+  );
   const { query, cursorColumn, mode = "change" } = options;
   if (typeof query !== "string" || query.trim() === "") throw bad("query: give one");
   if (!["change", "edge", "level"].includes(mode)) throw bad(`mode: ${quote(mode)} is unknown; allowed: change, edge, level`);
@@ -118,6 +134,11 @@ interface Place {
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
 export function changedRowsSensor(options: ChangedRowsOptions): Sensor {
+  checkOptions(
+    options,
+    { ...SENSOR_TIMING, ...ADDRESS_OPTIONS, ...SQL_SOURCE, table: true, column: true, name: true },
+    "changedRowsSensor",
+  );
   const { table, column = "updated_at" } = options;
   const [from, at] = [table, column].map((name) => quoted(name));
   const timing = timingOf(options.name ?? `changed rows of ${table}`.slice(0, 100), options);

@@ -43,12 +43,12 @@ function conditionOf(context: BuildContext, path: Path, config: ConditionConfig)
   if (maintenance_window !== undefined) {
     const { windows, ...options } = "windows" in maintenance_window ? maintenance_window : { windows: maintenance_window };
     return context.make(at("maintenance_window"), () =>
-      maintenanceWindow(windowsOf(context, "length" in windows ? windows : [windows]), camel(options)),
+      maintenanceWindow(windowsOf("length" in windows ? windows : [windows]), camel(options)),
     );
   }
   if (business_day !== undefined) {
     const { on_block, ...days } = business_day;
-    return context.make(at("business_day"), () => businessDay({ ...businessDaysOf(context, days), ...camel({ on_block }) }));
+    return context.make(at("business_day"), () => businessDay({ ...businessDaysOf(days), ...camel({ on_block }) }));
   }
   if (health !== undefined) {
     const { probes, ...options } = health;

@@ -10,7 +10,7 @@ import type { Path } from "../diagnostic.js";
 import type { AdaptiveConfig, PatternConfig } from "../schema/pipelines.js";
 import { conditionsOf } from "./conditions.js";
 import { type BuildContext, camel } from "./context.js";
-import { businessDaysOf, scheduleOf, zoneOf } from "./schedules.js";
+import { businessDaysOf, scheduleOf } from "./schedules.js";
 
 const MINUTE_MS = 60_000;
 
@@ -34,17 +34,11 @@ export class PatternBook {
   }
 
   get(path: Path, name: string): Pattern | undefined {
-    if (Object.hasOwn(builtIns, name)) return inZone(builtIns[name as PatternName], zoneOf(this.#context));
+    if (Object.hasOwn(builtIns, name)) return builtIns[name as PatternName];
     if (this.#own.has(name)) return this.#own.get(name);
     this.#context.checkName(path, "pattern", name, [...this.#own.keys(), ...Object.keys(builtIns)]);
     return undefined;
   }
-}
-
-/** A built-in pattern that names no zone is in the file's. */
-function inZone(one: Pattern, timeZone: string): Pattern {
-  const { cron, timeZone: own } = one.options;
-  return cron === undefined || own !== undefined || timeZone === "UTC" ? one : builtIn(one.name as PatternName, { timeZone });
 }
 
 function patternOf(context: BuildContext, path: Path, name: string, config: PatternConfig): Pattern | undefined {
@@ -53,12 +47,11 @@ function patternOf(context: BuildContext, path: Path, name: string, config: Patt
   if (schedule !== undefined && made === undefined) return undefined;
   const own = {
     ...camel(rest),
-    ...(rest.cron === undefined ? {} : { timeZone: rest.time_zone ?? zoneOf(context) }),
     ...(made === undefined ? {} : { schedule: made }),
     ...(conditions.length === 0 ? {} : { conditions: conditionsOf(context, [...path, "conditions"], conditions) }),
     ...(business_days_only === undefined
       ? {}
-      : { businessDaysOnly: typeof business_days_only === "boolean" ? business_days_only : businessDaysOf(context, business_days_only) }),
+      : { businessDaysOnly: typeof business_days_only === "boolean" ? business_days_only : businessDaysOf(business_days_only) }),
     ...(execution === undefined ? {} : { execution: camel(execution) }),
   } as PatternOptions;
   if (based_on === undefined) return context.make(path, () => definePattern(name, own));

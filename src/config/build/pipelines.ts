@@ -41,7 +41,20 @@ interface Parts {
 
 function pipelineOf(context: BuildContext, id: string, config: PipelineConfig, parts: Parts): Pipeline | undefined {
   const path: Path = ["pipelines", id];
-  const { pattern, conditions = [], sensors, parameters, execution, executor: _, schedule: __, adaptive: ___, after, ...rest } = config;
+  const {
+    pattern,
+    conditions = [],
+    sensors,
+    parameters,
+    execution,
+    executor: _,
+    schedule: __,
+    adaptive: ___,
+    after,
+    time_zone,
+    ...rest
+  } = config;
+  const zone = time_zone ?? context.config.time_zone;
   const rules = context.config.conditional_execution ?? {};
   const isMeant = rules.pipelines === undefined || rules.pipelines.includes(id);
   const { on_block, hold_for, recheck_interval } = isMeant ? rules : {};
@@ -58,6 +71,7 @@ function pipelineOf(context: BuildContext, id: string, config: PipelineConfig, p
   return context.make(path, () =>
     pipeline({
       id,
+      ...(zone === undefined ? {} : { timeZone: zone }),
       ...camel({ on_block, hold_for, recheck_interval }),
       ...camel(rest),
       ...(known === undefined ? {} : { pattern: known }),
@@ -123,15 +137,13 @@ function rulesOf(context: BuildContext): readonly Condition[] {
     pipelines,
   } = context.config.conditional_execution ?? {};
   context.checkPipelines([...path, "pipelines"], pipelines);
-  const old =
-    data_freshness !== undefined && "staleness_threshold_hours" in data_freshness
-      ? { older_than: data_freshness.staleness_threshold_hours * 3_600_000 }
-      : data_freshness;
+  const { staleness_threshold_hours: hours, ...freshness } = data_freshness ?? {};
+  const olderThan = hours === undefined ? freshness.older_than : hours * 3_600_000;
   return [
     maintenance_windows.length === 0
       ? undefined
-      : context.make([...path, "maintenance_windows"], () => maintenanceWindow(windowsOf(context, maintenance_windows))),
-    old === undefined ? undefined : staleOf(context, [...path, "data_freshness"], old),
+      : context.make([...path, "maintenance_windows"], () => maintenanceWindow(windowsOf(maintenance_windows))),
+    olderThan === undefined ? undefined : staleOf(context, [...path, "data_freshness"], { ...freshness, older_than: olderThan }),
     system_health === undefined ? undefined : context.make([...path, "system_health"], () => systemLoad(camel(system_health))),
     external_dependencies.length === 0 ? undefined : dependenciesOf(context, [...path, "external_dependencies"], external_dependencies),
     ...conditionsOf(context, [...path, "conditions"], conditions),

@@ -23,7 +23,7 @@ export function scheduleOf(context: BuildContext, path: Path, config: ScheduleCo
 }
 
 function baseOf(context: BuildContext, path: Path, config: ScheduleConfig): Schedule | undefined {
-  if (config.cron !== undefined) return cron(config.cron, { timeZone: config.time_zone ?? zoneOf(context) });
+  if (config.cron !== undefined) return cron(config.cron, config.time_zone === undefined ? {} : { timeZone: config.time_zone });
   if (config.every !== undefined) return every(config.every, config.anchor === undefined ? {} : { anchor: config.anchor });
   if (config.at !== undefined) return at(...(typeof config.at === "string" ? [config.at] : config.at));
   const parts = (config.union ?? []).map((one, index) => scheduleOf(context, [...path, "union", index], one));
@@ -35,7 +35,7 @@ function calendarUse(
   path: Path,
   use: string | TimeWindowConfig | readonly TimeWindowConfig[],
 ): Calendar | undefined {
-  if (typeof use !== "string") return context.make(path, () => timeWindows(windowsOf(context, "length" in use ? use : [use])));
+  if (typeof use !== "string") return context.make(path, () => timeWindows(windowsOf("length" in use ? use : [use])));
   if (!context.checkName(path, "calendar", use, context.names("calendars"))) return undefined;
   const config = context.config.calendars?.[use];
   return config === undefined ? undefined : calendarOf(context, ["calendars", use], config);
@@ -43,20 +43,15 @@ function calendarUse(
 
 function calendarOf(context: BuildContext, path: Path, { windows, business_days }: CalendarConfig): Calendar | undefined {
   return context.make(path, () =>
-    windows === undefined ? businessDays(businessDaysOf(context, business_days ?? {})) : timeWindows(windowsOf(context, windows)),
+    windows === undefined ? businessDays(businessDaysOf(business_days ?? {})) : timeWindows(windowsOf(windows)),
   );
 }
 
-export function businessDaysOf(context: BuildContext, { holidays, ...rest }: BusinessDaysConfig): BusinessDayOptions {
+export function businessDaysOf({ holidays, ...rest }: BusinessDaysConfig): BusinessDayOptions {
   const rule = holidays === undefined || "length" in holidays ? holidays : publicHolidays(camel(holidays));
-  return { timeZone: zoneOf(context), ...camel(rest), ...(rule === undefined ? {} : { holidays: rule }) };
+  return { ...camel(rest), ...(rule === undefined ? {} : { holidays: rule }) };
 }
 
-export function windowsOf(context: BuildContext, windows: readonly TimeWindowConfig[]): readonly TimeWindow[] {
-  return windows.map((one) => (one.start === undefined ? camel(one) : { timeZone: zoneOf(context), ...camel(one) }) as TimeWindow);
-}
-
-/** The zone of whatever names none. */
-export function zoneOf(context: BuildContext): string {
-  return context.config.time_zone ?? "UTC";
+export function windowsOf(windows: readonly TimeWindowConfig[]): readonly TimeWindow[] {
+  return windows.map((one) => camel(one) as TimeWindow);
 }

@@ -71,6 +71,9 @@ export const pipeline = z
       .union([z.literal("manual"), schedule])
       .optional()
       .describe("When it runs. Default: the pattern's, else only when asked"),
+    time_zone: timeZone
+      .optional()
+      .describe("Of its schedule, windows and business days that name none. Default: the file's `time_zone`, else UTC"),
     after: names.optional().describe("Pipelines whose every success triggers this one"),
     conditions: z.array(condition).optional().describe("What must hold for a run; added to the pattern's and to `conditional_execution`"),
     on_block: onBlock.optional().describe("What happens to a trigger when a condition blocks. Default skip"),

@@ -11,7 +11,7 @@ const forms = {
     .union([instant, z.array(instant).min(1)])
     .optional()
     .describe("Once at each of these instants"),
-  time_zone: timeZone.optional().describe("Of `cron`. Default: the file's `time_zone`, else UTC"),
+  time_zone: timeZone.optional().describe("Of `cron`. Default: the pipeline's `time_zone`, else the file's, else UTC"),
   anchor: instant.optional().describe("Of `every`: an instant of the series. Default 1970"),
   within: calendarUse.optional().describe("Only the fire times that fall into it: a calendar's name, or windows"),
   except: calendarUse.optional().describe("Without the fire times that fall into it"),

@@ -105,7 +105,15 @@ export const conditionalExecution = z
     pipelines: names.optional().describe("For which. Default all"),
     maintenance_windows: z.array(timeWindow).optional(),
     data_freshness: z
-      .union([z.strictObject({ staleness_threshold_hours: z.number().positive() }), stale])
+      .strictObject({
+        staleness_threshold_hours: z.number().positive().optional().describe("Hours. Needed unless `older_than` is given"),
+        ...stale.shape,
+        older_than: duration.optional().describe("Needed unless `staleness_threshold_hours` is given"),
+      })
+      .superRefine(({ staleness_threshold_hours, older_than }, context) => {
+        if ((staleness_threshold_hours === undefined) === (older_than === undefined))
+          context.addIssue("give staleness_threshold_hours or older_than");
+      })
       .optional()
       .describe("Runs only when the data is stale"),
     system_health: systemLoad.optional(),

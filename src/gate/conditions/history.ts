@@ -1,8 +1,10 @@
 import { type Duration, durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import { epochMs, type Instant, isoUtc } from "../../base/instant.js";
-import { type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
-import { longestMs, type MeasurableProbe } from "../probe.js";
+import { checkOptions } from "../../base/options.js";
+import { shown } from "../../base/shown.js";
+import { CONDITION_OPTIONS, type Condition, type ConditionOptions, checkedOnError, onBlockOf } from "../condition.js";
+import { checkProbe, longestMs, type MeasurableProbe } from "../probe.js";
 
 /** Options of {@link stale}. */
 export interface StaleOptions extends ConditionOptions {
@@ -23,15 +25,16 @@ export interface StaleOptions extends ConditionOptions {
  * stale({ olderThan: "6h", source: httpTimestamp({ url: "https://data.example/status", path: "updated_at" }) });
  */
 export function stale(options: StaleOptions): Condition {
+  checkOptions(options, { ...CONDITION_OPTIONS, olderThan: true, source: true, onError: true }, "stale");
+  const onError = checkedOnError(options.onError, "stale") ?? "pass";
   const limitMs = durationMs(options.olderThan, "olderThan");
   const { source } = options;
+  if (source !== undefined) checkProbe(source, "stale: source");
   return {
     name: "stale",
     needs: source === undefined ? "history" : "outside",
-    ...onBlockOf(options),
-    ...(source === undefined
-      ? {}
-      : { source, onError: options.onError ?? "pass", timeoutMs: longestMs([source]), watches: { probes: [source.name] } }),
+    ...onBlockOf(options, "stale"),
+    ...(source === undefined ? {} : { source, onError, timeoutMs: longestMs([source]), watches: { probes: [source.name] } }),
     evaluate: async ({ now, pipelineId, trigger, history, measure }) => {
       if (trigger.kind === "backfill") return { result: "pass", reason: "a backfill asks for the past, whatever is fresh now" };
       const madeAt = source === undefined ? await history.lastSuccessAt(pipelineId) : await measure(source);
@@ -45,7 +48,7 @@ export function stale(options: StaleOptions): Condition {
         limit_ms: limitMs,
       };
       if (ageMs > limitMs) {
-        return { result: "pass", reason: `data is ${formatDuration(ageMs)} old, over ${formatDuration(limitMs)}`, evidence };
+        return { result: "pass", reason: olderThan(ageMs, limitMs), evidence };
       }
       return {
         result: "block",
@@ -57,6 +60,12 @@ export function stale(options: StaleOptions): Condition {
   };
 }
 
+/** An age just beyond the limit may look like it. */
+function olderThan(ageMs: number, limitMs: number): string {
+  const [age, limit] = [formatDuration(ageMs), formatDuration(limitMs)];
+  return age === limit ? `data is more than ${limit} old` : `data is ${age} old, over ${limit}`;
+}
+
 /**
  * Passes when another pipeline has succeeded, lately if `within` is given.
  *
@@ -65,12 +74,15 @@ export function stale(options: StaleOptions): Condition {
  * succeeded("extract", { within: "6h" });
  */
 export function succeeded(pipelineId: string, options: { within?: Duration } & ConditionOptions = {}): Condition {
+  checkOptions(options, { ...CONDITION_OPTIONS, within: true }, "succeeded");
+  if (typeof pipelineId !== "string" || pipelineId === "")
+    throw new HeadgateError("INVALID_ARGUMENT", `succeeded: must be the id of a pipeline (got ${shown(pipelineId)})`);
   const withinMs = options.within === undefined ? null : durationMs(options.within, "within");
   return {
     name: `succeeded ${pipelineId}`,
     needs: "history",
     watches: { pipelines: [pipelineId] },
-    ...onBlockOf(options),
+    ...onBlockOf(options, "succeeded"),
     evaluate: async ({ now, history }) => {
       const lastAt = await history.lastSuccessAt(pipelineId);
       if (lastAt === null) return { result: "block", reason: `${pipelineId} has never succeeded` };
@@ -92,6 +104,7 @@ export function succeeded(pipelineId: string, options: { within?: Duration } & C
  * maxPerPeriod({ count: 3, period: "24h" });
  */
 export function maxPerPeriod(options: { count: number; period: Duration } & ConditionOptions): Condition {
+  checkOptions(options, { ...CONDITION_OPTIONS, count: true, period: true }, "maxPerPeriod");
   const periodMs = durationMs(options.period, "period");
   const { count } = options;
   if (!Number.isInteger(count) || count < 1) {
@@ -100,7 +113,7 @@ export function maxPerPeriod(options: { count: number; period: Duration } & Cond
   return {
     name: "max per period",
     needs: "history",
-    ...onBlockOf(options),
+    ...onBlockOf(options, "maxPerPeriod"),
     evaluate: async ({ now, pipelineId, history }) => {
       const started = await history.countRuns(pipelineId, now - periodMs, now + 1);
       const evidence = { started, limit: count, period_ms: periodMs };

@@ -1,5 +1,7 @@
 import { HeadgateError, messageOf } from "../../base/errors.js";
-import { type Condition, type ConditionContext, type ConditionNeeds, findingOf, type Verdict } from "../condition.js";
+import { invalidArgument } from "../../base/options.js";
+import { inheritingZone, inheritsZone, inZone } from "../../schedule/inherited-zone.js";
+import { type Condition, type ConditionContext, type ConditionNeeds, checkCondition, findingOf, type Verdict } from "../condition.js";
 import type { Finding } from "../finding.js";
 
 /**
@@ -40,8 +42,9 @@ export function not(condition: Condition): Condition {
 
 function combined(word: string, conditions: readonly Condition[], judge: (findings: readonly Finding[]) => Verdict): Condition {
   if (conditions.length === 0) throw new HeadgateError("INVALID_ARGUMENT", `${word}: give at least one condition`);
+  for (const one of conditions) checkCondition(one, null, invalidArgument(word));
   const withEvidence = (findings: readonly Finding[]): Verdict => ({ ...judge(findings), evidence: { findings } });
-  return {
+  const made: Condition = {
     name: `${word} (${conditions.map(({ name }) => name).join(", ")})`,
     needs: strongest(conditions),
     watches: {
@@ -54,6 +57,9 @@ function combined(word: string, conditions: readonly Condition[], judge: (findin
       return found.some((one) => one instanceof Promise) ? Promise.all(found).then(withEvidence) : withEvidence(found as Finding[]);
     },
   };
+  if (!conditions.some(inheritsZone)) return made;
+  const parts = (timeZone: string) => conditions.map((one) => inZone(one, timeZone));
+  return inheritingZone(made, (timeZone) => combined(word, parts(timeZone), judge));
 }
 
 /** A part that throws counts as its own `onError` says, so that one bad part does not decide for the others. */

@@ -1,12 +1,23 @@
 import { HeadgateError, messageOf } from "../../base/errors.js";
-import { type Condition, type ConditionContext, type ConditionOptions, onBlockOf, type Verdict } from "../condition.js";
-import { longestMs, type MeasurableProbe } from "../probe.js";
+import { checkOptions, type OptionNames } from "../../base/options.js";
+import {
+  CONDITION_OPTIONS,
+  type Condition,
+  type ConditionContext,
+  type ConditionOptions,
+  checkedOnError,
+  onBlockOf,
+  type Verdict,
+} from "../condition.js";
+import { checkProbe, longestMs, type MeasurableProbe } from "../probe.js";
 
 /** Options of conditions that ask the outside. */
 export interface OutsideConditionOptions extends ConditionOptions {
   /** What a probe that fails counts as. Default `"block"`. */
   onError?: "pass" | "block";
 }
+
+export const OUTSIDE_OPTIONS: OptionNames<OutsideConditionOptions> = { ...CONDITION_OPTIONS, onError: true };
 
 /** How something outside is. */
 export interface Health {
@@ -25,8 +36,10 @@ export interface Health {
  * healthy({ probes: [httpProbe({ url: "https://warehouse.example/health" }), tcpProbe({ host: "db.example", port: 5432 })] });
  */
 export function healthy(options: { probes: readonly MeasurableProbe<boolean | Health>[] } & OutsideConditionOptions): Condition {
+  checkOptions(options, { ...OUTSIDE_OPTIONS, probes: true }, "healthy");
   const { probes } = options;
   if (!Array.isArray(probes) || probes.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "healthy: give at least one probe");
+  for (const [index, one] of probes.entries()) checkProbe(one, `healthy: probes[${index}]`);
   return asking("healthy", probes, options, (context) => Promise.all(probes.map((probe) => healthOf(probe, options.onError, context))));
 }
 
@@ -38,7 +51,10 @@ export function healthy(options: { probes: readonly MeasurableProbe<boolean | He
  * dataVolume({ source: sqlNumber({ url, query: "SELECT count(*) FROM inbox" }), min: 1_000 });
  */
 export function dataVolume(options: { source: MeasurableProbe<number>; min?: number; max?: number } & OutsideConditionOptions): Condition {
-  const { source, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, onError = "block" } = options;
+  checkOptions(options, { ...OUTSIDE_OPTIONS, source: true, min: true, max: true }, "dataVolume");
+  checkProbe(options.source, "dataVolume: source");
+  const { source, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = options;
+  const onError = checkedOnError(options.onError, "dataVolume") ?? "block";
   if (!(min <= max) || (options.min === undefined && options.max === undefined))
     throw new HeadgateError("INVALID_ARGUMENT", "dataVolume: give min or max, numbers, min not above max");
   return {
@@ -47,7 +63,7 @@ export function dataVolume(options: { source: MeasurableProbe<number>; min?: num
     onError,
     timeoutMs: longestMs([source]),
     watches: { probes: [source.name] },
-    ...onBlockOf(options),
+    ...onBlockOf(options, "dataVolume"),
     evaluate: async ({ observe }) => {
       const { value, latencyMs } = await observe(source);
       if (!Number.isFinite(value)) throw new Error(`${source.name} gave ${JSON.stringify(value)} instead of a number`);
@@ -77,10 +93,10 @@ export function asking(
   return {
     name,
     needs: "outside",
-    onError: options.onError ?? "block",
+    onError: checkedOnError(options.onError, name) ?? "block",
     timeoutMs: longestMs(probes),
     watches: { probes: probes.map((one) => one.name) },
-    ...onBlockOf(options),
+    ...onBlockOf(options, name),
     evaluate: async (context) => verdictOf(await ask(context)),
   };
 }

@@ -1,7 +1,10 @@
 import { isoUtc } from "../../base/instant.js";
-import { type BusinessDayOptions, businessDays } from "../../schedule/business-days.js";
-import { type TimeWindow, timeWindows } from "../../schedule/window.js";
-import { type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
+import { checkOptions } from "../../base/options.js";
+import { BUSINESS_DAY_OPTIONS, type BusinessDayOptions, businessDays } from "../../schedule/business-days.js";
+import type { Calendar } from "../../schedule/calendar.js";
+import { inheritingZone, inheritsZone, inZone } from "../../schedule/inherited-zone.js";
+import { type TimeWindow, timeWindows, type WindowCalendar } from "../../schedule/window.js";
+import { CONDITION_OPTIONS, type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
 
 /**
  * Blocks inside maintenance windows, and knows when they end. Days name the day a window starts; a window may cross midnight;
@@ -12,11 +15,15 @@ import { type Condition, type ConditionOptions, onBlockOf } from "../condition.j
  * maintenanceWindow({ start: "02:00", end: "04:00", days: ["sunday"], description: "Weekly maintenance" }, { onBlock: "hold" });
  */
 export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], options: ConditionOptions = {}): Condition {
-  const calendar = timeWindows("length" in windows ? windows : [windows]);
-  return {
+  checkOptions(options, CONDITION_OPTIONS, "maintenanceWindow");
+  return outsideWindows(timeWindows(Array.isArray(windows) ? windows : [windows as TimeWindow]), options);
+}
+
+function outsideWindows(calendar: WindowCalendar, options: ConditionOptions): Condition {
+  const made: Condition = {
     name: "maintenance window",
     needs: "time",
-    ...onBlockOf(options),
+    ...onBlockOf(options, "maintenanceWindow"),
     isMaintenanceAt: (now) => calendar.windowAt(now) !== null,
     evaluate: ({ now }) => {
       const window = calendar.windowAt(now);
@@ -31,6 +38,7 @@ export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], o
       };
     },
   };
+  return inheritsZone(calendar) ? inheritingZone(made, (timeZone) => outsideWindows(inZone(calendar, timeZone), options)) : made;
 }
 
 /**
@@ -41,11 +49,16 @@ export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], o
  * businessDay({ timeZone: "America/New_York", holidays: ["2026-12-25"] });
  */
 export function businessDay(options: BusinessDayOptions & ConditionOptions = {}): Condition {
-  const calendar = businessDays(options);
-  return {
+  checkOptions(options, { ...CONDITION_OPTIONS, ...BUSINESS_DAY_OPTIONS }, "businessDay");
+  const { onBlock: _, ...days } = options;
+  return onBusinessDays(businessDays(days), options);
+}
+
+function onBusinessDays(calendar: Calendar, options: ConditionOptions): Condition {
+  const made: Condition = {
     name: "business day",
     needs: "time",
-    ...onBlockOf(options),
+    ...onBlockOf(options, "businessDay"),
     evaluate: ({ now }) => {
       if (calendar.contains(now)) return { result: "pass", reason: "it is a business day" };
       const opensAt = calendar.nextChangeAfter(now);
@@ -56,4 +69,5 @@ export function businessDay(options: BusinessDayOptions & ConditionOptions = {})
       };
     },
   };
+  return inheritsZone(calendar) ? inheritingZone(made, (timeZone) => onBusinessDays(inZone(calendar, timeZone), options)) : made;
 }

@@ -1,10 +1,11 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
+import { checkOptions } from "../../../base/options.js";
 import type { Health } from "../../../gate/conditions/outside.js";
-import { type ProbeOptions, policyOf } from "../../../gate/probe.js";
+import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../../gate/probe.js";
 import type { RemoteCall, RemoteExecutor, RemoteRun, RemoteState } from "../../../ports/executor.js";
 import type { Probe } from "../../../ports/probe.js";
-import { AirflowApi, type AirflowConnection } from "./api.js";
+import { AIRFLOW_CONNECTION, AirflowApi, type AirflowConnection } from "./api.js";
 
 /** Options of {@link airflowExecutor}. */
 export interface AirflowExecutorOptions extends AirflowConnection {
@@ -30,6 +31,7 @@ interface Reference {
  * pipeline({ id: "daily_sales", schedule: cron("0 2 * * *"), executor: airflowExecutor({ username: "headgate", password: process.env.AIRFLOW_PASSWORD }) });
  */
 export function airflowExecutor(options: AirflowExecutorOptions = {}): RemoteExecutor {
+  checkOptions(options, { ...AIRFLOW_CONNECTION, dagId: true, conf: true, pollInterval: true }, "airflowExecutor");
   const { dagId = (id: string) => id, conf = ({ parameters }: RemoteRun) => parameters as Record<string, unknown> } = options;
   const api = new AirflowApi(options, "airflowExecutor");
   const dagOf = (pipelineId: string) => (typeof dagId === "string" ? dagId : dagId(pipelineId));
@@ -103,6 +105,7 @@ function unexpected(status: number, problem: string): HeadgateError {
  * healthy({ probes: [airflowHealth()] });
  */
 export function airflowHealth(options: AirflowConnection & ProbeOptions = {}): Probe<Health> {
+  checkOptions(options, { ...AIRFLOW_CONNECTION, ...PROBE_OPTIONS }, "airflowHealth");
   const api = new AirflowApi(options, "airflowHealth");
   return {
     name: options.name ?? `airflow ${api.address}`,

@@ -1,4 +1,5 @@
 import { HeadgateError } from "../../../base/errors.js";
+import type { OptionNames } from "../../../base/options.js";
 import type { RemoteCall } from "../../../ports/executor.js";
 import { secretsOfUrl } from "../../../run/secret-forms.js";
 import { AddressRule } from "../../outside/address.js";
@@ -15,6 +16,14 @@ export interface AirflowConnection {
   /** A token of one's own instead (v2). */
   token?: string;
 }
+
+export const AIRFLOW_CONNECTION: OptionNames<AirflowConnection> = {
+  baseUrl: true,
+  apiVersion: true,
+  username: true,
+  password: true,
+  token: true,
+};
 
 /** What Airflow answered. */
 export interface AirflowAnswer {

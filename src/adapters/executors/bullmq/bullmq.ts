@@ -1,11 +1,12 @@
 import type { Queue } from "bullmq";
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError, quote } from "../../../base/errors.js";
+import { checkOptions } from "../../../base/options.js";
 import type { Clock } from "../../../ports/clock.js";
 import type { RemoteExecutor, RemoteState } from "../../../ports/executor.js";
 import { secretsOfUrl } from "../../../run/secret-forms.js";
 import type { Priority } from "../../../trigger/trigger.js";
-import { type BullmqConnection, bullmq, type JobData } from "./connection.js";
+import { BULLMQ_CONNECTION, type BullmqConnection, bullmq, type JobData } from "./connection.js";
 
 /** Options of {@link bullmqExecutor}. */
 export type BullmqExecutorOptions = BullmqConnection & {
@@ -41,6 +42,7 @@ interface Watched {
  * createScheduler({ pipelines, executor: bullmqExecutor({ redis: "redis://127.0.0.1:6379" }) });
  */
 export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecutor {
+  checkOptions(options, { ...BULLMQ_CONNECTION, queue: true, pollInterval: true, keep: true }, "bullmqExecutor");
   const { queue: name = "headgate" } = options;
   if (typeof name !== "string" || !/^[\w.-]{1,100}$/.test(name))
     throw new HeadgateError("INVALID_ARGUMENT", `bullmqExecutor: queue ${quote(name)} is no name`);

@@ -1,5 +1,6 @@
 import type { QueueEvents, QueueOptions } from "bullmq";
 import { HeadgateError } from "../../../base/errors.js";
+import type { OptionNames } from "../../../base/options.js";
 
 /** Where BullMQ keeps its jobs: Redis (needs `ioredis`), or PostgreSQL (needs `pg`). */
 export type BullmqConnection =
@@ -15,6 +16,8 @@ export type BullmqConnection =
       /** Default `"bullmq"`. Its tables are made and migrated when it is first used. */
       readonly schema?: string;
     };
+
+export const BULLMQ_CONNECTION: OptionNames<BullmqConnection> = { redis: true, prefix: true, postgres: true, schema: true };
 
 /** The classes and options that go with a connection. */
 export interface Bullmq {

@@ -1,11 +1,12 @@
 import type { Job } from "bullmq";
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
+import { checkOptions } from "../../../base/options.js";
 import type { Clock, Logger, LogLevel, Pipeline, RunContext } from "../../../index.js";
 import { runErrorOf } from "../../../run/retry.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { triggerView } from "../../../trigger/view.js";
-import { type BullmqConnection, bullmq, type JobData } from "./connection.js";
+import { BULLMQ_CONNECTION, type BullmqConnection, bullmq, type JobData } from "./connection.js";
 
 /** Options of `createWorker`. */
 export type BullmqWorkerOptions = BullmqConnection & {
@@ -37,6 +38,11 @@ export interface BullmqWorker {
 
 /** See `createWorker`. */
 export function workerOn(clock: Clock, pipelines: readonly Pipeline[], options: BullmqWorkerOptions): BullmqWorker {
+  checkOptions(
+    options,
+    { ...BULLMQ_CONNECTION, queue: true, concurrency: true, lockDuration: true, maxStalledCount: true, logger: true },
+    "createWorker",
+  );
   const { queue = "headgate", concurrency = 10, maxStalledCount = 1, logger = { log: () => {} } } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new HeadgateError("INVALID_ARGUMENT", `createWorker: concurrency ${concurrency} must be a whole number from 1`);

@@ -5,6 +5,7 @@ import { env, kill, platform } from "node:process";
 import type { Readable, Writable } from "node:stream";
 import PQueue from "p-queue";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
+import { checkOptions } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
 import { secretsOfNamed } from "../../../run/secret-forms.js";
 import { jsonProblemOf } from "../../outside/json-syntax.js";
@@ -53,6 +54,21 @@ const LARGEST_LIMIT = 45_000;
  * pipeline({ id: "dbt", schedule: cron("0 3 * * *"), executor: commandExecutor({ command: "dbt", args: ["build"], cwd: "/srv/dbt", envFrom: ["PATH", "DBT_PROFILES_DIR"] }) });
  */
 export function commandExecutor(options: CommandExecutorOptions): LocalExecutor {
+  checkOptions(
+    options,
+    {
+      command: true,
+      args: true,
+      cwd: true,
+      envFrom: true,
+      env: true,
+      outputLimit: true,
+      output: true,
+      finalExitCodes: true,
+      concurrency: true,
+    },
+    "commandExecutor",
+  );
   const { command, concurrency = Math.max(1, cpus().length), outputLimit = DEFAULT_LIMIT, output = "text" } = options;
   if (typeof command !== "string" || command === "" || command.includes("\0")) throw bad("command: give a program");
   if (/\s[-|>&;]/.test(command))

@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { type ResourceLimits, Worker } from "node:worker_threads";
 import PQueue from "p-queue";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
+import { checkOptions } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
 
 /** What a function in a thread is handed. */
@@ -62,6 +63,7 @@ type Answer =
  * pipeline({ id: "render", executor: workerThreadExecutor({ module: new URL("./render.js", import.meta.url) }) });
  */
 export function workerThreadExecutor(options: WorkerThreadOptions): LocalExecutor {
+  checkOptions(options, { module: true, concurrency: true, resourceLimits: true }, "workerThreadExecutor");
   const { concurrency = Math.max(1, availableParallelism() - 1), resourceLimits } = options;
   if (!(options.module instanceof URL) && (typeof options.module !== "string" || options.module === ""))
     throw bad("module: give a path or an address");

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
+import { checkOptions } from "../../../base/options.js";
 import type { Scheduler } from "../../../index.js";
 import type { RemoteCall, RemoteExecutor, RemoteRun, RemoteState } from "../../../ports/executor.js";
 import { secretsOfNamed, secretsOfUrl } from "../../../run/secret-forms.js";
@@ -58,6 +59,7 @@ const result = z.discriminatedUnion("status", [
  * app.use("/callbacks", executor.callbacks(scheduler));
  */
 export function webhookExecutor(options: WebhookExecutorOptions): WebhookExecutor {
+  checkOptions(options, { url: true, secret: true, callbackUrl: true, headers: true, allowPrivateNetworks: true }, "webhookExecutor");
   const { url, secret, callbackUrl, headers = {} } = options;
   checkUrl(url, "webhookExecutor: url");
   if (callbackUrl !== undefined) checkUrl(callbackUrl, "webhookExecutor: callbackUrl");

@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
+import { checkOptions } from "../../../base/options.js";
 import type { AuditMark, AuditRecord } from "../../../monitor/audit.js";
 import type { EndedSummary } from "../../../monitor/ended.js";
 import type { Noted, NotedResult } from "../../../ports/audit-store.js";
@@ -71,6 +72,9 @@ export interface MemoryStore extends Store {
  * createScheduler({ pipelines, store: memoryStore({ retention: { count: 1_000, maxAge: "7d" } }) });
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+  checkOptions(options, { retention: true, onForget: true }, "memoryStore");
+  if (options.retention !== undefined)
+    checkOptions(options.retention, { count: true, bytes: true, maxAge: true }, "memoryStore: retention");
   const count = options.retention?.count ?? 10_000;
   if (!Number.isInteger(count) || count < 0) {
     throw new HeadgateError("INVALID_ARGUMENT", `memoryStore: retention.count ${count} must be a whole number from 0`);

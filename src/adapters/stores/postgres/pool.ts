@@ -1,6 +1,5 @@
-import { createRequire } from "node:module";
-import type { Client, ClientBase, Pool, QueryConfig } from "pg";
-import { HeadgateError } from "../../../base/errors.js";
+import type { Client, ClientBase, Pool } from "pg";
+import { loadPeer } from "../../outside/load-peer.js";
 import type { Connections } from "./connections.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
@@ -45,12 +44,7 @@ export async function newPool(
   { most, isPlain = false, connectionString, connections }: PoolShape,
 ): Promise<Pool> {
   type Library = { Pool: new (config: object) => Pool; Client: typeof Client };
-  let library: Library;
-  try {
-    library = createRequire(import.meta.url)("pg") as Library;
-  } catch (cause) {
-    throw new HeadgateError("MISSING_PEER", "postgresStore needs the package pg: npm install pg", { cause });
-  }
+  const library = loadPeer<Library>("pg", "postgresStore needs");
   const config = "poolConfig" in options ? options.poolConfig : {};
   const pool = new library.Pool({
     connectionTimeoutMillis: 5_000,
@@ -66,21 +60,6 @@ export async function newPool(
     connectionString: connectionString ?? options.connectionString,
   });
   return pool;
-}
-
-/**
- * A client whose statements follow each other. One that is `pipeline`d sends them at once; any other, such as of a pool of the host's own, is handed one after the other, which pg
- * would do itself, but warns of, and will refuse from version 9 on.
- */
-export function inTurn(client: ClientBase): Pick<ClientBase, "query"> {
-  if ((client as { pipeline?: boolean }).pipeline === true) return client;
-  let last: Promise<unknown> = Promise.resolve();
-  const query = (config: QueryConfig) => {
-    const answer = last.then(() => client.query(config));
-    last = answer.catch(() => {}); // thrown to whoever asked; the next statement is sent all the same, as by pg
-    return answer;
-  };
-  return { query: query as ClientBase["query"] };
 }
 
 /**

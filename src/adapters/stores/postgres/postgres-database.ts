@@ -1,4 +1,4 @@
-import type { ClientBase, Pool } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import type { Database, Row, Session } from "../sql/database.js";
 import { Connections } from "./connections.js";
@@ -6,9 +6,10 @@ import { change, dialectOf, insertion, lockOf, moveOfWaiting } from "./dialect.j
 import { isCollision, translate } from "./errors.js";
 import { migrate, newerSchemaIn } from "./migrate.js";
 import { Notices } from "./notices.js";
-import { ANSWER_MS, BEGIN, guard, inTurn, newPool, timed } from "./pool.js";
+import { ANSWER_MS, BEGIN, guard, newPool, timed } from "./pool.js";
 import { isPooledByTransaction, isRefusingOptions } from "./pooler.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
+import { clientOf, requireTransaction, type Wire, wireOf } from "./wire.js";
 
 const POLL_MS = 5_000;
 /** The same where no notices come. */
@@ -53,12 +54,12 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     }
     return name;
   };
-  const ask = async (on: Pool | Pick<ClientBase, "query">, sql: string, values: readonly unknown[]): Promise<readonly Row[]> => {
+  const ask = async (on: Pool | Wire, sql: string, values: readonly unknown[]): Promise<readonly Row[]> => {
     const name = nameOf(sql);
     const config = { text: sql, values: [...values], query_timeout: ANSWER_MS, ...(name === undefined ? {} : { name }) };
-    return (await (on as ClientBase).query(config)).rows as readonly Row[];
+    return (await (on as Wire).query(config)).rows as readonly Row[];
   };
-  const sessionOn = (on: () => Pool | Pick<ClientBase, "query">): Session => ({
+  const sessionOn = (on: () => Pool | Wire): Session => ({
     dialect,
     query: (sql, values = []) => translating(ask(on(), sql, values)),
     insert: async (table, records, { unlessThere = false, tell: isNews = false } = {}) => {
@@ -99,29 +100,29 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     on: Pool = opened(),
   ): Promise<T> => {
     const client = await translating(connections.take(on));
+    const wire = wireOf(client);
     let isBroken = false;
     const breaks = () => {
       isBroken = true; // the statement under way fails too, and that error is told
     };
     client.on("error", breaks);
-    const statements = inTurn(client);
     const sent: Promise<unknown>[] = [];
     const send = (answer: Promise<unknown>) => {
       answer.catch(() => {}); // looked at in the end
       sent.push(answer);
     };
     try {
-      send(statements.query(timed(begin)));
-      const session = sessionOn(() => statements);
+      send(wire.query(timed(begin)));
+      const session = sessionOn(() => wire);
       const answer = await work({ ...session, write: async (steps) => send(session.write(steps)) });
-      send(statements.query(timed(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT"))); // of a transaction that has failed: rolls it back
+      send(wire.query(timed(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT"))); // of a transaction that has failed: rolls it back
       await Promise.all(sent);
       return answer;
     } catch (error) {
       const [first] = (await Promise.allSettled(sent)).filter((one) => one.status === "rejected");
       const translated = translate(first?.reason ?? error);
       if (isCollision(translated) || !isUnavailable(translated))
-        await statements.query(timed("ROLLBACK")).catch(() => {
+        await wire.query(timed("ROLLBACK")).catch(() => {
           isBroken = true;
         });
       else isBroken = true; // whether the server still listens is not known: the connection is given up, and with it the transaction
@@ -133,7 +134,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   };
 
   /** A statement that is made when there is a connection for it. */
-  const onOne = async <T>(work: (client: ClientBase) => Promise<T>): Promise<T> => {
+  const onOne = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> => {
     const client = await translating(connections.take(opened()));
     try {
       const answer = await work(client);
@@ -251,17 +252,16 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
             if (moved.records.length === 0) return Promise.resolve([]);
             const values: unknown[] = [];
             const sql = moveOfWaiting(dialect, moved, added, values);
-            return ask(client, sql, values);
+            return ask(wireOf(client), sql, values);
           });
           return new Set(rows.map(({ id }) => String(id)));
         });
       },
     },
-    joined: (transaction) => {
-      if (typeof (transaction as ClientBase | null)?.query !== "function") {
-        throw new HeadgateError("INVALID_ARGUMENT", "transaction: give the pg client on which your transaction is open");
-      }
-      return sessionOn(() => transaction as ClientBase);
+    joined: async (transaction) => {
+      const wire = wireOf(clientOf(transaction));
+      await translating(requireTransaction(wire));
+      return sessionOn(() => wire);
     },
     notify: () => notices?.send(),
     subscribe: (onChange) => notices?.subscribe(onChange) ?? (() => {}),

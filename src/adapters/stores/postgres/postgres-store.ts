@@ -1,4 +1,5 @@
 import type { Pool, PoolConfig } from "pg";
+import { checkOptions, type OptionNames } from "../../../base/options.js";
 import type { Store } from "../../../ports/store.js";
 import { type RetentionOptions, sqlStore } from "../sql/sql-store.js";
 import { postgresDatabase } from "./postgres-database.js";
@@ -22,6 +23,15 @@ export type PostgresStoreOptions = {
   | { pool: Pool; connectionString?: never; noticeConnectionString?: never }
 );
 
+const OPTIONS: OptionNames<PostgresStoreOptions> = {
+  schema: true,
+  retention: true,
+  connectionString: true,
+  noticeConnectionString: true,
+  poolConfig: true,
+  pool: true,
+};
+
 /**
  * The store for many nodes, on PostgreSQL 12 or newer, with the optional peer `pg` 8. Several schedulers on one schema share the work: each fire time becomes one
  * trigger, each trigger is claimed by one node, and limits hold over all of them. News travel by LISTEN/NOTIFY, and by looking every 5 s when a notice is lost.
@@ -32,6 +42,7 @@ export type PostgresStoreOptions = {
  * createScheduler({ pipelines, store: postgresStore({ connectionString: "postgres://app@db.example/app" }) });
  */
 export function postgresStore(options: PostgresStoreOptions): Store {
+  checkOptions(options, OPTIONS, "postgresStore");
   return sqlStore(postgresDatabase(options), options.retention);
 }
 export type { RetentionOptions } from "../sql/sql-store.js";

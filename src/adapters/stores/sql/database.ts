@@ -78,7 +78,7 @@ export interface Database {
   /** A single statement, its own transaction. */
   readonly session: Session;
   /** The session of a transaction of the caller's own. */
-  joined(transaction: unknown): Session;
+  joined(transaction: unknown): Promise<Session>;
   /** Tells other nodes that there is something new; never waits and never fails. */
   notify(): void;
   subscribe(onChange: () => void): () => void;

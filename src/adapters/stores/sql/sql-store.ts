@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
+import { checkOptions } from "../../../base/options.js";
 import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type { Claim, EnqueueResult, Store } from "../../../ports/store.js";
 import * as audit from "./audit.js";
@@ -29,6 +30,7 @@ export interface RetentionOptions {
 
 /** A store on a database: every method one transaction, the state machines' own functions between reading and writing. */
 export function sqlStore(database: Database, options: RetentionOptions = {}): Store {
+  checkOptions(options, { count: true, maxAge: true, audit: true }, "retention");
   const retention = { count: options.count ?? 1_000_000, maxAgeMs: durationMs(options.maxAge ?? "90d", "retention.maxAge") };
   if (!Number.isInteger(retention.count) || retention.count < 0) {
     throw new HeadgateError("INVALID_ARGUMENT", `retention.count ${retention.count} must be a whole number from 0`);
@@ -84,7 +86,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       ),
     enqueue: async (triggers, now, { transaction, limits, noted } = {}) => {
       refuseIfNewer();
-      const on = transaction === undefined ? session : database.joined(transaction);
+      const on = transaction === undefined ? session : await database.joined(transaction);
       await mustBeKnown(
         on,
         triggers.map(({ pipelineId }) => pipelineId),

@@ -1,3 +1,4 @@
+import { checkOptions } from "../../../base/options.js";
 import type { Store } from "../../../ports/store.js";
 import { type RetentionOptions, sqlStore } from "../sql/sql-store.js";
 import { sqliteDatabase } from "./sqlite-database.js";
@@ -24,6 +25,7 @@ export interface SqliteStoreOptions {
  * createScheduler({ pipelines, store: sqliteStore({ file: "./headgate.db" }) });
  */
 export function sqliteStore(options: SqliteStoreOptions): Store {
+  checkOptions(options, { file: true, synchronous: true, retention: true }, "sqliteStore");
   return sqlStore(sqliteDatabase(options), options.retention);
 }
 export type { RetentionOptions } from "../sql/sql-store.js";
