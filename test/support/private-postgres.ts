@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -49,6 +50,8 @@ export interface PrivatePostgres {
   readonly url: string;
   /** Ends it at once, as a crash would, and starts it again. */
   restart(): void;
+  /** Runs `pg_ctl` on it with these arguments, such as `-m fast stop`, without holding up this process. */
+  control(...args: readonly string[]): Promise<void>;
   stop(): void;
 }
 
@@ -59,7 +62,8 @@ export async function privatePostgres(bin: string): Promise<PrivatePostgres> {
   const as = owner(folder); // the server refuses to run as root
   const run = (name: string, args: readonly string[]) => execFileSync(join(bin, name), args, { ...as, stdio: "ignore", cwd: folder });
   const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
-  const start = () => run("pg_ctl", ["-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start"]);
+  const onData = ["-D", data, "-w", "-l", join(folder, "log"), "-o", options];
+  const start = () => run("pg_ctl", [...onData, "start"]);
   const kill = () => run("pg_ctl", ["-D", data, "-m", "immediate", "stop"]);
   run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]);
   start();
@@ -68,6 +72,11 @@ export async function privatePostgres(bin: string): Promise<PrivatePostgres> {
     restart: () => {
       kill();
       start();
+    },
+    control: async (...args) => {
+      const child = spawn(join(bin, "pg_ctl"), [...onData, ...args], { ...as, stdio: "ignore", cwd: folder });
+      const [code] = await once(child, "exit");
+      if (code !== 0) throw new Error(`pg_ctl ${args.join(" ")} ended with ${code}`);
     },
     stop: () => {
       kill();

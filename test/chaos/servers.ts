@@ -1,0 +1,61 @@
+import pg from "pg";
+import { privatePostgres } from "../support/private-postgres.js";
+
+const ROLE = "chaos_app";
+
+/** A PostgreSQL of the harness, with a role for the nodes that has no privileges beyond its schemas. */
+export class PostgresServer {
+  readonly #server: Awaited<ReturnType<typeof privatePostgres>>;
+
+  private constructor(server: Awaited<ReturnType<typeof privatePostgres>>) {
+    this.#server = server;
+  }
+
+  static async start(bin: string): Promise<PostgresServer> {
+    const server = new PostgresServer(await privatePostgres(bin));
+    await server.query(`CREATE ROLE ${ROLE} LOGIN; GRANT CREATE ON DATABASE postgres TO ${ROLE}`);
+    return server;
+  }
+
+  /** The address for the nodes. */
+  get url(): URL {
+    const url = new URL(this.#server.url);
+    url.username = ROLE;
+    return url;
+  }
+
+  /** Runs statements as the superuser, on a connection of their own. */
+  async query(...statements: readonly string[]): Promise<readonly pg.QueryResult[]> {
+    const client = new pg.Client({ connectionString: this.#server.url, connectionTimeoutMillis: 5_000 });
+    client.on("error", () => {}); // the statement in flight fails too
+    await client.connect();
+    try {
+      const results: pg.QueryResult[] = [];
+      for (const statement of statements) results.push(await client.query(statement));
+      return results;
+    } finally {
+      await client.end().catch(() => {}); // the server may have ended it
+    }
+  }
+
+  /** A session of the superuser that stays open. */
+  async session(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.#server.url, connectionTimeoutMillis: 5_000 });
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  }
+
+  /** Ends the server; `immediate` as a crash would. */
+  async halt(mode: "fast" | "immediate"): Promise<void> {
+    await this.#server.control("-m", mode, "stop");
+  }
+
+  async resume(): Promise<void> {
+    await this.#server.control("start");
+  }
+
+  stop(): void {
+    this.#server.stop();
+  }
+}
