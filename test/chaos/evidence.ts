@@ -62,8 +62,12 @@ export interface Evidence {
   readonly pools: Readonly<Record<string, number>>;
   readonly globalLimit: number;
   readonly leaseMs: number;
+  /** The store has a clock that does not step with those of the nodes. */
+  readonly hasServerClock: boolean;
   readonly from: number;
+  /** Now, and when the fleet was asked to end. */
   readonly until: number;
+  readonly workingUntil: number;
   readonly lines: readonly Line[];
   readonly faults: readonly FaultWindow[];
   readonly lives: readonly Life[];

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { NodeSettings, Order, Reply, Wish } from "./orders.js";
 
-const STARTING_MS = 60_000;
+/** How long a process may take to be up, ms. */
+export const STARTING_MS = 60_000;
 
 /** One process from its start to its end, by the machine's clock. */
 export interface Life {
@@ -12,6 +13,8 @@ export interface Life {
   readonly from: number;
   /** When it said that it was up; `null`: not yet, or never. */
   upAt: number | null;
+  /** When it was asked to end; `null`: it was not. */
+  stoppingAt: number | null;
   until: number | null;
   /** `died`: by itself. */
   end: "killed" | "terminated" | "died" | null;
@@ -21,7 +24,8 @@ export interface Life {
 interface Process {
   readonly child: ChildProcess;
   readonly life: Life;
-  readonly up: Promise<void>;
+  /** Whether it is up in time, or has ended. */
+  readonly up: Promise<boolean>;
   isStopped: boolean;
   /** The last of what it printed. */
   output: string;
@@ -60,10 +64,11 @@ export class Fleet {
     return one != null && one.life.upAt !== null && one.life.until === null && !one.isStopped;
   }
 
-  /** Starts processes in all slots that have none; resolves when all are up. */
-  async fill(): Promise<void> {
+  /** Starts processes in all slots that have none; resolves when all are up, with the names of those that took too long. */
+  async fill(): Promise<string[]> {
     for (const [slot, one] of this.#processes.entries()) if (one === null) this.#start(slot);
-    await Promise.all(this.#processes.map((one) => one?.up));
+    const late = await Promise.all(this.#processes.map(async (one) => (one === null || (await one.up) ? [] : [one.life.node])));
+    return late.flat();
   }
 
   #start(slot: number): void {
@@ -73,10 +78,9 @@ export class Fleet {
     const child = spawn(process.execPath, ["--import", "tsx", file, JSON.stringify(settingsOf(slot, node))], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    const life: Life = { node, slot, from: Date.now(), upAt: null, until: null, end: null, exit: null };
+    const life: Life = { node, slot, from: Date.now(), upAt: null, stoppingAt: null, until: null, end: null, exit: null };
     this.lives.push(life);
     const one: Process = { child, life, up: isUp(child, life), isStopped: false, output: "" };
-    one.up.catch(() => {}); // looked at by whoever fills the fleet
     this.#processes[slot] = one;
     for (const stream of [child.stdout, child.stderr])
       stream?.on("data", (chunk: Buffer) => {
@@ -149,6 +153,7 @@ export class Fleet {
     if (one == null || one.life.until !== null) return 0;
     const begin = performance.now();
     one.life.end ??= "terminated";
+    one.life.stoppingAt = Date.now();
     const gone = once(one.child, "exit");
     one.child.kill("SIGTERM");
     const timer = setTimeout(() => one.child.kill("SIGKILL"), patienceMs);
@@ -162,17 +167,17 @@ export class Fleet {
   }
 }
 
-function isUp(child: ChildProcess, life: Life): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${life.node} was not up after ${STARTING_MS} ms`)), STARTING_MS);
-    const end = (then: () => void) => {
+function isUp(child: ChildProcess, life: Life): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), STARTING_MS);
+    const end = () => {
       clearTimeout(timer);
-      then();
+      resolve(true);
     };
-    child.once("exit", () => end(resolve)); // a process that ends is told by its life
+    child.once("exit", end);
     child.once("message", () => {
       life.upAt = Date.now();
-      end(resolve);
+      end();
     });
   });
 }

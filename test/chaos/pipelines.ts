@@ -27,7 +27,8 @@ export interface PipelineSpec {
   readonly isRetimed?: boolean;
 }
 
-const SOON = { retryDelay: "50ms", timeout: "20s" } as const;
+/** Without the window, a clock that steps by hours would rightly raise hundreds of thousands of triggers. */
+const SOON = { catchupWindow: "30s", retryDelay: "50ms", timeout: "20s" } as const;
 const MANY = { ...SOON, retries: 200 };
 
 /** One pipeline for each way of handling overlap, catchup, limits and failures. */

@@ -109,5 +109,5 @@ function concerning({ store, lines }: Evidence, { ids }: Violation): string[] {
     ...runs.map((one) => `run ${JSON.stringify(one)}`),
     ...lines.filter((line) => "run" in line && line.run !== null && wanted.has(line.run)).map((line) => JSON.stringify(line)),
   ];
-  return found.slice(0, 40);
+  return found.slice(0, 16).map((text) => text.slice(0, 500));
 }

@@ -1,41 +1,58 @@
 import { type Evidence, stalledMs, type Violation } from "../evidence.js";
+import type { PipelineSpec } from "../pipelines.js";
+import { onlyClockAheadMs } from "./health.js";
 
 const ONE_OUTCOME = "every fire time ends in exactly one recorded outcome";
 const NOT_AHEAD = "no fire time is made before its time";
 /** How far a clock may be off without having stepped, ms. */
 const CLOCK_MS = 50;
-/** How late the last fire time may be when the epoch ends, ms. */
+/** How late the first fire time may be, and the last one when the epoch ends, ms. */
 const LATE_MS = 6_000;
+/** One cause has many fire times. */
+const MOST = 20;
 
 /** Every fire time of a schedule from its registration on has one outcome, at the right instant. */
 export function fireTimes(evidence: Evidence): Violation[] {
-  const { store, pipelines, from, until } = evidence;
-  if (store === null) return [];
-  return pipelines.flatMap(({ id, stepMs, isRetimed }) => {
-    if (stepMs === null || isRetimed === true) return [];
-    const outcomes = outcomesOf(evidence, id, stepMs);
-    const times = [...outcomes.keys()].toSorted((a, b) => a - b);
-    const [first] = times;
-    const next = store.nextFireAt.get(id) ?? null;
-    const violations: Violation[] = [];
-    const add = (message: string, at: number, ids: readonly string[] = []) =>
-      violations.push({ invariant: ONE_OUTCOME, message: `${id}: ${message}`, ids, at });
-    for (const at of times) if (at % stepMs !== 0) add(`${iso(at)} is no fire time of every ${stepMs} ms`, at, outcomes.get(at));
-    if (first === undefined || next === null)
-      return [...violations, { invariant: ONE_OUTCOME, message: `${id}: nothing fired`, ids: [], at: null }];
-    if (first > from + LATE_MS + stalledMs(evidence, from, from + LATE_MS) + stepMs)
-      add(`the first outcome is of ${iso(first)}, the nodes started at ${iso(from)}`, first);
-    for (let at = first; at < next; at += stepMs) {
-      const ids = outcomes.get(at) ?? [];
-      if (ids.length !== 1) add(`fire time ${iso(at)} has ${ids.length} outcomes`, at, ids);
-      if (violations.length > 20) break; // one cause, many fire times
-    }
-    const last = times.at(-1) ?? 0;
-    if (last >= next) add(`${iso(last)} has an outcome, and the next fire time is ${iso(next)}`, last, outcomes.get(last));
-    if (next > until + stepMs + CLOCK_MS)
-      add(`the next fire time is ${iso(next)}, and it is ${iso(until)}: those in between are passed over`, next);
+  const { store, pipelines } = evidence;
+  return store === null
+    ? []
+    : pipelines.flatMap((pipeline) =>
+        pipeline.stepMs === null || pipeline.isRetimed ? [] : fireTimesOf(evidence, pipeline, pipeline.stepMs),
+      );
+}
+
+function fireTimesOf(evidence: Evidence, { id }: PipelineSpec, stepMs: number): Violation[] {
+  const { store, from, until, workingUntil, faults, hasServerClock } = evidence;
+  const violations: Violation[] = [];
+  const add = (message: string, at: number | null, ids: readonly string[] = []) =>
+    violations.push({ invariant: ONE_OUTCOME, message: `${id}: ${message}`, ids, at });
+  const outcomes = outcomesOf(evidence, id, stepMs);
+  for (const [at, ids] of outcomes) {
+    if (at % stepMs !== 0) add(`${iso(at)} is no fire time of every ${stepMs} ms`, at, ids);
+    if (ids.length > 1) add(`fire time ${iso(at)} has ${ids.length} outcomes`, at, ids);
+  }
+  // the only clock there is may have gone back to before the beginning
+  const times = [...outcomes.keys()].filter((at) => hasServerClock || at >= from - stepMs).toSorted((a, b) => a - b);
+  const [first] = times;
+  if (first === undefined) {
+    add("nothing fired", null);
     return violations;
-  });
+  }
+  if (first > from + LATE_MS + stalledMs(evidence, from, from + LATE_MS) + stepMs)
+    add(`the first outcome is of ${iso(first)}, the nodes started at ${iso(from)}`, first);
+  const next = store?.nextFireAt.get(id) ?? null;
+  const end = next ?? (times.at(-1) as number) + stepMs;
+  for (let at = first; at < end && violations.length < MOST; at += stepMs)
+    if (!outcomes.has(at)) add(`fire time ${iso(at)} has no outcome`, at);
+  const hadOnlyClockAhead = !hasServerClock && faults.some(({ family, size }) => family === "clock" && size > 0);
+  const last = times.at(-1) as number;
+  if (last >= end && !hadOnlyClockAhead)
+    add(`${iso(last)} has an outcome, and the next fire time is ${iso(end)}`, last, outcomes.get(last));
+  if (end > until + stepMs + CLOCK_MS)
+    add(`the next fire time is ${iso(end)}, and it is ${iso(until)}: those in between are passed over`, end);
+  if (next !== null && end < workingUntil - LATE_MS - stalledMs(evidence, end, workingUntil))
+    add(`the next fire time is ${iso(end)}, and the nodes worked until ${iso(workingUntil)}`, end);
+  return violations;
 }
 
 /** Ids of triggers and of decisions to drop, by fire time. */
@@ -51,21 +68,15 @@ function outcomesOf({ store }: Evidence, pipelineId: string, stepMs: number): Ma
   return outcomes;
 }
 
-/** A store confirms no fire time that lies ahead of the machine's clock. */
-export function fireTimesAhead({ lines }: Evidence): Violation[] {
-  return lines.flatMap((line) => {
+/** A store confirms no fire time that lies ahead of the clock that the nodes go by. */
+export function fireTimesAhead(evidence: Evidence): Violation[] {
+  return evidence.lines.flatMap((line) => {
     if (line.line !== "fired") return [];
-    const last = Math.max(...line.fires);
-    if (last <= line.at + CLOCK_MS) return [];
-    const ahead = line.fires.filter((at) => at > line.at + CLOCK_MS).length;
-    return [
-      {
-        invariant: NOT_AHEAD,
-        message: `${line.pipeline}: ${line.node} settled ${ahead} fire times up to ${iso(last)} at ${iso(line.at)}`,
-        ids: [],
-        at: line.at,
-      },
-    ];
+    const latest = line.at + CLOCK_MS + onlyClockAheadMs(evidence, line.at);
+    const ahead = line.fires.filter((at) => at > latest);
+    if (ahead.length === 0) return [];
+    const message = `${line.pipeline}: ${line.node} settled ${ahead.length} fire times up to ${iso(Math.max(...ahead))} at ${iso(line.at)}`;
+    return [{ invariant: NOT_AHEAD, message, ids: [], at: line.at }];
   });
 }
 

@@ -1,4 +1,5 @@
-import type { Evidence, Violation } from "../evidence.js";
+import type { Evidence, FaultWindow, Violation } from "../evidence.js";
+import type { LeaseLine } from "../log.js";
 import { iso } from "./fire-times.js";
 import { isClockWrong } from "./health.js";
 import type { Trace } from "./traces.js";
@@ -17,18 +18,12 @@ interface Span {
 
 /** No more functions than the limits allow run at once under a valid lease. */
 export function limits(evidence: Evidence, traces: ReadonlyMap<string, Trace>): Violation[] {
-  return [...traces.values()].flatMap((trace) => leasedSpans(evidence, trace)).length === 0
-    ? []
-    : broken(
-        evidence,
-        [...traces.values()].flatMap((trace) => leasedSpans(evidence, trace)),
-        REALLY,
-        "ran",
-      );
+  const spans = [...traces.values()].flatMap((trace) => leasedSpans(evidence, trace));
+  return broken(evidence, spans, REALLY, "ran");
 }
 
 /** When a function ran under a lease that the store had confirmed and that had not run out. */
-function leasedSpans({ lives, until, faults }: Evidence, { run, begins, ends, leases, finishes }: Trace): Span[] {
+function leasedSpans({ lives, until, faults, hasServerClock }: Evidence, { run, begins, ends, leases, finishes }: Trace): Span[] {
   const [begin] = begins;
   if (begin === undefined) return [];
   const life = lives.find(({ node }) => node === begin.node);
@@ -37,12 +32,16 @@ function leasedSpans({ lives, until, faults }: Evidence, { run, begins, ends, le
     life?.until ?? until,
     finishes.find(({ isAccepted }) => isAccepted)?.at ?? until,
   );
-  // a process that stood still in the middle of a call takes its lease for longer than it is
-  const isUncertain = (at: number) => faults.some((one) => one.nodes.includes(begin.node) && at >= one.from && at <= one.until + 1_000);
   return leases
-    .filter(({ node, at }) => node === begin.node && !isUncertain(at))
+    .filter((lease) => lease.node === begin.node && !faults.some((fault) => isUncertain(lease, fault, hasServerClock)))
     .map((lease) => ({ run, pipeline: begin.pipeline, from: Math.max(begin.at, lease.at), until: Math.min(end, lease.until - 20) }))
     .filter(({ from, until: to }) => from < to);
+}
+
+/** Whether a lease may be shorter than it seems: its process stood still in the middle of the call, or the only clock there is stepped. */
+function isUncertain(lease: LeaseLine, { family, nodes, from, until }: FaultWindow, hasServerClock: boolean): boolean {
+  if (family === "process") return nodes.includes(lease.node) && lease.at >= from && lease.at <= until + 1_000;
+  return family === "clock" && !hasServerClock && lease.at <= until + 1_000 && lease.until >= from;
 }
 
 /** The same for what the store says of when attempts were active. */

@@ -85,7 +85,7 @@ export function followers({ store, pipelines }: Evidence): Violation[] {
 /** The sensor's instants follow each other without gap or double. */
 export function sensed({ store, until }: Evidence): Violation[] {
   const keys = (store?.triggers ?? []).flatMap(({ pipelineId, kind, key }) =>
-    pipelineId === "sensed" && kind === "sensor" ? Number(key) : [],
+    pipelineId === "sensed" && kind === "sensor" ? Number(key?.split(":").at(-1)) : [],
   );
   const seen = new Set(keys);
   const [first, last] = [Math.min(...keys), Math.max(...keys)];
