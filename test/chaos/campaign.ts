@@ -1,3 +1,4 @@
+import { hasRedisBinary } from "../support/redis.js";
 import { Epoch } from "./epoch.js";
 import type { Evidence, Violation } from "./evidence.js";
 import { type PlanOptions, planOf, type RoundPlan } from "./plan.js";
@@ -8,7 +9,7 @@ import { StallMeter } from "./stalls.js";
 export interface CampaignOptions extends PlanOptions {
   readonly from: number;
   readonly rounds: number;
-  /** `null`: this machine has none, and its epochs are left out. */
+  /** `null`: this machine has none, and rounds on it are left out; so are those with a queue where there is no Redis. */
   readonly postgres: PostgresServer | null;
   readonly log: (text: string) => void;
   /** No round begins after so many ms. Default: no limit. */
@@ -18,6 +19,7 @@ export interface CampaignOptions extends PlanOptions {
 /** Runs rounds, epoch by epoch. After a violation the store is left, so that one defect is not found a hundred times. */
 export async function campaign(options: CampaignOptions): Promise<Report> {
   const { seed, from, rounds, postgres, log, limitMs = Number.POSITIVE_INFINITY } = options;
+  const hasRedis = hasRedisBinary();
   const report = new Report();
   const meter = new StallMeter();
   const begun = performance.now();
@@ -41,13 +43,13 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
   try {
     for (let round = from; round < from + rounds && performance.now() - begun < limitMs; round++) {
       const plan = planOf(options, round);
-      if (plan.kind !== "sqlite" && postgres === null) continue;
+      if ((plan.kind !== "sqlite" && postgres === null) || (plan.kind === "queue" && !hasRedis)) continue;
       if (epoch !== null && last?.epoch !== plan.epoch) await leave(true);
       const began = performance.now();
       epoch ??= await Epoch.start(plan.kind, { seed, epoch: round, postgres, meter });
       last = plan;
       const found = await epoch.round(plan);
-      report.round();
+      report.rounds++;
       log(
         `round ${round} ${plan.kind} ${((performance.now() - began) / 1_000).toFixed(1)} s: ${plan.faults.map(({ fault, slots, size, holdMs }) => `${fault.name} [${slots}]${size === 0 ? "" : ` ${size}`} ${holdMs} ms`).join("; ") || "nothing"}`,
       );

@@ -56,7 +56,7 @@ export async function environment(kind: Kind, epoch: number, postgres: PostgresS
     return url.toString();
   };
   const fleet = new Fleet({
-    fixture: "node.fixture.ts",
+    program: new URL("node.fixture.ts", import.meta.url),
     prefix: "n",
     size,
     settingsOf: (slot, node) => ({
@@ -70,7 +70,7 @@ export async function environment(kind: Kind, epoch: number, postgres: PostgresS
     redis === null
       ? null
       : new Fleet({
-          fixture: "worker.fixture.ts",
+          program: new URL("worker.fixture.ts", import.meta.url),
           prefix: "w",
           size: 1,
           settingsOf: (_, node) => ({ url: "", node, log, redis: redis.url }),

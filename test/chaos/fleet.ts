@@ -33,7 +33,8 @@ interface Process {
 
 /** How a process of the fleet is started. */
 export interface FleetOptions {
-  readonly fixture: "node.fixture.ts" | "worker.fixture.ts";
+  /** The program that each process runs. */
+  readonly program: URL;
   readonly prefix: string;
   readonly size: number;
   readonly settingsOf: (slot: number, node: string) => NodeSettings;
@@ -72,10 +73,9 @@ export class Fleet {
   }
 
   #start(slot: number): void {
-    const { fixture, prefix, settingsOf } = this.#options;
+    const { program, prefix, settingsOf } = this.#options;
     const node = `${prefix}${slot}.${this.lives.length}`;
-    const file = fileURLToPath(new URL(fixture, import.meta.url));
-    const child = spawn(process.execPath, ["--import", "tsx", file, JSON.stringify(settingsOf(slot, node))], {
+    const child = spawn(process.execPath, ["--import", "tsx", fileURLToPath(program), JSON.stringify(settingsOf(slot, node))], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     const life: Life = { node, slot, from: Date.now(), upAt: null, stoppingAt: null, until: null, end: null, exit: null };

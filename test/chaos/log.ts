@@ -35,9 +35,9 @@ export type FinishLine = Stamped & {
   readonly isAccepted: boolean;
 };
 /** Fire times that the store has made triggers of, or dropped. */
-export type FiredLine = Stamped & { readonly line: "fired"; readonly pipeline: string; readonly fires: readonly number[] };
+type FiredLine = Stamped & { readonly line: "fired"; readonly pipeline: string; readonly fires: readonly number[] };
 /** An event of the scheduler. */
-export type EventLine = Stamped & {
+type EventLine = Stamped & {
   readonly line: "event";
   readonly name: string;
   readonly run: string | null;
@@ -45,7 +45,7 @@ export type EventLine = Stamped & {
   readonly text: string | null;
 };
 /** A process has started, or what kills it came up: an exception that nobody caught. */
-export type ProcessLine = Stamped & { readonly line: "up" | "down" | "uncaught"; readonly text: string | null };
+type ProcessLine = Stamped & { readonly line: "up" | "down" | "uncaught"; readonly text: string | null };
 
 /** One line of the append-only log of what really happened. */
 export type Line = BeginLine | EndLine | LeaseLine | FinishLine | FiredLine | EventLine | ProcessLine;

@@ -13,13 +13,9 @@ export class Report {
   readonly #unavailable = new Map<string, string>();
   readonly #begunAt = performance.now();
   #folder: string | null = null;
-  #rounds = 0;
+  rounds = 0;
   #counts = { triggers: 0, accepted: 0, runs: 0, attempts: 0, lost: 0, late: 0, ends: 0 };
   readonly #errors = new Map<string, number>();
-
-  round(): void {
-    this.#rounds++;
-  }
 
   /** Adds what an epoch came to. */
   add({ faults, lines, store, requests }: Evidence, unavailable: ReadonlyMap<string, string>): void {
@@ -62,8 +58,8 @@ export class Report {
     const seconds = (performance.now() - this.#begunAt) / 1_000;
     const { triggers, accepted, runs, attempts, lost, late } = this.#counts;
     const rows: [string, string | number][] = [
-      ["rounds", this.#rounds],
-      ["duration", `${seconds.toFixed(0)} s (${(seconds / Math.max(1, this.#rounds)).toFixed(1)} s a round)`],
+      ["rounds", this.rounds],
+      ["duration", `${seconds.toFixed(0)} s (${(seconds / Math.max(1, this.rounds)).toFixed(1)} s a round)`],
       ["triggers", triggers],
       ["requests accepted", accepted],
       ["runs", runs],

@@ -7,7 +7,7 @@ import type { Random } from "./random.js";
 
 const EVERY_MS = [60, 240] as const;
 /** How long a request may go unanswered once everything works again, ms. */
-export const ACCEPTED_MS = 15_000;
+const ACCEPTED_MS = 15_000;
 
 /** Asks for runs, cancels, pauses and changes settings, over nodes drawn at random; keeps what was confirmed. */
 export class Workload {

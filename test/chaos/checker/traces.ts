@@ -32,7 +32,7 @@ export function tracesOf({ lines, pipelines }: Evidence): Map<string, Trace> {
   return traces;
 }
 
-export function traceKey(run: string, attempt: number): string {
+function traceKey(run: string, attempt: number): string {
   return `${run} ${attempt}`;
 }
 
