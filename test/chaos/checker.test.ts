@@ -26,7 +26,7 @@ class World {
     node,
     slot,
     from: T0 - 900,
-    upAt: T0 - 500,
+    upAt: T0 + 100,
     stoppingAt: null,
     until: null,
     end: null,
@@ -212,6 +212,11 @@ describe("the checker", () => {
       (world) => Object.assign(world, { nextFireAt: T0 + 60_000 }),
     ],
     [
+      "fire times before the first one that was made, though a node was up",
+      "every fire time ends in exactly one recorded outcome",
+      (world) => Object.assign(world.lives[1] as Life, { upAt: T0 - 5_000 }),
+    ],
+    [
       "a fire time behind the next one",
       "every fire time ends in exactly one recorded outcome",
       (world) => Object.assign(world, { nextFireAt: T0 + 5_000 }),
@@ -357,7 +362,7 @@ describe("the checker", () => {
       "no run of a healthy node is taken over",
       (world) =>
         world
-          .begin("r-1", T0 + 200)
+          .begin("r-1", T0 + 400)
           .add({ line: "finish", at: T0 + 2_500, node: "b", run: "r-1", token: 1, outcome: "lost", isLoss: true, isAccepted: true }),
     ],
     [
@@ -415,6 +420,10 @@ describe("the checker", () => {
     expect(found(closed(T0 + 11_500), T0 + 12_000)).toContain(invariant);
     expect(found(closed(T0 + 8_500), T0 + 12_000)).not.toContain(invariant);
     expect(found(lost().fault({ isForAll: true, from: T0 + 7_000, until: T0 + 11_000 }), T0 + 12_000)).not.toContain(invariant);
+  });
+
+  it("finds a schedule that fires no more while the nodes work", () => {
+    expect(found(soundWorld(), T0 + 20_000)).toContain("every fire time ends in exactly one recorded outcome");
   });
 
   it("does not blame nodes on one file for fire times that their only clock asked for", () => {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { condition, type ExecutionOptions, every, type Pipeline, pipeline, type RunContext, sensor } from "../../src/index.js";
 import type { LogWriter } from "./log.js";
 
-export const LEASE_MS = 2_000;
+export const LEASE_MS = 3_000;
 export const GRACE_MS = 500;
 export const DRAIN_MS = 1_000;
 export const POOLS: Readonly<Record<string, number>> = { pair: 2 };
