@@ -89,22 +89,30 @@ process.on("message", (order: Order) => {
     (error: unknown) => reply({ n: order.n, value: null, error: error instanceof HeadgateError ? error.code : String(error) }),
   );
 });
+let isStopping = false;
 process.once("SIGTERM", async () => {
+  isStopping = true;
   await scheduler.stop({ drain: DRAIN_MS });
   log.write({ line: "down", text: null });
   process.exit(0);
 });
 
-// a store that is away at the start is tried again, as a supervisor would
-for (;;) {
-  try {
-    await scheduler.start();
-    break;
-  } catch (error) {
-    log.write({ line: "event", name: "start.failed", run: null, attempt: null, text: String(error) });
-    if (!(error instanceof HeadgateError) || error.code === "SCHEDULER_STOPPED") throw error;
-    await wait(300);
+/** Starts; a store that is away is tried again, as a supervisor would. False when SIGTERM came first. */
+async function started(): Promise<boolean> {
+  for (;;) {
+    try {
+      await scheduler.start();
+      return true;
+    } catch (error) {
+      log.write({ line: "event", name: "start.failed", run: null, attempt: null, text: String(error) });
+      if (!(error instanceof HeadgateError)) throw error;
+      if (isStopping) return false;
+      await wait(300);
+    }
   }
 }
-log.write({ line: "up", text: null });
-process.send?.({ n: 0, value: "up", error: null } satisfies Reply);
+
+if (await started()) {
+  log.write({ line: "up", text: null });
+  process.send?.({ n: 0, value: "up", error: null } satisfies Reply);
+}
