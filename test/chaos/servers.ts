@@ -1,13 +1,13 @@
 import pg from "pg";
-import { privatePostgres } from "../support/private-postgres.js";
+import { type PostgresEnd, type PrivatePostgres, privatePostgres } from "../support/private-postgres.js";
 
 const ROLE = "chaos_app";
 
 /** A PostgreSQL of the harness, with a role for the nodes that has no privileges beyond its schemas. */
 export class PostgresServer {
-  readonly #server: Awaited<ReturnType<typeof privatePostgres>>;
+  readonly #server: PrivatePostgres;
 
-  private constructor(server: Awaited<ReturnType<typeof privatePostgres>>) {
+  private constructor(server: PrivatePostgres) {
     this.#server = server;
   }
 
@@ -48,13 +48,12 @@ export class PostgresServer {
     return client;
   }
 
-  /** Ends the server; `immediate` as a crash would. */
-  async halt(mode: "fast" | "immediate"): Promise<void> {
-    await this.#server.control("-m", mode, "stop");
+  async halt(mode: PostgresEnd): Promise<void> {
+    await this.#server.end(mode);
   }
 
   async resume(): Promise<void> {
-    await this.#server.control("start");
+    await this.#server.start();
   }
 
   stop(): void {

@@ -1,9 +1,11 @@
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { promisify } from "node:util";
 import pg from "pg";
 
 const LOCAL = "postgres://postgres@127.0.0.1:5432/postgres";
@@ -45,13 +47,21 @@ export function postgresBinaries(): string | null {
   return version === undefined ? null : join(DEBIAN, version, "bin");
 }
 
+/** Ways to end a server: with an orderly checkpoint, at once, or by SIGKILL. */
+export type PostgresEnd = "fast" | "immediate" | "kill";
+
+/** Attempts to start a server, 100 ms apart: processes of one that was killed hold its memory a little longer. */
+const STARTS = 100;
+
 /** A server of the tests' own. */
 export interface PrivatePostgres {
   readonly url: string;
+  /** Ends it. */
+  end(how: PostgresEnd): Promise<void>;
+  /** Starts it again; resolves when it takes connections. */
+  start(): Promise<void>;
   /** Ends it at once, as a crash would, and starts it again. */
   restart(): void;
-  /** Runs `pg_ctl` on it with these arguments, such as `-m fast stop`, without holding up this process. */
-  control(...args: readonly string[]): Promise<void>;
   stop(): void;
 }
 
@@ -62,21 +72,29 @@ export async function privatePostgres(bin: string): Promise<PrivatePostgres> {
   const as = owner(folder); // the server refuses to run as root
   const run = (name: string, args: readonly string[]) => execFileSync(join(bin, name), args, { ...as, stdio: "ignore", cwd: folder });
   const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
-  const onData = ["-D", data, "-w", "-l", join(folder, "log"), "-o", options];
-  const start = () => run("pg_ctl", [...onData, "start"]);
+  const start = () => run("pg_ctl", ["-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start"]);
   const kill = () => run("pg_ctl", ["-D", data, "-m", "immediate", "stop"]);
   run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]);
   start();
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    end: async (how) => {
+      if (how !== "kill") await promisify(execFile)(join(bin, "pg_ctl"), ["-D", data, "-m", how, "stop"], { ...as, cwd: folder });
+      else process.kill(Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]), "SIGKILL");
+    },
+    start: async () => {
+      const args = ["-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start"];
+      for (let attempt = 1; ; attempt++) {
+        const child = spawn(join(bin, "pg_ctl"), args, { ...as, stdio: "ignore", cwd: folder });
+        const [code] = (await once(child, "exit")) as [number | null];
+        if (code === 0) return;
+        if (attempt === STARTS) throw new Error(`the server in ${folder} does not start`);
+        await wait(100);
+      }
+    },
     restart: () => {
       kill();
       start();
-    },
-    control: async (...args) => {
-      const child = spawn(join(bin, "pg_ctl"), [...onData, ...args], { ...as, stdio: "ignore", cwd: folder });
-      const [code] = await once(child, "exit");
-      if (code !== 0) throw new Error(`pg_ctl ${args.join(" ")} ended with ${code}`);
     },
     stop: () => {
       kill();

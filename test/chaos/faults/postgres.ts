@@ -62,6 +62,16 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
   },
   {
     ...BASE,
+    name: "postmaster killed",
+    weight: 1,
+    holdMs: [100, 1_500],
+    inject: onServer(async (server) => {
+      await server.halt("kill");
+      return () => server.resume();
+    }),
+  },
+  {
+    ...BASE,
     name: "terminated sessions",
     weight: 3,
     holdMs: [50, 1_500],
