@@ -25,6 +25,7 @@ class World {
   readonly lives: Life[] = ["a", "b"].map((node, slot) => ({
     node,
     slot,
+    role: "node" as const,
     from: T0 - 900,
     upAt: T0 + 100,
     stoppingAt: null,
@@ -397,10 +398,13 @@ describe("the checker", () => {
     const thrownAway = () => {
       const world = soundWorld().begin("r-1", T0 + 200);
       world.add({ line: "end", at: T0 + 400, run: "r-1", pipeline: "pooled", attempt: 1, outcome: "ok" });
-      return world.fault({ isForAll: true, until: T0 + 60_000 });
+      return world;
     };
     expect(found(thrownAway(), T0 + 20_000)).toContain(invariant);
     expect(found(thrownAway().kill(T0 + 500), T0 + 20_000)).not.toContain(invariant);
+    const cutOff = thrownAway().fault({ name: "silence", nodes: ["a"], until: T0 + 15_000 });
+    expect(found(cutOff, T0 + 20_000)).not.toContain(invariant);
+    expect(found(cutOff, T0 + 30_000)).toContain(invariant);
     const refused = thrownAway().add({ line: "event", at: T0 + 500, name: "run.late_result", run: "r-1", attempt: 1, text: null });
     expect(found(refused, T0 + 20_000)).not.toContain(invariant);
   });

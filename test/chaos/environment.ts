@@ -57,7 +57,7 @@ export async function environment(kind: Kind, epoch: number, postgres: PostgresS
   };
   const fleet = new Fleet({
     program: new URL("node.fixture.ts", import.meta.url),
-    prefix: "n",
+    role: "node",
     size,
     settingsOf: (slot, node) => ({
       url: file === null ? urlOf(String(proxies[slot]?.port)) : `sqlite:${file}`,
@@ -71,7 +71,7 @@ export async function environment(kind: Kind, epoch: number, postgres: PostgresS
       ? null
       : new Fleet({
           program: new URL("worker.fixture.ts", import.meta.url),
-          prefix: "w",
+          role: "worker",
           size: 1,
           settingsOf: (_, node) => ({ url: "", node, log, redis: redis.url }),
         });

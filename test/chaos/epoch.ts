@@ -10,7 +10,7 @@ import type { PlannedFault, RoundPlan } from "./plan.js";
 import { Random } from "./random.js";
 import type { PostgresServer } from "./servers.js";
 import type { StallMeter } from "./stalls.js";
-import { onStore, openAmong, readStore } from "./store-records.js";
+import { isSettled, onStore, readStore } from "./store-records.js";
 import { Workload } from "./workload.js";
 
 /** How long after the last fault fire times may be late, ms; and how much longer one waits to see whether they ever recover. */
@@ -75,7 +75,7 @@ export class Epoch {
     await this.#workload.finish();
     await onStore(storeUrl, async (store) => {
       const ids = new Set(this.#workload.requests.flatMap((request) => request.ids));
-      for (const until = Date.now() + DRAIN_MS; Date.now() < until && (await openAmong(store, ids)) > 0; ) await wait(250);
+      for (const until = Date.now() + DRAIN_MS; Date.now() < until && !(await isSettled(store, ids, ON_TIME_MS)); ) await wait(250);
     });
     const slots = Array.from({ length: fleet.size }, (_, slot) => slot);
     const begin = Date.now();

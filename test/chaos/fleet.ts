@@ -10,6 +10,7 @@ export const STARTING_MS = 60_000;
 export interface Life {
   readonly node: string;
   readonly slot: number;
+  readonly role: "node" | "worker";
   readonly from: number;
   /** When it said that it was up; `null`: not yet, or never. */
   upAt: number | null;
@@ -35,7 +36,7 @@ interface Process {
 export interface FleetOptions {
   /** The program that each process runs. */
   readonly program: URL;
-  readonly prefix: string;
+  readonly role: Life["role"];
   readonly size: number;
   readonly settingsOf: (slot: number, node: string) => NodeSettings;
 }
@@ -73,12 +74,12 @@ export class Fleet {
   }
 
   #start(slot: number): void {
-    const { program, prefix, settingsOf } = this.#options;
-    const node = `${prefix}${slot}.${this.lives.length}`;
+    const { program, role, settingsOf } = this.#options;
+    const node = `${role === "node" ? "n" : "w"}${slot}.${this.lives.length}`;
     const child = spawn(process.execPath, ["--import", "tsx", fileURLToPath(program), JSON.stringify(settingsOf(slot, node))], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    const life: Life = { node, slot, from: Date.now(), upAt: null, stoppingAt: null, until: null, end: null, exit: null };
+    const life: Life = { node, slot, role, from: Date.now(), upAt: null, stoppingAt: null, until: null, end: null, exit: null };
     this.lives.push(life);
     const one: Process = { child, life, up: isUp(child, life), isStopped: false, output: "" };
     this.#processes[slot] = one;

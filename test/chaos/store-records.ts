@@ -42,8 +42,10 @@ export async function readStore(store: Store): Promise<StoreRecords> {
   };
 }
 
-/** The triggers among these that have not ended. */
-export async function openAmong(store: Store, ids: ReadonlySet<string>): Promise<number> {
+/** Whether these triggers have ended, and every schedule that is not paused is at most `lateMs` behind. */
+export async function isSettled(store: Store, ids: ReadonlySet<string>, lateMs: number): Promise<boolean> {
   const open = await store.listTriggers({ statuses: ["pending", "held", "running"], limit: ALL });
-  return open.filter(({ id }) => ids.has(id)).length;
+  const states = await store.states(PIPELINES.map(({ id }) => id));
+  const isBehind = states.some((state) => state?.nextFireAt != null && state.pause === null && state.nextFireAt < Date.now() - lateMs);
+  return !isBehind && !open.some(({ id }) => ids.has(id));
 }

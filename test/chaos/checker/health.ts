@@ -1,7 +1,7 @@
 import type { Evidence, FaultWindow } from "../evidence.js";
 
 /** Whether a fault that a node may have felt overlaps the span. */
-function strikes(fault: FaultWindow, node: string, from: number, until: number): boolean {
+export function strikes(fault: FaultWindow, node: string, from: number, until: number): boolean {
   return (fault.isForAll || fault.nodes.includes(node)) && fault.from <= until && fault.until + fault.aftermathMs >= from;
 }
 

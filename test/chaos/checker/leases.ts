@@ -1,6 +1,6 @@
 import { type Evidence, stalledMs, type Violation } from "../evidence.js";
 import { iso } from "./fire-times.js";
-import { isClockWrong, wasHealthy } from "./health.js";
+import { isClockWrong, strikes, wasHealthy } from "./health.js";
 import { closedAt, type Trace } from "./traces.js";
 
 const NOT_TAKEN = "no run of a healthy node is taken over";
@@ -41,7 +41,7 @@ export function lostInTime(evidence: Evidence, traces: ReadonlyMap<string, Trace
     const dueAt = last.until + CLOSING_MS;
     const limit = dueAt + stalledMs(evidence, last.until, dueAt);
     if ((closed ?? until) <= limit || isClockWrong(evidence, life.until, dueAt)) return [];
-    const closer = lives.find(({ node }) => wasHealthy(evidence, node, last.until - 500, dueAt));
+    const closer = lives.find(({ node, role }) => role === "node" && wasHealthy(evidence, node, last.until - 500, dueAt));
     if (closer === undefined) return [];
     const was = closed === null ? "is open still" : `was closed at ${iso(closed)}`;
     const message = `attempt ${attempt} of run ${run} on ${life.node}, which ended at ${iso(life.until)}, ${was}; its lease was until ${iso(last.until)}, and ${closer.node} was healthy`;
@@ -51,7 +51,7 @@ export function lostInTime(evidence: Evidence, traces: ReadonlyMap<string, Trace
 
 /** A function that succeeded on a node that lived on has its success recorded, or the refusal reported. */
 export function resultsKept(evidence: Evidence, traces: ReadonlyMap<string, Trace>): Violation[] {
-  const { store, lives, lines } = evidence;
+  const { store, lines } = evidence;
   const reported = new Set(
     lines.flatMap((line) => (line.line === "event" && line.name === "run.late_result" ? [`${line.run} ${line.attempt} ${line.node}`] : [])),
   );
@@ -73,10 +73,22 @@ export function resultsKept(evidence: Evidence, traces: ReadonlyMap<string, Trac
           at: end.at,
         },
       ];
-    const life = lives.find(({ node }) => node === end.node);
-    const hasLivedOn = life !== undefined && (life.until ?? evidence.until) > end.at + RECORDING_MS;
+    const hasLivedOn = recordingUntil(evidence, end.node, end.at) < livedUntil(evidence, end.node);
     if (store === null || isRecorded || !hasLivedOn || reported.has(`${run} ${attempt} ${end.node}`)) return [];
     const message = `attempt ${attempt} of run ${run} succeeded on ${end.node} at ${iso(end.at)}, which lived on; the run is recorded as ${record?.status} after ${record?.attempt} attempts, and no refusal was reported`;
     return [{ invariant: KEPT, message, ids: [run], at: end.at }];
   });
+}
+
+/** By when a node must have recorded or reported an end: faults that strike it meanwhile give it more time. */
+function recordingUntil({ faults }: Evidence, node: string, at: number): number {
+  let until = at + RECORDING_MS;
+  for (const fault of faults.toSorted((one, other) => one.from - other.from))
+    if (strikes(fault, node, at, until)) until = Math.max(until, fault.until + fault.aftermathMs + RECORDING_MS);
+  return until;
+}
+
+function livedUntil({ lives, until }: Evidence, node: string): number {
+  const life = lives.find((one) => one.node === node);
+  return life === undefined ? Number.NEGATIVE_INFINITY : (life.stoppingAt ?? life.until ?? until);
 }

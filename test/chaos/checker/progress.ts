@@ -9,12 +9,14 @@ const MOST_EXCUSED_MS = 4_000;
 
 /** While a fault strikes some nodes, the others begin runs without a gap longer than lease + 2 s. */
 export function progress(evidence: Evidence): Violation[] {
-  const { lines, faults, lives, leaseMs } = evidence;
+  const { lines, faults, lives, leaseMs, workingUntil } = evidence;
   const begins = lines.filter((line) => line.line === "begin");
   return faults.flatMap((fault) => {
     if (fault.isForAll || fault.nodes.length === 0) return [];
-    const [from, until] = [fault.from, fault.until + leaseMs + BOUND_MS];
-    const healthy = new Set(lives.filter(({ node }) => wasHealthy(evidence, node, from - 500, until)).map(({ node }) => node));
+    const [from, until] = [fault.from, Math.min(workingUntil, fault.until + leaseMs + BOUND_MS)];
+    const healthy = new Set(
+      lives.filter(({ node, role }) => role === "node" && wasHealthy(evidence, node, from - 500, until)).map(({ node }) => node),
+    );
     if (healthy.size === 0) return [];
     const times = [from, ...begins.filter(({ node, at }) => healthy.has(node) && at > from && at < until).map(({ at }) => at), until];
     for (const [index, at] of times.entries()) {
