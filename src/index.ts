@@ -5,19 +5,13 @@ export { type JsonLoggerOptions, jsonLogger } from "./adapters/loggers/json-logg
 export type { Forgotten } from "./adapters/stores/memory/history.js";
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./adapters/stores/memory/memory-store.js";
 export { type AdaptiveOptions, type AdaptivePolicy, type AdaptiveSchedule, adaptive } from "./adaptive/adaptive.js";
+export { combine } from "./adaptive/combine.js";
+export { type DataVolumeOptions, dataVolumeBased } from "./adaptive/data-volume-based.js";
 export { type FreshnessTargetOptions, freshnessTarget } from "./adaptive/freshness-target.js";
+export { type LoadOptions, loadBased } from "./adaptive/load-based.js";
 export type { Load, Performance, RunSample } from "./adaptive/performance.js";
-export {
-  combine,
-  type DataVolumeOptions,
-  dataVolumeBased,
-  type LoadOptions,
-  loadBased,
-  type PerformanceOptions,
-  performanceBased,
-  type Tuner,
-  type Tuning,
-} from "./adaptive/tuner.js";
+export { type PerformanceOptions, performanceBased } from "./adaptive/performance-based.js";
+export type { Factors, Tuner, TunerContext, Tuning } from "./adaptive/tuner.js";
 export { type Duration, durationMs, formatDuration } from "./base/duration.js";
 export { type ErrorCode, HeadgateError, NonRetryableError } from "./base/errors.js";
 export type { IdSource } from "./base/id.js";

@@ -21,7 +21,7 @@ interface Line {
 async function settledAt({ tuner, bounds, minutes = 10, records = 0, cpu = 0.3 }: Line, rate: number): Promise<number> {
   const sync = pipeline({
     id: "sync",
-    schedule: adaptive({ ...bounds, tuner, window: { runs: 50 } }),
+    schedule: adaptive({ ...bounds, tuner }),
     execution: { retries: 0 },
     run: () => {},
   });

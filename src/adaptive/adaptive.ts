@@ -15,7 +15,7 @@ export interface AdaptiveOptions {
   /** … and never longer. */
   max: Duration;
   tuner: Tuner;
-  /** The runs that the tuner goes by: the newest `runs` (default 20, at most 1,000), none that ended more than `age` ago (default: of any age). */
+  /** The runs that the tuner goes by: the newest `runs` (default 200, at most 1,000), none that ended more than `age` ago (default: of any age). */
   window?: { runs?: number; age?: Duration };
   /** The least time between two changes. Default: `base`. */
   cooldown?: Duration;
@@ -61,7 +61,7 @@ export function adaptive(options: AdaptiveOptions): AdaptiveSchedule {
   if (options.window !== undefined) checkOptions(options.window, { runs: true, age: true }, "adaptive: window");
   const ms = (name: "base" | "min" | "max") => durationMs(options[name], `adaptive: ${name}`);
   const [baseMs, minMs, maxMs] = [ms("base"), ms("min"), ms("max")];
-  const { runs = 20, age } = options.window ?? {};
+  const { runs = 200, age } = options.window ?? {};
   const { minRuns = 3, deadband = 0.05 } = options;
   if (!(minMs >= 1_000 && minMs <= baseMs && baseMs <= maxMs)) throw bad("min, base and max must be in this order, min at least 1 s");
   if (typeof options.tuner !== "function") throw bad("tuner: give a function such as performanceBased()");
@@ -129,21 +129,23 @@ export function adapt(
   if (performance.samples.length < minRuns) return same(`${performance.samples.length} runs in the window, at least ${minRuns} are needed`);
   const wanted = wantedBy(policy, performance, intervalMs);
   if (wanted.direction === 0) return same(wanted.reason);
-  const before = wantedBy(policy, performanceOf(young.slice(0, -1).slice(-runs), load), intervalMs);
-  if (before.direction !== wanted.direction) return same(`waits to see it twice: ${wanted.reason}`);
+  if (!wanted.isUrgent) {
+    const before = wantedBy(policy, performanceOf(young.slice(0, -1).slice(-runs), load), intervalMs);
+    if (before.direction !== wanted.direction) return same(`waits to see it twice: ${wanted.reason}`);
+  }
   const leftMs = changedAt === null ? 0 : changedAt + cooldownMs - now;
   if (leftMs > 0 && leftMs <= cooldownMs) return same(`cools down for another ${formatDuration(leftMs)}: ${wanted.reason}`);
   return { intervalMs: wanted.ms, isChange: true, reason: wanted.reason, performance };
 }
 
 /** What a tuner wants, within the bounds. */
-function wantedBy({ tuner, minMs, maxMs, deadband }: AdaptivePolicy, performance: Performance, intervalMs: number) {
-  const { interval, reason } = tuner(performance, intervalMs);
+function wantedBy({ tuner, baseMs, minMs, maxMs, deadband }: AdaptivePolicy, performance: Performance, intervalMs: number) {
+  const { interval, reason, isUrgent = false } = tuner(performance, intervalMs, { baseMs, minMs, maxMs });
   const ms = Math.min(maxMs, Math.max(minMs, durationMs(interval, "tuner: interval")));
   const isAtBound = ms === minMs || ms === maxMs; // which is gone to however near it is
-  const isNone = ms === intervalMs || (!isAtBound && Math.abs(ms - intervalMs) <= intervalMs * deadband);
+  const isNone = ms === intervalMs || (!isAtBound && !isUrgent && Math.abs(ms - intervalMs) <= intervalMs * deadband);
   const bound = ms === intervalMs && durationMs(interval) !== intervalMs ? `; it is at its ${ms === minMs ? "shortest" : "longest"}` : "";
-  return { ms, direction: isNone ? 0 : Math.sign(ms - intervalMs), reason: `${reason}${bound}` };
+  return { ms, isUrgent, direction: isNone ? 0 : Math.sign(ms - intervalMs), reason: `${reason}${bound}` };
 }
 
 function bad(problem: string): HeadgateError {

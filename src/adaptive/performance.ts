@@ -41,14 +41,23 @@ const NO_LOAD: Load = Object.freeze({ cpu: null, memory: null, queueLength: null
 
 /** What runs come to, oldest first. */
 export function performanceOf(samples: readonly RunSample[], load: Load = NO_LOAD): Performance {
-  const records = samples.flatMap((one) => (one.records === null ? [] : [one.records]));
+  const records: number[] = [];
+  let succeeded = 0;
+  for (const one of samples) {
+    if (one.isSuccess) succeeded++;
+    if (one.records !== null) records.push(one.records);
+  }
   const half = Math.floor(records.length / 2);
-  const [older, newer] = [mean(records.slice(0, half)), mean(records.slice(-half))];
+  const [older, newer] = [mean(records, 0, half), mean(records, records.length - half)];
+  let duration: Quantiles | null | undefined;
   return {
     ...load,
     samples,
-    successRate: samples.length === 0 ? null : samples.filter(({ isSuccess }) => isSuccess).length / samples.length,
-    duration: quantilesOf(samples.map(({ startedAt, endedAt }) => endedAt - startedAt)),
+    successRate: samples.length === 0 ? null : succeeded / samples.length,
+    get duration() {
+      duration ??= quantilesOf(samples.map(({ startedAt, endedAt }) => endedAt - startedAt)); // sorts, which few tuners need
+      return duration;
+    },
     lastRecords: records.at(-1) ?? null,
     meanRecords: mean(records),
     recordsTrend: records.length < 4 || older === null || newer === null || older === 0 ? null : newer / older - 1,
@@ -67,6 +76,8 @@ function recordsOf(output: unknown): number | null {
   return typeof records === "number" && Number.isFinite(records) && records >= 0 ? records : null;
 }
 
-function mean(numbers: readonly number[]): number | null {
-  return numbers.length === 0 ? null : numbers.reduce((sum, one) => sum + one, 0) / numbers.length;
+function mean(numbers: readonly number[], from = 0, to = numbers.length): number | null {
+  let sum = 0;
+  for (let n = from; n < to; n++) sum += numbers[n] as number;
+  return to <= from ? null : sum / (to - from);
 }

@@ -1,5 +1,5 @@
 import { type AdaptivePolicy, adapt, adaptiveAt, isAdaptive } from "../adaptive/adaptive.js";
-import { type Performance, sampleOf } from "../adaptive/performance.js";
+import { type Load, type Performance, sampleOf } from "../adaptive/performance.js";
 import { HeadgateError } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
 import type { RunStatus } from "../run/run.js";
@@ -14,6 +14,10 @@ import { type Act, checkAct } from "./requests.js";
 const KEY = "adaptive";
 const CHANGES_KEPT = 20;
 const QUEUE_COUNTED = 10_000;
+/** How often tuners that follow the load look at it, whether runs end or not, ms. */
+const LOAD_LOOK_MS = 600_000;
+/** A measured load is shared for so long, ms: that of the processors is the mean since it was measured last. */
+const LOAD_SHARED_MS = 60_000;
 const ENDED: readonly RunStatus[] = ["succeeded", "failed", "timed_out"];
 
 /** One change of an interval. Lengths in ms. */
@@ -68,6 +72,9 @@ export class Adapting {
   readonly #looks = new Map<string, { readonly at: number; readonly reason: string }>();
   #kept: AllKept = {};
   #version = 0;
+  #load: { readonly at: number; readonly value: Pick<Load, "cpu" | "memory"> } | null = null;
+  #stopTimer: (() => void) | null = null;
+  #isStarted = false;
 
   constructor(core: Core, audit: AuditLog, steered: Steered) {
     this.#core = core;
@@ -78,6 +85,7 @@ export class Adapting {
   /** A pipeline at the interval that it has now. */
   adapted(pipeline: Pipeline): Pipeline {
     const { schedule, id } = pipeline;
+    if (followsLoad(pipeline)) this.#lookLater();
     const kept = isAdaptive(schedule) ? this.#of(id, schedule.policy) : null;
     if (kept === null || !isAdaptive(schedule)) return pipeline;
     return { ...pipeline, schedule: adaptiveAt(schedule.policy, within(schedule.policy, kept.intervalMs), kept.anchorAt) };
@@ -90,7 +98,31 @@ export class Adapting {
     await this.#takeOver(record.value as AllKept, record.version);
   }
 
-  /** A run has ended: asks its pipeline's tuner, if it has one. */
+  /** Begins to look at the load between runs, while there are tuners that follow it. */
+  start(): void {
+    this.#isStarted = true;
+    if ([...this.#core.registry.all()].some(({ pipeline }) => followsLoad(pipeline))) this.#lookLater();
+  }
+
+  stop(): void {
+    this.#isStarted = false;
+    this.#stopTimer?.();
+    this.#stopTimer = null;
+  }
+
+  #lookLater(): void {
+    if (!this.#isStarted || this.#stopTimer !== null) return;
+    this.#stopTimer = this.#core.clock.setTimer(LOAD_LOOK_MS, () => {
+      this.#stopTimer = null;
+      for (const { pipeline } of this.#core.registry.all()) {
+        if (!followsLoad(pipeline)) continue;
+        this.onRunEnd(pipeline.id);
+        this.#lookLater();
+      }
+    });
+  }
+
+  /** Calls the tuner of a pipeline, if it has one: a run has ended, or it is time to look at the load. */
   onRunEnd(pipelineId: string): void {
     const schedule = this.#core.registry.get(pipelineId)?.pipeline.schedule;
     if (schedule === undefined || !isAdaptive(schedule) || this.#steered.isFrozen(pipelineId)) return;
@@ -147,10 +179,10 @@ export class Adapting {
   }
 
   async #look(pipelineId: string, policy: AdaptivePolicy): Promise<void> {
-    const { store, clock, measureLoad } = this.#core;
+    const { store, clock } = this.#core;
     const runs = await store.listRuns({ pipelineId, statuses: ENDED, limit: policy.runs + 1 });
     const samples = runs.toReversed().flatMap((run) => sampleOf(run) ?? []);
-    const load = { ...measureLoad(), queueLength: await store.countWaiting(QUEUE_COUNTED) };
+    const load = { ...this.#measuredLoad(clock.now()), queueLength: await store.countWaiting(QUEUE_COUNTED) };
     const now = clock.now();
     const ask = (kept: Kept | null) =>
       adapt(policy, within(policy, kept?.intervalMs ?? policy.baseMs), kept?.changedAt ?? null, samples, load, now);
@@ -161,6 +193,11 @@ export class Adapting {
       const { intervalMs, isChange, reason, performance } = ask(kept);
       return { toMs: intervalMs, reason, performance, hasChanged: isChange };
     });
+  }
+
+  #measuredLoad(now: number): Pick<Load, "cpu" | "memory"> {
+    if (this.#load === null || now - this.#load.at >= LOAD_SHARED_MS) this.#load = { at: now, value: this.#core.measureLoad() };
+    return this.#load.value;
   }
 
   /** Reads, decides and writes; when another node was quicker, again with what it wrote. */
@@ -216,6 +253,10 @@ export class Adapting {
 function keptOf(all: AllKept, pipelineId: string, { baseMs }: AdaptivePolicy): Kept | null {
   const kept = Object.hasOwn(all, pipelineId) ? all[pipelineId] : undefined;
   return kept === undefined || kept.baseMs !== baseMs ? null : kept;
+}
+
+function followsLoad({ schedule }: Pipeline): boolean {
+  return isAdaptive(schedule) && schedule.policy.tuner.followsLoad === true;
 }
 
 function within({ minMs, maxMs }: AdaptivePolicy, ms: number): number {

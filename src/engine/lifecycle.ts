@@ -132,6 +132,7 @@ export class Lifecycle {
     for (const { pipeline } of registry.all()) sensing.put(pipeline);
     sensing.start();
     alerts.start();
+    steering.adapting.start();
     audit.start();
     this.#hasStarted = true;
   }
@@ -181,7 +182,8 @@ export class Lifecycle {
   /** @param onIdle - called when nothing runs any more */
   async #end(drainMs: number, onIdle: () => void): Promise<void> {
     const { clock, events } = this.#core;
-    const { loop, sensing, alerts, runner } = this.#parts;
+    const { loop, sensing, alerts, runner, steering } = this.#parts;
+    steering.adapting.stop();
     loop.stopClaiming();
     const sides = Promise.allSettled([sensing.stop(), alerts.stop(), runner.detach()]);
     const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));

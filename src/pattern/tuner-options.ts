@@ -1,5 +1,8 @@
 import { type AdaptiveSchedule, adaptive } from "../adaptive/adaptive.js";
-import { dataVolumeBased, loadBased, performanceBased, type Tuner } from "../adaptive/tuner.js";
+import { dataVolumeBased } from "../adaptive/data-volume-based.js";
+import { loadBased } from "../adaptive/load-based.js";
+import { performanceBased } from "../adaptive/performance-based.js";
+import type { Tuner } from "../adaptive/tuner.js";
 import type { Duration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { checkOneOf, checkOptions, isOptionsObject, type OptionNames, type RefuseOption } from "../base/options.js";

@@ -20,7 +20,7 @@ import { inOrderMade, RecordLog } from "./record-log.js";
 import { checkedWorld, inWorld, type World } from "./world.js";
 
 /** What {@link simulate} plays. */
-export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold" | "load"> {
+export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold"> {
   pipelines: readonly Pipeline[];
   from: Instant;
   /** The end, exclusive for fire times. */
@@ -28,6 +28,8 @@ export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxAc
   world?: World;
   /** Of every random number. Default 1. */
   seed?: number;
+  /** How busy the machine is at an instant: shares, 0 to 1. Default: not known. */
+  load?: (at: Date) => { readonly cpu: number | null; readonly memory: number | null };
   /** Told now and then how far it is. */
   onProgress?: (at: Date) => void;
 }
@@ -104,7 +106,7 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
     node: "simulation",
     lease: "36500d", // nobody dies here
     timerTrust: "36500d", // and no clock jumps
-    load: options.load ?? (() => ({ cpu: null, memory: null })),
+    load: () => options.load?.(toDate(clock.now())) ?? { cpu: null, memory: null },
     ...(options.pools === undefined ? {} : { pools: options.pools }),
     ...(options.maxActiveRuns === undefined ? {} : { maxActiveRuns: options.maxActiveRuns }),
     ...(options.misfireThreshold === undefined ? {} : { misfireThreshold: options.misfireThreshold }),

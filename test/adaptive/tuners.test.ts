@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { adapt } from "../../src/adaptive/adaptive.js";
-import { freshShare } from "../../src/adaptive/freshness-target.js";
+import { freshnessModel, staleShare } from "../../src/adaptive/freshness-model.js";
 import { performanceOf, type RunSample } from "../../src/adaptive/performance.js";
 import {
   adaptive,
@@ -14,6 +14,7 @@ import {
   performanceBased,
   type Tuner,
 } from "../../src/index.js";
+import { randomFrom } from "../../src/testing/random.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -156,74 +157,100 @@ describe("what becomes of a tuner's wish", () => {
 });
 
 describe("a freshness target", () => {
-  /** The same, minute by minute. */
-  function bruteForce(samples: readonly RunSample[], interval: number, maxAge: number): number {
-    const played: { start: number; end: number; isSuccess: boolean }[] = [];
-    let start = 0;
-    for (const one of [...samples, ...samples]) {
-      const end = start + (one.endedAt - one.startedAt);
-      played.push({ start, end, isSuccess: one.isSuccess });
-      do start += interval;
-      while (start < end);
+  /** Runs at an interval as they would go, from random numbers, and the share of the time in which data was too old. */
+  function simulated(failureShare: number, minutes: number, interval: number, maxAge: number, seed: number): number {
+    const random = randomFrom(seed);
+    let [stale, last, at] = [0, null as number | null, 0];
+    for (let n = 0; n < 20_000; n++) {
+      if (random() >= failureShare) {
+        if (last !== null) stale += Math.max(0, at + minutes - last - maxAge);
+        last = at;
+      }
+      at += Math.max(interval, minutes);
     }
-    const good = played.filter(({ isSuccess }) => isSuccess);
-    const [first, last] = [good[0], good.at(-1)];
-    if (first === undefined || last === undefined || first === last) return 1;
-    let [all, fresh] = [0, 0];
-    for (let t = first.end; t < last.end; t += MINUTE) {
-      const newest = good.filter(({ end }) => end <= t).at(-1);
-      all++;
-      if (newest !== undefined && t - newest.start < maxAge) fresh++;
-    }
-    return all === 0 ? 1 : fresh / all;
+    return stale / at;
   }
 
-  it("reckons as one would minute by minute", () => {
-    const sample = fc.record({ minutes: fc.integer({ min: 1, max: 90 }), isSuccess: fc.boolean() });
+  it("expects what happens", () => {
     fc.assert(
       fc.property(
-        fc.array(sample, { minLength: 1, maxLength: 12 }),
-        fc.integer({ min: 1, max: 120 }),
-        fc.integer({ min: 1, max: 300 }),
-        (all, interval, maxAge) => {
-          const samples = all.map(({ minutes, isSuccess }) => run(minutes, isSuccess));
-          expect(freshShare(samples, interval * MINUTE, maxAge * MINUTE)).toBeCloseTo(
-            bruteForce(samples, interval * MINUTE, maxAge * MINUTE),
-            9,
-          );
+        fc.record({
+          failureShare: fc.double({ min: 0, max: 0.6, noNaN: true }),
+          minutes: fc.integer({ min: 1, max: 60 }),
+          interval: fc.integer({ min: 5, max: 200 }),
+          seed: fc.nat(),
+        }),
+        ({ failureShare, minutes, interval, seed }) => {
+          const model = { failureShare, isClustered: false, outages: [], outageRate: 0, durations: [minutes] };
+          expect(Math.abs(staleShare(model, interval, 180) - simulated(failureShare, minutes, interval, 180, seed))).toBeLessThan(0.02);
         },
       ),
+      { numRuns: 30 },
     );
   });
 
-  it("chooses the longest interval that keeps the promise", () => {
-    const tuner = freshnessTarget({ maxAge: "3h", share: 1 });
-    const { interval, reason } = wants(tuner, runs(20, 20));
-    expect(Number(interval)).toBeLessThanOrEqual(160 * MINUTE); // 3 h less the 20 minutes that a run takes
-    expect(Number(interval)).toBeGreaterThan(155 * MINUTE);
-    expect(reason).toContain("20 runs, 0 failed, p95 20m");
-    const withFailures = wants(tuner, runs(20, 20, 1));
-    expect(Number(withFailures.interval)).toBeLessThanOrEqual(80 * MINUTE); // two intervals must fit
-    expect(Number(wants(freshnessTarget({ maxAge: "3h", share: 0.9 }), runs(20, 20, 1)).interval)).toBeGreaterThan(120 * MINUTE);
+  it("expects an outage to make data old, more so at longer intervals", () => {
+    const model = { failureShare: 0, isClustered: true, outages: [120], outageRate: 1 / 1_440, durations: [10] };
+    const at = (interval: number) => staleShare(model, interval, 180);
+    expect(at(30)).toBe(0); // 30 and 120 minutes, and at most 10 until the next run, which takes 10
+    expect(at(90)).toBeGreaterThan(at(60));
+    expect(at(60)).toBeGreaterThan(0);
+    expect(at(60)).toBeLessThan((60 + 20 + 10 + 120 - 180) / 1_440);
   });
 
-  it("comes as near as it can when no interval keeps it", () => {
-    const { interval, reason } = wants(freshnessTarget({ maxAge: "30m", share: 0.99 }), runs(10, 40));
+  it("chooses a shorter interval the fewer runs it knows, and the more of them failed", () => {
+    const tuner = freshnessTarget({ maxAge: "3h", share: 0.99 });
+    const at = (samples: readonly RunSample[]) => Number(wants(tuner, samples, 3 * HOUR).interval) / MINUTE;
+    const spaced = (count: number, isFailure = (_: number) => false) =>
+      Array.from({ length: count }, (_, n) => run(20, !isFailure(n), null, n * HOUR));
+    expect(at(spaced(1_000))).toBeGreaterThan(150);
+    expect(at(spaced(1_000))).toBeLessThanOrEqual(162); // 3 h less the 20 minutes that a run takes, and 1 %
+    expect(at(spaced(3))).toBeLessThan(70);
+    expect(at(spaced(20))).toBeLessThan(at(spaced(100)));
+    expect(at(spaced(100))).toBeLessThanOrEqual(at(spaced(1_000)));
+    expect(at(spaced(200, (n) => n % 10 === 0))).toBeLessThanOrEqual(80); // two intervals must fit
+    expect(wants(tuner, spaced(20), HOUR).reason).toContain("20 runs, 0 failed, p95 20m");
+  });
+
+  it("shortens at once, and lengthens by at most a quarter", () => {
+    const tuner = freshnessTarget({ maxAge: "3h" });
+    const samples = Array.from({ length: 200 }, (_, n) => run(20, true, null, n * HOUR));
+    expect(wants(tuner, samples, HOUR)).toMatchObject({
+      interval: 75 * MINUTE,
+      reason: expect.stringContaining("at most 25 % longer at a time"),
+    });
+    expect(wants(tuner, samples, 3 * HOUR)).toMatchObject({ isUrgent: true });
+  });
+
+  it("has the run after a failed one come sooner where failures come in a row, and goes back after a success", () => {
+    const tuner = freshnessTarget({ maxAge: "3h" });
+    const isInBurst = (n: number) => n % 50 > 44;
+    const samples = Array.from({ length: 149 }, (_, n) => run(20, !isInBurst(n), null, n * HOUR));
+    const calm = Number(wants(tuner, samples.slice(0, 140), 12 * HOUR).interval);
+    const soon = wants(tuner, samples.slice(0, 147), calm);
+    expect(Number(soon.interval)).toBeLessThan(calm / 2);
+    expect(soon.reason).toContain("the newest run failed and failures come in a row");
+    expect(
+      Number(wants(tuner, [...samples.slice(0, 147), run(20, true, null, 147 * HOUR)], Number(soon.interval)).interval),
+    ).toBeGreaterThan(2 * Number(soon.interval));
+  });
+
+  it("comes as near as it can when no interval keeps it, and waits for a first success", () => {
+    const tuner = freshnessTarget({ maxAge: "30m", share: 0.99 });
+    const { interval, reason } = wants(tuner, runs(10, 40));
     expect(Number(interval)).toBeLessThanOrEqual(40 * MINUTE);
-    expect(reason).toContain("no interval keeps it");
+    expect(reason).toContain("no interval keeps");
+    expect(wants(tuner, runs(10, 40, 10))).toEqual({ interval: HOUR, reason: "no run has succeeded" });
   });
 
-  it("is kept by the chosen interval in the same reckoning, whatever the runs were", () => {
-    const sample = fc.record({ minutes: fc.integer({ min: 1, max: 30 }), isSuccess: fc.boolean() });
+  it("never chooses an interval that it expects to break the promise without saying so", () => {
+    const sample = fc.record({ minutes: fc.integer({ min: 1, max: 60 }), isSuccess: fc.boolean() });
     fc.assert(
-      fc.property(fc.array(sample, { minLength: 3, maxLength: 30 }), fc.integer({ min: 60, max: 600 }), (all, maxAge) => {
-        const samples = all.map(({ minutes, isSuccess }) => run(minutes, isSuccess));
-        const { interval, reason } = wants(freshnessTarget({ maxAge: maxAge * MINUTE, share: 0.95 }), samples);
-        if (!samples.some(({ isSuccess }) => isSuccess) || reason.startsWith("no interval")) return;
-        expect(freshShare(samples, Number(interval), maxAge * MINUTE)).toBeGreaterThanOrEqual(0.949);
-        expect(freshShare(samples, Number(interval) / 0.96, maxAge * MINUTE) < 0.95 || Number(interval) / 0.96 > maxAge * MINUTE).toBe(
-          true,
-        );
+      fc.property(fc.array(sample, { minLength: 3, maxLength: 60 }), fc.integer({ min: 60, max: 600 }), (all, maxAge) => {
+        const samples = all.map(({ minutes, isSuccess }, n) => run(minutes, isSuccess, null, n * HOUR));
+        const { interval, reason } = wants(freshnessTarget({ maxAge: maxAge * MINUTE, share: 0.95 }), samples, 24 * HOUR);
+        if (!samples.some(({ isSuccess }) => isSuccess) || reason.includes("comes near")) return;
+        expect(staleShare(freshnessModel(samples), Number(interval), maxAge * MINUTE)).toBeLessThanOrEqual(0.05);
       }),
     );
   });

@@ -123,6 +123,26 @@ describe("an adaptive schedule", () => {
     await scheduler.stop();
   });
 
+  it("looks at the load between runs, and not after it has stopped", async () => {
+    let [cpu, measured] = [0.95, 0];
+    const load = () => {
+      measured++;
+      return { cpu, memory: 0.5 };
+    };
+    const { clock, scheduler, heard } = await harness([sync(loadBased())], { load });
+    await clock.advance("12h");
+    expect(scheduler.adaptive.of("sync")?.intervalMs).toBe(4 * HOUR);
+    const { items } = await scheduler.runs({ pipelineId: "sync" });
+    cpu = 0.1;
+    await clock.advance("20m");
+    expect((await scheduler.runs({ pipelineId: "sync" })).items.length).toBe(items.length);
+    expect(heard("interval.changed").at(-1)).toMatchObject({ fromMs: 4 * HOUR, reason: expect.stringContaining("calm: cpu 10 %") });
+    await scheduler.stop();
+    const before = measured;
+    await clock.advance("2h");
+    expect(measured).toBe(before);
+  });
+
   it("slows down while runs fail, and goes by what they say of their records", async () => {
     const failing = await harness([
       sync(performanceBased(), () => {

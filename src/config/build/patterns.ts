@@ -1,6 +1,9 @@
 import { adaptive } from "../../adaptive/adaptive.js";
+import { dataVolumeBased } from "../../adaptive/data-volume-based.js";
 import { freshnessTarget } from "../../adaptive/freshness-target.js";
-import { dataVolumeBased, loadBased, performanceBased, type Tuner } from "../../adaptive/tuner.js";
+import { loadBased } from "../../adaptive/load-based.js";
+import { performanceBased } from "../../adaptive/performance-based.js";
+import type { Tuner } from "../../adaptive/tuner.js";
 import { pattern as builtIn } from "../../pattern/catalog.js";
 import { definePattern, type Pattern, type PatternOptions } from "../../pattern/pattern.js";
 import { patterns as builtIns, type PatternName } from "../../pattern/presets.js";
