@@ -6,10 +6,10 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 export const DAYS = 30;
-export const WARM_UP_DAYS = 10;
+const WARM_UP_DAYS = 10;
 
 /** A run that is about to start. */
-export interface Start {
+interface Start {
   /** ms since the world began. */
   readonly at: number;
   /** Time since the start of the newest run that succeeded, ms. */
@@ -18,7 +18,7 @@ export interface Start {
 }
 
 /** How a run goes. */
-export interface Outcome {
+interface Outcome {
   readonly minutes: number;
   readonly isSuccess: boolean;
   readonly records?: number;
@@ -82,7 +82,7 @@ export const WORLDS: Readonly<Record<string, World>> = {
 };
 
 /** One run of {@link play}; ms since the world began. */
-export interface Played extends RunSample {
+interface Played extends RunSample {
   readonly fireAt: number;
 }
 
