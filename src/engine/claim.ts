@@ -96,11 +96,11 @@ export class Claimer {
     const pipeline = this.#pipelineOf(trigger);
     if (pipeline === undefined) return;
     const found = async () => this.#judged(trigger, pipeline, await this.#gates.ask(pipeline, trigger, now), now);
-    this.#keep(found());
+    this.#keep(found(), `the conditions of pipeline ${pipeline.id} for trigger ${trigger.id}`);
   }
 
   /** Records a decision as soon as it is made and the store can be reached. */
-  #keep(decided: Promise<DecideRequest>): void {
+  #keep(decided: Promise<DecideRequest>, name: string): void {
     this.#deciding++;
     const work = decided
       .then(async (request) => this.#decided(await this.#decisions.add(request), request))
@@ -109,7 +109,7 @@ export class Claimer {
         this.#deciding--;
         this.#onDecided();
       });
-    this.#core.clock.track?.(work, "condition");
+    this.#core.clock.track?.(work, "condition", name);
   }
 
   #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: readonly Finding[], now: number): DecideRequest {

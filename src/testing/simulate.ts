@@ -118,8 +118,8 @@ function withoutRuns(clock: FakeClock): Clock {
     monotonic: () => clock.monotonic(),
     setTimer: (ms, fn) => clock.setTimer(ms, fn),
     sleep: (ms, signal) => clock.sleep(ms, signal),
-    track: (promise, kind) => {
-      if (kind !== "run") clock.track?.(promise, kind);
+    track: (promise, kind, name) => {
+      if (kind !== "run") clock.track?.(promise, kind, name);
     },
   };
 }
