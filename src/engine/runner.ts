@@ -226,7 +226,7 @@ export class Runner {
   ): FinishRequest {
     const { clock, random, redact } = this.#core;
     const now = clock.now();
-    const wantedMs = outcome === "succeeded" ? null : this.#delayOf(pipeline, run, outcome, error, random());
+    const wantedMs = outcome === "succeeded" ? null : this.#delayOf(pipeline, run, outcome, error, random(run.pipelineId, run.id));
     const { totalTimeoutMs } = pipeline.execution;
     const isTooLate = wantedMs !== null && totalTimeoutMs !== null && now + wantedMs >= run.startedAt + totalTimeoutMs;
     const delayMs = isTooLate ? null : wantedMs;

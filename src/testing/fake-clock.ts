@@ -80,7 +80,10 @@ interface Tracked {
 export function fakeClock(start: Instant = "2026-01-01T00:00:00Z", options: FakeClockOptions = {}): FakeClock {
   const { onUnsettled = "warn" } = options;
   if (onUnsettled !== "warn" && onUnsettled !== "reject" && typeof onUnsettled !== "function")
-    throw new HeadgateError("INVALID_ARGUMENT", `fakeClock: onUnsettled: ${quote(onUnsettled)} is unknown; allowed: warn, reject, a function`);
+    throw new HeadgateError(
+      "INVALID_ARGUMENT",
+      `fakeClock: onUnsettled: ${quote(onUnsettled)} is unknown; allowed: warn, reject, a function`,
+    );
   return new ManualClock(epochMs(start, "start"), durationMs(options.patience ?? "1s", "patience"), onUnsettled);
 }
 
@@ -234,7 +237,8 @@ class ManualClock implements FakeClock {
       if (run.waitedMs < this.#patienceMs || !this.#runs.has(run)) continue;
       if (this.#onUnsettled === "reject") throw notSettled(run, "the clock stays where it is");
       run.isGivenUp = true;
-      if (this.#onUnsettled === "warn") emitWarning(notSettled(run, "the clock moves on without it").message, { code: "HEADGATE_NOT_SETTLED" });
+      if (this.#onUnsettled === "warn")
+        emitWarning(notSettled(run, "the clock moves on without it").message, { code: "HEADGATE_NOT_SETTLED" });
       else this.#onUnsettled(shown(run));
     }
   }
@@ -249,9 +253,13 @@ function shown({ kind, name, since, waitedMs }: Tracked): UnsettledWork {
 function notSettled({ kind, name, since, waitedMs }: Tracked, then: string): HeadgateError {
   const waited = `${Math.round(waitedMs)} ms of real time`;
   const advice = "let it sleep on the clock that it is handed, end it, or give the fake clock more `patience`";
-  return new HeadgateError("NOT_SETTLED", `fake clock: ${name}, which began ${isoUtc(since)}, did not settle within ${waited}; ${then}; ${advice}`, {
-    details: { kind, name },
-  });
+  return new HeadgateError(
+    "NOT_SETTLED",
+    `fake clock: ${name}, which began ${isoUtc(since)}, did not settle within ${waited}; ${then}; ${advice}`,
+    {
+      details: { kind, name },
+    },
+  );
 }
 
 /** One turn of the event loop: every promise that can settle has settled after it. */

@@ -73,11 +73,15 @@ describe("the fake clock", () => {
     const { scheduler, clock } = await harness([stuck], { clock: fakeClock(T0, { patience: "20ms" }), grace: "1s" });
     await scheduler.trigger("stuck");
     await clock.advance("30m");
-    expect(clock.unsettled).toMatchObject([{ kind: "run", name: expect.stringMatching(/^attempt 1 of run .+ of pipeline stuck$/), since: new Date(T0) }]);
+    expect(clock.unsettled).toMatchObject([
+      { kind: "run", name: expect.stringMatching(/^attempt 1 of run .+ of pipeline stuck$/), since: new Date(T0) },
+    ]);
     await clock.advance("31m");
     expect(clock.unsettled).toEqual([]);
     await vi.waitFor(() => expect(warnings.map(({ code }) => code)).toEqual(["HEADGATE_NOT_SETTLED"]));
-    expect(warnings[0]?.message).toMatch(/attempt 1 of run \S+ of pipeline stuck, which began 2026-01-01T00:00:00Z, did not settle within \d+ ms of real time; the clock moves on/);
+    expect(warnings[0]?.message).toMatch(
+      /attempt 1 of run \S+ of pipeline stuck, which began 2026-01-01T00:00:00Z, did not settle within \d+ ms of real time; the clock moves on/,
+    );
     process.off("warning", listener);
     await scheduler.stop();
   });
