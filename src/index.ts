@@ -67,6 +67,7 @@ export type { UpcomingFire, UpcomingFireOptions } from "./engine/upcoming.js";
 export type { Decision, FindingView, Run, Trigger } from "./engine/views.js";
 export {
   type Condition,
+  type ConditionClock,
   type ConditionContext,
   type ConditionNeeds,
   type ConditionOptions,

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "UNKNOWN_PIPELINE"
   | "UNKNOWN_POOL"
   | "NOT_FOUND"
+  | "NOT_SETTLED"
   | "PAUSED"
   | "IDEMPOTENCY_CONFLICT"
   | "PRECONDITION_FAILED"

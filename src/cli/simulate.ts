@@ -6,6 +6,7 @@ import { durationMs, formatDuration } from "../base/duration.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import { loadedFor } from "../service/loaded.js";
 import { type Simulation, simulate } from "../testing/simulate.js";
+import { unknownText } from "../testing/unknowns.js";
 import { checkPipeline, globalsOf, outputOf } from "./globals.js";
 import { tableOf } from "./output.js";
 import { timelineHtml, timelineSvg } from "./timeline.js";
@@ -120,7 +121,17 @@ function summaryOf(played: Simulation, ids: readonly string[], tookMs: number): 
   const skipped = played.decisions
     .filter(({ outcome }) => outcome === "skip")
     .map(({ pipelineId, scheduledFor, at, reason }) => ({ pipeline: pipelineId, scheduled_for: scheduledFor, at, reason }));
-  return { from: played.from, to: played.to, took_ms: tookMs, pipelines: rowsOf(played, ids), runs, skipped, intervals: played.intervals };
+  return {
+    from: played.from,
+    to: played.to,
+    took_ms: tookMs,
+    pipelines: rowsOf(played, ids),
+    runs,
+    skipped,
+    intervals: played.intervals,
+    refused: played.refused,
+    unknown: played.unknown,
+  };
 }
 
 function textOf(played: Simulation, ids: readonly string[], tookMs: number): string {
@@ -141,6 +152,7 @@ function textOf(played: Simulation, ids: readonly string[], tookMs: number): str
   return [
     tableOf(["pipeline", "triggers", "succeeded", "failed", "skipped"], rows),
     ...(common.length === 0 ? [] : ["", "skipped because", ...common.map(([reason, times]) => `  ${times} × ${reason}`)]),
+    ...(played.unknown.length === 0 ? [] : ["", "not known", ...unknownText(played.unknown).map((line) => `  ${line}`)]),
     "",
     `${played.from.toISOString()} to ${played.to.toISOString()}, played in ${formatDuration(tookMs)}`,
   ].join("\n");

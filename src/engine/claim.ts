@@ -148,7 +148,7 @@ export class Claimer {
         this.#deciding--;
         this.#onDecided();
       });
-    this.#core.clock.track?.(work, "condition");
+    this.#core.clock.track?.(work, "condition", `the conditions of pipeline ${pipelineId} for trigger ${id}`);
   }
 
   /** What the store refuses for its data is recorded without the evidence of its findings. */

@@ -52,8 +52,8 @@ export interface Core {
   readonly events: Events;
   readonly registry: Registry;
   readonly newId: IdSource;
-  /** A number in [0, 1), for jitter. */
-  readonly random: () => number;
+  /** A number in [0, 1), for jitter. Named is what it is drawn for, so that simulations can keep what pipelines draw apart. */
+  readonly random: (pipelineId?: string, runId?: string) => number;
   /** The name of this node. */
   readonly node: string;
   /** Replaced as a whole when they are loaded anew. */

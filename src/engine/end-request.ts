@@ -68,7 +68,7 @@ function plain(code: string | null): string | null {
 /** A custom backoff may throw; then the plain delay holds. */
 function delayOf({ events, random }: Core, pipeline: Pipeline, run: RunRecord, outcome: AttemptOutcome, error: unknown): number | null {
   const { execution } = pipeline;
-  const number = random();
+  const number = random(run.pipelineId, run.id);
   try {
     return retryDelay(execution, run.attempt, outcome, error, number);
   } catch (problem) {

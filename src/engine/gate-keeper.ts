@@ -1,5 +1,6 @@
+import { durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
-import type { Condition, ConditionContext, RunHistory, Verdict } from "../gate/condition.js";
+import type { Condition, ConditionClock, ConditionContext, RunHistory, Verdict } from "../gate/condition.js";
 import { evaluate } from "../gate/evaluate.js";
 import type { Finding } from "../gate/finding.js";
 import { redactJson } from "../run/redact.js";
@@ -20,6 +21,7 @@ type Asking = Pick<TriggerRecord, "id" | "kind" | "scheduledFor" | "parameters">
 export class GateKeeper {
   readonly #core: Core;
   readonly #history: RunHistory;
+  readonly #clock: ConditionClock;
   readonly #prober: Prober;
   readonly #onWell: (pipelineIds: readonly string[]) => void;
   /** The pipelines that each probe holds up, as far as this node has seen. */
@@ -34,6 +36,8 @@ export class GateKeeper {
       countRuns: (id, from, until) => core.store.countRuns(id, from, until),
       countWaiting: (limit) => core.store.countWaiting(limit),
     };
+    const { clock } = core;
+    this.#clock = { now: () => clock.now(), sleep: (length, signal) => clock.sleep(durationMs(length, "sleep"), signal) };
     this.#prober = new Prober(core);
   }
 
@@ -50,6 +54,7 @@ export class GateKeeper {
       pipelineId: pipeline.id,
       trigger,
       history: this.#history,
+      clock: this.#clock,
       measure: async (probe) => (await this.#prober.measure(probe, now)).value,
       observe: (probe) => this.#prober.measure(probe, now),
     };

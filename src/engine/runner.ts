@@ -83,7 +83,7 @@ export class Runner {
         (error: unknown) => this.#ended(attempt, null, error ?? new Error("the run threw nothing")),
       )
       .finally(() => this.#count(executor, -1));
-    this.#core.clock.track?.(work, "run");
+    this.#core.clock.track?.(work, "run", `attempt ${run.attempt} of run ${run.id} of pipeline ${run.pipelineId}`);
   }
 
   #count(executor: Executor, by: number): void {

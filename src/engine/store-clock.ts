@@ -43,7 +43,7 @@ export class StoreClock implements Clock {
     this.#own = own;
     this.isSimulated = own.isSimulated === true;
     if (own.yield !== undefined) this.yield = () => own.yield?.() ?? Promise.resolve();
-    if (own.track !== undefined) this.track = (promise, kind) => own.track?.(promise, kind);
+    if (own.track !== undefined) this.track = (promise, kind, name) => own.track?.(promise, kind, name);
   }
 
   now(): number {

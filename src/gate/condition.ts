@@ -26,10 +26,20 @@ export interface ConditionContext {
   readonly history: RunHistory;
   /** Aborts when the condition's timeout has passed or the scheduler stops. */
   readonly signal: AbortSignal;
+  /** For a condition that waits: under a fake clock its sleep takes no time. */
+  readonly clock: ConditionClock;
   /** Measures a probe; the value is shared for a short time between conditions and pipelines. */
   measure<T>(probe: MeasurableProbe<T>): Promise<T>;
   /** The same, with when it was measured and how long that took. */
   observe<T>(probe: MeasurableProbe<T>): Promise<Measured<T>>;
+}
+
+/** Time as a condition spends it. */
+export interface ConditionClock {
+  /** The time by now, epoch ms; what a condition judges is {@link ConditionContext.now}. */
+  now(): number;
+  /** Resolves after a time; rejects with the reason of the condition's signal (or of the one given) when its timeout has passed. */
+  sleep(length: Duration, signal?: AbortSignal): Promise<void>;
 }
 
 /** What headgate knows of its own runs. Instants are epoch ms. */

@@ -1,5 +1,5 @@
 import { messageOf } from "../base/errors.js";
-import { type Condition, type ConditionContext, findingOf, type Verdict } from "./condition.js";
+import { type Condition, type ConditionClock, type ConditionContext, findingOf, type Verdict } from "./condition.js";
 import type { Gate } from "./decide.js";
 import type { Finding } from "./finding.js";
 
@@ -56,7 +56,11 @@ function ask(condition: Condition, context: Omit<ConditionContext, "signal">, gu
     };
   };
   try {
-    const verdict = guard(condition, (signal) => condition.evaluate({ ...context, signal }));
+    const clockOf = (signal: AbortSignal): ConditionClock => ({
+      now: () => context.clock.now(),
+      sleep: (length, own = signal) => context.clock.sleep(length, own),
+    });
+    const verdict = guard(condition, (signal) => condition.evaluate({ ...context, signal, clock: clockOf(signal) }));
     if (verdict instanceof Promise) return verdict.then((value) => checked(condition, value)).catch(failed);
     return checked(condition, verdict);
   } catch (error) {

@@ -26,6 +26,8 @@ export interface Clock {
   /**
    * Tells a clock that is moved by hand what is under way, so that it waits for it before it moves on: `work` of the
    * engine, a `run` of a user's function, or a `condition` being asked. Clocks that move by themselves leave it out.
+   *
+   * @param name - what a clock that waited in vain calls it
    */
-  track?(promise: Promise<unknown>, kind: "work" | "run" | "condition"): void;
+  track?(promise: Promise<unknown>, kind: "work" | "run" | "condition", name?: string): void;
 }

@@ -1,7 +1,8 @@
+import { emitWarning } from "node:process";
 import { type Duration, durationMs } from "../base/duration.js";
-import { HeadgateError } from "../base/errors.js";
+import { HeadgateError, quote } from "../base/errors.js";
 import { Heap, type HeapEntry } from "../base/heap.js";
-import { epochMs, type Instant } from "../base/instant.js";
+import { epochMs, type Instant, isoUtc, toDate } from "../base/instant.js";
 import { checkOptions } from "../base/options.js";
 import type { Clock } from "../ports/clock.js";
 
@@ -18,6 +19,10 @@ export interface FakeClock extends Clock {
   advanceTo(at: Instant): Promise<void>;
   /** Resolves when what is under way has settled, without moving. */
   settle(): Promise<void>;
+  /** Resolves after a time on this clock; rejects with the signal's reason when it aborts. */
+  sleep(length: Duration, signal?: AbortSignal): Promise<void>;
+  /** Runs and conditions that an `advance` waited for in vain and that have not ended since. */
+  readonly unsettled: readonly UnsettledWork[];
   /** Steps the wall clock alone, forward or (negative ms) backward, as an administrator or NTP would. */
   jump(byMs: number): void;
 }
@@ -26,9 +31,25 @@ export interface FakeClock extends Clock {
 export interface FakeClockOptions {
   /**
    * How long, in real time, an `advance` waits for one run that does real work (reads a file, say) and does not sleep on this clock. Then it moves on
-   * without it, and waits for it no more. Default `"1s"`.
+   * without it and waits for it no more, as `onUnsettled` says. Default `"1s"`.
    */
   patience?: Duration;
+  /**
+   * What an `advance` does when its patience with a run or a condition is over, so that fake time passes while that still works: `"warn"` names it in a warning of the
+   * process and moves on; `"reject"` stays at the instant and rejects with `NOT_SETTLED`; a function is called and the clock moves on. Default `"warn"`.
+   */
+  onUnsettled?: "warn" | "reject" | ((work: UnsettledWork) => void);
+}
+
+/** A run or a condition that does not sleep on the clock and has not ended either. */
+export interface UnsettledWork {
+  readonly kind: "run" | "condition";
+  /** Which one, in words. */
+  readonly name: string;
+  /** When it began on this clock. */
+  readonly since: Date;
+  /** How long was waited for it, in real ms. */
+  readonly waitedMs: number;
 }
 
 /** Timers due at one instant, in the order in which they were set. */
@@ -38,6 +59,9 @@ interface Bucket extends HeapEntry {
 
 interface Tracked {
   readonly settled: Promise<unknown>;
+  readonly kind: "run" | "condition";
+  readonly name: string;
+  readonly since: number;
   isGivenUp: boolean;
   waitedMs: number;
 }
@@ -47,7 +71,7 @@ interface Tracked {
  * fake global timers and works with any test runner.
  *
  * @param start - default 2026-01-01T00:00:00Z
- * @throws HeadgateError `INVALID_INSTANT`, `INVALID_DURATION`
+ * @throws HeadgateError `INVALID_INSTANT`, `INVALID_DURATION`, `INVALID_ARGUMENT`; `advance` rejects with `NOT_SETTLED` under `onUnsettled: "reject"`
  * @example
  * const clock = fakeClock("2026-03-01T01:59:00Z");
  * const scheduler = createScheduler({ pipelines: [daily], clock });
@@ -55,13 +79,20 @@ interface Tracked {
  * await clock.advance("1m");
  */
 export function fakeClock(start: Instant = "2026-01-01T00:00:00Z", options: FakeClockOptions = {}): FakeClock {
-  checkOptions(options, { patience: true }, "fakeClock");
-  return new ManualClock(epochMs(start, "start"), durationMs(options.patience ?? "1s", "patience"));
+  checkOptions(options, { patience: true, onUnsettled: true }, "fakeClock");
+  const { onUnsettled = "warn" } = options;
+  if (onUnsettled !== "warn" && onUnsettled !== "reject" && typeof onUnsettled !== "function")
+    throw new HeadgateError(
+      "INVALID_ARGUMENT",
+      `fakeClock: onUnsettled: ${quote(onUnsettled)} is unknown; allowed: warn, reject, a function`,
+    );
+  return new ManualClock(epochMs(start, "start"), durationMs(options.patience ?? "1s", "patience"), onUnsettled);
 }
 
 class ManualClock implements FakeClock {
   readonly isSimulated = true;
   readonly #patienceMs: number;
+  readonly #onUnsettled: NonNullable<FakeClockOptions["onUnsettled"]>;
   #wall: number;
   #monotonic = 0;
   readonly #due = new Heap<Bucket>();
@@ -71,8 +102,9 @@ class ManualClock implements FakeClock {
   #sleeping = 0;
   #moves: Promise<unknown> = Promise.resolve();
 
-  constructor(start: number, patienceMs: number) {
+  constructor(start: number, patienceMs: number, onUnsettled: NonNullable<FakeClockOptions["onUnsettled"]>) {
     this.#wall = start;
+    this.#onUnsettled = onUnsettled;
     this.#patienceMs = patienceMs;
   }
 
@@ -85,6 +117,8 @@ class ManualClock implements FakeClock {
   }
 
   setTimer(delayMs: number, fn: () => void): () => void {
+    if (typeof delayMs !== "number" || Number.isNaN(delayMs))
+      throw new HeadgateError("INVALID_DURATION", `setTimer: ${quote(delayMs)} is not a number of ms`);
     const at = this.#monotonic + Math.max(0, Math.ceil(delayMs)); // instants are whole ms, as on the system clock
     let bucket = this.#buckets.get(at);
     if (bucket === undefined) {
@@ -101,8 +135,9 @@ class ManualClock implements FakeClock {
     };
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(length: Duration, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      const ms = durationMs(length, "sleep");
       if (signal?.aborted) return reject(signal.reason);
       this.#sleeping++;
       const onAbort = () => end(() => reject(signal?.reason));
@@ -117,14 +152,18 @@ class ManualClock implements FakeClock {
     });
   }
 
-  track(promise: Promise<unknown>, kind: "work" | "run" | "condition"): void {
+  get unsettled(): readonly UnsettledWork[] {
+    return [...this.#runs].filter(({ isGivenUp }) => isGivenUp).map(shown);
+  }
+
+  track(promise: Promise<unknown>, kind: "work" | "run" | "condition", name: string = kind): void {
     if (kind === "work") {
       const settled = promise.then(noop, noop);
       this.#work.add(settled);
       settled.then(() => this.#work.delete(settled));
       return;
     }
-    const tracked: Tracked = { settled: promise.then(noop, noop), isGivenUp: false, waitedMs: 0 };
+    const tracked: Tracked = { settled: promise.then(noop, noop), kind, name, since: this.#wall, isGivenUp: false, waitedMs: 0 };
     this.#runs.add(tracked);
     tracked.settled.then(() => this.#runs.delete(tracked));
   }
@@ -198,12 +237,33 @@ class ManualClock implements FakeClock {
     const waited = performance.now() - before;
     for (const run of runs) {
       run.waitedMs += waited;
-      if (run.waitedMs >= this.#patienceMs) run.isGivenUp = true;
+      if (run.waitedMs < this.#patienceMs || !this.#runs.has(run)) continue;
+      if (this.#onUnsettled === "reject") throw notSettled(run, "the clock stays where it is");
+      run.isGivenUp = true;
+      if (this.#onUnsettled === "warn")
+        emitWarning(notSettled(run, "the clock moves on without it").message, { code: "HEADGATE_NOT_SETTLED" });
+      else this.#onUnsettled(shown(run));
     }
   }
 }
 
 function noop(): void {}
+
+function shown({ kind, name, since, waitedMs }: Tracked): UnsettledWork {
+  return { kind, name, since: toDate(since), waitedMs };
+}
+
+function notSettled({ kind, name, since, waitedMs }: Tracked, then: string): HeadgateError {
+  const waited = `${Math.round(waitedMs)} ms of real time`;
+  const advice = "let it sleep on the clock that it is handed, end it, or give the fake clock more `patience`";
+  return new HeadgateError(
+    "NOT_SETTLED",
+    `fake clock: ${name}, which began ${isoUtc(since)}, did not settle within ${waited}; ${then}; ${advice}`,
+    {
+      details: { kind, name },
+    },
+  );
+}
 
 /** One turn of the event loop: every promise that can settle has settled after it. */
 function turn(): Promise<void> {

@@ -3,7 +3,9 @@ export { type ContractWork, describeExecutor, type ExecutorUnderTest, type MakeE
 export { type BreakTrigger, describeStore, type MakeStore } from "./contract/describe-store.js";
 export type { ContractRetention } from "./contract/kit.js";
 export type { TestRunner } from "./contract/runner.js";
-export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.js";
+export { type FakeClock, type FakeClockOptions, fakeClock, type UnsettledWork } from "./fake-clock.js";
 export type { Freshness } from "./freshness.js";
+export type { Refusal } from "./play.js";
 export { type SimulateOptions, type Simulation, simulate } from "./simulate.js";
+export type { Unknown } from "./unknowns.js";
 export type { ScriptedOutcome, SimulatedAttempt, World } from "./world.js";

@@ -7,6 +7,7 @@ import type { Pipeline } from "../engine/pipeline.js";
 import type { PauseOptions, TriggerOptions } from "../engine/requests.js";
 import type { Condition, ConditionContext, Verdict } from "../gate/condition.js";
 import type { MeasurableProbe } from "../gate/probe.js";
+import type { Unknowns } from "./unknowns.js";
 
 /** One attempt that a simulation asks its world about. */
 export interface SimulatedAttempt {
@@ -17,7 +18,7 @@ export interface SimulatedAttempt {
   readonly scheduledFor: Date | null;
   readonly startedAt: Date;
   readonly parameters: unknown;
-  /** A number in [0, 1) from the simulation's seed. */
+  /** A number in [0, 1) from the stream of its pipeline, which the simulation's seed and the pipeline's id begin. */
   random(): number;
 }
 
@@ -27,8 +28,9 @@ export interface ScriptedOutcome {
   outcome?: "succeed" | "fail" | "hang";
   /** Default 0. */
   duration?: Duration;
-  /** The message of a failure. */
+  /** The message of a failure, and its code (which `retryOn` asks for). */
   error?: string;
+  code?: string;
   /** False makes a failure final, whatever attempts are left. Default true. */
   isRetryable?: boolean;
   output?: unknown;
@@ -38,7 +40,7 @@ export interface ScriptedOutcome {
 export interface World {
   /** How each attempt goes. Default: it succeeds at once. */
   run?: (attempt: SimulatedAttempt) => ScriptedOutcome;
-  /** Values of probes by name: one for ever, or by instant. A probe that is asked and not named here fails. */
+  /** Values of probes by name: one for ever, or by instant. A probe that is asked and not named here fails, and the result says so in `unknown`. */
   probes?: Readonly<Record<string, unknown>>;
   /** Answers of conditions by name, instead of asking the conditions themselves. */
   conditions?: Readonly<Record<string, (at: Date, pipelineId: string) => boolean | Verdict>>;
@@ -54,24 +56,25 @@ export function checkedWorld(world: World = {}): World {
 }
 
 /** Pipelines whose conditions ask the world instead of the real outside, whose runs go as it says, and that no sensor starts. */
-export function inWorld(pipelines: readonly Pipeline[], world: World): Pipeline[] {
+export function inWorld(pipelines: readonly Pipeline[], world: World, unknown: Unknowns): Pipeline[] {
   return pipelines.map((one) => {
     const pipeline = one.executor === null && one.sensors.length === 0 ? one : { ...one, executor: null, sensors: [] };
     const { conditions } = pipeline.gate;
     if (conditions.length === 0) return pipeline;
-    return { ...pipeline, gate: { ...pipeline.gate, conditions: conditions.map((one) => conditionIn(one, world)) } };
+    return { ...pipeline, gate: { ...pipeline.gate, conditions: conditions.map((one) => conditionIn(one, world, unknown)) } };
   });
 }
 
-function conditionIn(condition: Condition, world: World): Condition {
+/** A condition that asks the world instead of the real outside. */
+export function conditionIn(condition: Condition, world: World, unknown: Unknowns): Condition {
   const scripted =
     world.conditions !== undefined && Object.hasOwn(world.conditions, condition.name) ? world.conditions[condition.name] : undefined;
   if (scripted === undefined) {
     const evaluate = (context: ConditionContext) =>
       condition.evaluate({
         ...context,
-        measure: (probe) => measureIn(world, probe, context.now),
-        observe: async (probe) => ({ value: await measureIn(world, probe, context.now), at: context.now, latencyMs: 0 }),
+        measure: (probe) => measureIn(world, probe, context, unknown),
+        observe: async (probe) => ({ value: await measureIn(world, probe, context, unknown), at: context.now, latencyMs: 0 }),
       });
     return { ...condition, evaluate };
   }
@@ -85,8 +88,13 @@ function conditionIn(condition: Condition, world: World): Condition {
   };
 }
 
-async function measureIn<T>(world: World, probe: MeasurableProbe<T>, now: number): Promise<T> {
+async function measureIn<T>(world: World, probe: MeasurableProbe<T>, { now, pipelineId }: ConditionContext, unknown: Unknowns): Promise<T> {
   if (world.probes === undefined || !Object.hasOwn(world.probes, probe.name)) {
+    unknown.add(
+      `what probe ${JSON.stringify(probe.name)} says, which pipeline ${pipelineId} asks`,
+      "it failed; give it a value in world.probes",
+      now,
+    );
     throw new HeadgateError("INVALID_ARGUMENT", `simulate: probe ${JSON.stringify(probe.name)} is asked; give it a value in world.probes`);
   }
   const scripted = world.probes[probe.name];

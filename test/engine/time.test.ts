@@ -65,10 +65,11 @@ function methodsOf(clock: FakeClock): FakeClock {
     monotonic: () => clock.monotonic(),
     setTimer: (ms, fn) => clock.setTimer(ms, fn),
     sleep: (ms, signal) => clock.sleep(ms, signal),
-    track: (promise, kind) => clock.track?.(promise, kind),
+    track: (promise, kind, name) => clock.track?.(promise, kind, name),
     advance: (by) => clock.advance(by),
     advanceTo: (to) => clock.advanceTo(to),
     settle: () => clock.settle(),
+    unsettled: clock.unsettled,
     jump: (ms) => clock.jump(ms),
   };
 }

@@ -12,6 +12,7 @@ const context: ConditionContext = {
   trigger: { id: "t", kind: "manual", scheduledFor: null, parameters: null },
   history: { lastSuccessAt: async () => null, countRuns: async () => 0, countWaiting: async () => 0 },
   signal: new AbortController().signal,
+  clock: { now: () => NOW, sleep: async () => {} },
   measure: async () => {
     throw new Error("no probes here");
   },

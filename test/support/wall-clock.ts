@@ -14,7 +14,7 @@ export function wallClock(truth: FakeClock): WallClock {
     monotonic: () => truth.monotonic(),
     setTimer: (ms, fn) => truth.setTimer(ms, fn),
     sleep: (ms, signal) => truth.sleep(ms, signal),
-    track: (promise, kind) => truth.track?.(promise, kind),
+    track: (promise, kind, name) => truth.track?.(promise, kind, name),
   };
   return clock;
 }

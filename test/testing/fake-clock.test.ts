@@ -65,6 +65,88 @@ describe("the fake clock", () => {
     await scheduler.stop();
   });
 
+  it("names a run that does not settle within its patience, in a warning, before time goes on without it", async () => {
+    const warnings: (Error & { code?: string })[] = [];
+    const listener = (warning: Error) => warnings.push(warning);
+    process.on("warning", listener);
+    const stuck = pipeline({ id: "stuck", execution: { retries: 0, timeout: "1h" }, run: () => new Promise(() => {}) });
+    const { scheduler, clock } = await harness([stuck], { clock: fakeClock(T0, { patience: "20ms" }), grace: "1s" });
+    await scheduler.trigger("stuck");
+    await clock.advance("30m");
+    expect(clock.unsettled).toMatchObject([
+      { kind: "run", name: expect.stringMatching(/^attempt 1 of run .+ of pipeline stuck$/), since: new Date(T0) },
+    ]);
+    await clock.advance("31m");
+    expect(clock.unsettled).toEqual([]);
+    await vi.waitFor(() => expect(warnings.map(({ code }) => code)).toEqual(["HEADGATE_NOT_SETTLED"]));
+    expect(warnings[0]?.message).toMatch(
+      /attempt 1 of run \S+ of pipeline stuck, which began 2026-01-01T00:00:00Z, did not settle within \d+ ms of real time; the clock moves on/,
+    );
+    process.off("warning", listener);
+    await scheduler.stop();
+  });
+
+  it("does not move on under onUnsettled: reject, and says for what it waits", async () => {
+    let open: (() => void) | undefined;
+    const slow = pipeline({ id: "slow", run: () => new Promise<void>((resolve) => (open = resolve)) });
+    const { scheduler, clock } = await harness([slow], { clock: fakeClock(T0, { patience: "20ms", onUnsettled: "reject" }) });
+    await scheduler.trigger("slow");
+    await expect(clock.advance("21m")).rejects.toMatchObject({ code: "NOT_SETTLED", message: expect.stringContaining("of pipeline slow") });
+    expect(clock.now()).toBe(T0);
+    open?.();
+    await clock.advance("21m");
+    expect(clock.now()).toBe(T0 + 21 * 60_000);
+    expect((await scheduler.runs()).items[0]?.endedAt).toEqual(new Date(T0));
+    await scheduler.stop();
+  });
+
+  it("hands unsettled work to a function", async () => {
+    const seen: string[] = [];
+    const held = condition("never", () => new Promise<boolean>(() => {}));
+    const { scheduler, clock } = await harness([pipeline({ id: "a", schedule: every("1h"), conditions: [held], run: () => {} })], {
+      clock: fakeClock(T0, { patience: "20ms", onUnsettled: ({ kind, name }) => seen.push(`${kind}: ${name}`) }),
+    });
+    await clock.advance("1h1m");
+    expect(seen).toEqual([expect.stringMatching(/^condition: the conditions of pipeline a for trigger /)]);
+    await scheduler.stop();
+    expect(() => fakeClock(T0, { onUnsettled: "shout" as never })).toThrow(/onUnsettled: "shout" is unknown/);
+  });
+
+  it("lets conditions wait on their clock, within their timeout, at no real time", async () => {
+    const waits = (name: string, length: string) =>
+      condition(name, async ({ clock: time, now }) => {
+        await time.sleep(length);
+        return time.now() - now === 8_000;
+      });
+    const { scheduler, clock } = await harness(
+      [pipeline({ id: "a", schedule: every("1h"), conditions: [waits("short", "8s"), waits("long", "11s")], run: () => {} })],
+      { clock: fakeClock(T0, { onUnsettled: "reject" }) },
+    );
+    const began = performance.now();
+    await clock.advance("24h1m");
+    expect(performance.now() - began).toBeLessThan(5_000); // a real second for each of 48 would be 48 s
+    const { items } = await scheduler.decisions();
+    expect(items).toHaveLength(24);
+    expect(items[0]?.findings.map(({ result, reason }) => `${result}: ${reason}`)).toEqual([
+      "pass: short holds",
+      expect.stringMatching(/^block: could not be evaluated \(no answer within 10000 ms\)/),
+    ]);
+    await scheduler.stop();
+  });
+
+  it("sleeps for durations, and refuses what is none", async () => {
+    const clock = fakeClock(T0);
+    let woke = 0;
+    clock.sleep("5s").then(() => {
+      woke = clock.now();
+    });
+    await clock.advance("1m");
+    expect(woke).toBe(T0 + 5_000);
+    await expect(clock.sleep("soon")).rejects.toMatchObject({ code: "INVALID_DURATION" });
+    await expect(clock.sleep(Number.NaN)).rejects.toMatchObject({ code: "INVALID_DURATION" });
+    expect(() => clock.setTimer("5s" as never, () => {})).toThrow(HeadgateError);
+  });
+
   it("needs no real timers: a test runner's fake ones do not stop it", async () => {
     vi.useFakeTimers();
     try {

@@ -33,7 +33,14 @@ export function functionExecutor(options: FunctionExecutorOptions = {}): LocalEx
   return {
     kind: "local",
     concurrency,
-    execute: async (run, control) => (queue ?? (await opening())).add(() => supervise(run, control)),
+    execute: async (run, control) => {
+      if (queue === null) {
+        const opened = opening();
+        control.clock.track?.(opened, "work"); // no part of the run: a clock that is moved by hand waits for it however long it takes
+        await opened;
+      }
+      return (queue as PQueue | null)?.add(() => supervise(run, control));
+    },
   };
 }
 

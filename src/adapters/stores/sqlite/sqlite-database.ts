@@ -6,6 +6,7 @@ import { type Database, newerSchema, type Session } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
 import { DIALECT, type Prepare, sessionOf, TYPES } from "./dialect.js";
 import { isLocked, translated } from "./errors.js";
+import { FileQueue } from "./file-queue.js";
 import type { SqliteStoreOptions } from "./sqlite-store.js";
 
 /**
@@ -26,8 +27,8 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
   /** The file that was opened; `null` while none is, or when it has no name. */
   let opened: Identity | null = null;
   const statements = new Map<string, Prepared>();
-  /** One transaction at a time: they share a connection. */
-  let line: Promise<unknown> = Promise.resolve();
+  /** One transaction at a time: those of this store share a connection, those of other stores of this process the lock of the file. */
+  let queue = new FileQueue();
 
   const prepared: Prepare = (sql) => {
     if (connection === null) throw new HeadgateError("STORE_UNAVAILABLE", `sqliteStore: ${file} is not open`);
@@ -66,11 +67,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       throw error;
     }
   };
-  const inLine = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = line.then(work);
-    line = result.catch(() => {});
-    return result;
-  };
+  const inLine = <T>(work: () => Promise<T>): Promise<T> => queue.run(work);
 
   return {
     name: "sqlite",
@@ -84,6 +81,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
         await inSlices(() => translated(file, () => connection?.exec("PRAGMA journal_mode = WAL")), signal);
         translated(file, () => connection?.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`));
         opened = identityOf(file);
+        queue = opened === null ? new FileQueue() : FileQueue.of(`${opened.dev}:${opened.ino}`);
         await inLine(() => transaction((session) => migrate(session, file), signal));
         removeOwnFile = addOwnFile(file);
       } catch (error) {
@@ -94,7 +92,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       }
     },
     close: async () => {
-      await line;
+      await queue.idle();
       statements.clear();
       connection?.close();
       connection = opened = null;

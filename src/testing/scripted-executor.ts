@@ -1,0 +1,64 @@
+import { durationMs } from "../base/duration.js";
+import { NonRetryableError } from "../base/errors.js";
+import { toDate } from "../base/instant.js";
+import type { LocalExecutor, RunControl, RunRequest } from "../ports/executor.js";
+import type { ScriptedOutcome, SimulatedAttempt } from "./world.js";
+
+/** How an attempt goes, as a backtest says it. */
+export interface Script extends ScriptedOutcome {
+  /** How long after its start an attempt ends that was aborted; at once if that has passed or is more than the grace away. Default: at once. */
+  readonly endsAfterMs?: number;
+}
+
+const NEVER_MS = durationMs("36500d");
+
+/** Does what a script says instead of calling the pipelines' functions. */
+export function scriptedExecutor(
+  script: (attempt: SimulatedAttempt, request: RunRequest) => Script,
+  randomOf: (pipelineId: string) => () => number,
+): LocalExecutor {
+  return {
+    kind: "local",
+    concurrency: 1_000_000,
+    execute: async (request, control) => {
+      const { pipelineId, runId, attempt, trigger } = request;
+      const scripted = script(
+        {
+          pipelineId,
+          runId,
+          attempt,
+          scheduledFor: toDate(trigger.scheduledFor),
+          startedAt: toDate(control.clock.now()),
+          parameters: trigger.parameters,
+          random: randomOf(pipelineId),
+        },
+        request,
+      );
+      const { outcome = "succeed", endsAfterMs } = scripted;
+      const ms = outcome === "hang" ? NEVER_MS : durationMs(scripted.duration ?? 0, "world.run duration");
+      if (ms > 0) await lasting(ms, endsAfterMs, control);
+      if (outcome === "succeed") return scripted.output;
+      throw failureOf(scripted);
+    },
+  };
+}
+
+function failureOf({ error = "scripted failure", code, isRetryable = true }: Script): Error {
+  const failure = isRetryable ? new Error(error) : new NonRetryableError(error);
+  return code === undefined ? failure : Object.assign(failure, { code });
+}
+
+/** Resolves after a time, rejects when the run is aborted before. */
+function lasting(ms: number, endsAfterMs: number | undefined, control: RunControl): Promise<void> {
+  const { clock, graceMs } = control;
+  const began = clock.monotonic();
+  return new Promise((resolve, reject) => {
+    const stopTimer = clock.setTimer(ms, resolve);
+    control.onAbort(() => {
+      stopTimer();
+      const leftMs = (endsAfterMs ?? 0) - (clock.monotonic() - began);
+      if (leftMs > 0 && leftMs <= graceMs) clock.setTimer(leftMs, () => reject(control.signal.reason));
+      else reject(control.signal.reason);
+    });
+  });
+}
