@@ -43,7 +43,7 @@ export interface Step {
 }
 
 /** What steps may use. */
-export interface Stage {
+interface Stage {
   readonly scheduler: Scheduler;
   readonly store: Store;
   readonly newId: IdSource;

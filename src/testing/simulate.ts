@@ -96,7 +96,7 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
 }
 
 /** Limits of a scheduler that were given. */
-export function limitsOf({
+function limitsOf({
   pools,
   maxActiveRuns,
   misfireThreshold,
@@ -112,7 +112,7 @@ export function limitsOf({
 }
 
 /** What people and systems do in a world, by instant. */
-export function stepsOf(world: World): Step[] {
+function stepsOf(world: World): Step[] {
   const steps: Step[] = [];
   for (const { at, pipelineId, ...rest } of world.triggers ?? []) {
     steps.push({
@@ -133,7 +133,7 @@ export function stepsOf(world: World): Step[] {
 }
 
 /** What was played, as it is handed out. */
-export function simulationOf({ log, refused, intervals }: Played, from: number, to: number, unknown: Unknowns): Simulation {
+function simulationOf({ log, refused, intervals }: Played, from: number, to: number, unknown: Unknowns): Simulation {
   const triggers = once(() => inOrderMade(log.triggers, triggerView));
   const decisions = once(() => inOrderMade(log.decisions, decisionView));
   const runs = once(() => inOrderMade(log.runs, runView));

@@ -66,7 +66,7 @@ export function inWorld(pipelines: readonly Pipeline[], world: World, unknown: U
 }
 
 /** A condition that asks the world instead of the real outside. */
-export function conditionIn(condition: Condition, world: World, unknown: Unknowns): Condition {
+function conditionIn(condition: Condition, world: World, unknown: Unknowns): Condition {
   const scripted =
     world.conditions !== undefined && Object.hasOwn(world.conditions, condition.name) ? world.conditions[condition.name] : undefined;
   if (scripted === undefined) {
