@@ -260,6 +260,7 @@ export function nodeLost(options: RuleOptions = {}): SchedulerRule {
 
 /** The rounds of a node fail, for a minute unless `for` says otherwise: it lives, but fires and claims nothing. */
 export function nodeFailing(options: RuleOptions = {}): SchedulerRule {
+  checkOptions(options, RULE_OPTIONS, "nodeFailing");
   return schedulerWide("node_failing", "critical", { for: "1m", ...options }, ({ nodes, now }) =>
     nodes.flatMap(({ node, isLost, failingSince = null, failure = null }) => {
       if (isLost || failingSince === null) return [];

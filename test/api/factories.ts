@@ -109,6 +109,7 @@ const CORE: Table = {
     { of: "retention", valid: { count: 1 }, call: (retention) => core.memoryStore({ retention }) },
   ],
   missedSchedule: one({ tolerance: "1m" }, core.missedSchedule),
+  nodeFailing: one({ for: "1m" }, core.nodeFailing),
   nodeLost: one({ for: "1m" }, core.nodeLost),
   not: NOTHING,
   pattern: [
@@ -373,6 +374,8 @@ export const PARTS: Readonly<Record<string, Table>> = {
     adapted: "is internal",
     refresh: NOTHING,
     onRunEnd: "is internal",
+    start: "is internal",
+    stop: "is internal",
     reset: one({ user: "ana" }, (act) => on().adaptive.reset("adaptive", act)),
   },
   alerts: {
