@@ -24,7 +24,7 @@ export class ClockSkewMonitor {
     if (server === null) return;
     const answerMs = clock.monotonic() - before;
     const aheadMs = clock.wall() - answerMs / 2 - server;
-    this.aheadMs = Math.round(aheadMs);
+    this.aheadMs = Math.round(aheadMs) + 0; // never -0
     const toleranceMs = Math.max(LEAST_TOLERANCE_MS, Math.min(settings.onTimeMs, STEP_MS));
     clock.compared({ aheadMs, answerMs, toleranceMs });
     this.#report(this.aheadMs);

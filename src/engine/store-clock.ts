@@ -102,6 +102,7 @@ export class StoreClock implements Clock {
     const errorMs = answerMs / 2;
     const agreesWithin = (wasCorrected ? toleranceMs / 2 : toleranceMs) + errorMs; // less to come back than to leave, so that it does not go to and fro
     if (Math.abs(aheadMs) <= agreesWithin) this.#correctionMs = 0;
-    else if (!wasCorrected || Math.abs(aheadMs + this.#correctionMs) > toleranceMs / 2 + errorMs) this.#correctionMs = -Math.round(aheadMs);
+    else if (!wasCorrected || Math.abs(aheadMs + this.#correctionMs) > toleranceMs / 2 + errorMs)
+      this.#correctionMs = 0 - Math.round(aheadMs);
   }
 }

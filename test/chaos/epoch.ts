@@ -19,7 +19,7 @@ const PATIENCE_MS = 45_000;
 /** A fire time that begins no later than this is on time, ms. */
 const ON_TIME_MS = 1_500;
 /** How long accepted triggers may take to end once nothing is broken any more, ms. */
-const DRAIN_MS = 25_000;
+const DRAIN_MS = 90_000;
 const ASKED_FOR = ["shared", "strict", "strict", "flaky", "long", "pooled", "tick", "queued"];
 
 export interface EpochOptions {
