@@ -123,6 +123,7 @@ export class Epoch {
   }
 
   async close(): Promise<void> {
+    await this.#workload.abandon();
     await this.#reader.close();
     await this.#environment.close();
   }

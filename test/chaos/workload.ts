@@ -22,6 +22,7 @@ export class Workload {
   readonly #open = new Set<Promise<void>>();
   #working: Promise<void> | null = null;
   #isOver = false;
+  #isAbandoned = false;
   #count = 0;
 
   /** @param pipelines - those that are asked for */
@@ -49,6 +50,13 @@ export class Workload {
     while (performance.now() < until)
       if ((await this.#ask({ order: "resume", pipeline: "pausable" })).error === null) break;
       else await wait(200);
+  }
+
+  /** Asks for nothing more, and repeats no request: its fleet is about to go. */
+  async abandon(): Promise<void> {
+    this.#isOver = true;
+    this.#isAbandoned = true;
+    await this.#working;
   }
 
   #track(work: Promise<void>): void {
@@ -89,7 +97,8 @@ export class Workload {
       request.acceptedAt ??= Date.now();
     };
     await Promise.all(key !== null && random.chance(0.2) ? [ask(), ask(), ask()] : [ask()]);
-    for (let until = performance.now() + 120_000; key !== null && request.acceptedAt === null && performance.now() < until; ) {
+    const isMissing = () => key !== null && request.acceptedAt === null && !this.#isAbandoned;
+    for (const until = performance.now() + 120_000; isMissing() && performance.now() < until; ) {
       await wait(250);
       await ask();
     }
