@@ -35,12 +35,12 @@ export type {
   SensorEventOf,
   TriggerEvent,
 } from "./engine/events.js";
-export type { Answer, Explanation } from "./engine/explain.js";
 export type { Host } from "./engine/host.js";
 export type { Alert, Monitoring, SilenceOptions } from "./engine/monitoring.js";
 export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
+export type { Answer, Explanation } from "./engine/reading/explain.js";
 export type { ReloadOptions } from "./engine/reload.js";
 export type {
   Act,

@@ -6,7 +6,6 @@ import { cancel } from "./cancel.js";
 import { Claimer } from "./claim.js";
 import type { Core } from "./core.js";
 import type { EventName, Listener } from "./events.js";
-import { type Explanation, explain } from "./explain.js";
 import { GateKeeper } from "./gate-keeper.js";
 import { Host } from "./host.js";
 import { Lifecycle } from "./lifecycle.js";
@@ -25,6 +24,7 @@ import {
   type TriggerListOptions,
   triggersPage,
 } from "./queries.js";
+import { type Explanation, explain } from "./reading/explain.js";
 import { recheckSoon } from "./recheck.js";
 import { type ReloadOptions, reloadOf } from "./reload.js";
 import { type Act, type BackfillOptions, checkedId, type PauseOptions, type ResumeOptions, type TriggerOptions } from "./requests.js";

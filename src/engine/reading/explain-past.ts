@@ -1,86 +1,19 @@
-import { formatDuration } from "../base/duration.js";
-import { isoUtc, toDate } from "../base/instant.js";
-import { decide } from "../gate/decide.js";
-import type { DecisionRecord, Finding } from "../gate/finding.js";
-import type { Pause } from "../ports/store.js";
-import { isActive, type RunRecord } from "../run/run.js";
-import { isEnded, type TriggerRecord } from "../trigger/trigger.js";
-import type { Core } from "./core.js";
-import type { GateKeeper } from "./gate-keeper.js";
-import type { Pipeline } from "./pipeline.js";
-import { type Decision, decisionView, type FindingView, findingView, type Run, runView, type Trigger, triggerView } from "./views.js";
+import { formatDuration } from "../../base/duration.js";
+import { isoUtc } from "../../base/instant.js";
+import type { DecisionRecord } from "../../gate/finding.js";
+import { isActive, type RunRecord } from "../../run/run.js";
+import { isEnded, type TriggerRecord } from "../../trigger/trigger.js";
+import type { Core } from "../core.js";
+import type { Pipeline } from "../pipeline.js";
+import { nameOf, paused } from "./explain-words.js";
+import { MEANT_MS, type Story } from "./story.js";
 
-/**
- * What became, or becomes, of a pipeline at an instant:
- * `ran`, `running`, `retrying`, `waiting` (a trigger waits), `skipped` (a condition or overlap), `missed` (a fire time was dropped), `superseded`, `expired`, `cancelled`,
- * `not_scheduled` (nothing asked for a run), `unknown` (nothing is kept of it), `will_run`, `will_wait`, `will_skip`.
- */
-export type Answer =
-  | "ran"
-  | "running"
-  | "retrying"
-  | "waiting"
-  | "skipped"
-  | "missed"
-  | "superseded"
-  | "expired"
-  | "cancelled"
-  | "not_scheduled"
-  | "unknown"
-  | "will_run"
-  | "will_wait"
-  | "will_skip";
-
-/** Why a pipeline ran, did not run, or is waiting. */
-export interface Explanation {
-  readonly pipelineId: string;
-  readonly at: Date;
-  readonly answer: Answer;
-  /** The whole answer in words. */
-  readonly text: string;
-  readonly trigger: Trigger | null;
-  /** Oldest first. */
-  readonly decisions: readonly Decision[];
-  readonly run: Run | null;
-  /** What conditions will say, for an instant to come; those that cannot be known are `not_evaluated`. */
-  readonly findings: readonly FindingView[];
-  /** The first fire time after the instant. */
-  readonly nextFireAt: Date | null;
-}
-
-interface Story {
-  readonly answer: Answer;
-  readonly text: string;
-  readonly trigger?: TriggerRecord;
-  readonly decisions?: readonly DecisionRecord[];
-  readonly run?: RunRecord | null;
-  readonly findings?: readonly Finding[];
-}
-
-/** People say 02:00 when a schedule says 02:00:30: a fire time within this after the instant is the one that is meant. */
-const MEANT_MS = 60_000;
 const LOOKED_THROUGH = 1_000;
 /** Records that are only looked through are read without parameters, outputs and findings; findings that are shown, up to this many bytes each. */
 const LIGHT = { valueLimit: 2 };
 const FINDINGS_BYTES = 16_384;
-
-export async function explain(core: Core, gates: GateKeeper, pipeline: Pipeline, at: number, now: number): Promise<Explanation> {
-  const story = at > now ? await foretell(core, gates, pipeline, at, now) : await tell(core, pipeline, at, now);
-  return {
-    pipelineId: pipeline.id,
-    at: toDate(at),
-    answer: story.answer,
-    text: `${pipeline.id} at ${isoUtc(at)}: ${story.text}`,
-    trigger: story.trigger === undefined ? null : triggerView(story.trigger),
-    decisions: (story.decisions ?? []).map(decisionView),
-    run: story.run ? runView(story.run) : null,
-    findings: (story.findings ?? []).map(findingView),
-    nextFireAt: toDate(pipeline.schedule.nextAfter(at)),
-  };
-}
-
 /** What happened, or is happening. */
-async function tell(core: Core, pipeline: Pipeline, at: number, now: number): Promise<Story> {
+export async function tell(core: Core, pipeline: Pipeline, at: number, now: number): Promise<Story> {
   const { store } = core;
   const { id: pipelineId } = pipeline;
   const meant = await store.listTriggers({ pipelineId, scheduledFrom: at, scheduledUntil: at + MEANT_MS, limit: LOOKED_THROUGH, ...LIGHT });
@@ -219,67 +152,6 @@ async function whyWaiting(
   const limited = limits.filter((limit) => limit !== null);
   return limited.length === 0 ? "it is next in line" : `others are before it in the line, and ${limited.join(" and ")}`;
 }
-
-/** What will happen, as far as time alone can tell. */
-async function foretell(core: Core, gates: GateKeeper, pipeline: Pipeline, at: number, now: number): Promise<Story> {
-  const fireAt = pipeline.schedule.nextAfter(at - 1);
-  if (fireAt === null || fireAt >= at + MEANT_MS) {
-    const next = fireAt === null ? "it never will again" : `it asks next for ${isoUtc(fireAt)}`;
-    return { answer: "not_scheduled", text: `its schedule (${pipeline.schedule.describe()}) asks for no run then; ${next}` };
-  }
-  const [[state], { pause: everything }] = await Promise.all([core.store.states([pipeline.id]), core.store.globalPause()]);
-  for (const pause of [state?.pause ?? null, everything]) {
-    if (pause !== null && (pause.until === null || pause.until > fireAt)) {
-      return {
-        answer: "will_wait",
-        text: `${paused(pause, pause === everything)}; unless that ends before, catchup (${pipeline.execution.catchup}) decides on resume`,
-      };
-    }
-  }
-  const findings = await foretold(gates, pipeline, fireAt, now);
-  const { outcome, reason } = decide(pipeline.gate, findings, fireAt);
-  const open = findings.filter(({ result }) => result === "not_evaluated").map(({ condition }) => condition);
-  const openText = open.length === 0 ? "" : `; ${open.join(", ")} will be asked then`;
-  const busy =
-    state && state.activeRuns >= pipeline.execution.maxActiveRuns
-      ? `; all its runs are taken now, and if they still are then, overlap is ${pipeline.execution.overlap}`
-      : "";
-  if (outcome === "run")
-    return { answer: "will_run", text: `it will run: its schedule fires at ${isoUtc(fireAt)}${openText}${busy}`, findings };
-  return {
-    answer: outcome === "hold" ? "will_wait" : "will_skip",
-    text: `its schedule fires at ${isoUtc(fireAt)}, but it will be ${outcome === "hold" ? "held" : "skipped"}: ${reason}`,
-    findings,
-  };
-}
-
-/** The conditions that need only the time are asked for then; what the others will find, nobody knows yet. */
-async function foretold(gates: GateKeeper, pipeline: Pipeline, fireAt: number, now: number): Promise<Finding[]> {
-  const foreseeable = {
-    ...pipeline,
-    gate: { ...pipeline.gate, conditions: pipeline.gate.conditions.filter(({ needs }) => needs === "time") },
-  };
-  const trigger = { id: "none-yet", pipelineId: pipeline.id, kind: "scheduled", scheduledFor: fireAt, parameters: null } as const;
-  const found = await gates.ask(foreseeable, trigger, fireAt);
-  const rest = pipeline.gate.conditions.filter(({ needs }) => needs !== "time");
-  return [
-    ...found,
-    ...rest.map(({ name }): Finding => ({ condition: name, result: "not_evaluated", reason: `cannot be known at ${isoUtc(now)}` })),
-  ];
-}
-
-function paused({ at, until, reason, user }: Pause, isGlobal: boolean): string {
-  const by = user === null ? "" : ` by ${user}`;
-  const end = until === null ? "" : ` until ${isoUtc(until)}`;
-  return `${isGlobal ? "the scheduler" : "the pipeline"} is paused since ${isoUtc(at)}${by}${end}${reason === null ? "" : ` (${reason})`}`;
-}
-
-function nameOf({ kind, scheduledFor, createdAt, user, reason }: TriggerRecord): string {
-  if (scheduledFor !== null) return `the ${kind} trigger for ${isoUtc(scheduledFor)}`;
-  const by = user === null ? "" : ` by ${user}`;
-  return `the ${kind} trigger of ${isoUtc(createdAt)}${by}${reason === null ? "" : ` (${reason})`}`;
-}
-
 async function brief({ store }: Core, trigger: TriggerRecord): Promise<string> {
   const run = trigger.runId === null ? null : await store.run(trigger.runId);
   const status = run !== null && isActive(run) ? run.status : trigger.status;
