@@ -146,6 +146,10 @@ export class Epoch {
     };
     this.faults.push(window);
     const heal = await fault.inject(this.#environment, { slots, holdMs, size });
+    if (fault.strikesAll?.(this.#environment, { slots, holdMs, size }) === true) {
+      window.isForAll = true;
+      window.name += ", holding the write lock";
+    }
     await wait(holdMs);
     await heal();
     window.until = Date.now();

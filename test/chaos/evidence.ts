@@ -6,12 +6,12 @@ import type { PipelineSpec } from "./pipelines.js";
 /** When a fault held, by the machine's clock, and the nodes that it struck. */
 export interface FaultWindow {
   readonly round: number;
-  readonly name: string;
+  name: string;
   readonly family: string;
   /** Names of nodes, as they were when it began. */
   readonly nodes: readonly string[];
   /** Nobody was spared. */
-  readonly isForAll: boolean;
+  isForAll: boolean;
   readonly size: number;
   readonly from: number;
   until: number;

@@ -61,6 +61,10 @@ export class Fleet {
     return this.#processes[slot]?.life.node ?? null;
   }
 
+  pidOf(slot: number): number | null {
+    return this.#processes[slot]?.child.pid ?? null;
+  }
+
   isUp(slot: number): boolean {
     const one = this.#processes[slot];
     return one != null && one.life.upAt !== null && one.life.until === null && !one.isStopped;

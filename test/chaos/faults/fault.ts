@@ -27,6 +27,8 @@ export interface Fault {
   readonly aftermathMs: number;
   /** Why it cannot happen here; absent: it always can. */
   unavailable?(environment: Environment): string | null;
+  /** Asked once it has been injected: whether nobody is spared, whomever it was aimed at. */
+  strikesAll?(environment: Environment, hit: Hit): boolean;
   /** Breaks it, and gives what ends the fault. */
   inject(environment: Environment, hit: Hit): Promise<() => Promise<void>>;
 }

@@ -1,8 +1,13 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { holdsWriteLock } from "../file-locks.js";
 import { DRAIN_MS, GRACE_MS } from "../pipelines.js";
 import { ANYWHERE, type Fault } from "./fault.js";
 
 /** How long after SIGTERM a node may take, ms: it drains, aborts, and records what it can; plus what a busy machine needs. */
 export const STOPPING_MS = DRAIN_MS + GRACE_MS + 5_000 + 4_000;
+
+/** How long after SIGSTOP a process surely stands still, ms. */
+const STANDING_MS = 20;
 
 export const PROCESS_FAULTS: readonly Fault[] = [
   {
@@ -26,8 +31,12 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     holdMs: [200, 4_500],
     aim: "one",
     aftermathMs: 1_500,
+    // nobody can take SQLite's one write lock away from a process that stands still, and nobody can write without it
+    strikesAll: ({ fleet, postgres }, { slots }) =>
+      postgres === null && slots.some((slot) => holdsWriteLock(fleet.pidOf(slot) ?? Number.NaN)),
     inject: async ({ fleet }, { slots }) => {
       for (const slot of slots) fleet.pause(slot);
+      await wait(STANDING_MS);
       return async () => {
         for (const slot of slots) fleet.resume(slot);
       };
