@@ -22,7 +22,8 @@ interface Before {
 /**
  * Gets schedules and queue over a clock that was wrong: this node's, after a step, or another node's, whose work is found in the store.
  *
- * - The clock goes back: it may have been ahead. Schedules go on from now, and dropped fire times that are still to come (or could still be made on time) are open again.
+ * - The clock goes back: it may have been ahead. Schedules go on from now, and dropped fire times that are still to come (or could still be made on time) are open again; so are those since the clock went
+ *   forward, if this node saw it: they were dropped for being late by a wrong clock, and catchup decides on them by the right one.
  * - It goes forward by as much again: it had been right before. Schedules go on where they stood.
  */
 export class ClockRecovery {
@@ -30,6 +31,8 @@ export class ClockRecovery {
   /** Steps that are not dealt with yet, ms. */
   #steppedMs = 0;
   #back: { readonly byMs: number; readonly before: ReadonlyMap<string, Before> } | null = null;
+  /** When the clock went forward, by the monotonic clock, ms; `null`: it did not, or has gone back since. */
+  #forwardAt: number | null = null;
 
   constructor(core: Core) {
     this.#core = core;
@@ -46,24 +49,35 @@ export class ClockRecovery {
     this.#steppedMs += byMs;
     const steppedMs = this.#steppedMs;
     if (steppedMs < 0) {
+      const since = this.#since(now);
       const before = new Map<string, Before>();
       for (const { pipeline, nextFireAt } of this.#core.registry.all()) before.set(pipeline.id, { nextFireAt, opened: [] });
       for (const entry of this.#core.registry.all()) entry.checkedFireAt = undefined;
       await this.#rebase(now);
-      await this.#replanAll(now, 0, before);
+      await this.#replanAll(now, since, 0, before);
+      this.#forwardAt = null;
       this.#back = { byMs: steppedMs, before };
     } else if (steppedMs > 0) {
       const back = this.#back;
       this.#back = null;
-      if (back !== null && Math.abs(back.byMs + steppedMs) <= UNDONE_WITHIN_MS) await this.#goOn(back.before, now);
+      const isUndone = back !== null && Math.abs(back.byMs + steppedMs) <= UNDONE_WITHIN_MS;
+      if (isUndone) await this.#goOn(back.before, now);
+      else this.#forwardAt ??= this.#core.clock.monotonic();
     }
     this.#steppedMs -= steppedMs;
+  }
+
+  /** The instant after which dropped fire times are open again. */
+  #since(now: number): number {
+    const { clock, settings } = this.#core;
+    const wrongForMs = this.#forwardAt === null ? 0 : clock.monotonic() - this.#forwardAt;
+    return now - wrongForMs - settings.onTimeMs;
   }
 
   /** Looks for schedules that a node whose clock is ahead has advanced; each is looked at once until it moves. */
   async check(now: number): Promise<void> {
     const { onTimeMs } = this.#core.settings;
-    await this.#replanAll(now, Math.min(MOST_AHEAD_MS, Math.max(onTimeMs, LEAST_AHEAD_MS)), new Map());
+    await this.#replanAll(now, now - onTimeMs, Math.min(MOST_AHEAD_MS, Math.max(onTimeMs, LEAST_AHEAD_MS)), new Map());
   }
 
   async #rebase(now: number): Promise<void> {
@@ -75,8 +89,11 @@ export class ClockRecovery {
     for (const [index, entry] of paused.entries()) registry.sync(entry, states[index] ?? null, now);
   }
 
-  /** @param before - takes what is opened again */
-  async #replanAll(now: number, toleranceMs: number, before: Map<string, Before>): Promise<void> {
+  /**
+   * @param since - dropped fire times after this are open again
+   * @param before - takes what is opened again
+   */
+  async #replanAll(now: number, since: number, toleranceMs: number, before: Map<string, Before>): Promise<void> {
     const { registry, clock } = this.#core;
     let looked = 0;
     let ahead: Entry[] = [];
@@ -85,11 +102,11 @@ export class ClockRecovery {
       if (this.#isAhead(entry, now + toleranceMs)) ahead.push(entry);
       else entry.checkedFireAt = entry.nextFireAt;
       if (++looked % CHECKED_AT_ONCE !== 0) continue;
-      await this.#replan(ahead, now, before);
+      await this.#replan(ahead, now, since, before);
       ahead = [];
       await clock.yield?.();
     }
-    await this.#replan(ahead, now, before);
+    await this.#replan(ahead, now, since, before);
   }
 
   /** Whether a schedule goes on later than it would by itself. One that throws is reported where it fires. */
@@ -103,10 +120,9 @@ export class ClockRecovery {
     }
   }
 
-  async #replan(ahead: readonly Entry[], now: number, before: Map<string, Before>): Promise<void> {
+  async #replan(ahead: readonly Entry[], now: number, since: number, before: Map<string, Before>): Promise<void> {
     if (ahead.length === 0) return;
-    const { store, registry, events, logger, settings } = this.#core;
-    const since = now - settings.onTimeMs;
+    const { store, registry, events, logger } = this.#core;
     const opened = ahead.map((): DecisionRecord[] => []);
     const requests = ahead.map(
       ({ pipeline, nextFireAt }, index): ReplanRequest => ({

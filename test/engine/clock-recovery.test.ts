@@ -116,3 +116,52 @@ describe("what a wrong clock leaves behind", () => {
     for (const { scheduler } of nodes) await scheduler.stop({ drain: 0 });
   });
 });
+
+describe("a clock without another to compare with, ahead for an hour", () => {
+  const MINUTE = 60_000;
+  const made = async (catchup: "none" | "latest" | "all", byMs: number) => {
+    const { scheduler, clock } = await harness([
+      pipeline({ id: "job", schedule: cron("* * * * *"), execution: { catchup, overlap: "queue", maxActiveRuns: 1_000 }, run: () => {} }),
+    ]);
+    await clock.advance("5m30s");
+    const steppedAt = clock.now();
+    clock.jump(byMs);
+    await clock.advance("1h");
+    clock.jump(-byMs);
+    await clock.advance("10m");
+    const now = clock.now();
+    const triggers = await scheduler.triggers({ limit: 1_000 });
+    const fired = new Set(triggers.items.map(({ scheduledFor }) => scheduledFor?.getTime() ?? 0).filter((time) => time <= now));
+    const skips = (await scheduler.decisions({ outcome: "skip", limit: 1_000 })).items;
+    const dropped = new Map<number, Date>();
+    for (const { scheduledFor, missed, at: decidedAt } of skips)
+      for (let time = scheduledFor?.getTime() ?? 0; time <= (missed?.lastAt ?? scheduledFor ?? new Date(0)).getTime(); time += MINUTE) {
+        expect(dropped.has(time)).toBe(false);
+        dropped.set(time, decidedAt);
+      }
+    const real: number[] = [];
+    for (let time = Date.parse(START) + MINUTE; time <= now; time += MINUTE) real.push(time);
+    await scheduler.stop();
+    return { fired, dropped, real, now, steppedAt };
+  };
+
+  it.each([2 * 3_600_000, 12 * 3_600_000])("makes up every fire time of that hour when it is set back by %i ms (all)", async (byMs) => {
+    const { fired, dropped, real } = await made("all", byMs);
+    expect(real.filter((time) => !fired.has(time))).toEqual([]);
+    expect([...dropped.keys()]).toEqual([]);
+  });
+
+  it("has each fire time of that hour decided on again, by the right time (latest, none)", async () => {
+    for (const catchup of ["latest", "none"] as const) {
+      const { fired, dropped, real, now, steppedAt } = await made(catchup, 12 * 3_600_000);
+      expect(real.filter((time) => fired.has(time) === dropped.has(time))).toEqual([]);
+      for (const [time, decidedAt] of dropped) {
+        expect(time).toBeLessThanOrEqual(now);
+        expect(decidedAt.getTime()).toBeLessThanOrEqual(now);
+        expect(time).toBeGreaterThan(steppedAt);
+      }
+      const before = real.filter((time) => time <= steppedAt + 60 * MINUTE);
+      expect(before.filter((time) => time > steppedAt && fired.has(time))).toHaveLength(catchup === "latest" ? 1 : 0);
+    }
+  });
+});
