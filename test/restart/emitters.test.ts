@@ -7,7 +7,7 @@ const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 
 /** What makes something that emits "error", which ends the process when nobody listens: of Node, and of the libraries that adapters load. */
 const MAKES_EMITTER =
-  /\b(?:spawn|createServer|createConnection|createReadStream|createWriteStream|createTransport)\(|= (?:watch|fork)\(|\bnew (?:\w+\.)?(?:Worker|Socket|Server|Pool|Client|QueueEvents|Redis|ReadStream|WriteStream)\(|\bnew library\.\w+\(|\.connect\(\{/;
+  /\b(?:spawn|createServer|createConnection|createReadStream|createWriteStream|createTransport)\(|= (?:watch|fork)\(|\bnew (?:\w+\.)?(?:Worker|Socket|Server|Pool|Client|QueueEvents|Redis|ReadStream|WriteStream)\(|\bnew library\.(?:Queue|Redis)\(|\.connect\(\{/;
 const LISTENS = /\.(?:on|once)\(\s*"error"/;
 
 const files = readdirSync(SRC, { recursive: true })
