@@ -4,6 +4,7 @@ import { decide, type Gate } from "../../src/gate/decide.js";
 import { evaluate, inOrder } from "../../src/gate/evaluate.js";
 import type { Finding } from "../../src/gate/finding.js";
 import { allOf, anyOf, type Condition, type ConditionContext, condition, not } from "../../src/index.js";
+import { sampled } from "../support/sampled.js";
 
 const NOW = 1_000_000;
 const context: ConditionContext = {
@@ -51,7 +52,7 @@ describe("allOf, anyOf and not", () => {
       fc.asyncProperty(formula, fc.boolean(), async (of, isAsync) => {
         expect((await build(of, isAsync).evaluate(context)).result).toBe(truth(of) ? "pass" : "block");
       }),
-      { numRuns: 300 },
+      { numRuns: sampled(300) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createScheduler, listPatterns, memoryStore, type PatternName, patterns, pipeline, upcoming } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
+import { sampled } from "../support/sampled.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -85,7 +86,7 @@ describe("what a pattern says of missed fire times", () => {
           else expect(made).toEqual(upAt - latest <= DAY_MS ? [latest] : []);
         },
       ),
-      { numRuns: 25 },
+      { numRuns: sampled(25) },
     );
   });
 

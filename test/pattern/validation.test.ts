@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { definePattern, HeadgateError, pattern, pipeline, validatePattern } from "../../src/index.js";
+import { sampled } from "../support/sampled.js";
 
 /** What JavaScript may hand over in place of a value, as functions that make it: fast-check looks at values, and some throw when they are looked at. */
 const hostile: fc.Arbitrary<() => unknown> = fc.oneof(
@@ -138,7 +139,7 @@ describe("validatePattern()", () => {
           for (const one of [...errors, ...warnings]) expect(typeof one).toBe("string");
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: sampled(3_000) },
     );
     for (const options of [null, undefined, 7, "daily", [], { execution: null }, throwing(), trapped(), revoked(), cyclic()])
       expect(loose(options).isValid).toBe(false);
@@ -160,9 +161,9 @@ describe("validatePattern()", () => {
         passed++;
         pipeline({ id: "a", pattern: definePattern("mine", options as never), run: () => {} });
       }),
-      { numRuns: 3_000 },
+      { numRuns: sampled(3_000) },
     );
-    expect(passed).toBeGreaterThan(30);
+    expect(passed).toBeGreaterThan(sampled(30));
   });
 
   it("refuses with the text of pipeline() what both take", () => {
@@ -179,7 +180,7 @@ describe("validatePattern()", () => {
           expect(thrown).not.toBeNull(); // a trap or a getter that threw
         else expect((thrown as Error).message).toContain(errors.at(-1));
       }),
-      { numRuns: 2_000 },
+      { numRuns: sampled(2_000) },
     );
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { HeadgateError } from "../../src/base/errors.js";
 import { cron } from "../../src/schedule/cron.js";
 import { upcoming } from "../../src/schedule/schedule.js";
+import { sampled } from "../support/sampled.js";
 import { cronRule } from "./cron-arbitrary.js";
 import { firesOf, type Walk, walk } from "./wall-clock-oracle.js";
 
@@ -59,7 +60,7 @@ describe("cron against a minute-by-minute walk", () => {
         }
         expect(actual, rule.text).toEqual(firesOf(walked, rule));
       }),
-      { numRuns: 1_500 },
+      { numRuns: sampled(1_500) },
     );
   });
 
@@ -80,7 +81,7 @@ describe("cron against a minute-by-minute walk", () => {
         expect(schedule.nextAfter(next - 1)).toBe(next);
         expect(schedule.nextAfter(at + Math.floor((next - at) / 2))).toBe(next);
       }),
-      { numRuns: 2_000 },
+      { numRuns: sampled(2_000) },
     );
   });
 });
@@ -201,7 +202,7 @@ describe("cron refuses", () => {
           expect((error as Error).message.length).toBeLessThan(600);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: sampled(2_000) },
     );
     for (const unit of ["*", "1,", "* ", "1-", "*/", "L"]) expect(() => cron(unit.repeat(100_000 / unit.length))).toThrow(/INVALID|cron/);
     expect(() => cron(undefined as unknown as string)).toThrow(HeadgateError);

@@ -15,6 +15,7 @@ import {
   type Weekday,
   within,
 } from "../../src/index.js";
+import { sampled } from "../support/sampled.js";
 
 const ZONES = [
   "UTC",
@@ -65,7 +66,7 @@ describe("time windows", () => {
         // Samoa skipped a day in 2011 only; in these years every local day has a yesterday
         expect(timeWindows([window]).contains(at)).toBe(isInside(at, window));
       }),
-      { numRuns: 3_000 },
+      { numRuns: sampled(3_000) },
     );
   });
 
@@ -80,7 +81,7 @@ describe("time windows", () => {
           expect(calendar.contains(Math.min(end - 1, at + Math.floor(((end - at) * step) / 50)))).toBe(before);
         if (change !== null) expect(calendar.contains(change)).toBe(!before);
       }),
-      { numRuns: 500 },
+      { numRuns: sampled(500) },
     );
   });
 
@@ -142,7 +143,7 @@ describe("business days", () => {
           expect(calendar.nextChangeAfter(at)).toBe(day.toMillis());
         },
       ),
-      { numRuns: 500 },
+      { numRuns: sampled(500) },
     );
   });
 
