@@ -161,9 +161,9 @@ describe("validatePattern()", () => {
         passed++;
         pipeline({ id: "a", pattern: definePattern("mine", options as never), run: () => {} });
       }),
-      { numRuns: sampled(3_000) },
+      { numRuns: 3_000 }, // few of them pass
     );
-    expect(passed).toBeGreaterThan(sampled(30));
+    expect(passed).toBeGreaterThan(30);
   });
 
   it("refuses with the text of pipeline() what both take", () => {
