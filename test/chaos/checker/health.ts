@@ -14,8 +14,17 @@ export function wasHealthy({ faults, lives }: Evidence, node: string, from: numb
 }
 
 /** Whether the wall clock of a node stepped in or near the span. */
-export function isClockWrong({ faults }: Evidence, from: number, until: number): boolean {
+export function isClockWrong({ faults }: Pick<Evidence, "faults">, from: number, until: number): boolean {
   return faults.some((fault) => fault.family === "clock" && fault.from <= until && fault.until + fault.aftermathMs >= from);
+}
+
+/** Whether a span between two instants in the store may have been recorded by a wrong clock: where there is no other to compare it with, what it recorded is off by its step. */
+export function isSpanWrong(evidence: Evidence, from: number, until: number): boolean {
+  if (isClockWrong(evidence, from, until)) return true;
+  if (evidence.hasServerClock) return false;
+  return evidence.faults.some(
+    (fault) => fault.family === "clock" && isClockWrong({ faults: [fault] }, from - fault.size, until - fault.size),
+  );
 }
 
 /** How far ahead the only clock there is may have been at an instant, ms: nodes on one file have the machine's clock, and no other to compare it with. */

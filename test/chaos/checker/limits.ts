@@ -1,7 +1,7 @@
 import type { Evidence, FaultWindow, Violation } from "../evidence.js";
 import type { LeaseLine } from "../log.js";
 import { iso } from "./fire-times.js";
-import { isClockWrong } from "./health.js";
+import { isSpanWrong } from "./health.js";
 import type { Trace } from "./traces.js";
 
 const REALLY = "limits hold for what really runs under a valid lease";
@@ -52,7 +52,7 @@ export function recordedLimits(evidence: Evidence): Violation[] {
   for (const { id, pipelineId, startedAt, endedAt, attempts, isForced } of store.runs) {
     const span = { run: id, pipeline: pipelineId, from: startedAt, until: endedAt ?? until };
     const isPlain = !isForced && attempts.every((one) => one.startedAt >= startedAt);
-    if (isPlain && !isClockWrong(evidence, span.from, span.until)) runs.push(span);
+    if (isPlain && !isSpanWrong(evidence, span.from, span.until)) runs.push(span);
   }
   return broken({ ...evidence, pools: {}, globalLimit: Number.POSITIVE_INFINITY }, runs, RECORDED, "were active");
 }
