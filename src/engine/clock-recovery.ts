@@ -24,7 +24,8 @@ interface Before {
  *
  * - The clock goes back: it may have been ahead. Schedules go on from now, and dropped fire times that are still to come (or could still be made on time) are open again; so are those since the clock went
  *   forward, if this node saw it: they were dropped for being late by a wrong clock, and catchup decides on them by the right one.
- * - It goes forward by as much again: it had been right before. Schedules go on where they stood.
+ * - It goes forward by as much again: it had been right before. Schedules that this node has put back go on where they stood. Those that another one has put back stay there: what was made since then has
+ *   its trigger, everything else goes through catchup.
  */
 export class ClockRecovery {
   readonly #core: Core;
@@ -143,7 +144,10 @@ export class ClockRecovery {
       const { id } = entry.pipeline;
       if (registry.get(id) !== entry) continue;
       registry.sync(entry, state, now);
-      if (outcome !== "replanned") continue;
+      if (outcome !== "replanned") {
+        before.delete(id); // another node did, and only that one knows which fire times it opened again
+        continue;
+      }
       entry.checkedFireAt = entry.nextFireAt;
       const known = before.get(id);
       if (known !== undefined) before.set(id, { ...known, opened: (opened[index] ?? []).map((one) => spanOf(one, since)) });

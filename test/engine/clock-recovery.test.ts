@@ -165,3 +165,40 @@ describe("a clock without another to compare with, ahead for an hour", () => {
     }
   });
 });
+
+describe("two nodes whose only clock goes back and forward", () => {
+  const MINUTE = 60_000;
+
+  it.each(["one", "two"])("leave each fire time one outcome, dropped ones too, when only node %s sees it set right", async (survivor) => {
+    for (const catchup of ["none", "latest", "all"] as const) {
+      const truth = fakeClock(START);
+      const clock = wallClock(truth);
+      const store = sharedStore();
+      const execution = { catchup, overlap: "queue", maxActiveRuns: 1_000 } as const;
+      const job = () => pipeline({ id: "job", schedule: cron("*/10 * * * * *"), execution, run: () => {} });
+      const node = (name: string) =>
+        harness([job()], { clock, store, node: name, random: () => (name === "one" ? 0.25 : 0.75), misfireThreshold: "5s" });
+      const nodes = { one: await node("one"), two: await node("two") };
+      await truth.advance("65s");
+      truth.jump(2 * MINUTE); // the machine slept
+      await truth.advance("65s");
+      clock.aheadMs = -10 * MINUTE;
+      await truth.advance("25s");
+      for (const [name, { scheduler }] of Object.entries(nodes)) if (name !== survivor) await scheduler.stop({ drain: 0 });
+      clock.aheadMs = 0;
+      await truth.advance("2m");
+      const { scheduler } = nodes[survivor as "one" | "two"];
+      const counts = new Map<number, number>();
+      const count = (time: number) => counts.set(time, (counts.get(time) ?? 0) + 1);
+      for (const { scheduledFor } of (await scheduler.triggers({ limit: 1_000 })).items) count(scheduledFor?.getTime() ?? 0);
+      for (const { scheduledFor, missed } of (await scheduler.decisions({ outcome: "skip", limit: 1_000 })).items)
+        for (let time = scheduledFor?.getTime() ?? 0; time <= (missed?.lastAt ?? scheduledFor ?? new Date(0)).getTime(); time += 10_000)
+          count(time);
+      const wrong: string[] = [];
+      for (let time = Date.parse(START) + 10_000; time <= truth.now(); time += 10_000)
+        if (counts.get(time) !== 1) wrong.push(`${catchup} ${new Date(time).toISOString()} ${counts.get(time) ?? 0}`);
+      expect(wrong).toEqual([]);
+      await scheduler.stop({ drain: 0 });
+    }
+  });
+});
