@@ -12,7 +12,7 @@ import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { Deliverer } from "./deliverer.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
-import { NodeBoard, type NodeWord } from "./node-board.js";
+import type { NodeBoard, NodeWord } from "./node-board.js";
 import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import { ACT_OPTIONS, type Act, checkAct } from "./requests.js";
@@ -63,9 +63,10 @@ export class Monitoring {
     {
       statistics,
       audit,
+      nodes,
       word,
       pipelines,
-    }: { statistics: StatisticsDesk; audit: AuditLog; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
+    }: { statistics: StatisticsDesk; audit: AuditLog; nodes: NodeBoard; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
   ) {
     this.#core = core;
     this.#settings = settings;
@@ -73,7 +74,7 @@ export class Monitoring {
     this.#audit = audit;
     this.#word = word;
     this.#pipelines = pipelines;
-    this.#board = new NodeBoard(core);
+    this.#board = nodes;
     this.#book = new AlertBook(core);
     this.#deliverer = new Deliverer(core, this.#book, settings?.channels ?? new Map());
   }
@@ -221,6 +222,7 @@ export class Monitoring {
       store.globalPause(),
       this.silences(),
       this.#statistics.refresh(),
+      this.#board.read(),
     ]);
     return {
       now,

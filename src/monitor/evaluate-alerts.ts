@@ -23,10 +23,13 @@ export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, 
   const before = new Map(previous.map((one) => [one.id, one]));
   const alerts: AlertState[] = [];
   const transitions: AlertTransition[] = [];
+  const taken = new Set<string>();
   const problems: { rule: string; error: unknown }[] = [];
   const silences = snapshot.silences.filter(({ from, until }) => from <= now && now < until);
   const take = (rule: AlertRule, firing: Firing, pipeline: PipelineSnapshot | null) => {
     const id = idOf(rule, pipeline, firing);
+    if (taken.has(id)) return; // a rule found it twice: it is one alert
+    taken.add(id);
     const known = before.get(id);
     before.delete(id);
     const next = moved(stateOf(id, rule, firing, pipeline, known, now), rule, silencedBy(rule, pipeline, silences), now);

@@ -204,11 +204,13 @@ export function probeUnhealthy(options: RuleOptions & { failures?: number } = {}
   checkOptions(options, { ...RULE_OPTIONS, failures: true }, "probeUnhealthy");
   const { failures: limit = 3 } = options;
   return schedulerWide("probe_unhealthy", "warning", options, ({ nodes }) =>
-    nodes.flatMap(({ failingProbes }) =>
-      failingProbes.flatMap(({ probe, failures, error }) =>
-        failures < limit
-          ? []
-          : [{ key: probe, message: `${probe} failed ${failures} times in a row: ${error ?? "?"}`, value: failures, limit }],
+    worstByKey(
+      nodes.flatMap(({ failingProbes, isLost }) =>
+        (isLost ? [] : failingProbes).flatMap(({ probe, failures, error }) =>
+          failures < limit
+            ? []
+            : [{ key: probe, message: `${probe} failed ${failures} times in a row: ${error ?? "?"}`, value: failures, limit }],
+        ),
       ),
     ),
   );
@@ -219,13 +221,25 @@ export function sensorFailing(options: RuleOptions & { failures?: number } = {})
   checkOptions(options, { ...RULE_OPTIONS, failures: true }, "sensorFailing");
   const { failures: limit = 3 } = options;
   return schedulerWide("sensor_failing", "warning", options, ({ nodes }) =>
-    nodes.flatMap(({ failingSensors }) =>
-      failingSensors.flatMap(({ pipelineId, sensor, failures, error }) => {
-        const message = `sensor ${sensor} of ${pipelineId} failed ${failures} times in a row: ${error ?? "?"}`;
-        return failures < limit ? [] : [{ key: `${pipelineId}/${sensor}`, message, value: failures, limit }];
-      }),
+    worstByKey(
+      nodes.flatMap(({ failingSensors, isLost }) =>
+        (isLost ? [] : failingSensors).flatMap(({ pipelineId, sensor, failures, error }) => {
+          const message = `sensor ${sensor} of ${pipelineId} failed ${failures} times in a row: ${error ?? "?"}`;
+          return failures < limit ? [] : [{ key: `${pipelineId}/${sensor}`, message, value: failures, limit }];
+        }),
+      ),
     ),
   );
+}
+
+/** Of what several nodes say of the same thing, the one with the largest value: it is one alert. */
+function worstByKey(found: readonly (Firing & { readonly key: string; readonly value: number })[]): readonly Firing[] {
+  const byKey = new Map<string, (typeof found)[number]>();
+  for (const one of found) {
+    const known = byKey.get(one.key);
+    if (known === undefined || one.value > known.value) byKey.set(one.key, one);
+  }
+  return [...byKey.values()];
 }
 
 /** A node's clock is further from the store's than `above` (default `"5s"`). */
