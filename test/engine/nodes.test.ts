@@ -34,8 +34,11 @@ async function mortal(store: Store, clock: FakeClock, node: string, pipelines: r
       };
     },
   });
+  const die = () => {
+    isDead = true;
+  };
   const made = await harness(pipelines, { store: cut, clock, node, monitoring });
-  return { ...made, die: () => void (isDead = true) };
+  return { ...made, die };
 }
 
 describe("a node that died", () => {

@@ -49,6 +49,25 @@ export const alert = z
     fired_at: maybeInstant,
     told_at: maybeInstant,
     silenced_by: z.string().nullable(),
+    run: z
+      .object({
+        id: z.string(),
+        status: z.string(),
+        attempt: z.int(),
+        started_at: instant,
+        ended_at: maybeInstant,
+        error: z.object({ message: z.string(), code: z.string().nullable() }).nullable(),
+        trigger: z
+          .object({
+            id: z.string(),
+            kind: z.string(),
+            scheduled_for: maybeInstant,
+            user: z.string().nullable(),
+            reason: z.string().nullable(),
+          })
+          .nullable(),
+      })
+      .nullable(),
   })
   .meta({ id: "Alert" });
 

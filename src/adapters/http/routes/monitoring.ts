@@ -53,7 +53,37 @@ function statisticsOut(one: PipelineStatistics | SchedulerStatistics): Json {
 function alertOut(one: Alert): Json {
   const { id, rule, severity, status, message, value, limit, labels } = one;
   const times = { since: iso(one.since), fired_at: iso(one.firedAt), told_at: iso(one.toldAt) };
-  return { id, rule, severity, status, pipeline: one.pipelineId, message, value, limit, labels, ...times, silenced_by: one.silencedBy };
+  return {
+    id,
+    rule,
+    severity,
+    status,
+    pipeline: one.pipelineId,
+    message,
+    value,
+    limit,
+    labels,
+    ...times,
+    silenced_by: one.silencedBy,
+    run: alertRunOut(one.run),
+  };
+}
+
+function alertRunOut(run: Alert["run"]): Json | null {
+  if (run === null) return null;
+  const { trigger } = run;
+  return {
+    id: run.id,
+    status: run.status,
+    attempt: run.attempt,
+    started_at: iso(run.startedAt),
+    ended_at: iso(run.endedAt),
+    error: run.error === null ? null : { message: run.error.message, code: run.error.code },
+    trigger:
+      trigger === null
+        ? null
+        : { id: trigger.id, kind: trigger.kind, scheduled_for: iso(trigger.scheduledFor), user: trigger.user, reason: trigger.reason },
+  };
 }
 
 function silenceOut({ id, pipelineId, rule, tag, from, until, reason, user }: Silence): Json {
