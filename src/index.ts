@@ -38,6 +38,7 @@ export type {
 export type { Host } from "./engine/host.js";
 export type { Alert, Monitoring, SilenceOptions } from "./engine/monitoring.js";
 export type { MonitoringOptions } from "./engine/monitoring-options.js";
+export type { NodeBoard, NodeStatus } from "./engine/node-board.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { Answer, Explanation } from "./engine/reading/explain.js";

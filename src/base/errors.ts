@@ -15,6 +15,7 @@ export type ErrorCode =
   | "UNKNOWN_POOL"
   | "NOT_FOUND"
   | "NOT_SETTLED"
+  | "NODE_ACTIVE"
   | "PAUSED"
   | "IDEMPOTENCY_CONFLICT"
   | "PRECONDITION_FAILED"

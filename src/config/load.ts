@@ -122,7 +122,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
     throw new ConfigError(masked(firstOf(problems, unset), tree, context.secrets), [...source.files, ...context.files]);
   const settled = checked.config as SettledConfig;
   const { resources = { drain: "30s" }, logging = { level: "info" }, security } = settled;
-  const { pools, max_active_runs, lease, misfire_threshold, grace } = resources;
+  const { pools, max_active_runs, node, lease, misfire_threshold, grace } = resources;
   const { level, format = null } = logging;
   const except = [...(security?.redact_except ?? []), ...namesIn(tree)];
   const exceptions = new Set(except);
@@ -143,7 +143,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
       ...(store === undefined ? {} : { store }),
       ...(monitoring === undefined ? {} : { monitoring }),
       ...(audit === undefined ? {} : { audit }),
-      ...camel({ pools, max_active_runs, lease, misfire_threshold, grace }),
+      ...camel({ pools, max_active_runs, node, lease, misfire_threshold, grace }),
       ...camel({ statistics_window: settled.monitoring?.statistics_window, allow_private_networks: security?.allow_private_networks }),
     },
     api,

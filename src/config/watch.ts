@@ -46,6 +46,7 @@ export interface ConfigWatch {
 const AT_START = [
   "store",
   "logging",
+  "resources.node",
   "triggers.api.host",
   "triggers.api.port",
   "triggers.api.enabled",

@@ -47,9 +47,15 @@ export class AlertBook {
     return this.#leadsUntil > now;
   }
 
+  /** Takes messages and numbers that have moved: they are not worth writing down. */
+  refresh(alerts: readonly AlertState[]): void {
+    this.#kept = { ...this.#kept, alerts };
+  }
+
   /** Reads what is kept, whoever wrote it. */
   async read(): Promise<AlertsKept> {
     const record = await this.#core.store.config(KEY);
+    if (record !== null && record.version === this.#version) return this.#kept;
     this.#kept = (record?.value as AlertsKept | undefined) ?? NOTHING;
     this.#version = record?.version ?? 0;
     return this.#kept;

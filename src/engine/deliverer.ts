@@ -1,9 +1,18 @@
 import { errorOf, HeadgateError } from "../base/errors.js";
-import { type AlertNotification, type Delivery, merged, notificationOf } from "../monitor/notification.js";
+import {
+  type AlertNotification,
+  type Delivery,
+  merged,
+  notificationOf,
+  unblocked,
+  untried,
+  withFollowing,
+} from "../monitor/notification.js";
 import type { AlertChannel } from "../ports/alert-channel.js";
 import { redactError } from "../run/redact.js";
 import type { AlertBook, AlertsKept } from "./alert-book.js";
 import type { Core } from "./core.js";
+import type { MonitoringSettings } from "./monitoring-options.js";
 import { isUnavailable } from "./outage.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -20,11 +29,15 @@ function isDue({ nextAt }: Delivery, now: number): boolean {
   return nextAt <= now || nextAt > now + LONGEST_WAIT_MS;
 }
 
-/** Takes what is on its way to where it goes: one at a time per channel, within its rate, again after failures. Holds up nobody. */
+/**
+ * Takes what is on its way to where it goes: one at a time per channel, within its rate, again after failures, and what happened to one alert in the order in which it did. Holds up
+ * nobody.
+ */
 export class Deliverer {
   readonly #core: Core;
   readonly #book: AlertBook;
-  #channels: ReadonlyMap<string, AlertChannel>;
+  #channels: ReadonlyMap<string, AlertChannel> = new Map();
+  #baseUrl: string | null = null;
   readonly #busy = new Map<string, Promise<void>>();
   /** When the last notifications were sent, by channel. */
   readonly #sent = new Map<string, number[]>();
@@ -32,15 +45,15 @@ export class Deliverer {
   readonly #failures = new Map<string, number>();
   readonly #stopping = new AbortController();
 
-  constructor(core: Core, book: AlertBook, channels: ReadonlyMap<string, AlertChannel>) {
+  constructor(core: Core, book: AlertBook) {
     this.#core = core;
     this.#book = book;
-    this.#channels = channels;
   }
 
-  /** Other channels from now on. */
-  use(channels: ReadonlyMap<string, AlertChannel>): void {
+  /** Other channels from now on, and another address that links begin with. */
+  use({ channels, baseUrl }: Pick<MonitoringSettings, "channels" | "baseUrl">): void {
     this.#channels = channels;
+    this.#baseUrl = baseUrl;
   }
 
   /** Sends what is due; gives when the next is, epoch ms, `null` for none. */
@@ -48,8 +61,9 @@ export class Deliverer {
     let next: number | null = null;
     for (const [name, channel] of this.#channels) {
       const waiting = this.#book.kept.deliveries.filter((one) => one.channel === name);
-      const [first] = waiting.filter((one) => isDue(one, now));
-      const soonest = Math.min(...waiting.map(({ nextAt }) => nextAt));
+      const ready = unblocked(waiting);
+      const [first] = ready.filter((one) => isDue(one, now));
+      const soonest = Math.min(...ready.map(({ nextAt }) => nextAt));
       if (waiting.length === 0 || this.#busy.has(name)) continue;
       const { free, freeAt } = this.#room(channel, now);
       const at = Math.max(soonest, free > 0 ? 0 : freeAt);
@@ -57,8 +71,9 @@ export class Deliverer {
         next = Math.min(next ?? at, at);
         continue;
       }
-      const fresh = waiting.filter((one) => isDue(one, now) && one.attempts === 0);
-      const together: [Delivery, ...Delivery[]] = first.attempts === 0 && fresh.length > free ? [first, ...fresh.slice(1)] : [first];
+      const fresh = untried(waiting).filter((one) => isDue(one, now));
+      const isCrowded = first.attempts === 0 && fresh.length > free;
+      const together: readonly [Delivery, ...Delivery[]] = isCrowded ? [first, ...fresh.slice(1)] : withFollowing(first, waiting);
       const work = this.#send(channel, together, now).finally(() => this.#busy.delete(name));
       this.#busy.set(name, work);
       this.#core.clock.track?.(work, "condition");
@@ -93,7 +108,7 @@ export class Deliverer {
     const ids = new Set(deliveries.map(({ id }) => id));
     this.#sent.get(channel.name)?.push(now);
     try {
-      await this.#guarded(channel, notificationOf(merged(deliveries)), now);
+      await this.#guarded(channel, notificationOf(merged(deliveries), this.#baseUrl), now);
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       await this.#failed(channel, deliveries, errorOf(error));

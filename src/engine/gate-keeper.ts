@@ -55,8 +55,8 @@ export class GateKeeper {
       trigger,
       history: this.#history,
       clock: this.#clock,
-      measure: async (probe) => (await this.#prober.measure(probe, now)).value,
-      observe: (probe) => this.#prober.measure(probe, now),
+      measure: async (probe) => (await this.#prober.measure(probe, { now, pipeline })).value,
+      observe: (probe, problemOf) => this.#prober.measure(probe, { now, pipeline, ...(problemOf === undefined ? {} : { problemOf }) }),
     };
     const found = evaluate(pipeline.gate, context, (condition, work) => this.#guard(condition, work));
     return found instanceof Promise

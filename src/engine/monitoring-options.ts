@@ -17,6 +17,8 @@ export interface MonitoringOptions {
   routes?: readonly AlertRoute[];
   /** How often rules are evaluated. Default `"15s"`. */
   every?: Duration;
+  /** The address of the service, with the prefix of its API if it has one, such as `"https://headgate.example"`: alerts then have links to what they are about. Default none. */
+  baseUrl?: string;
 }
 
 /** {@link MonitoringOptions} checked. */
@@ -25,6 +27,8 @@ export interface MonitoringSettings {
   readonly channels: ReadonlyMap<string, AlertChannel>;
   readonly routes: readonly AlertRoute[];
   readonly everyMs: number;
+  /** Without a slash at its end. */
+  readonly baseUrl: string | null;
 }
 
 const ROUTE: OptionNames<AlertRoute> = {
@@ -40,7 +44,7 @@ const ROUTE: OptionNames<AlertRoute> = {
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function monitoringOf(options: MonitoringOptions): MonitoringSettings {
-  checkOptions(options, { rules: true, channels: true, routes: true, every: true }, "monitoring");
+  checkOptions(options, { rules: true, channels: true, routes: true, every: true, baseUrl: true }, "monitoring");
   const { rules = defaultRules(), channels = [] } = options;
   for (const [name, list] of Object.entries({ rules, channels, routes: options.routes ?? [] }))
     if (!Array.isArray(list)) throw bad(name, `must be an array (got ${shown(list)})`);
@@ -66,7 +70,15 @@ export function monitoringOf(options: MonitoringOptions): MonitoringSettings {
     if (!known.has(name)) throw bad("routes", `rule ${quote(name)} is unknown; there are ${[...known].join(", ")}`);
   const everyMs = durationMs(options.every ?? "15s", "monitoring.every");
   if (everyMs < 100) throw bad("every", "must be at least 100 ms");
-  return { rules, channels: byName, routes, everyMs };
+  return { rules, channels: byName, routes, everyMs, baseUrl: baseUrlOf(options.baseUrl) };
+}
+
+function baseUrlOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : null;
+  const isPlain = url !== null && /^https?:$/.test(url.protocol) && `${url.username}${url.password}${url.search}${url.hash}` === "";
+  if (!isPlain) throw bad("baseUrl", `must be an http or https address without user, query and fragment (got ${shown(text)})`);
+  return url.href.replace(/\/+$/, "");
 }
 
 function refuseTwice(names: readonly string[], option: string): void {

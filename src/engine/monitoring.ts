@@ -5,14 +5,16 @@ import { checkOptions } from "../base/options.js";
 import type { AlertState, PipelineSnapshot, Silence, Snapshot } from "../monitor/alert.js";
 import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
 import { deliveriesOf } from "../monitor/notification.js";
+import type { AlertChannel } from "../ports/alert-channel.js";
 import type { PipelineState } from "../ports/store.js";
 import { AlertBook } from "./alert-book.js";
+import { type AlertRunView, alertRunView, withRuns } from "./alert-runs.js";
 import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { Deliverer } from "./deliverer.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
-import { NodeBoard, type NodeWord } from "./node-board.js";
+import type { NodeBoard, NodeWord } from "./node-board.js";
 import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import { ACT_OPTIONS, type Act, checkAct } from "./requests.js";
@@ -21,6 +23,7 @@ import { Waiting } from "./waiting.js";
 
 const SILENCES_KEY = "silences";
 const SILENCES_KEPT = 1_000;
+const NO_CHANNELS = { channels: new Map<string, AlertChannel>(), baseUrl: null };
 
 /** Options of `scheduler.alerts.silence`. What is not named is any. */
 export interface SilenceOptions extends Act {
@@ -33,10 +36,12 @@ export interface SilenceOptions extends Act {
 }
 
 /** An alert as it is told. */
-export interface Alert extends Omit<AlertState, "since" | "firedAt" | "toldAt"> {
+export interface Alert extends Omit<AlertState, "since" | "firedAt" | "toldAt" | "run"> {
   readonly since: Date;
   readonly firedAt: Date | null;
   readonly toldAt: Date | null;
+  /** The run that it is about, as it was when the alert was sent; `null` for none. */
+  readonly run: AlertRunView | null;
 }
 
 /** Evaluates rules and has alerts delivered: on one node at a time, which writes what it does before it does it. */
@@ -63,9 +68,10 @@ export class Monitoring {
     {
       statistics,
       audit,
+      nodes,
       word,
       pipelines,
-    }: { statistics: StatisticsDesk; audit: AuditLog; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
+    }: { statistics: StatisticsDesk; audit: AuditLog; nodes: NodeBoard; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
   ) {
     this.#core = core;
     this.#settings = settings;
@@ -73,9 +79,10 @@ export class Monitoring {
     this.#audit = audit;
     this.#word = word;
     this.#pipelines = pipelines;
-    this.#board = new NodeBoard(core);
+    this.#board = nodes;
     this.#book = new AlertBook(core);
-    this.#deliverer = new Deliverer(core, this.#book, settings?.channels ?? new Map());
+    this.#deliverer = new Deliverer(core, this.#book);
+    this.#deliverer.use(settings ?? NO_CHANNELS);
   }
 
   start(): void {
@@ -95,7 +102,7 @@ export class Monitoring {
     if (settings === null) await this.stop();
     await this.#round;
     this.#settings = settings;
-    this.#deliverer.use(settings?.channels ?? new Map());
+    this.#deliverer.use(settings ?? NO_CHANNELS);
     if (!wasRunning && this.#hasStarted) this.start();
   }
 
@@ -117,7 +124,13 @@ export class Monitoring {
   /** Alerts that are pending or fire, over all nodes, as the last evaluation left them. */
   async list(): Promise<readonly Alert[]> {
     const { alerts } = await this.#book.read();
-    return alerts.map((one) => ({ ...one, since: toDate(one.since), firedAt: toDate(one.firedAt), toldAt: toDate(one.toldAt) }));
+    return alerts.map(({ run = null, ...one }) => ({
+      ...one,
+      since: toDate(one.since),
+      firedAt: toDate(one.firedAt),
+      toldAt: toDate(one.toldAt),
+      run: run === null ? null : alertRunView(run),
+    }));
   }
 
   /** Silences that are on, or will be. */
@@ -203,11 +216,13 @@ export class Monitoring {
     if (!(await this.#book.leads(now))) return;
     const snapshot = await this.#snapshot(now);
     const before = this.#book.kept;
-    const { alerts, transitions, problems } = evaluateAlerts(rules, snapshot, before.alerts, now);
+    const { problems, ...found } = evaluateAlerts(rules, snapshot, before.alerts, now);
     this.#tellProblems(problems);
+    const { alerts, transitions } = await withRuns(this.#core.store, found);
     const deliveries = deliveriesOf(transitions, routes, () => newId(now), now);
     const isChanged = transitions.length > 0 || shapeOf(alerts) !== shapeOf(before.alerts);
     if (isChanged && !(await this.#book.change((kept) => ({ alerts, deliveries: [...kept.deliveries, ...deliveries] })))) return;
+    if (!isChanged) this.#book.refresh(alerts);
     for (const { kind, alert } of transitions) this.#core.events.tell(`alert.${kind}`, () => ({ alert }));
     this.#deliverer.deliver(now);
   }
@@ -221,6 +236,7 @@ export class Monitoring {
       store.globalPause(),
       this.silences(),
       this.#statistics.refresh(),
+      this.#board.read(),
     ]);
     return {
       now,

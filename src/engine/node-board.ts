@@ -1,6 +1,11 @@
+import { HeadgateError, quote } from "../base/errors.js";
+import { toDate } from "../base/instant.js";
 import type { NodeSnapshot } from "../monitor/alert.js";
+import type { Noted } from "../ports/audit-store.js";
+import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
+import { type Act, checkAct, checkedId } from "./requests.js";
 
 const KEY = "nodes";
 const FORGET_MS = 24 * 3_600_000;
@@ -15,17 +20,71 @@ type Board = Readonly<Record<string, Entry>>;
 /** What a node says of itself. */
 export type NodeWord = Omit<Entry, "seenAt">;
 
-/** Where nodes say that they are there and how they are: one setting of the store, which each of them writes its own part of. */
+/** A node as it last reported itself. */
+export interface NodeStatus extends Omit<NodeSnapshot, "seenAt" | "failingSince" | "failure"> {
+  readonly seenAt: Date;
+  /** Since when its rounds fail, and what the last one failed of; `null` while they succeed. */
+  readonly failingSince: Date | null;
+  readonly failure: string | null;
+}
+
+/** Where nodes that raise alerts say that they are there and how they are: one setting of the store, which each of them writes its own part of. */
 export class NodeBoard {
   readonly #core: Core;
+  readonly #audit: AuditLog;
   #board: Board = {};
   #saidAt = Number.NEGATIVE_INFINITY;
 
-  constructor(core: Core) {
+  constructor(core: Core, audit: AuditLog) {
     this.#core = core;
+    this.#audit = audit;
   }
 
-  /** Says how this node is, once per lease. */
+  /** Nodes that have `monitoring`, as each last reported itself: those that run, and those that were lost within the last 24 h and not dismissed. */
+  async list(): Promise<readonly NodeStatus[]> {
+    const { clock } = this.#core;
+    await this.read();
+    return this.nodes(clock.now()).map(({ failingSince = null, failure = null, ...node }) => ({
+      ...node,
+      seenAt: toDate(node.seenAt),
+      failingSince: toDate(failingSince),
+      failure,
+    }));
+  }
+
+  /**
+   * Removes a lost node: its alerts end with the next evaluation. One that comes back is listed again. A node that restarts under the same name need not be dismissed.
+   *
+   * @throws HeadgateError `NOT_FOUND`, `NODE_ACTIVE` when it is not lost
+   * @example
+   * await scheduler.nodes.dismiss("worker-3", { user: "ana", reason: "the machine was replaced" });
+   */
+  async dismiss(node: string, act: Act = {}): Promise<void> {
+    checkAct(act, "nodes.dismiss");
+    checkedId(node, "nodes.dismiss");
+    await this.#write(
+      (board, now) => {
+        const known = Object.hasOwn(board, node) ? board[node] : undefined;
+        if (known === undefined) throw new HeadgateError("NOT_FOUND", `there is no node ${quote(node)}`, { details: { node } });
+        if (!this.#isLost(known, now)) {
+          const problem = `node ${quote(node)} was last seen ${toDate(known.seenAt).toISOString()} and is not lost; stop it instead`;
+          throw new HeadgateError("NODE_ACTIVE", problem, { details: { node } });
+        }
+        const { [node]: dismissed, ...others } = board;
+        const before = { node, seenAt: toDate(known.seenAt).toISOString() };
+        return { next: others, noted: this.#audit.noted({ action: "node", pipelineId: null, before, after: null, ids: [node] }, act) };
+      },
+      this.#core.clock.now(),
+      act.user,
+    );
+    this.#core.logger.log("info", `lost node ${node} dismissed`, { node, user: act.user ?? null, reason: act.reason ?? null });
+  }
+
+  /**
+   * Says how this node is, once per lease.
+   *
+   * @internal
+   */
   async say(word: NodeWord, now: number): Promise<void> {
     const { node, settings, store } = this.#core;
     if (store.pollMs === null) {
@@ -37,28 +96,52 @@ export class NodeBoard {
       this.#board = { ...this.#board, [node]: { ...bounded(word), seenAt: now } };
       return;
     }
-    await this.#write((board) => ({ ...board, [node]: { ...bounded(word), seenAt: now } }), now);
+    await this.#write((board) => ({ next: { ...board, [node]: { ...bounded(word), seenAt: now } } }), now);
     this.#saidAt = now;
   }
 
-  /** Takes this node from the board: it stops, and is not lost. */
+  /**
+   * Takes this node from the board: it stops, and is not lost.
+   *
+   * @internal
+   */
   async leave(now: number): Promise<void> {
     if (this.#core.store.pollMs === null || this.#saidAt === Number.NEGATIVE_INFINITY) return;
-    await this.#write(({ [this.#core.node]: _, ...others }) => others, now);
+    await this.#write(({ [this.#core.node]: _, ...others }) => ({ next: others }), now);
   }
 
-  /** All nodes, as they last said. */
+  /**
+   * Reads what other nodes have written.
+   *
+   * @internal
+   */
+  async read(): Promise<void> {
+    const { store } = this.#core;
+    if (store.pollMs === null) return; // nobody else can be there
+    const own = Object.hasOwn(this.#board, this.#core.node) ? { [this.#core.node]: this.#board[this.#core.node] as Entry } : {};
+    this.#board = { ...(((await store.config(KEY))?.value as Board | undefined) ?? {}), ...own };
+  }
+
+  /**
+   * All nodes, as they last said.
+   *
+   * @internal
+   */
   nodes(now: number): readonly NodeSnapshot[] {
-    const longest = this.#core.settings.leaseMs * SILENCES;
-    return Object.entries(this.#board).map(([node, entry]) => ({ node, ...entry, isLost: now - entry.seenAt > longest }));
+    return Object.entries(this.#board).map(([node, entry]) => ({ node, ...entry, isLost: this.#isLost(entry, now) }));
   }
 
-  async #write(change: (board: Board) => Board, now: number): Promise<void> {
+  #isLost({ seenAt }: Entry, now: number): boolean {
+    return now - seenAt > this.#core.settings.leaseMs * SILENCES;
+  }
+
+  async #write(change: (board: Board, now: number) => { next: Board; noted?: Noted }, now: number, user = this.#core.node): Promise<void> {
     const written = await changeKept(this.#core, { key: KEY, what: "the board of nodes is" }, (board: Board | undefined) => {
-      const kept = Object.entries(change(board ?? {}))
+      const { next, ...rest } = change(board ?? {}, now);
+      const kept = Object.entries(next)
         .filter(([, { seenAt }]) => now - seenAt < FORGET_MS)
         .slice(-NODES_KEPT);
-      return { next: Object.fromEntries(kept), user: this.#core.node };
+      return { next: Object.fromEntries(kept), user, ...rest };
     });
     if (written !== null) this.#board = written.next;
   }

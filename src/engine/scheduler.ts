@@ -12,6 +12,7 @@ import { Lifecycle } from "./lifecycle.js";
 import { Loop } from "./loop.js";
 import { Monitoring } from "./monitoring.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
+import { NodeBoard } from "./node-board.js";
 import { Outage } from "./outage.js";
 import { Pausing } from "./pausing.js";
 import type { Pipeline } from "./pipeline.js";
@@ -60,6 +61,8 @@ export class Scheduler {
   readonly statistics: StatisticsDesk;
   /** What is wrong, and who is not told of it. */
   readonly alerts: Monitoring;
+  /** The nodes that raise alerts, and those that were lost. */
+  readonly nodes: NodeBoard;
   /** Tokens for those who ask over HTTP. */
   readonly tokens: Tokens;
   /** The log of calls and changes. */
@@ -92,9 +95,11 @@ export class Scheduler {
     this.host = new Host(core, this.#runner, this.audit, this.#asking, (id) => this.#pipeline(id));
     this.#sensing = new Sensing(core, () => this.#loop.wake());
     this.statistics = new StatisticsDesk(core);
+    this.nodes = new NodeBoard(core, this.audit);
     this.alerts = new Monitoring(core, monitoring, {
       statistics: this.statistics,
       audit: this.audit,
+      nodes: this.nodes,
       word: () => wordOf(core, this.#loop, this.#runner, this.#sensing, this.#gates),
       pipelines: () => this.pipelines(),
     });

@@ -143,7 +143,9 @@ export function wordOf(core: Core, loop: Loop, runner: Runner, sensing: Sensing,
     activeRuns: runner.size,
     failingSensors: sensing
       .status()
-      .flatMap(({ pipelineId, name, failures, error }) => (failures === 0 ? [] : [{ pipelineId, sensor: name, failures, error }])),
+      .flatMap(({ pipelineId, name, isHeldHere, failures, error }) =>
+        failures === 0 || !isHeldHere ? [] : [{ pipelineId, sensor: name, failures, error }],
+      ),
     failingProbes: gates.failingProbes(),
   };
 }

@@ -30,8 +30,12 @@ export interface ConditionContext {
   readonly clock: ConditionClock;
   /** Measures a probe; the value is shared for a short time between conditions and pipelines. */
   measure<T>(probe: MeasurableProbe<T>): Promise<T>;
-  /** The same, with when it was measured and how long that took. */
-  observe<T>(probe: MeasurableProbe<T>): Promise<Measured<T>>;
+  /**
+   * The same, with when it was measured and how long that took.
+   *
+   * @param problemOf - what is wrong with a value; `null` when nothing is. A measurement with a problem counts for the alert rule `probeUnhealthy`, as one that throws does
+   */
+  observe<T>(probe: MeasurableProbe<T>, problemOf?: (value: T) => string | null): Promise<Measured<T>>;
 }
 
 /** Time as a condition spends it. */

@@ -1,3 +1,5 @@
+import type { RunStatus } from "../run/run.js";
+import type { TriggerKind } from "../trigger/trigger.js";
 import type { Statistics } from "./statistics.js";
 
 /** What a pattern's or a pipeline's alerts are raised for. */
@@ -15,6 +17,29 @@ export interface Firing {
   readonly limit?: number | null;
   /** Tells apart what one rule finds wrong with one subject, such as a sensor's name. */
   readonly key?: string;
+  /** The run that it is about, which the alert then describes: the pipeline's last one that failed or timed out, or one by its id. Default none. */
+  readonly concerns?: Concern;
+}
+
+/** Which run an alert is about. */
+export type Concern = "last_failure" | { readonly runId: string };
+
+/** The run that an alert is about, as it was when the alert was sent. Instants are epoch ms. */
+export interface AlertRun {
+  readonly id: string;
+  readonly status: RunStatus;
+  readonly attempt: number;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly error: { readonly message: string; readonly code: string | null } | null;
+  /** What asked for it; `null` when the store no longer has it. */
+  readonly trigger: {
+    readonly id: string;
+    readonly kind: TriggerKind;
+    readonly scheduledFor: number | null;
+    readonly user: string | null;
+    readonly reason: string | null;
+  } | null;
 }
 
 /** What every rule says of itself. */
@@ -126,6 +151,8 @@ export interface AlertState {
   readonly limit: number | null;
   /** Why it is not told: a silence's id, or `maintenance`. */
   readonly silencedBy: string | null;
+  /** The run that it is about; `null`, or not there, for none. */
+  readonly run?: AlertRun | null;
 }
 
 /** What is to be told of an alert. */

@@ -1,4 +1,4 @@
-import type { AlertRule, AlertState, AlertTransition, Firing, PipelineSnapshot, Silence, Snapshot } from "./alert.js";
+import type { AlertRule, AlertState, AlertTransition, Concern, Firing, PipelineSnapshot, Silence, Snapshot } from "./alert.js";
 
 /** What an evaluation comes to. */
 export interface Evaluation {
@@ -6,6 +6,8 @@ export interface Evaluation {
   readonly alerts: readonly AlertState[];
   /** What is to be told, in the order of the rules. */
   readonly transitions: readonly AlertTransition[];
+  /** The runs that alerts of `transitions` are about, by the alert's id: to be read by who sends them. */
+  readonly concerns: ReadonlyMap<string, Concern>;
   /** Rules that threw; what they had found before stands. */
   readonly problems: readonly { readonly rule: string; readonly error: unknown }[];
 }
@@ -23,15 +25,21 @@ export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, 
   const before = new Map(previous.map((one) => [one.id, one]));
   const alerts: AlertState[] = [];
   const transitions: AlertTransition[] = [];
+  const concerns = new Map<string, Concern>();
+  const taken = new Set<string>();
   const problems: { rule: string; error: unknown }[] = [];
   const silences = snapshot.silences.filter(({ from, until }) => from <= now && now < until);
   const take = (rule: AlertRule, firing: Firing, pipeline: PipelineSnapshot | null) => {
     const id = idOf(rule, pipeline, firing);
+    if (taken.has(id)) return; // a rule found it twice: it is one alert
+    taken.add(id);
     const known = before.get(id);
     before.delete(id);
     const next = moved(stateOf(id, rule, firing, pipeline, known, now), rule, silencedBy(rule, pipeline, silences), now);
     alerts.push(next.alert);
-    if (next.transition !== null) transitions.push(next.transition);
+    if (next.transition === null) return;
+    transitions.push(next.transition);
+    if (firing.concerns !== undefined) concerns.set(id, firing.concerns);
   };
   for (const rule of rules) {
     try {
@@ -54,7 +62,7 @@ export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, 
   for (const gone of before.values()) {
     if (gone.toldAt !== null) transitions.push({ kind: "resolved", alert: gone, at: now });
   }
-  return { alerts, transitions, problems };
+  return { alerts, transitions, concerns, problems };
 }
 
 function idOf({ name }: AlertRule, pipeline: PipelineSnapshot | null, { key }: Firing): string {
@@ -84,6 +92,7 @@ function stateOf(
     value,
     limit,
     silencedBy: known?.silencedBy ?? null,
+    run: known?.run ?? null,
   };
 }
 

@@ -84,14 +84,14 @@ export function longRunning(options: PipelineRuleOptions & { limit?: Duration; f
   const { factor = 3, minRuns = 10 } = options;
   const fixedMs = options.limit === undefined ? null : durationMs(options.limit, "longRunning: limit");
   return ofPipelines("long_running", "warning", null, options, ({ activeRuns, statistics: { duration } }, { now }) => {
-    const oldest = oldestOf(activeRuns.map(({ startedAt }) => startedAt));
-    if (oldest === null) return null;
+    const run = oldestOf(activeRuns, ({ startedAt }) => startedAt);
+    if (run === null) return null;
     const usualMs = duration !== null && duration.count >= minRuns ? duration.p95 * factor : null;
     const limit = fixedMs ?? usualMs;
-    const value = now - oldest;
+    const value = now - run.startedAt;
     if (limit === null || value <= limit) return null;
     const what = fixedMs === null ? `${factor} times its p95, ${formatDuration(limit)}` : formatDuration(limit);
-    return { message: `a run has been going on for ${formatDuration(value)}, over ${what}`, value, limit };
+    return { message: `a run has been going on for ${formatDuration(value)}, over ${what}`, value, limit, concerns: { runId: run.id } };
   });
 }
 
@@ -113,14 +113,15 @@ export function slaAtRisk(options: PipelineRuleOptions & { within?: Duration } =
 
 function slaOf({ slaMs, activeRuns, oldestFireTimeAt }: PipelineSnapshot, now: number, earlyMs: number, what: string): Firing | null {
   if (slaMs === null) return null;
-  const open = activeRuns.flatMap(({ scheduledFor }) => scheduledFor ?? []);
-  const oldest = oldestOf(oldestFireTimeAt === null ? open : [...open, oldestFireTimeAt]);
-  if (oldest === null || now <= oldest + slaMs - earlyMs) return null;
+  const run = oldestOf(activeRuns, ({ scheduledFor }) => scheduledFor);
+  const oldest = Math.min(run?.scheduledFor ?? Number.POSITIVE_INFINITY, oldestFireTimeAt ?? Number.POSITIVE_INFINITY);
+  if (now <= oldest + slaMs - earlyMs) return null;
   const value = now - oldest;
   return {
     message: `the SLA of ${formatDuration(slaMs)} ${what}: the fire time ${isoUtc(oldest)} is ${formatDuration(value)} old`,
     value,
     limit: slaMs,
+    ...(run?.scheduledFor === oldest ? { concerns: { runId: run.id } } : {}),
   };
 }
 
@@ -134,6 +135,7 @@ export function runFailed(options: PipelineRuleOptions = {}): PipelineRule {
           message: `${failures === 1 ? "the last run" : `the last ${failures} runs`} failed, at ${lastFailureAt?.toISOString()}`,
           value: failures,
           limit: 0,
+          concerns: "last_failure",
         },
   );
 }
@@ -154,7 +156,7 @@ export function failureRate(options: PipelineRuleOptions & { above?: number; min
     const count = runs.succeeded + runs.failed + runs.timedOut;
     if (rate === null || count < minRuns || rate <= above) return null;
     const told = `${Math.round(rate * 100)} % of ${count} runs failed in ${formatDuration(windowMs)}`;
-    return { message: `${told}, over ${Math.round(above * 100)} %`, value: rate, limit: above };
+    return { message: `${told}, over ${Math.round(above * 100)} %`, value: rate, limit: above, concerns: "last_failure" };
   });
 }
 
@@ -163,7 +165,7 @@ export function consecutiveFailures(options: PipelineRuleOptions & { count?: num
   checkOptions(options, { ...PIPELINE_RULE_OPTIONS, count: true }, "consecutiveFailures");
   const { count = 3 } = options;
   return ofPipelines("consecutive_failures", "critical", null, options, ({ statistics: { consecutiveFailures: failures } }) =>
-    failures < count ? null : { message: `${failures} runs in a row failed`, value: failures, limit: count },
+    failures < count ? null : { message: `${failures} runs in a row failed`, value: failures, limit: count, concerns: "last_failure" },
   );
 }
 
@@ -204,11 +206,13 @@ export function probeUnhealthy(options: RuleOptions & { failures?: number } = {}
   checkOptions(options, { ...RULE_OPTIONS, failures: true }, "probeUnhealthy");
   const { failures: limit = 3 } = options;
   return schedulerWide("probe_unhealthy", "warning", options, ({ nodes }) =>
-    nodes.flatMap(({ failingProbes }) =>
-      failingProbes.flatMap(({ probe, failures, error }) =>
-        failures < limit
-          ? []
-          : [{ key: probe, message: `${probe} failed ${failures} times in a row: ${error ?? "?"}`, value: failures, limit }],
+    worstByKey(
+      nodes.flatMap(({ failingProbes, isLost }) =>
+        (isLost ? [] : failingProbes).flatMap(({ probe, failures, error }) =>
+          failures < limit
+            ? []
+            : [{ key: probe, message: `${probe} failed ${failures} times in a row: ${error ?? "?"}`, value: failures, limit }],
+        ),
       ),
     ),
   );
@@ -219,13 +223,25 @@ export function sensorFailing(options: RuleOptions & { failures?: number } = {})
   checkOptions(options, { ...RULE_OPTIONS, failures: true }, "sensorFailing");
   const { failures: limit = 3 } = options;
   return schedulerWide("sensor_failing", "warning", options, ({ nodes }) =>
-    nodes.flatMap(({ failingSensors }) =>
-      failingSensors.flatMap(({ pipelineId, sensor, failures, error }) => {
-        const message = `sensor ${sensor} of ${pipelineId} failed ${failures} times in a row: ${error ?? "?"}`;
-        return failures < limit ? [] : [{ key: `${pipelineId}/${sensor}`, message, value: failures, limit }];
-      }),
+    worstByKey(
+      nodes.flatMap(({ failingSensors, isLost }) =>
+        (isLost ? [] : failingSensors).flatMap(({ pipelineId, sensor, failures, error }) => {
+          const message = `sensor ${sensor} of ${pipelineId} failed ${failures} times in a row: ${error ?? "?"}`;
+          return failures < limit ? [] : [{ key: `${pipelineId}/${sensor}`, message, value: failures, limit }];
+        }),
+      ),
     ),
   );
+}
+
+/** Of what several nodes say of the same thing, the one with the largest value: it is one alert. */
+function worstByKey(found: readonly (Firing & { readonly key: string; readonly value: number })[]): readonly Firing[] {
+  const byKey = new Map<string, (typeof found)[number]>();
+  for (const one of found) {
+    const known = byKey.get(one.key);
+    if (known === undefined || one.value > known.value) byKey.set(one.key, one);
+  }
+  return [...byKey.values()];
 }
 
 /** A node's clock is further from the store's than `above` (default `"5s"`). */
@@ -324,6 +340,12 @@ function baseOf(fallback: string, usual: Severity, options: RuleOptions): Omit<S
   };
 }
 
-function oldestOf(instants: readonly number[]): number | null {
-  return instants.length === 0 ? null : Math.min(...instants);
+/** The one with the smallest instant; `null` when none has one. */
+function oldestOf<T>(all: readonly T[], instantOf: (one: T) => number | null): T | null {
+  let oldest: T | null = null;
+  for (const one of all) {
+    const at = instantOf(one);
+    if (at !== null && (oldest === null || at < (instantOf(oldest) as number))) oldest = one;
+  }
+  return oldest;
 }

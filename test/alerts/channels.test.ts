@@ -70,19 +70,24 @@ const here = { allowPrivateNetworks: true };
 describe("the Slack channel", () => {
   it("sends blocks to an incoming webhook, with what people wrote escaped", async () => {
     const { url, got } = await server();
-    await slackChannel({ url, ...here }).send(notification([alert(), alert({ pipelineId: null, severity: "info" })]), now);
+    await slackChannel({ url, ...here }).send(
+      notification([alert(), alert({ id: "run_failed||", pipelineId: null, severity: "info" })]),
+      now,
+    );
     const message = JSON.parse(got[0]?.body ?? "");
-    expect(message.text).toBe("[headgate] 2 alerts: run_failed");
+    expect(message.text).toBe("[headgate] 2 alerts: run_failed (sales)");
     expect(message.blocks.map(({ type }: { type: string }) => type)).toEqual(["header", "section", "section", "context"]);
     expect(message.blocks[1].text).toEqual({
       type: "mrkdwn",
-      text: ":red_circle: *run_failed* `sales`\nthe last run failed: &lt;b&gt;&amp; more&lt;/b&gt;",
+      text: ":red_circle: *run_failed* `sales`\nthe last run failed: &lt;b&gt;&amp; more&lt;/b&gt;\nat 2026-03-02T00:00:00Z",
     });
   });
 
   it("keeps within Slack's limits, and says when it was refused, without its secret address", async () => {
     const { url, got } = await server((count) => (count === 1 ? 200 : 404));
-    const many = Array.from({ length: 500 }, (_, n) => alert({ pipelineId: `p${n}`, message: "x".repeat(10_000) }));
+    const many = Array.from({ length: 500 }, (_, n) =>
+      alert({ id: `run_failed|p${n}|`, pipelineId: `p${n}`, message: "x".repeat(10_000) }),
+    );
     const channel = slackChannel({ url, ...here });
     await channel.send(notification(many), now);
     const { blocks } = JSON.parse(got[0]?.body ?? "");
@@ -170,6 +175,8 @@ describe("the email channel", () => {
     ]);
     expect(mails[0]?.text).toMatch(/Subject: \[headgate\] CRITICAL run_failed sales/);
     expect(mails[0]?.text).toContain("X-Headgate-Severity: critical");
+    expect(mails[0]?.text).toContain("Date: Mon, 02 Mar 2026 00:00:00 +0000");
+    expect(mails[0]?.text).toContain("  at 2026-03-02T00:00:00Z");
     expect(mails[1]?.text).toMatch(/RESOLVED run_failed/);
     const thread = (text = "") => /References: (\S+)/.exec(text)?.[1];
     expect(thread(mails[0]?.text)).toBeDefined();
@@ -197,6 +204,35 @@ describe("the email channel", () => {
 });
 
 describe("channels", () => {
+  it("all say what to act on: error, run, attempt, trigger and link", async () => {
+    const { url, got } = await server();
+    const lines: string[] = [];
+    const trigger = { id: "T1", kind: "manual" as const, scheduledFor: null, user: "ana", reason: null };
+    const error = { message: "no warehouse", code: "E_WAREHOUSE" };
+    const run = { id: "R1", status: "failed" as const, attempt: 3, startedAt: T0, endedAt: T0, error, trigger };
+    const delivery = { id: "n1", channel: "c", fallback: null, insteadOf: null, createdAt: T0, attempts: 0, nextAt: T0, error: null };
+    const transitions = [{ kind: "fired" as const, alert: alert({ run }), at: T0 }];
+    const sent = notificationOf({ ...delivery, transitions }, "https://headgate.example");
+    const channels = [
+      slackChannel({ url, ...here }),
+      webhookChannel({ url, ...here }),
+      consoleChannel({ write: (line) => lines.push(line) }),
+    ];
+    for (const channel of channels) await channel.send(sent, now);
+    const parts = ["R1", "attempt 3", "manual trigger T1 by ana", "no warehouse (E_WAREHOUSE)", "https://headgate.example/api/v1/runs/R1"];
+    const [slack, hook] = got.map(({ body }) => JSON.parse(body));
+    for (const part of parts) {
+      expect(slack.blocks[1].text.text).toContain(part);
+      expect(lines[0]).toContain(part);
+      expect(hook.data.text).toContain(part);
+    }
+    expect(hook.data.alerts[0]).toMatchObject({
+      at: "2026-03-02T00:00:00.000Z",
+      link: "https://headgate.example/api/v1/runs/R1",
+      run: { id: "R1", error },
+    });
+  });
+
   it("take words of one's own", async () => {
     const lines: string[] = [];
     const render = ({ alerts }: AlertNotification) => ({ subject: `${alerts.length} things`, text: "see the board" });

@@ -388,6 +388,14 @@ export const PARTS: Readonly<Record<string, Table>> = {
     silence: one({ duration: "1h" }, (options) => on().alerts.silence(options)),
     unsilence: one({ user: "ana" }, (act) => on().alerts.unsilence("x", act), { opens: true }),
   },
+  nodes: {
+    list: NOTHING,
+    say: "is internal",
+    leave: "is internal",
+    read: "is internal",
+    nodes: "is internal",
+    dismiss: one({ user: "ana" }, (act) => on().nodes.dismiss("x", act), { opens: true }),
+  },
   tokens: {
     list: NOTHING,
     holderOf: NOTHING,

@@ -187,6 +187,8 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   endSilence: ofPipeline("operator", async (id, world) => [{ path: `/api/v1/silences/${await world.silence(id)}` }], {
     all: async (world) => [{ path: `/api/v1/silences/${await world.silence(null)}` }],
   }),
+  listNodes: { least: "viewer", requests: { all: () => [{ path: "/api/v1/nodes" }] } },
+  dismissNode: { least: "operator", requests: { all: () => [{ path: "/api/v1/nodes/a-node-that-was-lost" }] } },
   getAdaptive: below("viewer", "/adaptive"),
   resetAdaptive: below("admin", "/adaptive/reset", {}),
   listTokens: { least: "admin", requests: { all: () => [{ path: "/api/v1/tokens" }] } },

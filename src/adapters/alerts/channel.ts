@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
+import type { AlertRun } from "../../monitor/alert.js";
 import type { AlertNotification } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import { redactor } from "../../run/redact.js";
@@ -76,8 +77,9 @@ export function jsonOf({ id, at, severity, subject, text, alerts, insteadOf }: A
     subject,
     text,
     instead_of: insteadOf,
-    alerts: alerts.map(({ kind, alert }) => ({
+    alerts: alerts.map(({ kind, alert, at: happenedAt, link }) => ({
       kind,
+      at: iso(happenedAt),
       id: alert.id,
       rule: alert.rule,
       severity: alert.severity,
@@ -88,6 +90,24 @@ export function jsonOf({ id, at, severity, subject, text, alerts, insteadOf }: A
       labels: alert.labels,
       since: iso(alert.since),
       fired_at: iso(alert.firedAt),
+      run: alert.run ? runJson(alert.run, iso) : null,
+      link,
     })),
+  };
+}
+
+function runJson(run: AlertRun, iso: (ms: number | null) => string | null): Record<string, unknown> {
+  const { id, status, attempt, startedAt, endedAt, error, trigger } = run;
+  return {
+    id,
+    status,
+    attempt,
+    started_at: iso(startedAt),
+    ended_at: iso(endedAt),
+    error: error === null ? null : { message: error.message, code: error.code },
+    trigger:
+      trigger === null
+        ? null
+        : { id: trigger.id, kind: trigger.kind, scheduled_for: iso(trigger.scheduledFor), user: trigger.user, reason: trigger.reason },
   };
 }

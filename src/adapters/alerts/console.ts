@@ -20,7 +20,9 @@ export function consoleChannel(options: ConsoleChannelOptions = {}): AlertChanne
     ...channelOf("console", options),
     send: async (notification) => {
       const { subject, text } = rendered(notification, options);
-      write(subject.endsWith(text) ? subject : `${subject}\n${text}`);
+      const instead = notification.insteadOf === null ? "" : ` (channel ${notification.insteadOf} does not answer)`;
+      if (options.render === undefined) write(`[headgate]${instead} ${text}`);
+      else write(subject.endsWith(text) ? subject : `${subject}\n${text}`);
     },
   };
 }

@@ -17,7 +17,7 @@ interface Transport {
 }
 
 /**
- * Sends alerts by mail, through the package `nodemailer`. Mails about one alert make one thread.
+ * Sends alerts by mail, through the package `nodemailer`. Mails about one alert make one thread, and are dated when what they report happened.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`; `MISSING_PEER` when it sends
  * @example
@@ -50,6 +50,7 @@ export function emailChannel(options: EmailChannelOptions): AlertChannel {
         to,
         subject: subject.replaceAll(/[\r\n]+/g, " "),
         text,
+        date: notification.at,
         messageId: `<${notification.id}@headgate>`,
         ...thread,
         headers: { "X-Headgate-Severity": notification.severity, "Auto-Submitted": "auto-generated" },

@@ -1,6 +1,6 @@
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
-import type { AlertNotification } from "../../monitor/notification.js";
+import { type AlertNotification, detailsOf, messageOf } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
 import { ask, checkUrl } from "../outside/request.js";
@@ -34,7 +34,7 @@ export function slackChannel(options: SlackChannelOptions): AlertChannel {
   return {
     ...channelOf("slack", options),
     send: async (notification, { signal }) => {
-      const body = JSON.stringify(messageOf(notification, rendered(notification, options).subject));
+      const body = JSON.stringify(slackMessage(notification, rendered(notification, options).subject));
       const headers = { "content-type": "application/json" };
       const { status, text } = await ask({ url: options.url, method: "POST", headers, body }, rule, signal);
       if (status === 200) return;
@@ -44,11 +44,13 @@ export function slackChannel(options: SlackChannelOptions): AlertChannel {
 }
 
 /** The message: what is shown in notifications, and its blocks. */
-function messageOf({ alerts, at }: AlertNotification, subject: string): Record<string, unknown> {
-  const shown = alerts.slice(0, ALERTS_SHOWN).map(({ kind, alert }) => {
+function slackMessage({ alerts, at }: AlertNotification, subject: string): Record<string, unknown> {
+  const shown = alerts.slice(0, ALERTS_SHOWN).map((one) => {
+    const { kind, alert } = one;
     const sign = kind === "resolved" ? SIGNS.resolved : SIGNS[alert.severity];
     const whose = alert.pipelineId === null ? "" : ` \`${escaped(alert.pipelineId)}\``;
-    const what = `${sign} *${escaped(alert.rule)}*${whose}${kind === "resolved" ? " resolved" : ""}\n${escaped(alert.message)}`;
+    const lines = [messageOf(one), ...detailsOf(one)].map(escaped).join("\n");
+    const what = `${sign} *${escaped(alert.rule)}*${whose}${kind === "resolved" ? " resolved" : ""}\n${lines}`;
     return { type: "section", text: { type: "mrkdwn", text: what.slice(0, TEXT_LIMIT) } };
   });
   const more = alerts.length - shown.length;

@@ -17,6 +17,7 @@ export type Maintenance = z.output<typeof schemas.maintenance>;
 export type Statistics = z.output<typeof monitoring.statistics>;
 export type Alert = z.output<typeof monitoring.alert>;
 export type Silence = z.output<typeof monitoring.silence>;
+export type Node = z.output<typeof monitoring.node>;
 export type Adaptive = z.output<typeof monitoring.adaptive>;
 export type Paused = z.output<typeof schemas.paused>;
 export interface Page<T> {
@@ -146,6 +147,9 @@ export function createClient(options: ClientOptions) {
     silences: (query: { limit?: number; cursor?: string } = {}) => call<Page<Silence>>("GET", "/api/v1/silences", { query }),
     silence: (body: Input<typeof monitoring.silenceBody>) => call<Silence>("POST", "/api/v1/silences", { body }),
     endSilence: (id: string) => call<Silence>("DELETE", `/api/v1/silences/${encodeURIComponent(id)}`),
+    nodes: (query: { limit?: number; cursor?: string } = {}) => call<Page<Node>>("GET", "/api/v1/nodes", { query }),
+    dismissNode: (node: string, query: { reason?: string; user?: string } = {}) =>
+      call<Node>("DELETE", `/api/v1/nodes/${encodeURIComponent(node)}`, { query }),
     info: () => call<Info>("GET", "/api/v1/info"),
   };
 }

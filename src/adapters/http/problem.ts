@@ -48,6 +48,7 @@ export class Problem extends Error {
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   UNKNOWN_PIPELINE: 404,
   NOT_FOUND: 404,
+  NODE_ACTIVE: 409,
   PAUSED: 409,
   ALREADY_FINISHED: 409,
   DUPLICATE_PIPELINE: 409,

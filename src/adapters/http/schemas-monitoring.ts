@@ -49,6 +49,25 @@ export const alert = z
     fired_at: maybeInstant,
     told_at: maybeInstant,
     silenced_by: z.string().nullable(),
+    run: z
+      .object({
+        id: z.string(),
+        status: z.string(),
+        attempt: z.int(),
+        started_at: instant,
+        ended_at: maybeInstant,
+        error: z.object({ message: z.string(), code: z.string().nullable() }).nullable(),
+        trigger: z
+          .object({
+            id: z.string(),
+            kind: z.string(),
+            scheduled_for: maybeInstant,
+            user: z.string().nullable(),
+            reason: z.string().nullable(),
+          })
+          .nullable(),
+      })
+      .nullable(),
   })
   .meta({ id: "Alert" });
 
@@ -89,6 +108,23 @@ export const adaptive = z
     last_look: z.object({ at: instant, reason: z.string() }).nullable(),
   })
   .meta({ id: "Adaptive" });
+
+export const node = z
+  .object({
+    node: z.string(),
+    seen_at: instant,
+    is_lost: z.boolean(),
+    active_runs: z.int(),
+    cpu: maybeNumber,
+    memory: maybeNumber,
+    clock_ahead_ms: maybeNumber,
+    failing_since: maybeInstant,
+    failure: z.string().nullable(),
+    failing_sensors: z.array(z.object({ pipeline: z.string(), sensor: z.string(), failures: z.int(), error: z.string().nullable() })),
+    failing_probes: z.array(z.object({ probe: z.string(), failures: z.int(), error: z.string().nullable() })),
+  })
+  .meta({ id: "Node" });
+export const nodes = z.object({ items: z.array(node), next_cursor: z.string().nullable() }).meta({ id: "Nodes" });
 
 export const alerts = z.object({ items: z.array(alert), next_cursor: z.string().nullable() }).meta({ id: "Alerts" });
 export const silences = z.object({ items: z.array(silence), next_cursor: z.string().nullable() }).meta({ id: "Silences" });

@@ -116,6 +116,7 @@ const many = z.string().max(500);
 const page = { limit: z.coerce.number().int().min(1).max(1_000).optional(), cursor: text(200).optional() };
 export const listQuery = z.strictObject(page);
 const span = { from: instant.optional(), until: instant.optional() };
+export const dismissQuery = z.strictObject(act);
 export const namedQuery = z.strictObject({ pipeline: id.optional() });
 export const pendingQuery = z.strictObject({ pipeline: id.optional(), ...page });
 export const triggersQuery = z.strictObject({ status: many.optional(), kind: many.optional(), ...span, ...page });

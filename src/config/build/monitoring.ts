@@ -47,7 +47,12 @@ export function monitoringOf(context: BuildContext): MonitoringOptions | undefin
     context.checkPipelines([...at, "pipelines"], route.pipelines);
     return camel(route);
   });
-  return { rules: rulesOf(context, section), channels, ...camel({ every: section.every }), ...(routes === undefined ? {} : { routes }) };
+  return {
+    rules: rulesOf(context, section),
+    channels,
+    ...camel({ every: section.every, base_url: section.base_url }),
+    ...(routes === undefined ? {} : { routes }),
+  };
 }
 
 function rulesOf(context: BuildContext, { rules: named = {} }: MonitoringConfig): readonly AlertRule[] {

@@ -88,6 +88,11 @@ export const monitoring = z
   .strictObject({
     every: duration.optional().describe("How often rules are evaluated. Default 15s"),
     statistics_window: duration.optional().describe("How far back statistics look. Default 24h"),
+    base_url: text
+      .optional()
+      .describe(
+        "The address of this service, with the prefix of its API if it has one, such as `https://headgate.example`: alerts then have links. Default none",
+      ),
     metrics: z.boolean().default(false).describe("Serves `/metrics` for Prometheus to viewers; needs the package prom-client"),
     rules: rules
       .optional()

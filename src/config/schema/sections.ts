@@ -153,6 +153,11 @@ export const resources = z
       .optional()
       .describe("Slots by pool: how many runs of the pipelines in it are active at once, over all nodes"),
     max_active_runs: whole.optional().describe("Over all pipelines and nodes"),
+    node: text
+      .optional()
+      .describe(
+        "The name of this node, unique among those on one store; a node that died is no longer lost when it restarts under its name. Default: host, process id and a random part",
+      ),
     lease: duration.optional().describe("How long a node may be silent before its work is taken from it. Default 30s"),
     misfire_threshold: duration.optional().describe("Default 30s"),
     grace: duration.optional().describe("How long a run may go on after its signal. Default 10s"),

@@ -111,6 +111,13 @@ function verdictOf(asked: readonly Asked[]): Verdict {
   };
 }
 
+/** Returns what is wrong with what a probe answered; `null` when it is healthy. */
+function problemOf(value: boolean | Health): string | null {
+  if (value === true) return null;
+  if (typeof value !== "object" || value === null) return "is not healthy";
+  return value.isHealthy === true ? null : (value.reason ?? "is not healthy");
+}
+
 /** What a probe says of something's health; one that fails counts as `onError` says. */
 export async function healthOf(
   probe: MeasurableProbe<boolean | Health>,
@@ -119,7 +126,7 @@ export async function healthOf(
 ): Promise<Asked> {
   const { name } = probe;
   try {
-    const { value, latencyMs } = await observe(probe);
+    const { value, latencyMs } = await observe(probe, problemOf);
     const { isHealthy, reason, evidence } = typeof value === "boolean" ? { isHealthy: value, reason: undefined, evidence: {} } : value;
     if (typeof isHealthy !== "boolean") throw new Error(`gave ${JSON.stringify(value)} instead of a boolean or a health`);
     return {

@@ -1,11 +1,11 @@
-import type { AdaptiveStatus, Alert, PipelineStatistics, SchedulerStatistics, Silence } from "../../../index.js";
+import type { AdaptiveStatus, Alert, NodeStatus, PipelineStatistics, SchedulerStatistics, Silence } from "../../../index.js";
 import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
 import { iso } from "../out.js";
 import { allow, foundFor, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
-import { actBody, listQuery } from "../schemas.js";
+import { actBody, dismissQuery, listQuery } from "../schemas.js";
 import * as schemas from "../schemas-monitoring.js";
 import { whole } from "../short.js";
 import { given, ok } from "./answers.js";
@@ -53,11 +53,62 @@ function statisticsOut(one: PipelineStatistics | SchedulerStatistics): Json {
 function alertOut(one: Alert): Json {
   const { id, rule, severity, status, message, value, limit, labels } = one;
   const times = { since: iso(one.since), fired_at: iso(one.firedAt), told_at: iso(one.toldAt) };
-  return { id, rule, severity, status, pipeline: one.pipelineId, message, value, limit, labels, ...times, silenced_by: one.silencedBy };
+  return {
+    id,
+    rule,
+    severity,
+    status,
+    pipeline: one.pipelineId,
+    message,
+    value,
+    limit,
+    labels,
+    ...times,
+    silenced_by: one.silencedBy,
+    run: alertRunOut(one.run),
+  };
+}
+
+function alertRunOut(run: Alert["run"]): Json | null {
+  if (run === null) return null;
+  const { trigger } = run;
+  return {
+    id: run.id,
+    status: run.status,
+    attempt: run.attempt,
+    started_at: iso(run.startedAt),
+    ended_at: iso(run.endedAt),
+    error: run.error === null ? null : { message: run.error.message, code: run.error.code },
+    trigger:
+      trigger === null
+        ? null
+        : { id: trigger.id, kind: trigger.kind, scheduled_for: iso(trigger.scheduledFor), user: trigger.user, reason: trigger.reason },
+  };
 }
 
 function silenceOut({ id, pipelineId, rule, tag, from, until, reason, user }: Silence): Json {
   return { id, pipeline: pipelineId, rule, tag, from: iso(new Date(from)), until: iso(new Date(until)), reason, user };
+}
+
+function nodeOut(one: NodeStatus): Json {
+  return {
+    node: one.node,
+    seen_at: iso(one.seenAt),
+    is_lost: one.isLost,
+    active_runs: one.activeRuns,
+    cpu: one.cpu,
+    memory: one.memory,
+    clock_ahead_ms: one.clockAheadMs,
+    failing_since: iso(one.failingSince),
+    failure: one.failure,
+    failing_sensors: one.failingSensors.map(({ pipelineId, sensor, failures, error }) => ({
+      pipeline: pipelineId,
+      sensor,
+      failures,
+      error,
+    })),
+    failing_probes: one.failingProbes,
+  };
 }
 
 function adaptiveOut(one: AdaptiveStatus): Json {
@@ -191,6 +242,42 @@ export const monitoringRoutes: readonly Route[] = [
       if (found.pipelineId === null) refuseLimited(call);
       await call.scheduler.alerts.unsilence(id, actOf(call));
       return { status: 200, body: silenceOut(found), pipelineId: found.pipelineId, ids: [id] };
+    },
+  }),
+  route({
+    id: "listNodes",
+    method: "GET",
+    path: "/api/v1/nodes",
+    summary: "List the nodes that raise alerts, and those that were lost",
+    tag: "monitoring",
+    role: "viewer",
+    query: listQuery,
+    answers: ok("The nodes.", schemas.nodes),
+    handle: async (call) => {
+      refuseLimited(call);
+      return listAnswer(
+        await call.scheduler.nodes.list(),
+        call.query,
+        (one) => whole(nodeOut(one)),
+        ({ node }) => node,
+      );
+    },
+  }),
+  route({
+    id: "dismissNode",
+    method: "DELETE",
+    path: "/api/v1/nodes/{node}",
+    summary: "Dismiss a lost node, which ends its alerts",
+    tag: "monitoring",
+    role: "operator",
+    query: dismissQuery,
+    answers: ok("The node that was dismissed.", schemas.node),
+    handle: async (call) => {
+      refuseLimited(call);
+      const node = call.params.node ?? "";
+      const found = (await call.scheduler.nodes.list()).find((one) => one.node === node);
+      await call.scheduler.nodes.dismiss(node, actOf(call, call.query));
+      return { status: 200, body: nodeOut(found as NodeStatus), ids: [node] };
     },
   }),
   route({
