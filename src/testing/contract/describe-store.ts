@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../ports/store.js";
+import { CANCELS } from "./cancels.js";
 import { CLAIMS } from "./claims.js";
 import { CLOCK_RECOVERY } from "./clock-recovery.js";
 import { EVENTS } from "./events.js";
@@ -37,6 +38,7 @@ export function describeStore(
     for (const [title, body, retention] of [
       ...FIRES,
       ...CLAIMS,
+      ...CANCELS,
       ...REPEATS,
       ...QUEUE,
       ...RECORDS,
