@@ -6,6 +6,7 @@ import { CLOCK_RECOVERY } from "./clock-recovery.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
+import { OVERLAPPING } from "./overlaps.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { REPEATS } from "./repeats.js";
@@ -38,6 +39,7 @@ export function describeStore(
     for (const [title, body, retention] of [
       ...FIRES,
       ...CLAIMS,
+      ...OVERLAPPING,
       ...CANCELS,
       ...REPEATS,
       ...QUEUE,
