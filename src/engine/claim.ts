@@ -12,7 +12,7 @@ import type { GateKeeper } from "./gate-keeper.js";
 import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
-import { ofDecision, ofRun, ofTrigger } from "./tell.js";
+import { ofDecision, ofRun, ofTrigger, tellRunEnd } from "./tell.js";
 
 const TRIGGERS_AT_ONCE = 1_000;
 /** The token of no claim: such a request finds out whether its decision is recorded, and records nothing. */
@@ -45,7 +45,9 @@ export class Claimer {
     const room = this.#room();
     if (room <= 0) return false;
     const claim = await this.#claim(room);
+    for (const trigger of claim.superseded) this.#core.events.tell("trigger.superseded", ofTrigger, trigger);
     for (const run of claim.cancelled) this.#runner.cancel(run);
+    for (const { run, trigger } of claim.ended) tellRunEnd(this.#core, run, trigger);
     for (const { run, trigger } of claim.attempts) {
       this.#core.events.tell("run.attempt", ofRun, run);
       this.#start(run, trigger);

@@ -33,12 +33,16 @@ export interface Claim {
   readonly decided: readonly { readonly request: DecideRequest; readonly result: DecideResult }[];
   /** Triggers to decide on, in order; each holds a slot until it is decided. */
   readonly triggers: readonly TriggerRecord[];
-  /** Scheduled triggers whose pipeline's `overlap` is `skip` and whose runs are all taken: to be decided as skipped. */
+  /** Scheduled triggers whose pipeline's `overlap` is `skip` and whose run slots are all in use, also by what this claim has started: to be decided as skipped. */
   readonly overlapping: readonly TriggerRecord[];
   /** Runs whose next attempt starts now. */
   readonly attempts: readonly { readonly run: RunRecord; readonly trigger: TriggerRecord }[];
-  /** Active runs that a waiting trigger asks to cancel (`cancel_running`), each told once. */
+  /** Running runs whose end this claim has requested for a newer fire time (`cancel_running`), each in one claim only. */
   readonly cancelled: readonly RunRecord[];
+  /** Runs between two attempts that were cancelled for a newer fire time: they have ended, and their triggers with them. */
+  readonly ended: readonly { readonly run: RunRecord; readonly trigger: TriggerRecord }[];
+  /** Scheduled triggers that a newer fire time has replaced (`cancel_running`). */
+  readonly superseded: readonly TriggerRecord[];
   /** True when there is more that could be claimed now, and was left for the next claim to keep this one small. */
   readonly isPartial?: boolean;
 }

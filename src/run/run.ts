@@ -8,7 +8,9 @@
  *   │  │ └───────────────────────► failed | timed_out | cancelled
  *   │  │ claim
  *   ▼  │
- *  retrying   (an attempt failed, timed out or was lost with its node, and there are attempts left)
+ *  retrying   (an attempt failed, timed out or was lost with its node, there are attempts left, and nobody has cancelled the run)
+ *   │ cancel
+ *   └────────────────────────────► cancelled
  * ```
  *
  * Each arrow is one function of `transitions.ts`, the only place that changes a status.

@@ -64,11 +64,16 @@ export function adoptAttempt(run: RunRecord, node: string, leaseUntil: number): 
   return { ...run, node, leaseUntil, token: run.token + 1 };
 }
 
-/** running ──► retrying | succeeded | failed | timed_out | cancelled. Ends no earlier than it started, whatever the clocks of two nodes say. */
+/**
+ * running ──► retrying | succeeded | failed | timed_out | cancelled. Ends no earlier than it started, whatever the clocks of two nodes say. A run that was to be cancelled ends as cancelled with
+ * an attempt that failed, timed out or was lost; a success stays one.
+ */
 export function endAttempt(run: RunRecord, end: AttemptEnd, now: number): RunRecord {
   if (run.status !== "running") throw impossible(run, end.outcome);
   const endedAt = Math.max(now, run.attemptStartedAt);
   const { progress = run.progress } = end;
+  if (run.cancelRequest !== null && isFailure(end.outcome))
+    return { ...run, status: "cancelled", endedAt, output: null, error: end.error, progress, attempts: withAttempt(run, end, endedAt) };
   if (end.retryAt === null) {
     const status: RunEnd = end.outcome === "lost" ? "failed" : end.outcome;
     const attempts = end.outcome === "lost" ? withAttempt(run, end, endedAt) : run.attempts;
@@ -80,15 +85,23 @@ export function endAttempt(run: RunRecord, end: AttemptEnd, now: number): RunRec
 /** Whether a run shows that this very end of an attempt was recorded before. */
 export function isRecordedEnd(run: RunRecord, { token, end }: { readonly token: number; readonly end: AttemptEnd }): boolean {
   const isCurrent = run.token === token;
+  const last = run.attempts.at(-1);
+  const isSameEnd = last?.outcome === end.outcome && isSameError(last.error, end.error);
+  if (isCurrent && run.status === "cancelled" && run.cancelRequest !== null && isFailure(end.outcome))
+    return last?.attempt === run.attempt && isSameEnd;
   if (end.retryAt === null) {
     const status: RunEnd = end.outcome === "lost" ? "failed" : end.outcome;
     return isCurrent && run.status === status && isSameError(run.error, end.error);
   }
-  const last = run.attempts.at(-1);
   const isFollowed = isCurrent
     ? run.status === "retrying" && run.retryAt === end.retryAt
     : run.token === token + 1 && run.attemptStartedAt >= end.retryAt; // the next attempt, not one that was taken over
-  return isFollowed && last?.outcome === end.outcome && isSameError(last.error, end.error);
+  return isFollowed && isSameEnd;
+}
+
+/** An end of an attempt after which there may be another attempt. */
+function isFailure(outcome: AttemptOutcome): boolean {
+  return outcome !== "succeeded" && outcome !== "cancelled";
 }
 
 function isSameError(one: RunError | null, other: RunError | null): boolean {

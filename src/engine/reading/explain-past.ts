@@ -116,11 +116,18 @@ function runInWords(run: RunRecord | null): string {
   if (run === null) return "its run is no longer kept";
   const attempts = run.attempt === 1 ? "" : ` in attempt ${run.attempt}`;
   const error = run.error === null ? "" : ` (${run.error.message})`;
-  if (run.status === "running") return `its run ${run.id} has been running since ${isoUtc(run.startedAt)}${attempts}`;
+  if (run.status === "running") return `its run ${run.id} has been running since ${isoUtc(run.startedAt)}${attempts}${cancelInWords(run)}`;
   if (run.status === "retrying")
     return `its run ${run.id} waits for attempt ${run.attempt + 1} at ${isoUtc(run.retryAt ?? run.startedAt)}${error}`;
   const took = formatDuration((run.endedAt ?? run.startedAt) - run.startedAt);
   return `its run ${run.id} started ${isoUtc(run.startedAt)} and ${run.status.replace("_", " ")} after ${took}${attempts}${run.status === "succeeded" ? "" : error}`;
+}
+
+/** Says who has requested the end of a run that still runs. */
+function cancelInWords({ cancelRequest }: RunRecord): string {
+  if (cancelRequest === null) return "";
+  const { at, user, reason } = cancelRequest;
+  return `; its end was requested ${isoUtc(at)}${user === null ? "" : ` by ${user}`}${reason === null ? "" : `: ${reason}`}`;
 }
 
 async function whyWaiting(

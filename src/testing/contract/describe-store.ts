@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../ports/store.js";
+import { CANCELS } from "./cancels.js";
 import { CLAIMS } from "./claims.js";
 import { CLOCK_RECOVERY } from "./clock-recovery.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
+import { OVERLAPPING } from "./overlaps.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { REPEATS } from "./repeats.js";
@@ -37,6 +39,8 @@ export function describeStore(
     for (const [title, body, retention] of [
       ...FIRES,
       ...CLAIMS,
+      ...OVERLAPPING,
+      ...CANCELS,
       ...REPEATS,
       ...QUEUE,
       ...RECORDS,

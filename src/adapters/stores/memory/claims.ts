@@ -1,16 +1,27 @@
 import type { Claim, ClaimRequest, DecideRequest, DecideResult } from "../../../ports/store.js";
-import type { RunRecord } from "../../../run/run.js";
+import { isActive, type RunRecord } from "../../../run/run.js";
 import { startAttempt } from "../../../run/transitions.js";
-import { claimTrigger } from "../../../trigger/transitions.js";
+import { CANCELLED, planOverlap, REPLACED } from "../../../trigger/overlap.js";
+import { claimTrigger, endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import type { Life, RunCell, TriggerCell } from "./cells.js";
-import { isOverlapping, type Lines, uncancelled } from "./lines.js";
+import type { RunCell, TriggerCell } from "./cells.js";
+import { type Lines, overlapStateOf } from "./lines.js";
 import type { Settling } from "./settling.js";
 import type { Slots } from "./slots.js";
 
 interface Decided {
   readonly request: DecideRequest;
   readonly result: DecideResult;
+}
+
+/** What a claim has come to so far. */
+interface Made {
+  readonly decided: Decided[];
+  readonly triggers: TriggerRecord[];
+  readonly overlapping: TriggerRecord[];
+  readonly cancelled: RunRecord[];
+  readonly ended: { run: RunRecord; trigger: TriggerRecord }[];
+  readonly superseded: TriggerRecord[];
 }
 
 /** Hands out work: what a claimant may decide on, retry, skip or cancel. */
@@ -27,19 +38,21 @@ export class Claims {
     this.#settling = settling;
   }
 
-  /** Due retries first, then triggers in order, under all limits. */
+  /** Due retries first, then triggers in order, under all limits; the overlap rule before and after. */
   claim(request: ClaimRequest, now: number): Claim {
     this.#lines.settle(now);
-    const decided: Decided[] = [];
-    const { overlapping, cancelled } = this.#claimOverlapping(request, decided, now);
+    const made: Made = { decided: [], triggers: [], overlapping: [], cancelled: [], ended: [], superseded: [] };
+    this.#overlap(request, made, now);
     const attempts = this.#claimRetries(request, now);
-    const triggers: TriggerRecord[] = [];
-    for (let claimed = attempts.length; claimed < request.limit; claimed++) {
-      const cell = this.#lines.next(request);
-      if (cell === null) break;
-      this.#hand(cell, request, { isOverlapping: false, decided, left: triggers }, now);
-    }
-    return { decided, triggers, overlapping, attempts, cancelled };
+    let claimed = attempts.length;
+    do {
+      for (; claimed < request.limit; claimed++) {
+        const cell = this.#lines.next(request);
+        if (cell === null) break;
+        this.#hand(cell, request, { isOverlapping: false, decided: made.decided, left: made.triggers }, now);
+      }
+    } while (this.#overlap(request, made, now));
+    return { ...made, attempts };
   }
 
   /** Claims a trigger, and decides on it if the claimant can at once. */
@@ -57,24 +70,35 @@ export class Claims {
     else decided.push({ request: decision, result: this.#settling.decide(decision, now) });
   }
 
-  #claimOverlapping(request: ClaimRequest, decided: Decided[], now: number): { overlapping: TriggerRecord[]; cancelled: RunRecord[] } {
-    const overlapping: TriggerRecord[] = [];
-    const cancelled: RunRecord[] = [];
-    for (const cell of this.#lines.crowded) {
-      if (!request.canRun(cell.registration.id)) continue;
-      const life = cell.life as Life;
-      const late = life.ready.filter(isOverlapping);
-      if (cell.registration.overlap === "skip") {
-        for (const trigger of late) this.#hand(trigger, request, { isOverlapping: true, decided, left: overlapping }, now);
-        continue;
+  /** Applies the overlap rule to every pipeline with more scheduled triggers than slots. Returns true when that has freed a slot. */
+  #overlap(request: ClaimRequest, made: Made, now: number): boolean {
+    let isFreed = false;
+    for (const cell of [...this.#lines.crowded]) {
+      const { life } = cell;
+      if (life === null || !request.canRun(cell.registration.id)) continue;
+      const plan = planOverlap(overlapStateOf(cell, life));
+      const waiting = new Map([...life.waiting].map((one) => [one.record.id, one]));
+      for (const id of plan.skip) {
+        const late = waiting.get(id) as TriggerCell;
+        this.#hand(late, request, { isOverlapping: true, decided: made.decided, left: made.overlapping }, now);
       }
-      const going = uncancelled(life);
-      const wanted = late.length - (life.active.size - going.length);
-      for (const run of going.slice(0, Math.max(0, wanted))) {
-        cancelled.push(this.#settling.requestCancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
+      for (const { id, by } of plan.supersede) {
+        const older = waiting.get(id) as TriggerCell;
+        isFreed ||= older.isClaimed;
+        this.#settling.end(older, endTrigger(older.record, "superseded", REPLACED, now, by));
+        made.superseded.push(older.record);
+      }
+      const wanted = new Set(plan.cancel);
+      for (const run of [...life.active].filter(({ record }) => wanted.has(record.id))) {
+        const record = this.#settling.requestCancel(run, { at: now, user: null, reason: CANCELLED });
+        if (isActive(record)) made.cancelled.push(record);
+        else {
+          made.ended.push({ run: record, trigger: run.trigger.record });
+          isFreed = true;
+        }
       }
     }
-    return { overlapping, cancelled };
+    return isFreed;
   }
 
   #claimRetries(request: ClaimRequest, now: number): { run: RunRecord; trigger: TriggerRecord }[] {

@@ -1,10 +1,11 @@
 import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
+import { isOverlapping, REPLACED, replacesWaiting } from "../../../trigger/overlap.js";
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
 import { lifeOf, type PipelineCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
 import type { History } from "./history.js";
-import { isOverlapping, type Lines } from "./lines.js";
+import type { Lines } from "./lines.js";
 import type { Pipelines } from "./pipelines.js";
 import type { Settling } from "./settling.js";
 import type { QueueUsage } from "./usage.js";
@@ -43,10 +44,10 @@ export class Intake {
       const life = lifeOf(cell);
       if (life.byFireTime.has(trigger.scheduledFor as number)) continue;
       let replaced: TriggerCell | null = null;
-      if (cell.registration.overlap === "queue_one") {
+      if (replacesWaiting(cell.registration.overlap)) {
         for (const waiting of life.waiting) {
-          if (!isOverlapping(waiting)) continue;
-          this.#settling.end(waiting, endTrigger(waiting.record, "superseded", "a newer fire time took its place", now, trigger.id));
+          if (!isOverlapping(waiting.record)) continue;
+          this.#settling.end(waiting, endTrigger(waiting.record, "superseded", REPLACED, now, trigger.id));
           if (fired.at(-1) !== waiting) superseded.push(waiting.record);
           replaced = waiting;
         }

@@ -1,5 +1,6 @@
 import { Heap } from "../../../base/heap.js";
 import type { ClaimRequest, GlobalPause, Pause } from "../../../ports/store.js";
+import { isOverlapping, type OverlapState } from "../../../trigger/overlap.js";
 import { enterLine, isRunCell, type Life, leaveLine, type PipelineCell, type RunCell, type TimerCell, type TriggerCell } from "./cells.js";
 import type { Slots } from "./slots.js";
 
@@ -15,7 +16,7 @@ export class Lines {
   readonly dueRetries = new Set<RunCell>();
   /** Held triggers whose time ran out. */
   readonly overdue = new Set<TriggerCell>();
-  /** Pipelines whose scheduled triggers wait behind taken runs, where that means skipping or cancelling. */
+  /** Pipelines with more scheduled triggers than slots, where that means skipping, superseding or cancelling. */
   readonly crowded = new Set<PipelineCell>();
   global: GlobalPause = { pause: null, lastPause: null };
 
@@ -161,9 +162,10 @@ export class Lines {
   }
 
   #isCrowded(cell: PipelineCell): boolean {
-    const { life } = cell;
-    if (life === null || this.isPaused(cell) || life.active.size < cell.registration.maxActiveRuns) return false;
-    return life.ready.some(isOverlapping);
+    const { life, registration } = cell;
+    if (life === null || life.ready.length === 0 || this.isPaused(cell)) return false;
+    const wanted = registration.overlap === "skip" ? life.active.size + 1 : life.active.size + life.claimed + life.ready.length;
+    return wanted > registration.maxActiveRuns && life.ready.some(({ record }) => isOverlapping(record));
   }
 
   #poolOf(pool: string | null): Heap<PipelineCell> {
@@ -175,14 +177,25 @@ export class Lines {
   }
 }
 
-/** A trigger to which a pipeline's `overlap` applies. */
-export function isOverlapping({ record }: TriggerCell): boolean {
-  return record.kind === "scheduled" && !record.isForced;
-}
-
-/** Active runs that nobody has asked to end, oldest first. */
-export function uncancelled(life: Life): RunCell[] {
-  return [...life.active].filter(({ record }) => record.cancelRequest === null);
+/** Returns a pipeline as the overlap rule sees it. */
+export function overlapStateOf({ registration: { overlap, maxActiveRuns } }: PipelineCell, life: Life): OverlapState {
+  const isConcerned = ({ record }: TriggerCell) => isOverlapping(record);
+  const fireOf = ({ record: { id, scheduledFor } }: TriggerCell) => ({ id, fireTime: scheduledFor as number });
+  const claimed = [...life.waiting].filter((cell) => cell.isClaimed && isConcerned(cell));
+  return {
+    overlap,
+    maxActiveRuns,
+    runs: [...life.active].map(({ record, trigger }) => ({
+      id: record.id,
+      triggerId: record.triggerId,
+      fireTime: trigger.record.kind === "scheduled" ? record.scheduledFor : null,
+      startedAt: record.startedAt,
+      isCancelled: record.cancelRequest !== null,
+    })),
+    claimed: claimed.map(fireOf),
+    claimedOthers: life.claimed - claimed.length,
+    ready: life.ready.filter(isConcerned).map(fireOf),
+  };
 }
 
 /** The first pipeline of a heap that the claimant can run; the others are set aside meanwhile. */

@@ -1,10 +1,12 @@
 import type { HeadgateError } from "../../../base/errors.js";
 import type { Claim, ClaimRequest, DecideRequest, Now } from "../../../ports/claims.js";
 import type { RunRecord } from "../../../run/run.js";
-import { requestCancel, startAttempt } from "../../../run/transitions.js";
+import { startAttempt } from "../../../run/transitions.js";
+import { isOverlapping as isConcerned } from "../../../trigger/overlap.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Row, type Session, select, wholeOf } from "./database.js";
+import { CancelRunning } from "./overlap.js";
 import { withParameters, withWholeParameters } from "./payloads.js";
 import { GLOBAL_PAUSE } from "./pipelines.js";
 import { decisionsOn } from "./settle.js";
@@ -22,6 +24,8 @@ class Usage {
   readonly #pools = new Map<string, number>();
   /** Pipelines that can start nothing now but what is forced. */
   readonly closed = new Set<string>();
+  /** Pipelines with `cancel_running` that run something, or decide on something. */
+  readonly cancelling = new Map<string, Pick<PipelineRow, "overlap" | "maxActiveRuns" | "pool">>();
   #total = 0;
 
   add(what: string, pipelineId: string, pool: string | null, count: number): void {
@@ -60,27 +64,48 @@ export async function claim(session: Session, request: ClaimRequest, hint: Claim
   const head = hint.isOpen ? readLine(session, HEAD, pageSize(request.limit), "open", sentAt) : null;
   head?.catch(() => {}); // waited for below, unless the limits cannot be read either
   const { usage, isPaused, hasRetries } = await used;
-  const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now) : [];
+  const overlaps = new CancelRunning(session, now);
+  const isOpen = (id: string) => !isPaused && !usage.closed.has(id) && request.canRun(id);
+  await cancelFor(overlaps, new Map([...usage.cancelling].filter(([id]) => isOpen(id))), usage);
+  const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now, overlaps) : [];
   hint.isOpen = !isPaused && usage.closed.size === 0;
-  const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, await head, now());
+  const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, await head, now(), overlaps);
   const { rows: whole, broken } = await withWholeParameters(session, found.triggers);
   const at = now();
   for (const { row, error } of broken) await setAside(session, row.id, error, at);
-  found.triggers = whole;
-  const hand = (triggers: readonly TriggerRow[], isOverlapping: boolean) => handOut(triggers, isOverlapping, request, at);
-  const [ready, late] = [hand(found.triggers, false), hand(found.overlapping, true)];
+  const ready = handOut(whole, false, request, at);
+  const late = handOut([...found.overlapping, ...overtaken(found.passed, ready.requests, usage)], true, request, at);
   const requests = [...ready.requests, ...late.requests];
   const { steps, results } = decisionsOn(requests, at);
   await session.write([changing(TRIGGERS, [...ready.left, ...late.left], TRIGGER_CLAIM), ...steps]);
-  const cancelled = await cancelFor(session, found.crowding, at);
+  const isFreed = await overlaps.again(ready.requests, ready.left, at);
   return {
     decided: results.map((result, index) => ({ result, request: requests[index] as DecideRequest })),
     triggers: ready.left,
     overlapping: late.left,
     attempts,
-    cancelled,
-    ...(found.isPartial ? { isPartial: true } : {}),
+    ...overlaps.result,
+    ...(found.isPartial || isFreed ? { isPartial: true } : {}),
   };
+}
+
+/** Applies `cancel_running` to pipelines, and takes what that frees out of the usage. */
+async function cancelFor(overlaps: CancelRunning, pipelines: Usage["cancelling"], usage: Usage): Promise<void> {
+  for (const [id, { runs, claims }] of await overlaps.apply(pipelines)) {
+    usage.add("retrying", id, null, -runs);
+    usage.add("claimed", id, pipelines.get(id)?.pool ?? null, -claims);
+  }
+}
+
+/** Scheduled triggers that this very claim has left without a slot, where `overlap` is `skip`: runs take every slot now. */
+function overtaken(passed: Found["passed"], decided: readonly DecideRequest[], usage: Usage): TriggerRow[] {
+  const started = new Map<string, number>();
+  for (const { run, trigger } of decided)
+    if (run !== null && trigger !== undefined) started.set(trigger.pipelineId, (started.get(trigger.pipelineId) ?? 0) + 1);
+  return passed.flatMap(({ trigger, maxActiveRuns }) => {
+    const { pipelineId } = trigger;
+    return (usage.active.get(pipelineId) ?? 0) + (started.get(pipelineId) ?? 0) >= maxActiveRuns ? [trigger] : [];
+  });
 }
 
 /** Claims triggers, and parts those that are decided on at once from those that are left to decide on. */
@@ -123,6 +148,8 @@ async function usageOf(session: Session, now: number): Promise<{ usage: Usage; i
     if (what === "halted") usage.closed.add(id);
     else if (pipeline_id !== null) {
       usage.add(String(what), id, pool === null ? null : String(pool), Number(n));
+      if (overlap === "cancel_running")
+        usage.cancelling.set(id, { overlap, maxActiveRuns: Number(max_active_runs), pool: pool === null ? null : String(pool) });
       if ((overlap === "queue" || overlap === "queue_one") && usage.isTaken({ id, maxActiveRuns: Number(max_active_runs) }))
         usage.closed.add(id);
     }
@@ -136,10 +163,13 @@ async function claimRetries(
   usage: Usage,
   isPaused: boolean,
   now: Now,
+  overlaps: CancelRunning,
 ): Promise<Claim["attempts"]> {
   const { dialect } = session;
   const rest = `WHERE status = 'retrying' AND retry_at <= $1 ORDER BY retry_at, id LIMIT ${RETRIES_AT_ONCE}${dialect.skipLocked}`;
-  const due = await select(session, RUNS, rest, [now()]);
+  const found = await select(session, RUNS, rest, [now()]);
+  await overlaps.end(found.filter(({ cancelRequest }) => cancelRequest !== null)); // as 0.1.0 has left them
+  const due = found.filter(({ cancelRequest }) => cancelRequest === null);
   if (due.length === 0) return [];
   const ids = [...new Set(due.map(({ pipelineId }) => pipelineId))];
   const rows = await select(session, PIPELINES, `WHERE id ${dialect.isIn(1)}`, [dialect.list(ids)]);
@@ -167,12 +197,13 @@ async function claimRetries(
 }
 
 interface Found {
-  triggers: TriggerRow[];
+  readonly triggers: TriggerRow[];
   /** Stopped at {@link CLAIMED_BYTES}. */
   isPartial: boolean;
+  /** Scheduled triggers to skip: runs take every slot. */
   readonly overlapping: TriggerRow[];
-  /** Waiting triggers by pipeline for which runs are to be cancelled. */
-  readonly crowding: Map<string, number>;
+  /** Those of pipelines with `skip` whose slots are claimed: what is decided on that says what becomes of them. */
+  readonly passed: { readonly trigger: TriggerRow; readonly maxActiveRuns: number }[];
 }
 
 type Place = Pick<TriggerRecord, "order" | "id">;
@@ -214,8 +245,9 @@ async function claimTriggers(
   limit: number,
   head: readonly Row[] | null,
   now: number,
+  overlaps: CancelRunning,
 ): Promise<Found> {
-  const found: Found = { triggers: [], overlapping: [], crowding: new Map(), isPartial: false };
+  const found: Found = { triggers: [], overlapping: [], passed: [], isPartial: false };
   const sizes = new Map<string, number>();
   const payloads = new Set<string>();
   let bytes = 0;
@@ -243,6 +275,9 @@ async function claimTriggers(
       last = trigger;
       const taken = found.triggers.length;
       const pipeline = pipelines.get(trigger.pipelineId);
+      if (pipeline !== undefined && mustOverlap(pipeline, isPaused, request) && !overlaps.knows(pipeline.id))
+        await cancelFor(overlaps, new Map([[pipeline.id, pipeline]]), usage);
+      if (overlaps.hasSuperseded(trigger.id)) continue;
       if (pipeline === undefined || !request.canRun(pipeline.id)) closed.add(trigger.pipelineId);
       else if (!take(trigger, pipeline, usage, request, isPaused, found)) closed.add(pipeline.id);
       if (found.triggers.length === taken || payloadId === null || more === 0) continue;
@@ -268,40 +303,22 @@ async function setAside(session: Session, id: unknown, error: HeadgateError, now
 /** Claims one trigger if every limit allows it; gives false when its pipeline can start nothing more. */
 function take(trigger: TriggerRow, pipeline: PipelineRow, usage: Usage, request: ClaimRequest, isPaused: boolean, found: Found): boolean {
   if ((isPaused || pipeline.pause !== null) && !trigger.isForced) return false;
-  const isCrowded = (usage.active.get(pipeline.id) ?? 0) >= pipeline.maxActiveRuns;
-  if (isCrowded && trigger.kind === "scheduled" && !trigger.isForced) {
-    if (pipeline.overlap === "skip") {
-      found.overlapping.push(trigger);
-      return true;
-    }
-    if (pipeline.overlap === "cancel_running") {
-      found.crowding.set(pipeline.id, (found.crowding.get(pipeline.id) ?? 0) + 1);
-      return true;
-    }
+  const isSkipping = pipeline.overlap === "skip" && isConcerned(trigger);
+  if (isSkipping && (usage.active.get(pipeline.id) ?? 0) >= pipeline.maxActiveRuns) {
+    found.overlapping.push(trigger);
+    return true;
   }
-  if (usage.isTaken(pipeline) && !trigger.isForced) return pipeline.overlap === "skip" || pipeline.overlap === "cancel_running";
+  if (usage.isTaken(pipeline) && !trigger.isForced) {
+    if (isSkipping) found.passed.push({ trigger, maxActiveRuns: pipeline.maxActiveRuns });
+    return pipeline.overlap === "skip" || pipeline.overlap === "cancel_running";
+  }
   if (!usage.hasSlot(pipeline.pool, request)) return false;
   usage.add("claimed", pipeline.id, pipeline.pool, 1);
   found.triggers.push(trigger);
   return true;
 }
 
-/** Asks the oldest active runs to end, one for every scheduled trigger that waits for it (`cancel_running`). */
-async function cancelFor(session: Session, crowding: ReadonlyMap<string, number>, now: number): Promise<RunRecord[]> {
-  const cancelled: RunRecord[] = [];
-  for (const [pipelineId, waiting] of crowding) {
-    const active = await select(
-      session,
-      RUNS,
-      `WHERE status IN ('running', 'retrying') AND pipeline_id = $1 ORDER BY id${session.dialect.forUpdate}`,
-      [pipelineId],
-    );
-    const going = active.filter(({ cancelRequest }) => cancelRequest === null);
-    const wanted = Math.max(0, waiting - (active.length - going.length));
-    for (const run of going.slice(0, wanted)) {
-      cancelled.push(requestCancel(run, { at: now, user: null, reason: "a newer fire time cancels it (cancel_running)" }));
-    }
-  }
-  await session.write([changing(RUNS, cancelled, ["cancelRequest"])]);
-  return cancelled;
+/** Returns true for a pipeline whose newest fire times replace older ones and cancel runs, if it may start something. */
+function mustOverlap({ overlap, pause, id }: PipelineRow, isPaused: boolean, { canRun }: ClaimRequest): boolean {
+  return overlap === "cancel_running" && !isPaused && pause === null && canRun(id);
 }

@@ -1,4 +1,5 @@
 import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
+import { REPLACED, replacesWaiting } from "../../../trigger/overlap.js";
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
@@ -40,9 +41,9 @@ export async function fire(session: Session, requests: readonly FireRequest[], n
     const superseded: TriggerRecord[] = [];
     for (const trigger of request.triggers) {
       if (made.has(`${trigger.pipelineId} ${uniqueKeyOf(trigger)}`)) continue;
-      const older = row.overlap === "queue_one" ? [...(waiting.get(row.id) ?? []), ...own.filter(isWaiting)] : [];
+      const older = replacesWaiting(row.overlap) ? [...(waiting.get(row.id) ?? []), ...own.filter(isWaiting)] : [];
       for (const one of older) {
-        const ended = { ...one, ...endTrigger(one, "superseded", "a newer fire time took its place", now, trigger.id) };
+        const ended = { ...one, ...endTrigger(one, "superseded", REPLACED, now, trigger.id) };
         const place = own.indexOf(one);
         if (place === -1) {
           superseded.push(ended);
@@ -99,7 +100,7 @@ async function waitingOf(
   rows: ReadonlyMap<string, PipelineRow>,
 ): Promise<Map<string, TriggerRow[]>> {
   const ids = firing
-    .filter(({ pipelineId, triggers }) => triggers.length > 0 && rows.get(pipelineId)?.overlap === "queue_one")
+    .filter(({ pipelineId, triggers }) => triggers.length > 0 && replacesWaiting(rows.get(pipelineId)?.overlap ?? "queue"))
     .map(({ pipelineId }) => pipelineId);
   const byPipeline = new Map<string, TriggerRow[]>();
   if (ids.length === 0) return byPipeline;

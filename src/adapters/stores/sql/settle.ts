@@ -238,10 +238,20 @@ export async function cancelOne(
   runId: string,
   request: CancelRequest,
 ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null> {
-  const run = (await selectLocked(session, RUNS, [runId])).get(runId);
-  if (run === undefined) return null;
-  const asked = requestCancel(run, request);
-  const next = asked.status === "retrying" ? cancelRetry(asked, request.at) : asked;
-  const [trigger] = await withParameters(session, [...(await close(session, [next], request.at)).values()]);
-  return { run: next, trigger: trigger ?? null };
+  return (await cancelRuns(session, [runId], request))[0] ?? null;
+}
+
+/** The same for several. */
+export async function cancelRuns(
+  session: Session,
+  runIds: readonly string[],
+  request: CancelRequest,
+): Promise<readonly { run: RunRecord; trigger: TriggerRecord | null }[]> {
+  const runs = [...(await selectLocked(session, RUNS, runIds)).values()].map((run) => {
+    const requested = requestCancel(run, request);
+    return requested.status === "retrying" ? cancelRetry(requested, request.at) : requested;
+  });
+  const triggers = await withParameters(session, [...(await close(session, runs, request.at)).values()]);
+  const byId = new Map(triggers.map((trigger) => [trigger.id, trigger]));
+  return runs.map((run) => ({ run, trigger: byId.get(run.triggerId) ?? null }));
 }

@@ -181,8 +181,8 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
 }
 
 /** What is claimed and lost is claimed again. */
-function isOnlyClaimed({ decided, attempts, cancelled }: Claim): boolean {
-  return decided.length === 0 && attempts.length === 0 && cancelled.length === 0;
+function isOnlyClaimed({ decided, attempts, cancelled, ended, superseded }: Claim): boolean {
+  return [decided, attempts, cancelled, ended, superseded].every(({ length }) => length === 0);
 }
 
 function accepted(answer: EnqueueResult | null, pipelineId: string): EnqueueResult {
