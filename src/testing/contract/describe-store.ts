@@ -9,6 +9,7 @@ import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { REPEATS } from "./repeats.js";
 import { globalRunner, type TestRunner } from "./runner.js";
+import { STARTS } from "./starts.js";
 
 /** Makes an empty store that is not open yet, a new one each time; with this retention, if one is said. */
 export type MakeStore = (options: { retention?: ContractRetention }) => Store | Promise<Store>;
@@ -17,7 +18,7 @@ export type MakeStore = (options: { retention?: ContractRetention }) => Store | 
 export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
 
 /**
- * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, pause, decisions, limits of the queue,
+ * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, limits on starts, pause, decisions, limits of the queue,
  * cursors, settings, paging, retention, events, clocks that were wrong, broken rows. Run it on a store of your own.
  *
  * @param breakTrigger - tries broken rows too, where a store can have some
@@ -37,6 +38,7 @@ export function describeStore(
     for (const [title, body, retention] of [
       ...FIRES,
       ...CLAIMS,
+      ...STARTS,
       ...REPEATS,
       ...QUEUE,
       ...RECORDS,

@@ -5,9 +5,10 @@ import { requestCancel, startAttempt } from "../../../run/transitions.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Row, type Session, select, wholeOf } from "./database.js";
+import { decisionsOn } from "./decide.js";
+import { previousHolds, trimDecisions } from "./decisions.js";
 import { withParameters, withWholeParameters } from "./payloads.js";
 import { GLOBAL_PAUSE } from "./pipelines.js";
-import { decisionsOn } from "./settle.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 
 const PAGES = 50;
@@ -70,8 +71,9 @@ export async function claim(session: Session, request: ClaimRequest, hint: Claim
   const hand = (triggers: readonly TriggerRow[], isOverlapping: boolean) => handOut(triggers, isOverlapping, request, at);
   const [ready, late] = [hand(found.triggers, false), hand(found.overlapping, true)];
   const requests = [...ready.requests, ...late.requests];
-  const { steps, results } = decisionsOn(requests, at);
+  const { steps, results } = decisionsOn(requests, await previousHolds(session, requests), at);
   await session.write([changing(TRIGGERS, [...ready.left, ...late.left], TRIGGER_CLAIM), ...steps]);
+  await trimDecisions(session, requests, results);
   const cancelled = await cancelFor(session, found.crowding, at);
   return {
     decided: results.map((result, index) => ({ result, request: requests[index] as DecideRequest })),
