@@ -4,6 +4,7 @@ import { CLAIMS } from "./claims.js";
 import { CLOCK_RECOVERY } from "./clock-recovery.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
+import { HOLDS } from "./holds.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
@@ -39,6 +40,7 @@ export function describeStore(
       ...FIRES,
       ...CLAIMS,
       ...STARTS,
+      ...HOLDS,
       ...REPEATS,
       ...QUEUE,
       ...RECORDS,
