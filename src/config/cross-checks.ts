@@ -1,7 +1,6 @@
 import { formatDuration } from "../base/duration.js";
 import { isoUtc } from "../base/instant.js";
 import type { Pipeline } from "../engine/pipeline.js";
-import type { ConditionContext } from "../gate/condition.js";
 import { patterns } from "../pattern/presets.js";
 import type { BuildContext } from "./build/context.js";
 
@@ -82,16 +81,16 @@ function checkFires(context: BuildContext, { id, schedule, gate }: Pipeline, now
     if (schedule.nextAfter(now - LONG_AGO_MS) === null) context.refuse(path, `${schedule.describe()} never fires`); // what has fired for the last time is right all the same
     return;
   }
-  const windows = gate.conditions.filter((one) => one.isMaintenanceAt !== undefined && (one.onBlock ?? gate.onBlock) === "skip");
+  const windows = gate.conditions.filter(
+    (one) => one.isMaintenanceAt !== undefined && one.nextChangeAfter !== undefined && (one.onBlock ?? gate.onBlock) === "skip",
+  );
   if (windows.length === 0) return;
   let fire: number | null = first;
   for (let tries = 0; fire !== null && fire < now + YEAR_MS && tries < TRIES; tries++) {
     const at: number = fire;
     const blocking = windows.filter((one) => one.isMaintenanceAt?.(at) === true);
     if (blocking.length === 0) return;
-    const ends = blocking
-      .map((one) => one.evaluate({ now: at } as ConditionContext))
-      .map((verdict) => (verdict instanceof Promise ? at : (verdict.recheckAt ?? Number.POSITIVE_INFINITY)));
+    const ends = blocking.map((one) => one.nextChangeAfter?.(at) ?? Number.POSITIVE_INFINITY);
     const end = Math.max(...ends);
     if (end === Number.POSITIVE_INFINITY) break;
     fire = schedule.nextAfter(Math.max(at, end - 1));

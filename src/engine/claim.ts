@@ -1,6 +1,10 @@
 import { HeadgateError } from "../base/errors.js";
+import { isoUtc } from "../base/instant.js";
+import type { PartFinding } from "../gate/condition.js";
 import { decide } from "../gate/decide.js";
 import type { DecisionRecord, Finding } from "../gate/finding.js";
+import { recordable } from "../gate/start-limit.js";
+import type { StartRefusal } from "../ports/claims.js";
 import type { Executor } from "../ports/executor.js";
 import type { Claim, DecideRequest, DecideResult } from "../ports/store.js";
 import type { RunRecord } from "../run/run.js";
@@ -17,6 +21,8 @@ import { ofDecision, ofRun, ofTrigger, tellRunEnd } from "./tell.js";
 const TRIGGERS_AT_ONCE = 1_000;
 /** The token of no claim: such a request finds out whether its decision is recorded, and records nothing. */
 const NO_CLAIM = -1;
+/** How often a trigger whose start a limit refuses is evaluated again before it is blocked by that alone: its conditions do not see the limit. */
+const EVALUATIONS = 3;
 
 /** Claims triggers in order, asks their gates, records the decisions and starts the runs. */
 export class Claimer {
@@ -121,27 +127,36 @@ export class Claimer {
     if (bypass !== null) return this.#bypassed(trigger, pipeline, bypass, now);
     if (pipeline.gate.conditions.some(({ needs }) => needs !== "time")) return null;
     const findings = this.#gates.ask(pipeline, trigger, now);
-    return findings instanceof Promise ? null : this.#judged(trigger, pipeline, findings, now);
+    const request = findings instanceof Promise ? null : this.#judged(trigger, pipeline, findings, now);
+    return request?.limits === undefined ? request : null; // limits are looked at with the lock of a decision
   }
 
   /** Conditions that ask the outside take their time; the line moves on meanwhile. */
   #decideLater(trigger: TriggerRecord): void {
     const pipeline = this.#pipelineOf(trigger);
     if (pipeline === undefined) return;
+    this.#keep(trigger, (what) => this.#decide(trigger, pipeline, what));
+  }
+
+  /** Evaluates the conditions of a trigger and records the decision; again when other runs have taken what a limit allowed meanwhile. */
+  async #decide(trigger: TriggerRecord, pipeline: Pipeline, what: string): Promise<void> {
     const { clock } = this.#core;
-    const found = async () => {
+    let refused: Extract<StartRefusal, { kind: "limit" }> | null = null;
+    for (let evaluation = 1; ; evaluation++) {
       const findings = await this.#gates.ask(pipeline, trigger, clock.now());
-      return this.#judged(trigger, pipeline, findings, clock.now());
-    };
-    this.#keep(trigger, found());
+      const blocked = evaluation > EVALUATIONS && refused !== null ? [...findings, takenByOthers(refused.opensAt)] : findings;
+      const request = this.#judged(trigger, pipeline, blocked, clock.now());
+      const result = await this.#record(request, what);
+      if (result.refusal?.kind !== "limit") return this.#decided(result, request);
+      refused = result.refusal;
+    }
   }
 
   /** Records a decision as soon as it is made and the store can be reached. One that cannot be recorded is made again: the claim's lease runs out. */
-  #keep({ id, pipelineId }: TriggerRecord, decided: Promise<DecideRequest>): void {
+  #keep({ id, pipelineId }: TriggerRecord, decide: (what: string) => Promise<void>): void {
     this.#deciding++;
     const what = `deciding on trigger ${id} of pipeline ${pipelineId}`;
-    const work = decided
-      .then(async (request) => this.#decided(await this.#record(request, what), request))
+    const work = decide(what)
       .then(
         () => this.#failures.succeeded(what),
         (error: unknown) => this.#failures.failed(what, error, `${what}, which is decided on again when its claim has run out`),
@@ -164,9 +179,11 @@ export class Claimer {
     }
   }
 
-  #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: readonly Finding[], now: number): DecideRequest {
-    const { outcome, reason, recheckAt, expiresAt } = decide(pipeline.gate, findings, now);
-    return this.#request(trigger, outcome, reason, findings, now, outcome === "hold" ? { recheckAt, expiresAt } : null);
+  #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: readonly PartFinding[], now: number): DecideRequest {
+    const { outcome, reason, recheckAt, expiresAt, limits } = decide(pipeline.gate, findings, now);
+    const hold = outcome === "hold" ? { recheckAt, expiresAt } : null;
+    const request = this.#request(trigger, outcome, reason, recordable(findings), now, hold);
+    return limits.length === 0 ? request : { ...request, limits };
   }
 
   #bypassed(trigger: TriggerRecord, pipeline: Pipeline, reason: string, now: number): DecideRequest {
@@ -211,10 +228,10 @@ export class Claimer {
     return { triggerId: trigger.id, token: trigger.token, trigger, decision, run, hold };
   }
 
-  #decided({ isAccepted, trigger, run }: DecideResult, request: DecideRequest): void {
+  #decided({ isAccepted, trigger, run, decision: folded }: DecideResult, request: DecideRequest): void {
     if (!isAccepted || trigger === null) return; // cancelled or superseded meanwhile: that is its recorded outcome
     const { events, clock, node } = this.#core;
-    const { decision } = request;
+    const decision = folded === undefined ? request.decision : { ...folded, at: request.decision.at }; // each look is an event, under the id of the record that keeps it
     events.tell("decision", ofDecision, decision);
     if (run !== null) {
       if (!isFirstAttemptOf(run, node)) return; // recorded by a request whose answer was lost, and over since
@@ -248,6 +265,16 @@ export class Claimer {
   #pipelineOf(trigger: TriggerRecord): Pipeline | undefined {
     return this.#core.registry.get(trigger.pipelineId)?.pipeline;
   }
+}
+
+/** The finding of a limit that the conditions do not see. */
+function takenByOthers(opensAt: number): PartFinding {
+  return {
+    condition: "start limit",
+    result: "block",
+    reason: `other runs have taken what the limit allows; the next may start ${isoUtc(opensAt)}`,
+    recheckAt: opensAt,
+  };
 }
 
 /** Whether a run is as its decision has made it: under way on the node that decided, and taken over by nobody. */

@@ -39,6 +39,7 @@ export interface DecisionEventData {
     readonly recheckAt: string | null;
   }[];
   readonly missed: { readonly count: number; readonly lastAt: string } | null;
+  readonly repeated: { readonly count: number; readonly lastAt: string } | null;
   /** Fields of the decision that the event leaves out or shortens. */
   readonly omitted: readonly string[];
 }
@@ -107,9 +108,14 @@ function decisionData(decision: Decision, findings: DecisionEventData["findings"
     outcome: decision.outcome,
     reason: shortened(decision.reason),
     findings,
-    missed: decision.missed === null ? null : { count: decision.missed.count, lastAt: decision.missed.lastAt.toISOString() },
+    missed: rowOf(decision.missed),
+    repeated: rowOf(decision.repeated),
     omitted,
   };
+}
+
+function rowOf(row: Decision["missed"]): DecisionEventData["missed"] {
+  return row === null ? null : { count: row.count, lastAt: row.lastAt.toISOString() };
 }
 
 /** Returns the JSON, or `null` when it has too many bytes. */

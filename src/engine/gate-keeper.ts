@@ -1,8 +1,7 @@
 import { durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
-import type { Condition, ConditionClock, ConditionContext, RunHistory, Verdict } from "../gate/condition.js";
-import { evaluate } from "../gate/evaluate.js";
-import type { Finding } from "../gate/finding.js";
+import type { Condition, ConditionClock, PartFinding, RunHistory, Verdict } from "../gate/condition.js";
+import { evaluate, type GateContext } from "../gate/evaluate.js";
 import { redactJson } from "../run/redact.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
@@ -10,8 +9,8 @@ import type { Pipeline } from "./pipeline.js";
 import { Prober } from "./prober.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-const NO_FINDINGS: readonly Finding[] = Object.freeze([]);
-/** Handed to conditions that read only the time: they end before anything could abort. */
+const NO_FINDINGS: readonly PartFinding[] = Object.freeze([]);
+/** Handed to conditions that nothing aborts: those that read only the time end before anything could, and those made of parts wait for these alone. */
 const NEVER = new AbortController().signal;
 
 /** What a gate wants to know of a trigger. */
@@ -34,6 +33,7 @@ export class GateKeeper {
     this.#history = {
       lastSuccessAt: async (id) => (await core.store.states([id]))[0]?.lastSuccessAt ?? null,
       countRuns: (id, from, until) => core.store.countRuns(id, from, until),
+      recentStarts: (id, from, until, limit) => core.store.recentStarts(id, from, until, limit),
       countWaiting: (limit) => core.store.countWaiting(limit),
     };
     const { clock } = core;
@@ -47,9 +47,9 @@ export class GateKeeper {
   }
 
   /** The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. */
-  ask(pipeline: Pipeline, trigger: Asking, now: number): readonly Finding[] | Promise<readonly Finding[]> {
+  ask(pipeline: Pipeline, trigger: Asking, now: number): readonly PartFinding[] | Promise<readonly PartFinding[]> {
     if (pipeline.gate.conditions.length === 0) return NO_FINDINGS;
-    const context: Omit<ConditionContext, "signal"> = {
+    const context: GateContext = {
       now,
       pipelineId: pipeline.id,
       trigger,
@@ -70,7 +70,7 @@ export class GateKeeper {
   }
 
   /** What held up one pipeline and lets another pass is worth a look by those that it holds. */
-  #noted({ id, gate }: Pipeline, findings: readonly Finding[]): readonly Finding[] {
+  #noted({ id, gate }: Pipeline, findings: readonly PartFinding[]): readonly PartFinding[] {
     const well = new Set<string>();
     for (const [index, { result }] of findings.entries()) {
       if (result === "not_evaluated") continue;
@@ -88,13 +88,14 @@ export class GateKeeper {
   }
 
   /** Of conditions that ask something outside: what it answers may quote what it was asked with. */
-  #withoutSecrets(finding: Finding): Finding {
+  #withoutSecrets(finding: PartFinding): PartFinding {
     const { redact } = this.#core;
-    return { ...(redactJson(finding, redact) as Finding), reason: redact(finding.reason, "end") };
+    return { ...(redactJson(finding, redact) as PartFinding), reason: redact(finding.reason, "end") };
   }
 
   #guard(condition: Condition, work: (signal: AbortSignal) => Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {
     if (condition.needs === "time") return work(NEVER);
+    if (condition.parts !== undefined) return work(NEVER); // each part has a timeout of its own
     const controller = new AbortController();
     const verdict = work(controller.signal);
     if (!(verdict instanceof Promise)) return verdict;

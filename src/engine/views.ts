@@ -42,6 +42,8 @@ export interface Decision {
   readonly findings: readonly FindingView[];
   /** Fire times dropped in a row, told as one: how many, and the last of them. */
   readonly missed: { readonly count: number; readonly lastAt: Date } | null;
+  /** Holds in a row that said the same, kept as one: how many looks, and when the last one was. Reason and findings are those of the last one. `null`: there was one look. */
+  readonly repeated: { readonly count: number; readonly lastAt: Date } | null;
   /** `["findings"]` when they are larger than `valueLimit`; absent otherwise. */
   readonly omitted?: readonly string[];
 }
@@ -78,6 +80,7 @@ export function decisionView(record: DecisionRecord): Decision {
     at: toDate(record.at),
     findings: record.findings.map(findingView),
     missed: record.missed === null ? null : { count: record.missed.count, lastAt: toDate(record.missed.lastAt) },
+    repeated: record.repeated ? { count: record.repeated.count, lastAt: toDate(record.repeated.lastAt) } : null,
   };
 }
 

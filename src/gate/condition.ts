@@ -5,6 +5,7 @@ import { shown } from "../base/shown.js";
 import type { TriggerKind } from "../trigger/trigger.js";
 import type { Finding } from "./finding.js";
 import type { MeasurableProbe, Measured } from "./probe.js";
+import type { RecentStarts, StartLimit } from "./start-limit.js";
 
 /** What a gate does about a block: drop the trigger, or keep it and look again. */
 export type OnBlock = "skip" | "hold";
@@ -36,7 +37,14 @@ export interface ConditionContext {
    * @param problemOf - what is wrong with a value; `null` when nothing is. A measurement with a problem counts for the alert rule `probeUnhealthy`, as one that throws does
    */
   observe<T>(probe: MeasurableProbe<T>, problemOf?: (value: T) => string | null): Promise<Measured<T>>;
+  /** How long a held trigger waits for its next look when no condition knows better, ms. */
+  readonly recheckIntervalMs: number;
+  /** Evaluates another condition within its own timeout; one that throws or times out counts as its `onError` says. */
+  evaluate(condition: Condition): PartFinding | Promise<PartFinding>;
 }
+
+/** A finding with what its condition answered beyond it. */
+export type PartFinding = Finding & Pick<Verdict, "limits" | "onBlock">;
 
 /** Time as a condition spends it. */
 export interface ConditionClock {
@@ -52,6 +60,10 @@ export interface RunHistory {
   lastSuccessAt(pipelineId: string): Promise<number | null>;
   /** Runs of a pipeline that started in [from, until), those under way included. */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
+  /**
+   * The newest starts of a pipeline's runs in [from, until), counted no further than `limit`, with the oldest of them. Reads `limit` entries of an index at most.
+   */
+  recentStarts(pipelineId: string, from: number, until: number, limit: number): Promise<RecentStarts>;
   /** Triggers that wait over all pipelines and nodes, counted no further than `limit`; the one that is decided on is among them. */
   countWaiting(limit: number): Promise<number>;
 }
@@ -61,7 +73,14 @@ export interface Verdict {
   readonly result: "pass" | "block";
   readonly reason: string;
   readonly evidence?: Readonly<Record<string, unknown>>;
+  /** When the answer can next be different, epoch ms: a held trigger is looked at then. */
   readonly recheckAt?: number;
+  /**
+   * Limits that a pass rests on: the run starts only if the store, with its lock held, still finds room in all of them; else the conditions are evaluated again. Default: none.
+   */
+  readonly limits?: readonly StartLimit[];
+  /** The policy for this block, if it is not that of the condition. */
+  readonly onBlock?: OnBlock;
 }
 
 /** A named check. */
@@ -80,6 +99,10 @@ export interface Condition {
   readonly source?: MeasurableProbe<unknown>;
   /** Whether somebody has planned maintenance at an instant, epoch ms: alerts are silent meanwhile. */
   isMaintenanceAt?(now: number): boolean;
+  /** The first instant after `now` at which its answer is another, epoch ms; `null` when there is none. Only of conditions that depend on nothing but the time. */
+  nextChangeAfter?(now: number): number | null;
+  /** The conditions that it combines: each is evaluated within its own timeout, and the whole has none. `timeoutMs` is then the longest of theirs. */
+  readonly parts?: readonly Condition[];
   evaluate(context: ConditionContext): Verdict | Promise<Verdict>;
 }
 
@@ -164,6 +187,6 @@ export function checkCondition(condition: Condition, name: string | null, refuse
   throw refuse(name, `must be a condition such as stale(…) or condition(name, fn) (got ${shown(condition)})`);
 }
 
-export function findingOf(condition: Condition, verdict: Verdict): Finding {
+export function findingOf(condition: Condition, verdict: Verdict): PartFinding {
   return { condition: condition.name, ...verdict };
 }

@@ -1,7 +1,8 @@
 import { formatDuration } from "../base/duration.js";
 import { isoUtc } from "../base/instant.js";
-import type { Condition, OnBlock } from "./condition.js";
-import type { DecisionOutcome, Finding } from "./finding.js";
+import type { Condition, OnBlock, PartFinding } from "./condition.js";
+import type { DecisionOutcome } from "./finding.js";
+import type { StartLimit } from "./start-limit.js";
 
 /** A pipeline's conditions with the policy for a block. Lengths in ms. */
 export interface Gate {
@@ -21,15 +22,19 @@ export interface GateOutcome {
   /** For `hold`: when to look again, and when to give up; epoch ms. */
   readonly recheckAt: number;
   readonly expiresAt: number;
+  /** For `run`: the limits that it rests on. */
+  readonly limits: readonly StartLimit[];
 }
+
+const NO_LIMITS: readonly StartLimit[] = Object.freeze([]);
 
 /**
  * Findings (one per condition, in the gate's order) to decision. Nothing blocks: run. Something blocks: hold, if every blocking condition's policy says so,
- * else skip. A hold looks again when the last of the blocking conditions that know says, else after `recheckInterval`.
+ * else skip. A hold looks again when the last of the blocking conditions says, and no sooner than after `recheckInterval` if one of them does not know.
  */
-export function decide(gate: Gate, findings: readonly Finding[], now: number): GateOutcome {
+export function decide(gate: Gate, findings: readonly PartFinding[], now: number): GateOutcome {
   const expiresAt = now + gate.holdForMs;
-  if (findings.length === 0) return { outcome: "run", reason: "it has no conditions", recheckAt: now, expiresAt };
+  if (findings.length === 0) return { outcome: "run", reason: "it has no conditions", recheckAt: now, expiresAt, limits: NO_LIMITS };
   const blocking = findings.filter((finding) => finding.result === "block");
   if (blocking.length === 0) {
     return {
@@ -37,17 +42,21 @@ export function decide(gate: Gate, findings: readonly Finding[], now: number): G
       reason: findings.length === 1 ? "its condition holds" : `all ${findings.length} conditions hold`,
       recheckAt: now,
       expiresAt,
+      limits: findings.flatMap(({ limits = NO_LIMITS }) => limits),
     };
   }
   const why = blocking.map((finding) => `${finding.condition}: ${finding.reason}`).join("; ");
-  const isSkip = findings.some(({ result }, index) => result === "block" && (gate.conditions[index]?.onBlock ?? gate.onBlock) === "skip");
-  if (isSkip) return { outcome: "skip", reason: why, recheckAt: now, expiresAt };
+  const isSkip = findings.some(
+    ({ result, onBlock }, index) => result === "block" && (onBlock ?? gate.conditions[index]?.onBlock ?? gate.onBlock) === "skip",
+  );
+  if (isSkip) return { outcome: "skip", reason: why, recheckAt: now, expiresAt, limits: NO_LIMITS };
   const known = blocking.flatMap(({ recheckAt }) => (recheckAt !== undefined && recheckAt > now ? [recheckAt] : []));
-  const recheckAt = known.length === blocking.length ? Math.max(...known) : now + gate.recheckIntervalMs;
+  const recheckAt = Math.max(...known, known.length === blocking.length ? now : now + gate.recheckIntervalMs);
   return {
     outcome: "hold",
     reason: `${why}; looked at again ${isoUtc(recheckAt)}, given up after ${formatDuration(gate.holdForMs)}`,
     recheckAt,
     expiresAt,
+    limits: NO_LIMITS,
   };
 }

@@ -1,7 +1,9 @@
 import { messageOf } from "../base/errors.js";
-import { type Condition, type ConditionClock, type ConditionContext, findingOf, type Verdict } from "./condition.js";
+import { type Condition, type ConditionClock, type ConditionContext, findingOf, type PartFinding, type Verdict } from "./condition.js";
 import type { Gate } from "./decide.js";
-import type { Finding } from "./finding.js";
+
+/** What conditions of a gate share; each gets a signal of its own. */
+export type GateContext = Omit<ConditionContext, "signal" | "recheckIntervalMs" | "evaluate">;
 
 /** Runs one condition within its timeout; handed in, since a pure folder sets no timers. */
 export type Guard = (condition: Condition, work: (signal: AbortSignal) => Verdict | Promise<Verdict>) => Verdict | Promise<Verdict>;
@@ -17,11 +19,11 @@ export function inOrder(conditions: readonly Condition[]): readonly Condition[] 
  * Asks a gate's conditions, tier by tier (time, own history, outside): all of a tier are asked, and once one has blocked,
  * the later tiers are reported as `not_evaluated`. Answers at once, without a promise, when no condition gave one.
  */
-export function evaluate(gate: Gate, context: Omit<ConditionContext, "signal">, guard: Guard): Finding[] | Promise<Finding[]> {
-  const { conditions } = gate;
-  const findings: Finding[] = [];
+export function evaluate(gate: Gate, context: GateContext, guard: Guard): PartFinding[] | Promise<PartFinding[]> {
+  const { conditions, recheckIntervalMs } = gate;
+  const findings: PartFinding[] = [];
   let index = 0;
-  const walk = (): Finding[] | Promise<Finding[]> => {
+  const walk = (): PartFinding[] | Promise<PartFinding[]> => {
     while (index < conditions.length) {
       const { needs } = conditions[index] as Condition;
       const tier: Condition[] = [];
@@ -30,22 +32,26 @@ export function evaluate(gate: Gate, context: Omit<ConditionContext, "signal">, 
         for (const one of tier) findings.push({ condition: one.name, result: "not_evaluated", reason: "an earlier condition blocks" });
         continue;
       }
-      const answers = tier.map((one) => ask(one, context, guard));
+      const answers = tier.map((one) => ask(one, { ...context, recheckIntervalMs }, guard));
       if (answers.some((answer) => answer instanceof Promise)) {
         return Promise.all(answers).then((found) => {
           findings.push(...found);
           return walk();
         });
       }
-      findings.push(...(answers as Finding[]));
+      findings.push(...(answers as PartFinding[]));
     }
     return findings;
   };
   return walk();
 }
 
-function ask(condition: Condition, context: Omit<ConditionContext, "signal">, guard: Guard): Finding | Promise<Finding> {
-  const failed = (error: unknown): Finding => {
+function ask(
+  condition: Condition,
+  context: Omit<ConditionContext, "signal" | "evaluate">,
+  guard: Guard,
+): PartFinding | Promise<PartFinding> {
+  const failed = (error: unknown): PartFinding => {
     const result = condition.onError ?? "block";
     const problem = messageOf(error);
     return {
@@ -60,7 +66,8 @@ function ask(condition: Condition, context: Omit<ConditionContext, "signal">, gu
       now: () => context.clock.now(),
       sleep: (length, own = signal) => context.clock.sleep(length, own),
     });
-    const verdict = guard(condition, (signal) => condition.evaluate({ ...context, signal, clock: clockOf(signal) }));
+    const evaluate = (part: Condition) => ask(part, context, guard);
+    const verdict = guard(condition, (signal) => condition.evaluate({ ...context, signal, clock: clockOf(signal), evaluate }));
     if (verdict instanceof Promise) return verdict.then((value) => checked(condition, value)).catch(failed);
     return checked(condition, verdict);
   } catch (error) {
@@ -68,9 +75,14 @@ function ask(condition: Condition, context: Omit<ConditionContext, "signal">, gu
   }
 }
 
-function checked(condition: Condition, verdict: Verdict): Finding {
+function checked(condition: Condition, verdict: Verdict): PartFinding {
   if (typeof verdict !== "object" || verdict === null || (verdict.result !== "pass" && verdict.result !== "block")) {
     throw new Error(`the condition answered ${JSON.stringify(verdict) ?? "nothing"} instead of a boolean or a verdict`);
+  }
+  for (const limit of verdict.limits ?? []) {
+    const { count, periodMs } = limit ?? {};
+    if (!Number.isInteger(count) || count < 1 || !Number.isInteger(periodMs) || periodMs < 1)
+      throw new Error(`the condition answered the limit ${JSON.stringify(limit)}; count and periodMs must be integers ≥ 1`);
   }
   return findingOf(condition, verdict);
 }

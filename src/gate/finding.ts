@@ -28,6 +28,8 @@ export interface DecisionRecord {
   readonly findings: readonly Finding[];
   /** A row of dropped fire times told as one: how many, and the last of them. */
   readonly missed: { readonly count: number; readonly lastAt: number } | null;
+  /** A hold that the next looks found the same: how many looks in all, and when the last one was, with the id of its decision. `reason` and `findings` are those of the last one, `at` is when the first was. Absent otherwise. */
+  readonly repeated?: { readonly count: number; readonly lastAt: number; readonly lastId: string };
   /** `["findings"]` when the store was not asked to read them. Absent otherwise. */
   readonly omitted?: readonly string[];
 }

@@ -13,13 +13,16 @@ export interface EndedRecord {
 export interface EndedFacts {
   readonly trigger: Pick<TriggerRecord, "status" | "endedAt"> | null;
   readonly run: Pick<RunRecord, "status" | "scheduledFor" | "startedAt" | "endedAt" | "attempt" | "attempts"> | null;
-  readonly decisions: readonly Pick<DecisionRecord, "at" | "outcome" | "reason" | "findings" | "missed">[];
+  readonly decisions: readonly Pick<DecisionRecord, "at" | "outcome" | "reason" | "findings" | "missed" | "repeated">[];
 }
 
 /** The facts of what has ended, with its ids: what a store reads for statistics, without parameters and outputs. */
 export interface EndedSummary extends EndedFacts {
   readonly trigger: Pick<TriggerRecord, "id" | "pipelineId" | "status" | "endedAt"> | null;
-  readonly decisions: readonly Pick<DecisionRecord, "id" | "pipelineId" | "at" | "outcome" | "reason" | "findings" | "missed">[];
+  readonly decisions: readonly Pick<
+    DecisionRecord,
+    "id" | "pipelineId" | "at" | "outcome" | "reason" | "findings" | "missed" | "repeated"
+  >[];
 }
 
 /** When it ended, epoch ms. */

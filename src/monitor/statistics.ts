@@ -112,9 +112,9 @@ export class RunWindow {
     }
     if (run !== null) this.#addRun(run, count);
     else if (trigger.status === "skipped" || trigger.status === "expired" || trigger.status === "superseded") count(trigger.status);
-    for (const { outcome, findings, reason } of decisions) {
+    for (const { outcome, findings, reason, repeated } of decisions) {
       if (outcome === "skip") this.#because(findings.find(({ result }) => result === "block")?.condition ?? reason);
-      for (const { condition, result } of findings) if (result !== "not_evaluated") this.#found(condition, result);
+      for (const { condition, result } of findings) if (result !== "not_evaluated") this.#found(condition, result, repeated?.count ?? 1);
     }
   }
 
@@ -211,9 +211,9 @@ export class RunWindow {
     this.#reasons.add(reason.slice(0, 100));
   }
 
-  #found(condition: string, result: "pass" | "block"): void {
+  #found(condition: string, result: "pass" | "block", looks: number): void {
     this.#conditions ??= new Tally(2 * NAMES_KEPT);
-    this.#conditions.add(`${result} ${condition.slice(0, 100)}`);
+    this.#conditions.add(`${result} ${condition.slice(0, 100)}`, looks);
   }
 }
 

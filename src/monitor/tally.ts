@@ -11,10 +11,10 @@ export class Tally {
     this.#limit = limit;
   }
 
-  add(name: string): void {
+  add(name: string, count = 1): void {
     const place = this.#newer.indexOf(name);
-    if (place !== -1) this.#newer[place + 1] = (this.#newer[place + 1] as number) + 1;
-    else if (this.#newer.length < 2 * this.#limit) this.#newer.push(name, 1);
+    if (place !== -1) this.#newer[place + 1] = (this.#newer[place + 1] as number) + count;
+    else if (this.#newer.length < 2 * this.#limit) this.#newer.push(name, count);
   }
 
   /** Begins a generation; the last one but one is forgotten. */

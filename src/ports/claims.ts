@@ -1,4 +1,5 @@
 import type { DecisionRecord } from "../gate/finding.js";
+import type { StartLimit } from "../gate/start-limit.js";
 import type { RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 
@@ -57,16 +58,28 @@ export interface DecideRequest {
   readonly decision: DecisionRecord;
   /** For `run`: the run's id, its node, and its lease, ms from its start. */
   readonly run: { readonly id: string; readonly node: string; readonly leaseMs: number } | null;
+  /** For `run`: the limits on the pipeline's starts that the decision rests on. Default: none. */
+  readonly limits?: readonly StartLimit[];
   /** For `hold`. */
   readonly hold: { readonly recheckAt: number; readonly expiresAt: number } | null;
 }
 
 export interface DecideResult {
   /**
-   * False when the claim no longer stands: cancelled, superseded, or taken over. Nothing was recorded. A decision whose id is recorded already, by a request that was not answered, is accepted
+   * False when the claim no longer stands (cancelled, superseded, or taken over), or for a {@link StartRefusal}. Nothing was recorded. A decision whose id is recorded already, by a request that was not answered, is accepted
    * whatever its token is, with the trigger and the run as they are now.
    */
   readonly isAccepted: boolean;
   readonly trigger: TriggerRecord | null;
   readonly run: RunRecord | null;
+  /** The decision as it is recorded, when it was folded into the hold before it that says the same. Absent otherwise. */
+  readonly decision?: DecisionRecord;
+  /** Why the claim stands and the run did not start all the same. Absent otherwise. */
+  readonly refusal?: StartRefusal;
 }
+
+/**
+ * Why a run did not start. `paused`: the pipeline or everything is paused and the trigger is not forced; it waits again, claimed by nobody. `limit`: a limit of the request has no room before `opensAt`, epoch
+ * ms; the trigger stays claimed, to be decided on again.
+ */
+export type StartRefusal = { readonly kind: "paused" } | { readonly kind: "limit"; readonly opensAt: number };

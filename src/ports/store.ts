@@ -1,4 +1,5 @@
 import type { DecisionRecord } from "../gate/finding.js";
+import type { RecentStarts } from "../gate/start-limit.js";
 import type { ActiveRun } from "../monitor/alert.js";
 import type { AuditSealer } from "../monitor/audit-seal.js";
 import type { EndedSummary } from "../monitor/ended.js";
@@ -247,7 +248,10 @@ export interface Store extends AuditStore, EventLog, ClockRecovery {
   enqueue(triggers: readonly NewTrigger[], now: number, options?: EnqueueOptions): Promise<readonly EnqueueResult[]>;
   /** Hands out work in order, under all limits, to one claimant each. */
   claim(request: ClaimRequest, now: Now): Promise<Claim>;
-  /** Records decisions and moves their triggers, each atomically; `run` creates the run, which starts at that instant. */
+  /**
+   * Records decisions and moves their triggers, each atomically; `run` creates the run, which starts at that instant, unless the pipeline or everything is paused or a limit of the request has no room: neither
+   * can change, on any node, between being looked at and the start.
+   */
   decide(requests: readonly DecideRequest[], now: Now): Promise<readonly DecideResult[]>;
   /** Closes attempts and what follows from it, each atomically. */
   finish(requests: readonly FinishRequest[], now: Now): Promise<readonly FinishResult[]>;
@@ -301,6 +305,8 @@ export interface Store extends AuditStore, EventLog, ClockRecovery {
   backlog(pipelineId?: string): Promise<Backlog>;
   /** Runs of a pipeline that started in [from, until). */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
+  /** The newest runs of a pipeline that started in [from, until), counted no further than `limit`, with the oldest of those; reads `limit` entries of an index at most. */
+  recentStarts(pipelineId: string, from: number, until: number, limit: number): Promise<RecentStarts>;
   /** Takes a pipeline out of use on all nodes: it fires no more, what waits is cancelled; registering it again brings it back. Gives the cancelled triggers, `null` if unknown. */
   retire(
     pipelineId: string,

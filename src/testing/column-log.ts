@@ -97,7 +97,7 @@ class TextColumn extends Column {
   }
 
   push(value: unknown, index: number): void {
-    const text = value === null ? null : this.#isJson ? JSON.stringify(value) : (value as string);
+    const text = value === null || value === undefined ? null : this.#isJson ? JSON.stringify(value) : (value as string);
     let number = this.#known.get(text);
     if (number === undefined) {
       number = this.#texts.length;

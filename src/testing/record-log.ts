@@ -66,6 +66,7 @@ export class RecordLog {
     reason: "text",
     findings: "json",
     missed: "json",
+    repeated: "json",
   });
 
   readonly add = ({ trigger, run, decisions }: Forgotten): void => {

@@ -75,6 +75,7 @@ function conditionIn(condition: Condition, world: World, unknown: Unknowns): Con
         ...context,
         measure: (probe) => measureIn(world, probe, context, unknown),
         observe: async (probe) => ({ value: await measureIn(world, probe, context, unknown), at: context.now, latencyMs: 0 }),
+        evaluate: (part) => context.evaluate(conditionIn(part, world, unknown)),
       });
     return { ...condition, evaluate };
   }

@@ -38,6 +38,12 @@ export function claimTrigger(trigger: TriggerRecord, node: string, leaseUntil: n
   return { ...trigger, status: "pending", node, leaseUntil, token: trigger.token + 1 };
 }
 
+/** pending, leased by a node ──► pending, for whichever node claims it next. */
+export function releaseTrigger(trigger: TriggerRecord): TriggerRecord {
+  expectWaiting(trigger);
+  return { ...trigger, node: null, leaseUntil: null };
+}
+
 /** pending ──► running. */
 export function startTrigger(trigger: TriggerRecord, runId: string): TriggerRecord {
   expectWaiting(trigger);

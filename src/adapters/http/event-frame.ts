@@ -41,6 +41,7 @@ function dataOut(name: string, pipeline: string | null, text: string): Record<st
       reason: one.reason,
       findings: one.findings.map(({ recheckAt, ...finding }) => ({ ...finding, recheck_at: recheckAt })),
       missed: one.missed === null ? null : { count: one.missed.count, last_at: one.missed.lastAt },
+      repeated: one.repeated ? { count: one.repeated.count, last_at: one.repeated.lastAt } : null, // absent in events of 0.1.0
       omitted: one.omitted,
     };
   }

@@ -88,6 +88,7 @@ export function decisionOut(one: Decision): Json {
     reason: one.reason,
     findings: one.findings.map(findingOut),
     missed: one.missed === null ? null : { count: one.missed.count, last_at: iso(one.missed.lastAt) },
+    repeated: one.repeated === null ? null : { count: one.repeated.count, last_at: iso(one.repeated.lastAt) },
   };
 }
 

@@ -214,6 +214,10 @@ export const decision = z
     reason: z.string(),
     findings: z.array(finding),
     missed: z.object({ count: z.int(), last_at: instant }).nullable(),
+    repeated: z
+      .object({ count: z.int(), last_at: instant })
+      .nullable()
+      .describe("Holds in a row that said the same, kept as one: how many looks, and when the last one was. Null: there was one look"),
     omitted,
   })
   .meta({ id: "Decision" });

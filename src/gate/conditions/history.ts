@@ -5,6 +5,7 @@ import { checkOptions } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
 import { CONDITION_OPTIONS, type Condition, type ConditionOptions, checkedOnError, onBlockOf } from "../condition.js";
 import { checkProbe, longestMs, type MeasurableProbe } from "../probe.js";
+import { opensAt, type StartLimit, spanOf } from "../start-limit.js";
 
 /** Options of {@link stale}. */
 export interface StaleOptions extends ConditionOptions {
@@ -89,15 +90,24 @@ export function succeeded(pipelineId: string, options: { within?: Duration } & C
       const ageMs = now - lastAt;
       const evidence = { pipeline: pipelineId, last_success_at: isoUtc(lastAt), age_ms: ageMs };
       const since = `${pipelineId} succeeded ${formatDuration(Math.max(0, ageMs))} ago`;
-      if (withinMs === null || ageMs <= withinMs) return { result: "pass", reason: since, evidence };
+      if (withinMs === null) return { result: "pass", reason: since, evidence };
+      if (ageMs <= withinMs) return { result: "pass", reason: since, evidence, recheckAt: lastAt + withinMs + 1 };
       return { result: "block", reason: `${since}, longer than ${formatDuration(withinMs)}`, evidence };
     },
   };
 }
 
+/** A slot that opens so soon is waited for: at most this, and at most so small a part of the period. */
+const WAITED_FOR_MS = 1_000;
+const WAITED_FOR_PART = 1_000;
+
 /**
- * Blocks when the pipeline has started `count` runs within the last `period` (a sliding window).
- * Counts what the store still keeps: a retention shorter than the period counts less.
+ * Blocks when the pipeline has started `count` runs within the last `period`, a sliding window that is half open: a run that started exactly a period ago counts no more.
+ * A limit: the store counts again, with its lock held, when it starts the run, so that no window has more than `count` starts, whatever is decided at the same time on whatever node. Runs of immediate and
+ * forced triggers start all the same, and count.
+ *
+ * A hold is looked at when the next slot opens. A slot that opens within a thousandth of the period, at most 1 s, is waited for, so that a daily run that started a little late yesterday does not keep out
+ * today's. Counts what the store still keeps: a retention shorter than the period counts less.
  *
  * @throws HeadgateError `INVALID_ARGUMENT` unless count is a whole number from 1, `INVALID_DURATION`
  * @example
@@ -110,15 +120,29 @@ export function maxPerPeriod(options: { count: number; period: Duration } & Cond
   if (!Number.isInteger(count) || count < 1) {
     throw new HeadgateError("INVALID_ARGUMENT", `maxPerPeriod: count ${count} must be a whole number from 1`);
   }
+  const limit: StartLimit = { count, periodMs };
+  const waitedForMs = Math.min(WAITED_FOR_MS, periodMs / WAITED_FOR_PART);
   return {
     name: "max per period",
     needs: "history",
     ...onBlockOf(options, "maxPerPeriod"),
-    evaluate: async ({ now, pipelineId, history }) => {
-      const started = await history.countRuns(pipelineId, now - periodMs, now + 1);
-      const evidence = { started, limit: count, period_ms: periodMs };
-      const reason = `${started} of ${count} runs in ${formatDuration(periodMs)}`;
-      return { result: started < count ? "pass" : "block", reason, evidence };
+    evaluate: async ({ now, pipelineId, history, clock, signal }) => {
+      const startsAt = (at: number) => {
+        const { from, until } = spanOf(limit, at);
+        return history.recentStarts(pipelineId, from, until, count);
+      };
+      let starts = await startsAt(now);
+      let nextAt = opensAt(limit, starts);
+      if (nextAt !== null && nextAt - now <= waitedForMs) {
+        const waitMs = nextAt - clock.now();
+        if (waitMs > 0) await clock.sleep(waitMs, signal);
+        starts = await startsAt(nextAt);
+        nextAt = opensAt(limit, starts);
+      }
+      const evidence = { started: starts.count, limit: count, period_ms: periodMs };
+      const reason = `${starts.count} of ${count} runs in ${formatDuration(periodMs)}`;
+      if (nextAt === null) return { result: "pass", reason, evidence, limits: [limit] };
+      return { result: "block", reason: `${reason}; the next may start ${isoUtc(nextAt)}`, evidence, recheckAt: nextAt };
     },
   };
 }

@@ -25,6 +25,7 @@ function outsideWindows(calendar: WindowCalendar, options: ConditionOptions): Co
     needs: "time",
     ...onBlockOf(options, "maintenanceWindow"),
     isMaintenanceAt: (now) => calendar.windowAt(now) !== null,
+    nextChangeAfter: (now) => calendar.nextChangeAfter(now),
     evaluate: ({ now }) => {
       const window = calendar.windowAt(now);
       if (window === null) return { result: "pass", reason: `outside ${calendar.describe()}` };
@@ -59,6 +60,7 @@ function onBusinessDays(calendar: Calendar, options: ConditionOptions): Conditio
     name: "business day",
     needs: "time",
     ...onBlockOf(options, "businessDay"),
+    nextChangeAfter: (now) => calendar.nextChangeAfter(now),
     evaluate: ({ now }) => {
       if (calendar.contains(now)) return { result: "pass", reason: "it is a business day" };
       const opensAt = calendar.nextChangeAfter(now);

@@ -5,12 +5,14 @@ import { CLAIMS } from "./claims.js";
 import { CLOCK_RECOVERY } from "./clock-recovery.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
+import { HOLDS } from "./holds.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { OVERLAPPING } from "./overlaps.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { REPEATS } from "./repeats.js";
 import { globalRunner, type TestRunner } from "./runner.js";
+import { STARTS } from "./starts.js";
 
 /** Makes an empty store that is not open yet, a new one each time; with this retention, if one is said. */
 export type MakeStore = (options: { retention?: ContractRetention }) => Store | Promise<Store>;
@@ -19,7 +21,7 @@ export type MakeStore = (options: { retention?: ContractRetention }) => Store | 
 export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
 
 /**
- * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, pause, decisions, limits of the queue,
+ * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, limits on starts, pause, decisions, limits of the queue,
  * cursors, settings, paging, retention, events, clocks that were wrong, broken rows. Run it on a store of your own.
  *
  * @param breakTrigger - tries broken rows too, where a store can have some
@@ -41,6 +43,8 @@ export function describeStore(
       ...CLAIMS,
       ...OVERLAPPING,
       ...CANCELS,
+      ...STARTS,
+      ...HOLDS,
       ...REPEATS,
       ...QUEUE,
       ...RECORDS,

@@ -32,6 +32,8 @@ export interface Life {
   claimed: number;
   /** Kept runs, oldest first. */
   readonly runs: Trail<RunCell>;
+  /** Whether they stand in the order of their starts, as they do unless a clock was set back. */
+  isInOrder: boolean;
   /** Kept triggers by fire time and by key: what makes each unique. */
   readonly byFireTime: Map<number, TriggerCell>;
   readonly byKey: Map<string, TriggerCell>;
@@ -87,6 +89,7 @@ export function lifeOf(cell: PipelineCell): Life {
     active: new Set(),
     claimed: 0,
     runs: new Trail(),
+    isInOrder: true,
     byFireTime: new Map(),
     byKey: new Map(),
     newestFireTime: Number.NEGATIVE_INFINITY,

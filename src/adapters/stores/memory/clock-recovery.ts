@@ -63,7 +63,8 @@ export class ClockRecovery {
 
   #rebaseTrigger(cell: TriggerCell, leaseUntil: number, now: number): void {
     const { record } = cell;
-    const moved = rebaseHold(rebaseTrigger(record, now), cell.decisions.at(-1)?.at ?? now, now);
+    const last = cell.decisions.at(-1);
+    const moved = rebaseHold(rebaseTrigger(record, now), last?.repeated?.lastAt ?? last?.at ?? now, now);
     const next = moved.leaseUntil === null || moved.leaseUntil <= leaseUntil ? moved : { ...moved, leaseUntil };
     if (next === record) return;
     leaveLine(cell);

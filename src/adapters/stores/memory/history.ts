@@ -1,4 +1,5 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
+import { DECISIONS_PER_TRIGGER, foldHold, isRepeatedHold } from "../../../gate/repeated-hold.js";
 import type { EndedRecord, EndedSummary } from "../../../monitor/ended.js";
 import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
@@ -20,9 +21,6 @@ export type Forgotten = EndedRecord;
 
 type Ended = { readonly at: number; readonly cell: TriggerCell | null; readonly decision: DecisionRecord | null };
 
-/** A trigger that is looked at again and again keeps its newest decisions only. */
-const DECISIONS_PER_TRIGGER = 200;
-
 /** Everything the memory store keeps, by id, and what it forgets first. */
 export class History {
   readonly triggers = new Map<string, TriggerCell>();
@@ -39,18 +37,31 @@ export class History {
     this.#onForget = onForget;
   }
 
-  hasDecision(id: string): boolean {
-    return this.#decisions.has(id);
+  /** Whether a decision on a trigger is recorded, by itself or as the last look of a hold that was the same before. */
+  hasDecision(id: string, cell: TriggerCell | undefined): boolean {
+    return this.#decisions.has(id) || cell?.decisions.some(({ repeated }) => repeated?.lastId === id) === true;
   }
 
-  addDecision(decision: DecisionRecord, cell: TriggerCell | null): void {
+  addDropped(decision: DecisionRecord): void {
     this.#decisions.set(decision.id, decision);
-    if (cell === null) {
-      this.#end({ at: decision.at, cell, decision });
-      return;
+    this.#end({ at: decision.at, cell: null, decision });
+  }
+
+  /** Records a decision on a trigger, and returns it as recorded: a hold that says the same as the one before is folded into that. The first decision and the newest are kept. */
+  addDecision(decision: DecisionRecord, cell: TriggerCell): DecisionRecord {
+    const { decisions } = cell;
+    const last = decisions.at(-1);
+    const isRepeated = last !== undefined && isRepeatedHold(last, decision);
+    const recorded = isRepeated ? foldHold(last, decision) : decision;
+    this.#decisions.set(recorded.id, recorded);
+    const before = isRepeated ? decisions.slice(0, -1) : decisions;
+    if (before.length < DECISIONS_PER_TRIGGER) cell.decisions = [...before, recorded];
+    else {
+      const [first, second] = before as readonly [DecisionRecord, DecisionRecord];
+      this.#decisions.delete(second.id);
+      cell.decisions = [first, ...before.slice(2), recorded];
     }
-    if (cell.decisions.length >= DECISIONS_PER_TRIGGER) this.#decisions.delete((cell.decisions[0] as DecisionRecord).id);
-    cell.decisions = cell.decisions.length === 0 ? [decision] : [...cell.decisions.slice(1 - DECISIONS_PER_TRIGGER), decision];
+    return recorded;
   }
 
   /** Decisions on dropped fire times of some pipelines that were recorded after an instant. */

@@ -37,7 +37,7 @@ export class Intake {
     if (this.#lines.isPaused(cell)) return refused("paused");
     cell.nextFireAt = request.nextFireAt;
     if (request.lastFireAt !== null) cell.lastFireAt = request.lastFireAt;
-    for (const decision of request.dropped) this.#history.addDecision(decision, null);
+    for (const decision of request.dropped) this.#history.addDropped(decision);
     const fired: TriggerCell[] = [];
     const superseded: TriggerRecord[] = [];
     for (const trigger of request.triggers) {

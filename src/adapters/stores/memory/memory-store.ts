@@ -108,7 +108,7 @@ class InMemory implements MemoryStore {
     this.#history = new History(retention, onForget);
     this.#lines = new Lines(this.#slots);
     this.#pipelines = new Pipelines(this.#lines);
-    this.#settling = new Settling(this.#history, this.#lines, this.#slots, this.#usage, this.#running, (trigger, now) =>
+    this.#settling = new Settling(this.#history, this.#pipelines, this.#lines, this.#slots, this.#usage, this.#running, (trigger, now) =>
       this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#intake.enqueue(trigger, now),
     );
     this.#intake = new Intake(this.#pipelines, this.#history, this.#lines, this.#usage, this.#settling);
@@ -274,6 +274,10 @@ class InMemory implements MemoryStore {
 
   async countRuns(pipelineId: string, from: number, until: number): Promise<number> {
     return this.#pipelines.countRuns(pipelineId, from, until);
+  }
+
+  async recentStarts(...args: Parameters<Store["recentStarts"]>): ReturnType<Store["recentStarts"]> {
+    return this.#pipelines.recentStarts(...args);
   }
 
   async listEnded(query: Parameters<Store["listEnded"]>[0]): Promise<readonly EndedSummary[]> {

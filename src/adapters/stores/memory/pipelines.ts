@@ -1,5 +1,6 @@
 import { HeadgateError } from "../../../base/errors.js";
 import { Trail } from "../../../base/trail.js";
+import type { RecentStarts } from "../../../gate/start-limit.js";
 import type { Backlog, BacklogGroup, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import { type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
 import type { Lines } from "./lines.js";
@@ -87,6 +88,20 @@ export class Pipelines {
       if (startedAt < until) count++;
     }
     return count;
+  }
+
+  /** The newest starts in [from, until), no more than `limit`. Starts are kept in order unless a clock was set back: then all are looked at. */
+  recentStarts(id: string, from: number, until: number, limit: number): RecentStarts {
+    const life = this.#cells.get(id)?.life;
+    const found: number[] = [];
+    if (life === null || life === undefined) return { count: 0, oldestAt: null };
+    for (let index = life.runs.length - 1; index >= 0 && (found.length < limit || !life.isInOrder); index--) {
+      const { startedAt } = (life.runs.at(index) as RunCell).record;
+      if (startedAt >= from && startedAt < until) found.push(startedAt);
+      else if (startedAt < from && life.isInOrder) break;
+    }
+    const newest = (life.isInOrder ? found : found.toSorted((a, b) => b - a)).slice(0, limit);
+    return { count: newest.length, oldestAt: newest.at(-1) ?? null };
   }
 
   /** What waits and runs, of a pipeline or of all. */

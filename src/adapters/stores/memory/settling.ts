@@ -1,18 +1,22 @@
 import { jsonSize } from "../../../base/json-size.js";
+import { opensAt, spanOf } from "../../../gate/start-limit.js";
+import type { StartRefusal } from "../../../ports/claims.js";
 import type { DecideRequest, DecideResult, EnqueueResult, FinishRequest, FinishResult } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { cancelRetry, endAttempt, isRecordedEnd, requestCancel, startRun } from "../../../run/transitions.js";
-import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
+import { endTrigger, holdTrigger, releaseTrigger, startTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunCell, TriggerCell } from "./cells.js";
 import type { History } from "./history.js";
 import type { Lines } from "./lines.js";
+import type { Pipelines } from "./pipelines.js";
 import type { Slots } from "./slots.js";
 import type { QueueUsage } from "./usage.js";
 
 /** What becomes of claimed triggers and of runs: decisions, ends of attempts, cancellations. */
 export class Settling {
   readonly #history: History;
+  readonly #pipelines: Pipelines;
   readonly #lines: Lines;
   readonly #slots: Slots;
   readonly #usage: QueueUsage;
@@ -21,6 +25,7 @@ export class Settling {
 
   constructor(
     history: History,
+    pipelines: Pipelines,
     lines: Lines,
     slots: Slots,
     usage: QueueUsage,
@@ -28,6 +33,7 @@ export class Settling {
     enqueue: (trigger: NewTrigger, now: number) => EnqueueResult | null,
   ) {
     this.#history = history;
+    this.#pipelines = pipelines;
     this.#lines = lines;
     this.#slots = slots;
     this.#usage = usage;
@@ -39,11 +45,16 @@ export class Settling {
   decide(request: DecideRequest, now: number): DecideResult {
     const cell = this.#history.triggers.get(request.triggerId);
     if (cell === undefined || cell.record.status !== "pending" || cell.record.token !== request.token) {
-      const isRecorded = this.#history.hasDecision(request.decision.id);
+      const isRecorded = this.#history.hasDecision(request.decision.id, cell);
       const run = isRecorded && request.run !== null ? (this.#history.runs.get(request.run.id)?.record ?? null) : null;
       return { isAccepted: isRecorded, trigger: cell?.record ?? null, run };
     }
-    this.#history.addDecision(request.decision, cell);
+    const refusal = this.#refusalOf(request, cell, now);
+    if (refusal !== null) {
+      if (refusal.kind === "paused") this.#release(cell);
+      return { isAccepted: false, trigger: cell.record, run: null, refusal };
+    }
+    const decision = this.#history.addDecision(request.decision, cell);
     if (request.run !== null) {
       const run: RunCell = {
         heapIndex: -1,
@@ -55,6 +66,7 @@ export class Settling {
       this.#slots.take(cell);
       this.#leaveQueue(cell);
       cell.life.active.add(run);
+      cell.life.isInOrder &&= now >= (cell.life.runs.at(cell.life.runs.length - 1)?.record.startedAt ?? now);
       cell.life.runs.push(run);
       cell.run = run;
       cell.record = startTrigger(cell.record, run.record.id);
@@ -70,7 +82,26 @@ export class Settling {
     } else {
       this.end(cell, endTrigger(cell.record, "skipped", request.decision.reason, now));
     }
-    return { isAccepted: true, trigger: cell.record, run: null };
+    return { isAccepted: true, trigger: cell.record, run: null, ...(decision === request.decision ? {} : { decision }) };
+  }
+
+  /** Why a run must not start now; `null` when it may. */
+  #refusalOf({ run, limits = [] }: DecideRequest, { record, owner }: TriggerCell, now: number): StartRefusal | null {
+    if (run === null) return null;
+    if (this.#lines.isPaused(owner) && !record.isForced) return { kind: "paused" };
+    for (const limit of limits) {
+      const { from, until } = spanOf(limit, now);
+      const next = opensAt(limit, this.#pipelines.recentStarts(record.pipelineId, from, until, limit.count));
+      if (next !== null) return { kind: "limit", opensAt: next };
+    }
+    return null;
+  }
+
+  /** Ends a claim; the trigger waits as before. */
+  #release(cell: TriggerCell): void {
+    this.#lines.drop(cell);
+    cell.record = releaseTrigger(cell.record);
+    this.#lines.makeReady(cell);
   }
 
   /** Closes an attempt and what follows from it. */

@@ -1,4 +1,5 @@
 import type { Dialect, Step } from "../sql/database.js";
+import { globallyPaused } from "../sql/pipelines.js";
 import { type ColumnType, encoded } from "../sql/table.js";
 
 export const TYPES = {
@@ -19,6 +20,8 @@ export function dialectOf(schema: string): Dialect {
     forUpdate: " FOR NO KEY UPDATE",
     skipLocked: " FOR NO KEY UPDATE SKIP LOCKED",
     queueLock: `SELECT pg_advisory_xact_lock(${lockOf(schema, 3)})`,
+    startLock: `SELECT pg_advisory_xact_lock_shared(${lockOf(schema, 4)})`,
+    pauseLock: `SELECT pg_advisory_xact_lock(${lockOf(schema, 2)}), pg_advisory_xact_lock(${lockOf(schema, 4)})`,
   };
 }
 
@@ -44,16 +47,21 @@ export function change(dialect: Dialect, table: Named, records: readonly object[
   return `UPDATE ${dialect.name(table.name)} t SET ${sets} FROM ${rowsOf(columns, records, values)} AS r(${names}) WHERE t.${key} = r.${key}`;
 }
 
-/** A trigger that is decided on, and what belongs to it if it was still to be decided on. */
-export function moveOfWaiting(dialect: Dialect, moved: Step, added: readonly Step[], values: unknown[]): string {
+/** A trigger that is decided on, and what belongs to it if it was still to be decided on and no pause keeps it back. */
+export function moveOfWaiting(dialect: Dialect, moved: Step, others: readonly Step[], values: unknown[]): string {
   const move = change(dialect, moved.table, moved.records, moved.fields ?? [], values);
-  const parts = added
+  const parts = others
     .filter(({ records }) => records.length > 0)
-    .map(({ table, records }, index) => {
-      const sql = insertion(dialect, table, records, values, "WHERE r.trigger_id IN (SELECT id FROM moved)");
+    .map(({ table, records, fields }, index) => {
+      const sql =
+        fields === null
+          ? insertion(dialect, table, records, values, "WHERE r.trigger_id IN (SELECT id FROM moved)")
+          : `${change(dialect, table, records, fields, values)} AND t.trigger_id IN (SELECT id FROM moved)`;
       return `, w${index} AS (${sql})`;
     });
-  return `WITH moved AS (${move} AND t.token = r.token AND t.status = 'pending' RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
+  const isPaused = `EXISTS (${globallyPaused(dialect)}) OR EXISTS (SELECT 1 FROM ${dialect.name("pipelines")} p WHERE p.pause IS NOT NULL AND p.id = t.pipeline_id)`;
+  const mayMove = `t.token = r.token AND t.status = 'pending' AND (r.status <> 'running' OR t.is_forced OR NOT (${isPaused}))`;
+  return `WITH moved AS (${move} AND ${mayMove} RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
 }
 
 function rowsOf(columns: Named["columns"], records: readonly object[], values: unknown[]): string {

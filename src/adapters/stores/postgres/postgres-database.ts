@@ -27,6 +27,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   const dialect = dialectOf(schema);
   const isOwn = options.pool === undefined;
   const claiming = `${BEGIN}; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
+  const moving = `${BEGIN}; ${dialect.startLock}`;
   let pool: Pool | null = options.pool ?? null;
   let notices: Notices | null = null;
   /** Of leases alone: they must not wait for a connection that other work has. */
@@ -247,12 +248,14 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       moveWaiting: (make) => {
         notices?.keep();
         return retrying(async () => {
-          const rows = await onOne((client) => {
-            const [moved, ...added] = make();
-            if (moved.records.length === 0) return Promise.resolve([]);
+          const rows = await onOne(async (client) => {
+            const [moved, ...others] = make();
+            if (moved.records.length === 0) return [];
             const values: unknown[] = [];
-            const sql = moveOfWaiting(dialect, moved, added, values);
-            return ask(wireOf(client), sql, values);
+            const sql = moveOfWaiting(dialect, moved, others, values);
+            const wire = wireOf(client);
+            const sent = [wire.query(timed(moving)), ask(wire, sql, values), wire.query(timed("COMMIT"))] as const; // all on the wire before the first answer
+            return (await Promise.all(sent))[1];
           });
           return new Set(rows.map(({ id }) => String(id)));
         });

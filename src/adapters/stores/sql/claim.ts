@@ -6,10 +6,11 @@ import { isOverlapping as isConcerned } from "../../../trigger/overlap.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Row, type Session, select, wholeOf } from "./database.js";
+import { decisionsOn } from "./decide.js";
+import { previousHolds, trimDecisions } from "./decisions.js";
 import { CancelRunning } from "./overlap.js";
 import { withParameters, withWholeParameters } from "./payloads.js";
 import { GLOBAL_PAUSE } from "./pipelines.js";
-import { decisionsOn } from "./settle.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 
 const PAGES = 50;
@@ -76,8 +77,9 @@ export async function claim(session: Session, request: ClaimRequest, hint: Claim
   const ready = handOut(whole, false, request, at);
   const late = handOut([...found.overlapping, ...overtaken(found.passed, ready.requests, usage)], true, request, at);
   const requests = [...ready.requests, ...late.requests];
-  const { steps, results } = decisionsOn(requests, at);
+  const { steps, results } = decisionsOn(requests, await previousHolds(session, requests), at);
   await session.write([changing(TRIGGERS, [...ready.left, ...late.left], TRIGGER_CLAIM), ...steps]);
+  await trimDecisions(session, requests, results);
   const isFreed = await overlaps.again(ready.requests, ready.left, at);
   return {
     decided: results.map((result, index) => ({ result, request: requests[index] as DecideRequest })),

@@ -4,7 +4,7 @@ import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.
 import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpan } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
-import { changing, type Row, type Session, selectLocked, wholeOf } from "./database.js";
+import { changing, type Row, type Session, select, selectLocked, wholeOf } from "./database.js";
 import { rebaseGlobalPause, stateOf } from "./pipelines.js";
 import { DECISIONS, PIPELINES, type PipelineRow, RUNS, TRIGGERS, type TriggerRow } from "./tables.js";
 
@@ -103,15 +103,18 @@ export async function rebase(session: Session, leaseUntil: number, now: number):
       await session.write([changing(TRIGGERS, moved, ["createdAt", "order", "availableAt", "expiresAt"])]);
     });
   }
+  const decisions = dialect.name("decisions");
   const held = (id: string) =>
     session.query(
-      `SELECT t.*, (SELECT max(d.at) FROM ${dialect.name("decisions")} d WHERE d.trigger_id = t.id) AS held_at FROM ${triggers} t
-       WHERE ${waiting} AND status = 'held' AND available_at > $1 AND t.id > $2
-         AND EXISTS (SELECT 1 FROM ${dialect.name("decisions")} d WHERE d.trigger_id = t.id AND d.at > $1) ORDER BY t.id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
+      `SELECT t.* FROM ${triggers} t WHERE ${waiting} AND status = 'held' AND available_at > $1 AND t.id > $2
+         AND EXISTS (SELECT 1 FROM ${decisions} d WHERE d.trigger_id = t.id AND (d.at > $1 OR d.missed IS NOT NULL)) ORDER BY t.id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
       [now, id],
     );
   await byId(session, held, async (rows) => {
-    const heldAt = new Map(rows.map(({ id, held_at }) => [String(id), Number(held_at)]));
+    const ids = dialect.list(rows.map(({ id }) => String(id)));
+    const heldAt = new Map<string | null, number>();
+    for (const { triggerId, at, repeated } of await select(session, DECISIONS, `WHERE trigger_id ${dialect.isIn(1)}`, [ids], 0))
+      heldAt.set(triggerId, Math.max(heldAt.get(triggerId) ?? 0, repeated?.lastAt ?? at));
     const moved = wholeOf(TRIGGERS, rows).records.map(
       (one): TriggerRow => ({ ...one, ...rebaseHold(one, heldAt.get(one.id) ?? now, now) }),
     );

@@ -17,6 +17,10 @@ export interface Dialect {
   readonly skipLocked: string;
   /** Makes the transaction the only one that adds triggers under limits until it ends; `null` where it is the only one that writes. */
   readonly queueLock: string | null;
+  /** Keeps pauses out until a transaction that starts runs has ended; `null` where it is the only one that writes. */
+  readonly startLock: string | null;
+  /** Keeps out, until the transaction ends, claims and whatever else starts runs; `null` where it is the only one that writes. */
+  readonly pauseLock: string | null;
 }
 
 /** Statements within one transaction, or each on its own. Places are `$1`, `$2` … */
@@ -37,11 +41,11 @@ export interface Session {
   /** Lets the event loop turn between the pieces of a long transaction, which stays open; only where statements are synchronous. */
   readonly yield?: () => Promise<void>;
   /**
-   * Changes triggers that still wait under the token they are given with, adds rows for those alone (by their `trigger_id`), and gives the ids of those changed: all
-   * in one statement, a transaction of its own. What is to be written (the triggers first) is made when the statement can be sent, again when it is sent again. Only
+   * Changes triggers that still wait under the token they are given with, and of those that would start only what no pause keeps back; adds and changes rows for those alone (by their `trigger_id`), and
+   * returns the ids of those changed: all in one statement, a transaction of its own that no pause can interrupt. What is to be written (the triggers first) is made when the statement can be sent, again when it is sent again. Only
    * where the database can.
    */
-  readonly moveWaiting?: (make: () => readonly [moved: Step, ...added: Step[]]) => Promise<ReadonlySet<string>>;
+  readonly moveWaiting?: (make: () => readonly [moved: Step, ...others: Step[]]) => Promise<ReadonlySet<string>>;
 }
 
 /** Rows to add (`fields` is `null`), or fields of rows to change. */

@@ -5,7 +5,7 @@ import { rebasePause, rebaseSpan } from "../../../schedule/rebase.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
-import { changing, type Session, select, selectLocked } from "./database.js";
+import { changing, type Dialect, type Session, select, selectLocked } from "./database.js";
 import { META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
@@ -86,8 +86,14 @@ export async function globalPause(session: Session): Promise<GlobalPause> {
   return (row?.value as GlobalPause | undefined) ?? NOT_PAUSED;
 }
 
-/** Pauses one pipeline or everything; false when there is no such pipeline. */
+/** A row if everything is paused. */
+export function globallyPaused({ name }: Dialect): string {
+  return `SELECT 1 FROM ${name("meta")} WHERE key = '${GLOBAL_PAUSE}' AND value NOT LIKE '{"pause":null%'`;
+}
+
+/** Pauses one pipeline or everything; false when there is no such pipeline. Whatever starts a run has ended before, or sees the pause. */
 export async function pause(session: Session, pipelineId: string | null, wanted: Pause, noted?: Noted): Promise<boolean> {
+  if (session.dialect.pauseLock !== null) await session.query(session.dialect.pauseLock);
   if (pipelineId === null) {
     const global = await lockedGlobal(session);
     await putGlobal(session, { ...global, pause: wanted });

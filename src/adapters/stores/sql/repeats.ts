@@ -3,7 +3,7 @@ import type { RunRecord } from "../../../run/run.js";
 import { isRecordedEnd } from "../../../run/transitions.js";
 import { type Session, select } from "./database.js";
 import { withParameters } from "./payloads.js";
-import { RUNS, TRIGGERS, type TriggerRow } from "./tables.js";
+import { DECISIONS, RUNS, TRIGGERS, type TriggerRow } from "./tables.js";
 
 /** Accepts, of refused decisions, those that an earlier request has recorded whose answer was lost. */
 export async function acceptRecorded(
@@ -17,8 +17,13 @@ export async function acceptRecorded(
   const found = await session.query(`SELECT id FROM ${dialect.name("decisions")} WHERE id ${dialect.isIn(1)}`, [
     dialect.list(refused.map(({ decision }) => decision.id)),
   ]);
-  if (found.length === 0) return results;
   const ids = new Set(found.map(({ id }) => String(id)));
+  for (const id of await foldedIds(
+    session,
+    refused.filter(({ decision, hold }) => hold !== null && !ids.has(decision.id)),
+  ))
+    ids.add(id);
+  if (ids.size === 0) return results;
   const recorded = refused.filter(({ decision }) => ids.has(decision.id));
   const triggers = await triggersOf(
     session,
@@ -32,6 +37,16 @@ export async function acceptRecorded(
     if (result.isAccepted || request === undefined || !ids.has(request.decision.id)) return result;
     return { isAccepted: true, trigger: triggers.get(request.triggerId) ?? null, run: byId.get(request.run?.id ?? "") ?? null };
   });
+}
+
+/** Of decisions, the ids of those that are recorded as the last look of a hold that was the same before. */
+async function foldedIds(session: Session, requests: readonly DecideRequest[]): Promise<readonly string[]> {
+  if (requests.length === 0) return [];
+  const { dialect } = session;
+  const wanted = new Set(requests.map(({ decision }) => decision.id));
+  const rest = `WHERE trigger_id ${dialect.isIn(1)} AND outcome = 'hold' AND missed IS NOT NULL`;
+  const found = await select(session, DECISIONS, rest, [dialect.list(requests.map(({ triggerId }) => triggerId))]);
+  return found.flatMap(({ repeated }) => (repeated !== undefined && wanted.has(repeated.lastId) ? [repeated.lastId] : []));
 }
 
 /** Answers to ends that are recorded already, by the place of their request. */

@@ -1,103 +1,13 @@
-import type { DecisionRecord } from "../../../gate/finding.js";
-import type { DecideRequest, DecideResult, FinishRequest, FinishResult, HeartbeatRequest, Now } from "../../../ports/store.js";
+import type { FinishRequest, FinishResult, HeartbeatRequest, Now } from "../../../ports/store.js";
 import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.js";
-import { adoptAttempt, cancelRetry, endAttempt, requestCancel, startRun } from "../../../run/transitions.js";
-import { endTrigger, holdTrigger, startTrigger } from "../../../trigger/transitions.js";
+import { adoptAttempt, cancelRetry, endAttempt, requestCancel } from "../../../run/transitions.js";
+import { endTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import { adding, changing, type Session, type Step, select, selectLocked } from "./database.js";
+import { changing, type Session, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { withParameters } from "./payloads.js";
-import { acceptRecorded, recordedEnds } from "./repeats.js";
-import { DECISIONS, PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
-
-interface Plan {
-  readonly moved: TriggerRecord[];
-  readonly runs: RunRecord[];
-  readonly decisions: DecisionRecord[];
-  readonly results: DecideResult[];
-}
-
-/** What decisions make of their triggers. */
-function planDecisions(
-  requests: readonly DecideRequest[],
-  triggerOf: (request: DecideRequest) => TriggerRecord | undefined,
-  now: number,
-): Plan {
-  const plan: Plan = { moved: [], runs: [], decisions: [], results: [] };
-  const done = new Set<string>();
-  for (const request of requests) {
-    const trigger = triggerOf(request);
-    const isClaimed = trigger?.status === "pending" && trigger.token === request.token; // a claim makes a held one pending
-    if (trigger === undefined || !isClaimed || done.has(trigger.id)) {
-      plan.results.push({ isAccepted: false, trigger: trigger ?? null, run: null });
-      continue;
-    }
-    done.add(trigger.id);
-    const run = request.run === null ? null : startRun(request.run.id, trigger, request.run.node, request.run.leaseMs, now);
-    const next = nextOf(trigger, request, run, now);
-    plan.decisions.push(request.decision);
-    plan.moved.push(next);
-    if (run !== null) plan.runs.push(run);
-    plan.results.push({ isAccepted: true, trigger: next, run });
-  }
-  return plan;
-}
-
-/** Decisions on triggers that are claimed in this very transaction: what is to be written, and what they come to. */
-export function decisionsOn(requests: readonly DecideRequest[], now: number): { steps: Step[]; results: readonly DecideResult[] } {
-  const plan = planDecisions(requests, ({ trigger }) => trigger, now);
-  return { steps: stepsOf(plan), results: plan.results };
-}
-
-function stepsOf({ moved, runs, decisions }: Plan): Step[] {
-  return [changing(TRIGGERS, moved, TRIGGER_STATE), adding(RUNS, runs), adding(DECISIONS, decisions)];
-}
-
-/** Records decisions; one whose claim no longer stands records nothing. */
-export async function decide(session: Session, requests: readonly DecideRequest[], now: Now): Promise<readonly DecideResult[]> {
-  const ids = requests.map(({ triggerId }) => triggerId);
-  const triggers = await selectLocked(session, TRIGGERS, ids);
-  for (const { triggerId, trigger } of requests) {
-    const known = triggers.get(triggerId);
-    if (known?.omitted === undefined || trigger === undefined || trigger.omitted !== undefined) continue;
-    const { omitted: _, ...rest } = known;
-    triggers.set(triggerId, { ...rest, parameters: trigger.parameters });
-  }
-  const whole = new Map((await withParameters(session, [...triggers.values()])).map((one) => [one.id, one]));
-  const plan = planDecisions(requests, ({ triggerId }) => whole.get(triggerId), now());
-  await session.write(stepsOf(plan));
-  return acceptRecorded(session, requests, plan.results);
-}
-
-/** The same in one statement, by what the claimant knows of its triggers. */
-export async function decideClaimed(
-  session: Session & Required<Pick<Session, "moveWaiting">>,
-  requests: readonly DecideRequest[],
-  now: Now,
-): Promise<readonly DecideResult[]> {
-  let plan: Plan = { moved: [], runs: [], decisions: [], results: [] };
-  const done = await session.moveWaiting(() => {
-    plan = planDecisions(requests, ({ trigger }) => trigger, now());
-    return stepsOf(plan) as [Step, ...Step[]];
-  });
-  const { moved, results } = plan;
-  if (moved.length === 0 || done.size === moved.length) return acceptRecorded(session, requests, results);
-  const { dialect } = session;
-  const late = moved.flatMap(({ id }) => (done.has(id) ? [] : [id]));
-  const found = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [dialect.list(late)]);
-  const byId = new Map((await withParameters(session, found)).map((trigger) => [trigger.id, trigger]));
-  const known = results.map((result, index) => {
-    const id = requests[index]?.triggerId ?? "";
-    return done.has(id) ? result : { isAccepted: false, trigger: byId.get(id) ?? null, run: null };
-  });
-  return acceptRecorded(session, requests, known);
-}
-
-function nextOf(trigger: TriggerRecord, { hold, decision }: DecideRequest, run: RunRecord | null, now: number): TriggerRecord {
-  if (run !== null) return startTrigger(trigger, run.id);
-  if (hold !== null) return holdTrigger(trigger, hold.recheckAt, hold.expiresAt);
-  return endTrigger(trigger, "skipped", decision.reason, now);
-}
+import { recordedEnds } from "./repeats.js";
+import { PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
 /** Closes attempts, their triggers, and enqueues what follows from a success. */
 export async function finish(session: Session, requests: readonly FinishRequest[], clock: Now): Promise<readonly FinishResult[]> {

@@ -7,6 +7,7 @@ import * as audit from "./audit.js";
 import * as claims from "./claim.js";
 import * as recovery from "./clock-recovery.js";
 import { type Database, type Session, select } from "./database.js";
+import * as decisions from "./decide.js";
 import * as desk from "./desk.js";
 import * as events from "./events.js";
 import * as fires from "./fire.js";
@@ -15,6 +16,7 @@ import { mayBeApart, withParameters } from "./payloads.js";
 import * as pipelines from "./pipelines.js";
 import * as queue from "./queue.js";
 import * as settle from "./settle.js";
+import { recentStarts } from "./start-checks.js";
 import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
 import * as upkeep from "./upkeep.js";
 
@@ -106,10 +108,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     },
     decide: async (requests, now) => {
       refuseIfNewer();
-      const { moveWaiting } = session;
-      if (moveWaiting === undefined || requests.some(({ trigger }) => trigger === undefined))
-        return within((on) => settle.decide(on, requests, now));
-      return settle.decideClaimed({ ...session, moveWaiting }, requests, now);
+      return decisions.decideAll(database, requests, now);
     },
     finish: async (requests, now) => {
       const results = await database.transaction((on) => settle.finish(on, requests, now)); // also into a newer schema: a result that is lost is worse
@@ -144,6 +143,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
       const sql = `SELECT count(*) AS n FROM ${session.dialect.name("runs")} WHERE pipeline_id = $1 AND started_at >= $2 AND started_at < $3`;
       return Number((await session.query(sql, [id, from, until]))[0]?.n ?? 0);
     },
+    recentStarts: (id, from, until, limit) => recentStarts(session, id, from, until, limit),
     retire: (id, request, noted) => telling(async (on) => audit.noteResult(on, await pipelines.retire(on, id, request), noted)),
     claimCursors: (names, node, leaseUntil, now) => within((on) => desk.claimCursors(on, names, node, leaseUntil, now)),
     releaseCursors: (names, node) => database.transaction((on) => desk.releaseCursors(on, names, node)),

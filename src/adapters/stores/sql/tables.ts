@@ -6,7 +6,7 @@ import type { RunRecord } from "../../../run/run.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
 import { OVERLAPS, type Overlap } from "../../../trigger/overlap.js";
 import { PRIORITIES, type TriggerRecord } from "../../../trigger/trigger.js";
-import { table } from "./table.js";
+import { type Table, table } from "./table.js";
 
 /** A pipeline as it is kept. */
 export interface PipelineRow {
@@ -129,7 +129,7 @@ export const RUNS = table<RunRecord>(
   { output: null, error: null, progress: null, reference: null, attempts: [] },
 );
 
-export const DECISIONS = table<DecisionRecord>(
+const DECISION_ROWS = table<Omit<DecisionRecord, "repeated">>(
   "decisions",
   {
     id: "text",
@@ -146,6 +146,16 @@ export const DECISIONS = table<DecisionRecord>(
   { outcome: ["run", "hold", "skip"] },
   { findings: [] },
 );
+
+/** Of a hold, the column `missed` keeps `repeated`: nothing that was held has missed a fire time. */
+export const DECISIONS: Table<DecisionRecord> = {
+  ...DECISION_ROWS,
+  decode: (row) => {
+    const { missed, ...decision } = DECISION_ROWS.decode(row);
+    if (decision.outcome !== "hold" || missed === null) return { ...decision, missed };
+    return { ...decision, missed: null, repeated: missed as NonNullable<DecisionRecord["repeated"]> };
+  },
+};
 
 export const CURSORS = table<CursorRecord>("cursors", {
   name: "text",

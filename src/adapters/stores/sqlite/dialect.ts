@@ -13,6 +13,8 @@ export const DIALECT: Dialect = {
   forUpdate: "",
   skipLocked: "",
   queueLock: null,
+  startLock: null,
+  pauseLock: null,
 };
 
 export type Prepare = (sql: string) => Prepared;
