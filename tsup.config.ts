@@ -1,34 +1,40 @@
-import { readdir, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { defineConfig } from "tsup";
+import { commonJs } from "./build/commonjs.js";
+import { withoutColumns } from "./build/source-map.js";
+
+const ENTRIES = {
+  index: "src/index.ts",
+  testing: "src/testing/index.ts",
+  holidays: "src/adapters/calendars/holidays.ts",
+  sqlite: "src/adapters/stores/sqlite/sqlite-store.ts",
+  postgres: "src/adapters/stores/postgres/postgres-store.ts",
+  stores: "src/store-from-url.ts",
+  http: "src/adapters/http/index.ts",
+  express: "src/adapters/http/express.ts",
+  fastify: "src/adapters/http/fastify.ts",
+  client: "src/adapters/http/client.ts",
+  files: "src/adapters/files/index.ts",
+  sensors: "src/adapters/sensors/index.ts",
+  probes: "src/adapters/probes/index.ts",
+  alerts: "src/adapters/alerts/index.ts",
+  prometheus: "src/adapters/metrics/prometheus.ts",
+  otel: "src/adapters/metrics/otel.ts",
+  executors: "src/adapters/executors/local/index.ts",
+  "webhook-executor": "src/adapters/executors/webhook/webhook.ts",
+  airflow: "src/adapters/executors/airflow/index.ts",
+  bullmq: "src/bullmq.ts",
+  pino: "src/adapters/loggers/pino-logger.ts",
+  config: "src/config/index.ts",
+};
+
+/** All entry points as CommonJS, see {@link commonJs}. */
+const COMMON = "all.cjs";
 
 export default defineConfig({
-  entry: {
-    index: "src/index.ts",
-    testing: "src/testing/index.ts",
-    holidays: "src/adapters/calendars/holidays.ts",
-    sqlite: "src/adapters/stores/sqlite/sqlite-store.ts",
-    postgres: "src/adapters/stores/postgres/postgres-store.ts",
-    stores: "src/store-from-url.ts",
-    http: "src/adapters/http/index.ts",
-    express: "src/adapters/http/express.ts",
-    fastify: "src/adapters/http/fastify.ts",
-    client: "src/adapters/http/client.ts",
-    files: "src/adapters/files/index.ts",
-    sensors: "src/adapters/sensors/index.ts",
-    probes: "src/adapters/probes/index.ts",
-    alerts: "src/adapters/alerts/index.ts",
-    prometheus: "src/adapters/metrics/prometheus.ts",
-    otel: "src/adapters/metrics/otel.ts",
-    executors: "src/adapters/executors/local/index.ts",
-    "webhook-executor": "src/adapters/executors/webhook/webhook.ts",
-    airflow: "src/adapters/executors/airflow/index.ts",
-    bullmq: "src/bullmq.ts",
-    pino: "src/adapters/loggers/pino-logger.ts",
-    config: "src/config/index.ts",
-    cli: "src/cli/main.ts",
-  },
+  entry: { ...ENTRIES, cli: "src/cli/main.ts" },
   format: ["esm", "cjs"],
   target: "node20",
   dts: true,
@@ -45,17 +51,12 @@ export default defineConfig({
 async function finish(): Promise<void> {
   for (const name of await readdir("dist")) {
     const file = join("dist", name);
-    if (name.endsWith(".cjs.map") || /^chunk-.*\.cjs$/.test(name)) await rm(file);
-    else if (name.endsWith(".cjs")) await requireModule(file);
+    if (name.endsWith(".cjs.map") || name.endsWith(".cjs")) await rm(file);
+    else if (name.endsWith(".js.map")) await writeFile(file, withoutColumns(await readFile(file, "utf8")));
   }
+  await writeFile(join("dist", COMMON), await commonJs(ENTRIES));
+  for (const name of Object.keys(ENTRIES))
+    await writeFile(join("dist", `${name}.cjs`), `module.exports = require("./${COMMON}")[${JSON.stringify(name)}]();\n`);
   const { configSchema } = (await import(pathToFileURL("dist/config.js").href)) as typeof import("./src/config/index.js");
   await writeFile("dist/schema.json", JSON.stringify(configSchema()));
-}
-
-/**
- * CommonJS gets the same modules, which every Node that headgate runs on can require (20.19 and later): there is one copy of everything, and `instanceof` holds
- * whoever loaded it. Only the types of CommonJS need files of their own.
- */
-async function requireModule(file: string): Promise<void> {
-  await writeFile(file, `module.exports = require("./${basename(file, ".cjs")}.js");\n`);
 }

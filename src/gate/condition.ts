@@ -32,6 +32,8 @@ export interface ConditionContext {
   measure<T>(probe: MeasurableProbe<T>): Promise<T>;
   /** The same, with when it was measured and how long that took. */
   observe<T>(probe: MeasurableProbe<T>): Promise<Measured<T>>;
+  /** Reports what a part of a condition has thrown, to be logged: `allOf`, `anyOf` and `not` call it, and go on as `onError` of the part says. */
+  onError?(part: Condition, error: unknown): void;
 }
 
 /** Time as a condition spends it. */

@@ -46,6 +46,7 @@ export function evaluate(gate: Gate, context: Omit<ConditionContext, "signal">, 
 
 function ask(condition: Condition, context: Omit<ConditionContext, "signal">, guard: Guard): Finding | Promise<Finding> {
   const failed = (error: unknown): Finding => {
+    context.onError?.(condition, error);
     const result = condition.onError ?? "block";
     const problem = messageOf(error);
     return {

@@ -64,11 +64,14 @@ function combined(word: string, conditions: readonly Condition[], judge: (findin
 
 /** A part that throws counts as its own `onError` says, so that one bad part does not decide for the others. */
 function ask(condition: Condition, context: ConditionContext): Finding | Promise<Finding> {
-  const failed = (error: unknown): Finding => ({
-    condition: condition.name,
-    result: condition.onError ?? "block",
-    reason: `could not be evaluated (${messageOf(error)})`.slice(0, 300),
-  });
+  const failed = (error: unknown): Finding => {
+    context.onError?.(condition, error);
+    return {
+      condition: condition.name,
+      result: condition.onError ?? "block",
+      reason: `could not be evaluated (${messageOf(error)})`.slice(0, 300),
+    };
+  };
   try {
     const verdict = condition.evaluate(context);
     return verdict instanceof Promise ? verdict.then((value) => findingOf(condition, value)).catch(failed) : findingOf(condition, verdict);
