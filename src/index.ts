@@ -147,6 +147,7 @@ export type {
   Executor,
   LocalExecutor,
   RemoteCall,
+  RemoteError,
   RemoteExecutor,
   RemoteRun,
   RemoteState,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Queue } from "bullmq";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { type BullmqConnection, type BullmqWorkerOptions, bullmqExecutor, createWorker } from "../../src/bullmq.js";
 import {
   createScheduler,
@@ -10,6 +10,7 @@ import {
   NonRetryableError,
   type Pipeline,
   pipeline,
+  type Run,
   type RunContext,
   type Scheduler,
   systemClock,

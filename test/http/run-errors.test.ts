@@ -14,7 +14,9 @@ describe("the error of a run over HTTP", () => {
         throw new Error("no prices", { cause: new RangeError("too few rows") });
       },
     });
-    made = await service([failing], { tokens: [{ id: "reader", token: "a-token-of-somebody-who-reads", role: "viewer" }] });
+    made = await service([failing], {
+      tokens: [{ id: "reader", token: "a-token-of-somebody-who-reads", role: "viewer", pipelines: ["failing"] }],
+    });
     expect((await made.ask("POST", "/api/v1/trigger/manual", { pipeline: "failing" })).status).toBe(202);
     await made.clock.advance("2m");
     const error = {
