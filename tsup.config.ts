@@ -1,9 +1,14 @@
-import { readdir, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { defineConfig } from "tsup";
+import { defineConfig, type Options } from "tsup";
+import { commonJs } from "./build/commonjs.js";
+import { withoutColumns } from "./build/source-map.js";
 
-export default defineConfig({
+/** All entry points as CommonJS, see {@link commonJs}. */
+const COMMON = "all.cjs";
+
+const config = {
   entry: {
     index: "src/index.ts",
     testing: "src/testing/index.ts",
@@ -40,22 +45,20 @@ export default defineConfig({
   },
   clean: true,
   onSuccess: finish,
-});
+} satisfies Options;
+
+export default defineConfig(config);
 
 async function finish(): Promise<void> {
   for (const name of await readdir("dist")) {
     const file = join("dist", name);
-    if (name.endsWith(".cjs.map") || /^chunk-.*\.cjs$/.test(name)) await rm(file);
-    else if (name.endsWith(".cjs")) await requireModule(file);
+    if (name.endsWith(".cjs.map") || name.endsWith(".cjs")) await rm(file);
+    else if (name.endsWith(".js.map")) await writeFile(file, withoutColumns(await readFile(file, "utf8")));
   }
+  const { cli: _, ...entries } = config.entry;
+  await writeFile(join("dist", COMMON), await commonJs(entries));
+  for (const name of Object.keys(entries))
+    await writeFile(join("dist", `${name}.cjs`), `module.exports = require("./${COMMON}")[${JSON.stringify(name)}]();\n`);
   const { configSchema } = (await import(pathToFileURL("dist/config.js").href)) as typeof import("./src/config/index.js");
   await writeFile("dist/schema.json", JSON.stringify(configSchema()));
-}
-
-/**
- * CommonJS gets the same modules, which every Node that headgate runs on can require (20.19 and later): there is one copy of everything, and `instanceof` holds
- * whoever loaded it. Only the types of CommonJS need files of their own.
- */
-async function requireModule(file: string): Promise<void> {
-  await writeFile(file, `module.exports = require("./${basename(file, ".cjs")}.js");\n`);
 }

@@ -1,5 +1,6 @@
 import { systemClock } from "./adapters/clocks/system-clock.js";
 import { type BullmqWorker, type BullmqWorkerOptions, workerOn } from "./adapters/executors/bullmq/worker.js";
+import { consoleLogger } from "./adapters/loggers/console-logger.js";
 import type { Pipeline } from "./engine/pipeline.js";
 
 export { type BullmqExecutorOptions, bullmqExecutor } from "./adapters/executors/bullmq/bullmq.js";
@@ -15,5 +16,5 @@ export type { BullmqWorker, BullmqWorkerOptions } from "./adapters/executors/bul
  * process.once("SIGTERM", () => worker.close());
  */
 export function createWorker(pipelines: readonly Pipeline[], options: BullmqWorkerOptions = {}): BullmqWorker {
-  return workerOn(systemClock(), pipelines, options);
+  return workerOn({ clock: systemClock(), logger: consoleLogger() }, pipelines, options);
 }

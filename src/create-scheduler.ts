@@ -50,7 +50,7 @@ export interface SchedulerOptions {
   sensors?: (options: SensorOptions, pipelineId: string) => AnySensor | null;
   /** Default {@link systemClock}. */
   clock?: Clock;
-  /** Default {@link consoleLogger}, warnings and errors. */
+  /** Default {@link consoleLogger}: information, warnings and errors. */
   logger?: Logger;
   /** The name of this node, unique among those on one store. Default `host-pid-random`. */
   node?: string;

@@ -1,6 +1,6 @@
 export { systemClock } from "./adapters/clocks/system-clock.js";
 export { type FunctionExecutorOptions, functionExecutor } from "./adapters/executors/function-executor.js";
-export { consoleLogger } from "./adapters/loggers/console-logger.js";
+export { type ConsoleLoggerOptions, consoleLogger } from "./adapters/loggers/console-logger.js";
 export { type JsonLoggerOptions, jsonLogger } from "./adapters/loggers/json-logger.js";
 export type { Forgotten } from "./adapters/stores/memory/history.js";
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./adapters/stores/memory/memory-store.js";
@@ -13,6 +13,7 @@ export type { Load, Performance, RunSample } from "./adaptive/performance.js";
 export { type PerformanceOptions, performanceBased } from "./adaptive/performance-based.js";
 export type { Factors, Tuner, TunerContext, Tuning } from "./adaptive/tuner.js";
 export { type Duration, durationMs, formatDuration } from "./base/duration.js";
+export type { ErrorFacts } from "./base/error-facts.js";
 export { type ErrorCode, HeadgateError, NonRetryableError } from "./base/errors.js";
 export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
@@ -147,6 +148,7 @@ export type {
   Executor,
   LocalExecutor,
   RemoteCall,
+  RemoteError,
   RemoteExecutor,
   RemoteRun,
   RemoteState,

@@ -10,7 +10,7 @@ import { join, relative } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { fileSensor, httpSensor } from "../../src/adapters/sensors/index.js";
-import { at, createScheduler, every, maintenanceWindow, pipeline, stale } from "../../src/index.js";
+import { at, consoleLogger, createScheduler, every, maintenanceWindow, pipeline, stale } from "../../src/index.js";
 import { DATA, departures, flightDelays, publishedFlights, rainByYear, stockReturns } from "./work.js";
 
 const output = fileURLToPath(new URL("results", import.meta.url));
@@ -72,7 +72,12 @@ const published = pipeline({
   run: () => publishedFlights(address, output),
 });
 
-const scheduler = createScheduler({ pipelines: [flights, weather, stocks, arrivals, published], pools: { disk: 1 }, node: "demo" });
+const scheduler = createScheduler({
+  pipelines: [flights, weather, stocks, arrivals, published],
+  pools: { disk: 1 },
+  node: "demo",
+  logger: consoleLogger({ level: "error" }),
+});
 scheduler.on("trigger.held", ({ trigger, decision }) => say(`HELD     ${trigger.pipelineId}: ${decision.reason}`));
 scheduler.on("run.started", ({ run }) => say(`start    ${run.pipelineId}`));
 scheduler.on("run.retrying", ({ run }) =>

@@ -80,10 +80,19 @@ export class NonRetryableError extends Error {
   override readonly name = "NonRetryableError";
 }
 
+/** Returns true for errors, those of another realm included: Node's own are such in a sandbox of `node:vm`, as Jest's. */
+export function isError(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error || Object.prototype.toString.call(thrown) === "[object Error]";
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
 /** Returns what was thrown as an error, whatever it is: an object without a prototype has no text, a getter may throw. */
 export function errorOf(thrown: unknown): Error {
   try {
-    if (thrown instanceof Error) return typeof thrown.message === "string" ? thrown : new Error(String(thrown.message), { cause: thrown });
+    if (isError(thrown)) return typeof thrown.message === "string" ? thrown : new Error(String(thrown.message), { cause: thrown });
     return new Error(String(thrown));
   } catch {
     return new Error("what was thrown has no text");

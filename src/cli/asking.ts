@@ -1,6 +1,8 @@
 import { stdout } from "node:process";
 import type { Command } from "commander";
 import { systemClock } from "../adapters/clocks/system-clock.js";
+import { consoleLogger } from "../adapters/loggers/console-logger.js";
+import { stackText } from "../base/error-facts.js";
 import { epochMs } from "../base/instant.js";
 import { createScheduler } from "../create-scheduler.js";
 import { upcomingFires } from "../engine/upcoming.js";
@@ -43,14 +45,19 @@ export function addAsking(program: Command): void {
     .action(async (pipelineId: string, { at, file }: { at?: string; file?: string }, command: Command) => {
       const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
       checkPipeline(pipelineId, config.scheduler.pipelines);
-      const scheduler = createScheduler(config.scheduler);
+      const scheduler = createScheduler({ ...config.scheduler, logger: consoleLogger({ level: "warn" }) }); // standard output is the answer's
       const { store } = config.scheduler;
       await store?.open();
       try {
         const found = await scheduler.explain(pipelineId, at);
         const { answer, text, trigger, run, decisions, findings, nextFireAt } = found;
         outputOf(command).tell({ pipeline: pipelineId, at: found.at, answer, text, trigger, run, decisions, findings, nextFireAt }, () =>
-          [paint(stdout, "bold", answer), text, ...(nextFireAt === null ? [] : [`next fire time: ${nextFireAt.toISOString()}`])].join("\n"),
+          [
+            paint(stdout, "bold", answer),
+            text,
+            ...(run?.error?.stack === undefined && run?.error?.cause === undefined ? [] : [stackText(run.error)]),
+            ...(nextFireAt === null ? [] : [`next fire time: ${nextFireAt.toISOString()}`]),
+          ].join("\n"),
         );
       } finally {
         await store?.close();

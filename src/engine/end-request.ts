@@ -1,3 +1,4 @@
+import { mapFacts } from "../base/error-facts.js";
 import type { FinishRequest } from "../ports/store.js";
 import { retryDelay, runErrorOf } from "../run/retry.js";
 import type { AttemptOutcome, RunError, RunRecord } from "../run/run.js";
@@ -26,14 +27,13 @@ export function endRequest(core: Core, run: RunRecord, pipeline: Pipeline, { out
   const { totalTimeoutMs } = pipeline.execution;
   const isTooLate = wantedMs !== null && totalTimeoutMs !== null && now + wantedMs >= run.startedAt + totalTimeoutMs;
   const delayMs = isTooLate ? null : wantedMs;
-  const kept = error === null ? null : runErrorOf(error);
   return {
     runId: run.id,
     token: run.token,
     end: {
       outcome,
       output,
-      error: kept === null ? null : { ...kept, message: core.redact(kept.message, "end") },
+      error: error === null ? null : mapFacts(runErrorOf(error), core.redact),
       retryAt: delayMs === null ? null : now + delayMs,
       ...(progress === undefined ? {} : { progress }),
     },

@@ -51,6 +51,8 @@ export function runEventData(run: Run): string {
     ...(run.progress === null || run.progress === undefined ? [] : ["progress"]),
     ...(run.attempts.length === 0 ? [] : ["attempts"]),
     ...((run.error?.message.length ?? 0) > MOST_TEXT ? ["error"] : []),
+    ...(run.error?.stack === undefined ? [] : ["error.stack"]),
+    ...(run.error?.cause === undefined ? [] : ["error.cause"]),
   ];
   const data: RunEventData = {
     id: run.id,

@@ -17,16 +17,17 @@ export class FailureReports {
 
   /**
    * @param kind - what failed, in words that are the same each time
-   * @param where - the same for the report; default `kind`
+   * @param report - the same for the report, or what reports it; default `kind`
    */
-  failed(kind: string, error: unknown, where = kind): void {
+  failed(kind: string, error: unknown, report: string | (() => void) = kind): void {
     const reason = reasonOf(error);
     const known = this.#failing.get(kind);
     if (known !== undefined) known.count++;
     if (known?.reason === reason) return;
     if (this.#failing.size >= MOST) this.#failing.clear();
     this.#failing.set(kind, { reason, since: known?.since ?? this.#core.clock.now(), count: known?.count ?? 1 });
-    this.#core.events.report(error, where);
+    if (typeof report === "string") this.#core.events.report(error, report);
+    else report();
   }
 
   succeeded(kind: string): void {

@@ -4,6 +4,7 @@ import type { Condition, ConditionClock, PartFinding, RunHistory, Verdict } from
 import { evaluate, type GateContext } from "../gate/evaluate.js";
 import { redactJson } from "../run/redact.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
+import { ConditionFailures } from "./condition-failures.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
 import { Prober } from "./prober.js";
@@ -22,6 +23,7 @@ export class GateKeeper {
   readonly #history: RunHistory;
   readonly #clock: ConditionClock;
   readonly #prober: Prober;
+  readonly #failures: ConditionFailures;
   readonly #onWell: (pipelineIds: readonly string[]) => void;
   /** The pipelines that each probe holds up, as far as this node has seen. */
   readonly #blocked = new Map<string, Set<string>>();
@@ -39,6 +41,7 @@ export class GateKeeper {
     const { clock } = core;
     this.#clock = { now: () => clock.now(), sleep: (length, signal) => clock.sleep(durationMs(length, "sleep"), signal) };
     this.#prober = new Prober(core);
+    this.#failures = new ConditionFailures(core);
   }
 
   /** Probes whose last measurements failed. */
@@ -49,6 +52,7 @@ export class GateKeeper {
   /** The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. */
   ask(pipeline: Pipeline, trigger: Asking, now: number): readonly PartFinding[] | Promise<readonly PartFinding[]> {
     if (pipeline.gate.conditions.length === 0) return NO_FINDINGS;
+    const failed = new Set<string>();
     const context: GateContext = {
       now,
       pipelineId: pipeline.id,
@@ -57,16 +61,23 @@ export class GateKeeper {
       clock: this.#clock,
       measure: async (probe) => (await this.#prober.measure(probe, { now, pipeline })).value,
       observe: (probe, problemOf) => this.#prober.measure(probe, { now, pipeline, ...(problemOf === undefined ? {} : { problemOf }) }),
+      onError: (condition, error) => {
+        failed.add(condition.name);
+        this.#failures.failed(pipeline.id, trigger.id, condition, error);
+      },
     };
     const found = evaluate(pipeline.gate, context, (condition, work) => this.#guard(condition, work));
-    return found instanceof Promise
-      ? found.then((findings) =>
-          this.#noted(
-            pipeline,
-            findings.map((one) => this.#withoutSecrets(one)),
-          ),
-        )
-      : found;
+    if (!(found instanceof Promise)) {
+      this.#failures.evaluated(pipeline.id, found, failed);
+      return found;
+    }
+    return found.then((findings) => {
+      this.#failures.evaluated(pipeline.id, findings, failed);
+      return this.#noted(
+        pipeline,
+        findings.map((one) => this.#withoutSecrets(one)),
+      );
+    });
   }
 
   /** What held up one pipeline and lets another pass is worth a look by those that it holds. */

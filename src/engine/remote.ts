@@ -1,3 +1,4 @@
+import { errorOfFacts } from "../base/error-facts.js";
 import { HeadgateError, messageOf, NonRetryableError } from "../base/errors.js";
 import type { RemoteCall, RemoteExecutor, RemoteState } from "../ports/executor.js";
 import type { ActiveAttempt, AttemptHandle } from "./attempt.js";
@@ -203,7 +204,7 @@ class Watch {
 }
 
 /** What a failure elsewhere is here. */
-export function failureOf({ error: { message, code }, isRetryable = true }: Extract<RemoteState, { status: "failed" }>): Error {
-  if (!isRetryable) return new NonRetryableError(message);
-  return Object.assign(new Error(message), { code: code ?? "REMOTE_RUN_FAILED" });
+export function failureOf({ error, isRetryable = true }: Extract<RemoteState, { status: "failed" }>): Error {
+  if (!isRetryable) return errorOfFacts({ ...error, code: null }, new NonRetryableError(error.message));
+  return errorOfFacts({ ...error, code: error.code ?? "REMOTE_RUN_FAILED" });
 }

@@ -1,4 +1,5 @@
 import { builtin } from "../base/builtin.js";
+import { errorFacts, errorOfFacts } from "../base/error-facts.js";
 import { errorOf, HeadgateError, messageOf } from "../base/errors.js";
 import type { HeapEntry } from "../base/heap.js";
 import type { Sensor, SensorAnswer, SensorEvent } from "../ports/sensor.js";
@@ -72,7 +73,11 @@ export class SensorTask implements HeapEntry {
       this.failures++;
       this.error = known.message.slice(0, 1_000);
       const waitMs = Math.min(sensor.everyMs * 2 ** Math.min(this.failures, 20), Math.max(sensor.everyMs, sensor.maxBackoffMs));
-      logger.log("warn", `sensor ${sensor.name} of ${pipelineId}: ${this.error}`, { ...about, failures: this.failures });
+      logger.log("warn", `sensor ${sensor.name} of ${pipelineId}: ${this.error}`, {
+        ...about,
+        failures: this.failures,
+        error: errorOfFacts(errorFacts(known)),
+      });
       const failures = this.failures;
       events.tell("sensor.failed", () => ({ ...about, error: known, failures, nextLookAt: new Date(clock.now() + waitMs) }));
       this.#tellSilence();
@@ -140,7 +145,7 @@ export class SensorTask implements HeapEntry {
         triggers.push(await triggerRequest(pipeline, optionsOf(event, this.sensor.name), newId(now)));
       } catch (error) {
         const about = { pipelineId: pipeline.id, sensor: this.sensor.name };
-        logger.log("error", `an event of sensor ${this.sensor.name} was refused: ${messageOf(error)}`, about);
+        logger.log("error", `an event of sensor ${this.sensor.name} was refused: ${messageOf(error)}`, { ...about, error });
         events.tell("sensor.rejected", () => ({ ...about, event, error: redactError(errorOf(error), redact) }));
       }
     }

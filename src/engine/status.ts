@@ -1,3 +1,4 @@
+import { isError } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
 import type { Pause } from "../ports/store.js";
 import type { Core } from "./core.js";
@@ -130,7 +131,7 @@ function pauseView(pause: Pause | null): SchedulerStatus["pause"] {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }
 
 /** What this node says of itself to the others. */

@@ -2,6 +2,7 @@ import type { DecisionRecord } from "../gate/finding.js";
 import type { FinishResult } from "../ports/store.js";
 import type { AttemptOutcome, RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
+import { logAttemptEnd } from "./attempt-log.js";
 import type { Core } from "./core.js";
 import { decisionView, runView, triggerView } from "./views.js";
 
@@ -10,10 +11,11 @@ export const ofTrigger = (trigger: TriggerRecord) => ({ trigger: triggerView(tri
 export const ofRun = (run: RunRecord) => ({ run: runView(run) });
 export const ofDecision = (decision: DecisionRecord) => ({ decision: decisionView(decision) });
 
-/** Tells how an attempt ended, what became of its run and of its trigger, and which triggers followed. */
+/** Tells and logs how an attempt ended, what became of its run and of its trigger, and which triggers followed. */
 export function tellAttemptEnd(core: Core, outcome: AttemptOutcome, { run, trigger, followed }: FinishResult): void {
   const { events } = core;
   if (run === null) return;
+  logAttemptEnd(core.logger, outcome, run);
   if (outcome === "lost") events.tell("run.lost", ofRun, run);
   tellRunEnd(core, run, trigger);
   for (const next of followed) events.tell("trigger.created", ofTrigger, next);

@@ -1,5 +1,5 @@
 import { builtin } from "../base/builtin.js";
-import { HeadgateError } from "../base/errors.js";
+import { HeadgateError, isError } from "../base/errors.js";
 import type { FinishRequest, FinishResult, HeartbeatRequest } from "../ports/store.js";
 import { redactError } from "../run/redact.js";
 import type { AttemptOutcome, RunRecord } from "../run/run.js";
@@ -208,7 +208,7 @@ export class EndRecorder {
   }
 
   #error(error: unknown): Error {
-    return redactError(error instanceof Error ? error : new Error(String(error)), this.#core.redact);
+    return redactError(isError(error) ? error : new Error(String(error)), this.#core.redact);
   }
 }
 
@@ -224,7 +224,7 @@ function digestOf({ end: { output } }: FinishRequest): { readonly bytes: number;
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }
 
 function isRejected(error: unknown): boolean {

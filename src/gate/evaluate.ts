@@ -3,7 +3,10 @@ import { type Condition, type ConditionClock, type ConditionContext, findingOf, 
 import type { Gate } from "./decide.js";
 
 /** What conditions of a gate share; each gets a signal of its own. */
-export type GateContext = Omit<ConditionContext, "signal" | "recheckIntervalMs" | "evaluate">;
+export interface GateContext extends Omit<ConditionContext, "signal" | "recheckIntervalMs" | "evaluate"> {
+  /** Reports what a condition, or a part of one, has thrown. */
+  onError?(condition: Condition, error: unknown): void;
+}
 
 /** Runs one condition within its timeout; handed in, since a pure folder sets no timers. */
 export type Guard = (condition: Condition, work: (signal: AbortSignal) => Verdict | Promise<Verdict>) => Verdict | Promise<Verdict>;
@@ -48,10 +51,11 @@ export function evaluate(gate: Gate, context: GateContext, guard: Guard): PartFi
 
 function ask(
   condition: Condition,
-  context: Omit<ConditionContext, "signal" | "evaluate">,
+  context: GateContext & Pick<ConditionContext, "recheckIntervalMs">,
   guard: Guard,
 ): PartFinding | Promise<PartFinding> {
   const failed = (error: unknown): PartFinding => {
+    context.onError?.(condition, error);
     const result = condition.onError ?? "block";
     const problem = messageOf(error);
     return {

@@ -1,3 +1,4 @@
+import type { ErrorFacts } from "../base/error-facts.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { Clock } from "./clock.js";
 
@@ -62,11 +63,20 @@ export interface RemoteRun {
   readonly timeoutMs: number;
 }
 
+/** Why a run failed elsewhere: kept with the run, cut to the lengths of {@link ErrorFacts}. */
+export interface RemoteError {
+  readonly message: string;
+  /** Default `"REMOTE_RUN_FAILED"`. */
+  readonly code?: string | null;
+  readonly stack?: string;
+  readonly cause?: ErrorFacts;
+}
+
 /** How a run elsewhere is. */
 export type RemoteState =
   | { readonly status: "running"; readonly progress?: unknown }
   | { readonly status: "succeeded"; readonly output?: unknown }
-  | { readonly status: "failed"; readonly error: { readonly message: string; readonly code?: string }; readonly isRetryable?: boolean }
+  | { readonly status: "failed"; readonly error: RemoteError; readonly isRetryable?: boolean }
   /** Nobody knows of it any more: it is started again under the retry policy. */
   | { readonly status: "lost"; readonly reason?: string };
 

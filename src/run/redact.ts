@@ -1,3 +1,4 @@
+import { isError } from "../base/errors.js";
 import { formsOf, isLikelySecret } from "./secret-forms.js";
 
 /** Where a text was cut, perhaps within a secret. */
@@ -65,7 +66,7 @@ export function redactJson(value: unknown, redact: Redact, most = MOST_PARTS): u
     if (typeof one === "number" || typeof one === "bigint") return redact(String(one)) === HIDDEN ? HIDDEN : one;
     if (typeof one !== "object" || one === null || one instanceof Date) return one;
     if (depth > DEEPEST || ++count > most) return HIDDEN;
-    if (one instanceof Error) return redactError(one, redact, depth);
+    if (isError(one)) return redactError(one, redact, depth);
     if ("toJSON" in one && typeof one.toJSON === "function") return clean(one.toJSON(), depth + 1);
     if (Array.isArray(one)) {
       const items = one.map((item) => clean(item, depth + 1));
@@ -85,14 +86,27 @@ export function redactError(error: Error, redact: Redact, depth = 0): Error {
   const { cause } = error;
   const hidden: Record<string, unknown> = { message: redact(error.message, "end") };
   if (error.stack !== undefined) hidden.stack = redact(error.stack);
-  if (cause instanceof Error) hidden.cause = depth < CAUSES ? redactError(cause, redact, depth + 1) : undefined;
+  if (isError(cause)) hidden.cause = depth < CAUSES ? redactError(cause, redact, depth + 1) : undefined;
   else if (cause !== undefined) hidden.cause = redactJson(cause, redact);
+  if ("errors" in error) hidden.errors = redactErrors(error.errors, redact, depth);
   const own = Object.fromEntries(Object.entries(error).filter(([name]) => !(name in hidden)));
   const others = redactJson(own, redact) as Record<string, unknown>;
   if (others === own && Object.entries(hidden).every(([name, one]) => one === error[name as "message"])) return error;
-  const clean = Object.create(Object.getPrototypeOf(error)) as Error;
+  const isForeign = !((error as unknown) instanceof Error);
+  if (isForeign) hidden.name = error.name;
+  const clean = Object.create(isForeign ? Error.prototype : Object.getPrototypeOf(error)) as Error;
   for (const [name, value] of Object.entries(hidden)) Object.defineProperty(clean, name, { value, writable: true, configurable: true });
   return Object.assign(clean, others);
+}
+
+/** Those of an `AggregateError`, which are not among its enumerable properties; the same list when there are no secrets in it. */
+function redactErrors(errors: unknown, redact: Redact, depth: number): unknown {
+  if (!Array.isArray(errors)) return redactJson(errors, redact);
+  const clean =
+    depth < CAUSES
+      ? errors.slice(0, CAUSES).map((one) => (isError(one) ? redactError(one, redact, depth + 1) : redactJson(one, redact)))
+      : [];
+  return clean.length === errors.length && clean.every((one, index) => one === errors[index]) ? errors : clean;
 }
 
 /** The secrets of one scheduler: those that it was given, and those that its executors hold. */

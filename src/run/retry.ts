@@ -1,4 +1,5 @@
-import { HeadgateError, NonRetryableError } from "../base/errors.js";
+import { errorFacts } from "../base/error-facts.js";
+import { NonRetryableError } from "../base/errors.js";
 import type { AttemptOutcome, RunError } from "./run.js";
 
 /** How the delay grows from attempt to attempt; own functions get the number of the attempt that failed, from 1. */
@@ -17,8 +18,6 @@ export interface RetryPolicy {
   /** Only failures with these codes are worth another attempt; `null`: all. */
   readonly retryOn: readonly string[] | null;
 }
-
-const MAX_MESSAGE = 2_000;
 
 /**
  * The delay before the next attempt in ms, or `null` when there is none: attempts used up, or an end that another
@@ -39,23 +38,7 @@ export function retryDelay(policy: RetryPolicy, attempt: number, outcome: Attemp
   return Math.round(Math.min(safe * spread, policy.maxRetryDelayMs));
 }
 
-/** An error as it may be kept: its message (cut) and code, never its stack. */
+/** Returns what is kept with a run of whatever its attempt has thrown. */
 export function runErrorOf(error: unknown): RunError {
-  const message = error instanceof Error ? error.message || error.name : typeof error === "string" ? error : describe(error);
-  return { message: message.slice(0, MAX_MESSAGE), code: codeOf(error) };
-}
-
-function codeOf(error: unknown): string | null {
-  if (error instanceof HeadgateError) return error.code;
-  if (!(error instanceof Error)) return null;
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code.slice(0, 100) : error.name === "Error" ? null : error.name;
-}
-
-function describe(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return Object.prototype.toString.call(value);
-  }
+  return errorFacts(error);
 }

@@ -1,3 +1,5 @@
+import type { ErrorFacts } from "../base/error-facts.js";
+
 /**
  * A run is one execution of a pipeline for one trigger; it has attempts.
  *
@@ -23,14 +25,10 @@ export type RunEnd = "succeeded" | "failed" | "timed_out" | "cancelled";
 /** How one attempt ended; `lost` when its node died or stopped under it. */
 export type AttemptOutcome = RunEnd | "lost";
 
-/** What went wrong, safe to keep: no stack, at most 2,000 characters. */
-export interface RunError {
-  readonly message: string;
-  /** The error's `code`, or its name. */
-  readonly code: string | null;
-}
+/** What an attempt has thrown, as it is kept: without secrets, and at most about 8 kB with its stack and causes. */
+export type RunError = ErrorFacts;
 
-/** A closed attempt. */
+/** A closed attempt. Of a run's attempts the newest 5 keep their errors' `stack` and `cause`. */
 export interface Attempt {
   readonly attempt: number;
   readonly startedAt: number;

@@ -3,6 +3,8 @@ import { type Attempt, type AttemptOutcome, type CancelRequest, isActive, type R
 
 const NO_ATTEMPTS: readonly Attempt[] = [];
 const MAX_ATTEMPTS_KEPT = 100;
+/** Newest attempts that keep the stack and the causes of their error: the list is written with each attempt. */
+const MAX_STACKS_KEPT = 5;
 
 /** The end of an attempt, and what becomes of its run. */
 export interface AttemptEnd {
@@ -136,7 +138,14 @@ function withAttempt(run: RunRecord, end: AttemptEnd, endedAt: number): readonly
     error: end.error,
     node: run.node,
   };
-  return [...run.attempts, closed].slice(-MAX_ATTEMPTS_KEPT);
+  const attempts = [...run.attempts, closed].slice(-MAX_ATTEMPTS_KEPT);
+  const older = attempts.at(-MAX_STACKS_KEPT - 1);
+  return older === undefined ? attempts : attempts.with(-MAX_STACKS_KEPT - 1, withoutStack(older));
+}
+
+function withoutStack(attempt: Attempt): Attempt {
+  const { error } = attempt;
+  return error === null ? attempt : { ...attempt, error: { message: error.message, code: error.code } };
 }
 
 function impossible(run: RunRecord, to: string): Error {

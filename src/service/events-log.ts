@@ -1,7 +1,7 @@
 import type { Scheduler } from "../engine/scheduler.js";
 import type { Logger } from "../ports/logger.js";
 
-/** Logs what a scheduler decides and does, a line each. */
+/** Logs what a scheduler decides and does, a line each, beside what it logs itself: attempts that fail, conditions that throw. */
 export function logEvents(scheduler: Scheduler, logger: Logger): void {
   scheduler.on("decision", ({ decision: { pipelineId, triggerId, outcome, reason } }) =>
     logger.log(outcome === "run" ? "debug" : "info", `decision: ${outcome}`, { pipelineId, triggerId, reason }),
@@ -9,21 +9,13 @@ export function logEvents(scheduler: Scheduler, logger: Logger): void {
   scheduler.on("run.started", ({ run: { pipelineId, id, triggerId, attempt } }) =>
     logger.log("info", "run started", { pipelineId, runId: id, triggerId, attempt }),
   );
-  for (const name of ["run.succeeded", "run.failed", "run.timed_out", "run.cancelled"] as const) {
+  for (const name of ["run.succeeded", "run.cancelled"] as const) {
     scheduler.on(name, ({ run: { pipelineId, id, triggerId, status, startedAt, endedAt, error } }) => {
       const tookMs = endedAt === null ? null : endedAt.getTime() - startedAt.getTime();
-      logger.log(name === "run.succeeded" ? "info" : "error", `run ${status}`, {
-        pipelineId,
-        runId: id,
-        triggerId,
-        tookMs,
-        ...(error === null ? {} : { error }),
-      });
+      const reason = error?.message ?? null;
+      logger.log("info", `run ${status}`, { pipelineId, runId: id, triggerId, tookMs, ...(reason === null ? {} : { reason }) });
     });
   }
-  scheduler.on("run.retrying", ({ run: { pipelineId, id, attempt, retryAt, error } }) =>
-    logger.log("warn", "run tries again", { pipelineId, runId: id, attempt, retryAt, error }),
-  );
   scheduler.on("file.accepted", (event) => logger.log("info", "trigger file accepted", { ...event }));
   scheduler.on("file.rejected", (event) => logger.log("warn", "trigger file set aside", { ...event }));
   scheduler.on("paused", (event) => logger.log("info", "paused", { ...event }));

@@ -34,7 +34,25 @@ describe("the code in README and docs runs as it stands", () => {
       cwd: fileURLToPath(SCRATCH),
       env,
     });
-    expect(stderr.replaceAll(/^\[headgate\] warn: loading sales.*$/gm, "").trim()).toBe("");
+    // attempts that fail on purpose are logged with their stack
+    expect(stderr.replaceAll(/^\[headgate\] warn: attempt .*(?:\n {2}.*)*/gm, "").trim()).toBe("");
+  });
+
+  it("and the first sample, when its function throws, says so at once and ends", async () => {
+    const sample = blocks.find(
+      ({ code, title }) => title.startsWith("getting-started") && code.includes("createScheduler({ pipelines: [sales] })"),
+    );
+    const code =
+      sample?.code.replace("    return { rows: 12 };", '    throw new Error("boom", { cause: new Error("no such table") });') ?? "";
+    expect(code).toContain("boom");
+    const path = fileURLToPath(new URL("getting-started-throws.mts", SCRATCH));
+    writeFileSync(path, code);
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--import", "tsx", path], { timeout: 30_000 });
+    expect(stdout).toMatch(/^\[headgate\] info: loading /m);
+    expect(stderr).toMatch(/^\[headgate\] warn: attempt 1 of run \S+ of pipeline sales failed, and is tried again at \S+: boom /m);
+    expect(stderr).toMatch(/^ {2}Error: boom\n {6}at .*getting-started-throws\.mts:\d+/m);
+    expect(stderr).toMatch(/^ {2}caused by Error: no such table$/m);
+    expect(stdout).toMatch(/^sales at .*boom/m);
   });
 
   it("and the quick start is there, has 20 lines at most, and says why it skipped", async () => {

@@ -112,7 +112,7 @@ describe("events", () => {
     expect(omitted).toContainEqual(["decision", "evidence", ["evidence"]]);
     expect(omitted).toContainEqual(["run.succeeded", "evidence", ["output"]]);
     expect(omitted).toContainEqual(["decision", "findings", ["findings"]]);
-    expect(omitted).toContainEqual(["run.retrying", "findings", ["attempts", "error"]]);
+    expect(omitted).toContainEqual(["run.retrying", "findings", ["attempts", "error", "error.stack"]]);
     await running.scheduler.stop({ drain: 0 });
   });
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Queue } from "bullmq";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { type BullmqConnection, type BullmqWorkerOptions, bullmqExecutor, createWorker } from "../../src/bullmq.js";
 import {
   createScheduler,
@@ -10,6 +10,7 @@ import {
   NonRetryableError,
   type Pipeline,
   pipeline,
+  type Run,
   type RunContext,
   type Scheduler,
   systemClock,
@@ -161,6 +162,29 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
     expect(await executor.poll("nothing-1", call)).toMatchObject({ status: "lost" });
     await worker.close({ force: true });
     await executor.close?.();
+  });
+
+  it("hands the stack and the causes of an error on, and its worker logs to the console", async () => {
+    const connection = connect();
+    const info = vi.spyOn(console, "info").mockImplementation(() => {});
+    const run = ({ log }: RunContext<unknown>) => {
+      log.info("starting to fail");
+      throw new Error("no prices", { cause: new RangeError("too few rows") });
+    };
+    const worker = createWorker([pipeline({ id: "job", run })], connection);
+    ends.push(() => worker.close({ force: true }));
+    await worker.ready();
+    const scheduler = await scheduling(connection, {}, { retries: 0 });
+    const failed = new Promise<Run>((resolve) => scheduler.once("run.failed", (event) => resolve(event.run)));
+    await scheduler.trigger("job");
+    expect((await failed).error).toEqual({
+      message: "no prices",
+      code: "REMOTE_RUN_FAILED",
+      stack: expect.stringMatching(/^Error: no prices\n {4}at .*bullmq\.test\.ts/),
+      cause: { message: "too few rows", code: "RangeError", stack: expect.stringContaining("bullmq.test.ts") },
+    });
+    expect(info.mock.calls.flat().join()).toContain("starting to fail");
+    info.mockRestore();
   });
 
   it("keeps a waiting job from starting when it is cancelled", async () => {

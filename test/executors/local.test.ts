@@ -187,7 +187,15 @@ describe("a thread", () => {
       {},
       { parameters: { work: "fail" } },
     );
-    expect(failed).toMatchObject({ status: "failed", progress: { seen: "fail" } });
+    expect(failed).toMatchObject({
+      status: "failed",
+      progress: { seen: "fail" },
+      error: {
+        message: "as it was told",
+        stack: expect.stringMatching(/^Error: as it was told\n {4}at work .*work\.mjs:\d+/),
+        cause: { message: "by its parameters", code: "RangeError", stack: expect.stringContaining("work.mjs") },
+      },
+    });
     const nothing = pipeline({
       id: "job",
       executor: workerThreadExecutor({ module: join(folder, "nothing.mjs") }),

@@ -22,7 +22,10 @@ afterAll(dropSchemas);
 const SMALL = JSON.stringify({ day: "Mönch" });
 const LARGE = JSON.stringify({ text: "x".repeat(300_000) });
 
-/** Rows as 0.1.0 wrote them: two that wait, one that runs, one that has ended. */
+/** An error without the stack and cause that later versions keep. */
+const OLD_ERROR = '{"message":"no prices","code":"E_PRICES"}';
+
+/** Rows as 0.1.0 wrote them: two that wait, one that runs, one that has ended, and a run that has failed. */
 function rows(name: (table: string) => string, isTrue: string): string[] {
   const trigger = (id: string, status: string, parameters: string, runId = "NULL", endedAt = "NULL") =>
     `INSERT INTO ${name("triggers")} (id, pipeline_id, kind, status, priority, "order", parameters, created_at, available_at, is_forced, token, run_id, ended_at, unique_key)
@@ -33,6 +36,8 @@ function rows(name: (table: string) => string, isTrue: string): string[] {
     trigger("t2", "held", LARGE),
     trigger("t3", "running", LARGE, "'r3'"),
     trigger("t4", "succeeded", LARGE, "NULL", String(T0)),
+    `INSERT INTO ${name("runs")} (id, pipeline_id, trigger_id, status, attempt, token, node, lease_until, started_at, attempt_started_at, ended_at, error, attempts, is_forced)
+     VALUES ('r0', 'a', 't0', 'failed', 2, 2, 'node-1', ${T0}, ${T0}, ${T0}, ${T0}, '${OLD_ERROR}', '[{"attempt":1,"startedAt":${T0},"endedAt":${T0},"outcome":"failed","error":${OLD_ERROR},"node":"node-1"}]', NOT ${isTrue})`,
     `INSERT INTO ${name("runs")} (id, pipeline_id, trigger_id, status, attempt, token, node, lease_until, started_at, attempt_started_at, attempts, is_forced)
      VALUES ('r3', 'a', 't3', 'running', 1, 1, 'node-1', ${T0 + 60_000}, ${T0}, ${T0}, '[]', NOT ${isTrue})`,
   ];
@@ -105,6 +110,8 @@ describe.each(databases)("a database of 0.1.0 in %s", (_, make) => {
       ["t2", JSON.parse(LARGE)],
     ]);
     await decideAll(store, triggers, "run", T0);
+    const failed = await store.run("r0");
+    expect([failed?.error, failed?.attempts[0]?.error]).toEqual([JSON.parse(OLD_ERROR), JSON.parse(OLD_ERROR)]);
     const run = await store.run("r3");
     expect((await finishOne(store, run ?? expect.fail(), T0 + 1)).trigger?.status).toBe("succeeded");
     await store.close();

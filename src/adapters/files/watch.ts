@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import PQueue from "p-queue";
 import { type Duration, durationMs } from "../../base/duration.js";
-import { HeadgateError, messageOf } from "../../base/errors.js";
+import { HeadgateError, isError, messageOf } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
 import { FileFailures } from "./file-failures.js";
@@ -295,7 +295,7 @@ function isPath(path: unknown): path is string {
 
 /** An error of the file system, with the paths that people know instead of those of open handles. */
 function readableOf(error: unknown, places: OpenPlaces): unknown {
-  if (!(error instanceof Error)) return error;
+  if (!isError(error)) return error;
   const message = places.readable(error.message);
   return message === error.message ? error : Object.assign(new Error(message), { code: (error as NodeJS.ErrnoException).code });
 }

@@ -1,4 +1,5 @@
 import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
+import { isError } from "../../base/errors.js";
 import { Problem } from "./problem.js";
 
 /** Keys that are counted at once; beyond it, the one that was counted longest ago is forgotten. About 4 MB. */
@@ -28,7 +29,7 @@ export class Limit {
     try {
       return await this.#limiter.consume(key);
     } catch (error) {
-      if (error instanceof Error) throw error;
+      if (isError(error)) throw error;
       const left = error as RateLimiterRes;
       const retryAfter = String(Math.max(1, Math.ceil(left.msBeforeNext / 1_000)));
       throw new Problem(429, "RATE_LIMITED", `too many requests by this ${this.#name}; try again in ${retryAfter} s`, {

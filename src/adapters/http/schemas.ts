@@ -174,6 +174,14 @@ export const trigger = z
     omitted,
   })
   .meta({ id: "Trigger" });
+const runError = z
+  .object({
+    message: z.string(),
+    code: maybeText,
+    stack: z.string().optional().meta({ description: "Where it was thrown. Absent where no code failed, such as of a timeout." }),
+    cause: z.unknown().optional().meta({ description: "The error that caused it, in the same form." }),
+  })
+  .nullable();
 export const run = z
   .object({
     id: z.string(),
@@ -188,7 +196,7 @@ export const run = z
     ended_at: maybeInstant,
     retry_at: maybeInstant,
     output: z.unknown(),
-    error: z.unknown(),
+    error: runError,
     progress: z.unknown(),
     attempts: z.array(z.unknown()),
     omitted,

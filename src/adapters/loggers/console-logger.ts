@@ -1,30 +1,46 @@
+import { type ErrorFacts, errorFacts, stackText } from "../../base/error-facts.js";
+import { isError } from "../../base/errors.js";
 import { checkOneOf, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Logger, LogLevel } from "../../ports/logger.js";
+import { LEVELS, loggedValue } from "./log-line.js";
 
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+/** Options of {@link consoleLogger}. */
+export interface ConsoleLoggerOptions {
+  /** The least important level that is shown. Default `"info"`. */
+  level?: LogLevel;
+}
 
 /**
- * Logs to the console, a line each: level, message, fields as JSON. The default logger is this with `level: "warn"`.
+ * Logs to the console, a line each: level, message, fields as JSON. Below it stand the stacks of errors among the fields, with their causes. The default logger of schedulers and of BullMQ workers.
  *
+ * @throws HeadgateError `INVALID_ARGUMENT` for a level that does not exist
  * @example
- * createScheduler({ pipelines, logger: consoleLogger({ level: "info" }) });
+ * createScheduler({ pipelines, logger: consoleLogger({ level: "warn" }) });
  */
-export function consoleLogger(options: { level?: LogLevel } = {}): Logger {
+export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   checkOptions(options, { level: true }, "consoleLogger");
   if (options.level !== undefined) checkOneOf(options.level, LEVELS, "level", invalidArgument("consoleLogger"));
-  const least = LEVELS.indexOf(options.level ?? "warn");
+  const least = LEVELS.indexOf(options.level ?? "info");
   return {
     log: (level, message, fields) => {
       if (LEVELS.indexOf(level) < least) return;
-      const extra = Object.keys(fields).length === 0 ? "" : ` ${json(fields)}`;
-      console[level](`[headgate] ${level}: ${message}${extra}`);
+      const others = Object.entries(fields).filter(([, value]) => !isError(value));
+      const extra = others.length === 0 ? "" : ` ${json(Object.fromEntries(others))}`;
+      const stacks = Object.values(fields).map((value) => (isError(value) ? below(errorFacts(value), message) : ""));
+      console[level](`[headgate] ${level}: ${message}${extra}${stacks.join("")}`);
     },
   };
 }
 
+/** The stack of an error as lines to follow; nothing for an error that the message says all of. */
+function below(facts: ErrorFacts, message: string): string {
+  if (facts.stack === undefined && facts.cause === undefined && message.includes(facts.message)) return "";
+  return `\n${stackText(facts)}`.replaceAll("\n", "\n  ");
+}
+
 function json(fields: Readonly<Record<string, unknown>>): string {
   try {
-    return JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? { message: value.message } : value));
+    return JSON.stringify(fields, loggedValue);
   } catch {
     return "(fields that are not JSON)";
   }

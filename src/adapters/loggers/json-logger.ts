@@ -1,8 +1,7 @@
 import { checkOneOf, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger, LogLevel } from "../../ports/logger.js";
-
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+import { LEVELS, loggedValue } from "./log-line.js";
 
 /** Options of {@link jsonLogger}. */
 export interface JsonLoggerOptions {
@@ -15,7 +14,7 @@ export interface JsonLoggerOptions {
 }
 
 /**
- * Logs a JSON object a line: `time`, `level`, `message`, and the fields.
+ * Logs a JSON object a line: `time`, `level`, `message`, and the fields. Errors are objects with `message`, `code`, `stack` and `cause`.
  *
  * @example
  * createScheduler({ pipelines, logger: jsonLogger({ clock: systemClock(), level: "debug" }) });
@@ -37,10 +36,7 @@ export function jsonLogger(options: JsonLoggerOptions): Logger {
 
 function lineOf(record: object, head: object): string {
   try {
-    return JSON.stringify({ ...head, ...record }, (_, value: unknown) => {
-      if (value instanceof Error) return { message: value.message, ...("code" in value ? { code: value.code } : {}) };
-      return typeof value === "bigint" ? String(value) : value;
-    });
+    return JSON.stringify({ ...head, ...record }, loggedValue);
   } catch {
     return JSON.stringify({ ...head, fields: "cannot be written as JSON" });
   }

@@ -14,7 +14,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { messageOf } from "../../base/errors.js";
+import { isError, messageOf } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Executor, Scheduler } from "../../index.js";
 import { gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
@@ -90,7 +90,7 @@ function traced(execute: Execute, tracer: Tracer, sample: (triggerId: string) =>
       return await context.with(trace.setSpan(parent, span), () => execute(run, control));
     } catch (error) {
       const message = messageOf(error);
-      span.recordException(error instanceof Error ? error : message);
+      span.recordException(isError(error) ? error : message);
       span.setStatus({ code: SpanStatusCode.ERROR, message });
       throw error;
     } finally {

@@ -1,15 +1,24 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { cwd } from "node:process";
+import { pathToFileURL } from "node:url";
 import { HeadgateError } from "../../base/errors.js";
 
 /** Of a CommonJS bundle, which has no `import.meta`. */
 declare const __filename: string | undefined;
+/** Set by the build of the CommonJS entry points, whose `import()` is a `require`, which takes no address. */
+declare const HEADGATE_IS_COMMONJS: boolean | undefined;
 
 /** Returns what loads packages from where headgate is: its own module, the CommonJS bundle it is part of, else the working directory. */
 export function requireHere(): NodeJS.Require {
   const url: string | undefined = import.meta.url;
   return createRequire(url ?? (typeof __filename === "string" ? __filename : join(cwd(), "headgate.cjs")));
+}
+
+/** Imports a module of JavaScript by its path. */
+export async function importFile(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const isCommonJs = typeof HEADGATE_IS_COMMONJS !== "undefined";
+  return (await import(isCommonJs ? file : pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
 }
 
 /**

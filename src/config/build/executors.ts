@@ -4,6 +4,7 @@ import { bullmqExecutor } from "../../adapters/executors/bullmq/bullmq.js";
 import { commandExecutor } from "../../adapters/executors/local/command.js";
 import { workerThreadExecutor } from "../../adapters/executors/local/worker-thread.js";
 import { type WebhookExecutor, webhookExecutor } from "../../adapters/executors/webhook/webhook.js";
+import { importFile } from "../../adapters/outside/load-peer.js";
 import { NonRetryableError } from "../../base/errors.js";
 import type { Pipeline, RunContext } from "../../engine/pipeline.js";
 import type { Executor } from "../../ports/executor.js";
@@ -98,7 +99,7 @@ function checkCallbackUrl(context: BuildContext, path: Path, url: string | undef
 /** A function of a module, loaded with the first run. */
 function fromModule(file: string, name: string | undefined): Pipeline["run"] {
   return async (run: RunContext<unknown>) => {
-    const exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    const exported = await importFile(file);
     const work = exported[name ?? run.pipelineId] ?? (name === undefined ? exported.default : undefined);
     if (typeof work === "function") return (work as Pipeline["run"])(run);
     throw new NonRetryableError(

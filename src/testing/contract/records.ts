@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type AuditEntry, type AuditKeys, brokenLink } from "../../monitor/audit.js";
 import { auditSealer, isSealedMark } from "../../monitor/audit-seal.js";
-import { type Case, claim, decideAll, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, finishOne, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./kit.js";
 
 const entry = (action: string, pipelineId: string | null): AuditEntry => ({
   at: T0,
@@ -91,6 +91,42 @@ export const RECORDS: readonly Case[] = [
       const token = next?.token ?? 0;
       await assert.rejects(store.moveCursor("files", token, 8, [request("nobody")], T0 + 10_006), { code: "UNKNOWN_PIPELINE" });
       assert.deepEqual((await claimOne("n1", T0 + 60_000, T0 + 10_007))?.value, { at: 7 }, "all or nothing");
+    },
+  ],
+  [
+    "keeps the stack and the causes of an error with its attempt and with its run, and errors that have none",
+    async (store) => {
+      await store.register([registration("a", { maxActiveRuns: 10 })], T0);
+      await store.enqueue([request("a")], T0);
+      const [first] = await startAll(store, T0);
+      const cause = {
+        message: "connect ECONNREFUSED",
+        code: "ECONNREFUSED",
+        stack: "Error: connect ECONNREFUSED\n    at connect (net.ts:3:1)",
+      };
+      const error = {
+        message: "cannot load “prices”",
+        code: null,
+        stack: "Error: cannot load “prices”\n    at load (work.ts:7:11)",
+        cause,
+      };
+      const short = { message: "took longer than 60000 ms", code: "RUN_TIMED_OUT" };
+      const ended = await finishOne(store, first ?? assert.fail(), T0, {
+        end: { outcome: "failed", error, output: null, retryAt: T0 + MINUTE },
+      });
+      assert.deepEqual(ended.run?.error, error);
+      const { attempts } = await claim(store, T0 + MINUTE);
+      await finishOne(store, attempts[0]?.run ?? assert.fail(), T0 + MINUTE, {
+        end: { outcome: "timed_out", error: short, output: null, retryAt: null },
+      });
+      const run = await store.run(first?.id ?? "");
+      assert.deepEqual(run?.error, short);
+      assert.deepEqual(
+        run?.attempts.map((one) => one.error),
+        [error],
+      );
+      const [listed] = await store.listRuns({ limit: 10 });
+      assert.deepEqual(listed?.attempts[0]?.error, error);
     },
   ],
   [

@@ -183,10 +183,8 @@ async function stateOf(queue: Queue<JobData>, id: string): Promise<RemoteState> 
   if (job === undefined) return { status: "lost", reason: "the queue has no such job" };
   if (state === "completed") return { status: "succeeded", output: job.returnvalue ?? null };
   if (state === "failed") {
-    const { failure } = job.data;
-    const message = failure?.message ?? job.failedReason ?? "the job failed";
-    const code = failure?.code ?? null;
-    return { status: "failed", error: { message, ...(code === null ? {} : { code }) }, isRetryable: failure?.isRetryable ?? true };
+    const { isRetryable = true, ...error } = job.data.failure ?? { message: job.failedReason ?? "the job failed" };
+    return { status: "failed", error, isRetryable };
   }
   return state === "unknown" ? { status: "lost", reason: "the queue does not know its state" } : { status: "running" };
 }

@@ -1,4 +1,5 @@
 import type { QueueEvents, QueueOptions } from "bullmq";
+import type { ErrorFacts } from "../../../base/error-facts.js";
 import { HeadgateError } from "../../../base/errors.js";
 import type { OptionNames } from "../../../base/options.js";
 
@@ -81,5 +82,5 @@ export interface JobData {
   readonly trigger: unknown;
   readonly timeoutMs: number;
   /** Written by the worker when the run has failed. */
-  readonly failure?: { readonly message: string; readonly code: string | null; readonly isRetryable: boolean };
+  readonly failure?: ErrorFacts & { readonly isRetryable: boolean };
 }

@@ -1,9 +1,9 @@
 import type { Job } from "bullmq";
 import { type Duration, durationMs } from "../../../base/duration.js";
+import { errorFacts } from "../../../base/error-facts.js";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import { checkOptions } from "../../../base/options.js";
 import type { Clock, Logger, LogLevel, Pipeline, RunContext } from "../../../index.js";
-import { runErrorOf } from "../../../run/retry.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { triggerView } from "../../../trigger/view.js";
 import { BULLMQ_CONNECTION, type BullmqConnection, bullmq, type JobData } from "./connection.js";
@@ -18,12 +18,12 @@ export type BullmqWorkerOptions = BullmqConnection & {
   readonly lockDuration?: Duration;
   /** How often a job may be taken over from workers that died before it counts as failed. Default 1. */
   readonly maxStalledCount?: number;
-  /** Default: nothing is logged. */
+  /** Default {@link consoleLogger}. */
   readonly logger?: Logger;
 };
 
 /** What a worker writes to and goes by. */
-interface Surroundings {
+export interface Surroundings {
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -37,13 +37,17 @@ export interface BullmqWorker {
 }
 
 /** See `createWorker`. */
-export function workerOn(clock: Clock, pipelines: readonly Pipeline[], options: BullmqWorkerOptions): BullmqWorker {
+export function workerOn(
+  { clock, logger: usual }: Surroundings,
+  pipelines: readonly Pipeline[],
+  options: BullmqWorkerOptions,
+): BullmqWorker {
   checkOptions(
     options,
     { ...BULLMQ_CONNECTION, queue: true, concurrency: true, lockDuration: true, maxStalledCount: true, logger: true },
     "createWorker",
   );
-  const { queue = "headgate", concurrency = 10, maxStalledCount = 1, logger = { log: () => {} } } = options;
+  const { queue = "headgate", concurrency = 10, maxStalledCount = 1, logger = usual } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new HeadgateError("INVALID_ARGUMENT", `createWorker: concurrency ${concurrency} must be a whole number from 1`);
   const lockDuration = durationMs(options.lockDuration ?? "30s", "createWorker: lockDuration");
@@ -89,8 +93,7 @@ async function carriedOut(
     const output = await pipeline.run(await contextOf(job, pipeline, { logger, clock }, signal));
     return output ?? null;
   } catch (error) {
-    const { message, code } = runErrorOf(error);
-    await job.updateData({ ...job.data, failure: { message, code, isRetryable: !(error instanceof NonRetryableError) } });
+    await job.updateData({ ...job.data, failure: { ...errorFacts(error), isRetryable: !(error instanceof NonRetryableError) } });
     throw error;
   } finally {
     stopTimer();

@@ -44,16 +44,32 @@ parentPort.on("message", async (message) => {
     const heartbeat = (progress) => parentPort.postMessage({ progress });
     parentPort.postMessage({ output: await work({ ...rest, scheduledFor: scheduledFor === null ? null : new Date(scheduledFor), signal, heartbeat }) });
   } catch (error) {
-    const known = error instanceof Error ? error : new Error(String(error));
-    parentPort.postMessage({ error: { message: known.message || known.name, name: known.name, code: typeof known.code === "string" ? known.code : undefined } });
+    parentPort.postMessage({ error: shapeOf(error, 1) });
   }
 });
+function shapeOf(error, depth) {
+  if (!(error instanceof Error)) return { message: String(error), name: "Error" };
+  const cause = error.cause ?? error.errors?.[0];
+  return {
+    message: error.message || error.name,
+    name: error.name,
+    code: typeof error.code === "string" ? error.code : undefined,
+    stack: typeof error.stack === "string" ? error.stack.slice(0, 20000) : undefined,
+    cause: cause === undefined || depth === 5 ? undefined : shapeOf(cause, depth + 1),
+  };
+}
 `;
 
-type Answer =
-  | { readonly progress: unknown }
-  | { readonly output: unknown }
-  | { readonly error: { readonly message: string; readonly name: string; readonly code?: string } };
+type Answer = { readonly progress: unknown } | { readonly output: unknown } | { readonly error: ThrownShape };
+
+/** An error that was thrown in a thread: of an error that is copied, only message and stack would be left. */
+interface ThrownShape {
+  readonly message: string;
+  readonly name: string;
+  readonly code?: string;
+  readonly stack?: string;
+  readonly cause?: ThrownShape;
+}
 
 /**
  * Carries runs out in threads, so that work that takes the processor holds up neither fire times nor other runs.
@@ -169,10 +185,11 @@ async function carriedOut(
   });
 }
 
-function errorOf({ message, name, code }: Extract<Answer, { error: unknown }>["error"]): Error {
-  if (name === "NonRetryableError") return new NonRetryableError(message);
-  const error = new Error(message);
-  error.name = name;
+function errorOf({ message, name, code, stack, cause }: ThrownShape): Error {
+  const options = cause === undefined ? undefined : { cause: errorOf(cause) };
+  const place = { stack: stack ?? `${name}: ${message}` };
+  if (name === "NonRetryableError") return Object.assign(new NonRetryableError(message, options), place);
+  const error = Object.assign(new Error(message, options), place, { name });
   return code === undefined ? error : Object.assign(error, { code });
 }
 

@@ -1,4 +1,4 @@
-import { HeadgateError } from "../../../base/errors.js";
+import { HeadgateError, isError } from "../../../base/errors.js";
 
 /** Errors of the network and of this process's own limits: the server has not answered, and may answer the next time. */
 const NETWORK = new Set(
@@ -33,7 +33,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 
 /** PostgreSQL's errors as ours; what is not known stays what it is. @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export function translate(error: unknown): unknown {
-  if (error instanceof HeadgateError || !(error instanceof Error)) return error;
+  if (error instanceof HeadgateError || !isError(error)) return error;
   const { code = "" } = error as { code?: string };
   const as = (ours: ConstructorParameters<typeof HeadgateError>[0], advice: string) =>
     new HeadgateError(ours, `postgresStore: ${error.message}; ${advice}`, { cause: error, details: { code } });

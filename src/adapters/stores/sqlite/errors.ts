@@ -1,4 +1,4 @@
-import { HeadgateError } from "../../../base/errors.js";
+import { HeadgateError, isError } from "../../../base/errors.js";
 
 const LOCKED = /SQLITE_BUSY|SQLITE_LOCKED|is locked/i;
 
@@ -12,7 +12,7 @@ export function translated<T>(file: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof HeadgateError || !(error instanceof Error)) throw error;
+    if (error instanceof HeadgateError || !isError(error)) throw error;
     const text = `${(error as { code?: string }).code ?? ""} ${(error as { errstr?: string }).errstr ?? ""} ${error.message}`;
     const as = (code: ConstructorParameters<typeof HeadgateError>[0], advice: string) =>
       new HeadgateError(code, `sqliteStore: ${file}: ${error.message}; ${advice}`, { cause: error, details: { file } });
