@@ -206,12 +206,16 @@ export class ActiveAttempt implements RunContext<unknown> {
     this.#stopTimer();
   }
 
-  /** How the attempt ended: what aborted it says more than what its function then did. */
+  /** How the attempt ended: what aborted it says more than what its function then did. An executor that throws `RUN_LOST` has lost it. */
   outcomeOf(error: unknown): AttemptOutcome {
-    if (this.#reason === null) return error === null ? "succeeded" : "failed";
+    if (this.#reason === null) return error === null ? "succeeded" : isLost(error) ? "lost" : "failed";
     const { code } = this.#reason;
     return code === "RUN_TIMED_OUT" ? "timed_out" : code === "RUN_CANCELLED" ? "cancelled" : "lost";
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof HeadgateError && error.code === "RUN_LOST";
 }
 
 /** One attempt as its executor sees it. */

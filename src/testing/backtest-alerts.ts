@@ -3,7 +3,7 @@ import type { AlertRule, AlertState, PipelineSnapshot } from "../monitor/alert.j
 import type { EndedFacts } from "../monitor/ended.js";
 import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
 import { RunWindow } from "../monitor/statistics.js";
-import type { PlayedRun } from "./backtest.js";
+import type { PlayedRun } from "./backtest-side.js";
 
 const WINDOW_MS = 24 * 3_600_000;
 
@@ -34,7 +34,7 @@ export function alertsOver(
     for (let run = byEnd[ends]; run !== undefined && run.endedAt <= now; run = byEnd[++ends]) {
       active.delete(run);
       window.add(endedOf(run));
-      if (run.isSuccess) lastSuccessAt = run.endedAt;
+      if (run.status === "succeeded") lastSuccessAt = run.endedAt;
     }
     const oldest = waiting.values().next().value?.scheduledFor ?? null;
     const snapshot: PipelineSnapshot = {
@@ -62,7 +62,11 @@ export function alertsOver(
   return fired;
 }
 
-function endedOf({ isSuccess, scheduledFor, startedAt, endedAt, attempt }: PlayedRun): EndedFacts {
-  const status = isSuccess ? "succeeded" : "failed";
-  return { trigger: { status, endedAt }, run: { status, scheduledFor, startedAt, endedAt, attempt, attempts: [] }, decisions: [] };
+function endedOf({ status, scheduledFor, startedAt, endedAt, attempt }: PlayedRun): EndedFacts {
+  const triggerStatus = status === "succeeded" || status === "cancelled" ? status : "failed";
+  return {
+    trigger: { status: triggerStatus, endedAt },
+    run: { status, scheduledFor, startedAt, endedAt, attempt, attempts: [] },
+    decisions: [],
+  };
 }

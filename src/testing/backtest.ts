@@ -5,52 +5,40 @@ import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { AlertRule } from "../monitor/alert.js";
 import { defaultRules } from "../monitor/rules.js";
-import { alertsOver } from "./backtest-alerts.js";
-import { type Freshness, freshnessOf } from "./freshness.js";
-import { type SimulateOptions, type Simulation, simulate } from "./simulate.js";
-import type { ScriptedOutcome } from "./world.js";
+import { type BacktestSide, sideOf, tableText } from "./backtest-side.js";
+import type { HistoricalRun, History } from "./history.js";
+import { nameGaps } from "./history-gaps.js";
+import { play } from "./play.js";
+import { PlayedTriggers } from "./played-triggers.js";
+import { type Recorded, recordedHistory } from "./recorded.js";
+import { RecordedAttempts } from "./recorded-attempts.js";
+import { type ConditionAnswer, recordedGate } from "./recorded-gate.js";
+import { recordedSteps } from "./recorded-steps.js";
+import { type SimulateOptions, type Simulation, simulationOf, stepsOf } from "./simulate.js";
+import { Unknowns, unknownText } from "./unknowns.js";
+import type { World } from "./world.js";
 
-/** A run that was recorded: as `scheduler.runs()` gives it, or as it was exported to JSON. */
-export interface HistoricalRun {
-  readonly status: string;
-  readonly scheduledFor: Instant | null;
-  readonly startedAt: Instant;
-  readonly endedAt: Instant | null;
-  /** Attempts that it took. */
-  readonly attempt: number;
-  readonly output?: unknown;
-}
+/** What a backtest takes from elsewhere than the history. */
+export type BacktestWorld = Pick<World, "probes" | "conditions" | "triggers" | "pauses">;
 
 /** What {@link backtest} plays. */
 export interface BacktestOptions extends Pick<SimulateOptions, "seed" | "load"> {
-  /** Recorded runs of the pipeline, in any order. */
-  history: readonly HistoricalRun[];
+  /** What was recorded of the pipeline: what `readHistory` returns, or its runs alone; also out of JSON. The more it has, the less is assumed. */
+  history: readonly HistoricalRun[] | History;
   /** The pipeline as it might be: another schedule, tuner, windows, thresholds. */
   pipeline: Pipeline;
+  /** Values of probes and answers of conditions, in place of the recorded findings; triggers and pauses, in addition to the recorded ones. */
+  world?: BacktestWorld;
   /** How old data should be at most, to be compared. Default: not looked at. */
   maxAge?: Duration;
   /** Rules that might have fired. Default `defaultRules()`. */
   rules?: readonly AlertRule[];
   /** How often rules are evaluated. Default: a twenty-thousandth of the span, at least a minute. */
   every?: Duration;
-  /** The span. Default: that of the history. */
+  /** The span that is compared; the play begins with the history. Default: that of the history, its last instant included. */
   from?: Instant;
+  /** The end, exclusive. */
   to?: Instant;
-}
-
-/** What a configuration came to. */
-export interface BacktestSide {
-  readonly runs: number;
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly retries: number;
-  readonly skipped: number;
-  /** Time that runs took, ms, and its share of the span. */
-  readonly busyMs: number;
-  readonly busyShare: number;
-  readonly freshness: Freshness;
-  /** How often each rule's alert fired. */
-  readonly alerts: Readonly<Record<string, number>>;
 }
 
 /** What was, and what would have been. */
@@ -61,22 +49,20 @@ export interface Backtest {
   readonly after: BacktestSide;
   /** How the interval would have changed, if it adapts; ms. */
   readonly intervals: Simulation["intervals"];
-  /** Both side by side, in words. */
+  /** What was played, record by record, from the beginning of the history on. */
+  readonly played: Pick<Simulation, "triggers" | "decisions" | "runs" | "refused">;
+  /** How each condition was answered. Those answered by the history were not called. */
+  readonly conditions: readonly ConditionAnswer[];
+  /** What the history does not tell and what was assumed instead, one entry for each kind. */
+  readonly unknown: Simulation["unknown"];
+  /** Both side by side, in words, and what is not known. */
   readonly text: string;
-}
-
-/** A run as both sides have it. Instants are epoch ms. */
-export interface PlayedRun {
-  readonly isSuccess: boolean;
-  readonly scheduledFor: number | null;
-  readonly startedAt: number;
-  readonly endedAt: number;
-  readonly attempt: number;
 }
 
 const OPTIONS: OptionNames<BacktestOptions> = {
   history: true,
   pipeline: true,
+  world: true,
   maxAge: true,
   rules: true,
   every: true,
@@ -85,51 +71,55 @@ const OPTIONS: OptionNames<BacktestOptions> = {
   seed: true,
   load: true,
 };
+const WORLD: OptionNames<BacktestWorld> = { probes: true, conditions: true, triggers: true, pauses: true };
 
 /**
- * Plays recorded runs again under another configuration, on the engine that runs in production, and compares: runs, failures, time taken, how fresh the data was, alerts that would have fired. A
- * run that starts at an instant goes as the recorded run did that had started last: as long, as well, with as many attempts, with its output.
+ * Plays a recorded history again under another configuration, on the engine that runs in production, and compares: runs, failures, time taken, how fresh the data was, alerts that would have
+ * fired. The unchanged configuration comes to what was recorded, run for run, or `unknown` says what the history does not tell.
  *
- * @throws HeadgateError `INVALID_ARGUMENT` for a history without a run that has ended, or out of order bounds
+ * A run for a fire time or a request that is in the history goes as its recorded run did, attempt by attempt; any other goes as the recorded run that had started last before it. Requests,
+ * pauses and cancels come when they came. Conditions that look outside are not called: they find what they found then.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT` for a history without a run that has ended, with records of several pipelines, or bounds out of order; `INVALID_INSTANT`, `INVALID_DURATION`
  * @example
- * const { items } = await scheduler.runs({ pipelineId: "sync", limit: 1_000 });
- * console.log((await backtest({ history: items, pipeline: pipeline({ id: "sync", schedule: every("2h"), run: () => {} }), maxAge: "3h" })).text);
+ * const history = await readHistory(scheduler, { pipelineId: "sync", from: "2026-03-01" });
+ * const { text, unknown } = await backtest({ history, pipeline: pipeline({ id: "sync", schedule: every("2h"), run: () => {} }), maxAge: "3h" });
  */
 export async function backtest(options: BacktestOptions): Promise<Backtest> {
   checkOptions(options, OPTIONS, "backtest");
-  const { pipeline, rules = defaultRules() } = options;
-  const recorded = options.history.flatMap(recordedOf).sort((a, b) => a.startedAt - b.startedAt);
-  const [first] = recorded;
-  if (first === undefined) throw new HeadgateError("INVALID_ARGUMENT", "backtest: history has no run that has ended");
-  const from = options.from === undefined ? (first.scheduledFor ?? first.startedAt) : epochMs(options.from, "from");
-  const to = options.to === undefined ? recorded.reduce((latest, { endedAt }) => Math.max(latest, endedAt), 0) : epochMs(options.to, "to");
+  const { pipeline, rules = defaultRules(), world = {}, load } = options;
+  checkOptions(world, WORLD, "backtest: world");
+  const unknown = new Unknowns();
+  const recorded = recordedHistory(options.history, pipeline);
+  const from = options.from === undefined ? recorded.firstAt : epochMs(options.from, "from");
+  const to = options.to === undefined ? recorded.lastAt + 1 : epochMs(options.to, "to");
   if (to <= from) throw new HeadgateError("INVALID_ARGUMENT", "backtest: to must be after from");
-  const played = await simulate({
-    pipelines: [pipeline],
+  nameGaps(recorded, pipeline, { hasLoad: load !== undefined }, unknown);
+  const { played, conditions } = await playAgain(recorded, options, Math.min(from, recorded.firstAt), to, unknown);
+  const measures = {
+    pipeline,
+    rules,
     from,
     to,
-    world: { run: asRecorded(recorded) },
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
-    ...(options.load === undefined ? {} : { load: options.load }),
-  });
-  const everyMs = options.every === undefined ? Math.max(60_000, Math.ceil((to - from) / 20_000)) : durationMs(options.every, "every");
-  const maxAgeMs = options.maxAge === undefined ? null : durationMs(options.maxAge, "maxAge");
-  const side = (runs: readonly PlayedRun[], skipped: number) => sideOf({ runs, skipped, pipeline, rules, from, to, everyMs, maxAgeMs });
-  const within = recorded.filter(({ startedAt }) => startedAt >= from && startedAt < to);
-  const before = side(within, 0);
-  const after = side(
-    played.runs.flatMap(({ status, scheduledFor, startedAt, endedAt, attempt }) =>
-      endedAt === null
-        ? []
-        : {
-            isSuccess: status === "succeeded",
-            scheduledFor: scheduledFor?.getTime() ?? null,
-            startedAt: startedAt.getTime(),
-            endedAt: endedAt.getTime(),
-            attempt,
-          },
+    everyMs: options.every === undefined ? Math.max(60_000, Math.ceil((to - from) / 20_000)) : durationMs(options.every, "every"),
+    maxAgeMs: options.maxAge === undefined ? null : durationMs(options.maxAge, "maxAge"),
+  };
+  const skippedBefore = recorded.decisions === null ? null : skippedIn(recorded.decisions, from, to);
+  const before = sideOf(recorded.runs, skippedBefore, measures);
+  const after = sideOf(
+    played.runs.map(({ status, scheduledFor, startedAt, endedAt, attempt }) => ({
+      status,
+      scheduledFor: scheduledFor?.getTime() ?? null,
+      startedAt: startedAt.getTime(),
+      endedAt: endedAt?.getTime() ?? null,
+      attempt,
+    })),
+    skippedIn(
+      played.decisions.map(({ outcome, at, missed }) => ({ outcome, at: at.getTime(), count: missed?.count ?? 1 })),
+      from,
+      to,
     ),
-    played.decisions.filter(({ outcome }) => outcome === "skip").length,
+    measures,
   );
   return {
     from: new Date(from),
@@ -137,101 +127,51 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     before,
     after,
     intervals: played.intervals,
-    text: textOf(before, after, maxAgeMs !== null),
+    played,
+    conditions,
+    unknown: unknown.list(),
+    text: textOf(tableText(before, after, measures.maxAgeMs !== null), conditions, unknown),
   };
 }
 
-interface Recorded extends PlayedRun {
-  readonly output: unknown;
+async function playAgain(
+  recorded: Recorded,
+  { pipeline, world = {}, seed = 1, load = () => ({ cpu: null, memory: null }) }: BacktestOptions,
+  from: number,
+  to: number,
+  unknown: Unknowns,
+): Promise<{ readonly played: Simulation; readonly conditions: readonly ConditionAnswer[] }> {
+  const triggers = new PlayedTriggers(pipeline.id);
+  const attempts = new RecordedAttempts(recorded.runs, pipeline.execution, triggers, unknown);
+  const { gate, answers } = recordedGate(pipeline, { world, decisions: recorded.decisions ?? [], played: triggers, unknown });
+  const alone = { ...pipeline, gate, executor: null, sensors: [], after: [], execution: { ...pipeline.execution, pool: null } };
+  const result = await play({
+    pipelines: [alone],
+    from,
+    to,
+    seed,
+    load,
+    script: attempts.script,
+    jitterOf: attempts.jitterOf,
+    steps: [...recordedSteps(recorded, pipeline, triggers, unknown), ...stepsOf(world)],
+  });
+  return { played: simulationOf(result, from, to, unknown), conditions: answers };
 }
 
-function recordedOf({ status, scheduledFor, startedAt, endedAt, attempt, output = null }: HistoricalRun): Recorded[] {
-  if (endedAt === null || status === "cancelled") return [];
+function skippedIn(
+  decisions: readonly { readonly outcome: string; readonly at: number; readonly count: number }[],
+  from: number,
+  to: number,
+): number {
+  return decisions.reduce((sum, { outcome, at, count }) => (outcome === "skip" && at >= from && at < to ? sum + count : sum), 0);
+}
+
+function textOf(table: string, conditions: readonly ConditionAnswer[], unknown: Unknowns): string {
+  const recorded = conditions.filter(({ answeredBy }) => answeredBy === "history").map(({ condition }) => condition);
+  const lines = unknownText(unknown.list());
   return [
-    {
-      isSuccess: status === "succeeded",
-      scheduledFor: scheduledFor === null ? null : epochMs(scheduledFor, "history.scheduledFor"),
-      startedAt: epochMs(startedAt, "history.startedAt"),
-      endedAt: epochMs(endedAt, "history.endedAt"),
-      attempt,
-      output,
-    },
-  ];
-}
-
-/** Runs go as the recorded run that had started last. Its time is spread evenly over its attempts. */
-function asRecorded(recorded: readonly Recorded[]) {
-  const chosen = new Map<string, Recorded>();
-  return ({ runId, attempt, startedAt }: { runId: string; attempt: number; startedAt: Date }): ScriptedOutcome => {
-    const model = chosen.get(runId) ?? lastBefore(recorded, startedAt.getTime());
-    const isLast = attempt >= model.attempt;
-    if (isLast) chosen.delete(runId);
-    else chosen.set(runId, model);
-    const duration = Math.max(0, Math.round((model.endedAt - model.startedAt) / model.attempt));
-    if (isLast && model.isSuccess) return { duration, output: model.output };
-    return { duration, outcome: "fail", error: "as it was recorded" };
-  };
-}
-
-function lastBefore(recorded: readonly Recorded[], at: number): Recorded {
-  let [low, high] = [0, recorded.length - 1];
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if ((recorded[middle] as Recorded).startedAt <= at) low = middle;
-    else high = middle - 1;
-  }
-  return recorded[low] as Recorded;
-}
-
-interface SideInput {
-  readonly runs: readonly PlayedRun[];
-  readonly skipped: number;
-  readonly pipeline: Pipeline;
-  readonly rules: readonly AlertRule[];
-  readonly from: number;
-  readonly to: number;
-  readonly everyMs: number;
-  readonly maxAgeMs: number | null;
-}
-
-function sideOf({ runs, skipped, pipeline, rules, from, to, everyMs, maxAgeMs }: SideInput): BacktestSide {
-  const succeeded = runs.filter(({ isSuccess }) => isSuccess).length;
-  const busyMs = runs.reduce((sum, { startedAt, endedAt }) => sum + endedAt - startedAt, 0);
-  return {
-    runs: runs.length,
-    succeeded,
-    failed: runs.length - succeeded,
-    retries: runs.reduce((sum, { attempt }) => sum + attempt - 1, 0),
-    skipped,
-    busyMs,
-    busyShare: busyMs / (to - from),
-    freshness: freshnessOf(runs, to, maxAgeMs),
-    alerts: alertsOver(runs, pipeline, rules, from, to, everyMs),
-  };
-}
-
-function textOf(before: BacktestSide, after: BacktestSide, hasTarget: boolean): string {
-  const share = (value: number | null) => (value === null ? "-" : `${(value * 100).toFixed(1)} %`);
-  const hours = (ms: number | null) => (ms === null ? "-" : `${(ms / 3_600_000).toFixed(1)} h`);
-  const alerts = ({ alerts: fired }: BacktestSide) =>
-    Object.entries(fired)
-      .map(([rule, count]) => `${count} ${rule}`)
-      .join(", ") || "none";
-  const rows: [string, (side: BacktestSide) => string][] = [
-    ["runs", ({ runs }) => String(runs)],
-    ["failed", ({ failed }) => String(failed)],
-    ["retries", ({ retries }) => String(retries)],
-    ["skipped", ({ skipped }) => String(skipped)],
-    ["time taken", ({ busyMs, busyShare }) => `${hours(busyMs)} (${share(busyShare)})`],
-    ["age of the data, p50", ({ freshness }) => hours(freshness.p50Ms)],
-    ["age of the data, p99", ({ freshness }) => hours(freshness.p99Ms)],
-    ...(hasTarget
-      ? ([["fresh enough", ({ freshness }) => share(freshness.withinShare)]] as [string, (side: BacktestSide) => string][])
-      : []),
-    ["alerts", alerts],
-  ];
-  const lines = rows.map(([name, of]) => [name, of(before), of(after)]);
-  const width = (column: number) => Math.max(...lines.map((line) => (line[column] as string).length), 10);
-  const pad = ([name, was, is]: readonly string[]) => `${(name as string).padEnd(width(0))}  ${(was as string).padStart(width(1))}  ${is}`;
-  return [pad(["", "before", "after"]), ...lines.map(pad)].join("\n");
+    table,
+    ...(recorded.length === 0 ? [] : ["", `not called, answered by what they found when it was recorded: ${recorded.join(", ")}`]),
+    ...(lines.length === 0 ? [] : ["", "not known", ...lines.map((line) => `  ${line}`)]),
+  ].join("\n");
 }

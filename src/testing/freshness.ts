@@ -1,4 +1,4 @@
-import type { PlayedRun } from "./backtest.js";
+import type { PlayedRun } from "./backtest-side.js";
 
 /** How old data was, over time; ms. `null` where no run had succeeded. */
 export interface Freshness {
@@ -17,7 +17,7 @@ interface Span {
 
 /** How old data was from the first success to an end: as old as the start of the last run that had succeeded. */
 export function freshnessOf(runs: readonly PlayedRun[], until: number, maxAgeMs: number | null): Freshness {
-  const good = runs.filter(({ isSuccess, endedAt }) => isSuccess && endedAt <= until).sort((a, b) => a.endedAt - b.endedAt);
+  const good = runs.filter(({ status, endedAt }) => status === "succeeded" && endedAt <= until).sort((a, b) => a.endedAt - b.endedAt);
   const spans: Span[] = [];
   let [newest, total] = [Number.NEGATIVE_INFINITY, 0];
   for (const [index, { startedAt, endedAt }] of good.entries()) {

@@ -55,7 +55,7 @@ interface Stage {
 /** Something of the world that the scheduler refused. */
 export interface Refusal {
   readonly at: Date;
-  readonly what: "trigger" | "pause" | "resume" | "cancel";
+  readonly what: "trigger" | "pause" | "resume" | "cancel" | "recheck";
   readonly pipelineId: string | null;
   /** Of the error. */
   readonly code: string;

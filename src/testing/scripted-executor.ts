@@ -1,13 +1,17 @@
 import { durationMs } from "../base/duration.js";
-import { NonRetryableError } from "../base/errors.js";
+import { HeadgateError, NonRetryableError } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../ports/executor.js";
 import type { ScriptedOutcome, SimulatedAttempt } from "./world.js";
 
 /** How an attempt goes, as a backtest says it. */
-export interface Script extends ScriptedOutcome {
+export interface Script extends Omit<ScriptedOutcome, "outcome"> {
+  /** `lost` ends as if the node that ran it had died. */
+  readonly outcome?: NonNullable<ScriptedOutcome["outcome"]> | "lost";
   /** How long after its start an attempt ends that was aborted; at once if that has passed or is more than the grace away. Default: at once. */
   readonly endsAfterMs?: number;
+  /** Called with the instant, epoch ms, when the attempt is aborted before its end. */
+  readonly onAbort?: (at: number) => void;
 }
 
 const NEVER_MS = durationMs("36500d");
@@ -34,28 +38,30 @@ export function scriptedExecutor(
         },
         request,
       );
-      const { outcome = "succeed", endsAfterMs } = scripted;
+      const { outcome = "succeed" } = scripted;
       const ms = outcome === "hang" ? NEVER_MS : durationMs(scripted.duration ?? 0, "world.run duration");
-      if (ms > 0) await lasting(ms, endsAfterMs, control);
+      if (ms > 0) await lasting(ms, scripted, control);
       if (outcome === "succeed") return scripted.output;
       throw failureOf(scripted);
     },
   };
 }
 
-function failureOf({ error = "scripted failure", code, isRetryable = true }: Script): Error {
+function failureOf({ outcome, error = "scripted failure", code, isRetryable = true }: Script): Error {
+  if (outcome === "lost") return new HeadgateError("RUN_LOST", error);
   const failure = isRetryable ? new Error(error) : new NonRetryableError(error);
   return code === undefined ? failure : Object.assign(failure, { code });
 }
 
 /** Resolves after a time, rejects when the run is aborted before. */
-function lasting(ms: number, endsAfterMs: number | undefined, control: RunControl): Promise<void> {
+function lasting(ms: number, { endsAfterMs, onAbort }: Script, control: RunControl): Promise<void> {
   const { clock, graceMs } = control;
   const began = clock.monotonic();
   return new Promise((resolve, reject) => {
     const stopTimer = clock.setTimer(ms, resolve);
     control.onAbort(() => {
       stopTimer();
+      onAbort?.(clock.now());
       const leftMs = (endsAfterMs ?? 0) - (clock.monotonic() - began);
       if (leftMs > 0 && leftMs <= graceMs) clock.setTimer(leftMs, () => reject(control.signal.reason));
       else reject(control.signal.reason);

@@ -112,7 +112,7 @@ function limitsOf({
 }
 
 /** What people and systems do in a world, by instant. */
-function stepsOf(world: World): Step[] {
+export function stepsOf(world: Pick<World, "triggers" | "pauses">): Step[] {
   const steps: Step[] = [];
   for (const { at, pipelineId, ...rest } of world.triggers ?? []) {
     steps.push({
@@ -133,7 +133,7 @@ function stepsOf(world: World): Step[] {
 }
 
 /** What was played, as it is handed out. */
-function simulationOf({ log, refused, intervals }: Played, from: number, to: number, unknown: Unknowns): Simulation {
+export function simulationOf({ log, refused, intervals }: Played, from: number, to: number, unknown: Unknowns): Simulation {
   const triggers = once(() => inOrderMade(log.triggers, triggerView));
   const decisions = once(() => inOrderMade(log.decisions, decisionView));
   const runs = once(() => inOrderMade(log.runs, runView));

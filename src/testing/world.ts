@@ -2,7 +2,7 @@ import type { Duration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import type { Instant } from "../base/instant.js";
 import { toDate } from "../base/instant.js";
-import { checkOptions } from "../base/options.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import type { PauseOptions, TriggerOptions } from "../engine/requests.js";
 import type { Condition, ConditionContext, Verdict } from "../gate/condition.js";
@@ -49,9 +49,11 @@ export interface World {
   pauses?: readonly (PauseOptions & { readonly from: Instant; readonly until?: Instant })[];
 }
 
+const WORLD: OptionNames<World> = { run: true, probes: true, conditions: true, triggers: true, pauses: true };
+
 /** @throws HeadgateError `INVALID_ARGUMENT` */
 export function checkedWorld(world: World = {}): World {
-  checkOptions(world, { run: true, probes: true, conditions: true, triggers: true, pauses: true }, "simulate: world");
+  checkOptions(world, WORLD, "simulate: world");
   return world;
 }
 
@@ -66,7 +68,7 @@ export function inWorld(pipelines: readonly Pipeline[], world: World, unknown: U
 }
 
 /** A condition that asks the world instead of the real outside. */
-function conditionIn(condition: Condition, world: World, unknown: Unknowns): Condition {
+export function conditionIn(condition: Condition, world: World, unknown: Unknowns): Condition {
   const scripted =
     world.conditions !== undefined && Object.hasOwn(world.conditions, condition.name) ? world.conditions[condition.name] : undefined;
   if (scripted === undefined) {
@@ -91,11 +93,7 @@ function conditionIn(condition: Condition, world: World, unknown: Unknowns): Con
 
 async function measureIn<T>(world: World, probe: MeasurableProbe<T>, { now, pipelineId }: ConditionContext, unknown: Unknowns): Promise<T> {
   if (world.probes === undefined || !Object.hasOwn(world.probes, probe.name)) {
-    unknown.add(
-      `what probe ${JSON.stringify(probe.name)} says, which pipeline ${pipelineId} asks`,
-      "it failed; give it a value in world.probes",
-      now,
-    );
+    unknown.add("probe", `probe ${JSON.stringify(probe.name)}, asked by pipeline ${pipelineId}`, now);
     throw new HeadgateError("INVALID_ARGUMENT", `simulate: probe ${JSON.stringify(probe.name)} is asked; give it a value in world.probes`);
   }
   const scripted = world.probes[probe.name];

@@ -102,10 +102,16 @@ describe("freshness", () => {
         const runs = all.map(({ wait, minutes, isSuccess }) => {
           const startedAt = at + wait;
           at = startedAt + minutes;
-          return { isSuccess, scheduledFor: null, startedAt: startedAt * MINUTE, endedAt: at * MINUTE, attempt: 1 };
+          return {
+            status: isSuccess ? ("succeeded" as const) : ("failed" as const),
+            scheduledFor: null,
+            startedAt: startedAt * MINUTE,
+            endedAt: at * MINUTE,
+            attempt: 1,
+          };
         });
         const until = at + 50;
-        const good = runs.filter(({ isSuccess }) => isSuccess);
+        const good = runs.filter(({ status }) => status === "succeeded");
         const found = freshnessOf(runs, until * MINUTE, maxAge * MINUTE);
         if (good.length === 0) {
           expect(found.withinShare).toBeNull();

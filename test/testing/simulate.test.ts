@@ -102,18 +102,18 @@ describe("a simulation", () => {
     ];
     const played = await simulate({ ...SPAN, pipelines, world: { probes: { "own probe": true } } });
     expect(played.runs).toEqual([]);
+    const at = new Date("2026-01-01T01:00:00Z");
     expect(played.unknown).toEqual([
       {
-        what: 'what probe "warehouse" says, which pipeline a asks',
-        assumed: "it failed; give it a value in world.probes",
-        count: 24,
-        firstAt: new Date("2026-01-01T01:00:00Z"),
-      },
-      {
-        what: 'what probe "warehouse" says, which pipeline b asks',
-        assumed: "it failed; give it a value in world.probes",
-        count: 24,
-        firstAt: new Date("2026-01-01T01:00:00Z"),
+        kind: "probe",
+        what: "what probes measure that have no value in world.probes",
+        assumed: "they fail",
+        count: 48,
+        firstAt: at,
+        examples: [
+          { subject: 'probe "warehouse", asked by pipeline a', at },
+          { subject: 'probe "warehouse", asked by pipeline b', at },
+        ],
       },
     ]);
     expect((await simulate({ ...SPAN, pipelines, world: { probes: { "own probe": true, warehouse: true } } })).unknown).toEqual([]);

@@ -1,0 +1,34 @@
+import type { Store } from "../ports/store.js";
+import type { TriggerRecord } from "../trigger/trigger.js";
+import { keyOf } from "./recorded-run.js";
+
+/** Which trigger of a play stands for which of the history. */
+export class PlayedTriggers {
+  readonly #keys = new Map<string, string>();
+  readonly #ids = new Map<string, string>();
+  readonly #pipelineId: string;
+
+  constructor(pipelineId: string) {
+    this.#pipelineId = pipelineId;
+  }
+
+  /** Notes which trigger was made for a recorded request. */
+  add(id: string, key: string): void {
+    this.#keys.set(id, key);
+    this.#ids.set(key, id);
+  }
+
+  /** Returns the key of a trigger of the play. */
+  keyOf({ id, kind, scheduledFor }: Pick<TriggerRecord, "id" | "kind" | "scheduledFor">): string {
+    return this.#keys.get(id) ?? keyOf(kind, scheduledFor, id);
+  }
+
+  /** Returns the id of the trigger that stands for a recorded one; `null` when the play has none. */
+  async idOf({ key, scheduledFor }: { readonly key: string; readonly scheduledFor: number | null }, store: Store): Promise<string | null> {
+    const known = this.#ids.get(key);
+    if (known !== undefined || scheduledFor === null) return known ?? null;
+    const span = { scheduledFrom: scheduledFor, scheduledUntil: scheduledFor + 1 };
+    const [found] = await store.listTriggers({ pipelineId: this.#pipelineId, kinds: ["scheduled"], ...span, limit: 1 });
+    return found?.id ?? null;
+  }
+}

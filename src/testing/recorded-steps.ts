@@ -1,0 +1,148 @@
+import { HeadgateError } from "../base/errors.js";
+import type { Pipeline } from "../engine/pipeline.js";
+import { decide } from "../gate/decide.js";
+import type { NewTrigger } from "../trigger/trigger.js";
+import type { Step } from "./play.js";
+import type { PlayedTriggers } from "./played-triggers.js";
+import type { Recorded, RecordedDecision, RecordedPause, RecordedTrigger } from "./recorded.js";
+import { isOfOverlap } from "./recorded-attempts.js";
+import type { Unknowns } from "./unknowns.js";
+
+/** What people and systems did in a history: requests, pauses, cancels, and looks at held triggers before their time. */
+export function recordedSteps(recorded: Recorded, pipeline: Pipeline, played: PlayedTriggers, unknown: Unknowns): Step[] {
+  const decided = decisionsByTrigger(recorded.decisions ?? []);
+  const steps: Step[] = [
+    ...requestSteps(recorded.requests, pipeline.id, played, (one) => notBeforeOf(one, decided.get(one.key) ?? [], unknown)),
+    ...(recorded.pauses ?? []).map((pause) => pauseStep(pause, pipeline.id)),
+    ...cancelSteps(recorded, pipeline.id, played),
+    ...[...decided].flatMap(([key, decisions]) => lookSteps(key, decisions, recorded, pipeline, played)),
+    ...overlapSteps(recorded, pipeline.id),
+  ];
+  return steps.filter(({ at }) => at >= recorded.firstAt); // pauses that ended before it begins
+}
+
+function decisionsByTrigger(decisions: readonly RecordedDecision[]): Map<string, RecordedDecision[]> {
+  const found = new Map<string, RecordedDecision[]>();
+  for (const decision of decisions) {
+    if (decision.key === null) continue;
+    const known = found.get(decision.key);
+    if (known === undefined) found.set(decision.key, [decision]);
+    else known.push(decision);
+  }
+  return found;
+}
+
+/** When a trigger might start at the earliest, as it was requested; a hold has overwritten that. */
+function notBeforeOf(
+  { key, createdAt, availableAt }: RecordedTrigger,
+  [first]: readonly RecordedDecision[],
+  unknown: Unknowns,
+): number | null {
+  if (first?.outcome !== "hold") return availableAt > createdAt ? availableAt : null;
+  if (first.at <= createdAt) return null;
+  unknown.add("not_before", key, createdAt);
+  return first.at;
+}
+
+/** Those of one instant are accepted together. */
+function requestSteps(
+  requests: readonly RecordedTrigger[],
+  pipelineId: string,
+  played: PlayedTriggers,
+  notBefore: (request: RecordedTrigger) => number | null,
+): Step[] {
+  const byInstant = new Map<number, RecordedTrigger[]>();
+  for (const one of requests) {
+    const known = byInstant.get(one.createdAt);
+    if (known === undefined) byInstant.set(one.createdAt, [one]);
+    else known.push(one);
+  }
+  return [...byInstant].map(([at, all]) => ({
+    at,
+    what: "trigger",
+    pipelineId,
+    act: async ({ store, newId, now, wake }) => {
+      const triggers = all.map((one) => newTrigger(one, newId(now()), pipelineId, notBefore(one)));
+      const results = await store.enqueue(triggers, now());
+      for (const [index, { trigger }] of results.entries()) played.add(trigger.id, (all[index] as RecordedTrigger).key);
+      wake();
+    },
+  }));
+}
+
+function newTrigger(recorded: RecordedTrigger, id: string, pipelineId: string, notBefore: number | null): NewTrigger {
+  const { kind, priority, scheduledFor, idempotencyKey: key, reason, user, requestedBy, parameters, isForced } = recorded;
+  return { id, pipelineId, kind, priority, scheduledFor, key, reason, user, requestedBy, parameters, size: 0, notBefore, isForced };
+}
+
+function pauseStep({ at, action, isGlobal, until, reason, user }: RecordedPause, ownId: string): Step {
+  const pipelineId = isGlobal ? null : ownId;
+  const options = {
+    ...(isGlobal ? {} : { pipelineId: ownId }),
+    ...(reason ? { reason } : {}),
+    ...(user ? { user } : {}),
+  };
+  if (action === "resume") return { at, what: "resume", pipelineId, act: ({ scheduler }) => scheduler.resume(options) };
+  const duration = until === null ? {} : { duration: Math.max(0, until - at) };
+  return { at, what: "pause", pipelineId, act: ({ scheduler }) => scheduler.pause({ ...options, ...duration }) };
+}
+
+/** When the overlap policy skipped a trigger or cancelled a run: the scheduler looks then, as it did. */
+function overlapSteps({ runs, decisions }: Recorded, pipelineId: string): Step[] {
+  const skipped = (decisions ?? []).filter(({ key, outcome, findings }) => key !== null && outcome === "skip" && findings.length === 0);
+  const cancelled = runs.flatMap((run) => (isOfOverlap(run) && run.cancel !== null ? [run.cancel] : []));
+  const instants = new Set([...skipped, ...cancelled].map(({ at }) => at));
+  return [...instants].map((at) => ({ at, what: "recheck", pipelineId, act: async ({ wake }) => wake() }));
+}
+
+/** Cancels by people; those by the overlap policy are the engine's. */
+function cancelSteps({ runs, triggers }: Recorded, pipelineId: string, played: PlayedTriggers): Step[] {
+  const ofRuns = runs.flatMap(({ key, scheduledFor, cancel, ...run }) =>
+    cancel === null || isOfOverlap({ cancel, ...run }) ? [] : [{ key, scheduledFor, ...cancel }],
+  );
+  const running = new Set(runs.map(({ key }) => key));
+  const ofWaiting = (triggers ?? []).flatMap(({ key, scheduledFor, cancel }) =>
+    cancel === null || running.has(key) ? [] : [{ key, scheduledFor, ...cancel, user: null }],
+  );
+  return [...ofRuns, ...ofWaiting].map(({ at, user, reason, ...of }) => ({
+    at,
+    what: "cancel",
+    pipelineId,
+    act: async ({ scheduler, store }) => {
+      const id = await played.idOf(of, store);
+      if (id === null) throw new HeadgateError("NOT_FOUND", `the play has no trigger for ${of.key}, which was cancelled`);
+      await scheduler.cancel(id, { ...(user ? { user } : {}), ...(reason ? { reason } : {}) });
+    },
+  }));
+}
+
+/** A held trigger that was decided on again before its time: something outside had it looked at. */
+function lookSteps(
+  key: string,
+  decisions: readonly RecordedDecision[],
+  { triggers }: Recorded,
+  { id: pipelineId, gate }: Pipeline,
+  played: PlayedTriggers,
+): Step[] {
+  const scheduledFor = key.startsWith("fire time ") ? Number(key.slice("fire time ".length)) : null;
+  return decisions.slice(1).flatMap(({ at }, index): Step[] => {
+    const held = decisions[index] as RecordedDecision;
+    const blocks = held.findings.some(({ result }) => result === "block");
+    if (triggers === null || !blocks || at >= decide(gate, held.findings, held.at).recheckAt) return [];
+    return [
+      {
+        at,
+        what: "recheck",
+        pipelineId,
+        act: async ({ store, now, wake }) => {
+          const id = await played.idOf({ key, scheduledFor }, store);
+          if (id === null) return;
+          const [last] = await store.listDecisions({ triggerId: id, limit: 1 });
+          if (last !== undefined && last.at >= at) return; // looked at already
+          await store.recheck([pipelineId], now());
+          wake();
+        },
+      },
+    ];
+  });
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { createScheduler, memoryStore } from "../../src/index.js";
+import { backtest, fakeClock, readHistory } from "../../src/testing/index.js";
+import { comparable, differences, RandomWorld } from "../support/random-world.js";
+
+const FIRST = Number(process.env.HEADGATE_BACKTEST_SEED ?? 1);
+const SEEDS = Number(process.env.HEADGATE_BACKTEST_SEEDS ?? 60);
+
+describe("a backtest of the same configuration in random worlds", () => {
+  it("comes to the history, record by record", async () => {
+    const failed: string[] = [];
+    const kinds = new Set<string>();
+    const cpu = process.cpuUsage();
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+      const world = new RandomWorld(seed, {
+        pipelines: 1,
+        hours: 5,
+        overlaps: ["queue", "queue_one", "skip", "cancel_running"],
+        canCancel: true,
+        isSlow: seed % 3 === 0,
+        hasJitter: true,
+      });
+      const clock = fakeClock(world.from - 1, { onUnsettled: "reject", patience: "20s" });
+      const [one] = world.pipelines(clock);
+      if (one === undefined) throw new Error("no pipeline");
+      const scheduler = createScheduler({ pipelines: [one], pools: world.pools, clock, store: memoryStore(), logger: { log: () => {} } });
+      await scheduler.start();
+      await world.live(scheduler, clock);
+      const history = await readHistory(scheduler, { pipelineId: one.id });
+      await scheduler.stop({ drain: 0 });
+      if (!history.runs.some(({ endedAt }) => endedAt !== null)) continue;
+      const { played, unknown } = await backtest({ history: JSON.parse(JSON.stringify(history)), pipeline: one });
+      for (const { kind } of unknown) kinds.add(kind);
+      const found = differences(comparable(history), comparable(played));
+      if (found !== "") failed.push(`seed ${seed}: ${unknown.map(({ kind }) => kind)}\n${found}`);
+    }
+    const { user, system } = process.cpuUsage(cpu);
+    console.log(SEEDS, "seeds", (user + system) / 1e6, "s", [...kinds].join());
+    expect(failed.slice(0, 8).join("\n\n").slice(0, 12_000)).toBe("");
+  }, 120_000);
+});
