@@ -44,9 +44,15 @@ export function triggerOut(one: Trigger): Json {
     run_id: one.runId,
     ended_at: iso(one.endedAt),
     end_reason: one.endReason,
+    ended_by: one.endedBy,
     supersedes: one.supersedes,
     superseded_by: one.supersededBy,
+    catchup: lateOut(one.catchup),
   };
+}
+
+function lateOut(late: Trigger["catchup"]): Json | null {
+  return late === null ? null : { cause: late.cause, from: iso(late.from), until: iso(late.until) };
 }
 
 export function runOut(one: Run): Json {

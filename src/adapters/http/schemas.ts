@@ -148,6 +148,12 @@ const omitted = z
   .array(z.string())
   .optional()
   .describe("Fields that were too large for this answer: they are null, shortened or cut. The item's own GET has them whole.");
+/** Why a fire time was made, or dropped, late. */
+const lateCause = z.object({
+  cause: z.enum(["downtime", "paused", "store_unavailable", "clock_step", "stalled"]),
+  from: maybeInstant,
+  until: instant,
+});
 export const trigger = z
   .object({
     id: z.string(),
@@ -168,8 +174,10 @@ export const trigger = z
     run_id: maybeText,
     ended_at: maybeInstant,
     end_reason: maybeText,
+    ended_by: maybeText,
     supersedes: maybeText,
     superseded_by: maybeText,
+    catchup: lateCause.nullable(),
     omitted,
   })
   .meta({ id: "Trigger" });

@@ -4,6 +4,7 @@ import { CLAIMS } from "./claims.js";
 import { CLOCK_RECOVERY } from "./clock-recovery.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
+import { HISTORY } from "./history.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
@@ -40,6 +41,7 @@ export function describeStore(
       ...REPEATS,
       ...QUEUE,
       ...RECORDS,
+      ...HISTORY,
       ...EVENTS,
       ...CLOCK_RECOVERY,
       ...cases,

@@ -46,7 +46,10 @@ export class Intake {
       if (cell.registration.overlap === "queue_one") {
         for (const waiting of life.waiting) {
           if (!isOverlapping(waiting)) continue;
-          this.#settling.end(waiting, endTrigger(waiting.record, "superseded", "a newer fire time took its place", now, trigger.id));
+          this.#settling.end(
+            waiting,
+            endTrigger(waiting.record, "superseded", "a newer fire time took its place", now, { supersededBy: trigger.id }),
+          );
           if (fired.at(-1) !== waiting) superseded.push(waiting.record);
           replaced = waiting;
         }

@@ -42,7 +42,7 @@ export async function fire(session: Session, requests: readonly FireRequest[], n
       if (made.has(`${trigger.pipelineId} ${uniqueKeyOf(trigger)}`)) continue;
       const older = row.overlap === "queue_one" ? [...(waiting.get(row.id) ?? []), ...own.filter(isWaiting)] : [];
       for (const one of older) {
-        const ended = { ...one, ...endTrigger(one, "superseded", "a newer fire time took its place", now, trigger.id) };
+        const ended = { ...one, ...endTrigger(one, "superseded", "a newer fire time took its place", now, { supersededBy: trigger.id }) };
         const place = own.indexOf(one);
         if (place === -1) {
           superseded.push(ended);

@@ -152,7 +152,10 @@ export async function retire(session: Session, pipelineId: string, request: Canc
   for (;;) {
     const rest = `WHERE status IN ('pending', 'held') AND pipeline_id = $1 ORDER BY id LIMIT ${RETIRED_AT_ONCE}${session.dialect.forUpdate}`;
     const waiting = await select(session, TRIGGERS, rest, [pipelineId]);
-    const ended = waiting.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "cancelled", reason, request.at) }));
+    const ended = waiting.map((trigger) => ({
+      ...trigger,
+      ...endTrigger(trigger, "cancelled", reason, request.at, { user: request.user }),
+    }));
     await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
     all.push(...ended);
     if (waiting.length < RETIRED_AT_ONCE) return all;
