@@ -1,9 +1,11 @@
 import { toDate } from "../base/instant.js";
-import type { DecisionOutcome, DecisionRecord, Finding } from "../gate/finding.js";
+import type { DecisionOutcome, DecisionRecord, Finding, MissedFires } from "../gate/finding.js";
 import type { Attempt, CancelRequest, RunError, RunRecord, RunStatus } from "../run/run.js";
 import type { TriggerKind } from "../trigger/trigger.js";
 
-export { type Trigger, triggerView } from "../trigger/view.js";
+import { catchupView, type LateCause } from "../trigger/view.js";
+
+export { type LateCause, type Trigger, triggerView } from "../trigger/view.js";
 
 /** A run as it is handed out. */
 export interface Run {
@@ -40,8 +42,8 @@ export interface Decision {
   readonly outcome: DecisionOutcome;
   readonly reason: string;
   readonly findings: readonly FindingView[];
-  /** Fire times dropped in a row, told as one: how many, and the last of them. */
-  readonly missed: { readonly count: number; readonly lastAt: Date } | null;
+  /** Fire times dropped in a row that it stands for: how many, the last of them, and what kept them from being made on time. */
+  readonly missed: { readonly count: number; readonly lastAt: Date; readonly cause?: LateCause } | null;
   /** `["findings"]` when they are larger than `valueLimit`; absent otherwise. */
   readonly omitted?: readonly string[];
 }
@@ -77,8 +79,13 @@ export function decisionView(record: DecisionRecord): Decision {
     scheduledFor: toDate(record.scheduledFor),
     at: toDate(record.at),
     findings: record.findings.map(findingView),
-    missed: record.missed === null ? null : { count: record.missed.count, lastAt: toDate(record.missed.lastAt) },
+    missed: record.missed === null ? null : missedView(record.missed),
   };
+}
+
+function missedView({ count, lastAt, cause }: MissedFires): Decision["missed"] {
+  const late = cause === undefined ? null : catchupView(cause);
+  return { count, lastAt: toDate(lastAt), ...(late === null ? {} : { cause: late }) };
 }
 
 export function findingView(finding: Finding): FindingView {

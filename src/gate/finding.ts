@@ -1,4 +1,4 @@
-import type { TriggerKind } from "../trigger/trigger.js";
+import type { CatchupRecord, TriggerKind } from "../trigger/trigger.js";
 
 /** What a condition found: may the run go ahead, why, on what evidence, and when to look again. */
 export interface Finding {
@@ -10,6 +10,15 @@ export interface Finding {
   readonly evidence?: Readonly<Record<string, unknown>>;
   /** When the answer can next be different, epoch ms; absent when the condition cannot know. */
   readonly recheckAt?: number;
+}
+
+/** What is known of dropped fire times. Instants are epoch ms. */
+export interface MissedFires {
+  /** How many, from the decision's `scheduledFor` on, and the last of them. */
+  readonly count: number;
+  readonly lastAt: number;
+  /** What kept them from being made on time. Absent when it was a pause. */
+  readonly cause?: CatchupRecord;
 }
 
 export type DecisionOutcome = "run" | "hold" | "skip";
@@ -26,8 +35,8 @@ export interface DecisionRecord {
   readonly outcome: DecisionOutcome;
   readonly reason: string;
   readonly findings: readonly Finding[];
-  /** A row of dropped fire times told as one: how many, and the last of them. */
-  readonly missed: { readonly count: number; readonly lastAt: number } | null;
+  /** Dropped fire times in a row that one decision stands for, or one whose cause is known; else `null`. */
+  readonly missed: MissedFires | null;
   /** `["findings"]` when the store was not asked to read them. Absent otherwise. */
   readonly omitted?: readonly string[];
 }

@@ -93,7 +93,8 @@ export function decisionOut(one: Decision): Json {
     outcome: one.outcome,
     reason: one.reason,
     findings: one.findings.map(findingOut),
-    missed: one.missed === null ? null : { count: one.missed.count, last_at: iso(one.missed.lastAt) },
+    missed:
+      one.missed === null ? null : { count: one.missed.count, last_at: iso(one.missed.lastAt), cause: lateOut(one.missed.cause ?? null) },
   };
 }
 

@@ -220,7 +220,7 @@ export const decision = z
     outcome: z.enum(["run", "hold", "skip"]),
     reason: z.string(),
     findings: z.array(finding),
-    missed: z.object({ count: z.int(), last_at: instant }).nullable(),
+    missed: z.object({ count: z.int(), last_at: instant, cause: lateCause.nullable() }).nullable(),
     omitted,
   })
   .meta({ id: "Decision" });
