@@ -8,6 +8,9 @@ const NODES_KEY = "nodes";
 /** What kept this node from its rounds, newest last: as many as a plan that is made in parts may still need. */
 const INTERRUPTIONS_KEPT = 20;
 
+/** A pause that has ended, of the pipeline or of everything. */
+export type EndedPause = PausedSpan & { readonly isGlobal: boolean };
+
 /** Knows why fire times are made late: what kept this node, or all of them, from making them on time. */
 export class CatchupCauses {
   readonly #core: Core;
@@ -55,10 +58,13 @@ export class CatchupCauses {
   }
 
   /** Returns why a fire time that is handled now is late; `null` when it is on time. */
-  of({ addedAt, lastFireAt }: Entry, fireAt: number, pauses: readonly PausedSpan[], now: number): CatchupRecord | null {
+  of({ addedAt, lastFireAt }: Entry, fireAt: number, pauses: readonly EndedPause[], now: number): CatchupRecord | null {
     const { onTimeMs } = this.#core.settings;
     const pause = pauses.find(({ from, until }) => fireAt >= from && fireAt < until);
-    if (pause !== undefined) return { cause: "paused", from: pause.from, until: pause.until };
+    if (pause !== undefined) {
+      const { from, until, reason = null, user = null, isGlobal } = pause;
+      return { cause: "paused", from, until, pause: { reason, user, isGlobal } };
+    }
     if (now - fireAt <= onTimeMs) return null;
     if (addedAt !== null && fireAt < addedAt)
       return { cause: "downtime", from: lastSeen(this.#lastSeenAt, lastFireAt, fireAt), until: addedAt };

@@ -163,7 +163,7 @@ export class Claimer {
   }
 
   #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: readonly Finding[], now: number): DecideRequest {
-    const { outcome, reason, recheckAt, expiresAt } = decide(pipeline.gate, findings, now);
+    const { outcome, reason, recheckAt, expiresAt } = decide(pipeline.gate, findings, now, trigger.expiresAt);
     return this.#request(trigger, outcome, reason, findings, now, outcome === "hold" ? { recheckAt, expiresAt } : null);
   }
 

@@ -2,9 +2,9 @@ import { formatDuration } from "../base/duration.js";
 import { toDate } from "../base/instant.js";
 import type { DecisionRecord } from "../gate/finding.js";
 import type { FireRequest, FireResult, GlobalPause } from "../ports/store.js";
-import { type DroppedFires, type MisfirePlan, type PausedSpan, planMisfires } from "../schedule/misfire.js";
+import { type DroppedFires, type MisfirePlan, planMisfires } from "../schedule/misfire.js";
 import type { CatchupRecord, NewTrigger, TriggerRecord } from "../trigger/trigger.js";
-import type { CatchupCauses } from "./catchup-causes.js";
+import type { CatchupCauses, EndedPause } from "./catchup-causes.js";
 import type { Core } from "./core.js";
 import type { Entry } from "./registry.js";
 import { severalUntil } from "./replan.js";
@@ -110,13 +110,10 @@ async function resumeOne(core: Core, entry: Entry, until: number, now: number): 
   if (pause !== null) core.events.tell("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
 }
 
-/** The pauses that have ended and that fire times not handled yet may lie in. */
-function pausesOf({ lastPause }: Entry, global: GlobalPause): readonly PausedSpan[] {
-  return [lastPause, global.lastPause].filter(isSpan);
-}
-
-function isSpan(span: PausedSpan | null): span is PausedSpan {
-  return span !== null;
+/** The pauses that have ended and that fire times not handled yet may lie in: the pipeline's before that of everything. */
+function pausesOf({ lastPause }: Entry, global: GlobalPause): readonly EndedPause[] {
+  const own = lastPause === null ? [] : [{ ...lastPause, isGlobal: false }];
+  return global.lastPause === null ? own : [...own, { ...global.lastPause, isGlobal: true }];
 }
 
 interface Planned {
@@ -229,10 +226,13 @@ function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: n
   };
 }
 
-/** Adds what kept a dropped fire time from being made on time; a pause is recorded as one. */
+/** Adds what kept a dropped fire time from being made on time. */
 function withCause(decision: DecisionRecord, cause: CatchupRecord | null): DecisionRecord {
-  if (cause === null || cause.cause === "paused" || decision.scheduledFor === null) return decision;
-  return { ...decision, missed: { ...(decision.missed ?? { count: 1, lastAt: decision.scheduledFor }), cause } };
+  if (cause === null || decision.scheduledFor === null) return decision;
+  const missed = decision.missed ?? { count: 1, lastAt: decision.scheduledFor };
+  const { pause, from, until } = cause;
+  if (pause === undefined) return { ...decision, missed: { ...missed, cause } };
+  return { ...decision, missed: { ...missed, pause: { at: from ?? decision.scheduledFor, until, ...pause } } };
 }
 
 function tellFired({ events }: Core, request: FireRequest, { triggers, superseded }: FireResult): void {

@@ -1,7 +1,7 @@
 import { toDate } from "../base/instant.js";
 import type { DecisionOutcome, DecisionRecord, Finding, MissedFires } from "../gate/finding.js";
 import type { Attempt, CancelRequest, RunError, RunRecord, RunStatus } from "../run/run.js";
-import type { TriggerKind } from "../trigger/trigger.js";
+import type { PauseFacts, TriggerKind } from "../trigger/trigger.js";
 
 import { catchupView, type LateCause } from "../trigger/view.js";
 
@@ -43,9 +43,18 @@ export interface Decision {
   readonly reason: string;
   readonly findings: readonly FindingView[];
   /** Fire times dropped in a row that it stands for: how many, the last of them, and what kept them from being made on time. */
-  readonly missed: { readonly count: number; readonly lastAt: Date; readonly cause?: LateCause } | null;
+  readonly missed: MissedFiresView | null;
   /** `["findings"]` when they are larger than `valueLimit`; absent otherwise. */
   readonly omitted?: readonly string[];
+}
+
+/** What is known of dropped fire times, as it is handed out. */
+export interface MissedFiresView {
+  readonly count: number;
+  readonly lastAt: Date;
+  readonly cause?: LateCause;
+  /** The pause that covered them. */
+  readonly pause?: PauseFacts & { readonly at: Date; readonly until: Date | null };
 }
 
 /** A finding as it is handed out. */
@@ -83,9 +92,14 @@ export function decisionView(record: DecisionRecord): Decision {
   };
 }
 
-function missedView({ count, lastAt, cause }: MissedFires): Decision["missed"] {
+function missedView({ count, lastAt, cause, pause }: MissedFires): MissedFiresView {
   const late = cause === undefined ? null : catchupView(cause);
-  return { count, lastAt: toDate(lastAt), ...(late === null ? {} : { cause: late }) };
+  return {
+    count,
+    lastAt: toDate(lastAt),
+    ...(late === null ? {} : { cause: late }),
+    ...(pause === undefined ? {} : { pause: { ...pause, at: toDate(pause.at), until: toDate(pause.until) } }),
+  };
 }
 
 export function findingView(finding: Finding): FindingView {

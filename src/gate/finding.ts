@@ -1,4 +1,4 @@
-import type { CatchupRecord, TriggerKind } from "../trigger/trigger.js";
+import type { CatchupRecord, PauseFacts, TriggerKind } from "../trigger/trigger.js";
 
 /** What a condition found: may the run go ahead, why, on what evidence, and when to look again. */
 export interface Finding {
@@ -19,6 +19,8 @@ export interface MissedFires {
   readonly lastAt: number;
   /** What kept them from being made on time. Absent when it was a pause. */
   readonly cause?: CatchupRecord;
+  /** The pause that covered them. Absent when none did. */
+  readonly pause?: PauseFacts & { readonly at: number; readonly until: number | null };
 }
 
 export type DecisionOutcome = "run" | "hold" | "skip";

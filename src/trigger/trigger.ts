@@ -39,6 +39,15 @@ export interface CatchupRecord {
   /** When that began: for `downtime` and `stalled`, the last sign of life before it. `null` when nothing is known of it. */
   readonly from: number | null;
   readonly until: number;
+  /** Of `paused`: why, by whom, and whether the whole scheduler was. Absent otherwise. */
+  readonly pause?: PauseFacts;
+}
+
+/** What is known of a pause beside its time. */
+export interface PauseFacts {
+  readonly reason: string | null;
+  readonly user: string | null;
+  readonly isGlobal: boolean;
 }
 
 /** A trigger as the store keeps it. Instants are epoch ms. */

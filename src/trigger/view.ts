@@ -1,5 +1,5 @@
 import { toDate } from "../base/instant.js";
-import type { CatchupCause, CatchupRecord, Priority, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger.js";
+import type { CatchupCause, CatchupRecord, PauseFacts, Priority, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger.js";
 
 /** Why a fire time was made, or dropped, late: see the causes of `CatchupCause`. */
 export interface LateCause {
@@ -7,6 +7,8 @@ export interface LateCause {
   /** For `downtime` and `stalled`: the last sign of life before it. `null` when nothing is known of it. */
   readonly from: Date | null;
   readonly until: Date;
+  /** Of `paused`: why, by whom, and whether the whole scheduler was. */
+  readonly pause?: PauseFacts;
 }
 
 /** A trigger as it is handed out. */
@@ -73,5 +75,7 @@ export function triggerView(record: TriggerRecord): Trigger {
 }
 
 export function catchupView(record: CatchupRecord | null): LateCause | null {
-  return record === null ? null : { cause: record.cause, from: toDate(record.from), until: toDate(record.until) };
+  if (record === null) return null;
+  const { cause, from, until, pause } = record;
+  return { cause, from: toDate(from), until: toDate(until), ...(pause === undefined ? {} : { pause }) };
 }

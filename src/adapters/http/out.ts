@@ -52,7 +52,23 @@ export function triggerOut(one: Trigger): Json {
 }
 
 function lateOut(late: Trigger["catchup"]): Json | null {
-  return late === null ? null : { cause: late.cause, from: iso(late.from), until: iso(late.until) };
+  if (late === null) return null;
+  const { cause, from, until, pause = null } = late;
+  return {
+    cause,
+    from: iso(from),
+    until: iso(until),
+    pause: pause === null ? null : { reason: pause.reason, user: pause.user, is_global: pause.isGlobal },
+  };
+}
+
+function missedOut({ count, lastAt, cause, pause }: NonNullable<Decision["missed"]>): Json {
+  return {
+    count,
+    last_at: iso(lastAt),
+    cause: lateOut(cause ?? null),
+    pause: pause === undefined ? null : { ...pauseOut(pause), is_global: pause.isGlobal },
+  };
 }
 
 export function runOut(one: Run): Json {
@@ -93,8 +109,7 @@ export function decisionOut(one: Decision): Json {
     outcome: one.outcome,
     reason: one.reason,
     findings: one.findings.map(findingOut),
-    missed:
-      one.missed === null ? null : { count: one.missed.count, last_at: iso(one.missed.lastAt), cause: lateOut(one.missed.cause ?? null) },
+    missed: one.missed === null ? null : missedOut(one.missed),
   };
 }
 

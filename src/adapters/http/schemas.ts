@@ -148,11 +148,13 @@ const omitted = z
   .array(z.string())
   .optional()
   .describe("Fields that were too large for this answer: they are null, shortened or cut. The item's own GET has them whole.");
+const pauseFacts = { reason: maybeText, user: maybeText, is_global: z.boolean() };
 /** Why a fire time was made, or dropped, late. */
 const lateCause = z.object({
   cause: z.enum(["downtime", "paused", "store_unavailable", "clock_step", "stalled"]),
   from: maybeInstant,
   until: instant,
+  pause: z.object({ ...pauseFacts }).nullable(),
 });
 export const trigger = z
   .object({
@@ -220,7 +222,14 @@ export const decision = z
     outcome: z.enum(["run", "hold", "skip"]),
     reason: z.string(),
     findings: z.array(finding),
-    missed: z.object({ count: z.int(), last_at: instant, cause: lateCause.nullable() }).nullable(),
+    missed: z
+      .object({
+        count: z.int(),
+        last_at: instant,
+        cause: lateCause.nullable(),
+        pause: z.object({ at: instant, until: maybeInstant, ...pauseFacts }).nullable(),
+      })
+      .nullable(),
     omitted,
   })
   .meta({ id: "Decision" });
