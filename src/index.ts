@@ -66,7 +66,7 @@ export type { StopOptions } from "./engine/stop-options.js";
 export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./engine/tokens.js";
 export type { UnrecordedEnd, UnrecordedEnds } from "./engine/unrecorded-ends.js";
 export type { UpcomingFire, UpcomingFireOptions } from "./engine/upcoming.js";
-export type { Decision, FindingView, Run, Trigger } from "./engine/views.js";
+export type { Decision, FindingView, LateCause, MissedFiresView, Run, Trigger } from "./engine/views.js";
 export {
   type Condition,
   type ConditionClock,

@@ -86,6 +86,7 @@ export async function register(core: Core, pipelines: readonly Pipeline[]): Prom
     const states = await store.register(registrations, now);
     for (const [index, one] of some.entries()) {
       const entry = registry.put(one);
+      entry.addedAt ??= now;
       registry.sync(entry, states[index] ?? null, now);
       if (entry.nextFireAt === registrations[index]?.nextFireAt) entry.checkedFireAt = entry.nextFireAt;
     }

@@ -180,7 +180,7 @@ export class Claimer {
   }
 
   #judged(trigger: TriggerRecord, pipeline: Pipeline, findings: readonly PartFinding[], now: number): DecideRequest {
-    const { outcome, reason, recheckAt, expiresAt, limits } = decide(pipeline.gate, findings, now);
+    const { outcome, reason, recheckAt, expiresAt, limits } = decide(pipeline.gate, findings, now, trigger.expiresAt);
     const hold = outcome === "hold" ? { recheckAt, expiresAt } : null;
     const request = this.#request(trigger, outcome, reason, recordable(findings), now, hold);
     return limits.length === 0 ? request : { ...request, limits };

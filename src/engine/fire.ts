@@ -2,8 +2,9 @@ import { formatDuration } from "../base/duration.js";
 import { toDate } from "../base/instant.js";
 import type { DecisionRecord } from "../gate/finding.js";
 import type { FireRequest, FireResult, GlobalPause } from "../ports/store.js";
-import { type DroppedFires, type MisfirePlan, type PausedSpan, planMisfires } from "../schedule/misfire.js";
-import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
+import { type DroppedFires, type MisfirePlan, planMisfires } from "../schedule/misfire.js";
+import type { CatchupRecord, NewTrigger, TriggerRecord } from "../trigger/trigger.js";
+import type { CatchupCauses, EndedPause } from "./catchup-causes.js";
 import type { Core } from "./core.js";
 import type { Entry } from "./registry.js";
 import { severalUntil } from "./replan.js";
@@ -16,11 +17,11 @@ const PIPELINES_AT_ONCE = 1_000;
  * Turns the fire times that are due into triggers: each schedule is advanced and its triggers are enqueued in one transaction.
  * Gives false when everything is paused and nothing fires.
  */
-export async function fireDue(core: Core, global: GlobalPause, now: number): Promise<boolean> {
+export async function fireDue(core: Core, causes: CatchupCauses, global: GlobalPause, now: number): Promise<boolean> {
   const { registry } = core;
   for (let taken = registry.takeDue(now, PIPELINES_AT_ONCE); taken.length > 0; taken = registry.takeDue(now, PIPELINES_AT_ONCE)) {
     try {
-      if (!(await fireThese(core, taken, global, now))) return false;
+      if (!(await fireThese(core, causes, taken, global, now))) return false;
       await core.clock.yield?.();
     } catch (error) {
       for (const entry of taken) registry.place(entry, now); // still due: fired when the store is back
@@ -30,13 +31,14 @@ export async function fireDue(core: Core, global: GlobalPause, now: number): Pro
   return true;
 }
 
-async function fireThese(core: Core, taken: readonly Entry[], global: GlobalPause, now: number): Promise<boolean> {
+async function fireThese(core: Core, causes: CatchupCauses, taken: readonly Entry[], global: GlobalPause, now: number): Promise<boolean> {
   const { registry } = core;
   const due: Entry[] = [];
   const requests: FireRequest[] = [];
   for (const { entry, plan } of await plansOf(core, await endPauses(core, taken, now), global, now)) {
     due.push(entry);
-    requests.push(requestOf(core, entry, plan, now));
+    const causeOf = (fireAt: number) => causes.of(entry, fireAt, pausesOf(entry, global), now);
+    requests.push(requestOf(core, entry, plan, causeOf, now));
   }
   if (requests.length === 0) return true;
   let isOpen = true;
@@ -108,8 +110,10 @@ async function resumeOne(core: Core, entry: Entry, until: number, now: number): 
   if (pause !== null) core.events.tell("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
 }
 
-function isSpan(span: PausedSpan | null): span is PausedSpan {
-  return span !== null;
+/** The pauses that have ended and that fire times not handled yet may lie in: the pipeline's before that of everything. */
+function pausesOf({ lastPause }: Entry, global: GlobalPause): readonly EndedPause[] {
+  const own = lastPause === null ? [] : [{ ...lastPause, isGlobal: false }];
+  return global.lastPause === null ? own : [...own, { ...global.lastPause, isGlobal: true }];
 }
 
 interface Planned {
@@ -140,7 +144,7 @@ async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPaus
 /** `null` when the schedule itself throws: it is reported, and fires no more until the pipeline is replaced. */
 function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made?: ReadonlySet<number>): MisfirePlan | null {
   const { id, schedule, execution } = entry.pipeline;
-  const paused = entry.lastPause === null && global.lastPause === null ? null : [entry.lastPause, global.lastPause].filter(isSpan);
+  const paused = pausesOf(entry, global);
   try {
     return planMisfires({
       schedule,
@@ -149,7 +153,7 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made
       catchup: execution.catchup,
       windowMs: execution.catchupWindowMs,
       onTimeMs: core.settings.onTimeMs,
-      ...(paused === null ? null : { paused }),
+      ...(paused.length === 0 ? null : { paused }),
       ...(made === undefined ? null : { made }),
     });
   } catch (error) {
@@ -161,7 +165,13 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made
   }
 }
 
-function requestOf(core: Core, entry: Entry, plan: MisfirePlan, now: number): FireRequest {
+function requestOf(
+  core: Core,
+  entry: Entry,
+  plan: MisfirePlan,
+  causeOf: (fireAt: number) => CatchupRecord | null,
+  now: number,
+): FireRequest {
   const { id, schedule, execution } = entry.pipeline;
   const lastDropped = plan.dropped.at(-1)?.lastAt ?? Number.NEGATIVE_INFINITY;
   const lastFireAt = Math.max(plan.fires.at(-1) ?? Number.NEGATIVE_INFINITY, lastDropped);
@@ -186,9 +196,10 @@ function requestOf(core: Core, entry: Entry, plan: MisfirePlan, now: number): Fi
         size: 0,
         notBefore: null,
         isForced: false,
+        catchup: causeOf(fireTime),
       }),
     ),
-    dropped: plan.dropped.map((dropped) => droppedDecision(core, entry, dropped, now)),
+    dropped: plan.dropped.map((dropped) => withCause(droppedDecision(core, entry, dropped, now), causeOf(dropped.firstAt))),
   };
 }
 
@@ -213,6 +224,15 @@ function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: n
     findings: [],
     missed: dropped.count === 1 ? null : { count: dropped.count, lastAt: dropped.lastAt },
   };
+}
+
+/** Adds what kept a dropped fire time from being made on time. */
+function withCause(decision: DecisionRecord, cause: CatchupRecord | null): DecisionRecord {
+  if (cause === null || decision.scheduledFor === null) return decision;
+  const missed = decision.missed ?? { count: 1, lastAt: decision.scheduledFor };
+  const { pause, from, until } = cause;
+  if (pause === undefined) return { ...decision, missed: { ...missed, cause } };
+  return { ...decision, missed: { ...missed, pause: { at: from ?? decision.scheduledFor, until, ...pause } } };
 }
 
 function tellFired({ events }: Core, request: FireRequest, { triggers, superseded }: FireResult): void {

@@ -1,5 +1,6 @@
 import { auditSealer } from "../monitor/audit-seal.js";
 import type { GlobalPause } from "../ports/store.js";
+import { CatchupCauses } from "./catchup-causes.js";
 import type { Claimer } from "./claim.js";
 import { ClockJumpDetector } from "./clock-jumps.js";
 import { ClockRecovery } from "./clock-recovery.js";
@@ -30,6 +31,7 @@ export class Loop {
   readonly #outage: Outage;
   readonly #jumps: ClockJumpDetector;
   readonly #recovery: ClockRecovery;
+  readonly #causes: CatchupCauses;
   readonly #leases: LeaseKeeper;
   readonly #failures: FailureReports;
   readonly #refresh: () => Promise<void>;
@@ -56,6 +58,7 @@ export class Loop {
     this.#refresh = refresh;
     this.#jumps = new ClockJumpDetector(core);
     this.#recovery = new ClockRecovery(core);
+    this.#causes = new CatchupCauses(core);
     this.#leases = new LeaseKeeper(core, runner);
     this.#failures = new FailureReports(core);
     this.skew = new ClockSkewMonitor(core);
@@ -72,6 +75,7 @@ export class Loop {
     this.#pruneAt = now + this.#core.settings.pruneMs;
     this.#isRunning = true;
     this.#leases.start();
+    await this.#causes.start(now);
     await this.#recovery.start(now);
     const first = new Promise<void>((resolve) => {
       this.#onFirstRound = resolve;
@@ -153,12 +157,13 @@ export class Loop {
     const now = clock.now();
     const steppedMs = this.#jumps.check(now);
     const isStep = steppedMs !== 0;
+    this.#causes.look(now, steppedMs, this.#outage.since);
     if (isStep) this.#stepped(now);
     await this.#keepLeases(now, isStep);
     await this.#recovery.stepped(steppedMs, now);
     if (this.#isClaiming) {
       await this.#keepGlobal(now);
-      if (this.#global.pause === null && !(await fireDue(this.#core, this.#global, now))) this.#globalAt = 0;
+      if (this.#global.pause === null && !(await fireDue(this.#core, this.#causes, this.#global, now))) this.#globalAt = 0;
       if (this.#storeDueAt <= now || isStep) await this.#expire(now);
       if (this.#isClaiming) await this.#claim(now);
     }

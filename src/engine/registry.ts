@@ -12,6 +12,8 @@ export interface Entry extends HeapEntry {
   /** The `nextFireAt` that was found to be no later than the schedule has it; `undefined` while none was. */
   checkedFireAt: number | null | undefined;
   lastFireAt: number | null;
+  /** Since when this node has it. */
+  addedAt: number | null;
   pause: Pause | null;
   lastPause: PausedSpan | null;
 }
@@ -20,7 +22,15 @@ const NONE: readonly Pipeline[] = Object.freeze([]);
 const NO_IDS: readonly string[] = Object.freeze([]);
 
 /** What is known of a pipeline before the store has said anything. */
-const UNKNOWN = { nextFireAt: null, isOurs: false, checkedFireAt: undefined, lastFireAt: null, pause: null, lastPause: null } as const;
+const UNKNOWN = {
+  nextFireAt: null,
+  isOurs: false,
+  checkedFireAt: undefined,
+  lastFireAt: null,
+  addedAt: null,
+  pause: null,
+  lastPause: null,
+} as const;
 
 /** How long a node believes what it knows of a pause that another node may have ended. */
 const PAUSE_TRUST_MS = 30_000;

@@ -1,9 +1,11 @@
 import { toDate } from "../base/instant.js";
-import type { DecisionOutcome, DecisionRecord, Finding } from "../gate/finding.js";
+import type { DecisionOutcome, DecisionRecord, Finding, MissedFires } from "../gate/finding.js";
 import type { Attempt, CancelRequest, RunError, RunRecord, RunStatus } from "../run/run.js";
-import type { TriggerKind } from "../trigger/trigger.js";
+import type { PauseFacts, TriggerKind } from "../trigger/trigger.js";
 
-export { type Trigger, triggerView } from "../trigger/view.js";
+import { catchupView, type LateCause } from "../trigger/view.js";
+
+export { type LateCause, type Trigger, triggerView } from "../trigger/view.js";
 
 /** A run as it is handed out. */
 export interface Run {
@@ -40,12 +42,21 @@ export interface Decision {
   readonly outcome: DecisionOutcome;
   readonly reason: string;
   readonly findings: readonly FindingView[];
-  /** Fire times dropped in a row, told as one: how many, and the last of them. */
-  readonly missed: { readonly count: number; readonly lastAt: Date } | null;
   /** Holds in a row that said the same, kept as one: how many looks, and when the last one was. Reason and findings are those of the last one. `null`: there was one look. */
   readonly repeated: { readonly count: number; readonly lastAt: Date } | null;
+  /** Fire times dropped in a row that it stands for: how many, the last of them, and what kept them from being made on time. */
+  readonly missed: MissedFiresView | null;
   /** `["findings"]` when they are larger than `valueLimit`; absent otherwise. */
   readonly omitted?: readonly string[];
+}
+
+/** What is known of dropped fire times, as it is handed out. */
+export interface MissedFiresView {
+  readonly count: number;
+  readonly lastAt: Date;
+  readonly cause?: LateCause;
+  /** The pause that covered them. */
+  readonly pause?: PauseFacts & { readonly at: Date; readonly until: Date | null };
 }
 
 /** A finding as it is handed out. */
@@ -79,8 +90,18 @@ export function decisionView(record: DecisionRecord): Decision {
     scheduledFor: toDate(record.scheduledFor),
     at: toDate(record.at),
     findings: record.findings.map(findingView),
-    missed: record.missed === null ? null : { count: record.missed.count, lastAt: toDate(record.missed.lastAt) },
     repeated: record.repeated ? { count: record.repeated.count, lastAt: toDate(record.repeated.lastAt) } : null,
+    missed: record.missed === null ? null : missedView(record.missed),
+  };
+}
+
+function missedView({ count, lastAt, cause, pause }: MissedFires): MissedFiresView {
+  const late = cause === undefined ? null : catchupView(cause);
+  return {
+    count,
+    lastAt: toDate(lastAt),
+    ...(late === null ? {} : { cause: late }),
+    ...(pause === undefined ? {} : { pause: { ...pause, at: toDate(pause.at), until: toDate(pause.until) } }),
   };
 }
 

@@ -1,4 +1,3 @@
-import { formatDuration } from "../base/duration.js";
 import { isoUtc } from "../base/instant.js";
 import type { Condition, OnBlock, PartFinding } from "./condition.js";
 import type { DecisionOutcome } from "./finding.js";
@@ -26,14 +25,26 @@ export interface GateOutcome {
   readonly limits: readonly StartLimit[];
 }
 
+/** Returns why a trigger was held, without what came next. */
+export function holdReason(reason: string): string {
+  return reason.replace(/; (looked at again|given up) [^;]*$/, "");
+}
+
+function nextLook(recheckAt: number, expiresAt: number): string {
+  if (recheckAt >= expiresAt) return `given up ${isoUtc(expiresAt)}, before it would be looked at again`;
+  return `looked at again ${isoUtc(recheckAt)}, and given up ${isoUtc(expiresAt)} if it is still held`;
+}
+
 const NO_LIMITS: readonly StartLimit[] = Object.freeze([]);
 
 /**
  * Findings (one per condition, in the gate's order) to decision. Nothing blocks: run. Something blocks: hold, if every blocking condition's policy says so,
  * else skip. A hold looks again when the last of the blocking conditions says, and no sooner than after `recheckInterval` if one of them does not know.
+ *
+ * @param heldUntil - when a trigger that was held before is given up, epoch ms
  */
-export function decide(gate: Gate, findings: readonly PartFinding[], now: number): GateOutcome {
-  const expiresAt = now + gate.holdForMs;
+export function decide(gate: Gate, findings: readonly PartFinding[], now: number, heldUntil: number | null = null): GateOutcome {
+  const expiresAt = heldUntil ?? now + gate.holdForMs;
   if (findings.length === 0) return { outcome: "run", reason: "it has no conditions", recheckAt: now, expiresAt, limits: NO_LIMITS };
   const blocking = findings.filter((finding) => finding.result === "block");
   if (blocking.length === 0) {
@@ -54,7 +65,7 @@ export function decide(gate: Gate, findings: readonly PartFinding[], now: number
   const recheckAt = Math.max(...known, known.length === blocking.length ? now : now + gate.recheckIntervalMs);
   return {
     outcome: "hold",
-    reason: `${why}; looked at again ${isoUtc(recheckAt)}, given up after ${formatDuration(gate.holdForMs)}`,
+    reason: `${why}; ${nextLook(recheckAt, expiresAt)}`,
     recheckAt,
     expiresAt,
     limits: NO_LIMITS,

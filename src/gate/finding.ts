@@ -1,4 +1,4 @@
-import type { TriggerKind } from "../trigger/trigger.js";
+import type { CatchupRecord, PauseFacts, TriggerKind } from "../trigger/trigger.js";
 
 /** What a condition found: may the run go ahead, why, on what evidence, and when to look again. */
 export interface Finding {
@@ -10,6 +10,17 @@ export interface Finding {
   readonly evidence?: Readonly<Record<string, unknown>>;
   /** When the answer can next be different, epoch ms; absent when the condition cannot know. */
   readonly recheckAt?: number;
+}
+
+/** What is known of dropped fire times. Instants are epoch ms. */
+export interface MissedFires {
+  /** How many, from the decision's `scheduledFor` on, and the last of them. */
+  readonly count: number;
+  readonly lastAt: number;
+  /** What kept them from being made on time. Absent when it was a pause. */
+  readonly cause?: CatchupRecord;
+  /** The pause that covered them. Absent when none did. */
+  readonly pause?: PauseFacts & { readonly at: number; readonly until: number | null };
 }
 
 export type DecisionOutcome = "run" | "hold" | "skip";
@@ -26,8 +37,8 @@ export interface DecisionRecord {
   readonly outcome: DecisionOutcome;
   readonly reason: string;
   readonly findings: readonly Finding[];
-  /** A row of dropped fire times told as one: how many, and the last of them. */
-  readonly missed: { readonly count: number; readonly lastAt: number } | null;
+  /** Dropped fire times in a row that one decision stands for, or one whose cause is known; else `null`. */
+  readonly missed: MissedFires | null;
   /** A hold that the next looks found the same: how many looks in all, and when the last one was, with the id of its decision. `reason` and `findings` are those of the last one, `at` is when the first was. Absent otherwise. */
   readonly repeated?: { readonly count: number; readonly lastAt: number; readonly lastId: string };
   /** `["findings"]` when the store was not asked to read them. Absent otherwise. */

@@ -13,6 +13,7 @@ import type { AuditStore, Noted, NotedResult } from "./audit-store.js";
 import type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
 import type { ClockRecovery } from "./clock-recovery.js";
 import type { EventLog } from "./event-log.js";
+import type { TriggerHistory } from "./trigger-history.js";
 
 export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
 
@@ -215,7 +216,7 @@ export interface ConfigRecord {
  * The port that keeps all state: a few atomic domain operations, each one transaction, each told the time.
  * Every list of requests is answered in its order. Errors are `HeadgateError` with `STORE_UNAVAILABLE` when it may be tried again.
  */
-export interface Store extends AuditStore, EventLog, ClockRecovery {
+export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHistory {
   readonly name: string;
   /** How often to look for what other nodes have made when no notice of it came, ms; `null` when there are no other nodes. */
   readonly pollMs: number | null;

@@ -28,6 +28,9 @@ export interface MisfirePlan {
 export interface PausedSpan {
   readonly from: number;
   readonly until: number;
+  /** Why and by whom. Absent on a pause that 0.1.0 has kept. */
+  readonly reason?: string | null;
+  readonly user?: string | null;
 }
 
 /** The question {@link planMisfires} answers. All instants epoch ms, all lengths ms. */

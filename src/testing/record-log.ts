@@ -30,8 +30,10 @@ export class RecordLog {
     runId: "id",
     endedAt: "number",
     endReason: "text",
+    endedBy: "text",
     supersedes: "id",
     supersededBy: "id",
+    catchup: "json",
   });
   readonly runs = new ColumnLog<RunRecord>({
     id: "id",

@@ -75,6 +75,8 @@ function ofOwnHistory(
   const history: ConditionContext["history"] = {
     lastSuccessAt: (id) => own(id, () => context.history.lastSuccessAt(id), null),
     countRuns: (id, from, until) => own(id, () => context.history.countRuns(id, from, until), 0),
+    recentStarts: (id, from, until, limit) =>
+      own(id, () => context.history.recentStarts(id, from, until, limit), { count: 0, oldestAt: null }),
     countWaiting: () => own("", () => Promise.resolve(0), 0),
   };
   const evaluated = async () => condition.evaluate({ ...context, history });

@@ -27,8 +27,10 @@ export function acceptTrigger(request: NewTrigger, now: number, supersedes: stri
     runId: null,
     endedAt: null,
     endReason: null,
+    endedBy: null,
     supersedes,
     supersededBy: null,
+    catchup: request.catchup ?? null,
   };
 }
 
@@ -63,13 +65,14 @@ export function endTrigger(
   status: TriggerEnd,
   reason: string | null,
   now: number,
-  supersededBy: string | null = null,
+  by: { readonly supersededBy?: string; readonly user?: string | null } = {},
 ): TriggerRecord {
   const mustRun = status === "succeeded" || status === "failed";
   if (mustRun || trigger.status === "running") {
     if (trigger.status !== "running" || (!mustRun && status !== "cancelled")) throw impossible(trigger, status);
   } else expectWaiting(trigger);
-  return { ...trigger, status, endedAt: now, endReason: reason, supersededBy, node: null, leaseUntil: null };
+  const { supersededBy = null, user: endedBy = null } = by;
+  return { ...trigger, status, endedAt: now, endReason: reason, endedBy, supersededBy, node: null, leaseUntil: null };
 }
 
 /** held ──► held, but worth a look now. */

@@ -26,6 +26,30 @@ export type Priority = "critical" | "high" | "normal" | "low";
 
 export const PRIORITIES: readonly Priority[] = ["critical", "high", "normal", "low"];
 
+/** What kept a fire time from being made on time. */
+export type CatchupCause = "downtime" | "paused" | "store_unavailable" | "clock_step" | "stalled";
+
+/** Why a fire time was made, or dropped, late. Instants are epoch ms. */
+export interface CatchupRecord {
+  /**
+   * `downtime`: no scheduler that has the pipeline was running; `paused`: the pipeline or the scheduler was paused; `store_unavailable`: the store could not be used;
+   * `clock_step`: the clock was moved forward past it; `stalled`: the process did nothing, as on a machine that was suspended.
+   */
+  readonly cause: CatchupCause;
+  /** When that began: for `downtime` and `stalled`, the last sign of life before it. `null` when nothing is known of it. */
+  readonly from: number | null;
+  readonly until: number;
+  /** Of `paused`: why, by whom, and whether the whole scheduler was. Absent otherwise. */
+  readonly pause?: PauseFacts;
+}
+
+/** What is known of a pause beside its time. */
+export interface PauseFacts {
+  readonly reason: string | null;
+  readonly user: string | null;
+  readonly isGlobal: boolean;
+}
+
 /** A trigger as the store keeps it. Instants are epoch ms. */
 export interface TriggerRecord {
   readonly id: string;
@@ -64,9 +88,13 @@ export interface TriggerRecord {
   /** When it ended, and why in words. */
   readonly endedAt: number | null;
   readonly endReason: string | null;
+  /** Who cancelled it, or the run that it started; `null` for every other end, and when no user was named. */
+  readonly endedBy: string | null;
   /** The waiting trigger that this one replaced, and the one that replaced this (`queue_one`). */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
+  /** Set on a scheduled trigger that catchup made after its fire time had passed; else `null`. */
+  readonly catchup: CatchupRecord | null;
   /** Fields that the store was not asked to read, or does not read in bulk; they hold `null`. Absent when there are none. */
   readonly omitted?: readonly string[];
 }
@@ -87,6 +115,8 @@ export interface NewTrigger {
   readonly size: number;
   readonly notBefore: number | null;
   readonly isForced: boolean;
+  /** Why its fire time is made late. Default `null`. */
+  readonly catchup?: CatchupRecord | null;
 }
 
 export function isEnded(status: TriggerStatus): status is TriggerEnd {

@@ -1,5 +1,15 @@
 import { toDate } from "../base/instant.js";
-import type { Priority, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger.js";
+import type { CatchupCause, CatchupRecord, PauseFacts, Priority, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger.js";
+
+/** Why a fire time was made, or dropped, late: see the causes of `CatchupCause`. */
+export interface LateCause {
+  readonly cause: CatchupCause;
+  /** For `downtime` and `stalled`: the last sign of life before it. `null` when nothing is known of it. */
+  readonly from: Date | null;
+  readonly until: Date;
+  /** Of `paused`: why, by whom, and whether the whole scheduler was. */
+  readonly pause?: PauseFacts;
+}
 
 /** A trigger as it is handed out. */
 export interface Trigger {
@@ -25,9 +35,13 @@ export interface Trigger {
   readonly runId: string | null;
   readonly endedAt: Date | null;
   readonly endReason: string | null;
+  /** Who cancelled it, or the run that it started. */
+  readonly endedBy: string | null;
   /** The waiting trigger that it replaced, and the one that replaced it. */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
+  /** Why its fire time was made late, for one that catchup made; else `null`. */
+  readonly catchup: LateCause | null;
   /** Fields left out because they are larger than `valueLimit`; absent when there are none. */
   readonly omitted?: readonly string[];
 }
@@ -52,8 +66,16 @@ export function triggerView(record: TriggerRecord): Trigger {
     runId: record.runId,
     endedAt: toDate(record.endedAt),
     endReason: record.endReason,
+    endedBy: record.endedBy,
     supersedes: record.supersedes,
     supersededBy: record.supersededBy,
+    catchup: catchupView(record.catchup),
     ...(record.omitted === undefined ? {} : { omitted: record.omitted }),
   };
+}
+
+export function catchupView(record: CatchupRecord | null): LateCause | null {
+  if (record === null) return null;
+  const { cause, from, until, pause } = record;
+  return { cause, from: toDate(from), until: toDate(until), ...(pause === undefined ? {} : { pause }) };
 }

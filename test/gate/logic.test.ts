@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decide, type Gate } from "../../src/gate/decide.js";
+import { decide, type Gate, holdReason } from "../../src/gate/decide.js";
 import { evaluate, type GateContext, type Guard, inOrder } from "../../src/gate/evaluate.js";
 import type { Finding } from "../../src/gate/finding.js";
 import { recordable } from "../../src/gate/start-limit.js";
@@ -251,5 +251,18 @@ describe("decide", () => {
     expect(decide(two, [finding("block", NOW + 5), finding("block", NOW + 9)], NOW).recheckAt).toBe(NOW + 9);
     expect(decide(two, [finding("block", NOW + 5), finding("block")], NOW).recheckAt).toBe(NOW + 900_000);
     expect(decide(two, [finding("block", NOW - 5), finding("pass")], NOW).recheckAt).toBe(NOW + 900_000);
+  });
+
+  it("says when a hold is looked at again and given up, and never of a look that will not come", () => {
+    const { holdForMs } = two;
+    const inAn = (ms: number) => new Date(NOW + ms).toISOString().replace(".000Z", "Z");
+    expect(decide(two, [finding("block", NOW + 5_000)], NOW).reason).toBe(
+      `x: y; looked at again ${inAn(5_000)}, and given up ${inAn(holdForMs)} if it is still held`,
+    );
+    const late = decide(two, [finding("block", NOW + 5_000)], NOW, NOW + 2_000);
+    expect(late.reason).toBe(`x: y; given up ${inAn(2_000)}, before it would be looked at again`);
+    expect(late.expiresAt).toBe(NOW + 2_000);
+    expect(holdReason(late.reason)).toBe("x: y");
+    expect(holdReason("x: y; z; looked at again 2026-03-02T00:15:00Z, given up after 1d")).toBe("x: y; z");
   });
 });

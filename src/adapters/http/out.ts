@@ -44,8 +44,30 @@ export function triggerOut(one: Trigger): Json {
     run_id: one.runId,
     ended_at: iso(one.endedAt),
     end_reason: one.endReason,
+    ended_by: one.endedBy,
     supersedes: one.supersedes,
     superseded_by: one.supersededBy,
+    catchup: lateOut(one.catchup),
+  };
+}
+
+function lateOut(late: Trigger["catchup"]): Json | null {
+  if (late === null) return null;
+  const { cause, from, until, pause = null } = late;
+  return {
+    cause,
+    from: iso(from),
+    until: iso(until),
+    pause: pause === null ? null : { reason: pause.reason, user: pause.user, is_global: pause.isGlobal },
+  };
+}
+
+function missedOut({ count, lastAt, cause, pause }: NonNullable<Decision["missed"]>): Json {
+  return {
+    count,
+    last_at: iso(lastAt),
+    cause: lateOut(cause ?? null),
+    pause: pause === undefined ? null : { ...pauseOut(pause), is_global: pause.isGlobal },
   };
 }
 
@@ -87,8 +109,8 @@ export function decisionOut(one: Decision): Json {
     outcome: one.outcome,
     reason: one.reason,
     findings: one.findings.map(findingOut),
-    missed: one.missed === null ? null : { count: one.missed.count, last_at: iso(one.missed.lastAt) },
     repeated: one.repeated === null ? null : { count: one.repeated.count, last_at: iso(one.repeated.lastAt) },
+    missed: one.missed === null ? null : missedOut(one.missed),
   };
 }
 

@@ -149,6 +149,14 @@ const omitted = z
   .array(z.string())
   .optional()
   .describe("Fields that were too large for this answer: they are null, shortened or cut. The item's own GET has them whole.");
+const pauseFacts = { reason: maybeText, user: maybeText, is_global: z.boolean() };
+/** Why a fire time was made, or dropped, late. */
+const lateCause = z.object({
+  cause: z.enum(["downtime", "paused", "store_unavailable", "clock_step", "stalled"]),
+  from: maybeInstant,
+  until: instant,
+  pause: z.object({ ...pauseFacts }).nullable(),
+});
 export const trigger = z
   .object({
     id: z.string(),
@@ -169,8 +177,10 @@ export const trigger = z
     run_id: maybeText,
     ended_at: maybeInstant,
     end_reason: maybeText,
+    ended_by: maybeText,
     supersedes: maybeText,
     superseded_by: maybeText,
+    catchup: lateCause.nullable(),
     omitted,
   })
   .meta({ id: "Trigger" });
@@ -221,11 +231,18 @@ export const decision = z
     outcome: z.enum(["run", "hold", "skip"]),
     reason: z.string(),
     findings: z.array(finding),
-    missed: z.object({ count: z.int(), last_at: instant }).nullable(),
     repeated: z
       .object({ count: z.int(), last_at: instant })
       .nullable()
       .describe("Holds in a row that said the same, kept as one: how many looks, and when the last one was. Null: there was one look"),
+    missed: z
+      .object({
+        count: z.int(),
+        last_at: instant,
+        cause: lateCause.nullable(),
+        pause: z.object({ at: instant, until: maybeInstant, ...pauseFacts }).nullable(),
+      })
+      .nullable(),
     omitted,
   })
   .meta({ id: "Decision" });

@@ -5,6 +5,7 @@ import { CLAIMS } from "./claims.js";
 import { CLOCK_RECOVERY } from "./clock-recovery.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
+import { HISTORY } from "./history.js";
 import { HOLDS } from "./holds.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { OVERLAPPING } from "./overlaps.js";
@@ -48,6 +49,7 @@ export function describeStore(
       ...REPEATS,
       ...QUEUE,
       ...RECORDS,
+      ...HISTORY,
       ...EVENTS,
       ...CLOCK_RECOVERY,
       ...cases,

@@ -85,7 +85,7 @@ export class Claims {
       for (const { id, by } of plan.supersede) {
         const older = waiting.get(id) as TriggerCell;
         isFreed ||= older.isClaimed;
-        this.#settling.end(older, endTrigger(older.record, "superseded", REPLACED, now, by));
+        this.#settling.end(older, endTrigger(older.record, "superseded", REPLACED, now, { supersededBy: by }));
         made.superseded.push(older.record);
       }
       const wanted = new Set(plan.cancel);

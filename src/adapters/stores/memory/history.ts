@@ -109,6 +109,19 @@ export class History {
     while (this.#first < this.#ended.length) this.#forgetOldest();
   }
 
+  /** Kept triggers of a pipeline. */
+  *triggersOf(pipelineId: string): Generator<TriggerRecord> {
+    for (const { record } of this.triggers.values()) if (record.pipelineId === pipelineId) yield record;
+  }
+
+  /** Kept decisions on dropped fire times of a pipeline. */
+  *dropsOf(pipelineId: string): Generator<DecisionRecord> {
+    for (let index = this.#first; index < this.#ended.length; index++) {
+      const { decision } = this.#ended[index] as Ended;
+      if (decision?.pipelineId === pipelineId) yield decision;
+    }
+  }
+
   listTriggers(query: TriggerQuery): TriggerRecord[] {
     return newest(
       [...this.triggers.values()],

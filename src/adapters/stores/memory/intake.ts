@@ -47,7 +47,7 @@ export class Intake {
       if (replacesWaiting(cell.registration.overlap)) {
         for (const waiting of life.waiting) {
           if (!isOverlapping(waiting.record)) continue;
-          this.#settling.end(waiting, endTrigger(waiting.record, "superseded", REPLACED, now, trigger.id));
+          this.#settling.end(waiting, endTrigger(waiting.record, "superseded", REPLACED, now, { supersededBy: trigger.id }));
           if (fired.at(-1) !== waiting) superseded.push(waiting.record);
           replaced = waiting;
         }

@@ -136,7 +136,7 @@ export class Lines {
     const { pause } = cell;
     if (pause === null) return null;
     cell.pause = null;
-    cell.lastPause = { from: pause.at, until: now };
+    cell.lastPause = { from: pause.at, until: now, reason: pause.reason, user: pause.user };
     this.refresh(cell);
     return pause;
   }
@@ -149,7 +149,7 @@ export class Lines {
   resumeAll(now: number, all: Iterable<PipelineCell>): Pause | null {
     const { pause } = this.global;
     if (pause === null) return null;
-    this.global = { pause: null, lastPause: { from: pause.at, until: now } };
+    this.global = { pause: null, lastPause: { from: pause.at, until: now, reason: pause.reason, user: pause.user } };
     for (const cell of all) if (cell.life !== null) this.refresh(cell);
     return pause;
   }

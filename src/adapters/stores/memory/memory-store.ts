@@ -43,6 +43,7 @@ import { Lines } from "./lines.js";
 import { Pipelines } from "./pipelines.js";
 import { Settling } from "./settling.js";
 import { Slots } from "./slots.js";
+import { dropsInto, forFireTimes, openAt } from "./trigger-history.js";
 import { QueueUsage } from "./usage.js";
 
 /** Options of {@link memoryStore}. */
@@ -226,7 +227,7 @@ class InMemory implements MemoryStore {
     if (cell === undefined) return null;
     if (cell.run !== null && !isEnded(cell.record.status))
       return this.#desk.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
-    if (isWaiting(cell.record)) this.#settling.end(cell, endTrigger(cell.record, end, request.reason, request.at));
+    if (isWaiting(cell.record)) this.#settling.end(cell, endTrigger(cell.record, end, request.reason, request.at, { user: request.user }));
     return this.#desk.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
   }
 
@@ -272,6 +273,10 @@ class InMemory implements MemoryStore {
     return this.#history.listDecisions(query);
   }
 
+  triggersOpenAt: Store["triggersOpenAt"] = async (query) => openAt(this.#history.triggersOf(query.pipelineId), query);
+  triggersForFireTimes: Store["triggersForFireTimes"] = async (query) => forFireTimes(this.#history.triggersOf(query.pipelineId), query);
+  dropsOfFireTimes: Store["dropsOfFireTimes"] = async (query) => dropsInto(this.#history.dropsOf(query.pipelineId), query);
+
   async countRuns(pipelineId: string, from: number, until: number): Promise<number> {
     return this.#pipelines.countRuns(pipelineId, from, until);
   }
@@ -296,7 +301,10 @@ class InMemory implements MemoryStore {
     const waiting = this.#pipelines.retire(pipelineId);
     if (waiting === null) return null;
     for (const trigger of waiting)
-      this.#settling.end(trigger, endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at));
+      this.#settling.end(
+        trigger,
+        endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at, { user: request.user }),
+      );
     return this.#desk.noteResult<readonly TriggerRecord[]>(
       waiting.map(({ record }) => record),
       noted,

@@ -142,7 +142,12 @@ export class Settling {
       trigger.owner.lastSuccessAt = at;
       this.end(trigger, endTrigger(trigger.record, "succeeded", null, at));
     } else if (status === "cancelled") {
-      this.end(trigger, endTrigger(trigger.record, "cancelled", cancelRequest?.reason ?? "its run was cancelled", at));
+      this.end(
+        trigger,
+        endTrigger(trigger.record, "cancelled", cancelRequest?.reason ?? "its run was cancelled", at, {
+          user: cancelRequest?.user ?? null,
+        }),
+      );
     } else {
       this.end(trigger, endTrigger(trigger.record, "failed", error?.message ?? "its run failed", at));
     }

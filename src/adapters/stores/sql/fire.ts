@@ -43,7 +43,7 @@ export async function fire(session: Session, requests: readonly FireRequest[], n
       if (made.has(`${trigger.pipelineId} ${uniqueKeyOf(trigger)}`)) continue;
       const older = replacesWaiting(row.overlap) ? [...(waiting.get(row.id) ?? []), ...own.filter(isWaiting)] : [];
       for (const one of older) {
-        const ended = { ...one, ...endTrigger(one, "superseded", REPLACED, now, trigger.id) };
+        const ended = { ...one, ...endTrigger(one, "superseded", REPLACED, now, { supersededBy: trigger.id }) };
         const place = own.indexOf(one);
         if (place === -1) {
           superseded.push(ended);

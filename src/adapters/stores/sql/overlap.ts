@@ -148,7 +148,10 @@ export class CancelRunning {
   async #supersede(by: ReadonlyMap<string, string>, now: number): Promise<ReadonlySet<string>> {
     if (by.size === 0) return new Set();
     const found = [...(await selectLocked(this.#session, TRIGGERS, [...by.keys()])).values()].filter(isWaiting);
-    const ended = found.map((one) => ({ ...one, ...endTrigger(one, "superseded", REPLACED, now, by.get(one.id) ?? null) }));
+    const ended = found.map((one) => {
+      const newer = by.get(one.id);
+      return { ...one, ...endTrigger(one, "superseded", REPLACED, now, newer === undefined ? {} : { supersededBy: newer }) };
+    });
     await this.#session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
     this.superseded.push(...(await withParameters(this.#session, ended)));
     for (const { id } of ended) this.#gone.add(id);

@@ -1,6 +1,7 @@
 import type { Noted } from "../../../ports/audit-store.js";
 import type { GlobalPause, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { CancelRequest } from "../../../run/run.js";
+import type { PausedSpan } from "../../../schedule/misfire.js";
 import { rebasePause, rebaseSpan } from "../../../schedule/rebase.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
@@ -112,18 +113,20 @@ export async function resume(session: Session, pipelineId: string | null, now: n
   if (pipelineId === null) {
     const global = await lockedGlobal(session);
     if (global.pause === null) return null;
-    await putGlobal(session, { pause: null, lastPause: { from: global.pause.at, until: now } });
+    await putGlobal(session, { pause: null, lastPause: endedSpan(global.pause, now) });
     await note(session, noted, global.pause);
     return global.pause;
   }
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
   if (row === undefined) return undefined;
   if (row.pause === null) return null;
-  await session.write([
-    changing(PIPELINES, [{ ...row, pause: null, lastPause: { from: row.pause.at, until: now } }], ["pause", "lastPause"]),
-  ]);
+  await session.write([changing(PIPELINES, [{ ...row, pause: null, lastPause: endedSpan(row.pause, now) }], ["pause", "lastPause"])]);
   await note(session, noted, row.pause);
   return row.pause;
+}
+
+function endedSpan({ at, reason, user }: Pause, until: number): PausedSpan {
+  return { from: at, until, reason, user };
 }
 
 /** Puts the pause of everything right after a clock was set back. */
@@ -158,7 +161,10 @@ export async function retire(session: Session, pipelineId: string, request: Canc
   for (;;) {
     const rest = `WHERE status IN ('pending', 'held') AND pipeline_id = $1 ORDER BY id LIMIT ${RETIRED_AT_ONCE}${session.dialect.forUpdate}`;
     const waiting = await select(session, TRIGGERS, rest, [pipelineId]);
-    const ended = waiting.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "cancelled", reason, request.at) }));
+    const ended = waiting.map((trigger) => ({
+      ...trigger,
+      ...endTrigger(trigger, "cancelled", reason, request.at, { user: request.user }),
+    }));
     await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
     all.push(...ended);
     if (waiting.length < RETIRED_AT_ONCE) return all;

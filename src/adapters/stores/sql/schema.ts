@@ -1,3 +1,5 @@
+import { IS_LONG, SPAN_CLASS } from "./open-spans.js";
+
 /** The tables, version by version. A version that was released never changes; the next one is added below it. */
 export interface SchemaTypes {
   /** Text compared byte by byte. */
@@ -73,6 +75,11 @@ export function migrations(name: (table: string) => string, { text, int, real, b
       `CREATE INDEX on_triggers_requested_by ON ${name("triggers")} (requested_by, size, status)
         WHERE status IN ('pending', 'held') AND requested_by IS NOT NULL`,
       indexOn("triggers", "payload_id", "WHERE payload_id IS NOT NULL"),
+      `ALTER TABLE ${name("triggers")} ADD COLUMN ended_by ${text}`,
+      `ALTER TABLE ${name("triggers")} ADD COLUMN catchup ${text}`,
+      `CREATE INDEX on_triggers_open_long ON ${name("triggers")} (pipeline_id, (${SPAN_CLASS}), created_at, id, ended_at) WHERE ${IS_LONG}`,
+      `CREATE INDEX on_triggers_backfills ON ${name("triggers")} (pipeline_id, scheduled_for, id) WHERE kind = 'backfill'`,
+      `CREATE INDEX on_decisions_drops ON ${name("decisions")} (pipeline_id, scheduled_for, id) WHERE trigger_id IS NULL`,
     ],
   ];
 }

@@ -79,7 +79,8 @@ async function close(session: Session, runs: readonly RunRecord[], now: number):
 function endOf(trigger: TriggerRecord, { status, error, cancelRequest, endedAt }: RunRecord, closedAt: number): TriggerRecord {
   const now = endedAt ?? closedAt;
   if (status === "succeeded") return endTrigger(trigger, "succeeded", null, now);
-  if (status === "cancelled") return endTrigger(trigger, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now);
+  if (status === "cancelled")
+    return endTrigger(trigger, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now, { user: cancelRequest?.user ?? null });
   return endTrigger(trigger, "failed", error?.message ?? "its run failed", now);
 }
 
@@ -137,7 +138,7 @@ export async function endOne(
     return cancelled === null ? { trigger, run: null } : { trigger: cancelled.trigger ?? trigger, run: cancelled.run };
   }
   if (!isWaiting(trigger)) return { trigger, run: null };
-  const ended = { ...trigger, ...endTrigger(trigger, end, request.reason, request.at) };
+  const ended = { ...trigger, ...endTrigger(trigger, end, request.reason, request.at, { user: request.user }) };
   await session.write([changing(TRIGGERS, [ended], TRIGGER_STATE)]);
   return { trigger: ended, run: null };
 }

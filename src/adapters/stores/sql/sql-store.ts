@@ -18,6 +18,7 @@ import * as queue from "./queue.js";
 import * as settle from "./settle.js";
 import { recentStarts } from "./start-checks.js";
 import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
+import * as history from "./trigger-history.js";
 import * as upkeep from "./upkeep.js";
 
 /** What a durable store keeps of what has ended. */
@@ -137,6 +138,9 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     listTriggers: (query) => lists.listTriggers(session, query),
     listRuns: (query) => lists.listRuns(session, query),
     listDecisions: (query) => lists.listDecisions(session, query),
+    triggersOpenAt: (query) => history.triggersOpenAt(session, query),
+    triggersForFireTimes: (query) => history.triggersForFireTimes(session, query),
+    dropsOfFireTimes: (query) => history.dropsOfFireTimes(session, query),
     listEnded: (query) => lists.listEnded(session, query),
     backlog: (pipelineId) => queue.backlog(session, pipelineId),
     countRuns: async (id, from, until) => {

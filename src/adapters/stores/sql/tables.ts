@@ -90,6 +90,8 @@ export const TRIGGERS = table<TriggerRow>(
     requestedBy: "text",
     size: "int",
     payloadId: "text",
+    endedBy: "text",
+    catchup: "json",
   },
   {
     kind: ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"],
@@ -195,6 +197,7 @@ export const TRIGGER_STATE = [
   "runId",
   "endedAt",
   "endReason",
+  "endedBy",
   "supersededBy",
 ] as const;
 /** What a claim changes. */
