@@ -45,6 +45,7 @@ export function scriptedExecutor(
 
 function failureOf({ error = "scripted failure", code, isRetryable = true }: Script): Error {
   const failure = isRetryable ? new Error(error) : new NonRetryableError(error);
+  failure.stack = `${failure.name}: ${error}`; // nothing has thrown it, and the result is the same on every machine
   return code === undefined ? failure : Object.assign(failure, { code });
 }
 
