@@ -27,6 +27,9 @@ const FRAME = "\n    at ";
 /** Where headgate calls the function of a pipeline: what follows it in a stack is headgate's own. */
 const CALLER = /\n {4}at (?:async )?ActiveAttempt\.call \(/;
 
+/** Lines of Node's own, which also differ with how often the event loop has turned. */
+const INTERNAL = /\n {4}at [^\n]*\bnode:internal\/[^\n]*/g;
+
 /** Errors of headgate about something that has no line of code: their stack would show headgate's own. */
 const WITHOUT_PLACE =
   /^(?:RUN_\w+|COMMAND_FAILED|REMOTE_RUN_FAILED|EXECUTOR_UNAVAILABLE|CONDITION_TIMED_OUT|PROBE_\w+|SENSOR_\w+|CHANNEL_\w+|ADDRESS_REFUSED)$/;
@@ -137,7 +140,9 @@ function stackOf(thrown: unknown, limit: number): string | null {
   if (start === -1) return null;
   const head = start <= MAX_HEAD ? stack.slice(0, start) : `${stack.slice(0, MAX_HEAD)}…`;
   const called = stack.search(CALLER);
-  const text = head + stack.slice(start, called > start ? called : undefined);
+  const frames = stack.slice(start, called > start ? called : undefined).replaceAll(INTERNAL, "");
+  if (frames === "") return null;
+  const text = head + frames;
   if (text.length <= limit) return text;
   const end = text.lastIndexOf(FRAME, limit); // whole lines
   return end > head.length ? text.slice(0, end) : null;

@@ -50,6 +50,7 @@ export function scriptedExecutor(
 function failureOf({ outcome, error = "scripted failure", code, isRetryable = true }: Script): Error {
   if (outcome === "lost") return new HeadgateError("RUN_LOST", error);
   const failure = isRetryable ? new Error(error) : new NonRetryableError(error);
+  failure.stack = `${failure.name}: ${error}`; // nothing has thrown it, and the result is the same on every machine
   return code === undefined ? failure : Object.assign(failure, { code });
 }
 

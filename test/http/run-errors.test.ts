@@ -26,10 +26,10 @@ describe("the error of a run over HTTP", () => {
       cause: { message: "too few rows", code: "RangeError", stack: expect.stringContaining("run-errors.test.ts") },
     };
     const reader = { authorization: "Bearer a-token-of-somebody-who-reads" };
-    const { items } = (await made.ask("GET", "/api/v1/runs", undefined, reader)).json;
+    const { items } = (await made.ask("GET", "/api/v1/pipelines/failing/runs", undefined, reader)).json;
     expect(items).toMatchObject([{ status: "failed", error, attempts: [{ error }] }]);
     expect((await made.ask("GET", `/api/v1/runs/${items[0].id}`, undefined, reader)).json).toMatchObject({ error, attempts: [{ error }] });
-    expect((await made.ask("GET", "/api/v1/pipelines/failing/explain", undefined, reader)).json).toMatchObject({ run: { error } });
+    expect((await made.ask("GET", "/api/v1/pipelines/failing/explain?at=2026-03-02T00:00:00Z", undefined, reader)).json).toMatchObject({ run: { error } });
     expect((await made.ask("GET", `/api/v1/runs/${items[0].id}`, undefined, { authorization: "" })).status).toBe(401);
   });
 });

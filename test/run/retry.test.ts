@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { NonRetryableError } from "../../src/index.js";
+import { HeadgateError, NonRetryableError } from "../../src/index.js";
 import { type RetryPolicy, retryDelay, runErrorOf } from "../../src/run/retry.js";
 
 const policy: RetryPolicy = { retries: 5, retryDelayMs: 1_000, backoff: "fixed", maxRetryDelayMs: 60_000, retryOn: null, jitter: 0 };
@@ -41,9 +41,11 @@ describe("the delay before the next attempt", () => {
 });
 
 describe("a kept error", () => {
-  it("has a message and a code, never a stack, whatever was thrown", () => {
-    expect(runErrorOf(Object.assign(new Error("gone"), { code: "ENOENT" }))).toEqual({ message: "gone", code: "ENOENT" });
-    expect(runErrorOf(new TypeError("bad"))).toEqual({ message: "bad", code: "TypeError" });
+  it("has a message and a code, and a stack if it is an error, whatever was thrown", () => {
+    const stack = expect.stringMatching(/^\w+: \w+\n {4}at .*retry\.test\.ts/);
+    expect(runErrorOf(Object.assign(new Error("gone"), { code: "ENOENT" }))).toEqual({ message: "gone", code: "ENOENT", stack });
+    expect(runErrorOf(new TypeError("bad"))).toEqual({ message: "bad", code: "TypeError", stack });
+    expect(runErrorOf(new HeadgateError("RUN_TIMED_OUT", "too long"))).toEqual({ message: "too long", code: "RUN_TIMED_OUT" });
     expect(runErrorOf("text")).toEqual({ message: "text", code: null });
     expect(runErrorOf({ status: 500 })).toEqual({ message: '{"status":500}', code: null });
     expect(runErrorOf(undefined).message).toBe("undefined");

@@ -208,7 +208,9 @@ export class RandomWorld {
     if (kind === "stubborn") await base.sleep(ms);
     else await clock.sleep(kind === "hang" ? "3000d" : ms);
     if (kind === "ok") return { ms };
-    throw kind === "final" ? new NonRetryableError(`${kind} after ${ms}`) : new Error(`${kind} after ${ms}`);
+    const error = kind === "final" ? new NonRetryableError(`${kind} after ${ms}`) : new Error(`${kind} after ${ms}`);
+    error.stack = String(error); // a scripted failure has none
+    throw error;
   }
 
   #flapping(name: string, isSlow: boolean): Condition {
