@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
-import { createScheduler, pipeline } from "../../src/index.js";
+import { createScheduler, maxPerPeriod, pipeline } from "../../src/index.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 const connectionString = await testDatabaseUrl();
@@ -49,6 +49,40 @@ describe.skipIf(connectionString === null)("limits over several nodes on Postgre
     );
     await done;
     expect(Object.fromEntries(most)).toMatchObject({ a: 3, disk: 2, all: 9 });
+    await Promise.all(nodes.map((one) => one.stop()));
+  });
+
+  it("on starts per period are never exceeded in any window, by the recorded starts", async () => {
+    const schema = freshSchema();
+    const limited = () =>
+      pipeline({
+        id: "api",
+        execution: { maxActiveRuns: 50 },
+        conditions: [maxPerPeriod({ count: 5, period: "1s" })],
+        onBlock: "hold",
+        run: () => {},
+      });
+    const nodes = ["n1", "n2", "n3"].map((node) =>
+      createScheduler({
+        pipelines: [limited()],
+        store: postgresStore({ connectionString: connectionString ?? "", schema }),
+        node,
+        logger: { log: () => {} },
+      }),
+    );
+    await Promise.all(nodes.map((one) => one.start()));
+    await Promise.all(Array.from({ length: 24 }, (_, n) => (nodes[n % 3] as (typeof nodes)[number]).trigger("api")));
+    const [first] = nodes as [(typeof nodes)[number]];
+    const starts = await vi.waitFor(
+      async () => {
+        const { items } = await first.runs({ pipelineId: "api", limit: 100 });
+        expect(items).toHaveLength(24);
+        return items.map(({ startedAt }) => startedAt.getTime()).sort((a, b) => a - b);
+      },
+      { timeout: 50_000, interval: 200 },
+    );
+    for (const [index, at] of starts.slice(0, -5).entries()) expect((starts[index + 5] ?? 0) - at).toBeGreaterThanOrEqual(1_000);
+    expect(new Set((await first.runs({ pipelineId: "api", limit: 100 })).items.map(({ node }) => node)).size).toBeGreaterThan(1);
     await Promise.all(nodes.map((one) => one.stop()));
   });
 });

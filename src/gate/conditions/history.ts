@@ -98,16 +98,16 @@ export function succeeded(pipelineId: string, options: { within?: Duration } & C
 }
 
 /** A slot that opens so soon is waited for: at most this, and at most so small a part of the period. */
-const WAITED_FOR_MS = 1_000;
-const WAITED_FOR_PART = 1_000;
+const SOON_MS = 60_000;
+const SOON_PART = 1_000;
 
 /**
  * Blocks when the pipeline has started `count` runs within the last `period`, a sliding window that is half open: a run that started exactly a period ago counts no more.
  * A limit: the store counts again, with its lock held, when it starts the run, so that no window has more than `count` starts, whatever is decided at the same time on whatever node. Runs of immediate and
  * forced triggers start all the same, and count.
  *
- * A hold is looked at when the next slot opens. A slot that opens within a thousandth of the period, at most 1 s, is waited for, so that a daily run that started a little late yesterday does not keep out
- * today's. Counts what the store still keeps: a retention shorter than the period counts less.
+ * A hold is looked at when the next slot opens. A slot that opens within a thousandth of the period, at most a minute, is waited for even where the policy is to skip, so that a daily run that started a little
+ * late yesterday does not keep out today's. Counts what the store still keeps: a retention shorter than the period counts less.
  *
  * @throws HeadgateError `INVALID_ARGUMENT` unless count is a whole number from 1, `INVALID_DURATION`
  * @example
@@ -121,28 +121,20 @@ export function maxPerPeriod(options: { count: number; period: Duration } & Cond
     throw new HeadgateError("INVALID_ARGUMENT", `maxPerPeriod: count ${count} must be a whole number from 1`);
   }
   const limit: StartLimit = { count, periodMs };
-  const waitedForMs = Math.min(WAITED_FOR_MS, periodMs / WAITED_FOR_PART);
+  const soonMs = Math.min(SOON_MS, periodMs / SOON_PART);
   return {
     name: "max per period",
     needs: "history",
     ...onBlockOf(options, "maxPerPeriod"),
-    evaluate: async ({ now, pipelineId, history, clock, signal }) => {
-      const startsAt = (at: number) => {
-        const { from, until } = spanOf(limit, at);
-        return history.recentStarts(pipelineId, from, until, count);
-      };
-      let starts = await startsAt(now);
-      let nextAt = opensAt(limit, starts);
-      if (nextAt !== null && nextAt - now <= waitedForMs) {
-        const waitMs = nextAt - clock.now();
-        if (waitMs > 0) await clock.sleep(waitMs, signal);
-        starts = await startsAt(nextAt);
-        nextAt = opensAt(limit, starts);
-      }
+    evaluate: async ({ now, pipelineId, history }) => {
+      const { from, until } = spanOf(limit, now);
+      const starts = await history.recentStarts(pipelineId, from, until, count);
+      const nextAt = opensAt(limit, starts);
       const evidence = { started: starts.count, limit: count, period_ms: periodMs };
       const reason = `${starts.count} of ${count} runs in ${formatDuration(periodMs)}`;
       if (nextAt === null) return { result: "pass", reason, evidence, limits: [limit] };
-      return { result: "block", reason: `${reason}; the next may start ${isoUtc(nextAt)}`, evidence, recheckAt: nextAt };
+      const soon = nextAt - now <= soonMs ? ({ onBlock: "hold" } as const) : {};
+      return { result: "block", reason: `${reason}; the next may start ${isoUtc(nextAt)}`, evidence, recheckAt: nextAt, ...soon };
     },
   };
 }
