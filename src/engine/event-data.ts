@@ -1,3 +1,4 @@
+import type { MissedPause } from "../gate/finding.js";
 import type { Decision, Run } from "./views.js";
 
 /** Bytes of JSON that one event has at most. */
@@ -38,7 +39,11 @@ export interface DecisionEventData {
     readonly evidence: unknown;
     readonly recheckAt: string | null;
   }[];
-  readonly missed: { readonly count: number; readonly lastAt: string } | null;
+  readonly missed: {
+    readonly count: number;
+    readonly lastAt: string;
+    readonly pause?: Omit<MissedPause, "at" | "until"> & { readonly at: string; readonly until: string };
+  } | null;
   /** Fields of the decision that the event leaves out or shortens. */
   readonly omitted: readonly string[];
 }
@@ -107,9 +112,14 @@ function decisionData(decision: Decision, findings: DecisionEventData["findings"
     outcome: decision.outcome,
     reason: shortened(decision.reason),
     findings,
-    missed: decision.missed === null ? null : { count: decision.missed.count, lastAt: decision.missed.lastAt.toISOString() },
+    missed: decision.missed === null ? null : missedData(decision.missed),
     omitted,
   };
+}
+
+function missedData({ count, lastAt, pause }: NonNullable<Decision["missed"]>): DecisionEventData["missed"] {
+  const shown = pause === undefined ? {} : { pause: { ...pause, at: pause.at.toISOString(), until: pause.until.toISOString() } };
+  return { count, lastAt: lastAt.toISOString(), ...shown };
 }
 
 /** Returns the JSON, or `null` when it has too many bytes. */

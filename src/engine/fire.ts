@@ -1,8 +1,9 @@
 import { formatDuration } from "../base/duration.js";
-import { toDate } from "../base/instant.js";
-import type { DecisionRecord } from "../gate/finding.js";
+import { isoUtc, toDate } from "../base/instant.js";
+import type { DecisionRecord, MissedPause } from "../gate/finding.js";
 import type { FireRequest, FireResult, GlobalPause } from "../ports/store.js";
-import { type DroppedFires, type MisfirePlan, type PausedSpan, planMisfires } from "../schedule/misfire.js";
+import type { EndedPause } from "../schedule/ended-pauses.js";
+import { type DroppedFires, type MisfirePlan, planMisfires } from "../schedule/misfire.js";
 import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import type { Entry } from "./registry.js";
@@ -108,13 +109,25 @@ async function resumeOne(core: Core, entry: Entry, until: number, now: number): 
   if (pause !== null) core.events.tell("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
 }
 
-function isSpan(span: PausedSpan | null): span is PausedSpan {
-  return span !== null;
+/** A pause that has ended, of a pipeline or of everything. */
+interface CoveringPause extends EndedPause {
+  readonly isGlobal: boolean;
 }
+
+type Plan = MisfirePlan<CoveringPause>;
 
 interface Planned {
   readonly entry: Entry;
-  readonly plan: MisfirePlan;
+  readonly plan: Plan;
+}
+
+/** Pauses that may cover fire times of a pipeline: its own count before those of everything. `null` for none. */
+function pausesOf(entry: Entry, global: GlobalPause): readonly CoveringPause[] | null {
+  if (entry.endedPauses.length === 0 && global.endedPauses.length === 0) return null;
+  return [
+    ...entry.endedPauses.map((pause) => ({ ...pause, isGlobal: false })),
+    ...global.endedPauses.map((pause) => ({ ...pause, isGlobal: true })),
+  ];
 }
 
 /** Plans what becomes of the fire times that are due. One that would be dropped may have been made by a clock that was ahead: the store knows, and it is passed over. */
@@ -138,9 +151,9 @@ async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPaus
 }
 
 /** `null` when the schedule itself throws: it is reported, and fires no more until the pipeline is replaced. */
-function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made?: ReadonlySet<number>): MisfirePlan | null {
+function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made?: ReadonlySet<number>): Plan | null {
   const { id, schedule, execution } = entry.pipeline;
-  const paused = entry.lastPause === null && global.lastPause === null ? null : [entry.lastPause, global.lastPause].filter(isSpan);
+  const paused = pausesOf(entry, global);
   try {
     return planMisfires({
       schedule,
@@ -161,7 +174,7 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made
   }
 }
 
-function requestOf(core: Core, entry: Entry, plan: MisfirePlan, now: number): FireRequest {
+function requestOf(core: Core, entry: Entry, plan: Plan, now: number): FireRequest {
   const { id, schedule, execution } = entry.pipeline;
   const lastDropped = plan.dropped.at(-1)?.lastAt ?? Number.NEGATIVE_INFINITY;
   const lastFireAt = Math.max(plan.fires.at(-1) ?? Number.NEGATIVE_INFINITY, lastDropped);
@@ -192,11 +205,12 @@ function requestOf(core: Core, entry: Entry, plan: MisfirePlan, now: number): Fi
   };
 }
 
-function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: number): DecisionRecord {
+function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires<CoveringPause>, now: number): DecisionRecord {
   const { id, execution } = entry.pipeline;
+  const pause = dropped.pause === undefined ? undefined : missedPauseOf(dropped.pause);
   const late = `missed, ${formatDuration(now - dropped.firstAt)} late`;
   const why: Record<DroppedFires["reason"], string> = {
-    paused: "paused",
+    paused: pause === undefined ? "the pipeline was paused" : pausedReason(pause),
     catchup_none: `${late}; catchup is none`,
     catchup_latest: `${late}; catchup is latest and a newer fire time came`,
     outside_catchup_window: `${late}; older than the catchup window of ${formatDuration(execution.catchupWindowMs)}`,
@@ -211,8 +225,20 @@ function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: n
     outcome: "skip",
     reason: dropped.count === 1 ? why[dropped.reason] : `${why[dropped.reason]} ${severalUntil(dropped.count, dropped.lastAt)}`,
     findings: [],
-    missed: dropped.count === 1 ? null : { count: dropped.count, lastAt: dropped.lastAt },
+    missed:
+      dropped.count === 1 && pause === undefined
+        ? null
+        : { count: dropped.count, lastAt: dropped.lastAt, ...(pause === undefined ? {} : { pause }) },
   };
+}
+
+function missedPauseOf({ from, until, reason, user, isGlobal }: CoveringPause): MissedPause {
+  return { at: from, until, reason, user, isGlobal };
+}
+
+function pausedReason({ at, until, reason, user, isGlobal }: MissedPause): string {
+  const by = user === null ? "" : ` by ${user}`;
+  return `${isGlobal ? "everything" : "the pipeline"} was paused from ${isoUtc(at)} to ${isoUtc(until)}${by}${reason === null ? "" : ` (${reason})`}`;
 }
 
 function tellFired({ events }: Core, request: FireRequest, { triggers, superseded }: FireResult): void {

@@ -1,5 +1,5 @@
 import { toDate } from "../base/instant.js";
-import type { DecisionOutcome, DecisionRecord, Finding } from "../gate/finding.js";
+import type { DecisionOutcome, DecisionRecord, Finding, MissedFires, MissedPause } from "../gate/finding.js";
 import type { Attempt, CancelRequest, RunError, RunRecord, RunStatus } from "../run/run.js";
 import type { TriggerKind } from "../trigger/trigger.js";
 
@@ -28,6 +28,14 @@ export interface Run {
   readonly omitted?: readonly string[];
 }
 
+/** Dropped fire times as they are handed out. */
+export interface MissedView {
+  readonly count: number;
+  readonly lastAt: Date;
+  /** The pause that covered them: from when to when, why and by whom. Absent when none did. */
+  readonly pause?: Omit<MissedPause, "at" | "until"> & { readonly at: Date; readonly until: Date };
+}
+
 /** A decision as it is handed out. */
 export interface Decision {
   readonly id: string;
@@ -40,8 +48,8 @@ export interface Decision {
   readonly outcome: DecisionOutcome;
   readonly reason: string;
   readonly findings: readonly FindingView[];
-  /** Fire times dropped in a row, told as one: how many, and the last of them. */
-  readonly missed: { readonly count: number; readonly lastAt: Date } | null;
+  /** Of a dropped fire time, or of several in a row that one decision stands for: how many, the last of them, and the pause that covered them. `null` for one that no pause covered. */
+  readonly missed: MissedView | null;
   /** `["findings"]` when they are larger than `valueLimit`; absent otherwise. */
   readonly omitted?: readonly string[];
 }
@@ -77,8 +85,13 @@ export function decisionView(record: DecisionRecord): Decision {
     scheduledFor: toDate(record.scheduledFor),
     at: toDate(record.at),
     findings: record.findings.map(findingView),
-    missed: record.missed === null ? null : { count: record.missed.count, lastAt: toDate(record.missed.lastAt) },
+    missed: record.missed === null ? null : missedView(record.missed),
   };
+}
+
+function missedView({ count, lastAt, pause }: MissedFires): MissedView {
+  const shown = pause === undefined ? {} : { pause: { ...pause, at: toDate(pause.at), until: toDate(pause.until) } };
+  return { count, lastAt: toDate(lastAt), ...shown };
 }
 
 export function findingView(finding: Finding): FindingView {

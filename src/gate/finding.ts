@@ -14,6 +14,24 @@ export interface Finding {
 
 export type DecisionOutcome = "run" | "hold" | "skip";
 
+/** The pause because of which fire times were dropped. Instants are epoch ms. */
+export interface MissedPause {
+  readonly at: number;
+  readonly until: number;
+  readonly reason: string | null;
+  readonly user: string | null;
+  /** Everything was paused, and not this pipeline alone. */
+  readonly isGlobal: boolean;
+}
+
+/** Dropped fire times: how many, and the last of them. */
+export interface MissedFires {
+  readonly count: number;
+  readonly lastAt: number;
+  /** Absent when no pause covered them. */
+  readonly pause?: MissedPause;
+}
+
 /** The recorded outcome of a gate for one trigger, or of a fire time that was dropped. Instants are epoch ms. */
 export interface DecisionRecord {
   readonly id: string;
@@ -26,8 +44,8 @@ export interface DecisionRecord {
   readonly outcome: DecisionOutcome;
   readonly reason: string;
   readonly findings: readonly Finding[];
-  /** A row of dropped fire times told as one: how many, and the last of them. */
-  readonly missed: { readonly count: number; readonly lastAt: number } | null;
+  /** Of a dropped fire time, or of several in a row that one decision stands for; `null` for one that no pause covered, and for a trigger. */
+  readonly missed: MissedFires | null;
   /** `["findings"]` when the store was not asked to read them. Absent otherwise. */
   readonly omitted?: readonly string[];
 }

@@ -212,7 +212,22 @@ export const decision = z
     outcome: z.enum(["run", "hold", "skip"]),
     reason: z.string(),
     findings: z.array(finding),
-    missed: z.object({ count: z.int(), last_at: instant }).nullable(),
+    missed: z
+      .object({
+        count: z.int(),
+        last_at: instant,
+        pause: z
+          .object({
+            at: instant,
+            until: instant,
+            reason: maybeText,
+            user: maybeText,
+            is_global: z.boolean().describe("Everything was paused, and not this pipeline alone"),
+          })
+          .optional()
+          .describe("The pause that covered the dropped fire times; absent when none did"),
+      })
+      .nullable(),
     omitted,
   })
   .meta({ id: "Decision" });

@@ -7,6 +7,7 @@ import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { OVERLAPPING } from "./overlaps.js";
+import { PAUSES } from "./pauses.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { REPEATS } from "./repeats.js";
@@ -43,6 +44,7 @@ export function describeStore(
       ...CANCELS,
       ...REPEATS,
       ...QUEUE,
+      ...PAUSES,
       ...RECORDS,
       ...EVENTS,
       ...CLOCK_RECOVERY,
