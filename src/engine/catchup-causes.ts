@@ -1,4 +1,4 @@
-import type { PausedSpan } from "../schedule/misfire.js";
+import type { EndedPause } from "../schedule/ended-pauses.js";
 import type { CatchupRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import type { Entry } from "./registry.js";
@@ -9,7 +9,9 @@ const NODES_KEY = "nodes";
 const INTERRUPTIONS_KEPT = 20;
 
 /** A pause that has ended, of the pipeline or of everything. */
-export type EndedPause = PausedSpan & { readonly isGlobal: boolean };
+export interface CoveringPause extends EndedPause {
+  readonly isGlobal: boolean;
+}
 
 /** Knows why fire times are made late: what kept this node, or all of them, from making them on time. */
 export class CatchupCauses {
@@ -58,11 +60,11 @@ export class CatchupCauses {
   }
 
   /** Returns why a fire time that is handled now is late; `null` when it is on time. */
-  of({ addedAt, lastFireAt }: Entry, fireAt: number, pauses: readonly EndedPause[], now: number): CatchupRecord | null {
+  of({ addedAt, lastFireAt }: Entry, fireAt: number, pauses: readonly CoveringPause[], now: number): CatchupRecord | null {
     const { onTimeMs } = this.#core.settings;
     const pause = pauses.find(({ from, until }) => fireAt >= from && fireAt < until);
     if (pause !== undefined) {
-      const { from, until, reason = null, user = null, isGlobal } = pause;
+      const { from, until, reason, user, isGlobal } = pause;
       return { cause: "paused", from, until, pause: { reason, user, isGlobal } };
     }
     if (now - fireAt <= onTimeMs) return null;

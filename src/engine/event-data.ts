@@ -1,3 +1,4 @@
+import type { MissedPause } from "../gate/finding.js";
 import type { Decision, Run } from "./views.js";
 
 /** Bytes of JSON that one event has at most. */
@@ -38,8 +39,12 @@ export interface DecisionEventData {
     readonly evidence: unknown;
     readonly recheckAt: string | null;
   }[];
-  readonly missed: { readonly count: number; readonly lastAt: string } | null;
   readonly repeated: { readonly count: number; readonly lastAt: string } | null;
+  readonly missed: {
+    readonly count: number;
+    readonly lastAt: string;
+    readonly pause?: Omit<MissedPause, "at" | "until"> & { readonly at: string; readonly until: string };
+  } | null;
   /** Fields of the decision that the event leaves out or shortens. */
   readonly omitted: readonly string[];
 }
@@ -110,14 +115,19 @@ function decisionData(decision: Decision, findings: DecisionEventData["findings"
     outcome: decision.outcome,
     reason: shortened(decision.reason),
     findings,
-    missed: rowOf(decision.missed),
     repeated: rowOf(decision.repeated),
+    missed: decision.missed === null ? null : missedData(decision.missed),
     omitted,
   };
 }
 
-function rowOf(row: Decision["missed"]): DecisionEventData["missed"] {
+function rowOf(row: Decision["repeated"]): DecisionEventData["repeated"] {
   return row === null ? null : { count: row.count, lastAt: row.lastAt.toISOString() };
+}
+
+function missedData({ count, lastAt, pause }: NonNullable<Decision["missed"]>): DecisionEventData["missed"] {
+  const shown = pause === undefined ? {} : { pause: { ...pause, at: pause.at.toISOString(), until: pause.until.toISOString() } };
+  return { count, lastAt: lastAt.toISOString(), ...shown };
 }
 
 /** Returns the JSON, or `null` when it has too many bytes. */

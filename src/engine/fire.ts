@@ -1,10 +1,10 @@
 import { formatDuration } from "../base/duration.js";
-import { toDate } from "../base/instant.js";
-import type { DecisionRecord } from "../gate/finding.js";
+import { isoUtc, toDate } from "../base/instant.js";
+import type { DecisionRecord, MissedFires, MissedPause } from "../gate/finding.js";
 import type { FireRequest, FireResult, GlobalPause } from "../ports/store.js";
 import { type DroppedFires, type MisfirePlan, planMisfires } from "../schedule/misfire.js";
 import type { CatchupRecord, NewTrigger, TriggerRecord } from "../trigger/trigger.js";
-import type { CatchupCauses, EndedPause } from "./catchup-causes.js";
+import type { CatchupCauses, CoveringPause } from "./catchup-causes.js";
 import type { Core } from "./core.js";
 import type { Entry } from "./registry.js";
 import { severalUntil } from "./replan.js";
@@ -110,15 +110,20 @@ async function resumeOne(core: Core, entry: Entry, until: number, now: number): 
   if (pause !== null) core.events.tell("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
 }
 
-/** The pauses that have ended and that fire times not handled yet may lie in: the pipeline's before that of everything. */
-function pausesOf({ lastPause }: Entry, global: GlobalPause): readonly EndedPause[] {
-  const own = lastPause === null ? [] : [{ ...lastPause, isGlobal: false }];
-  return global.lastPause === null ? own : [...own, { ...global.lastPause, isGlobal: true }];
-}
+type Plan = MisfirePlan<CoveringPause>;
 
 interface Planned {
   readonly entry: Entry;
-  readonly plan: MisfirePlan;
+  readonly plan: Plan;
+}
+
+/** Pauses that may cover fire times of a pipeline: its own count before those of everything. */
+function pausesOf(entry: Entry, global: GlobalPause): readonly CoveringPause[] {
+  if (entry.endedPauses.length === 0 && global.endedPauses.length === 0) return [];
+  return [
+    ...entry.endedPauses.map((pause) => ({ ...pause, isGlobal: false })),
+    ...global.endedPauses.map((pause) => ({ ...pause, isGlobal: true })),
+  ];
 }
 
 /** Plans what becomes of the fire times that are due. One that would be dropped may have been made by a clock that was ahead: the store knows, and it is passed over. */
@@ -142,7 +147,7 @@ async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPaus
 }
 
 /** `null` when the schedule itself throws: it is reported, and fires no more until the pipeline is replaced. */
-function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made?: ReadonlySet<number>): MisfirePlan | null {
+function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made?: ReadonlySet<number>): Plan | null {
   const { id, schedule, execution } = entry.pipeline;
   const paused = pausesOf(entry, global);
   try {
@@ -165,13 +170,7 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made
   }
 }
 
-function requestOf(
-  core: Core,
-  entry: Entry,
-  plan: MisfirePlan,
-  causeOf: (fireAt: number) => CatchupRecord | null,
-  now: number,
-): FireRequest {
+function requestOf(core: Core, entry: Entry, plan: Plan, causeOf: (fireAt: number) => CatchupRecord | null, now: number): FireRequest {
   const { id, schedule, execution } = entry.pipeline;
   const lastDropped = plan.dropped.at(-1)?.lastAt ?? Number.NEGATIVE_INFINITY;
   const lastFireAt = Math.max(plan.fires.at(-1) ?? Number.NEGATIVE_INFINITY, lastDropped);
@@ -199,18 +198,25 @@ function requestOf(
         catchup: causeOf(fireTime),
       }),
     ),
-    dropped: plan.dropped.map((dropped) => withCause(droppedDecision(core, entry, dropped, now), causeOf(dropped.firstAt))),
+    dropped: plan.dropped.map((dropped) => droppedDecision(core, entry, dropped, causeOf(dropped.firstAt), now)),
   };
 }
 
-function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: number): DecisionRecord {
+function droppedDecision(
+  core: Core,
+  entry: Entry,
+  dropped: DroppedFires<CoveringPause>,
+  late: CatchupRecord | null,
+  now: number,
+): DecisionRecord {
   const { id, execution } = entry.pipeline;
-  const late = `missed, ${formatDuration(now - dropped.firstAt)} late`;
+  const pause = dropped.pause === undefined ? undefined : missedPauseOf(dropped.pause);
+  const missed = `missed, ${formatDuration(now - dropped.firstAt)} late`;
   const why: Record<DroppedFires["reason"], string> = {
-    paused: "paused",
-    catchup_none: `${late}; catchup is none`,
-    catchup_latest: `${late}; catchup is latest and a newer fire time came`,
-    outside_catchup_window: `${late}; older than the catchup window of ${formatDuration(execution.catchupWindowMs)}`,
+    paused: pause === undefined ? "the pipeline was paused" : pausedReason(pause),
+    catchup_none: `${missed}; catchup is none`,
+    catchup_latest: `${missed}; catchup is latest and a newer fire time came`,
+    outside_catchup_window: `${missed}; older than the catchup window of ${formatDuration(execution.catchupWindowMs)}`,
   };
   return {
     id: core.newId(now),
@@ -222,17 +228,24 @@ function droppedDecision(core: Core, entry: Entry, dropped: DroppedFires, now: n
     outcome: "skip",
     reason: dropped.count === 1 ? why[dropped.reason] : `${why[dropped.reason]} ${severalUntil(dropped.count, dropped.lastAt)}`,
     findings: [],
-    missed: dropped.count === 1 ? null : { count: dropped.count, lastAt: dropped.lastAt },
+    missed: missedOf(dropped, pause, late),
   };
 }
 
-/** Adds what kept a dropped fire time from being made on time. */
-function withCause(decision: DecisionRecord, cause: CatchupRecord | null): DecisionRecord {
-  if (cause === null || decision.scheduledFor === null) return decision;
-  const missed = decision.missed ?? { count: 1, lastAt: decision.scheduledFor };
-  const { pause, from, until } = cause;
-  if (pause === undefined) return { ...decision, missed: { ...missed, cause } };
-  return { ...decision, missed: { ...missed, pause: { at: from ?? decision.scheduledFor, until, ...pause } } };
+/** `null` for a single fire time of which nothing more is known. */
+function missedOf({ count, lastAt }: DroppedFires, pause: MissedPause | undefined, late: CatchupRecord | null): MissedFires | null {
+  if (pause !== undefined) return { count, lastAt, pause };
+  if (late !== null && late.cause !== "paused") return { count, lastAt, cause: late };
+  return count === 1 ? null : { count, lastAt };
+}
+
+function missedPauseOf({ from, until, reason, user, isGlobal }: CoveringPause): MissedPause {
+  return { at: from, until, reason, user, isGlobal };
+}
+
+function pausedReason({ at, until, reason, user, isGlobal }: MissedPause): string {
+  const by = user === null ? "" : ` by ${user}`;
+  return `${isGlobal ? "everything" : "the pipeline"} was paused from ${isoUtc(at)} to ${isoUtc(until)}${by}${reason === null ? "" : ` (${reason})`}`;
 }
 
 function tellFired({ events }: Core, request: FireRequest, { triggers, superseded }: FireResult): void {

@@ -36,7 +36,7 @@ export class Loop {
   readonly #failures: FailureReports;
   readonly #refresh: () => Promise<void>;
   readonly skew: ClockSkewMonitor;
-  #global: GlobalPause = { pause: null, lastPause: null };
+  #global: GlobalPause = { pause: null, endedPauses: [] };
   #isRunning = false;
   #isClaiming = true;
   #round: Promise<void> | null = null;

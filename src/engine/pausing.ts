@@ -38,6 +38,12 @@ function pauseOptions(method: "pause" | "resume", target: unknown, options: unkn
   return target;
 }
 
+/** Returns true for a pause whose time is over. */
+function hasRunOut(pause: Pause | null, now: number): boolean {
+  const until = pause?.until ?? null;
+  return until !== null && until <= now;
+}
+
 /** Pauses and resumes a pipeline or everything (`null`), and has what waits looked at again. */
 export class Pausing {
   readonly #core: Core;
@@ -53,15 +59,17 @@ export class Pausing {
     this.#audit = audit;
   }
 
-  /** Keeps a pause; one that is there already keeps its beginning. */
+  /** Keeps a pause; one that is there already keeps its beginning, unless it has run out. */
   async pause(target: unknown, rest: unknown): Promise<void> {
     const options = pauseOptions("pause", target, rest);
     const pipelineId = this.#targetOf(options.pipelineId);
     const { clock, store, events, registry } = this.#core;
-    const known = pipelineId === null ? this.#loop.globalPause.pause : (registry.get(pipelineId)?.pause ?? null);
+    const there = pipelineId === null ? this.#loop.globalPause.pause : (registry.get(pipelineId)?.pause ?? null);
     const now = clock.now();
+    const isOver = hasRunOut(there, now);
+    if (isOver) await this.#endAtItsEnd(pipelineId, now);
     const made: Pause = {
-      at: known?.at ?? now,
+      at: isOver ? now : (there?.at ?? now),
       until: options.duration === undefined ? null : now + durationMs(options.duration, "duration"),
       reason: text(options.reason, "reason", 1_000),
       user: text(options.user, "user", 200),
@@ -80,8 +88,23 @@ export class Pausing {
     const ended = await store.resume(pipelineId, clock.now(), this.#audit.noted({ action: "resume", pipelineId, after: null }, options));
     await store.recheck(pipelineId === null ? null : [pipelineId], clock.now());
     await this.#sync(pipelineId);
-    if (ended !== null) events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
-    return ended !== null;
+    if (ended === null) return false;
+    if (hasRunOut(ended, clock.now())) this.#tellEnd(pipelineId, ended);
+    else events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
+    return true;
+  }
+
+  /** Ends a pause that has run out and that no round has ended yet, before another one takes its place. */
+  async #endAtItsEnd(pipelineId: string | null, now: number): Promise<void> {
+    const { store } = this.#core;
+    const current = pipelineId === null ? (await store.globalPause()).pause : ((await store.states([pipelineId]))[0]?.pause ?? null);
+    if (!hasRunOut(current, now)) return;
+    const ended = await store.resume(pipelineId, now);
+    if (ended !== null) this.#tellEnd(pipelineId, ended);
+  }
+
+  #tellEnd(pipelineId: string | null, { reason, user }: Pause): void {
+    this.#core.events.tell("resumed", () => ({ pipelineId, reason, user, isAutomatic: true }));
   }
 
   async recheck(id: string | undefined): Promise<void> {

@@ -1,6 +1,6 @@
 import { Heap, type HeapEntry } from "../base/heap.js";
 import type { Pause, PipelineState } from "../ports/store.js";
-import type { PausedSpan } from "../schedule/misfire.js";
+import type { EndedPause } from "../schedule/ended-pauses.js";
 import type { Pipeline } from "./pipeline.js";
 
 /** What this node knows of a pipeline that it can run. In the heap by when it must be looked at: its next fire time, or the end of its pause. */
@@ -15,7 +15,7 @@ export interface Entry extends HeapEntry {
   /** Since when this node has it. */
   addedAt: number | null;
   pause: Pause | null;
-  lastPause: PausedSpan | null;
+  endedPauses: readonly EndedPause[];
 }
 
 const NONE: readonly Pipeline[] = Object.freeze([]);
@@ -29,7 +29,7 @@ const UNKNOWN = {
   lastFireAt: null,
   addedAt: null,
   pause: null,
-  lastPause: null,
+  endedPauses: [],
 } as const;
 
 /** How long a node believes what it knows of a pause that another node may have ended. */
@@ -112,7 +112,7 @@ export class Registry {
     entry.nextFireAt = isOurs ? state.nextFireAt : null;
     entry.lastFireAt = state?.lastFireAt ?? null;
     entry.pause = state?.pause ?? null;
-    entry.lastPause = state?.lastPause ?? null;
+    entry.endedPauses = state?.endedPauses ?? [];
     this.place(entry, now);
   }
 
@@ -130,11 +130,11 @@ export class Registry {
     return this.#due.peek()?.heapKey ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Takes out the entries that are due, at most `limit`; each must be put back by {@link place} or {@link sync}. */
+  /** Takes out the entries that are due, at most `limit`, in the order of time and then of their ids; each must be put back by {@link place} or {@link sync}. */
   takeDue(now: number, limit: number): Entry[] {
     const taken: Entry[] = [];
     while (taken.length < limit && this.nextAt() <= now) taken.push(this.#due.pop() as Entry);
-    return taken;
+    return taken.length < 2 ? taken : taken.sort((a, b) => a.heapKey - b.heapKey || (a.pipeline.id < b.pipeline.id ? -1 : 1));
   }
 
   #unfollow(pipeline: Pipeline): void {

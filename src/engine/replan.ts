@@ -42,11 +42,12 @@ function fireTimesUntil(schedule: Pick<Schedule, "nextAfter">, firstAt: number, 
 }
 
 function cut(decision: DecisionRecord, count: number, lastAt: number): DecisionRecord {
+  const pause = decision.missed?.pause;
   const why = decision.reason.replace(/ \(\d+ fire times until [^)]*\)$/, "");
   return {
     ...decision,
     reason: count === 1 ? why : `${why} ${severalUntil(count, lastAt)}`,
-    missed: count === 1 ? null : { count, lastAt },
+    missed: count === 1 && pause === undefined ? null : { count, lastAt, ...(pause === undefined ? {} : { pause }) },
   };
 }
 

@@ -56,7 +56,7 @@ export interface MissedFiresView {
   readonly lastAt: Date;
   readonly cause?: LateCause;
   /** The pause that covered them. */
-  readonly pause?: PauseFacts & { readonly at: Date; readonly until: Date | null };
+  readonly pause?: PauseFacts & { readonly at: Date; readonly until: Date };
 }
 
 /** A finding as it is handed out. */

@@ -1,4 +1,4 @@
-import type { CatchupRecord, PauseFacts, TriggerKind } from "../trigger/trigger.js";
+import type { CatchupRecord, TriggerKind } from "../trigger/trigger.js";
 
 /** What a condition found: may the run go ahead, why, on what evidence, and when to look again. */
 export interface Finding {
@@ -20,10 +20,20 @@ export interface MissedFires {
   /** What kept them from being made on time. Absent when it was a pause. */
   readonly cause?: CatchupRecord;
   /** The pause that covered them. Absent when none did. */
-  readonly pause?: PauseFacts & { readonly at: number; readonly until: number | null };
+  readonly pause?: MissedPause;
 }
 
 export type DecisionOutcome = "run" | "hold" | "skip";
+
+/** The pause because of which fire times were dropped. Instants are epoch ms. */
+export interface MissedPause {
+  readonly at: number;
+  readonly until: number;
+  readonly reason: string | null;
+  readonly user: string | null;
+  /** Everything was paused, and not this pipeline alone. */
+  readonly isGlobal: boolean;
+}
 
 /** The recorded outcome of a gate for one trigger, or of a fire time that was dropped. Instants are epoch ms. */
 export interface DecisionRecord {

@@ -105,7 +105,7 @@ export class RunWindow {
       const [decision] = decisions;
       if (decision === undefined) return;
       this.#because(decision.reason);
-      if (decision.reason.startsWith("paused")) return; // somebody wanted it so
+      if (decision.missed?.pause !== undefined || decision.reason.startsWith("paused")) return; // somebody wanted it so
       count("missed", decision.missed?.count ?? 1);
       this.#lastMissedAt = Math.max(this.#lastMissedAt, at);
       return;

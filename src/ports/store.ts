@@ -5,7 +5,7 @@ import type { AuditSealer } from "../monitor/audit-seal.js";
 import type { EndedSummary } from "../monitor/ended.js";
 import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
-import type { PausedSpan } from "../schedule/misfire.js";
+import type { EndedPause } from "../schedule/ended-pauses.js";
 import type { Overlap } from "../trigger/overlap.js";
 import type { QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
@@ -37,10 +37,10 @@ export interface Pause {
   readonly user: string | null;
 }
 
-/** The pause of everything, and the last one that ended. */
+/** The pause of everything, and those that have ended and may cover fire times that are not decided on, oldest first. */
 export interface GlobalPause {
   readonly pause: Pause | null;
-  readonly lastPause: PausedSpan | null;
+  readonly endedPauses: readonly EndedPause[];
 }
 
 /** What a store knows of a pipeline. Instants are epoch ms. */
@@ -51,8 +51,8 @@ export interface PipelineState {
   readonly lastFireAt: number | null;
   readonly lastSuccessAt: number | null;
   readonly pause: Pause | null;
-  /** The last pause that ended: catchup still owes the fire times it covers. */
-  readonly lastPause: PausedSpan | null;
+  /** Pauses that have ended and cover fire times that are not decided on, oldest first; at most 100. */
+  readonly endedPauses: readonly EndedPause[];
   readonly activeRuns: number;
   readonly waitingTriggers: number;
 }
@@ -285,7 +285,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
 
   /** Pauses a pipeline, or everything (`null`). */
   pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void>;
-  /** Ends a pause; gives the one that ended, `null` (and nothing noted) if there was none. */
+  /** Ends a pause, at its own end if that has passed; gives the one that ended, `null` (and nothing noted) if there was none. */
   resume(pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null>;
   globalPause(): Promise<GlobalPause>;
 

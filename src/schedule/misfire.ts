@@ -7,19 +7,21 @@ export type Catchup = "none" | "latest" | "all";
 export type DropReason = "catchup_none" | "catchup_latest" | "outside_catchup_window" | "paused";
 
 /** Fire times in a row that were dropped for one reason. */
-export interface DroppedFires {
+export interface DroppedFires<P extends PausedSpan = PausedSpan> {
   readonly firstAt: number;
   readonly lastAt: number;
   readonly count: number;
   readonly reason: DropReason;
+  /** The pause that covered them, for `paused`. */
+  readonly pause?: P;
 }
 
 /** What to do about the fire times up to an instant. */
-export interface MisfirePlan {
+export interface MisfirePlan<P extends PausedSpan = PausedSpan> {
   /** Fire times to make, oldest first. */
   readonly fires: readonly number[];
   /** Fire times dropped, oldest first; together with `fires` every one that passed, each once. */
-  readonly dropped: readonly DroppedFires[];
+  readonly dropped: readonly DroppedFires<P>[];
   /** The first fire time after those; at or before `now` when the plan was cut at `limit` and must be made again. */
   readonly nextFireAt: number | null;
 }
@@ -28,13 +30,10 @@ export interface MisfirePlan {
 export interface PausedSpan {
   readonly from: number;
   readonly until: number;
-  /** Why and by whom. Absent on a pause that 0.1.0 has kept. */
-  readonly reason?: string | null;
-  readonly user?: string | null;
 }
 
 /** The question {@link planMisfires} answers. All instants epoch ms, all lengths ms. */
-export interface MisfireQuestion {
+export interface MisfireQuestion<P extends PausedSpan = PausedSpan> {
   readonly schedule: Pick<Schedule, "nextAfter">;
   /** The oldest fire time not yet dealt with (`schedule.nextAfter(lastFire)`). */
   readonly dueAt: number | null;
@@ -44,8 +43,8 @@ export interface MisfireQuestion {
   readonly windowMs: number;
   /** A fire time no older than this is on time, not missed. */
   readonly onTimeMs: number;
-  /** When the schedule stood still on purpose: such a fire time is never on time, and dropped, it is dropped as `paused`. */
-  readonly paused?: readonly PausedSpan[];
+  /** When the schedule stood still on purpose: such a fire time is never on time, and dropped, it is dropped as `paused`. Of several that cover it, the first in this list counts. */
+  readonly paused?: readonly P[];
   /** Fire times that were made already, by a clock that was ahead: they are passed over. */
   readonly made?: ReadonlySet<number>;
   /** The most fire times to look at in one plan. Default 10,000. */
@@ -55,12 +54,12 @@ export interface MisfireQuestion {
 /** Dropped fires are recorded one by one if they are among this many last ones; older ones in a row are recorded as one. */
 const DETAILED = 1_000;
 
-const NONE: readonly DroppedFires[] = Object.freeze([]);
+const NONE: readonly never[] = Object.freeze([]);
 
 /**
  * Plans what becomes of every fire time from `dueAt` to `now`: pure, and in constant memory but for what it returns.
  */
-export function planMisfires(question: MisfireQuestion): MisfirePlan {
+export function planMisfires<P extends PausedSpan = PausedSpan>(question: MisfireQuestion<P>): MisfirePlan<P> {
   const { schedule, dueAt, now, catchup, windowMs, onTimeMs } = question;
   if (dueAt === null || dueAt > now) return { fires: [], dropped: [], nextFireAt: dueAt };
   if (now - dueAt <= onTimeMs && question.paused === undefined && question.made === undefined) {
@@ -77,12 +76,12 @@ export function planMisfires(question: MisfireQuestion): MisfirePlan {
   const isLatest = next === null || next > now;
   const newest = due.length - 1;
   const fires: number[] = [];
-  const dropped: DroppedFires[] = [];
+  const dropped: DroppedFires<P>[] = [];
   for (const [index, fire] of due.entries()) {
     const age = now - fire;
-    const isPaused = question.paused?.some(({ from, until }) => fire >= from && fire < until) ?? false;
+    const pause = question.paused?.find(({ from, until }) => fire >= from && fire < until);
     const reason: DropReason | null =
-      age <= onTimeMs && !isPaused
+      age <= onTimeMs && pause === undefined
         ? null
         : age > windowMs
           ? "outside_catchup_window"
@@ -90,16 +89,23 @@ export function planMisfires(question: MisfireQuestion): MisfirePlan {
             ? null
             : `catchup_${catchup}`;
     if (reason === null) fires.push(fire);
-    else drop(dropped, fire, isPaused ? "paused" : reason, !isLatest || due.length - index > DETAILED);
+    else drop(dropped, fire, reason, pause, !isLatest || due.length - index > DETAILED);
   }
   return { fires, dropped, nextFireAt: next };
 }
 
-function drop(dropped: DroppedFires[], fire: number, reason: DropReason, joins: boolean): void {
+function drop<P extends PausedSpan>(
+  dropped: DroppedFires<P>[],
+  fire: number,
+  unpaused: DropReason,
+  pause: P | undefined,
+  joins: boolean,
+): void {
   const last = dropped.at(-1);
-  if (joins && last !== undefined && last.reason === reason) {
+  const reason = pause === undefined ? unpaused : "paused";
+  if (joins && last !== undefined && last.reason === reason && last.pause === pause) {
     dropped[dropped.length - 1] = { ...last, lastAt: fire, count: last.count + 1 };
   } else {
-    dropped.push({ firstAt: fire, lastAt: fire, count: 1, reason });
+    dropped.push({ firstAt: fire, lastAt: fire, count: 1, reason, ...(pause === undefined ? {} : { pause }) });
   }
 }

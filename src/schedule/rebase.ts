@@ -6,8 +6,8 @@ export function rebasePause<P extends { readonly at: number; readonly until: num
   return aheadMs <= 0 ? pause : { ...pause, at: now, until: pause.until === null ? null : pause.until - aheadMs };
 }
 
-/** What has been of a pause that ended at an instant that is still to come; `null` for nothing. */
-export function rebaseSpan(span: PausedSpan, now: number): PausedSpan | null {
-  if (span.until <= now) return span;
-  return span.from < now ? { from: span.from, until: now } : null;
+/** Returns what has been of pauses that ended at an instant that is still to come; the same list when none did. */
+export function rebaseSpans<S extends PausedSpan>(spans: readonly S[], now: number): readonly S[] {
+  if (spans.every(({ until }) => until <= now)) return spans;
+  return spans.flatMap((span) => (span.until <= now ? [span] : span.from < now ? [{ ...span, until: now }] : []));
 }

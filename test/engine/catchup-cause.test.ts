@@ -102,6 +102,8 @@ describe("why catchup made a fire time is recorded", () => {
     expect(causes.of(entry, 60_000, [], 500_000)).toEqual(stalled);
     causes.look(501_000, 0, null);
     expect(causes.of(entry, 60_000, [], 501_000)).toEqual(stalled);
-    expect(causes.of(entry, 60_000, [{ from: 50_000, until: 70_000, isGlobal: false }], 501_000)?.cause).toBe("paused");
+    expect(causes.of(entry, 60_000, [{ from: 50_000, until: 70_000, reason: null, user: null, isGlobal: false }], 501_000)?.cause).toBe(
+      "paused",
+    );
   });
 });

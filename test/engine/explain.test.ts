@@ -52,7 +52,7 @@ describe("explain", () => {
     await first.scheduler.resume({ pipelineId: "paused" });
     await clock.settle();
     expect(await first.scheduler.explain("paused", "2026-03-02T02:00:00Z")).toMatchObject({ answer: "missed" });
-    expect(await text("paused", "2026-03-02T02:00:00Z")).toContain("was dropped: paused");
+    expect(await text("paused", "2026-03-02T02:00:00Z")).toContain("was dropped: the pipeline was paused from ");
     await first.scheduler.stop({ drain: 0 });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { cron, every, HeadgateError, pipeline } from "../../src/index.js";
+import { createScheduler, cron, every, HeadgateError, memoryStore, pipeline } from "../../src/index.js";
+import { fakeClock } from "../../src/testing/index.js";
 import { harness, timeOf } from "../support/harness.js";
 
 const hourly = (id: string, catchup: "none" | "latest" | "all" = "latest") =>
@@ -19,9 +20,9 @@ describe("pause", () => {
     expect(runs.map(({ scheduledFor }) => timeOf(scheduledFor))).toEqual(["05:00:00", "01:00:00"]);
     const skips = (await scheduler.decisions({ pipelineId: "a", outcome: "skip" })).items;
     expect(skips.map(({ scheduledFor, reason }) => `${timeOf(scheduledFor)} ${reason}`).toReversed()).toEqual([
-      "02:00:00 paused",
-      "03:00:00 paused",
-      "04:00:00 paused",
+      "02:00:00 the pipeline was paused from 2026-03-02T01:30:00Z to 2026-03-02T05:30:00Z by ana (moving)",
+      "03:00:00 the pipeline was paused from 2026-03-02T01:30:00Z to 2026-03-02T05:30:00Z by ana (moving)",
+      "04:00:00 the pipeline was paused from 2026-03-02T01:30:00Z to 2026-03-02T05:30:00Z by ana (moving)",
     ]);
     expect(heard("paused")).toMatchObject([{ pipelineId: "a", reason: "moving", user: "ana", until: null }]);
     expect(heard("resumed")).toMatchObject([{ pipelineId: "a", user: "ben", isAutomatic: false }]);
@@ -42,7 +43,76 @@ describe("pause", () => {
       "03:00:00",
     ]);
     const skipped = (await scheduler.decisions({ pipelineId: "a", outcome: "skip" })).items;
-    expect(skipped.map(({ reason }) => reason)).toEqual(["paused", "paused"]);
+    const why = "everything was paused from 2026-03-02T00:00:00Z to 2026-03-02T02:30:00Z by ana (upgrade)";
+    expect(skipped.map(({ reason }) => reason)).toEqual([why, why]);
+    await scheduler.stop();
+  });
+
+  it("that overlaps or follows others is named by what it dropped: the pipeline's own before that of everything", async () => {
+    const { scheduler, clock } = await harness([hourly("a", "none"), hourly("b", "none")], { misfireThreshold: "1s" });
+    const till = (time: string) => clock.advanceTo(`2026-03-02T${time}:00Z`);
+    await till("00:30");
+    await scheduler.pause({ user: "ana", reason: "upgrade" });
+    await till("02:30");
+    await scheduler.pause("a", { user: "ben", reason: "wrong data" });
+    await till("03:30");
+    await scheduler.resume();
+    await till("05:30");
+    await scheduler.pause({ user: "cleo" });
+    await till("06:30");
+    await scheduler.resume("a");
+    await till("07:30");
+    await scheduler.resume();
+    await clock.settle();
+    const dropped = async (pipelineId: string) =>
+      (await scheduler.decisions({ pipelineId, outcome: "skip" })).items.toReversed().map(({ scheduledFor, missed }) => {
+        const { at, until, user, reason, isGlobal } = missed?.pause ?? {};
+        const who = isGlobal === undefined ? "missed" : isGlobal ? "all" : "one";
+        const span = `${timeOf(at ?? null)}-${timeOf(until ?? null)}`;
+        return `${timeOf(scheduledFor).slice(0, 2)} ${who} ${span} ${user} ${reason}`;
+      });
+    expect(await dropped("a")).toEqual([
+      "01 all 00:30:00-03:30:00 ana upgrade",
+      "02 all 00:30:00-03:30:00 ana upgrade",
+      "03 one 02:30:00-06:30:00 ben wrong data",
+      "04 one 02:30:00-06:30:00 ben wrong data",
+      "05 one 02:30:00-06:30:00 ben wrong data",
+      "06 one 02:30:00-06:30:00 ben wrong data",
+      "07 all 05:30:00-07:30:00 cleo null",
+    ]);
+    expect(await dropped("b")).toEqual([
+      "01 all 00:30:00-03:30:00 ana upgrade",
+      "02 all 00:30:00-03:30:00 ana upgrade",
+      "03 all 00:30:00-03:30:00 ana upgrade",
+      "06 all 05:30:00-07:30:00 cleo null",
+      "07 all 05:30:00-07:30:00 cleo null",
+    ]);
+    await scheduler.stop();
+  });
+
+  it("that ran out while nothing ran ended then: a new one begins now, and what was missed in between is no part of either", async () => {
+    const store = memoryStore();
+    const first = await harness([hourly("a", "none")], { store });
+    await first.scheduler.pause("a", { user: "ana", duration: "90m" });
+    await first.scheduler.stop();
+    const clock = fakeClock("2026-03-02T04:30:00Z");
+    const scheduler = createScheduler({ pipelines: [hourly("a", "none")], store, clock, logger: { log: () => {} } });
+    const emitted: boolean[] = [];
+    scheduler.on("resumed", ({ isAutomatic }) => emitted.push(isAutomatic));
+    const started = scheduler.start();
+    await Promise.all([started, scheduler.pause("a", { user: "ben" })]);
+    await clock.advance("1h");
+    expect(await scheduler.resume("a")).toBe(true);
+    await clock.settle();
+    const skips = (await scheduler.decisions({ pipelineId: "a", outcome: "skip" })).items.toReversed();
+    expect(skips.map(({ scheduledFor, missed }) => `${timeOf(scheduledFor)} ${missed?.pause?.user ?? "missed"}`)).toEqual([
+      "01:00:00 ana",
+      "02:00:00 missed",
+      "03:00:00 missed",
+      "04:00:00 missed",
+      "05:00:00 ben",
+    ]);
+    expect(emitted).toEqual([true, false]);
     await scheduler.stop();
   });
 

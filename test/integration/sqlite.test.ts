@@ -51,7 +51,10 @@ describe("the SQLite store", () => {
       "02:00:00 succeeded 2",
       "01:00:00 succeeded 1",
     ]);
-    expect((await second.scheduler.decisions({ outcome: "skip" })).items.map(({ reason }) => reason)).toEqual(["paused", "paused"]);
+    expect((await second.scheduler.decisions({ outcome: "skip" })).items.map(({ missed }) => missed?.pause !== undefined)).toEqual([
+      true,
+      true,
+    ]);
     await second.scheduler.stop();
   });
 

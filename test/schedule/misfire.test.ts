@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Catchup, every, planMisfires } from "../../src/index.js";
+import { type Catchup, every, type MisfirePlan, planMisfires } from "../../src/index.js";
 import { sampled } from "../support/sampled.js";
 
 const MINUTE = 60_000;
@@ -52,7 +52,7 @@ describe("a misfire plan", () => {
     const fires: number[] = [];
     let rounds = 0;
     while (dueAt !== null && dueAt <= now) {
-      const plan = planMisfires({ schedule, dueAt, now, catchup: "latest", windowMs: 86_400_000, onTimeMs: 0 });
+      const plan: MisfirePlan = planMisfires({ schedule, dueAt, now, catchup: "latest", windowMs: 86_400_000, onTimeMs: 0 });
       for (const { count } of plan.dropped) dropped += count;
       fires.push(...plan.fires);
       dueAt = plan.nextFireAt;

@@ -2,6 +2,7 @@ import {
   type Condition,
   condition,
   cron,
+  type Decision,
   every,
   healthy,
   maintenanceWindow,
@@ -14,6 +15,7 @@ import {
   type RunContext,
   type Scheduler,
   stale,
+  type Trigger,
 } from "../../src/index.js";
 import type { FakeClock, Simulation, World } from "../../src/testing/index.js";
 import { randomFrom } from "../../src/testing/random.js";
@@ -269,9 +271,7 @@ export async function recordsOf(scheduler: Scheduler): Promise<Pick<Simulation, 
 
 /** Records without what cannot be the same: ids, nodes, order within one instant. A record's trigger stands in it in its place. */
 export function comparable({ triggers, decisions, runs }: Pick<Simulation, "triggers" | "decisions" | "runs">): readonly string[] {
-  const names = new Map(
-    triggers.map((one) => [one.id, `${one.pipelineId} ${one.kind} ${iso(one.scheduledFor)} ${iso(one.createdAt)} ${one.reason}`]),
-  );
+  const names = triggerNames(triggers);
   const nameOf = (id: string | null) => (id === null ? null : (names.get(id) ?? "?"));
   const lines = [
     ...triggers.map(({ id: _, runId, supersedes, supersededBy, availableAt: _at, endReason, ...rest }) =>
@@ -283,6 +283,73 @@ export function comparable({ triggers, decisions, runs }: Pick<Simulation, "trig
     ...runs.map((run) => JSON.stringify({ run: runOf(run, nameOf) })),
   ];
   return lines.map((line) => line.replaceAll(/"latency_ms":\d+/g, '"latency_ms":0')).sort();
+}
+
+/** Writes down what a scheduler emits about triggers and runs. Call it before the start. */
+export function eventsOf(scheduler: Scheduler): readonly Emitted[] {
+  const emitted: Emitted[] = [];
+  for (const name of EVENT_NAMES)
+    scheduler.on(name, (event) => {
+      const { trigger, run, decision } = event as Partial<{ trigger: Trigger; run: Run; decision: Decision }>;
+      const triggerId = trigger?.id ?? run?.triggerId ?? decision?.triggerId;
+      const status = name.startsWith("run.") ? run?.status : name === "decision" ? decision?.outcome : trigger?.status;
+      if (typeof triggerId === "string") emitted.push({ triggerId, what: `${name} ${status}` });
+    });
+  return emitted;
+}
+
+interface Emitted {
+  readonly triggerId: string;
+  readonly what: string;
+}
+
+const EVENT_NAMES = [
+  "trigger.created",
+  "trigger.held",
+  "trigger.running",
+  "trigger.skipped",
+  "trigger.expired",
+  "trigger.cancelled",
+  "trigger.superseded",
+  "trigger.succeeded",
+  "trigger.failed",
+  "decision",
+  "run.started",
+  "run.attempt",
+  "run.retrying",
+  "run.succeeded",
+  "run.failed",
+  "run.timed_out",
+  "run.cancelled",
+  "run.lost",
+] as const;
+
+/** The events of each trigger in their order, without ids. */
+export function comparableEvents(emitted: readonly Emitted[], { triggers }: Pick<Simulation, "triggers">): readonly string[] {
+  const names = triggerNames(triggers);
+  const lines = new Map<string, string[]>();
+  for (const { triggerId, what } of emitted) lines.set(triggerId, [...(lines.get(triggerId) ?? []), what]);
+  return [...lines].map(([id, all]) => JSON.stringify({ events: all, of: names.get(id) ?? "?" })).sort();
+}
+
+/** What a trigger's records say it has gone through: the events of its end and of its run's. */
+export function endEvents({ triggers, runs }: Pick<Simulation, "triggers" | "runs">): readonly string[] {
+  return [
+    ...triggers.flatMap(({ id, status, endedAt }) => (endedAt === null ? [] : [`${id} trigger.${status}`])),
+    ...runs.flatMap(({ triggerId, status, endedAt }) => (endedAt === null ? [] : [`${triggerId} run.${status}`])),
+  ].sort();
+}
+
+/** The same of what was emitted. */
+export function emittedEnds(emitted: readonly Emitted[]): readonly string[] {
+  const isEnd = /^(?:trigger\.(?:skipped|expired|cancelled|superseded|succeeded|failed)|run\.(?:succeeded|failed|timed_out|cancelled)) /;
+  return emitted.flatMap(({ triggerId, what }) => (isEnd.test(what) ? [`${triggerId} ${what.split(" ")[0]}`] : [])).sort();
+}
+
+function triggerNames(triggers: Simulation["triggers"]): ReadonlyMap<string, string> {
+  return new Map(
+    triggers.map((one) => [one.id, `${one.pipelineId} ${one.kind} ${iso(one.scheduledFor)} ${iso(one.createdAt)} ${one.reason}`]),
+  );
 }
 
 function runOf({ id: _, node: _node, triggerId, attempts, ...rest }: Run, nameOf: (id: string) => string | null) {

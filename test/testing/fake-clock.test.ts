@@ -237,7 +237,7 @@ describe("simulate", () => {
       "05:30 scheduled succeeded",
       "06:00 scheduled running",
     ]);
-    expect(played.decisions.filter(({ outcome }) => outcome === "skip").map(({ reason }) => reason)).toEqual(["paused"]);
+    expect(played.decisions.filter(({ outcome }) => outcome === "skip").map(({ missed }) => missed?.pause?.isGlobal)).toEqual([false]);
   });
 
   it("refuses a span that is none", async () => {

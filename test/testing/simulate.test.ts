@@ -16,8 +16,7 @@ describe("a simulation", () => {
       const world = new RandomWorld(seed, {
         pipelines: 3,
         hours: 14,
-        // skip and cancel_running take effect with the engine's next wake-up, which a simulation has not: to be added when they take effect at once
-        overlaps: ["queue", "queue_one"],
+        overlaps: ["queue", "queue_one", "skip", "cancel_running"],
         canCancel: false,
         isSlow: false,
         hasJitter: false,

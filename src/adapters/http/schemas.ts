@@ -240,7 +240,16 @@ export const decision = z
         count: z.int(),
         last_at: instant,
         cause: lateCause.nullable(),
-        pause: z.object({ at: instant, until: maybeInstant, ...pauseFacts }).nullable(),
+        pause: z
+          .object({
+            at: instant,
+            until: instant,
+            reason: maybeText,
+            user: maybeText,
+            is_global: z.boolean().describe("Everything was paused, and not this pipeline alone"),
+          })
+          .nullable()
+          .describe("The pause that covered the dropped fire times; null when none did"),
       })
       .nullable(),
     omitted,

@@ -177,8 +177,8 @@ export const CLOCK_RECOVERY: readonly Case[] = [
       await store.rebase(T0 + MINUTE, T0);
       const [a, b] = await store.states(["a", "b"]);
       const moved = { ...pause, at: T0, until: T0 + 5 * MINUTE };
-      assert.deepEqual([a?.pause, b?.pause, b?.lastPause], [moved, null, null]);
-      assert.deepEqual(await store.globalPause(), { pause: moved, lastPause: null });
+      assert.deepEqual([a?.pause, b?.pause, b?.endedPauses], [moved, null, []]);
+      assert.deepEqual(await store.globalPause(), { pause: moved, endedPauses: [] });
     },
   ],
 ];

@@ -9,6 +9,7 @@ import { HISTORY } from "./history.js";
 import { HOLDS } from "./holds.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
 import { OVERLAPPING } from "./overlaps.js";
+import { PAUSES } from "./pauses.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { REPEATS } from "./repeats.js";
@@ -48,6 +49,7 @@ export function describeStore(
       ...HOLDS,
       ...REPEATS,
       ...QUEUE,
+      ...PAUSES,
       ...RECORDS,
       ...HISTORY,
       ...EVENTS,

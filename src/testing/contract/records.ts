@@ -50,7 +50,7 @@ export const RECORDS: readonly Case[] = [
       assert.deepEqual(await store.resume("a", T0 + 2 * MINUTE), pause);
       assert.equal(await store.resume("a", T0 + 2 * MINUTE), null);
       const [state] = await store.states(["a"]);
-      assert.deepEqual(state?.lastPause, { from: T0, until: T0 + 2 * MINUTE, reason: "audit", user: "ana" });
+      assert.deepEqual(state?.endedPauses, [{ from: T0, until: T0 + 2 * MINUTE, reason: "audit", user: "ana" }]);
       await store.pause(null, { ...pause, until: T0 + 9 * MINUTE });
       assert.equal((await store.globalPause()).pause?.until, T0 + 9 * MINUTE);
       const [all] = await store.fire([firing("b", T0 + MINUTE)], T0 + 3 * MINUTE);
@@ -58,7 +58,7 @@ export const RECORDS: readonly Case[] = [
       assert.equal((await store.resume(null, T0 + 4 * MINUTE))?.reason, "audit");
       assert.deepEqual(await store.globalPause(), {
         pause: null,
-        lastPause: { from: T0, until: T0 + 4 * MINUTE, reason: "audit", user: "ana" },
+        endedPauses: [{ from: T0, until: T0 + 4 * MINUTE, reason: "audit", user: "ana" }],
       });
       await assert.rejects(store.pause("nobody", pause), { code: "UNKNOWN_PIPELINE" });
       await assert.rejects(store.resume("nobody", T0), { code: "UNKNOWN_PIPELINE" });

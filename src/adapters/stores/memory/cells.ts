@@ -3,7 +3,7 @@ import { Trail } from "../../../base/trail.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
-import type { PausedSpan } from "../../../schedule/misfire.js";
+import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 
 /** A pipeline and what hangs on it. In the heap of its pool by the order of the trigger that would be claimed next. */
@@ -13,7 +13,7 @@ export interface PipelineCell extends HeapEntry {
   lastFireAt: number | null;
   lastSuccessAt: number | null;
   pause: Pause | null;
-  lastPause: PausedSpan | null;
+  endedPauses: readonly EndedPause[];
   /** Made with its first trigger, so that 100,000 idle pipelines stay small. */
   life: Life | null;
 }
@@ -66,6 +66,7 @@ export interface RunCell extends HeapEntry {
 export type TimerCell = TriggerCell | RunCell;
 
 const NO_DECISIONS: readonly DecisionRecord[] = [];
+const NO_PAUSES: readonly EndedPause[] = [];
 
 export function pipelineCell(registration: PipelineRegistration): PipelineCell {
   return {
@@ -76,7 +77,7 @@ export function pipelineCell(registration: PipelineRegistration): PipelineCell {
     lastFireAt: null,
     lastSuccessAt: null,
     pause: null,
-    lastPause: null,
+    endedPauses: NO_PAUSES,
     life: null,
   };
 }
@@ -125,7 +126,7 @@ export function stateOf(cell: PipelineCell): PipelineState {
     lastFireAt: cell.lastFireAt,
     lastSuccessAt: cell.lastSuccessAt,
     pause: cell.pause,
-    lastPause: cell.lastPause,
+    endedPauses: cell.endedPauses,
     activeRuns: cell.life?.active.size ?? 0,
     waitingTriggers: cell.life?.waiting.size ?? 0,
   };

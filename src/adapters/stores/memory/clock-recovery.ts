@@ -2,7 +2,7 @@ import { groupBy } from "../../../base/group-by.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.js";
 import { rebaseRetry } from "../../../run/transitions.js";
-import { rebasePause, rebaseSpan } from "../../../schedule/rebase.js";
+import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
 import { leaveLine, type PipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
 import type { Desk } from "./desk.js";
@@ -44,10 +44,10 @@ export class ClockRecovery {
   }
 
   rebase(leaseUntil: number, now: number): void {
-    const { pause, lastPause } = this.#lines.global;
+    const { pause, endedPauses } = this.#lines.global;
     this.#lines.global = {
       pause: pause === null ? null : rebasePause(pause, now),
-      lastPause: lastPause === null ? null : rebaseSpan(lastPause, now),
+      endedPauses: rebaseSpans(endedPauses, now),
     };
     this.#desk.shortenLeases(leaseUntil);
     for (const id of this.#pipelines.ids()) this.#rebasePipeline(this.#pipelines.known(id), leaseUntil, now);
@@ -55,7 +55,7 @@ export class ClockRecovery {
 
   #rebasePipeline(cell: PipelineCell, leaseUntil: number, now: number): void {
     if (cell.pause !== null) cell.pause = rebasePause(cell.pause, now);
-    if (cell.lastPause !== null) cell.lastPause = rebaseSpan(cell.lastPause, now);
+    cell.endedPauses = rebaseSpans(cell.endedPauses, now);
     if (cell.lastSuccessAt !== null) cell.lastSuccessAt = Math.min(cell.lastSuccessAt, now);
     for (const trigger of cell.life?.waiting ?? []) this.#rebaseTrigger(trigger, leaseUntil, now);
     for (const run of cell.life?.active ?? []) this.#rebaseRun(run, leaseUntil, now);

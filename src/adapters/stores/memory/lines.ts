@@ -1,5 +1,6 @@
 import { Heap } from "../../../base/heap.js";
 import type { ClaimRequest, GlobalPause, Pause } from "../../../ports/store.js";
+import { withEndedPause } from "../../../schedule/ended-pauses.js";
 import { isOverlapping, type OverlapState } from "../../../trigger/overlap.js";
 import { enterLine, isRunCell, type Life, leaveLine, type PipelineCell, type RunCell, type TimerCell, type TriggerCell } from "./cells.js";
 import type { Slots } from "./slots.js";
@@ -18,7 +19,7 @@ export class Lines {
   readonly overdue = new Set<TriggerCell>();
   /** Pipelines with more scheduled triggers than slots, where that means skipping, superseding or cancelling. */
   readonly crowded = new Set<PipelineCell>();
-  global: GlobalPause = { pause: null, lastPause: null };
+  global: GlobalPause = { pause: null, endedPauses: [] };
 
   constructor(slots: Slots) {
     this.#slots = slots;
@@ -136,7 +137,7 @@ export class Lines {
     const { pause } = cell;
     if (pause === null) return null;
     cell.pause = null;
-    cell.lastPause = { from: pause.at, until: now, reason: pause.reason, user: pause.user };
+    cell.endedPauses = withEndedPause(cell.endedPauses, pause, now, cell.nextFireAt);
     this.refresh(cell);
     return pause;
   }
@@ -147,10 +148,12 @@ export class Lines {
   }
 
   resumeAll(now: number, all: Iterable<PipelineCell>): Pause | null {
-    const { pause } = this.global;
+    const { pause, endedPauses } = this.global;
     if (pause === null) return null;
-    this.global = { pause: null, lastPause: { from: pause.at, until: now, reason: pause.reason, user: pause.user } };
-    for (const cell of all) if (cell.life !== null) this.refresh(cell);
+    const cells = [...all];
+    const openFrom = cells.reduce((first, { nextFireAt }) => Math.min(first, nextFireAt ?? first), Number.POSITIVE_INFINITY);
+    this.global = { pause: null, endedPauses: withEndedPause(endedPauses, pause, now, Number.isFinite(openFrom) ? openFrom : null) };
+    for (const cell of cells) if (cell.life !== null) this.refresh(cell);
     return pause;
   }
 

@@ -2,11 +2,11 @@ import { groupBy } from "../../../base/group-by.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.js";
 import { rebaseRetry } from "../../../run/transitions.js";
-import { rebasePause, rebaseSpan } from "../../../schedule/rebase.js";
+import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
 import { changing, type Row, type Session, select, selectLocked, wholeOf } from "./database.js";
 import { rebaseGlobalPause, stateOf } from "./pipelines.js";
-import { DECISIONS, PIPELINES, type PipelineRow, RUNS, TRIGGERS, type TriggerRow } from "./tables.js";
+import { DECISIONS, endedPausesOf, PIPELINES, type PipelineRow, RUNS, TRIGGERS, type TriggerRow } from "./tables.js";
 
 const ROWS_AT_ONCE = 1_000;
 /** Before the order of every trigger that is not immediate, and after that of every one that is. */
@@ -159,7 +159,7 @@ function rebased(row: PipelineRow, now: number): PipelineRow {
   return {
     ...row,
     pause: row.pause === null ? null : rebasePause(row.pause, now),
-    lastPause: row.lastPause === null ? null : rebaseSpan(row.lastPause, now),
+    lastPause: row.lastPause === null ? null : rebaseSpans(endedPausesOf(row.lastPause), now),
     lastSuccessAt: row.lastSuccessAt === null ? null : Math.min(row.lastSuccessAt, now),
   };
 }

@@ -1,21 +1,21 @@
 import type { Noted } from "../../../ports/audit-store.js";
 import type { GlobalPause, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { CancelRequest } from "../../../run/run.js";
-import type { PausedSpan } from "../../../schedule/misfire.js";
-import { rebasePause, rebaseSpan } from "../../../schedule/rebase.js";
+import { withEndedPause } from "../../../schedule/ended-pauses.js";
+import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
 import { changing, type Dialect, type Session, select, selectLocked } from "./database.js";
-import { META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
+import { endedPausesOf, type KeptPauses, META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
 const RETIRED = "retired()";
-/** Where the pause of everything is kept, as `{"pause":…,"lastPause":…}`. */
+/** Where the pause of everything is kept, as `{"pause":…,"endedPauses":…}`; by 0.1.0 with a `lastPause`. */
 export const GLOBAL_PAUSE = "global_pause";
 /** Waiting triggers cancelled between two turns of the event loop. */
 const RETIRED_AT_ONCE = 500;
-const NOT_PAUSED: GlobalPause = { pause: null, lastPause: null };
+const NOT_PAUSED: GlobalPause = { pause: null, endedPauses: [] };
 
 /** Writes only what is new or different, so that nodes that start again and again with the same pipelines lock nothing. */
 export async function register(session: Session, pipelines: readonly PipelineRegistration[]): Promise<readonly PipelineState[]> {
@@ -78,13 +78,20 @@ export async function states(session: Session, ids: readonly string[]): Promise<
 }
 
 export function stateOf(row: PipelineRow, activeRuns: number, waitingTriggers: number): PipelineState {
-  const { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause, lastPause } = row;
-  return { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause, lastPause, activeRuns, waitingTriggers };
+  const { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause } = row;
+  const endedPauses = endedPausesOf(row.lastPause);
+  return { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause, endedPauses, activeRuns, waitingTriggers };
 }
 
 export async function globalPause(session: Session): Promise<GlobalPause> {
   const [row] = await select(session, META, `WHERE key = '${GLOBAL_PAUSE}'`);
-  return (row?.value as GlobalPause | undefined) ?? NOT_PAUSED;
+  return globalOf(row);
+}
+
+function globalOf(row: MetaRow | undefined): GlobalPause {
+  if (row === undefined) return NOT_PAUSED;
+  const { pause, endedPauses, lastPause } = row.value as { pause: Pause | null; endedPauses?: KeptPauses; lastPause?: KeptPauses };
+  return { pause, endedPauses: endedPausesOf(endedPauses ?? lastPause) };
 }
 
 /** A row if everything is paused. */
@@ -113,37 +120,36 @@ export async function resume(session: Session, pipelineId: string | null, now: n
   if (pipelineId === null) {
     const global = await lockedGlobal(session);
     if (global.pause === null) return null;
-    await putGlobal(session, { pause: null, lastPause: endedSpan(global.pause, now) });
+    const [open] = await session.query(`SELECT min(next_fire_at) AS at FROM ${session.dialect.name("pipelines")}`);
+    const openFrom = open?.at === null || open?.at === undefined ? null : Number(open.at);
+    await putGlobal(session, { pause: null, endedPauses: withEndedPause(global.endedPauses, global.pause, now, openFrom) });
     await note(session, noted, global.pause);
     return global.pause;
   }
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
   if (row === undefined) return undefined;
   if (row.pause === null) return null;
-  await session.write([changing(PIPELINES, [{ ...row, pause: null, lastPause: endedSpan(row.pause, now) }], ["pause", "lastPause"])]);
+  const ended = withEndedPause(endedPausesOf(row.lastPause), row.pause, now, row.nextFireAt);
+  const lastPause = ended.length === 0 ? null : ended;
+  await session.write([changing(PIPELINES, [{ ...row, pause: null, lastPause }], ["pause", "lastPause"])]);
   await note(session, noted, row.pause);
   return row.pause;
 }
 
-function endedSpan({ at, reason, user }: Pause, until: number): PausedSpan {
-  return { from: at, until, reason, user };
-}
-
 /** Puts the pause of everything right after a clock was set back. */
 export async function rebaseGlobalPause(session: Session, now: number): Promise<void> {
-  const { pause, lastPause } = await globalPause(session);
-  if ((pause?.at ?? 0) <= now && (lastPause?.until ?? 0) <= now) return;
+  const { pause, endedPauses } = await globalPause(session);
+  if ((pause?.at ?? 0) <= now && endedPauses.every(({ until }) => until <= now)) return;
   const locked = await lockedGlobal(session);
   await putGlobal(session, {
     pause: locked.pause === null ? null : rebasePause(locked.pause, now),
-    lastPause: locked.lastPause === null ? null : rebaseSpan(locked.lastPause, now),
+    endedPauses: rebaseSpans(locked.endedPauses, now),
   });
 }
 
 async function lockedGlobal(session: Session): Promise<GlobalPause> {
   await session.insert(META, [{ key: GLOBAL_PAUSE, value: NOT_PAUSED }], { unlessThere: true });
-  const row = (await selectLocked(session, META, [GLOBAL_PAUSE])).get(GLOBAL_PAUSE);
-  return (row?.value as GlobalPause | undefined) ?? NOT_PAUSED;
+  return globalOf((await selectLocked(session, META, [GLOBAL_PAUSE])).get(GLOBAL_PAUSE));
 }
 
 async function putGlobal(session: Session, value: GlobalPause): Promise<void> {

@@ -3,10 +3,19 @@ import type { AuditRecord } from "../../../monitor/audit.js";
 import type { EventRecord } from "../../../ports/event-log.js";
 import type { AnswerRecord, ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
+import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
 import { OVERLAPS, type Overlap } from "../../../trigger/overlap.js";
 import { PRIORITIES, type TriggerRecord } from "../../../trigger/trigger.js";
 import { type Table, table } from "./table.js";
+
+/** Pauses that have ended, oldest first; 0.1.0 kept the span of the last one alone. */
+export type KeptPauses = readonly EndedPause[] | PausedSpan | null;
+
+export function endedPausesOf(kept: KeptPauses | undefined): readonly EndedPause[] {
+  if (kept === null || kept === undefined) return [];
+  return "from" in kept ? [{ from: kept.from, until: kept.until, reason: null, user: null }] : kept;
+}
 
 /** A pipeline as it is kept. */
 export interface PipelineRow {
@@ -16,7 +25,8 @@ export interface PipelineRow {
   readonly lastFireAt: number | null;
   readonly lastSuccessAt: number | null;
   readonly pause: Pause | null;
-  readonly lastPause: PausedSpan | null;
+  /** Pauses that have ended, see {@link endedPausesOf}. */
+  readonly lastPause: KeptPauses;
   readonly maxActiveRuns: number;
   readonly overlap: Overlap;
   readonly pool: string | null;

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { type Case, firing, MINUTE, nextId, registration, T0 } from "./kit.js";
+
+const ANA = { until: null, reason: "moving", user: "ana" };
+const BEN = { until: null, reason: null, user: "ben" };
+
+/** Pauses that have ended, as long as they cover fire times that are not decided on. */
+export const PAUSES: readonly Case[] = [
+  [
+    "keeps every pause that covers a fire time that is not decided on, and forgets it with the next one after that",
+    async (store) => {
+      await store.register([registration("a"), registration("b", { nextFireAt: null })], T0);
+      for (const [from, to, pause] of [
+        [0, 2, ANA],
+        [3, 5, BEN],
+      ] as const) {
+        await store.pause("a", { ...pause, at: T0 + from * MINUTE });
+        await store.pause(null, { ...pause, at: T0 + from * MINUTE });
+        await store.pause("b", { ...pause, at: T0 + from * MINUTE });
+        for (const whom of ["a", "b", null]) await store.resume(whom, T0 + to * MINUTE);
+      }
+      const spans = [
+        { from: T0, until: T0 + 2 * MINUTE, reason: "moving", user: "ana" },
+        { from: T0 + 3 * MINUTE, until: T0 + 5 * MINUTE, reason: null, user: "ben" },
+      ];
+      const [a, b] = await store.states(["a", "b"]);
+      assert.deepEqual(a?.endedPauses, spans);
+      assert.deepEqual(b?.endedPauses, [], "a pipeline that has no fire time");
+      assert.deepEqual(await store.globalPause(), { pause: null, endedPauses: spans });
+      const [fired] = await store.fire([firing("a", T0 + MINUTE, { nextFireAt: T0 + 4 * MINUTE })], T0 + 6 * MINUTE);
+      assert.equal(fired?.outcome, "fired");
+      await store.pause("a", { ...ANA, at: T0 + 6 * MINUTE });
+      await store.pause(null, { ...ANA, at: T0 + 6 * MINUTE });
+      await store.resume("a", T0 + 7 * MINUTE);
+      await store.resume(null, T0 + 7 * MINUTE);
+      const left = [spans[1], { from: T0 + 6 * MINUTE, until: T0 + 7 * MINUTE, reason: "moving", user: "ana" }];
+      assert.deepEqual((await store.states(["a"]))[0]?.endedPauses, left);
+      assert.deepEqual((await store.globalPause()).endedPauses, left);
+    },
+  ],
+  [
+    "ends a pause that has run out when it was to end, and not later",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      const pause = { ...ANA, at: T0, until: T0 + 2 * MINUTE };
+      for (const whom of ["a", null]) {
+        await store.pause(whom, pause);
+        assert.deepEqual(await store.resume(whom, T0 + 9 * MINUTE), pause);
+      }
+      const ended = [{ from: T0, until: T0 + 2 * MINUTE, reason: "moving", user: "ana" }];
+      assert.deepEqual((await store.states(["a"]))[0]?.endedPauses, ended);
+      assert.deepEqual((await store.globalPause()).endedPauses, ended);
+      await store.pause("a", { ...pause, at: T0 + 10 * MINUTE, until: T0 + 30 * MINUTE });
+      await store.resume("a", T0 + 11 * MINUTE);
+      assert.equal((await store.states(["a"]))[0]?.endedPauses[1]?.until, T0 + 11 * MINUTE, "one that somebody ends before");
+    },
+  ],
+  [
+    "keeps no more than 100 pauses, the newest",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      for (let n = 0; n < 103; n++) {
+        await store.pause("a", { ...ANA, at: T0 + (2 * n + 1) * MINUTE });
+        await store.resume("a", T0 + (2 * n + 2) * MINUTE);
+      }
+      const kept = (await store.states(["a"]))[0]?.endedPauses ?? [];
+      assert.deepEqual([kept.length, kept[0]?.from, kept.at(-1)?.from], [100, T0 + 7 * MINUTE, T0 + 205 * MINUTE]);
+    },
+  ],
+  [
+    "keeps with a dropped fire time the pause that covered it",
+    async (store) => {
+      await store.register([registration("a")], T0);
+      const pause = { at: T0, until: T0 + 2 * MINUTE, reason: "moving", user: "ana", isGlobal: true };
+      const missed = { count: 1, lastAt: T0 + MINUTE, pause };
+      const dropped = {
+        id: nextId(),
+        pipelineId: "a",
+        triggerId: null,
+        kind: "scheduled" as const,
+        scheduledFor: T0 + MINUTE,
+        at: T0 + 3 * MINUTE,
+        outcome: "skip" as const,
+        reason: "everything was paused",
+        findings: [],
+        missed,
+      };
+      await store.fire([firing("a", T0 + MINUTE, { triggers: [], dropped: [dropped] })], T0 + 3 * MINUTE);
+      assert.deepEqual((await store.listDecisions({ pipelineId: "a", limit: 9 }))[0]?.missed, missed);
+    },
+  ],
+];
