@@ -40,7 +40,7 @@ export type { Alert, Monitoring, SilenceOptions } from "./engine/monitoring.js";
 export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
-export type { Answer, Explanation } from "./engine/reading/explain.js";
+export type { Answer, Explanation, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
 export type { ReloadOptions } from "./engine/reload.js";
 export type {
   Act,

@@ -62,6 +62,7 @@ export function cron(expression: string, options: CronOptions = {}): Schedule {
   const schedule: Schedule = {
     kind: "cron",
     key: `cron(${text},${timeZone})`,
+    ...(options.timeZone === undefined ? {} : { timeZone }),
     nextAfter: (at) => nextInstant(at, zone, nextLocal, isElapsed),
     describe: () => `cron ${text} (${timeZone})`,
   };

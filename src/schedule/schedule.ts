@@ -16,6 +16,8 @@ export interface Schedule {
    * changes is planned anew.
    */
   readonly key: string;
+  /** IANA zone whose wall clock it goes by; absent when it goes by none, or by several. */
+  readonly timeZone?: string;
   /** The first fire time strictly after an instant (epoch ms), strictly increasing; `null` when there is none. */
   nextAfter(epochMs: number): number | null;
   /** The rule in words. */

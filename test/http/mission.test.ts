@@ -75,7 +75,7 @@ describe("the calls of the documentation", () => {
         overrides: [{ field: "schedule_interval_minutes", user: "environment" }, { field: "staleness_threshold_hours" }],
       },
     });
-    expect(scheduler.upcoming({ count: 2 }).map(({ fireAt }) => fireAt.toISOString())).toEqual([
+    expect((await scheduler.upcoming({ count: 2 })).map(({ fireAt }) => fireAt.toISOString())).toEqual([
       "2026-03-02T02:00:00.000Z",
       "2026-03-02T04:00:00.000Z",
     ]);
@@ -89,7 +89,7 @@ describe("the calls of the documentation", () => {
     expect(good).toMatchObject({ status: 200, json: { max_concurrent_runs: 3 } });
     const reset = await ask("PUT", "/api/v1/schedule/config", { schedule_interval_minutes: null });
     expect(reset.json.schedule_interval_minutes).toBeNull();
-    expect(scheduler.upcoming({ count: 1 })[0]?.fireAt.toISOString()).toBe("2026-03-02T06:00:00.000Z");
+    expect((await scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T06:00:00.000Z");
   });
 
   it("take settings back as they were read, with one of them changed", async () => {

@@ -33,6 +33,7 @@ export function stale(options: StaleOptions): Condition {
   return {
     name: "stale",
     needs: source === undefined ? "history" : "outside",
+    readsOwnRuns: source === undefined,
     ...onBlockOf(options, "stale"),
     ...(source === undefined ? {} : { source, onError, timeoutMs: longestMs([source]), watches: { probes: [source.name] } }),
     evaluate: async ({ now, pipelineId, trigger, history, measure }) => {
@@ -113,6 +114,7 @@ export function maxPerPeriod(options: { count: number; period: Duration } & Cond
   return {
     name: "max per period",
     needs: "history",
+    readsOwnRuns: true,
     ...onBlockOf(options, "maxPerPeriod"),
     evaluate: async ({ now, pipelineId, history }) => {
       const started = await history.countRuns(pipelineId, now - periodMs, now + 1);
