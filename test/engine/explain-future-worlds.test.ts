@@ -33,7 +33,10 @@ function wrongIn({ pipelineId, at, found }: Asked, { triggers, decisions, runs }
   const until = at + MINUTE;
   const isThen = (date: Date | null | undefined) => date != null && date.getTime() >= at && date.getTime() <= until + 5_000;
   const own = runs.filter((run) => run.pipelineId === pipelineId);
-  const fired = triggers.find((one) => one.pipelineId === pipelineId && one.kind === "scheduled" && isThen(one.scheduledFor) && (one.scheduledFor as Date).getTime() < until);
+  const fired = triggers.find(
+    (one) =>
+      one.pipelineId === pipelineId && one.kind === "scheduled" && isThen(one.scheduledFor) && (one.scheduledFor as Date).getTime() < until,
+  );
   const trigger = found.trigger === null ? fired : triggers.find(({ id }) => id === found.trigger?.id);
   const run = own.find(({ triggerId }) => triggerId === trigger?.id);
   const isOpen = found.answer.startsWith("may_");
@@ -53,7 +56,8 @@ function wrongIn({ pipelineId, at, found }: Asked, { triggers, decisions, runs }
     case "will_expire":
       return trigger?.status === "expired" ? null : `its trigger is ${trigger?.status}`;
     case "will_miss":
-      return trigger === undefined && decisions.some((one) => one.pipelineId === pipelineId && one.triggerId === null && isThen(one.scheduledFor))
+      return trigger === undefined &&
+        decisions.some((one) => one.pipelineId === pipelineId && one.triggerId === null && isThen(one.scheduledFor))
         ? null
         : `its trigger is ${trigger?.status}`;
     case "will_wait":
@@ -117,6 +121,7 @@ describe("explain of instants to come", () => {
     }
     if (process.env.HEADGATE_EXPLAIN_SEEDS !== undefined) console.log(Object.fromEntries(all), wrong.length);
     expect(wrong.slice(0, 10).join("\n")).toBe("");
-    for (const answer of ["will_run", "may_run", "will_retry", "will_wait", "will_skip", "not_scheduled"]) expect(all.get(answer) ?? 0, answer).toBeGreaterThan(0);
+    for (const answer of ["will_run", "may_run", "will_retry", "will_wait", "will_skip", "not_scheduled"])
+      expect(all.get(answer) ?? 0, answer).toBeGreaterThan(0);
   }, 300_000);
 });

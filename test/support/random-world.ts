@@ -78,7 +78,10 @@ export class RandomWorld {
       const id = `p${index}`;
       const schedule = pick([
         () => every(pick(options.isCalm === true ? ["1h", "95m", "3h"] : ["7m", "15m", "1h"])),
-        () => cron(pick([...(options.isCalm === true ? [] : ["*/10 * * * *"]), "30 1,2,3 * * *", "0 * * * *", "15 */2 * * *"]), { timeZone: zone }),
+        () =>
+          cron(pick([...(options.isCalm === true ? [] : ["*/10 * * * *"]), "30 1,2,3 * * *", "0 * * * *", "15 */2 * * *"]), {
+            timeZone: zone,
+          }),
       ])();
       const parts: Condition[] = [];
       if (chance(0.3)) {

@@ -6,7 +6,8 @@ import { SharedLimits } from "./contention.js";
 import { tell } from "./explain-past.js";
 import { nameOf } from "./explain-words.js";
 import { withLocalTime } from "./local-time.js";
-import { type Projected, Projection } from "./projection.js";
+import { Projection } from "./projection.js";
+import type { Projected } from "./projection-items.js";
 import { type ProjectionState, projectionState } from "./projection-state.js";
 import { MEANT_MS, type OpenMatter, type Story } from "./story.js";
 
@@ -87,13 +88,13 @@ function storyBetween(projection: Projection, state: ProjectionState, at: number
   }
   const waiting = projection.waitingAt(at);
   if (waiting === null) return null;
-  const { record, isCertain, availableAt } = waiting;
+  const { record, isCertain, from } = waiting;
   const name = nameOf(record);
   const limits = [
-    availableAt === Number.POSITIVE_INFINITY
+    from === Number.POSITIVE_INFINITY
       ? "it waits for the end of the pause"
       : isCertain
-        ? `it may start from ${withLocalTime(availableAt, pipeline)} on`
+        ? `it may start from ${withLocalTime(from, pipeline)} on`
         : null,
     record.expiresAt === null ? null : `it is given up at ${withLocalTime(record.expiresAt, pipeline)}`,
   ].filter((one) => one !== null);
@@ -112,7 +113,7 @@ function storyBetween(projection: Projection, state: ProjectionState, at: number
 }
 
 function openOf({ gate }: Pipeline, projection: Projection, at: number): readonly OpenMatter[] {
-  const runs = projection.mayRunAt(at);
+  const runs = projection.runsAt(at);
   const conditions = gate.conditions.filter(({ needs }) => needs !== "time");
   const slot: OpenMatter = {
     kind: "slot",
@@ -146,7 +147,7 @@ function nothing(projection: Projection, { pipeline, nextFireAt, pause }: Projec
   if (projection.mayHaveChanged(at)) parts.push("its interval adapts to how its runs go and may change before");
   if (after.length > 0) parts.push(`it is triggered by every success of ${after.join(" or ")}`);
   if (sensors.length > 0) parts.push(`${sensors.length === 1 ? "a sensor" : `${sensors.length} sensors`} may trigger it`);
-  const runs = projection.mayRunAt(at);
+  const runs = projection.runsAt(at);
   if (runs.length > 0) parts.push(`${runs.join(" and ")} may not have ended by then`);
   if (pause !== null && (pause.until === null || pause.until > at))
     parts.push(`nothing fires then anyway: it is paused since ${isoUtc(pause.at)}`);
