@@ -129,7 +129,7 @@ function limitsOf(core: Core, pipeline: Pipeline): readonly LimitKey[] {
 function matterOf(kind: "pool" | "limit" | "executor", pool: string | null, slots: number, active: Backlog["activeRuns"]): OpenMatter {
   const held = active.slice(0, 3).map(({ id, pipelineId }) => `run ${id} of ${pipelineId}`);
   const more = active.length > 3 ? ` and ${active.length - 3} more` : "";
-  const now = active.length === 0 ? "" : `; now ${held.join(", ")}${more} ${active.length === 1 ? "has a slot" : "have slots"}`;
+  const now = active.length === 0 ? "" : ` (${held.join(", ")}${more} ${active.length === 1 ? "has a slot" : "have slots"} now)`;
   const [one, some] = [slots === 1, `${slots} ${slots === 1 ? "slot" : "slots"}`];
   if (kind === "pool")
     return { kind, name: pool, reason: `pool ${pool} has ${some}, and other pipelines may take ${one ? "it" : "them"} first${now}` };

@@ -64,7 +64,7 @@ export class ProjectedSlots {
       const dueAt = Math.max(run.retryAt ?? now, now + 1);
       const at = run.isForced ? dueAt : Math.max(dueAt, this.#pausedUntil);
       const isCertain = run.cancelRequest === null && ((run.retryAt ?? 0) > now || this.#pausedUntil > now);
-      const name = `run ${run.id}, which waits for attempt ${run.attempt + 1}`;
+      const name = `run ${run.id} waiting for attempt ${run.attempt + 1}`;
       const holder = this.#add({ name, waiting: null, from: now, until: NEVER, heldUntil: isCertain ? at : now });
       this.#runFrom(isCertain ? at : now);
       return { run, at, isCertain, holder };
@@ -74,7 +74,7 @@ export class ProjectedSlots {
     if (canRetry && this.#pausedUntil > now && !run.isForced)
       until = Math.max(until, this.#pausedUntil + longestRunMs(execution, run.attempt + 1, this.#graceMs));
     const isOpen = this.#isRemote || run.leaseUntil <= now || until <= now || (canRetry && this.#isContended());
-    this.#add({ name: `run ${run.id}, running since ${isoUtc(run.startedAt)}`, waiting: null, from: now, until: isOpen ? NEVER : until });
+    this.#add({ name: `run ${run.id} running since ${isoUtc(run.startedAt)}`, waiting: null, from: now, until: isOpen ? NEVER : until });
     this.#runFrom(now);
     return null;
   }
@@ -146,7 +146,7 @@ export class ProjectedSlots {
     }
     if (holding.length >= maxActiveRuns) {
       const latest = Math.max(...holding.map(({ until }) => until));
-      const end = latest === NEVER ? "" : `, until ${isoUtc(latest)} at the latest`;
+      const end = latest === NEVER ? "" : `; until ${isoUtc(latest)} at the latest`;
       open.unshift(slotMatter(`${slots} may still be in use (${namesOf(holding)}${end})`));
     } else if (isTriggered) open.unshift(slotMatter(`${slots} may be in use by a run that a sensor or another pipeline triggers`));
     return { isTaken: false, taken: "", open };

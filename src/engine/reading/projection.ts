@@ -245,11 +245,10 @@ export class Projection {
     const gate = await this.#gateOf(made, at);
     const dependsOn = [INTERVAL, ...this.#slots.neededBy(made, at).open, ...gate.open];
     const mayRun = gate.outcome === "run" || gate.outcome === "open";
-    const depending = `depending on this: ${dependingOn(dependsOn)}`;
     this.#say(at, "fire", made, {
       answer: mayRun ? "may_run" : "may_skip",
       reason: mayRun
-        ? `it runs then or not, ${depending}`
+        ? `it may run, which depends on this: ${dependingOn(dependsOn)}`
         : `it will not run then (${gate.reason}); what becomes of it depends on this: ${dependingOn(dependsOn)}`,
       dependsOn,
       findings: gate.findings,
@@ -293,7 +292,7 @@ export class Projection {
     const said: Said =
       dependsOn.length === 0
         ? { answer: "will_retry", reason: `${attempt} will start${error}` }
-        : { answer: "may_run", reason: `${attempt} starts then or not${error}, depending on this: ${dependingOn(dependsOn)}`, dependsOn };
+        : { answer: "may_run", reason: `${attempt} may start${error}, which depends on this: ${dependingOn(dependsOn)}`, dependsOn };
     this.#out.push({ at, what: "retry", name: `run ${run.id}`, trigger: null, run, dependsOn: [], findings: [], ...said });
   }
 

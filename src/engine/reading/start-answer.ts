@@ -51,7 +51,7 @@ export function startAnswer(
       return {
         said: {
           answer: "may_run",
-          reason: `it runs then or not, depending on this: ${dependingOn(dependsOn)}${isSlotOpen ? ELSE[overlap] : ""}`,
+          reason: `it may run, which depends on this: ${dependingOn(dependsOn)}${isSlotOpen ? ELSE[overlap] : ""}`,
           dependsOn,
           findings,
         },
@@ -63,7 +63,7 @@ export function startAnswer(
       return {
         said: {
           answer: "may_skip",
-          reason: `it will be skipped (${reason}) or wait, depending on this: ${dependingOn(dependsOn)}`,
+          reason: `it will be skipped (${reason}) or wait, which depends on this: ${dependingOn(dependsOn)}`,
           dependsOn,
           findings,
         },
@@ -79,7 +79,7 @@ export function startAnswer(
         return {
           said: {
             answer: "may_skip",
-            reason: `it will be held (${reason}) or skipped, depending on this: ${dependingOn(dependsOn)}`,
+            reason: `it will be held (${reason}) or skipped, which depends on this: ${dependingOn(dependsOn)}`,
             dependsOn,
             findings,
           },
