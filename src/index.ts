@@ -42,7 +42,7 @@ export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export type { NodeBoard, NodeStatus } from "./engine/node-board.js";
 export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
-export type { Answer, Explanation } from "./engine/reading/explain.js";
+export type { Answer, Explanation, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
 export type { ReloadOptions } from "./engine/reload.js";
 export type {
   Act,

@@ -94,7 +94,7 @@ scheduler.on("trigger.skipped", async ({ trigger }) => {
 
 await scheduler.start();
 say(`five pipelines; results in ${relative(process.cwd(), output)}`);
-for (const { pipelineId, fireAt } of scheduler.upcoming({ count: 4 })) say(`next     ${pipelineId} at ${fireAt.toISOString()}`);
+for (const { pipelineId, fireAt } of await scheduler.upcoming({ count: 4 })) say(`next     ${pipelineId} at ${fireAt.toISOString()}`);
 
 await wait(4_500);
 await copyFile(join(DATA, "stocks.csv"), incoming);

@@ -18,8 +18,8 @@ const api = createTriggerApi(scheduler);
 
 const app = express();
 app.use(expressTriggerApi(api));
-app.get("/", (_request, response) => {
-  response.json({ service: "flights", next: scheduler.upcoming({ count: 1 })[0]?.fireAt ?? null });
+app.get("/", async (_request, response) => {
+  response.json({ service: "flights", next: (await scheduler.upcoming({ count: 1 }))[0]?.fireAt ?? null });
 });
 
 await scheduler.start();

@@ -16,7 +16,7 @@ const scheduler = createScheduler({ pipelines: [flightDelays()], store: storeFro
 const api = createTriggerApi(scheduler);
 
 const app = fastify({ forceCloseConnections: true });
-app.get("/", async () => ({ service: "flights", next: scheduler.upcoming({ count: 1 })[0]?.fireAt ?? null }));
+app.get("/", async () => ({ service: "flights", next: (await scheduler.upcoming({ count: 1 }))[0]?.fireAt ?? null }));
 await app.register(fastifyTriggerApi, { api, prefix: "/scheduler" });
 
 await scheduler.start();

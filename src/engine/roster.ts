@@ -65,10 +65,10 @@ export class Roster {
     throw unknownPipeline(id);
   }
 
-  /** A pipeline as it would be with what the store says of it, for a scheduler that is not started and only asked. */
-  async preview(pipeline: Pipeline): Promise<Pipeline> {
+  /** The pipelines as they would be with what the store says of them, for a scheduler that is not started and only answers. */
+  async preview(): Promise<readonly Pipeline[]> {
     await this.#steering.refresh();
-    return this.#steering.take([pipeline])[0] ?? pipeline;
+    return this.#steering.take(this.#early);
   }
 
   /** Tells the store of them all. */

@@ -26,6 +26,7 @@ import {
   triggersPage,
 } from "./queries.js";
 import { type Explanation, explain } from "./reading/explain.js";
+import type { Surroundings } from "./reading/explain-future.js";
 import { recheckSoon } from "./recheck.js";
 import { type ReloadOptions, reloadOf } from "./reload.js";
 import { type Act, type BackfillOptions, checkedId, type PauseOptions, type ResumeOptions, type TriggerOptions } from "./requests.js";
@@ -260,9 +261,16 @@ export class Scheduler {
     return this.#roster.find(pipelineId) !== undefined;
   }
 
-  /** The next fire times, of one pipeline or of all, soonest first. What conditions will say is not asked: see {@link Scheduler.explain}. */
-  upcoming(options: UpcomingFireOptions = {}): readonly UpcomingFire[] {
-    return upcomingFires(this.pipelines(), options, this.#core.clock.now());
+  /**
+   * The next fire times, of one pipeline or of all, soonest first, from where the store has the schedules, each with what becomes of it as far as that is certain now: the same as
+   * {@link Scheduler.explain} answers. The store must be open: it is after `start()`.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_INSTANT`
+   * @example
+   * for (const { pipelineId, fireAt, answer } of await scheduler.upcoming({ count: 20 })) console.log(fireAt, pipelineId, answer);
+   */
+  async upcoming(options: UpcomingFireOptions = {}): Promise<readonly UpcomingFire[]> {
+    return upcomingFires(this.#core, this.#gates, await this.#surroundings(), options, this.#core.clock.now());
   }
 
   /** Triggers, newest first. */
@@ -314,10 +322,23 @@ export class Scheduler {
    * console.log((await scheduler.explain("daily-sales", "2026-03-01T02:00:00Z")).text);
    */
   async explain(pipelineId: string, at?: Instant): Promise<Explanation> {
-    const known = this.#roster.known(pipelineId);
-    const pipeline = this.#lifecycle.phase === "created" ? await this.#roster.preview(known) : known;
+    this.#roster.known(pipelineId);
     const now = this.#core.clock.now();
-    return explain(this.#core, this.#gates, pipeline, at === undefined ? now : epochMs(at, "at"), now);
+    const instant = at === undefined ? now : epochMs(at, "at");
+    const surroundings = await this.#surroundings();
+    const pipeline = surroundings.pipelines.find(({ id }) => id === pipelineId) ?? this.#roster.known(pipelineId);
+    return explain(this.#core, this.#gates, pipeline, surroundings, instant, now);
+  }
+
+  /** The pipelines as they are with what the store says of them, also for a scheduler that is not started and only answers. */
+  async #surroundings(): Promise<Surroundings> {
+    const isStarted = this.#lifecycle.phase !== "created";
+    const pipelines = isStarted ? this.pipelines() : await this.#roster.preview();
+    const isAdapting = (id: string) => {
+      const status = this.adaptive.of(id);
+      return status !== null && !status.isFrozen;
+    };
+    return { pipelines, isStarted, isAdapting };
   }
 
   /** Listens to an event; the function returned ends it. What a listener throws is reported as the event `error`. */

@@ -97,6 +97,11 @@ export interface Condition {
   readonly watches?: { readonly pipelines?: readonly string[]; readonly probes?: readonly string[] };
   /** What the age of the data is read from, if it judges that and not by the last success. */
   readonly source?: MeasurableProbe<unknown>;
+  /**
+   * True for a condition of `needs: "history"` that reads nothing but its own pipeline's runs, and that a further run can only make block: while it blocks, it goes on to block whatever runs come. Lets
+   * `explain` answer for instants to come. Default false.
+   */
+  readonly readsOwnRuns?: boolean;
   /** Whether somebody has planned maintenance at an instant, epoch ms: alerts are silent meanwhile. */
   isMaintenanceAt?(now: number): boolean;
   /** The first instant after `now` at which its answer is another, epoch ms; `null` when there is none. Only of conditions that depend on nothing but the time. */

@@ -53,7 +53,7 @@ describe("an adaptive schedule", () => {
   it("does not shift: it goes on from the last fire time", async () => {
     const { clock, scheduler } = await harness([sync()]);
     await clock.advance("3h30m");
-    const [next] = scheduler.upcoming({ pipelineId: "sync", count: 1 });
+    const [next] = await scheduler.upcoming({ pipelineId: "sync", count: 1 });
     expect(next?.fireAt.toISOString()).toBe("2026-03-02T03:48:00.000Z");
     await scheduler.stop();
   });
@@ -65,7 +65,7 @@ describe("an adaptive schedule", () => {
     await first.scheduler.stop();
     const second = await harness([sync()], { store: sqliteStore({ file }), clock: fakeClock(first.clock.now()) });
     expect(second.scheduler.adaptive.of("sync")?.intervalMs).toBe(48 * MINUTE);
-    expect(second.scheduler.upcoming({ count: 1 })[0]?.fireAt.toISOString()).toBe("2026-03-02T03:48:00.000Z");
+    expect((await second.scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T03:48:00.000Z");
     await second.scheduler.stop();
     const other = pipeline({
       id: "sync",
@@ -86,7 +86,7 @@ describe("an adaptive schedule", () => {
     expect(told.map(({ toMs }) => toMs / MINUTE)).toEqual([48]);
     for (const { scheduler } of nodes) {
       expect(scheduler.adaptive.of("sync")?.intervalMs).toBe(48 * MINUTE);
-      expect(scheduler.upcoming({ count: 1 })[0]?.fireAt.toISOString()).toBe("2026-03-02T04:36:00.000Z");
+      expect((await scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T04:36:00.000Z");
     }
     for (const { scheduler } of nodes) await scheduler.stop();
   });

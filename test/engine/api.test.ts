@@ -185,7 +185,7 @@ describe("pipelines that come and go", () => {
     const scheduler = createScheduler({ clock: fakeClock(START), pipelines: [pipeline({ id: "a", run: ok })] });
     await scheduler.add(pipeline({ id: "b", schedule: at("2026-03-02T05:00:00Z"), run: ok }));
     await scheduler.replace(pipeline({ id: "a", schedule: at("2026-03-02T04:00:00Z"), run: ok }));
-    expect(scheduler.upcoming().map(({ pipelineId }) => pipelineId)).toEqual(["a", "b"]);
+    expect((await scheduler.upcoming()).map(({ pipelineId }) => pipelineId)).toEqual(["a", "b"]);
     await scheduler.start();
     expect(scheduler.status()).toMatchObject({ phase: "running", pipelines: 2, nextFireAt: new Date("2026-03-02T04:00:00Z") });
     await scheduler.stop();
@@ -220,10 +220,11 @@ describe("lists", () => {
       pipeline({ id: "a", schedule: every("20m"), run: ok }),
       pipeline({ id: "b", schedule: every("30m"), run: ok }),
     ]);
-    const next = scheduler.upcoming({ until: "2026-03-02T01:00:01Z" }).map(({ pipelineId, fireAt }) => `${pipelineId} ${timeOf(fireAt)}`);
+    const fires = await scheduler.upcoming({ until: "2026-03-02T01:00:01Z" });
+    const next = fires.map(({ pipelineId, fireAt }) => `${pipelineId} ${timeOf(fireAt)}`);
     expect(next.slice(0, 3)).toEqual(["a 00:20:00", "b 00:30:00", "a 00:40:00"]);
     expect(next.slice(3).toSorted()).toEqual(["a 01:00:00", "b 01:00:00"]);
-    expect(() => scheduler.upcoming({ pipelineId: "nobody" })).toThrow(expect.objectContaining({ code: "UNKNOWN_PIPELINE" }));
+    await expect(scheduler.upcoming({ pipelineId: "nobody" })).rejects.toMatchObject({ code: "UNKNOWN_PIPELINE" });
     await scheduler.stop();
   });
 });

@@ -62,20 +62,23 @@ describe("explain", () => {
         id: "a",
         schedule: hourly,
         conditions: [maintenanceWindow({ start: "05:00", end: "07:00" }), stale({ olderThan: "2h" })],
+        execution: { timeout: "30m", retries: 0 },
         run: ok,
       }),
-      pipeline({ id: "b", schedule: hourly, run: ok }),
+      pipeline({ id: "b", schedule: hourly, execution: { timeout: "30m", retries: 0 }, run: ok }),
     ]);
     const later = await scheduler.explain("a", "2026-03-02T04:00:00Z");
-    expect(later.answer).toBe("will_run");
-    expect(later.text).toContain("it will run: its schedule fires at 2026-03-02T04:00:00Z; stale will be asked then");
+    expect(later.answer).toBe("may_run");
+    expect(later.text).toContain(
+      "its schedule fires at 2026-03-02T04:00:00Z, and it may run, which depends on this: stale depends on runs until then",
+    );
     expect(later.findings.map(({ result }) => result)).toEqual(["pass", "not_evaluated"]);
     const inside = await scheduler.explain("a", "2026-03-02T06:00:00Z");
     expect(inside.answer).toBe("will_skip");
-    expect(inside.text).toContain("it will be skipped: maintenance window: inside a window until 2026-03-02T07:00:00Z");
+    expect(inside.text).toContain("it will be skipped because maintenance window: inside a window until 2026-03-02T07:00:00Z");
     expect((await scheduler.explain("a", "2026-03-02T06:30:00Z")).answer).toBe("not_scheduled");
     await scheduler.pause({ pipelineId: "b", reason: "audit", duration: "10h" });
-    expect((await scheduler.explain("b", "2026-03-02T06:00:00Z")).answer).toBe("will_wait");
+    expect((await scheduler.explain("b", "2026-03-02T06:00:00Z")).answer).toBe("will_miss");
     expect((await scheduler.explain("b", "2026-03-02T11:00:00Z")).answer).toBe("will_run");
     await expect(scheduler.explain("nobody")).rejects.toMatchObject({ code: "UNKNOWN_PIPELINE" });
     await expect(scheduler.explain("a", "some day")).rejects.toMatchObject({ code: "INVALID_INSTANT" });

@@ -58,9 +58,9 @@ describe("settings changed at run time", () => {
     const { scheduler } = await harness([hourly()]);
     await scheduler.settings.change("sales", { scheduleIntervalMs: 60_000 });
     await scheduler.replace(pipeline({ id: "sales", schedule: cron("0 5 * * *"), run: () => {} }));
-    expect(scheduler.upcoming({ count: 1 })[0]?.fireAt).toEqual(new Date("2026-03-02T00:01:00Z"));
+    expect((await scheduler.upcoming({ count: 1 }))[0]?.fireAt).toEqual(new Date("2026-03-02T00:01:00Z"));
     await scheduler.settings.change("sales", { scheduleIntervalMs: null });
-    expect(scheduler.upcoming({ count: 1 })[0]?.fireAt).toEqual(new Date("2026-03-02T05:00:00Z"));
+    expect((await scheduler.upcoming({ count: 1 }))[0]?.fireAt).toEqual(new Date("2026-03-02T05:00:00Z"));
     await scheduler.stop();
   });
 

@@ -88,7 +88,13 @@ describe("a pipeline's time zone", () => {
 
   test("is inherited by maintenance windows set at run time, and explain goes by it", async () => {
     const hourly = (id: string, timeZone?: string) =>
-      pipeline({ id, schedule: every("1h"), ...(timeZone === undefined ? {} : { timeZone }), run });
+      pipeline({
+        id,
+        schedule: every("1h"),
+        execution: { timeout: "10m", retries: 0 },
+        ...(timeZone === undefined ? {} : { timeZone }),
+        run,
+      });
     const { scheduler } = await harness([hourly("berlin", "Europe/Berlin"), hourly("utc")]);
     await scheduler.settings.addMaintenance({ start: "02:00", end: "03:00", days: ["monday"] });
     const outcome = async (id: string, at: string) => (await scheduler.explain(id, at)).answer;

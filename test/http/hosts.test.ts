@@ -130,7 +130,7 @@ describe("the client", () => {
     expect((await client.runs("sales", { status: "succeeded", limit: 5 })).items[0]?.output).toBe("done");
     expect((await client.pipelines()).items.map(({ id }) => id)).toEqual(["sales"]);
     expect((await client.explain("sales", "2026-03-02T00:30:00Z")).answer).toBe("not_scheduled");
-    expect((await client.upcoming("sales", 1)).items).toEqual([{ at: "2026-03-02T01:00:00.000Z" }]);
+    expect((await client.upcoming("sales", { limit: 1 })).items).toMatchObject([{ at: "2026-03-02T01:00:00.000Z" }]);
     expect((await client.pause({ reason: "typed", duration_minutes: 5 })).paused).toBe(true);
     expect((await client.resume()).paused).toBe(false);
     expect((await client.changeSettings({ max_concurrent_runs: 7 })).max_concurrent_runs).toBe(7);

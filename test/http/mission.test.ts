@@ -75,7 +75,7 @@ describe("the calls of the documentation", () => {
         overrides: [{ field: "schedule_interval_minutes", user: "environment" }, { field: "staleness_threshold_hours" }],
       },
     });
-    expect(scheduler.upcoming({ count: 2 }).map(({ fireAt }) => fireAt.toISOString())).toEqual([
+    expect((await scheduler.upcoming({ count: 2 })).map(({ fireAt }) => fireAt.toISOString())).toEqual([
       "2026-03-02T02:00:00.000Z",
       "2026-03-02T04:00:00.000Z",
     ]);
@@ -89,7 +89,7 @@ describe("the calls of the documentation", () => {
     expect(good).toMatchObject({ status: 200, json: { max_concurrent_runs: 3 } });
     const reset = await ask("PUT", "/api/v1/schedule/config", { schedule_interval_minutes: null });
     expect(reset.json.schedule_interval_minutes).toBeNull();
-    expect(scheduler.upcoming({ count: 1 })[0]?.fireAt.toISOString()).toBe("2026-03-02T06:00:00.000Z");
+    expect((await scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T06:00:00.000Z");
   });
 
   it("take settings back as they were read, with one of them changed", async () => {
@@ -192,10 +192,16 @@ describe("the resources", () => {
     expect((await ask("GET", "/api/v1/pipelines/sales/runs?status=succeeded,failed")).json.items).toHaveLength(2);
     expect((await ask("GET", "/api/v1/pipelines/sales/triggers?kind=scheduled&until=2026-03-02T02:00:00Z")).json.items).toHaveLength(1);
     expect((await ask("GET", "/api/v1/pipelines/sales/decisions?outcome=run")).json.items).toHaveLength(2);
-    expect((await ask("GET", "/api/v1/pipelines/sales/upcoming?count=2")).json.items).toEqual([
-      { at: "2026-03-02T03:00:00.000Z" },
-      { at: "2026-03-02T04:00:00.000Z" },
-    ]);
+    const upcoming = async (query: string) => (await ask("GET", `/api/v1/pipelines/sales/upcoming?${query}`)).json;
+    const first = await upcoming("limit=1");
+    expect(first).toMatchObject({ items: [{ at: "2026-03-02T03:00:00.000Z", depends_on: [] }], next_cursor: "2026-03-02T03:00:00.000Z" });
+    const second = await upcoming(`count=1&cursor=${first.next_cursor}`);
+    expect(second.items).toMatchObject([{ at: "2026-03-02T04:00:00.000Z", answer: "may_run", depends_on: [{ kind: "slot" }] }]);
+    expect(await upcoming("until=2026-03-02T04:00:01Z")).toMatchObject({ items: [{}, {}], next_cursor: null });
+    expect((await ask("GET", "/api/v1/pipelines/sales/explain?at=2026-03-02T04:00:00Z")).json).toMatchObject({
+      answer: "may_run",
+      depends_on: [{ kind: "slot", name: null, reason: expect.stringContaining("run slots may still be in use") }],
+    });
     expect((await ask("GET", "/api/v1/pipelines/sales/explain?at=2026-03-02T01:00:00Z")).json).toMatchObject({
       answer: "ran",
       run: { status: "succeeded" },

@@ -33,7 +33,7 @@ describe.each(stores)("on %s", (name, fresh) => {
     });
     await clock.advance("31s");
     for (const { scheduler } of [one, two])
-      expect(scheduler.upcoming({ count: 1 })[0]?.fireAt.toISOString()).toBe("2026-03-02T00:04:00.000Z");
+      expect((await scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T00:04:00.000Z");
     await clock.advance("4m");
     expect((await two.scheduler.triggers({ kind: "scheduled" })).items.map(({ scheduledFor }) => scheduledFor?.getUTCMinutes())).toEqual([
       4,
@@ -90,7 +90,7 @@ it("settings, windows, tokens and the audit log survive a restart on SQLite", as
     staleness_threshold_hours: 1,
   });
   expect((await second.ask("GET", "/api/v1/schedule/maintenance", undefined, holder)).json.items).toHaveLength(1);
-  expect(second.scheduler.upcoming({ count: 1 })[0]?.fireAt.toISOString()).toBe("2026-03-02T00:04:00.000Z");
+  expect((await second.scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T00:04:00.000Z");
   expect(await second.scheduler.audit.verify()).toMatchObject({ isIntact: true });
   await second.close();
 });

@@ -54,6 +54,8 @@ export interface WorldOptions {
   /** Conditions that take their time, and answer what nobody could know beforehand. */
   readonly isSlow: boolean;
   readonly hasJitter: boolean;
+  /** Runs that end long before the next fire time, so that much of what comes is certain. Default false. */
+  readonly isCalm?: boolean;
 }
 
 /** A small world made of a seed: pipelines, how their attempts go, what their probes say, and what people do. */
@@ -77,8 +79,11 @@ export class RandomWorld {
     this.#make = Array.from({ length: options.pipelines }, (_, index) => {
       const id = `p${index}`;
       const schedule = pick([
-        () => every(pick(["7m", "15m", "1h"])),
-        () => cron(pick(["*/10 * * * *", "30 1,2,3 * * *", "0 * * * *", "15 */2 * * *"]), { timeZone: zone }),
+        () => every(pick(options.isCalm === true ? ["1h", "95m", "3h"] : ["7m", "15m", "1h"])),
+        () =>
+          cron(pick([...(options.isCalm === true ? [] : ["*/10 * * * *"]), "30 1,2,3 * * *", "0 * * * *", "15 */2 * * *"]), {
+            timeZone: zone,
+          }),
       ])();
       const parts: Condition[] = [];
       if (chance(0.3)) {
@@ -97,7 +102,7 @@ export class RandomWorld {
       const retries = pick([0, 1, 3]);
       const backoff = pick(["fixed", "exponential"] as const);
       const jitter = options.hasJitter ? pick([0, 0, 0.3]) : 0;
-      const timeout = pick(["4m", "30m", "2h"]);
+      const timeout = pick(options.isCalm === true ? ["4m", "9m"] : ["4m", "30m", "2h"]);
       const catchup = pick(["latest", "none", "all"] as const);
       const maxActiveRuns = pick([1, 1, 2]);
       const isPooled = options.pipelines > 1 && chance(0.4);
@@ -167,27 +172,32 @@ export class RandomWorld {
     };
   }
 
-  /** Does what people do, on a real scheduler. */
-  async live(scheduler: Scheduler, clock: FakeClock): Promise<void> {
+  /**
+   * Does what people do, on a real scheduler.
+   *
+   * @param until - what would be done from this instant on (epoch ms), or has an end by hand from then on, is left out; default: the end
+   */
+  async live(scheduler: Scheduler, clock: FakeClock, until = this.to): Promise<void> {
     const acts: { at: number; act: () => Promise<unknown> }[] = [];
     for (const deed of this.deeds) {
       if (deed.kind === "trigger") acts.push({ at: deed.at, act: () => scheduler.trigger(deed.pipelineId, triggerOf(deed)) });
       else if (deed.kind === "cancel") acts.push({ at: deed.at, act: () => cancelNewest(scheduler, deed.pipelineId) });
       else {
-        const { from: _, until, ...rest } = pauseOf(deed);
+        const { from: _, until: resumedAt, ...rest } = pauseOf(deed);
+        if (until < this.to && resumedAt !== undefined && resumedAt >= until) continue;
         acts.push({ at: deed.at, act: () => scheduler.pause(rest) });
         const whom = rest.pipelineId === undefined ? {} : { pipelineId: rest.pipelineId };
-        if (until !== undefined) acts.push({ at: until, act: () => scheduler.resume(whom) });
+        if (resumedAt !== undefined) acts.push({ at: resumedAt, act: () => scheduler.resume(whom) });
       }
     }
     for (const { at, act } of acts.sort((a, b) => a.at - b.at)) {
-      if (at >= this.to) break;
+      if (at >= until) break;
       await clock.advanceTo(at);
       await act().catch((error: unknown) => {
         if ((error as { code?: string }).code !== "PAUSED") throw error;
       });
     }
-    await clock.advanceTo(this.to - 1);
+    await clock.advanceTo(until - 1);
   }
 
   #chance(name: string): number {

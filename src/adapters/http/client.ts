@@ -12,6 +12,7 @@ export type TriggerStatus = z.output<typeof schemas.triggerStatus>;
 export type Pipeline = z.output<typeof schemas.pipeline>;
 export type Settings = z.output<typeof schemas.settings>;
 export type Explanation = z.output<typeof schemas.explanation>;
+export type UpcomingFire = z.output<typeof schemas.upcomingFire>;
 export type Info = z.output<typeof schemas.info>;
 export type Maintenance = z.output<typeof schemas.maintenance>;
 export type Statistics = z.output<typeof monitoring.statistics>;
@@ -118,7 +119,8 @@ export function createClient(options: ClientOptions) {
     decisions: (id: string, query: Input<typeof schemas.decisionsQuery> & Query = {}) =>
       call<Page<Decision>>("GET", `${at(id)}/decisions`, { query }),
     decision: (id: string) => call<Decision>("GET", `/api/v1/decisions/${encodeURIComponent(id)}`),
-    upcoming: (id: string, count = 10) => call<{ items: readonly { at: string }[] }>("GET", `${at(id)}/upcoming`, { query: { count } }),
+    upcoming: (id: string, query: Input<typeof schemas.upcomingQuery> & Query = {}) =>
+      call<Page<UpcomingFire>>("GET", `${at(id)}/upcoming`, { query }),
     explain: (id: string, instant?: string) => call<Explanation>("GET", `${at(id)}/explain`, { query: { at: instant } }),
     backfill: (id: string, body: Input<typeof schemas.backfillBody>, options: { idempotencyKey?: string } = {}) =>
       call<{ count: number; items: readonly Trigger[]; omitted?: readonly string[] | undefined }>("POST", `${at(id)}/backfill`, {

@@ -122,7 +122,12 @@ export const pendingQuery = z.strictObject({ pipeline: id.optional(), ...page })
 export const triggersQuery = z.strictObject({ status: many.optional(), kind: many.optional(), ...span, ...page });
 export const runsQuery = z.strictObject({ status: many.optional(), ...span, ...page });
 export const decisionsQuery = z.strictObject({ outcome: many.optional(), ...span, ...page });
-export const upcomingQuery = z.strictObject({ count: z.coerce.number().int().min(1).max(1_000).optional() });
+export const upcomingQuery = z.strictObject({
+  limit: page.limit,
+  count: page.limit.describe("Another name of limit."),
+  cursor: instant.optional(),
+  ...span,
+});
 export const explainQuery = z.strictObject({ at: instant.optional() });
 export const auditQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1_000).optional(),
@@ -349,7 +354,21 @@ export function pageOf(item: z.ZodType) {
   return z.object({ items: z.array(item), next_cursor: maybeText });
 }
 
-export const upcoming = z.object({ items: z.array(z.object({ at: instant })) }).meta({ id: "Upcoming" });
+export const openMatter = z
+  .object({
+    kind: z.enum(["condition", "slot", "pool", "limit", "executor", "interval", "retry", "pause"]),
+    name: maybeText,
+    reason: z.string(),
+  })
+  .meta({ id: "OpenMatter" });
+export const upcomingFire = z
+  .object({
+    at: instant,
+    answer: z.enum(["will_run", "may_run", "will_wait", "will_skip", "may_skip", "will_miss", "will_expire"]),
+    reason: z.string(),
+    depends_on: z.array(openMatter),
+  })
+  .meta({ id: "UpcomingFire" });
 export const explanation = z
   .object({
     pipeline: z.string(),
@@ -360,6 +379,7 @@ export const explanation = z
     decisions: z.array(decision),
     run: run.nullable(),
     findings: z.array(finding),
+    depends_on: z.array(openMatter),
     next_fire_at: maybeInstant,
     omitted,
   })

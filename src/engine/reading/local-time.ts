@@ -25,6 +25,11 @@ export function withLocalTimes(text: string, zoneName: string): string {
   });
 }
 
+/** Returns an instant in UTC with the wall clock of the pipeline's zone beside it: `2026-03-02T01:30:00Z (02:30 Europe/Berlin)`. */
+export function withLocalTime(at: number, pipeline: Pick<Pipeline, "timeZone" | "schedule">): string {
+  return withLocalTimes(isoUtc(at), zoneNameOf(pipeline));
+}
+
 /** `02:00` or `02:00:30`; with the date where it is another one than in UTC. */
 function localTime(at: number, zoneName: string): string {
   const { offset } = zoneOf(zoneName).segmentAt(at);

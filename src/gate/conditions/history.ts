@@ -34,6 +34,7 @@ export function stale(options: StaleOptions): Condition {
   return {
     name: "stale",
     needs: source === undefined ? "history" : "outside",
+    readsOwnRuns: source === undefined,
     ...onBlockOf(options, "stale"),
     ...(source === undefined ? {} : { source, onError, timeoutMs: longestMs([source]), watches: { probes: [source.name] } }),
     evaluate: async ({ now, pipelineId, trigger, history, measure }) => {
@@ -125,6 +126,7 @@ export function maxPerPeriod(options: { count: number; period: Duration } & Cond
   return {
     name: "max per period",
     needs: "history",
+    readsOwnRuns: true,
     ...onBlockOf(options, "maxPerPeriod"),
     evaluate: async ({ now, pipelineId, history }) => {
       const { from, until } = spanOf(limit, now);

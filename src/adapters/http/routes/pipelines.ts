@@ -1,3 +1,4 @@
+import type { OpenMatter, UpcomingFire } from "../../../index.js";
 import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
 import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
@@ -17,6 +18,18 @@ const EXPLAINED_CHARACTERS = 10_000;
 
 function cursorOf({ id }: { readonly id: string }): string {
   return id;
+}
+
+function atOf({ fireAt }: UpcomingFire): string {
+  return fireAt.toISOString();
+}
+
+function upcomingOut({ fireAt, answer, reason, dependsOn }: UpcomingFire) {
+  return { at: fireAt.toISOString(), answer, reason: clipped(reason, EXPLAINED_CHARACTERS), depends_on: mattersOut(dependsOn) };
+}
+
+function mattersOut(matters: readonly OpenMatter[]) {
+  return matters.map(({ reason, ...rest }) => ({ ...rest, reason: clipped(reason) }));
 }
 
 function idOf(call: Pick<Call, "caller" | "scheduler" | "options" | "params">): string {
@@ -159,15 +172,22 @@ export const pipelineRoutes: readonly Route[] = [
     id: "listUpcoming",
     method: "GET",
     path: `${ID}/upcoming`,
-    summary: "The next fire times",
+    summary: "The next fire times, and what becomes of each as far as that is certain",
     tag: "pipelines",
     role: "viewer",
     query: schemas.upcomingQuery,
-    answers: ok("Fire times, soonest first.", schemas.upcoming),
-    handle: (call) => {
-      const pipelineId = idOf(call);
-      const fires = call.scheduler.upcoming({ pipelineId, count: call.query.count ?? 10 });
-      return { status: 200, body: { items: fires.map(({ fireAt }) => ({ at: fireAt.toISOString() })) }, pipelineId };
+    answers: ok("A page of fire times, soonest first.", schemas.pageOf(schemas.upcomingFire)),
+    handle: async (call) => {
+      const { count = 10, limit = count, cursor, from, until } = call.query;
+      const query = { pipelineId: idOf(call), ...given({ from: cursor ?? from, until }) };
+      const fires = await call.scheduler.upcoming({ ...query, count: limit + 1 });
+      let read = 0;
+      const next = async (step: { limit: number }) => {
+        const items = fires.slice(read, read + step.limit);
+        read += items.length;
+        return { items, nextCursor: read < fires.length ? "more" : null };
+      };
+      return pageAnswer({ limit }, next, (fire) => whole(upcomingOut(fire)), atOf);
     },
   }),
   route({
@@ -181,7 +201,8 @@ export const pipelineRoutes: readonly Route[] = [
     answers: ok("The answer, in words and as data.", schemas.explanation),
     handle: async (call) => {
       const pipelineId = idOf(call);
-      const { at, answer, text, trigger, decisions, run, findings, nextFireAt } = await call.scheduler.explain(pipelineId, call.query.at);
+      const explained = await call.scheduler.explain(pipelineId, call.query.at);
+      const { at, answer, text, trigger, decisions, run, findings, dependsOn, nextFireAt } = explained;
       const newest = fitting(decisions.toReversed(), decisionShort, EXPLAINED_BYTES);
       const body = {
         pipeline: pipelineId,
@@ -192,6 +213,7 @@ export const pipelineRoutes: readonly Route[] = [
         decisions: newest.toReversed(),
         run: run === null ? null : runShort(run).json,
         findings: fitting(findings, findingShort, EXPLAINED_BYTES),
+        depends_on: mattersOut(dependsOn),
         ...(newest.length < decisions.length ? { omitted: ["decisions"] } : {}),
         next_fire_at: nextFireAt?.toISOString() ?? null,
       };
