@@ -29,7 +29,9 @@ describe("the error of a run over HTTP", () => {
     const { items } = (await made.ask("GET", "/api/v1/pipelines/failing/runs", undefined, reader)).json;
     expect(items).toMatchObject([{ status: "failed", error, attempts: [{ error }] }]);
     expect((await made.ask("GET", `/api/v1/runs/${items[0].id}`, undefined, reader)).json).toMatchObject({ error, attempts: [{ error }] });
-    expect((await made.ask("GET", "/api/v1/pipelines/failing/explain?at=2026-03-02T00:00:00Z", undefined, reader)).json).toMatchObject({ run: { error } });
+    expect((await made.ask("GET", "/api/v1/pipelines/failing/explain?at=2026-03-02T00:00:00Z", undefined, reader)).json).toMatchObject({
+      run: { error },
+    });
     expect((await made.ask("GET", `/api/v1/runs/${items[0].id}`, undefined, { authorization: "" })).status).toBe(401);
   });
 });
