@@ -18,7 +18,7 @@ export type BullmqWorkerOptions = BullmqConnection & {
   readonly lockDuration?: Duration;
   /** How often a job may be taken over from workers that died before it counts as failed. Default 1. */
   readonly maxStalledCount?: number;
-  /** Default {@link consoleLogger}. */
+  /** Default `consoleLogger()`. */
   readonly logger?: Logger;
 };
 
