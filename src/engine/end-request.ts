@@ -1,6 +1,6 @@
 import type { FinishRequest } from "../ports/store.js";
 import { retryDelay, runErrorOf } from "../run/retry.js";
-import type { AttemptOutcome, RunError, RunRecord } from "../run/run.js";
+import type { AttemptOutcome, PrintedOutput, RunError, RunRecord } from "../run/run.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import { jsonCopy } from "./json.js";
@@ -15,12 +15,19 @@ export interface Ended {
   /** As it is kept: see {@link keptOutput}. */
   readonly output: unknown;
   readonly error: unknown;
+  /** What a program had printed; `null`, or not there, for nothing. */
+  readonly printed?: PrintedOutput | null;
   /** `undefined`: nothing that was not sent before. */
   readonly progress?: unknown;
 }
 
 /** Makes of the end of an attempt what a store is to record: with its retry, or with the triggers that follow. */
-export function endRequest(core: Core, run: RunRecord, pipeline: Pipeline, { outcome, output, error, progress }: Ended): FinishRequest {
+export function endRequest(
+  core: Core,
+  run: RunRecord,
+  pipeline: Pipeline,
+  { outcome, output, error, printed = null, progress }: Ended,
+): FinishRequest {
   const now = core.clock.now();
   const wantedMs = outcome === "succeeded" ? null : delayOf(core, pipeline, run, outcome, error);
   const { totalTimeoutMs } = pipeline.execution;
@@ -33,7 +40,16 @@ export function endRequest(core: Core, run: RunRecord, pipeline: Pipeline, { out
     end: {
       outcome,
       output,
-      error: kept === null ? null : { ...kept, message: core.redact(kept.message, "end") },
+      error:
+        kept === null
+          ? null
+          : {
+              ...kept,
+              message: core.redact(kept.message, "end"),
+              ...(printed === null
+                ? {}
+                : { output: { stdout: core.redact(printed.stdout, "start"), stderr: core.redact(printed.stderr, "start") } }),
+            },
       retryAt: delayMs === null ? null : now + delayMs,
       ...(progress === undefined ? {} : { progress }),
     },

@@ -26,6 +26,14 @@ export interface RunError {
   readonly message: string;
   /** The error's `code`, or its name. */
   readonly code: string | null;
+  /** What a program printed before its attempt ended badly. Not there for other errors, and for all but the newest 5 attempts of a run. */
+  readonly output?: PrintedOutput;
+}
+
+/** The beginning and the end of what a program printed, without secrets. */
+export interface PrintedOutput {
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** A closed attempt. */

@@ -3,6 +3,8 @@ import { type Attempt, type AttemptOutcome, type CancelRequest, isActive, type R
 
 const NO_ATTEMPTS: readonly Attempt[] = [];
 const MAX_ATTEMPTS_KEPT = 100;
+/** Attempts whose printed output is kept, the newest. */
+const OUTPUTS_KEPT = 5;
 
 /** The end of an attempt, and what becomes of its run. */
 export interface AttemptEnd {
@@ -123,7 +125,14 @@ function withAttempt(run: RunRecord, end: AttemptEnd, endedAt: number): readonly
     error: end.error,
     node: run.node,
   };
-  return [...run.attempts, closed].slice(-MAX_ATTEMPTS_KEPT);
+  const kept = [...run.attempts, closed].slice(-MAX_ATTEMPTS_KEPT);
+  return kept.map((one, index) => (index < kept.length - OUTPUTS_KEPT ? withoutOutput(one) : one));
+}
+
+function withoutOutput(attempt: Attempt): Attempt {
+  if (attempt.error?.output === undefined) return attempt;
+  const { output: _, ...error } = attempt.error;
+  return { ...attempt, error };
 }
 
 function impossible(run: RunRecord, to: string): Error {
