@@ -9,7 +9,20 @@ export function logEvents(scheduler: Scheduler, logger: Logger): void {
   scheduler.on("run.started", ({ run: { pipelineId, id, triggerId, attempt } }) =>
     logger.log("info", "run started", { pipelineId, runId: id, triggerId, attempt }),
   );
-  for (const name of ["run.succeeded", "run.failed", "run.timed_out", "run.cancelled"] as const) {
+  scheduler.on("run.cancelled", ({ run: { pipelineId, id, triggerId, attempt, cancelRequest } }) =>
+    logger.log("info", `run cancelled${cancelRequest?.user ? ` by ${cancelRequest.user}` : ""}`, {
+      pipelineId,
+      runId: id,
+      triggerId,
+      attempt,
+      user: cancelRequest?.user ?? null,
+      reason: cancelRequest?.reason ?? null,
+    }),
+  );
+  scheduler.on("trigger.cancelled", ({ trigger: { pipelineId, id, runId, endReason } }) => {
+    if (runId === null) logger.log("info", "trigger cancelled before it ran", { pipelineId, triggerId: id, reason: endReason });
+  });
+  for (const name of ["run.succeeded", "run.failed", "run.timed_out"] as const) {
     scheduler.on(name, ({ run: { pipelineId, id, triggerId, status, startedAt, endedAt, error } }) => {
       const tookMs = endedAt === null ? null : endedAt.getTime() - startedAt.getTime();
       logger.log(name === "run.succeeded" ? "info" : "error", `run ${status}`, {
