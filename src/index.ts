@@ -1,6 +1,6 @@
 export { systemClock } from "./adapters/clocks/system-clock.js";
 export { type FunctionExecutorOptions, functionExecutor } from "./adapters/executors/function-executor.js";
-export { consoleLogger } from "./adapters/loggers/console-logger.js";
+export { type ConsoleLoggerOptions, consoleLogger } from "./adapters/loggers/console-logger.js";
 export { type JsonLoggerOptions, jsonLogger } from "./adapters/loggers/json-logger.js";
 export type { Forgotten } from "./adapters/stores/memory/history.js";
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./adapters/stores/memory/memory-store.js";
@@ -22,6 +22,7 @@ export type { Adapting, AdaptiveStatus, IntervalChange, PerformanceNumbers } fro
 export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/audit-check.js";
 export type { AuditOptions } from "./engine/audit-keys.js";
 export type { AuditedChange, AuditLog } from "./engine/audit-log.js";
+export type { EffectiveSetting, EffectiveSettings, SettingSource } from "./engine/effective-settings.js";
 export type { DecisionEventData, RunEventData } from "./engine/event-data.js";
 export type { EventFeed } from "./engine/event-feed.js";
 export type { EventReader, EventReaderOptions } from "./engine/event-reader.js";

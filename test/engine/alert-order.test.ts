@@ -55,7 +55,7 @@ describe("notifications of one alert", () => {
       subject: expect.stringMatching(/^\[headgate\] RESOLVED run_failed sales: over after 4m \(was: /),
     });
     expect(about[0]?.notification.text).toMatch(
-      /^CRITICAL run_failed sales: [^\n]*\n {2}at 2026-03-02T00:01:05Z\n[^]*\nRESOLVED run_failed sales: /,
+      /^CRITICAL run_failed sales: [^\n]*\n {2}at 2026-03-02T00:01:05Z\n[\s\S]*\nRESOLVED run_failed sales: /,
     );
     await scheduler.stop();
   });

@@ -33,6 +33,7 @@ export function stale(options: StaleOptions): Condition {
   return {
     name: "stale",
     needs: source === undefined ? "history" : "outside",
+    declares: { olderThanMs: limitMs },
     ...onBlockOf(options, "stale"),
     ...(source === undefined ? {} : { source, onError, timeoutMs: longestMs([source]), watches: { probes: [source.name] } }),
     evaluate: async ({ now, pipelineId, trigger, history, measure }) => {
