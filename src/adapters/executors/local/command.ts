@@ -292,7 +292,7 @@ function resultOf(
   try {
     return JSON.parse(json);
   } catch {
-    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${jsonProblemOf(json)}`, { details: printed });
+    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${jsonProblemOf(json)}`, { details: { ...printed } });
   }
 }
 
