@@ -23,6 +23,7 @@ export type { Adapting, AdaptiveStatus, IntervalChange, PerformanceNumbers } fro
 export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/audit-check.js";
 export type { AuditOptions } from "./engine/audit-keys.js";
 export type { AuditedChange, AuditLog } from "./engine/audit-log.js";
+export type { EffectiveSetting, EffectiveSettings, SettingSource } from "./engine/effective-settings.js";
 export type { DecisionEventData, RunEventData } from "./engine/event-data.js";
 export type { EventFeed } from "./engine/event-feed.js";
 export type { EventReader, EventReaderOptions } from "./engine/event-reader.js";

@@ -5,6 +5,7 @@ import { HeadgateError } from "../base/errors.js";
 import { ConfigError, type ConfigProblem } from "../config/diagnostic.js";
 import { configSchema } from "../config/json-schema.js";
 import { loadConfig } from "../config/load.js";
+import { type MissingPackage, missingPackageLine } from "../config/missing-packages.js";
 import { environmentsOf } from "../config/read.js";
 import { USUAL_FILE } from "../service/loaded.js";
 import { STARTING_FILE } from "../service/starting-file.js";
@@ -23,10 +24,12 @@ export function addFile(program: Command): void {
       const names = environment === undefined ? [...new Set(["development", ...environmentsOf(file)])] : [environment];
       const problems: ConfigProblem[] = [];
       const pipelines: Record<string, number> = {};
+      const missing = new Map<string, MissingPackage>();
       for (const name of names) {
         try {
           const config = loadConfig(file, { environment: name });
           pipelines[config.environment] = config.scheduler.pipelines.length;
+          for (const one of config.missingPackages) missing.set(missingPackageLine(one), one);
         } catch (error) {
           if (!(error instanceof ConfigError)) throw error;
           problems.push(...error.problems.filter((one) => !problems.some((known) => JSON.stringify(known) === JSON.stringify(one))));
@@ -34,10 +37,16 @@ export function addFile(program: Command): void {
       }
       if (problems.length > 0 && !output.isJson) throw new ConfigError(problems);
       if (problems.length > 0) process.exitCode = EXIT.invalid;
-      output.tell({ valid: problems.length === 0, file, environments: Object.keys(pipelines), pipelines, problems }, () => {
-        const told = Object.entries(pipelines).map(([name, count]) => `${name} (${count} ${count === 1 ? "pipeline" : "pipelines"})`);
-        return `${paint(stdout, "green", "valid")}: ${file}: ${told.join(", ")}`;
-      });
+      else if (missing.size > 0) process.exitCode = EXIT.unavailable;
+      const missing_packages = [...missing.values()];
+      output.tell(
+        { valid: problems.length === 0, file, environments: Object.keys(pipelines), pipelines, problems, missing_packages },
+        () => {
+          const told = Object.entries(pipelines).map(([name, count]) => `${name} (${count} ${count === 1 ? "pipeline" : "pipelines"})`);
+          const lines = [...missing.keys()].map((line) => `\n${paint(stdout, "yellow", "missing")}: ${line}`);
+          return `${paint(stdout, "green", "valid")}: ${file}: ${told.join(", ")}${lines.join("")}`;
+        },
+      );
     });
 
   program

@@ -7,6 +7,7 @@ import { HeadgateError } from "../base/errors.js";
 import { serve } from "../service/serve.js";
 import { globalsOf, outputOf } from "./globals.js";
 import { EXIT, paint } from "./output.js";
+import { whenNpxIsGone } from "./parent.js";
 
 export function addServe(program: Command): void {
   program
@@ -43,7 +44,7 @@ export function addServe(program: Command): void {
     });
 }
 
-/** Aborts with the first SIGTERM or SIGINT, which is heeded from here on, also while it starts; a second one does not wait for what is running. */
+/** Aborts with the first SIGTERM or SIGINT, or when the `npx` that started it is gone, which is heeded from here on, also while it starts; a second one does not wait for what is running. */
 function endSignals(): { readonly first: AbortSignal } {
   const controller = new AbortController();
   const end = () => {
@@ -51,6 +52,9 @@ function endSignals(): { readonly first: AbortSignal } {
     controller.abort();
   };
   process.on("SIGTERM", end).on("SIGINT", end);
+  whenNpxIsGone(() => {
+    if (!controller.signal.aborted) end();
+  });
   return { first: controller.signal };
 }
 

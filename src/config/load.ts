@@ -22,6 +22,7 @@ import { ConfigError, type ConfigProblem, nearMatch } from "./diagnostic.js";
 import { interpolated } from "./interpolate.js";
 import { masked, maskerOf } from "./mask.js";
 import { mergeTrees, without } from "./merge.js";
+import { type MissingPackage, missingPackages } from "./missing-packages.js";
 import { readSource } from "./read.js";
 import type { SettledConfig } from "./schema/config.js";
 import { namesIn, secretsIn } from "./secrets.js";
@@ -63,6 +64,8 @@ export interface LoadedConfig {
   readonly logging: { readonly level: LogLevel; readonly format: "json" | "text" | null };
   /** How long running work may go on when the service stops, ms. */
   readonly drainMs: number;
+  /** Parts that need a package which is not installed: they will not work. */
+  readonly missingPackages: readonly MissingPackage[];
   /** What the file says for this environment, variables put in and secrets hidden: what may be shown, kept and compared. */
   readonly shown: Readonly<Record<string, unknown>>;
   /** @internal The same with its secrets. */
@@ -146,6 +149,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
       ...camel({ pools, max_active_runs, node, lease, misfire_threshold, grace }),
       ...camel({ statistics_window: settled.monitoring?.statistics_window, allow_private_networks: security?.allow_private_networks }),
     },
+    missingPackages: missingPackages(plain, pipelines),
     api,
     triggerFiles,
     callbacks: callbacksOf(works.values()),

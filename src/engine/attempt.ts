@@ -5,7 +5,7 @@ import type { RemoteState, RunControl, RunRequest } from "../ports/executor.js";
 import type { LogLevel } from "../ports/logger.js";
 import type { HeartbeatRequest } from "../ports/store.js";
 import type { Redact } from "../run/redact.js";
-import type { AttemptOutcome, CancelRequest, RunRecord } from "../run/run.js";
+import type { AttemptOutcome, CancelRequest, RunError, RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import { jsonCopy } from "./json.js";
@@ -37,12 +37,16 @@ export class ActiveAttempt implements RunContext<unknown> {
   /** Where it is carried out, while no heartbeat has said so. */
   #reference: unknown;
   #given: unknown;
+  /** What is wrong, while no heartbeat has said so; and the last that was to be said. */
+  #problem: RunError | null | undefined;
+  #notedProblem: RunError | null;
 
   constructor(core: Core, run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline) {
     this.#core = core;
     this.run = run;
     this.pipeline = pipeline;
     this.#trigger = trigger;
+    this.#notedProblem = run.error?.code === "EXECUTOR_UNAVAILABLE" ? run.error : null; // of the node that watched it before
     const { lengthMs, what } = deadlineOf(run, pipeline, core.clock.now());
     this.timeoutMs = lengthMs;
     this.#stopTimer = core.clock.setTimer(lengthMs, () => {
@@ -180,8 +184,13 @@ export class ActiveAttempt implements RunContext<unknown> {
   takeHeartbeat(): HeartbeatRequest {
     const progress = this.#progress;
     const reference = this.#reference;
-    this.#progress = this.#reference = undefined;
-    const news = { ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
+    const problem = this.#problem;
+    this.#progress = this.#reference = this.#problem = undefined;
+    const news = {
+      ...(progress === undefined ? {} : { progress }),
+      ...(reference === undefined ? {} : { reference }),
+      ...(problem === undefined ? {} : { error: problem }),
+    };
     return { runId: this.runId, token: this.run.token, ...news };
   }
 
@@ -189,11 +198,19 @@ export class ActiveAttempt implements RunContext<unknown> {
   putBack(request: HeartbeatRequest | undefined): void {
     this.#progress ??= request?.progress;
     this.#reference ??= request?.reference;
+    if (this.#problem === undefined) this.#problem = request?.error;
   }
 
   /** Has the next heartbeat say where the attempt is carried out. */
   keepReference(reference: unknown): void {
     this.#reference = reference;
+  }
+
+  /** Has the next heartbeat say what is wrong while the attempt runs; `null`: nothing any more. */
+  noteProblem(problem: RunError | null): void {
+    if (problem === null && this.#notedProblem === null) return;
+    this.#notedProblem = problem;
+    this.#problem = problem;
   }
 
   /** Progress that no heartbeat has sent yet; `undefined` for none. */

@@ -14,6 +14,16 @@ import { type Act, text } from "./requests.js";
 const SUMMED_MS = 60_000;
 const SHOWN_CHARACTERS = 32_000;
 const SHOWN_IDS = 100;
+/** What the log calls what a change is about. */
+const LOGGED: Readonly<Record<string, string>> = {
+  settings: "settings",
+  maintenance: "maintenance window",
+  silence: "silence",
+  node: "lost node",
+  "token.issue": "token",
+  "token.rotate": "token",
+  "token.revoke": "token",
+};
 
 type AuditCore = Pick<Core, "store" | "clock" | "events" | "logger" | "audit" | "redact">;
 
@@ -115,6 +125,24 @@ export class AuditLog {
     const made = this.entry(change, act, at);
     this.#heads.changed();
     return { entry: (known) => ("before" in change ? made : { ...made, before: this.#shown(known) }), sealer: this.sealer };
+  }
+
+  /** @internal Logs a change that was made: what, of which pipeline, by whom, with before and after. */
+  logChange({ action, pipelineId, before, after, ids = [] }: AuditedChange, { user, reason, caller }: Act): void {
+    const { logger } = this.#core;
+    const what = LOGGED[action] ?? action;
+    const did = before === null ? "added" : after === null ? "removed" : "changed";
+    const whose = pipelineId === null ? "" : ` of pipeline ${pipelineId}`;
+    logger.log("info", `${what}${whose} ${did}${user === undefined ? "" : ` by ${user}`}`, {
+      action,
+      pipelineId,
+      ids,
+      user: user ?? null,
+      token: caller?.token ?? null,
+      reason: reason ?? null,
+      before: this.#shown(before),
+      after: this.#shown(after),
+    });
   }
 
   /** @internal A store has kept entries together with a change. */

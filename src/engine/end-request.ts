@@ -1,7 +1,7 @@
 import { mapFacts } from "../base/error-facts.js";
 import type { FinishRequest } from "../ports/store.js";
 import { retryDelay, runErrorOf } from "../run/retry.js";
-import type { AttemptOutcome, RunError, RunRecord } from "../run/run.js";
+import type { AttemptOutcome, PrintedOutput, RunError, RunRecord } from "../run/run.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import { jsonCopy } from "./json.js";
@@ -16,12 +16,19 @@ export interface Ended {
   /** As it is kept: see {@link keptOutput}. */
   readonly output: unknown;
   readonly error: unknown;
+  /** What a program had printed; `null`, or not there, for nothing. */
+  readonly printed?: PrintedOutput | null;
   /** `undefined`: nothing that was not sent before. */
   readonly progress?: unknown;
 }
 
 /** Makes of the end of an attempt what a store is to record: with its retry, or with the triggers that follow. */
-export function endRequest(core: Core, run: RunRecord, pipeline: Pipeline, { outcome, output, error, progress }: Ended): FinishRequest {
+export function endRequest(
+  core: Core,
+  run: RunRecord,
+  pipeline: Pipeline,
+  { outcome, output, error, printed = null, progress }: Ended,
+): FinishRequest {
   const now = core.clock.now();
   const wantedMs = outcome === "succeeded" ? null : delayOf(core, pipeline, run, outcome, error);
   const { totalTimeoutMs } = pipeline.execution;
@@ -33,13 +40,20 @@ export function endRequest(core: Core, run: RunRecord, pipeline: Pipeline, { out
     end: {
       outcome,
       output,
-      error: error === null ? null : mapFacts(runErrorOf(error), core.redact),
+      error: error === null ? null : keptError(core, error, printed),
       retryAt: delayMs === null ? null : now + delayMs,
       ...(progress === undefined ? {} : { progress }),
     },
     follow: outcome === "succeeded" ? followers(core, run, now) : NONE,
     onlyIfExpired: false,
   };
+}
+
+function keptError({ redact }: Core, error: unknown, printed: PrintedOutput | null): RunError {
+  const kept = mapFacts(runErrorOf(error), redact);
+  return printed === null
+    ? kept
+    : { ...kept, output: { stdout: redact(printed.stdout, "start"), stderr: redact(printed.stderr, "start") } };
 }
 
 /** Returns the same end without the values that the store refuses: how the attempt ended is kept. */

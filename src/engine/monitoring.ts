@@ -289,10 +289,16 @@ export class Monitoring {
     },
     act: Act,
   ): Promise<void> {
-    await changeKept(this.#core, { key: SILENCES_KEY, what: "silences are" }, (kept: readonly Silence[] | undefined, now) => {
-      const { next, ...change } = make((kept ?? []).filter(({ until }) => until > now));
-      return { next, user: act.user ?? null, noted: this.#audit.noted({ action: "silence", ...change }, act) };
-    });
+    const written = await changeKept(
+      this.#core,
+      { key: SILENCES_KEY, what: "silences are" },
+      (kept: readonly Silence[] | undefined, now) => {
+        const { next, ...rest } = make((kept ?? []).filter(({ until }) => until > now));
+        const change = { action: "silence", ...rest };
+        return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
+      },
+    );
+    if (written !== null) this.#audit.logChange(written.change, act);
   }
 }
 

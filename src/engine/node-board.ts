@@ -62,6 +62,7 @@ export class NodeBoard {
   async dismiss(node: string, act: Act = {}): Promise<void> {
     checkAct(act, "nodes.dismiss");
     checkedId(node, "nodes.dismiss");
+    let before: { node: string; seenAt: string } | null = null;
     await this.#write(
       (board, now) => {
         const known = Object.hasOwn(board, node) ? board[node] : undefined;
@@ -71,13 +72,13 @@ export class NodeBoard {
           throw new HeadgateError("NODE_ACTIVE", problem, { details: { node } });
         }
         const { [node]: dismissed, ...others } = board;
-        const before = { node, seenAt: toDate(known.seenAt).toISOString() };
+        before = { node, seenAt: toDate(known.seenAt).toISOString() };
         return { next: others, noted: this.#audit.noted({ action: "node", pipelineId: null, before, after: null, ids: [node] }, act) };
       },
       this.#core.clock.now(),
       act.user,
     );
-    this.#core.logger.log("info", `lost node ${node} dismissed`, { node, user: act.user ?? null, reason: act.reason ?? null });
+    this.#audit.logChange({ action: "node", pipelineId: null, before, after: null, ids: [node] }, act);
   }
 
   /**

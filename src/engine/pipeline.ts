@@ -109,6 +109,8 @@ export interface Pipeline {
   readonly slaMs: number | null;
   readonly tags: readonly string[];
   readonly alertOn: readonly AlertReason[];
+  /** Not there for what code declares. */
+  readonly origin?: "file";
   run(context: RunContext<unknown>): unknown;
 }
 

@@ -11,6 +11,8 @@ const REFERENCE_LIMIT = 10_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 const CANCEL_TRIES = 3;
+/** Characters of what a run says is wrong while it runs. */
+const MESSAGE_LIMIT = 500;
 
 /** Ends that somebody wants: they are passed on. Other aborts leave the run where it is. */
 const WANTED: ReadonlySet<string> = new Set(["RUN_TIMED_OUT", "RUN_CANCELLED"]);
@@ -69,6 +71,7 @@ class Watch {
       try {
         state = this.#attempt.told ?? (await this.#call((call) => this.#executor.poll(reference, call)));
         waitMs = FIRST_WAIT_MS;
+        this.#attempt.noteProblem(null);
       } catch (error) {
         this.#warn("cannot be asked", error);
         await this.#wait(waitMs);
@@ -119,6 +122,7 @@ class Watch {
         await this.#wait(waitMs);
       }
     }
+    this.#attempt.noteProblem(null);
     await this.#remember(reference);
     return reference;
   }
@@ -198,7 +202,9 @@ class Watch {
   #warn(what: string, error: unknown): void {
     if (this.#attempt.abortReason !== null) return;
     const { runId, pipelineId } = this.#attempt;
-    const message = messageOf(error);
+    const message = this.#core.redact(messageOf(error));
+    const problem = `${this.#executor.name} ${what}, it is tried again: ${message}`;
+    this.#attempt.noteProblem({ message: problem.slice(0, MESSAGE_LIMIT), code: "EXECUTOR_UNAVAILABLE" });
     this.#core.logger.log("warn", `${this.#executor.name} ${what}, trying again: ${message}`, { pipelineId, runId });
   }
 }

@@ -1,7 +1,7 @@
 import { HeadgateError } from "../base/errors.js";
 import type { Executor, RemoteState } from "../ports/executor.js";
 import type { FinishRequest, FinishResult } from "../ports/store.js";
-import { runErrorOf } from "../run/retry.js";
+import { printedOf, runErrorOf } from "../run/retry.js";
 import { type AttemptOutcome, type CancelRequest, isActive, type RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { ActiveAttempt, AttemptHandle } from "./attempt.js";
@@ -218,7 +218,8 @@ export class Runner {
       const isSuccess = outcome === "succeeded";
       const why = isSuccess ? null : (attempt.abortReason ?? error);
       const kept = isSuccess && !isOver ? keptOutput(this.#core, output, run) : null;
-      const ended = { outcome, output: kept, error: why, progress: attempt.unsentProgress };
+      const printed = isSuccess ? null : printedOf(error, output);
+      const ended = { outcome, output: kept, error: why, printed, progress: attempt.unsentProgress };
       const recording = isOver ? null : this.ends.record(run, endRequest(this.#core, run, pipeline, ended));
       this.#leave(attempt);
       const found = await recording;

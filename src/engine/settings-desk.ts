@@ -2,6 +2,8 @@ import { checkOptions } from "../base/options.js";
 import type { TimeWindow } from "../schedule/window.js";
 import { sha256 } from "./audit-keys.js";
 import type { Core } from "./core.js";
+import { type EffectiveSettings, effectiveSettings } from "./effective-settings.js";
+import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
 import { ACT_OPTIONS, type Act, checkAct, text } from "./requests.js";
 import type { Overrides, PipelineSettings, SettingName, SettingsChange } from "./settings.js";
@@ -11,10 +13,12 @@ import type { Maintenance, Steering } from "./steering.js";
 /** What a pipeline's settings are, and which of them were changed at run time. */
 export interface SettingsView {
   readonly pipelineId: string;
-  /** Those in force; `null` where neither the code nor a change says anything. */
+  /** Those in force, but of windows and dependencies those that were set at run time; `null` where neither code, file nor a change says anything. */
   readonly values: { readonly [Name in SettingName]: PipelineSettings[Name] | null };
   /** Changed at run time: they win over the code's until they are set to `null`. */
   readonly overrides: { readonly [Name in SettingName]?: { readonly at: Date; readonly user: string | null } };
+  /** All that is in force, with its source. */
+  readonly effective: EffectiveSettings;
   /** Differs whenever the settings do; hand it in as `ifVersion` so as not to undo somebody else's change. */
   readonly version: string;
 }
@@ -85,9 +89,17 @@ export class SettingsDesk {
 
   #view(pipelineId: string, overrides: Overrides): SettingsView {
     this.#mustBeKnown(pipelineId);
-    const base = this.#steering.base(pipelineId);
-    const ofCode: Partial<PipelineSettings> = base === undefined ? {} : { maxActiveRuns: base.execution.maxActiveRuns };
-    const values = Object.fromEntries(SETTING_NAMES.map((name) => [name, shownValue(name, overrides) ?? ofCode[name] ?? null]));
+    const known = this.#core.registry.get(pipelineId)?.pipeline as Pipeline;
+    const base = this.#steering.base(pipelineId) ?? known;
+    const windows = this.#steering.windows().filter((one) => one.pipelineId === null || one.pipelineId === pipelineId);
+    const effective = effectiveSettings(base, known.schedule.describe(), overrides, windows);
+    const inForce: Partial<Record<SettingName, unknown>> = {
+      scheduleIntervalMs: effective.scheduleIntervalMs.value,
+      stalenessThresholdMs: effective.stalenessThresholdMs.value,
+      isAdaptive: effective.isAdaptive.value,
+      maxActiveRuns: effective.maxActiveRuns.value,
+    };
+    const values = Object.fromEntries(SETTING_NAMES.map((name) => [name, shownValue(name, overrides) ?? inForce[name] ?? null]));
     const changed = SETTING_NAMES.flatMap((name) => {
       const one = overrides[name];
       return one === undefined ? [] : [[name, { at: new Date(one.at), user: one.user }]];
@@ -96,6 +108,7 @@ export class SettingsDesk {
       pipelineId,
       values: values as SettingsView["values"],
       overrides: Object.fromEntries(changed) as SettingsView["overrides"],
+      effective,
       version: sha256(JSON.stringify([pipelineId, values, changed])).slice(0, 32),
     };
   }

@@ -3,10 +3,11 @@ import { HeadgateError } from "../base/errors.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Condition } from "../gate/condition.js";
 import { type StaleOptions, stale } from "../gate/conditions/history.js";
-import { maintenanceWindow } from "../gate/conditions/time.js";
-import { dependencyProblem, type NamedConnections, type RuntimeDependency } from "../gate/dependency.js";
+import { keptMaintenance } from "../gate/conditions/time.js";
+import { dependencyProblem, type RuntimeDependency } from "../gate/dependency.js";
 import { inOrder } from "../gate/evaluate.js";
 import { withoutSecrets } from "../gate/secret-url.js";
+import type { DependencyFactory } from "../ports/dependency.js";
 import { inZone } from "../schedule/inherited-zone.js";
 import { every } from "../schedule/simple.js";
 import { type TimeWindow, timeWindows } from "../schedule/window.js";
@@ -58,10 +59,10 @@ const LIST_LIMIT = 100;
 /**
  * Checks a change, all of it before any of it counts.
  *
- * @param connections - those that external dependencies may name
+ * @param dependencies - the connections that external dependencies may name, and the addresses that they may have
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_TIME_ZONE`, `INVALID_INSTANT`
  */
-export function checkChange(change: SettingsChange, connections: NamedConnections): void {
+export function checkChange(change: SettingsChange, dependencies: Pick<DependencyFactory, "connections" | "addressProblem">): void {
   checkOptions(change, SETTINGS, "settings", (name, problem) => bad(name ?? "settings", problem));
   const { scheduleIntervalMs, stalenessThresholdMs, maintenanceWindows, externalDependencies, isAdaptive, maxActiveRuns } = change;
   if (isSet(scheduleIntervalMs) && durationMs(scheduleIntervalMs, "scheduleIntervalMs") < LEAST_INTERVAL_MS)
@@ -70,7 +71,7 @@ export function checkChange(change: SettingsChange, connections: NamedConnection
   if (isSet(maintenanceWindows)) timeWindows(listed(maintenanceWindows, "maintenanceWindows"));
   if (isSet(externalDependencies))
     for (const one of listed(externalDependencies, "externalDependencies")) {
-      const problem = dependencyProblem(one, connections);
+      const problem = dependencyProblem(one, dependencies.connections) ?? dependencies.addressProblem(one);
       if (problem !== null) throw bad("externalDependencies", problem);
     }
   if (isSet(isAdaptive) && typeof isAdaptive !== "boolean") throw bad("isAdaptive", "must be true or false");
@@ -125,7 +126,7 @@ function conditionsOf(
   const kept = staleMs === undefined ? gate.conditions : gate.conditions.filter(({ name }) => name !== "stale");
   const old = gate.conditions.find(({ name }) => name === "stale");
   const added: Condition[] = [...dependencies];
-  const maintenance = windows.length === 0 ? null : maintenanceWindow(windows.map(known));
+  const maintenance = windows.length === 0 ? null : keptMaintenance(windows.map(known));
   if (maintenance !== null)
     added.push({ ...(timeZone === null ? maintenance : inZone(maintenance, timeZone)), name: "maintenance window set at run time" });
   if (staleMs !== undefined) added.push(staleAgain(staleMs, old));

@@ -1,6 +1,7 @@
-import { HeadgateError } from "../base/errors.js";
+import { HeadgateError, quote } from "../base/errors.js";
+import { ENDLESS } from "../gate/conditions/time.js";
 import type { TimeWindow } from "../schedule/window.js";
-import { timeWindows } from "../schedule/window.js";
+import { areEndless, timeWindows } from "../schedule/window.js";
 import { Adapting } from "./adapting.js";
 import type { AuditLog } from "./audit-log.js";
 import { register } from "./catalog.js";
@@ -96,7 +97,7 @@ export class Steering {
   }
 
   async change(pipelineId: string, change: SettingsChange, act: Act, isCurrent: (overrides: Overrides) => boolean): Promise<void> {
-    checkChange(change, this.#core.dependencies.connections);
+    checkChange(change, this.#core.dependencies);
     const at = this.#core.clock.now();
     const user = act.user ?? null;
     const names = Object.keys(change).filter((name) => change[name as SettingName] !== undefined) as SettingName[];
@@ -160,9 +161,13 @@ export class Steering {
       if (made === null) return null;
       const { next, before, after } = made;
       for (const base of this.#bases.values()) this.#steered(base, next); // what cannot be applied is not kept
-      return { next, user: act.user ?? null, noted: this.#audit.noted({ action, pipelineId, before, after, ids }, act) };
+      refuseEndless(kept ?? NOTHING, next, this.#bases.keys());
+      const change = { action, pipelineId, before, after, ids };
+      return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
     });
-    if (written !== null) await this.#takeOver(written.next, written.version);
+    if (written === null) return;
+    this.#audit.logChange(written.change, act);
+    await this.#takeOver(written.next, written.version);
   }
 
   /** One after the other: what failed is as if it had not begun, and is done by the next look. */
@@ -206,6 +211,20 @@ export class Steering {
     if (overrides === undefined && windows.length === 0) return this.adapting.adapted(base);
     return this.adapting.adapted(withSettings(base, overrides ?? {}, windows, (one) => this.#core.dependencies.conditionOf(one)));
   }
+}
+
+/** Windows in which a pipeline does not run, as far as they were set at run time. */
+function windowsOf(kept: Kept, id: string): readonly TimeWindow[] {
+  const own = ofPipeline(kept, id)?.maintenanceWindows?.value as readonly TimeWindow[] | undefined;
+  const added = kept.windows.flatMap(({ pipelineId, window }) => (pipelineId === null || pipelineId === id ? [window] : []));
+  return [...added, ...(own ?? [])];
+}
+
+/** @throws HeadgateError `INVALID_ARGUMENT` when a pipeline would never run again, unless that is so already */
+function refuseEndless(before: Kept, next: Kept, ids: Iterable<string>): void {
+  for (const id of ids)
+    if (areEndless(windowsOf(next, id)) && !areEndless(windowsOf(before, id)))
+      throw new HeadgateError("INVALID_ARGUMENT", `maintenance windows of ${quote(id)}: ${ENDLESS}`, { details: { pipelineId: id } });
 }
 
 /** A pipeline may be called `constructor`. */

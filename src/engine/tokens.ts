@@ -239,10 +239,12 @@ export class Tokens {
     act: Act,
     make: (all: readonly KeptToken[]) => { next: readonly KeptToken[]; before: TokenInfo | null; after: TokenInfo },
   ): Promise<void> {
-    await changeKept(this.#core, { key: KEY, what: "the tokens are" }, (all: readonly KeptToken[] | undefined) => {
+    const written = await changeKept(this.#core, { key: KEY, what: "the tokens are" }, (all: readonly KeptToken[] | undefined) => {
       const { next, before, after } = make(all ?? []);
-      return { next, user: act.user ?? null, noted: this.#audit.noted({ action, pipelineId: null, before, after, ids: [after.id] }, act) };
+      const change = { action, pipelineId: null, before, after, ids: [after.id] };
+      return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
     });
+    if (written !== null) this.#audit.logChange(written.change, act);
   }
 }
 

@@ -2,6 +2,7 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { checkOneOf, checkOptions, invalidArgument, type OptionNames, type RefuseOption } from "../base/options.js";
 import { shown } from "../base/shown.js";
+import type { TimeWindow } from "../schedule/window.js";
 import type { TriggerKind } from "../trigger/trigger.js";
 import type { Finding } from "./finding.js";
 import type { MeasurableProbe, Measured } from "./probe.js";
@@ -102,6 +103,8 @@ export interface Condition {
    * `explain` answer for instants to come. Default false.
    */
   readonly readsOwnRuns?: boolean;
+  /** What it was made with, for those who ask what is in force: the windows that it blocks in, or how old data may be, ms. */
+  readonly declares?: { readonly windows?: readonly TimeWindow[]; readonly olderThanMs?: number };
   /** Whether somebody has planned maintenance at an instant, epoch ms: alerts are silent meanwhile. */
   isMaintenanceAt?(now: number): boolean;
   /** The first instant after `now` at which its answer is another, epoch ms; `null` when there is none. Only of conditions that depend on nothing but the time. */

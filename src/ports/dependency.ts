@@ -5,6 +5,8 @@ import type { NamedConnections, RuntimeDependency } from "../gate/dependency.js"
 export interface DependencyFactory {
   /** What code or the configuration file declares. Holds secrets: never shown. */
   readonly connections: NamedConnections;
+  /** Returns why the address of a dependency may not be asked, and what to do; `null` when it may, or only its host's name is known. */
+  addressProblem(dependency: RuntimeDependency): string | null;
   /** Never throws: a dependency that cannot be asked becomes a condition that blocks and says what to do. */
   conditionOf(dependency: RuntimeDependency): Condition;
 }

@@ -3,7 +3,7 @@ import type { RecentStarts } from "../gate/start-limit.js";
 import type { ActiveRun } from "../monitor/alert.js";
 import type { AuditSealer } from "../monitor/audit-seal.js";
 import type { EndedSummary } from "../monitor/ended.js";
-import type { CancelRequest, RunRecord, RunStatus } from "../run/run.js";
+import type { CancelRequest, RunError, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
 import type { EndedPause } from "../schedule/ended-pauses.js";
 import type { Overlap } from "../trigger/overlap.js";
@@ -122,6 +122,8 @@ export interface HeartbeatRequest {
   readonly progress?: unknown;
   /** Where the attempt is carried out; `undefined` leaves what is there. */
   readonly reference?: unknown;
+  /** What is wrong while the attempt runs, such as an executor that cannot be reached; `null`: nothing any more, `undefined` leaves what is there. */
+  readonly error?: RunError | null;
 }
 
 /** Filters of a list, newest first. Instants are epoch ms. */

@@ -1,6 +1,6 @@
 import { errorFacts } from "../base/error-facts.js";
 import { NonRetryableError } from "../base/errors.js";
-import type { AttemptOutcome, RunError } from "./run.js";
+import type { AttemptOutcome, PrintedOutput, RunError } from "./run.js";
 
 /** How the delay grows from attempt to attempt; own functions get the number of the attempt that failed, from 1. */
 export type Backoff = "fixed" | "exponential" | ((attempt: number) => number);
@@ -41,4 +41,15 @@ export function retryDelay(policy: RetryPolicy, attempt: number, outcome: Attemp
 /** Returns what is kept with a run of whatever its attempt has thrown. */
 export function runErrorOf(error: unknown): RunError {
   return errorFacts(error);
+}
+
+/** Characters of one of the two outputs. */
+const MAX_OUTPUT = 4_000;
+
+/** Returns what a program had printed when its attempt ended: of its error, or, when it ended well after it was told to end, of its output. */
+export function printedOf(error: unknown, output: unknown): PrintedOutput | null {
+  const { details } = (error ?? {}) as { details?: unknown };
+  const { stdout, stderr } = (details ?? (error === null ? output : null) ?? {}) as { stdout?: unknown; stderr?: unknown };
+  if (typeof stdout !== "string" || typeof stderr !== "string" || stdout + stderr === "") return null;
+  return { stdout: stdout.slice(-MAX_OUTPUT), stderr: stderr.slice(-MAX_OUTPUT) };
 }

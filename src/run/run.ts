@@ -26,9 +26,17 @@ export type RunEnd = "succeeded" | "failed" | "timed_out" | "cancelled";
 export type AttemptOutcome = RunEnd | "lost";
 
 /** What an attempt has thrown, as it is kept: without secrets, and at most about 8 kB with its stack and causes. */
-export type RunError = ErrorFacts;
+export interface RunError extends ErrorFacts {
+  /** What a program printed before its attempt ended badly. Absent for other errors, and for all but the newest 5 attempts of a run. */
+  readonly output?: PrintedOutput;
+}
+/** The beginning and the end of what a program printed, without secrets. */
+export interface PrintedOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
-/** A closed attempt. Of a run's attempts the newest 5 keep their errors' `stack` and `cause`. */
+/** A closed attempt. Of a run's attempts the newest 5 keep their errors' `stack`, `cause` and `output`. */
 export interface Attempt {
   readonly attempt: number;
   readonly startedAt: number;

@@ -3,7 +3,7 @@ import { type Attempt, type AttemptOutcome, type CancelRequest, isActive, type R
 
 const NO_ATTEMPTS: readonly Attempt[] = [];
 const MAX_ATTEMPTS_KEPT = 100;
-/** Newest attempts that keep the stack and the causes of their error: the list is written with each attempt. */
+/** Newest attempts that keep the stack, the causes and the output of their error: the list is written with each attempt. */
 const MAX_STACKS_KEPT = 5;
 
 /** The end of an attempt, and what becomes of its run. */

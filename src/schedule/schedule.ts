@@ -20,6 +20,8 @@ export interface Schedule {
   readonly timeZone?: string;
   /** The first fire time strictly after an instant (epoch ms), strictly increasing; `null` when there is none. */
   nextAfter(epochMs: number): number | null;
+  /** How often it fires, ms; only of a schedule that fires every so often. */
+  readonly intervalMs?: number;
   /** The rule in words. */
   describe(): string;
 }

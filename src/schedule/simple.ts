@@ -23,6 +23,7 @@ export function every(interval: Duration, options: { anchor?: Instant } = {}): S
   return {
     kind: "every",
     key: `every(${step},${phase})`,
+    intervalMs: step,
     nextAfter: (at) => (Math.floor((at - phase) / step) + 1) * step + phase,
     describe: () => `every ${formatDuration(step)}${phase === 0 ? "" : ` from ${isoUtc(anchor)}`}`,
   };

@@ -98,6 +98,14 @@ export function timeWindows(windows: readonly TimeWindow[]): WindowCalendar {
   return inheritingZone(calendar, (timeZone) => timeWindows(windows.map((one) => (namesNoZone(one) ? { ...one, timeZone } : one))));
 }
 
+/** Returns true for windows that cover all time for good: such as 24 h on every day, or two halves of the day. */
+export function areEndless(windows: readonly TimeWindow[]): boolean {
+  const recurrent = windows.filter((window) => "start" in window);
+  if (recurrent.length === 0) return false;
+  const calendar = timeWindows(recurrent);
+  return calendar.contains(0) && calendar.nextChangeAfter(0) === null;
+}
+
 function namesNoZone(window: TimeWindow): boolean {
   return "start" in window && window.timeZone === undefined;
 }

@@ -9,13 +9,27 @@ export function logEvents(scheduler: Scheduler, logger: Logger): void {
   scheduler.on("run.started", ({ run: { pipelineId, id, triggerId, attempt } }) =>
     logger.log("info", "run started", { pipelineId, runId: id, triggerId, attempt }),
   );
-  for (const name of ["run.succeeded", "run.cancelled"] as const) {
-    scheduler.on(name, ({ run: { pipelineId, id, triggerId, status, startedAt, endedAt, error } }) => {
-      const tookMs = endedAt === null ? null : endedAt.getTime() - startedAt.getTime();
-      const reason = error?.message ?? null;
-      logger.log("info", `run ${status}`, { pipelineId, runId: id, triggerId, tookMs, ...(reason === null ? {} : { reason }) });
-    });
-  }
+  scheduler.on("run.cancelled", ({ run: { pipelineId, id, triggerId, attempt, cancelRequest } }) =>
+    logger.log("info", `run cancelled${cancelRequest?.user ? ` by ${cancelRequest.user}` : ""}`, {
+      pipelineId,
+      runId: id,
+      triggerId,
+      attempt,
+      user: cancelRequest?.user ?? null,
+      reason: cancelRequest?.reason ?? null,
+    }),
+  );
+  scheduler.on("trigger.cancelled", ({ trigger: { pipelineId, id, runId, endReason } }) => {
+    if (runId === null) logger.log("info", "trigger cancelled before it ran", { pipelineId, triggerId: id, reason: endReason });
+  });
+  scheduler.on("run.succeeded", ({ run: { pipelineId, id, triggerId, startedAt, endedAt } }) =>
+    logger.log("info", "run succeeded", {
+      pipelineId,
+      runId: id,
+      triggerId,
+      tookMs: endedAt === null ? null : endedAt.getTime() - startedAt.getTime(),
+    }),
+  );
   scheduler.on("file.accepted", (event) => logger.log("info", "trigger file accepted", { ...event }));
   scheduler.on("file.rejected", (event) => logger.log("warn", "trigger file set aside", { ...event }));
   scheduler.on("paused", (event) => logger.log("info", "paused", { ...event }));

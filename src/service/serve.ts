@@ -9,6 +9,7 @@ import { type PrometheusMetrics, prometheusMetrics } from "../adapters/metrics/p
 import { HeadgateError } from "../base/errors.js";
 import { differenceLines } from "../config/difference.js";
 import type { LoadedConfig } from "../config/load.js";
+import { missingPackageLine } from "../config/missing-packages.js";
 import { type ConfigChange, type ConfigWatch, recordConfig, watchConfig } from "../config/watch.js";
 import { createScheduler } from "../create-scheduler.js";
 import { redactingLogger } from "../engine/redacting-logger.js";
@@ -76,6 +77,7 @@ export async function serve(options: ServeOptions): Promise<Service> {
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }
+  for (const one of config.missingPackages) logger.log("error", missingPackageLine(one), { ...one });
   logger.log("info", "ready", {
     url: parts.url,
     environment: config.environment,

@@ -46,5 +46,5 @@ store:
 # What is different elsewhere, chosen by HEADGATE_ENV or NODE_ENV.
 environments:
   production:
-    logging: { level: warn, format: json }
+    logging: { level: info, format: json } # a line for each run, skip and change; warn: only for what goes wrong
 `;

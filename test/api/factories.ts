@@ -412,6 +412,7 @@ export const PARTS: Readonly<Record<string, Table>> = {
     count: "takes a record, not options",
     noted: "is internal",
     touched: "is internal",
+    logChange: "is internal",
     entry: "is internal",
     head: NOTHING,
     list: one({ limit: 5 }, (query) => on().audit.list(query)),

@@ -123,7 +123,7 @@ describe("a command", () => {
       await ran(pipeline({ id: "job", executor: commandExecutor({ command: "/no/such/program" }), execution: { retries: 0 } })),
     ).toMatchObject({
       status: "failed",
-      error: { message: "cannot be started (ENOENT)" },
+      error: { message: expect.stringMatching(/ cannot be started \(ENOENT\): there is no such/) },
     });
     expect(await ran(command("process.kill(process.pid, 'SIGKILL')"))).toMatchObject({ error: { message: "was ended by SIGKILL" } });
     expect(await ran(command("console.log('no json')", { output: "json" }))).toMatchObject({

@@ -65,7 +65,7 @@ describe("the calls of the documentation", () => {
   it("read and change the schedule's configuration, which is in force at once and wins over a lost update", async () => {
     const { ask, scheduler, clock } = await start();
     const before = await ask("GET", "/api/v1/schedule/config");
-    expect(before.json).toMatchObject({ pipeline: "sales", schedule_interval_minutes: null, max_concurrent_runs: 1, overrides: [] });
+    expect(before.json).toMatchObject({ pipeline: "sales", schedule_interval_minutes: 60, max_concurrent_runs: 1, overrides: [] });
     const changed = await ask("PUT", "/api/v1/schedule/config", { schedule_interval_minutes: 120, staleness_threshold_hours: 48 });
     expect(changed).toMatchObject({
       status: 200,
@@ -88,8 +88,8 @@ describe("the calls of the documentation", () => {
     const good = await ask("PUT", "/api/v1/schedule/config", { max_concurrent_runs: 3 }, { "if-match": changed.headers.get("etag") ?? "" });
     expect(good).toMatchObject({ status: 200, json: { max_concurrent_runs: 3 } });
     const reset = await ask("PUT", "/api/v1/schedule/config", { schedule_interval_minutes: null });
-    expect(reset.json.schedule_interval_minutes).toBeNull();
     expect((await scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T06:00:00.000Z");
+    expect(reset.json.schedule_interval_minutes).toBe(60);
   });
 
   it("take settings back as they were read, with one of them changed", async () => {
@@ -120,7 +120,7 @@ describe("the calls of the documentation", () => {
     });
     expect(zone).toMatchObject({ status: 422, json: { code: "INVALID_TIME_ZONE" } });
     expect((await ask("GET", "/api/v1/schedule/config")).json).toMatchObject({
-      schedule_interval_minutes: null,
+      schedule_interval_minutes: 60,
       maintenance_windows: [],
       overrides: [],
     });

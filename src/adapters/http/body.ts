@@ -44,12 +44,26 @@ export function checked<S extends z.ZodType>(schema: S, value: unknown, place: "
   const pointerOf = (path: readonly PropertyKey[]) =>
     place === "query" ? `?${path.join(".")}` : path.map((part) => `/${escaped(String(part))}`).join("");
   throw invalid(
-    result.error.issues.slice(0, 50).flatMap((issue): FieldProblem[] => {
-      if (issue.code !== "unrecognized_keys") return [{ pointer: pointerOf(issue.path), detail: issue.message }];
-      const detail = /^Unrecognized key/.test(issue.message) ? "is not a field that is known here" : issue.message; // some say what to do instead
-      return issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), detail }));
-    }),
+    result.error.issues
+      .flatMap((issue) => withinUnion(issue))
+      .slice(0, 50)
+      .flatMap((issue): FieldProblem[] => {
+        if (issue.code !== "unrecognized_keys") return [{ pointer: pointerOf(issue.path), detail: issue.message }];
+        const detail = /^Unrecognized key/.test(issue.message) ? "is not a field that is known here" : issue.message; // some say what to do instead
+        return issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), detail }));
+      }),
   );
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Of a value that has one of several forms: what is wrong with the form that it is nearest to. */
+function withinUnion(issue: Issue): readonly Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const size = (issues: readonly Issue[]) => issues.reduce((sum, one) => sum + (one.code === "unrecognized_keys" ? one.keys.length : 1), 0);
+  const [nearest] = issue.errors.toSorted((one, other) => size(one) - size(other));
+  if (nearest === undefined) return [issue];
+  return nearest.flatMap((one) => withinUnion({ ...one, path: [...issue.path, ...one.path] }));
 }
 
 function invalid(errors: readonly FieldProblem[]): Problem {

@@ -1,6 +1,7 @@
 import type {
   AuditRecord,
   Decision,
+  EffectiveSetting,
   Maintenance,
   PipelineStatus,
   Run,
@@ -158,7 +159,34 @@ const NAMES = {
   maxActiveRuns: "max_concurrent_runs",
 } as const;
 
-export function settingsOut({ pipelineId, values, overrides }: SettingsView): Json {
+/** Where a setting comes from. */
+function sourceOut({ source, at, user }: Omit<EffectiveSetting<unknown>, "value">): Json {
+  return { source, at: iso(at), user };
+}
+
+function effectiveOut(effective: SettingsView["effective"]): Json {
+  const { schedule, scheduleIntervalMs: interval, stalenessThresholdMs: staleness, isAdaptive, maxActiveRuns } = effective;
+  return {
+    schedule: { value: schedule.value, ...sourceOut(schedule) },
+    schedule_interval_minutes: { value: interval.value === null ? null : interval.value / 60_000, ...sourceOut(interval) },
+    staleness_threshold_hours: { value: staleness.value === null ? null : staleness.value / 3_600_000, ...sourceOut(staleness) },
+    auto_scaling_enabled: { value: isAdaptive.value, ...sourceOut(isAdaptive) },
+    max_concurrent_runs: { value: maxActiveRuns.value, ...sourceOut(maxActiveRuns) },
+    maintenance_windows: effective.maintenanceWindows.map(({ value, id, isForAll, ...rest }) => ({
+      ...windowOut(value),
+      id,
+      is_for_all: isForAll,
+      ...sourceOut(rest),
+    })),
+    conditions: effective.conditions.map(({ value, dependency, ...rest }) => ({
+      name: value,
+      dependency: dependency === null ? null : dependencyOut(dependency),
+      ...sourceOut(rest),
+    })),
+  };
+}
+
+export function settingsOut({ pipelineId, values, overrides, effective }: SettingsView): Json {
   return {
     pipeline: pipelineId,
     schedule_interval_minutes: values.scheduleIntervalMs === null ? null : values.scheduleIntervalMs / 60_000,
@@ -172,6 +200,7 @@ export function settingsOut({ pipelineId, values, overrides }: SettingsView): Js
       at: iso(one?.at),
       user: one?.user ?? null,
     })),
+    effective: effectiveOut(effective),
   };
 }
 

@@ -34,6 +34,17 @@ export function visible(call: Pick<Call, "caller" | "scheduler">): readonly stri
 }
 
 /**
+ * Returns the name that a request gives in one of two fields.
+ *
+ * @throws Problem `AMBIGUOUS_PIPELINE` when they differ
+ */
+export function oneNameOf({ pipeline, dag_id }: { pipeline?: string | undefined; dag_id?: string | undefined }): string | undefined {
+  if (pipeline !== undefined && dag_id !== undefined && pipeline !== dag_id)
+    throw new Problem(422, "AMBIGUOUS_PIPELINE", "pipeline and dag_id name different pipelines; give one of them");
+  return pipeline ?? dag_id;
+}
+
+/**
  * The pipeline that a request means: the one it names, the only one, or the default.
  *
  * @throws Problem `AMBIGUOUS_PIPELINE` with the list of those that could be meant, `FORBIDDEN`
@@ -42,10 +53,7 @@ export function pipelineOf(
   call: Pick<Call, "caller" | "scheduler" | "options">,
   named: { pipeline?: string | undefined; dag_id?: string | undefined },
 ): string {
-  const { pipeline, dag_id } = named;
-  if (pipeline !== undefined && dag_id !== undefined && pipeline !== dag_id)
-    throw new Problem(422, "AMBIGUOUS_PIPELINE", "pipeline and dag_id name different pipelines; give one of them");
-  const name = pipeline ?? dag_id;
+  const name = oneNameOf(named);
   if (name !== undefined) {
     allow(call, name);
     if (call.scheduler.has(name)) return name;

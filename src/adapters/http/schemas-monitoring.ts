@@ -75,6 +75,7 @@ const name = z.string().min(1).max(128);
 export const silenceBody = z
   .strictObject({
     pipeline: name.optional(),
+    dag_id: name.optional(),
     rule: name.optional(),
     tag: name.optional(),
     duration_minutes: z.number().positive().max(525_600),

@@ -29,7 +29,9 @@ export const backfillBody = z
   .meta({ id: "BackfillRequest" });
 
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day such as 02:00");
-const day = z.enum(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]);
+const day = z.enum(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], {
+  error: "must be a day's English name in lower case: monday, tuesday, wednesday, thursday, friday, saturday or sunday",
+});
 const recurring = {
   start: clockTime,
   end: clockTime,
@@ -40,10 +42,7 @@ const recurring = {
 const single = { from: instant, until: instant, description: text(200).nullish() };
 export const windowIn = z.union([z.strictObject(recurring), z.strictObject(single)]).meta({ id: "TimeWindow" });
 export const maintenanceBody = z
-  .union([
-    z.strictObject({ ...recurring, pipeline: id.optional(), user: act.user }),
-    z.strictObject({ ...single, pipeline: id.optional(), user: act.user }),
-  ])
+  .union([z.strictObject({ ...recurring, ...named, ...act }), z.strictObject({ ...single, ...named, ...act })])
   .meta({ id: "MaintenanceRequest" });
 const dependencyCommon = { name: text(100).optional(), timeout_ms: z.int().min(1).max(60_000).optional() };
 const connection = z.string({ error: "give the name of a declared connection" }).min(1).max(128);
@@ -85,7 +84,7 @@ const dependency = z
   .meta({ id: "ExternalDependency" });
 export const settingsBody = z
   .strictObject({
-    pipeline: id.optional(),
+    ...named,
     schedule_interval_minutes: z
       .number()
       .min(1 / 60, "Too small: expected at least one second (1/60)")
@@ -97,6 +96,7 @@ export const settingsBody = z
     auto_scaling_enabled: z.boolean().nullish(),
     max_concurrent_runs: z.int().min(1).max(100_000).nullish(),
     overrides: z.array(z.unknown()).optional().describe("As it was read; not changed by this."),
+    effective: z.unknown().optional().describe("As it was read; not changed by this."),
     ...act,
   })
   .meta({ id: "SettingsRequest" });
@@ -117,8 +117,8 @@ const page = { limit: z.coerce.number().int().min(1).max(1_000).optional(), curs
 export const listQuery = z.strictObject(page);
 const span = { from: instant.optional(), until: instant.optional() };
 export const dismissQuery = z.strictObject(act);
-export const namedQuery = z.strictObject({ pipeline: id.optional() });
-export const pendingQuery = z.strictObject({ pipeline: id.optional(), ...page });
+export const namedQuery = z.strictObject(named);
+export const pendingQuery = z.strictObject({ ...named, ...page });
 export const triggersQuery = z.strictObject({ status: many.optional(), kind: many.optional(), ...span, ...page });
 export const runsQuery = z.strictObject({ status: many.optional(), ...span, ...page });
 export const decisionsQuery = z.strictObject({ outcome: many.optional(), ...span, ...page });
@@ -280,10 +280,23 @@ export const pipeline = z
     pause,
   })
   .meta({ id: "Pipeline" });
+const origin = { source: z.enum(["code", "file", "override"]), at: maybeInstant, user: maybeText };
 export const maintenance = z
   .object({ id: z.string(), pipeline: maybeText, created_at: instant, user: maybeText, description: maybeText })
   .loose()
   .meta({ id: "Maintenance" });
+const setting = <T extends z.ZodType>(value: T) => z.object({ value, ...origin });
+const effective = z
+  .object({
+    schedule: setting(z.string()),
+    schedule_interval_minutes: setting(z.number().nullable()),
+    staleness_threshold_hours: setting(z.number().nullable()),
+    auto_scaling_enabled: setting(z.boolean().nullable()),
+    max_concurrent_runs: setting(z.int()),
+    maintenance_windows: z.array(z.object({ id: maybeText, is_for_all: z.boolean(), description: maybeText, ...origin }).loose()),
+    conditions: z.array(z.object({ name: z.string(), dependency: z.unknown(), ...origin })),
+  })
+  .describe("All that is in force, with its source. Not changed by this.");
 export const settings = z
   .object({
     pipeline: z.string(),
@@ -294,6 +307,7 @@ export const settings = z
     auto_scaling_enabled: z.boolean().nullable(),
     max_concurrent_runs: z.int().nullable(),
     overrides: z.array(z.object({ field: z.string(), at: maybeInstant, user: maybeText })),
+    effective,
   })
   .meta({ id: "Settings" });
 export const token = z

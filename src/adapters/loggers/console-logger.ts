@@ -1,24 +1,31 @@
 import { type ErrorFacts, errorFacts, stackText } from "../../base/error-facts.js";
 import { isError } from "../../base/errors.js";
 import { checkOneOf, checkOptions, invalidArgument } from "../../base/options.js";
+import type { Clock } from "../../ports/clock.js";
 import type { Logger, LogLevel } from "../../ports/logger.js";
+import { systemClock } from "../clocks/system-clock.js";
 import { LEVELS, loggedValue } from "./log-line.js";
 
 /** Options of {@link consoleLogger}. */
 export interface ConsoleLoggerOptions {
   /** The least important level that is shown. Default `"info"`. */
   level?: LogLevel;
+  /** Where lines go, all of them. Default: `console.error`, which is standard error, so that the order of events can be seen in one stream. */
+  write?: (line: string) => void;
+  /** The time of lines. Default `systemClock()`. */
+  clock?: Pick<Clock, "now">;
 }
 
 /**
- * Logs to the console, a line each: level, message, fields as JSON. Below it stand the stacks of errors among the fields, with their causes. The default logger of schedulers and of BullMQ workers.
+ * Logs to the console, a line each: time, level, message, fields as JSON. Below it stand the stacks of errors among the fields, with their causes. The default logger of schedulers and of BullMQ workers.
  *
  * @throws HeadgateError `INVALID_ARGUMENT` for a level that does not exist
  * @example
  * createScheduler({ pipelines, logger: consoleLogger({ level: "warn" }) });
  */
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
-  checkOptions(options, { level: true }, "consoleLogger");
+  checkOptions(options, { level: true, write: true, clock: true }, "consoleLogger");
+  const { write = (line) => console.error(line), clock = systemClock() } = options;
   if (options.level !== undefined) checkOneOf(options.level, LEVELS, "level", invalidArgument("consoleLogger"));
   const least = LEVELS.indexOf(options.level ?? "info");
   return {
@@ -27,7 +34,7 @@ export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
       const others = Object.entries(fields).filter(([, value]) => !isError(value));
       const extra = others.length === 0 ? "" : ` ${json(Object.fromEntries(others))}`;
       const stacks = Object.values(fields).map((value) => (isError(value) ? below(errorFacts(value), message) : ""));
-      console[level](`[headgate] ${level}: ${message}${extra}${stacks.join("")}`);
+      write(`${new Date(clock.now()).toISOString()} [headgate] ${level}: ${message}${extra}${stacks.join("")}`);
     },
   };
 }

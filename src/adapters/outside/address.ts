@@ -96,7 +96,11 @@ export class AddressRule {
 }
 
 function refused(host: string): HeadgateError {
-  return new HeadgateError("ADDRESS_REFUSED", `${host} is an address of a private network; allowPrivateNetworks lets it be asked`, {
-    details: { host },
-  });
+  return new HeadgateError(
+    "ADDRESS_REFUSED",
+    `${host} is an address of a private network; allowPrivateNetworks (allow_private_networks in a configuration file, under security for dependencies set at run time) lets it be asked`,
+    {
+      details: { host },
+    },
+  );
 }

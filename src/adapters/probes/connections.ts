@@ -1,11 +1,11 @@
-import { HeadgateError, quote } from "../../base/errors.js";
+import { HeadgateError, messageOf, quote } from "../../base/errors.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { Condition } from "../../gate/condition.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { dependencyProblem, type NamedConnection, type NamedConnections, type RuntimeDependency } from "../../gate/dependency.js";
 import type { DependencyFactory } from "../../ports/dependency.js";
 import type { Probe } from "../../ports/probe.js";
-import type { AddressOptions } from "../outside/address.js";
+import { type AddressOptions, AddressRule } from "../outside/address.js";
 import { conditionOfProbes, dependencyProbe, fileProbe } from "./dependency.js";
 import { httpProbe } from "./http.js";
 import { sqlProbe } from "./sql.js";
@@ -44,8 +44,19 @@ interface Asked {
 export function dependencyFactory(connections: NamedConnections, options: AddressOptions, where: string): DependencyFactory {
   for (const [name, connection] of Object.entries(connections)) checkConnection(name, connection, where);
   const made = { ...connections };
+  const rule = new AddressRule(options);
   return {
     connections: made,
+    addressProblem: (dependency) => {
+      const host = hostOf(dependency);
+      if (host === null || rule.isOpen) return null;
+      try {
+        rule.check(/(^|\.)localhost$/i.test(host) ? "127.0.0.1" : host);
+        return null;
+      } catch (error) {
+        return `${messageOf(error)}; or declare it under connections and name it`;
+      }
+    },
     conditionOf: (dependency) => {
       try {
         const problem = dependencyProblem(dependency, made, true);
@@ -134,4 +145,12 @@ function blocking(dependency: RuntimeDependency, problem: string): Condition {
       evidence: { type: String(type) },
     }),
   };
+}
+
+/** The host of a dependency that is given by its address; `null` for one that names a connection. */
+function hostOf(dependency: RuntimeDependency): string | null {
+  if ("host" in dependency) return dependency.host;
+  return "url" in dependency && typeof dependency.url === "string" && URL.canParse(dependency.url)
+    ? new URL(dependency.url).hostname
+    : null;
 }

@@ -68,7 +68,7 @@ function pipelineOf(context: BuildContext, id: string, config: PipelineConfig, p
   const looks = sensors?.flatMap((one, index) => sensorOf(context, [...path, "sensors", index], one) ?? []);
   const schema = parameters === undefined ? undefined : parametersOf(context, [...path, "parameters"], parameters);
   if (work === undefined || (pattern !== undefined && known === undefined)) return undefined;
-  return context.make(path, () =>
+  const made = context.make(path, () =>
     pipeline({
       id,
       ...(zone === undefined ? {} : { timeZone: zone }),
@@ -84,6 +84,7 @@ function pipelineOf(context: BuildContext, id: string, config: PipelineConfig, p
       ...work,
     }),
   );
+  return made === undefined ? undefined : { ...made, origin: "file" };
 }
 
 /** When it runs: its schedule, or an interval that adapts. */

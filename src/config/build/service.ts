@@ -52,7 +52,8 @@ export function apiOf(context: BuildContext): { listen: ListenOptions; options: 
       ["security", "admin_token"],
       "(or PIPELINE_API_TOKEN) must have at least 16 characters, such as those of `openssl rand -hex 32`",
     );
-  const { per_token, per_address } = security.rate_limits ?? {};
+  const limits = security.rate_limits ?? {};
+  const { per_token, per_address } = limits === false ? { per_token: false as const, per_address: false as const } : limits;
   const webhooks = webhooksOf(context);
   const options: TriggerApiOptions = {
     ...camel(rest),

@@ -200,7 +200,7 @@ export const security = z
     tokens: z.array(token).optional(),
     audit: audit.optional().describe("How the audit log is sealed"),
     rate_limits: z
-      .strictObject({ per_token: rateLimit.optional(), per_address: rateLimit.optional() })
+      .union([z.literal(false), z.strictObject({ per_token: rateLimit.optional(), per_address: rateLimit.optional() })])
       .optional()
       .describe("Default 600 and 1,200 a minute; `false`: none"),
     redact: z

@@ -35,6 +35,7 @@ export function stale(options: StaleOptions): Condition {
     name: "stale",
     needs: source === undefined ? "history" : "outside",
     readsOwnRuns: source === undefined,
+    declares: { olderThanMs: limitMs },
     ...onBlockOf(options, "stale"),
     ...(source === undefined ? {} : { source, onError, timeoutMs: longestMs([source]), watches: { probes: [source.name] } }),
     evaluate: async ({ now, pipelineId, trigger, history, measure }) => {

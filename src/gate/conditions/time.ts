@@ -1,29 +1,42 @@
 import { isoUtc } from "../../base/instant.js";
-import { checkOptions } from "../../base/options.js";
+import { checkOptions, invalidArgument } from "../../base/options.js";
 import { BUSINESS_DAY_OPTIONS, type BusinessDayOptions, businessDays } from "../../schedule/business-days.js";
 import type { Calendar } from "../../schedule/calendar.js";
 import { inheritingZone, inheritsZone, inZone } from "../../schedule/inherited-zone.js";
-import { type TimeWindow, timeWindows, type WindowCalendar } from "../../schedule/window.js";
+import { areEndless, type TimeWindow, timeWindows, type WindowCalendar } from "../../schedule/window.js";
 import { CONDITION_OPTIONS, type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
+
+/** What to do about windows that never end. */
+export const ENDLESS =
+  "the windows cover every day from start to start (equal start and end make 24 h): nothing would ever run; name days, give another end, or pause the pipeline instead";
 
 /**
  * Blocks inside maintenance windows, and knows when they end. Days name the day a window starts; a window may cross midnight;
  * its end is exclusive; equal start and end make 24 h; times are the wall clock of its zone.
  *
- * @throws HeadgateError `INVALID_ARGUMENT` for a malformed window, `INVALID_TIME_ZONE`
+ * @throws HeadgateError `INVALID_ARGUMENT` for a malformed window and for windows that together never end, `INVALID_TIME_ZONE`
  * @example
  * maintenanceWindow({ start: "02:00", end: "04:00", days: ["sunday"], description: "Weekly maintenance" }, { onBlock: "hold" });
  */
 export function maintenanceWindow(windows: TimeWindow | readonly TimeWindow[], options: ConditionOptions = {}): Condition {
   checkOptions(options, CONDITION_OPTIONS, "maintenanceWindow");
-  return outsideWindows(timeWindows(Array.isArray(windows) ? windows : [windows as TimeWindow]), options);
+  const all: readonly TimeWindow[] = Array.isArray(windows) ? windows : [windows as TimeWindow];
+  const calendar = timeWindows(all);
+  if (areEndless(all)) throw invalidArgument("maintenanceWindow")(null, ENDLESS);
+  return outsideWindows(calendar, options, all);
 }
 
-function outsideWindows(calendar: WindowCalendar, options: ConditionOptions): Condition {
+/** The same of windows that are in force already, which an earlier version may have taken though they never end. */
+export function keptMaintenance(windows: readonly TimeWindow[]): Condition {
+  return outsideWindows(timeWindows(windows), {}, windows);
+}
+
+function outsideWindows(calendar: WindowCalendar, options: ConditionOptions, windows: readonly TimeWindow[]): Condition {
   const made: Condition = {
     name: "maintenance window",
     needs: "time",
     ...onBlockOf(options, "maintenanceWindow"),
+    declares: { windows },
     isMaintenanceAt: (now) => calendar.windowAt(now) !== null,
     nextChangeAfter: (now) => calendar.nextChangeAfter(now),
     evaluate: ({ now }) => {
@@ -39,7 +52,12 @@ function outsideWindows(calendar: WindowCalendar, options: ConditionOptions): Co
       };
     },
   };
-  return inheritsZone(calendar) ? inheritingZone(made, (timeZone) => outsideWindows(inZone(calendar, timeZone), options)) : made;
+  return inheritsZone(calendar)
+    ? inheritingZone(made, (timeZone) => {
+        const zoned = windows.map((one) => ("start" in one && one.timeZone === undefined ? { ...one, timeZone } : one));
+        return outsideWindows(inZone(calendar, timeZone), options, zoned);
+      })
+    : made;
 }
 
 /**

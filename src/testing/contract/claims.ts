@@ -176,6 +176,16 @@ export const CLAIMS: readonly Case[] = [
       assert.deepEqual(await store.expiredRuns(T0 + 29_999, 10), []);
       const beat = await store.heartbeat([{ runId: run.id, token: run.token, progress: { done: 1 } }], T0 + 60_000, T0 + 20_000);
       assert.deepEqual([beat[0]?.leaseUntil, beat[0]?.progress], [T0 + 60_000, { done: 1 }]);
+      const away = { message: "cannot be reached", code: "EXECUTOR_UNAVAILABLE" };
+      for (const [error, kept] of [
+        [away, away],
+        [undefined, away],
+        [null, null],
+      ] as const) {
+        const told = error === undefined ? {} : { error };
+        const [answer] = await store.heartbeat([{ runId: run.id, token: run.token, ...told }], T0 + 60_000, T0 + 20_000);
+        assert.deepEqual([answer?.error, answer?.progress, (await store.run(run.id))?.error], [kept, { done: 1 }, kept]);
+      }
       const early = await finishOne(store, run, T0 + 50_000, {
         end: { ...ANY_END, outcome: "lost", retryAt: T0 + 70_000 },
         onlyIfExpired: true,

@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { env, kill, platform } from "node:process";
 import type { Readable, Writable } from "node:stream";
@@ -7,6 +8,7 @@ import PQueue from "p-queue";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import { checkOptions } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
+import type { PrintedOutput } from "../../../run/run.js";
 import { secretsOfNamed } from "../../../run/secret-forms.js";
 import { jsonProblemOf } from "../../outside/json-syntax.js";
 import { Watchdog } from "./watchdog.js";
@@ -31,7 +33,7 @@ export interface CommandExecutorOptions {
   envFrom?: readonly string[];
   /** Variables of its own. Their values, and those of `envFrom`, are kept out of outputs, errors and logs, if they have 6 characters or more and are no usual words. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT and HEADGATE_SCHEDULED_FOR. */
   env?: Readonly<Record<string, string>>;
-  /** What is kept of each of its two outputs, bytes: the end of it. Default 16 KiB; 45,000 at most. */
+  /** What is kept of each of its two outputs when it succeeds, bytes: the end of it. Default 16 KiB; 45,000 at most. Of one that fails, is cancelled or timed out the first 300 and last 1,000 bytes of stdout and the first 500 and last 2,000 of stderr are kept with the attempt, as `error.output`. */
   outputLimit?: number;
   /** What the run's output is: `"text"`, `{ exit_code, stdout, stderr }`; or `"json"`, what it writes to stdout, which must be JSON. Default `"text"`. */
   output?: "text" | "json";
@@ -44,6 +46,11 @@ export interface CommandExecutorOptions {
 const KEPT = ["PATH", "HOME", "LANG", "TZ", "SystemRoot"];
 const DEFAULT_LIMIT = 16_384;
 const LARGEST_LIMIT = 45_000;
+/** Bytes that are kept of the outputs of a program that failed. Together with the message they fit into what lists of runs show. */
+const SHOWN = { stdout: { first: 300, last: 1_000 }, stderr: { first: 500, last: 2_000 } };
+const BEGINNING = 500;
+/** Bytes of a stream's end that are held while a program runs, so that a short output is held as a whole. */
+const LEAST_HELD = 2_500;
 
 /**
  * Carries runs out by a program, which gets the parameters as JSON on its standard input. Exit code 0 is success. On timeout or cancellation its whole process group gets SIGTERM, and SIGKILL when half the grace has passed; when
@@ -120,7 +127,7 @@ async function carriedOut(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const { pid } = child;
-  if (pid === undefined) throw await notStarted(child);
+  if (pid === undefined) throw await notStarted(child, options);
   try {
     watchdog.add(pid);
     return resultOf(await ended(child, JSON.stringify(parameters), control, limit), options);
@@ -130,10 +137,18 @@ async function carriedOut(
 }
 
 /** Says why a program could not be started. Without file descriptors it has none of its streams. */
-async function notStarted(child: Child): Promise<HeadgateError> {
+async function notStarted(child: Child, { command, cwd }: CommandExecutorOptions): Promise<HeadgateError> {
   for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as Writable | Readable | undefined)?.on("error", () => {});
   const [cause] = (await once(child, "spawn").catch((error: unknown) => [error])) as [NodeJS.ErrnoException];
-  return new HeadgateError("COMMAND_FAILED", `cannot be started (${cause.code ?? cause.message})`, { cause });
+  const code = cause.code ?? cause.message;
+  const where = cwd === undefined ? "" : ` in ${cwd}`;
+  return new HeadgateError("COMMAND_FAILED", `${command} cannot be started${where} (${code})${adviceFor(code, command, cwd)}`, { cause });
+}
+
+function adviceFor(code: string, command: string, cwd: string | undefined): string {
+  if (cwd !== undefined && !existsSync(cwd)) return ": the directory (cwd) does not exist";
+  if (code === "ENOENT") return command.includes("/") ? ": there is no such file" : ": there is no such program in the PATH of the service";
+  return code === "EACCES" ? ": it may not be executed" : "";
 }
 
 interface Ended {
@@ -144,6 +159,8 @@ interface Ended {
   /** Without secrets, as everything that is cut short must be. */
   readonly stdout: string;
   readonly stderr: string;
+  /** The beginning and the end of both, for when it failed. */
+  readonly printed: PrintedOutput;
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -152,6 +169,7 @@ function ended(child: Child, input: string, control: RunControl, limit: number):
   const { clock, graceMs } = control;
   return new Promise((resolve, reject) => {
     const [stdout, stderr] = [new Tail(child.stdout, limit), new Tail(child.stderr, limit)];
+    const printed = () => ({ stdout: stdout.ends(SHOWN.stdout, control.redact), stderr: stderr.ends(SHOWN.stderr, control.redact) });
     const timers: (() => void)[] = [];
     const settle = (end: () => void) => {
       for (const stop of timers) stop();
@@ -163,7 +181,7 @@ function ended(child: Child, input: string, control: RunControl, limit: number):
       timers.push(
         clock.setTimer(graceMs, () => {
           const problem = `program ${child.pid} has not ended ${graceMs} ms after it was told to`;
-          settle(() => reject(new HeadgateError("RUN_UNRESPONSIVE", problem, { cause: control.signal.reason })));
+          settle(() => reject(new HeadgateError("RUN_UNRESPONSIVE", problem, { cause: control.signal.reason, details: printed() })));
         }),
       );
     });
@@ -171,7 +189,14 @@ function ended(child: Child, input: string, control: RunControl, limit: number):
     child.once("exit", () => signalGroup(child, "SIGKILL")); // what it has left behind, if anything
     child.once("close", (code, signal) =>
       settle(() =>
-        resolve({ code, signal, json: stdout.text(), stdout: stdout.text(control.redact), stderr: stderr.text(control.redact) }),
+        resolve({
+          code,
+          signal,
+          json: stdout.text(),
+          stdout: stdout.text(control.redact),
+          stderr: stderr.text(control.redact),
+          printed: printed(),
+        }),
       ),
     );
     child.stdin.on("error", () => {}); // a program need not read its input
@@ -188,9 +213,11 @@ function signalGroup({ pid }: Child, signal: NodeJS.Signals): void {
   }
 }
 
-/** The end of what a stream brings. */
+/** The end of what a stream brings, and its beginning. */
 class Tail {
   readonly #limit: number;
+  #beginning: Buffer = Buffer.alloc(0);
+  #total = 0;
   #chunks: Buffer[] = [];
   #size = 0;
   #dropped = 0;
@@ -203,18 +230,31 @@ class Tail {
 
   text(redact?: RunControl["redact"]): string {
     const all = Buffer.concat(this.#chunks);
-    let start = Math.max(0, all.length - this.#limit);
-    while (start > 0 && ((all[start] ?? 0) & 0xc0) === 0x80) start++; // not within a character
+    const start = characterFrom(all, Math.max(0, all.length - this.#limit));
     const dropped = this.#dropped + start;
     const kept = all.subarray(start).toString("utf8");
     const text = redact === undefined ? kept : redact(kept, dropped > 0 ? "start" : undefined);
     return `${dropped > 0 ? `… (${dropped} bytes before this)\n` : ""}${text}`;
   }
 
+  /** All of it if it is short, else its beginning and its end. */
+  ends({ first, last }: { readonly first: number; readonly last: number }, redact: RunControl["redact"]): string {
+    const all = Buffer.concat(this.#chunks);
+    if (this.#total <= first + last) return redact(all.toString("utf8"));
+    const start = characterFrom(all, Math.max(0, all.length - last));
+    const head = this.#beginning.subarray(0, characterUntil(this.#beginning, first));
+    const left = this.#total - head.length - (all.length - start);
+    const [beginning, end] = [redact(head.toString("utf8"), "end"), redact(all.subarray(start).toString("utf8"), "start")];
+    return `${beginning}\n… (${left} bytes left out)\n${end}`;
+  }
+
   #add(chunk: Buffer): void {
+    this.#total += chunk.length;
+    if (this.#beginning.length < BEGINNING)
+      this.#beginning = Buffer.concat([this.#beginning, chunk.subarray(0, BEGINNING - this.#beginning.length)]);
     this.#chunks.push(chunk);
     this.#size += chunk.length;
-    while (this.#chunks.length > 1 && this.#size - (this.#chunks[0] as Buffer).length >= this.#limit) {
+    while (this.#chunks.length > 1 && this.#size - (this.#chunks[0] as Buffer).length >= Math.max(this.#limit, LEAST_HELD)) {
       const first = this.#chunks.shift() as Buffer;
       this.#size -= first.length;
       this.#dropped += first.length;
@@ -222,22 +262,37 @@ class Tail {
   }
 }
 
+/** The first position from one on that is not within a character. */
+function characterFrom(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at > 0 && at < bytes.length && ((bytes[at] ?? 0) & 0xc0) === 0x80) at++;
+  return at;
+}
+
+/** The last position up to one that is not within a character. */
+function characterUntil(bytes: Buffer, until: number): number {
+  let at = Math.min(until, bytes.length);
+  while (at > 0 && at < bytes.length && ((bytes[at] ?? 0) & 0xc0) === 0x80) at--;
+  return at;
+}
+
 function resultOf(
-  { code, signal, json, stdout, stderr }: Ended,
+  { code, signal, json, stdout, stderr, printed }: Ended,
   { output = "text", finalExitCodes = [] }: CommandExecutorOptions,
 ): unknown {
   if (code !== 0) {
     const why = (stderr.trim() || stdout.trim()).split("\n").slice(-3).join("\n").slice(-500);
     const message = `${code === null ? `was ended by ${signal}` : `ended with ${code}`}${why === "" ? "" : `: ${why}`}`;
+    const details = { exitCode: code, ...printed };
     throw code !== null && finalExitCodes.includes(code)
-      ? new NonRetryableError(message)
-      : new HeadgateError("COMMAND_FAILED", message, { details: { exitCode: code } });
+      ? Object.assign(new NonRetryableError(message), { details })
+      : new HeadgateError("COMMAND_FAILED", message, { details });
   }
   if (output === "text") return { exit_code: 0, stdout, stderr };
   try {
     return JSON.parse(json);
   } catch {
-    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${jsonProblemOf(json)}`);
+    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${jsonProblemOf(json)}`, { details: { ...printed } });
   }
 }
 

@@ -2,7 +2,7 @@ import type { AdaptiveStatus, Alert, NodeStatus, PipelineStatistics, SchedulerSt
 import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
 import { iso } from "../out.js";
-import { allow, foundFor, isVisible, pipelineOf } from "../pipeline-of.js";
+import { allow, foundFor, isVisible, oneNameOf, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import { actBody, dismissQuery, listQuery } from "../schemas.js";
@@ -212,7 +212,8 @@ export const monitoringRoutes: readonly Route[] = [
     body: schemas.silenceBody,
     answers: { 201: { description: "The silence.", schema: schemas.silence } },
     handle: async (call) => {
-      const { pipeline, rule, tag, duration_minutes, reason, user } = call.body;
+      const { rule, tag, duration_minutes, reason, user } = call.body;
+      const pipeline = oneNameOf(call.body);
       if (pipeline === undefined) refuseLimited(call);
       else allow(call, pipeline);
       const options = {

@@ -57,7 +57,7 @@ export const pipelineRoutes: readonly Route[] = [
     summary: "The pipelines of this service, by name",
     tag: "pipelines",
     role: "viewer",
-    query: schemas.pendingQuery.omit({ pipeline: true }),
+    query: schemas.pendingQuery.omit({ pipeline: true, dag_id: true }),
     answers: ok("A page of pipelines.", schemas.pageOf(schemas.pipeline)),
     handle: async (call) => {
       const { limit = 50, cursor } = call.query;
@@ -80,7 +80,7 @@ export const pipelineRoutes: readonly Route[] = [
       ...(path === ID ? {} : { query: schemas.namedQuery }),
       answers: ok("The pipeline.", schemas.pipeline),
       handle: async (call) => {
-        const id = path === ID ? idOf(call) : pipelineOf(call, call.query as { pipeline?: string });
+        const id = path === ID ? idOf(call) : pipelineOf(call, call.query as { pipeline?: string; dag_id?: string });
         return { status: 200, body: pipelineOut(await call.scheduler.pipelineStatus(id)), pipelineId: id };
       },
     }),

@@ -69,7 +69,7 @@ export const settingsRoutes: readonly Route[] = [
     id: "getScheduleConfig",
     method: "GET",
     path: "/api/v1/schedule/config",
-    summary: "The settings of a pipeline, and which of them were changed at run time",
+    summary: "The settings of a pipeline in force, each with its source",
     tag: "settings",
     role: "viewer",
     query: schemas.namedQuery,
@@ -87,7 +87,8 @@ export const settingsRoutes: readonly Route[] = [
     body: schemas.settingsBody,
     answers: ok("The settings.", schemas.settings),
     handle: async (call) => {
-      const pipelineId = pipelineOf(call, { pipeline: call.body.pipeline ?? call.query.pipeline });
+      const { pipeline, dag_id } = call.body;
+      const pipelineId = pipelineOf(call, pipeline === undefined && dag_id === undefined ? call.query : { pipeline, dag_id });
       const ifVersion = versionOf(call.header("if-match"));
       const act = given({ ...actOf(call, call.body), ifVersion });
       const change = news(changeOf(call.body), await call.scheduler.settings.get(pipelineId));
@@ -125,13 +126,14 @@ export const settingsRoutes: readonly Route[] = [
     once: { headers: ["idempotency-key"] },
     answers: { 201: { description: "The window was added.", schema: schemas.maintenance } },
     handle: async (call) => {
-      const { pipeline, user, ...window } = call.body;
-      if (pipeline !== undefined) pipelineOf(call, { pipeline });
-      else if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines; name one");
+      const { pipeline: name, dag_id, user, reason, ...window } = call.body;
+      const pipeline = name === undefined && dag_id === undefined ? undefined : pipelineOf(call, { pipeline: name, dag_id });
+      if (pipeline === undefined && call.caller.pipelines !== null)
+        throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines; name one");
       const id = keyOf(call, "idempotency-key");
       const made = await call.scheduler.settings.addMaintenance(
         windowOf(window),
-        given({ ...actOf(call, { user }), pipelineId: pipeline, id }),
+        given({ ...actOf(call, { user, reason }), pipelineId: pipeline, id }),
       );
       const headers = { location: `${call.prefix}/api/v1/schedule/maintenance/${encodeURIComponent(made.id)}` };
       return { status: 201, body: maintenanceOut(made), headers, pipelineId: made.pipelineId, ids: [made.id] };

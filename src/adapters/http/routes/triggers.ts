@@ -5,7 +5,7 @@ import { admissionOf } from "../admission.js";
 import { fitting, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../key.js";
 import { runOut, triggerOut } from "../out.js";
-import { foundFor, narrowed, pipelineOf } from "../pipeline-of.js";
+import { foundFor, narrowed, oneNameOf, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
@@ -92,7 +92,7 @@ export const triggerRoutes: readonly Route[] = [
     handle: async (call) => {
       const source = call.params.source ?? "";
       const event = eventOf(call, source, call.body);
-      return accepted(await webhookTrigger(call, { source, event, payload: call.body, pipeline: call.query.pipeline }), call.prefix);
+      return accepted(await webhookTrigger(call, { source, event, payload: call.body, ...call.query }), call.prefix);
     },
   }),
   route({
@@ -131,8 +131,8 @@ export const triggerRoutes: readonly Route[] = [
     query: schemas.pendingQuery,
     answers: ok("A page of triggers.", schemas.pageOf(schemas.trigger)),
     handle: async (call) => {
-      const { pipeline, limit, cursor } = call.query;
-      const whose = narrowed(call, pipeline);
+      const { pipeline, dag_id, limit, cursor } = call.query;
+      const whose = narrowed(call, oneNameOf({ pipeline, dag_id }));
       return pageAnswer(
         { limit, cursor },
         (step) => call.scheduler.triggers({ ...whose, ...step, ...SHORT_VALUES, status: WAITING }),

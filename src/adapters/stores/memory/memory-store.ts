@@ -168,11 +168,11 @@ class InMemory implements MemoryStore {
   }
 
   async heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number): Promise<readonly (RunRecord | null)[]> {
-    return requests.map(({ runId, token, progress, reference }) => {
+    return requests.map(({ runId, token, progress, reference, error }) => {
       const cell = this.#history.runs.get(runId);
       if (cell === undefined || cell.record.status !== "running" || cell.record.token !== token) return null;
       const told = { ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
-      cell.record = { ...cell.record, leaseUntil, ...told };
+      cell.record = { ...cell.record, leaseUntil, ...told, ...(error === undefined ? {} : { error }) };
       return cell.record;
     });
   }

@@ -94,16 +94,17 @@ export async function heartbeat(
     RUNS,
     requests.map(({ runId }) => runId),
   );
-  const answers = requests.map(({ runId, token, progress, reference }) => {
+  const answers = requests.map(({ runId, token, progress, reference, error }) => {
     const run = runs.get(runId);
     if (run === undefined || run.status !== "running" || run.token !== token) return null;
-    return { ...run, leaseUntil, ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
+    const news = { ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
+    return { ...run, leaseUntil, ...news, ...(error === undefined ? {} : { error }) };
   });
   await session.write([
     changing(
       RUNS,
       answers.filter((run) => run !== null),
-      ["leaseUntil", "progress", "reference"],
+      ["leaseUntil", "progress", "reference", ...(requests.some(({ error }) => error !== undefined) ? (["error"] as const) : [])],
     ),
   ]);
   return answers;
