@@ -63,8 +63,7 @@ async function lived(
 }
 
 /** The differences between a history and what a backtest of the same configuration plays, record by record. */
-const changes = (history: ReadHistory, { played }: Backtest): string =>
-  differences(comparable(history), comparable(played));
+const changes = (history: ReadHistory, { played }: Backtest): string => differences(comparable(history), comparable(played));
 
 const kindsOf = ({ unknown }: Backtest): readonly string[] => unknown.map(({ kind }) => kind);
 
@@ -218,19 +217,23 @@ describe("a backtest of a changed configuration", () => {
     return known;
   };
 
-  it.each(cases)("comes within 1 % of really running it: %s", async (_, was, is) => {
-    const candidate = job({ ...none, ...is });
-    const real = await lived([job({ ...none, ...is }, weather)], DAYS);
-    const { after } = await backtest({ history: await historyOf(was), pipeline: candidate, to: T0 + DAYS * DAY });
-    const { before } = await backtest({ history: real, pipeline: candidate, to: T0 + DAYS * DAY });
-    const apart = (name: "runs" | "busyMs" | "succeeded") => Math.abs(after[name] - before[name]) / before[name];
-    expect({ runs: apart("runs") < 0.01, busy: apart("busyMs") < 0.01, succeeded: apart("succeeded") < 0.01 }).toEqual({
-      runs: true,
-      busy: true,
-      succeeded: true,
-    });
-    expect(Math.abs(after.failed - before.failed)).toBeLessThanOrEqual(Math.ceil(before.runs * 0.01));
-  }, 300_000);
+  it.each(cases)(
+    "comes within 1 % of really running it: %s",
+    async (_, was, is) => {
+      const candidate = job({ ...none, ...is });
+      const real = await lived([job({ ...none, ...is }, weather)], DAYS);
+      const { after } = await backtest({ history: await historyOf(was), pipeline: candidate, to: T0 + DAYS * DAY });
+      const { before } = await backtest({ history: real, pipeline: candidate, to: T0 + DAYS * DAY });
+      const apart = (name: "runs" | "busyMs" | "succeeded") => Math.abs(after[name] - before[name]) / before[name];
+      expect({ runs: apart("runs") < 0.01, busy: apart("busyMs") < 0.01, succeeded: apart("succeeded") < 0.01 }).toEqual({
+        runs: true,
+        busy: true,
+        succeeded: true,
+      });
+      expect(Math.abs(after.failed - before.failed)).toBeLessThanOrEqual(Math.ceil(before.runs * 0.01));
+    },
+    300_000,
+  );
 });
 
 describe("what a backtest cannot know", () => {
@@ -293,7 +296,11 @@ describe("what a backtest cannot know", () => {
     let calls = 0;
     const candidate = (rest: Options = {}) => {
       const counted = condition("own", () => ++calls > 0);
-      return job({ schedule: every("6h"), conditions: [healthy({ probes: [probe] }), counted, condition("new", () => ++calls > 0)], ...rest });
+      return job({
+        schedule: every("6h"),
+        conditions: [healthy({ probes: [probe] }), counted, condition("new", () => ++calls > 0)],
+        ...rest,
+      });
     };
     const result = await backtest({ history, pipeline: candidate() });
     expect(calls).toBe(0);
