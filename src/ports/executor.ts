@@ -42,7 +42,8 @@ export interface LocalExecutor {
   readonly concurrency: number;
   /**
    * Carries out one attempt and gives its output, or throws. Settles at most `graceMs` after the signal aborts, with
-   * `RUN_UNRESPONSIVE` if the run itself has not ended by then.
+   * `RUN_UNRESPONSIVE` if the run itself has not ended by then. A `HeadgateError` with the code `RUN_LOST` says that what carried it out is gone: the
+   * attempt is closed as lost, and tried again whatever the pipeline's `retryOn` says.
    */
   execute(run: RunRequest, control: RunControl): Promise<unknown>;
   /** Releases what it holds, when the scheduler stops. */

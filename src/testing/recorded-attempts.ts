@@ -1,6 +1,7 @@
 import { isoUtc } from "../base/instant.js";
 import type { RunRequest } from "../ports/executor.js";
 import type { ExecutionPolicy } from "../run/policy.js";
+import type { RunError } from "../run/run.js";
 import type { PlayedTriggers } from "./played-triggers.js";
 import { plainDelay, type RecordedAttempt, type RecordedRun } from "./recorded-run.js";
 import type { Script } from "./scripted-executor.js";
@@ -60,7 +61,7 @@ export class RecordedAttempts {
     playing.attempt = attempt;
     const { model, isSame } = playing;
     const recorded = model.attempts.find((one) => one.attempt === attempt);
-    const subject = `attempt ${attempt} of the run started ${isoUtc(at)}`;
+    const subject = `attempt ${attempt} of the run whose attempt started ${isoUtc(at)}`;
     if (recorded === undefined) {
       this.#unknown.add("further_attempt", subject, at);
       return this.#scriptOf(this.#nearest(at, model));
@@ -110,10 +111,17 @@ export class RecordedAttempts {
     if (outcome === "timed_out" || outcome === "cancelled") return { outcome: "hang", endsAfterMs: duration };
     const failure = { duration, error: error?.message ?? "failed as it was recorded", onAbort: this.#noteAbort };
     if (outcome === "lost") return { ...failure, outcome: "lost" };
-    const isFinal =
-      error?.code === NON_RETRYABLE ||
-      (attempt === run.attempt && attempt < this.#mostAttempts && run.status === "failed" && error !== null);
-    return { ...failure, outcome: "fail", ...(error?.code ? { code: error.code } : {}), isRetryable: !isFinal };
+    const code = error === null ? {} : { code: error.code };
+    return { ...failure, outcome: "fail", ...code, isRetryable: !this.#isFinal(run, attempt, error) };
+  }
+
+  /** Whether a failure was final: it says so, or other runs had further attempts and this one had none, although its code is worth one. */
+  #isFinal({ attempt: last, status }: RecordedRun, attempt: number, error: RunError | null): boolean {
+    if (error === null) return false;
+    if (error.code === NON_RETRYABLE) return true;
+    const { retryOn } = this.#policy;
+    const isWorthOne = retryOn === null || retryOn.includes(error.code ?? "");
+    return isWorthOne && status === "failed" && attempt === last && attempt < this.#mostAttempts;
   }
 
   readonly #noteAbort = (at: number): void => this.#unknown.add("abort_delay", `the attempt stopped ${isoUtc(at)}`, at);

@@ -22,6 +22,7 @@ export interface RecordedTrigger {
   readonly createdAt: number;
   readonly availableAt: number;
   readonly isForced: boolean;
+  readonly endedAt: number | null;
   /** When somebody cancelled it while it waited, and why; `null`: nobody did. */
   readonly cancel: { readonly at: number; readonly reason: string | null } | null;
 }
@@ -124,6 +125,7 @@ function triggerOf(trigger: HistoricalTrigger, index: number): RecordedTrigger {
   if (!PRIORITIES.includes(priority as Priority)) throw refuse(`${where}.priority`, `${shown(priority)} is unknown`);
   const scheduledFor = trigger.scheduledFor === null ? null : epochMs(trigger.scheduledFor, `${where}.scheduledFor`);
   const createdAt = epochMs(trigger.createdAt, `${where}.createdAt`);
+  const endedAt = trigger.endedAt === null ? null : epochMs(trigger.endedAt, `${where}.endedAt`);
   return {
     key: keyOf(kind, scheduledFor, id),
     kind: kind as TriggerKind,
@@ -137,10 +139,8 @@ function triggerOf(trigger: HistoricalTrigger, index: number): RecordedTrigger {
     createdAt,
     availableAt: epochMs(trigger.availableAt, `${where}.availableAt`),
     isForced,
-    cancel:
-      trigger.status === "cancelled" && trigger.endedAt !== null
-        ? { at: epochMs(trigger.endedAt, `${where}.endedAt`), reason: endReason }
-        : null,
+    endedAt,
+    cancel: trigger.status === "cancelled" && endedAt !== null ? { at: endedAt, reason: endReason } : null,
   };
 }
 
@@ -148,7 +148,16 @@ function triggerOf(trigger: HistoricalTrigger, index: number): RecordedTrigger {
 function requestOf({ key, scheduledFor, startedAt }: RecordedRun): RecordedTrigger[] {
   if (key.startsWith("fire time")) return [];
   const [kind, at] = [scheduledFor === null ? ("manual" as const) : ("backfill" as const), startedAt];
-  const unsaid = { idempotencyKey: null, reason: null, user: null, requestedBy: null, parameters: null, isForced: false, cancel: null };
+  const unsaid = {
+    idempotencyKey: null,
+    reason: null,
+    user: null,
+    requestedBy: null,
+    parameters: null,
+    isForced: false,
+    endedAt: null,
+    cancel: null,
+  };
   return [{ ...unsaid, key, kind, priority: "normal", scheduledFor, createdAt: at, availableAt: at }];
 }
 
@@ -229,9 +238,9 @@ function spanOf(
     for (const at of [startedAt, dueAt, endedAt ?? startedAt]) include(at);
     for (const one of attempts) include(one.endedAt ?? one.startedAt);
   }
-  for (const { createdAt, cancel } of triggers) {
+  for (const { createdAt, endedAt } of triggers) {
     include(createdAt);
-    if (cancel !== null) include(cancel.at);
+    if (endedAt !== null) include(endedAt);
   }
   for (const { at } of decisions) include(at);
   if (!runs.some(({ endedAt }) => endedAt !== null)) throw refuse("history", "has no run that has ended");

@@ -5,9 +5,11 @@ import type { LocalExecutor, RunControl, RunRequest } from "../ports/executor.js
 import type { ScriptedOutcome, SimulatedAttempt } from "./world.js";
 
 /** How an attempt goes, as a backtest says it. */
-export interface Script extends Omit<ScriptedOutcome, "outcome"> {
+export interface Script extends Omit<ScriptedOutcome, "outcome" | "code"> {
   /** `lost` ends as if the node that ran it had died. */
   readonly outcome?: NonNullable<ScriptedOutcome["outcome"]> | "lost";
+  /** Of a failure; `null`: it has none, whatever it is. Default: as usual for such an error. */
+  readonly code?: string | null;
   /** How long after its start an attempt ends that was aborted; at once if that has passed or is more than the grace away. Default: at once. */
   readonly endsAfterMs?: number;
   /** Called with the instant, epoch ms, when the attempt is aborted before its end. */
@@ -51,7 +53,8 @@ function failureOf({ outcome, error = "scripted failure", code, isRetryable = tr
   if (outcome === "lost") return new HeadgateError("RUN_LOST", error);
   const failure = isRetryable ? new Error(error) : new NonRetryableError(error);
   failure.stack = `${failure.name}: ${error}`; // nothing has thrown it, and the result is the same on every machine
-  return code === undefined ? failure : Object.assign(failure, { code });
+  if (code === undefined) return failure;
+  return Object.assign(failure, code === null ? { name: "Error" } : { code }); // the name of an error that is no plain one counts as its code
 }
 
 /** Resolves after a time, rejects when the run is aborted before. */

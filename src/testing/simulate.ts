@@ -1,3 +1,4 @@
+import { isAdaptive } from "../adaptive/adaptive.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant, toDate } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
@@ -81,6 +82,9 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const world = checkedWorld(options.world);
   const { seed = 1, load = () => ({ cpu: null, memory: null }), onProgress } = options;
   const unknown = new Unknowns();
+  if (options.load === undefined)
+    for (const { id, schedule } of pipelines)
+      if (isAdaptive(schedule) && schedule.policy.tuner.followsLoad === true) unknown.add("load", `pipeline ${id}`, null, null);
   const played = await play({
     pipelines: inWorld(options.pipelines, world, unknown),
     from,

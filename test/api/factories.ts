@@ -150,6 +150,11 @@ const CORE: Table = {
   within: one({ start: "01:00", end: "02:00" }, (window) => core.within(core.every("1h"), window), { accepts: ["array"] }),
 };
 
+const PLAYED = {
+  history: [{ status: "succeeded", scheduledFor: 0, startedAt: 0, endedAt: 3_600_000, attempt: 1 }],
+  pipeline: core.pipeline({ id: "a", run, schedule: core.every("1h") }),
+};
+
 /** What the other entry points export, by entry point. Their modules are handed over, since some are only loaded where they can be. */
 export const ENTRIES: Readonly<Record<string, (exports: Anything) => Table>> = {
   index: () => CORE,
@@ -159,13 +164,12 @@ export const ENTRIES: Readonly<Record<string, (exports: Anything) => Table>> = {
       { valid: { pipelines: [], from: 0, to: 1 }, call: its.simulate },
       { of: "world", valid: {}, call: (world) => its.simulate({ pipelines: [], from: 0, to: 1, world }) },
     ],
-    backtest: one(
-      {
-        history: [{ status: "succeeded", scheduledFor: 0, startedAt: 0, endedAt: 3_600_000, attempt: 1 }],
-        pipeline: core.pipeline({ id: "a", run, schedule: core.every("1h") }),
-      },
-      its.backtest,
-    ),
+    backtest: [
+      { valid: PLAYED, call: its.backtest },
+      { of: "history", valid: { runs: PLAYED.history }, call: (history) => its.backtest({ ...PLAYED, history }), accepts: ["array"] },
+      { of: "world", valid: { probes: {} }, call: (world) => its.backtest({ ...PLAYED, world }) },
+    ],
+    readHistory: one({ pipelineId: "a" }, (options) => its.readHistory(scheduler, options)),
     describeExecutor: "takes a test runner",
     describeStore: "takes a test runner",
   }),

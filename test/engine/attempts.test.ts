@@ -27,6 +27,24 @@ describe("another attempt", () => {
     expect(() => failing({ retryOn: "LATE" as never })).toThrow(/list of codes/);
   });
 
+  it("is made after one that its executor has lost, whatever the codes that are worth it", async () => {
+    let calls = 0;
+    const job = pipeline({
+      id: "job",
+      execution: { retries: 2, retryDelay: "1m", retryOn: [] },
+      run: () => {
+        if (++calls === 1) throw new HeadgateError("RUN_LOST", "its thread ended with 1");
+      },
+    });
+    const { clock, scheduler, heard } = await harness([job]);
+    await scheduler.trigger("job");
+    await clock.advance("5m");
+    expect(heard("run.lost").length).toBe(1);
+    const lost = { attempt: 1, outcome: "lost", error: { code: "RUN_LOST", message: "its thread ended with 1" } };
+    expect((await scheduler.runs()).items[0]).toMatchObject({ status: "succeeded", attempt: 2, attempts: [lost] });
+    await scheduler.stop();
+  });
+
   it("is not made when the run has taken as long as it may in all; one under way ends then", async () => {
     const { clock, scheduler, heard } = await harness([failing({ totalTimeout: "25m" })]);
     await scheduler.trigger("job");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { adaptive, condition, createScheduler, every, healthy, memoryStore, pipeline } from "../../src/index.js";
+import { adaptive, condition, createScheduler, every, healthy, loadBased, memoryStore, pipeline } from "../../src/index.js";
 import { fakeClock, type SimulateOptions, simulate } from "../../src/testing/index.js";
 import { comparable, differences, RandomWorld, recordsOf } from "../support/random-world.js";
 
@@ -138,5 +138,13 @@ describe("a simulation", () => {
     });
     expect(seen[0]).toBe("2026-01-01T01:00:00.000Z");
     expect(intervals.map(({ at }) => at.getUTCHours())).toEqual([10, 12]);
+  });
+
+  it("names the load of the machine when a tuner asks for it and nobody gave it", async () => {
+    const schedule = adaptive({ base: "1h", min: "30m", max: "4h", tuner: loadBased() });
+    const played = await simulate({ ...SPAN, pipelines: [job("a", { schedule }), job("b")] });
+    expect(played.unknown).toMatchObject([{ kind: "load", count: null, examples: [{ subject: "pipeline a" }] }]);
+    const load = () => ({ cpu: 0.5, memory: 0.5 });
+    expect((await simulate({ ...SPAN, pipelines: [job("a", { schedule })], load })).unknown).toEqual([]);
   });
 });
