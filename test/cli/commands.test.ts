@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { createScheduler } from "../../src/index.js";
 import { headgate, newFolder } from "../support/cli.js";
 import { testDatabaseUrl } from "../support/postgres.js";
 
@@ -78,6 +80,25 @@ describe("headgate", () => {
     expect(JSON.parse(json.out)).toEqual({ items: [{ pipeline: "nightly", at: "2026-03-01T03:00:00.000Z" }] });
     expect(headgate(["next", "nobody"], { cwd })).toMatchObject({ code: 2, err: expect.stringContaining("there are: nightly, hourly") });
     expect(JSON.parse(headgate(["next", "nobody", "--json"], { cwd }).err)).toMatchObject({ error: { code: "UNKNOWN_PIPELINE" } });
+  });
+
+  it("next and explain answer the same, with the settings and pauses of the store", async () => {
+    const cwd = folderWith(FILE);
+    const config = loadConfig(join(cwd, "schedule_config.yaml"), { env: {} });
+    const scheduler = createScheduler({ ...config.scheduler, logger: { log: () => {} } });
+    await scheduler.start();
+    await scheduler.settings.change("nightly", { scheduleIntervalMs: 7 * 60_000 });
+    await scheduler.pause("hourly", { user: "ana", reason: "warehouse move" });
+    await scheduler.stop();
+    const told = (args: readonly string[]) => JSON.parse(headgate([...args, "--json"], { cwd }).out);
+    const { items } = told(["next", "nightly", "--count", "3"]);
+    for (const { at, answer, dependsOn } of items) {
+      expect(Date.parse(at) % (7 * 60_000)).toBe(0);
+      expect(told(["explain", "nightly", "--at", at])).toMatchObject({ answer, dependsOn });
+    }
+    expect(headgate(["next", "hourly", "--count", "1"], { cwd }).out).toMatch(
+      /hourly +will_wait +it will wait because .*paused since .* by ana .*\(warehouse move\)/,
+    );
   });
 
   it("simulate plays without starting anything, in tables, JSON and pictures", () => {

@@ -172,7 +172,7 @@ export const pipelineRoutes: readonly Route[] = [
     id: "listUpcoming",
     method: "GET",
     path: `${ID}/upcoming`,
-    summary: "The next fire times, and what becomes of each as far as that is certain",
+    summary: "The next fire times, and what becomes of each (`limit`, `cursor`, `from`, `until`)",
     tag: "pipelines",
     role: "viewer",
     query: schemas.upcomingQuery,
