@@ -69,9 +69,7 @@ export class ClockRecovery {
   async #rebase(now: number): Promise<void> {
     const { store, settings, registry } = this.#core;
     await store.rebase(now + 2 * (settings.leaseMs + registry.longestGateMs), now);
-    const paused = [...registry.all()].filter(
-      ({ pause, endedPauses }) => pause !== null || endedPauses.some(({ until }) => until > now),
-    );
+    const paused = [...registry.all()].filter(({ pause, endedPauses }) => pause !== null || endedPauses.some(({ until }) => until > now));
     if (paused.length === 0) return;
     const states = await store.states(paused.map(({ pipeline }) => pipeline.id));
     for (const [index, entry] of paused.entries()) registry.sync(entry, states[index] ?? null, now);

@@ -8,7 +8,7 @@
  *    │ claim            │ decide: hold
  *    └───────── held ◄──┘
  *
- *  pending | held ──► skipped (decide: skip) | expired (holdFor ran out) | cancelled (by a user) | superseded (queue_one)
+ *  pending | held ──► skipped (decide: skip) | expired (holdFor ran out) | cancelled (by a user) | superseded (queue_one, cancel_running)
  * ```
  *
  * Each arrow is one function of `transitions.ts`, the only place that changes a status.
@@ -64,7 +64,7 @@ export interface TriggerRecord {
   /** When it ended, and why in words. */
   readonly endedAt: number | null;
   readonly endReason: string | null;
-  /** The waiting trigger that this one replaced, and the one that replaced this (`queue_one`). */
+  /** The waiting trigger that this one replaced when it was made (`queue_one`), and the one that replaced this (`queue_one`, `cancel_running`). */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
   /** Fields that the store was not asked to read, or does not read in bulk; they hold `null`. Absent when there are none. */

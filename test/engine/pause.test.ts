@@ -94,7 +94,11 @@ describe("pause", () => {
     for (const id of ["a", "b"]) await scheduler.pause(id, { user: "ana", duration: "90m" });
     clock.jump(4.5 * 3_600_000);
     await Promise.all([scheduler.pause("a", { user: "ben" }), scheduler.resume("b", { user: "cleo" })]);
-    expect(heard("resumed").map(({ pipelineId, user, isAutomatic }) => [pipelineId, user, isAutomatic]).toSorted()).toEqual([
+    expect(
+      heard("resumed")
+        .map(({ pipelineId, user, isAutomatic }) => [pipelineId, user, isAutomatic])
+        .toSorted(),
+    ).toEqual([
       ["a", "ana", true],
       ["b", "ana", true],
     ]);

@@ -345,7 +345,9 @@ export function emittedEnds(emitted: readonly Emitted[]): readonly string[] {
 }
 
 function triggerNames(triggers: Simulation["triggers"]): ReadonlyMap<string, string> {
-  return new Map(triggers.map((one) => [one.id, `${one.pipelineId} ${one.kind} ${iso(one.scheduledFor)} ${iso(one.createdAt)} ${one.reason}`]));
+  return new Map(
+    triggers.map((one) => [one.id, `${one.pipelineId} ${one.kind} ${iso(one.scheduledFor)} ${iso(one.createdAt)} ${one.reason}`]),
+  );
 }
 
 function runOf({ id: _, node: _node, triggerId, attempts, ...rest }: Run, nameOf: (id: string) => string | null) {
