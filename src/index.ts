@@ -86,7 +86,7 @@ export { dataVolume, type Health, healthy, type OutsideConditionOptions } from "
 export { businessDay, maintenanceWindow } from "./gate/conditions/time.js";
 export type { Gate } from "./gate/decide.js";
 export type { ExternalDependency, NamedConnection, NamedConnections, RuntimeDependency } from "./gate/dependency.js";
-export type { DecisionOutcome, DecisionRecord, Finding } from "./gate/finding.js";
+export type { DecisionOutcome, DecisionRecord, Finding, MissedFires, MissedPause } from "./gate/finding.js";
 export type { CircuitBreaker, MeasurableProbe, Measured, ProbeOptions, ProbePolicy } from "./gate/probe.js";
 export type {
   ActiveRun,
@@ -167,6 +167,7 @@ export { type BusinessDayOptions, businessDays, type HolidayRule } from "./sched
 export type { Calendar } from "./schedule/calendar.js";
 export { type CalendarLike, except, union, within } from "./schedule/combine.js";
 export { type CronOptions, cron } from "./schedule/cron.js";
+export type { EndedPause } from "./schedule/ended-pauses.js";
 export {
   type Catchup,
   type DroppedFires,

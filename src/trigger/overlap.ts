@@ -82,11 +82,13 @@ export function planOverlap(state: OverlapState): OverlapPlan {
   const lost = new Set(supersede.map(({ id }) => id));
   const deciding = state.claimed.filter(({ id }) => !lost.has(id)).length + state.claimedOthers;
   const winners = ready.filter(({ id }) => !lost.has(id)).toSorted(byFireTime);
+  const slots = maxActiveRuns - runs.length - deciding;
   const ending = runs.filter(({ isCancelled }) => isCancelled).length;
-  const served = Math.max(0, maxActiveRuns - runs.length - deciding + ending);
+  const waiting = winners.slice(Math.max(0, slots)); // the line gives free slots to the oldest
+  const withoutSlot = waiting.slice(0, Math.max(0, waiting.length - Math.max(0, ending + Math.min(0, slots))));
   const going = runs.filter(({ isCancelled }) => !isCancelled).toSorted((a, b) => a.startedAt - b.startedAt || (a.id < b.id ? -1 : 1));
   const cancel: string[] = [];
-  for (const { fireTime } of winners.slice(served)) {
+  for (const { fireTime } of withoutSlot) {
     const oldest = going.findIndex((run) => (run.fireTime ?? run.startedAt) < fireTime);
     if (oldest >= 0) cancel.push(...going.splice(oldest, 1).map(({ id }) => id));
   }

@@ -8,7 +8,7 @@
  *    │ claim            │ decide: hold
  *    └───────── held ◄──┘
  *
- *  pending | held ──► skipped (decide: skip) | expired (holdFor ran out) | cancelled (by a user) | superseded (queue_one)
+ *  pending | held ──► skipped (decide: skip) | expired (holdFor ran out) | cancelled (by a user) | superseded (queue_one, cancel_running)
  * ```
  *
  * Each arrow is one function of `transitions.ts`, the only place that changes a status.
@@ -90,7 +90,7 @@ export interface TriggerRecord {
   readonly endReason: string | null;
   /** Who cancelled it, or the run that it started; `null` for every other end, and when no user was named. */
   readonly endedBy: string | null;
-  /** The waiting trigger that this one replaced, and the one that replaced this (`queue_one`). */
+  /** The waiting trigger that this one replaced when it was made (`queue_one`), and the one that replaced this (`queue_one`, `cancel_running`). */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
   /** Set on a scheduled trigger that catchup made after its fire time had passed; else `null`. */

@@ -19,7 +19,7 @@ const { memory, sqlite, postgres } = await places();
 async function lived(seed: number, store: Store): Promise<readonly string[]> {
   const world = new RandomWorld(seed, {
     pipelines: 3,
-    hours: 4,
+    hours: 3,
     overlaps: ["queue", "queue_one", "skip", "cancel_running", "cancel_running"],
     canCancel: true,
     isSlow: true,
@@ -45,8 +45,8 @@ async function lived(seed: number, store: Store): Promise<readonly string[]> {
 }
 
 describe("the same world leaves the same records, and emits the same events in the same order per trigger", () => {
-  const seeds = (process.env.HEADGATE_SEEDS ?? "1-8").split("-").map(Number);
-  const all = Array.from({ length: (seeds[1] ?? 8) - (seeds[0] ?? 1) + 1 }, (_, index) => (seeds[0] ?? 1) + index);
+  const seeds = (process.env.HEADGATE_SEEDS ?? "1-3").split("-").map(Number);
+  const all = Array.from({ length: (seeds[1] ?? 3) - (seeds[0] ?? 1) + 1 }, (_, index) => (seeds[0] ?? 1) + index);
 
   it("in memory and on SQLite", async () => {
     for (const seed of all)
@@ -56,7 +56,7 @@ describe("the same world leaves the same records, and emits the same events in t
   it.skipIf(postgres.length === 0)(
     "and, a few of them, on PostgreSQL",
     async () => {
-      for (const seed of all.slice(0, 2))
+      for (const seed of all.slice(0, 1))
         for (const [, place] of postgres)
           expect(differences(await lived(seed, memory[1]()()), await lived(seed, place()())), `seed ${seed}`).toBe("");
     },
