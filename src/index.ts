@@ -74,6 +74,7 @@ export {
   condition,
   type OnBlock,
   type OwnConditionOptions,
+  type PartFinding,
   type RunHistory,
   type Verdict,
 } from "./gate/condition.js";
@@ -85,6 +86,7 @@ export type { Gate } from "./gate/decide.js";
 export type { ExternalDependency, NamedConnection, NamedConnections, RuntimeDependency } from "./gate/dependency.js";
 export type { DecisionOutcome, DecisionRecord, Finding } from "./gate/finding.js";
 export type { CircuitBreaker, MeasurableProbe, Measured, ProbeOptions, ProbePolicy } from "./gate/probe.js";
+export type { RecentStarts, StartLimit } from "./gate/start-limit.js";
 export type {
   ActiveRun,
   AlertReason,

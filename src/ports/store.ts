@@ -14,7 +14,7 @@ import type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./cl
 import type { ClockRecovery } from "./clock-recovery.js";
 import type { EventLog } from "./event-log.js";
 
-export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
+export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now, StartRefusal } from "./claims.js";
 
 /** What a store must know of a pipeline to plan and to limit it. */
 export interface PipelineRegistration {
