@@ -77,6 +77,7 @@ export {
   condition,
   type OnBlock,
   type OwnConditionOptions,
+  type PartFinding,
   type RunHistory,
   type Verdict,
 } from "./gate/condition.js";
@@ -88,6 +89,7 @@ export type { Gate } from "./gate/decide.js";
 export type { ExternalDependency, NamedConnection, NamedConnections, RuntimeDependency } from "./gate/dependency.js";
 export type { DecisionOutcome, DecisionRecord, Finding, MissedFires, MissedPause } from "./gate/finding.js";
 export type { CircuitBreaker, MeasurableProbe, Measured, ProbeOptions, ProbePolicy } from "./gate/probe.js";
+export type { RecentStarts, StartLimit } from "./gate/start-limit.js";
 export type {
   ActiveRun,
   AlertReason,

@@ -27,7 +27,7 @@ export function opensAt({ count, periodMs }: StartLimit, starts: RecentStarts): 
 }
 
 /** What a passing finding rests on beyond what was seen: the store checks it again, with its lock held, when the run starts. Not recorded. */
-export interface Limited {
+interface Limited {
   readonly limits?: readonly StartLimit[];
 }
 

@@ -15,7 +15,7 @@ import type { ClockRecovery } from "./clock-recovery.js";
 import type { EventLog } from "./event-log.js";
 import type { TriggerHistory } from "./trigger-history.js";
 
-export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
+export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now, StartRefusal } from "./claims.js";
 
 /** What a store must know of a pipeline to plan and to limit it. */
 export interface PipelineRegistration {
