@@ -279,7 +279,7 @@ export async function recordsOf(scheduler: Scheduler): Promise<Pick<Simulation, 
   };
 }
 
-/** Records without what cannot be the same: ids, nodes, order within one instant. A record's trigger stands in it in its place. */
+/** Records without what cannot be the same: ids, nodes, order within one instant, stacks. A record's trigger stands in it in its place. */
 export function comparable({ triggers, decisions, runs }: Pick<Simulation, "triggers" | "decisions" | "runs">): readonly string[] {
   const names = triggerNames(triggers);
   const nameOf = (id: string | null) => (id === null ? null : (names.get(id) ?? "?"));
@@ -362,8 +362,16 @@ function triggerNames(triggers: Simulation["triggers"]): ReadonlyMap<string, str
   );
 }
 
-function runOf({ id: _, node: _node, triggerId, attempts, ...rest }: Run, nameOf: (id: string) => string | null) {
-  return { ...rest, of: nameOf(triggerId), attempts: attempts.map(({ node: _own, ...one }) => one) };
+function runOf({ id: _, node: _node, triggerId, attempts, error, ...rest }: Run, nameOf: (id: string) => string | null) {
+  const closed = attempts.map(({ node: _own, error: why, ...one }) => ({ ...one, error: withoutPlace(why) }));
+  return { ...rest, error: withoutPlace(error), of: nameOf(triggerId), attempts: closed };
+}
+
+/** A scripted failure is thrown elsewhere. */
+function withoutPlace(error: Run["error"]): Omit<NonNullable<Run["error"]>, "stack"> | null {
+  if (error === null) return null;
+  const { stack: _, ...rest } = error;
+  return rest;
 }
 
 function iso(date: Date | null): string {
