@@ -7,7 +7,7 @@ import type { Pipeline } from "../pipeline.js";
 import type { SensorStatus } from "../sensing.js";
 import { tellDropped } from "./dropped.js";
 import { byWhom, nameOf } from "./explain-words.js";
-import { acceptedUntil, pauseAt, statusAt, whyNothing } from "./nothing-due.js";
+import { acceptedUntil, pausesOver, statusAt, whyNothing } from "./nothing-due.js";
 import { LIGHT, MEANT_MS, type Story } from "./story.js";
 import { tellTrigger } from "./trigger-story.js";
 
@@ -92,12 +92,12 @@ async function tellUnrecorded(
   if (fireAt === null || fireAt >= at + MEANT_MS || fireAt > now) return null;
   const [state] = await core.store.states([pipeline.id]);
   const isOpen = state?.nextFireAt !== null && state?.nextFireAt !== undefined && state.nextFireAt <= fireAt;
-  const pause = isOpen ? await pauseAt(core, pipeline, fireAt) : null;
-  if (pause !== null)
+  const pauses = isOpen ? await pausesOver(core, pipeline, fireAt) : [];
+  if (pauses.length > 0)
     return {
       answer: "waiting",
-      text: `${pause}; its fire time ${isoUtc(fireAt)} is not decided on yet: catchup "${pipeline.execution.catchup}" does so when the pause has ended`,
-      advice: "To have it decided on now, resume.",
+      text: `${pauses.join(", and ")}; its fire time ${isoUtc(fireAt)} is not decided on yet: catchup "${pipeline.execution.catchup}" does so when the pause has ended`,
+      advice: "To have it decided on now, resume what is paused.",
     };
   if (isOpen) return { answer: "waiting", text: `its fire time ${isoUtc(fireAt)} is due, and its trigger is about to be made` };
   if (pipeline.schedule.kind === "adaptive" || before.some(({ endedAt }) => endedAt !== null && endedAt <= fireAt)) return null;
@@ -123,6 +123,8 @@ async function tellNothing(
     : `no run was due then (${schedule.describe()})`;
   const clauses = await whyNothing(core, pipeline, sensors, at, now);
   const [last] = before;
-  clauses.push(last === undefined ? "no earlier trigger of it is kept" : `its last trigger before was ${nameOf(last)}, ${statusAt(last)}`);
+  clauses.push(
+    last === undefined ? "no earlier trigger of the pipeline is kept" : `its last trigger before was ${nameOf(last)}, ${statusAt(last)}`,
+  );
   return { answer: "not_scheduled", text: [what, ...clauses].join("; ") };
 }

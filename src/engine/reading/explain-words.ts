@@ -30,7 +30,7 @@ export function lateBecause({ cause, from, until, pause }: CatchupRecord): strin
   const span = from === null ? `until ${isoUtc(until)}` : `from ${isoUtc(from)} to ${isoUtc(until)}`;
   switch (cause) {
     case "downtime":
-      return `no scheduler with this pipeline was running ${from === null ? span : `from ${isoUtc(from)} (the last sign of one) to ${isoUtc(until)}`}`;
+      return `no scheduler with this pipeline was running ${from === null ? span : `from ${isoUtc(from)} (the last sign of life) to ${isoUtc(until)}`}`;
     case "paused":
       return wasPaused({ from: from ?? until, until, ...pause }, pause?.isGlobal ?? false);
     case "store_unavailable":

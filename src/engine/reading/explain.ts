@@ -57,8 +57,12 @@ const ELAPSED: ReadonlySet<ScheduleKind> = new Set<ScheduleKind>(["every", "at",
 function textOf(pipeline: Pipeline, at: number, { text, advice = null }: Story): string {
   const zone = zoneNameOf(pipeline);
   const change = ELAPSED.has(pipeline.schedule.kind) ? null : clockChangeNear(at, zone);
-  const sentences = [`${pipeline.id} at ${isoUtc(at)}: ${text}`, ...(change === null ? [] : [capitalized(change)])].join(". ");
-  return withLocalTimes(advice === null ? sentences : `${sentences}. ${advice}`, zone);
+  const parts = [`${pipeline.id} at ${isoUtc(at)}: ${text}`, change === null ? null : capitalized(change), advice];
+  return withLocalTimes(parts.flatMap((part) => (part === null ? [] : [sentence(part)])).join(" "), zone);
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function capitalized(text: string): string {

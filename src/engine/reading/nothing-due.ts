@@ -1,6 +1,7 @@
 /** Why no run was due at an instant, and what the cause of that is. */
 import { firstIdAt } from "../../base/id.js";
 import { isoUtc } from "../../base/instant.js";
+import type { PausedSpan } from "../../schedule/misfire.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../core.js";
 import type { Pipeline } from "../pipeline.js";
@@ -31,7 +32,7 @@ export async function whyNothing(
 }
 
 /** The pause that covers an instant, as far as it is known. */
-export async function pauseAt({ store }: Core, { id }: Pipeline, at: number): Promise<string | null> {
+async function pauseAt({ store }: Core, { id }: Pipeline, at: number): Promise<string | null> {
   const [[state], global] = await Promise.all([store.states([id]), store.globalPause()]);
   for (const [pause, lastPause, isGlobal] of [
     [state?.pause ?? null, state?.lastPause ?? null, false],
@@ -41,6 +42,19 @@ export async function pauseAt({ store }: Core, { id }: Pipeline, at: number): Pr
     if (lastPause !== null && lastPause.from <= at && at < lastPause.until) return wasPaused(lastPause, isGlobal);
   }
   return null;
+}
+
+/** The pauses on which a fire time waits that is not decided on: the ended one that covers it, and those that are on; none when none is on. */
+export async function pausesOver({ store }: Core, { id }: Pipeline, fireAt: number): Promise<string[]> {
+  const [[state], global] = await Promise.all([store.states([id]), store.globalPause()]);
+  const covers = (span: PausedSpan | null | undefined): span is PausedSpan => span != null && span.from <= fireAt && fireAt < span.until;
+  const current = [...(state?.pause ? [paused(state.pause, false)] : []), ...(global.pause === null ? [] : [paused(global.pause, true)])];
+  if (current.length === 0) return [];
+  return [
+    ...(covers(state?.lastPause) ? [wasPaused(state.lastPause, false)] : []),
+    ...(covers(global.lastPause) ? [wasPaused(global.lastPause, true)] : []),
+    ...current,
+  ];
 }
 
 /** What kept the scheduler from its work at an instant, as the next fire time has recorded it. */
@@ -64,7 +78,7 @@ async function upstreamClause(core: Core, pipelineId: string, at: number): Promi
   const [last] = await acceptedUntil(core, pipelineId, at);
   const what = `it follows ${pipelineId}`;
   if (last === undefined) return `${what}, of which no run is kept`;
-  return `${what}, whose last trigger before it was ${nameOf(last)}, ${statusAt(last)}`;
+  return `${what}, whose last trigger was ${nameOf(last)}, ${statusAt(last)}`;
 }
 
 async function sensorClauses({ store }: Core, { id }: Pipeline, local: readonly SensorStatus[]): Promise<string[]> {
