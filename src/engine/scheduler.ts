@@ -327,7 +327,7 @@ export class Scheduler {
     const instant = at === undefined ? now : epochMs(at, "at");
     const surroundings = await this.#surroundings();
     const pipeline = surroundings.pipelines.find(({ id }) => id === pipelineId) ?? this.#roster.known(pipelineId);
-    return explain(this.#core, this.#gates, pipeline, surroundings, instant, now);
+    return explain(this.#core, { gates: this.#gates, sensors: this.#sensing.status(), surroundings }, pipeline, instant, now);
   }
 
   /** The pipelines as they are with what the store says of them, also for a scheduler that is not started and only answers. */

@@ -18,7 +18,8 @@ interface LastingPause {
 const MOST = 100;
 
 /**
- * Adds a pause that ends now to those that have ended, oldest first. One that had run out ended when it was to end. Those that cover no fire time that is still open are left out.
+ * Adds a pause that ends now to those that have ended, oldest first. One that had run out ended when it was to end. Those that cover no fire time that is still open are left out,
+ * but for the last one, which `explain` names.
  *
  * @param openFrom - the first fire time that is not decided on, epoch ms; `null` when there is none
  */
@@ -29,5 +30,6 @@ export function withEndedPause(
   openFrom: number | null,
 ): readonly EndedPause[] {
   const last: EndedPause = { from, until: Math.min(until ?? now, now), reason, user };
-  return [...ended, last].filter((one) => openFrom !== null && one.until > openFrom && one.until > one.from).slice(-MOST);
+  const open = ended.filter((one) => openFrom !== null && one.until > openFrom);
+  return (last.until > last.from ? [...open, last] : open).slice(-MOST);
 }

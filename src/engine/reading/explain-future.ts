@@ -128,7 +128,7 @@ function openOf({ gate }: Pipeline, projection: Projection, at: number): readonl
 async function passedBy(core: Core, { pipeline, nextFireAt, now }: ProjectionState, at: number): Promise<Story | null> {
   const fireAt = pipeline.schedule.nextAfter(at - 1);
   if (fireAt === null || fireAt >= at + MEANT_MS) return null;
-  const recorded = await tell(core, pipeline, fireAt, now);
+  const recorded = await tell(core, pipeline, [], fireAt, now);
   if (recorded.answer === "missed" || recorded.trigger?.scheduledFor === fireAt) return recorded;
   const goesOn = nextFireAt === null ? "it does not go on" : `it goes on at ${withLocalTime(nextFireAt, pipeline)}`;
   return {

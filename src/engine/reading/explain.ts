@@ -1,12 +1,15 @@
 import { isoUtc, toDate } from "../../base/instant.js";
+import type { ScheduleKind } from "../../schedule/schedule.js";
 import type { Core } from "../core.js";
 import type { GateKeeper } from "../gate-keeper.js";
 import type { Pipeline } from "../pipeline.js";
+import type { SensorStatus } from "../sensing.js";
 import { type Decision, decisionView, type FindingView, findingView, type Run, runView, type Trigger, triggerView } from "../views.js";
 import { foretell, type Surroundings } from "./explain-future.js";
 import { tell } from "./explain-past.js";
+import { clockChangeNear, withLocalTimes, zoneNameOf } from "./local-time.js";
 import { isPlanned } from "./projection-state.js";
-import type { Answer, OpenMatter } from "./story.js";
+import type { Answer, OpenMatter, Story } from "./story.js";
 
 export type { Answer, FutureAnswer, OpenMatter } from "./story.js";
 
@@ -29,20 +32,26 @@ export interface Explanation {
   readonly nextFireAt: Date | null;
 }
 
+/** What an explanation is made of beside the store. */
+interface ExplainParts {
+  readonly gates: GateKeeper;
+  readonly sensors: readonly SensorStatus[];
+  readonly surroundings: Surroundings;
+}
+
 export async function explain(
   core: Core,
-  gates: GateKeeper,
+  { gates, sensors, surroundings }: ExplainParts,
   pipeline: Pipeline,
-  surroundings: Surroundings,
   at: number,
   now: number,
 ): Promise<Explanation> {
-  const story = at > now ? await foretell(core, gates, pipeline, at, now, surroundings) : await tell(core, pipeline, at, now);
+  const story = at > now ? await foretell(core, gates, pipeline, at, now, surroundings) : await tell(core, pipeline, sensors, at, now);
   return {
     pipelineId: pipeline.id,
     at: toDate(at),
     answer: story.answer,
-    text: `${pipeline.id} at ${isoUtc(at)}: ${story.text}`,
+    text: textOf(pipeline, at, story),
     trigger: story.trigger === undefined ? null : triggerView(story.trigger),
     decisions: (story.decisions ?? []).map(decisionView),
     run: story.run ? runView(story.run) : null,
@@ -58,4 +67,23 @@ async function nextFireAfter({ store }: Core, pipeline: Pipeline, at: number, no
   const [state] = await store.states([pipeline.id]);
   if (state === undefined || !isPlanned(state, pipeline)) return next;
   return state.nextFireAt === null ? null : Math.max(next, state.nextFireAt);
+}
+
+/** Schedules that no wall clock moves. */
+const ELAPSED: ReadonlySet<ScheduleKind> = new Set<ScheduleKind>(["every", "at", "manual", "adaptive"]);
+
+/** The whole answer: what happened and why, what the clocks did then, and what can be done; with local times. */
+function textOf(pipeline: Pipeline, at: number, { text, advice = null }: Story): string {
+  const zone = zoneNameOf(pipeline);
+  const change = ELAPSED.has(pipeline.schedule.kind) ? null : clockChangeNear(at, zone);
+  const parts = [`${pipeline.id} at ${isoUtc(at)}: ${text}`, change === null ? null : capitalized(change), advice];
+  return withLocalTimes(parts.flatMap((part) => (part === null ? [] : [sentence(part)])).join(" "), zone);
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
