@@ -14,7 +14,7 @@ describe("a backtest of the same configuration in random worlds", () => {
     for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
       const world = new RandomWorld(seed, {
         pipelines: 1,
-        hours: 5,
+        hours: 4,
         overlaps: ["queue", "queue_one", "skip", "cancel_running"],
         canCancel: true,
         isSlow: seed % 3 === 0,
