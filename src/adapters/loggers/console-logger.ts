@@ -1,7 +1,6 @@
 import { checkOneOf, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger, LogLevel } from "../../ports/logger.js";
-import { systemClock } from "../clocks/system-clock.js";
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
@@ -11,7 +10,7 @@ export interface ConsoleLoggerOptions {
   level?: LogLevel;
   /** Where lines go, all of them. Default: `console.error`, which is standard error, so that the order of events can be seen in one stream. */
   write?: (line: string) => void;
-  /** The time of lines. Default `systemClock()`. */
+  /** The time of lines. Default: that of this machine. */
   clock?: Pick<Clock, "now">;
 }
 
@@ -23,7 +22,7 @@ export interface ConsoleLoggerOptions {
  */
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   checkOptions(options, { level: true, write: true, clock: true }, "consoleLogger");
-  const { write = (line) => console.error(line), clock = systemClock() } = options;
+  const { write = (line) => console.error(line), clock = Date } = options; // like `systemClock()`
   if (options.level !== undefined) checkOneOf(options.level, LEVELS, "level", invalidArgument("consoleLogger"));
   const least = LEVELS.indexOf(options.level ?? "warn");
   return {
