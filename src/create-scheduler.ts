@@ -103,7 +103,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   const random = options.random ?? Math.random;
   const secrets = new Secrets(options.redact, options.redactExcept);
   secrets.hold(secretsOf([options.executor ?? null, ...Object.values(options.executors ?? {})]));
-  const logger = safe(options.logger ?? consoleLogger(), secrets.redact);
+  const logger = safe(options.logger ?? consoleLogger({ clock: options.clock ?? systemClock() }), secrets.redact);
   const core = {
     clock: new StoreClock(options.clock ?? systemClock()),
     store: options.store ?? memoryStore(),

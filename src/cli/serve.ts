@@ -30,7 +30,7 @@ export function addServe(program: Command): void {
         logger: ({ logging: { level, format } }) =>
           isJson || (format ?? (stdout.isTTY ? "text" : "json")) === "json"
             ? jsonLogger({ level, clock: systemClock() })
-            : consoleLogger({ level }),
+            : consoleLogger({ level, clock: systemClock() }),
         onToken: (token) => stderr.write(`\n${paint(stderr, "green", "An admin token, told only now:")} ${token}\n\n`),
       });
       const service = await starting.catch((error: unknown) => {

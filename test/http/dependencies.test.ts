@@ -143,7 +143,12 @@ describe.skipIf(url === null)("an admin limited to pipeline a", () => {
         { type: "http", url: `http://${host}:${port}/` },
         { type: "tcp", host: host.replace(/^\[|\]$/g, ""), port },
       ]) {
-        expect((await put(dependency)).status, JSON.stringify(dependency)).toBe(200);
+        const { status, json } = await put(dependency);
+        if (status === 422) {
+          expect(json.detail).toContain("is an address of a private network"); // it is plain from the address
+          continue;
+        }
+        expect(status, JSON.stringify(dependency)).toBe(200);
         const { scheduler, clock } = running;
         const before = (await scheduler.decisions({ pipelineId: "a" })).items.length;
         await scheduler.trigger("a");

@@ -3,7 +3,6 @@ import { isError } from "../../base/errors.js";
 import { checkOneOf, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger, LogLevel } from "../../ports/logger.js";
-import { systemClock } from "../clocks/system-clock.js";
 import { LEVELS, loggedValue } from "./log-line.js";
 
 /** Options of {@link consoleLogger}. */
@@ -12,7 +11,7 @@ export interface ConsoleLoggerOptions {
   level?: LogLevel;
   /** Where lines go, all of them. Default: `console.error`, which is standard error, so that the order of events can be seen in one stream. */
   write?: (line: string) => void;
-  /** The time of lines. Default `systemClock()`. */
+  /** The time of lines. Default: that of this machine. */
   clock?: Pick<Clock, "now">;
 }
 
@@ -25,7 +24,7 @@ export interface ConsoleLoggerOptions {
  */
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   checkOptions(options, { level: true, write: true, clock: true }, "consoleLogger");
-  const { write = (line) => console.error(line), clock = systemClock() } = options;
+  const { write = (line) => console.error(line), clock = Date } = options; // like `systemClock()`
   if (options.level !== undefined) checkOneOf(options.level, LEVELS, "level", invalidArgument("consoleLogger"));
   const least = LEVELS.indexOf(options.level ?? "info");
   return {
