@@ -23,10 +23,25 @@ export function covers(calendar: CalendarSpec, at: number): boolean {
   return (isStartDay(day) && time >= from) || (isStartDay(day - 1) && time < until);
 }
 
-/** The first instant after one at which a calendar changes, looking minute by minute; `null`: not within `within`. */
-export function changesAfter(calendar: CalendarSpec, at: number, within = 12 * DAY): number | null {
-  const now = covers(calendar, at);
+/** The first instant after one at which a calendar changes, looking minute by minute; `null`: it does not, for days. */
+export function changesAfter(calendar: CalendarSpec, at: number): number | null {
   if (calendar.type === "span") return at < calendar.from ? calendar.from : at < calendar.until ? calendar.until : null;
+  const spans = unchanged.get(calendar) ?? [];
+  unchanged.set(calendar, spans);
+  const known = spans.find(({ from, change }) => at >= from && at < (change ?? from + WITHIN / 2));
+  if (known !== undefined) return known.change;
+  const change = lookedFor(calendar, at, WITHIN);
+  spans.push({ from: at, change });
+  return change;
+}
+
+/** How far is looked: all windows come weekly. */
+const WITHIN = 12 * DAY;
+/** Spans in which a calendar does not change, as far as they were looked for. */
+const unchanged = new WeakMap<CalendarSpec, { readonly from: number; readonly change: number | null }[]>();
+
+function lookedFor(calendar: Exclude<CalendarSpec, { type: "span" }>, at: number, within: number): number | null {
+  const now = covers(calendar, at);
   const step = calendar.type === "business" ? 15 * MINUTE : MINUTE;
   for (let next = (Math.floor(at / step) + 1) * step; next <= at + within; next += step) if (covers(calendar, next) !== now) return next;
   return null;
