@@ -4,11 +4,19 @@ type Records = Pick<Seen, "triggers" | "decisions" | "runs">;
 
 /** Records as texts without ids and nodes, which need not be the same; what a record refers to stands in their place. */
 export function comparable({ triggers, decisions, runs }: Records): string[] {
-  const names = new Map(triggers.map((one) => [one.id, `${one.pipelineId} ${one.kind} ${one.scheduledFor} ${one.createdAt} ${one.reason}`]));
+  const names = new Map(
+    triggers.map((one) => [one.id, `${one.pipelineId} ${one.kind} ${one.scheduledFor} ${one.createdAt} ${one.reason}`]),
+  );
   const nameOf = (id: string | null) => (id === null ? null : (names.get(id) ?? "unknown"));
   return [
     ...triggers.map(({ id: _, runId, supersedes, supersededBy, ...rest }) =>
-      JSON.stringify({ ...rest, record: "trigger", hasRun: runId !== null, supersedes: nameOf(supersedes), supersededBy: nameOf(supersededBy) }),
+      JSON.stringify({
+        ...rest,
+        record: "trigger",
+        hasRun: runId !== null,
+        supersedes: nameOf(supersedes),
+        supersededBy: nameOf(supersededBy),
+      }),
     ),
     ...decisions.map(({ id: _, triggerId, ...rest }) => JSON.stringify({ ...rest, record: "decision", of: nameOf(triggerId) })),
     ...runs.map((run) => JSON.stringify(runOf(run, nameOf))),

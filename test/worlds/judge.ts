@@ -44,7 +44,8 @@ async function checkPlayedAgain(world: World, seen: Seen, report: Report): Promi
   const [spec] = world.pipelines;
   const isAlone = spec !== undefined && world.pipelines.length === 1 && spec.conditions.length === 0 && world.deeds.length === 0;
   const sides = isAlone && spec.execution.overlap !== "cancel_running" ? await backtested(world, spec, seen) : null;
-  if (sides !== null && sides.before !== sides.after) report.fail("backtest", world.from, spec?.id ?? null, `${sides.before} became ${sides.after}`);
+  if (sides !== null && sides.before !== sides.after)
+    report.fail("backtest", world.from, spec?.id ?? null, `${sides.before} became ${sides.after}`);
 }
 
 /** The names of the checks that failed, on any store. */

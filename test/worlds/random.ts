@@ -41,7 +41,13 @@ export function signalAt(seed: number, name: string, period: number, share: numb
 }
 
 /** How an attempt goes that starts at an instant. Lengths end in odd ms, so that ends do not fall on fire times. */
-export function fateOf(seed: number, pipelineId: string, { longest, fail, final, hang }: FateSpec, startedAt: number, attempt: number): Fate {
+export function fateOf(
+  seed: number,
+  pipelineId: string,
+  { longest, fail, final, hang }: FateSpec,
+  startedAt: number,
+  attempt: number,
+): Fate {
   const name = `${pipelineId} ${startedAt} ${attempt}`;
   const luck = drawOf(seed, name);
   const ms = 1_000 + 2 * Math.floor((drawOf(seed, `${name} length`) * longest) / 2) + 1;

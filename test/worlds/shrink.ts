@@ -29,7 +29,8 @@ function* smallerThan(world: World): Generator<World> {
   if (to - from > 2 * 3_600_000) yield { ...world, to: from + Math.ceil((to - from) / 2) };
   for (const [index] of deeds.entries()) yield { ...world, deeds: deeds.toSpliced(index, 1) };
   for (const pipeline of pipelines)
-    for (const [index] of pipeline.conditions.entries()) yield withPipeline(world, { ...pipeline, conditions: pipeline.conditions.toSpliced(index, 1) });
+    for (const [index] of pipeline.conditions.entries())
+      yield withPipeline(world, { ...pipeline, conditions: pipeline.conditions.toSpliced(index, 1) });
 }
 
 function withPipeline(world: World, pipeline: PipelineSpec): World {
@@ -40,7 +41,9 @@ function withoutPipeline(world: World, id: string): World {
   const isOf = (deed: Deed) => (deed.kind === "replace" ? deed.pipeline.id === id : "pipelineId" in deed && deed.pipelineId === id);
   return {
     ...world,
-    pipelines: world.pipelines.filter((one) => one.id !== id).map((one) => ({ ...one, after: one.after.filter((before) => before !== id) })),
+    pipelines: world.pipelines
+      .filter((one) => one.id !== id)
+      .map((one) => ({ ...one, after: one.after.filter((before) => before !== id) })),
     deeds: world.deeds.filter((deed) => !isOf(deed)),
   };
 }

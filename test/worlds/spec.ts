@@ -3,7 +3,13 @@
 export type Weekday = "sunday" | "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday";
 
 export type CalendarSpec =
-  | { readonly type: "window"; readonly start: string; readonly end: string; readonly days: readonly Weekday[] | null; readonly zone: string }
+  | {
+      readonly type: "window";
+      readonly start: string;
+      readonly end: string;
+      readonly days: readonly Weekday[] | null;
+      readonly zone: string;
+    }
   | { readonly type: "span"; readonly from: number; readonly until: number }
   | { readonly type: "business"; readonly zone: string; readonly holidays: readonly string[] };
 

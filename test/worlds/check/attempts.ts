@@ -23,9 +23,15 @@ function checkEnd({ run, attempt, from, until, outcome }: AttemptSpan, history: 
   const spec = history.specAt(run.pipelineId, from);
   const expected = attemptEnd(world.seed, spec, run.startedAt, from, attempt);
   const fail = (text: string) =>
-    report.fail("attempts", until, run.pipelineId, `attempt ${attempt} of run ${run.id}, from ${iso(from)} to ${iso(until)} (${outcome}), ${text}`);
+    report.fail(
+      "attempts",
+      until,
+      run.pipelineId,
+      `attempt ${attempt} of run ${run.id}, from ${iso(from)} to ${iso(until)} (${outcome}), ${text}`,
+    );
   if (outcome === null) {
-    if (expected.at < history.seen.endedAt - history.unnoticedMs && !history.isDownAt(expected.at)) fail(`should end at ${iso(expected.at)}`);
+    if (expected.at < history.seen.endedAt - history.unnoticedMs && !history.isDownAt(expected.at))
+      fail(`should end at ${iso(expected.at)}`);
     return;
   }
   const isLastOfFailed = outcome === "failed" && run.attempts.at(-1)?.attempt === attempt;
@@ -57,15 +63,22 @@ function nodeOf(run: AttemptSpan["run"], attempt: number): string {
 }
 
 /** What follows an attempt: another, when it is due and has a slot, or the end of the run. */
-function checkNext({ run, attempt, from, until, outcome }: AttemptSpan, next: AttemptSpan | undefined, history: History, load: Load, report: Report): void {
+function checkNext(
+  { run, attempt, from, until, outcome }: AttemptSpan,
+  next: AttemptSpan | undefined,
+  history: History,
+  load: Load,
+  report: Report,
+): void {
   if (outcome === null) return;
   const { world } = history;
-  const spec = history.specAt(run.pipelineId, until);
+  const spec = history.specAt(run.pipelineId, from); // an attempt goes by the pipeline that it started with
   const kept = run.attempts.find((one) => one.attempt === attempt)?.outcome ?? outcome;
   const own = attemptEnd(world.seed, history.specAt(run.pipelineId, from), run.startedAt, from, attempt);
   const end = kept === own.outcome ? own : { outcome: kept, isRetryable: true, code: kept === "timed_out" ? "RUN_TIMED_OUT" : null };
   const dueAt = retryAfter(spec, { ...end, outcome: kept, at: until }, run.startedAt, attempt, world.draw);
-  const fail = (text: string) => report.fail("retries", until, run.pipelineId, `attempt ${attempt} of run ${run.id} ended ${kept} at ${iso(until)} and ${text}`);
+  const fail = (text: string) =>
+    report.fail("retries", until, run.pipelineId, `attempt ${attempt} of run ${run.id} ended ${kept} at ${iso(until)} and ${text}`);
   const isCancelled = run.cancelAt !== null;
   if (dueAt === null) {
     if (next !== undefined) fail(`was followed by another at ${iso(next.from)}; there should be none`);
@@ -83,7 +96,14 @@ function checkNext({ run, attempt, from, until, outcome }: AttemptSpan, next: At
 }
 
 /** From when it is due to when it starts, a pause, a pool, the scheduler's limit or a missing node holds it up. */
-function checkRetryWait(run: AttemptSpan["run"], from: number, until: number, history: History, load: Load, fail: (text: string) => void): void {
+function checkRetryWait(
+  run: AttemptSpan["run"],
+  from: number,
+  until: number,
+  history: History,
+  load: Load,
+  fail: (text: string) => void,
+): void {
   const slack = history.world.theme === "plain" ? 0 : history.unnoticedMs;
   const isForced = history.triggers.get(run.triggerId)?.isForced === true;
   const changes = load.changesIn(from, until);
@@ -106,7 +126,8 @@ function checkCalls(history: History, report: Report): void {
   }
   for (const { run, attempt, from } of history.attempts) {
     const count = calls.get(`${run.id} ${attempt}`) ?? 0;
-    if (count !== 1 && !wasInterruptedAtOnce(run, from)) report.fail("calls", from, run.pipelineId, `attempt ${attempt} of run ${run.id} has ${count} calls`);
+    if (count !== 1 && !wasInterruptedAtOnce(run, from))
+      report.fail("calls", from, run.pipelineId, `attempt ${attempt} of run ${run.id} has ${count} calls`);
   }
 }
 

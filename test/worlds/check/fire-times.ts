@@ -23,7 +23,8 @@ export function checkFireTimes(history: History, report: Report): void {
       report.counts.fireTimes++;
       const found = outcomes.get(fire) ?? [];
       outcomes.delete(fire);
-      if (found.length > 1) report.fail("fire-times", fire, id, `${iso(fire)} has ${found.length} outcomes: ${found.map(inWords).join("; ")}`);
+      if (found.length > 1)
+        report.fail("fire-times", fire, id, `${iso(fire)} has ${found.length} outcomes: ${found.map(inWords).join("; ")}`);
       else if (found.length === 0 && isOverdue(fire)) report.fail("fire-times", fire, id, `${iso(fire)} has no outcome`);
     }
     for (const [at, found] of outcomes) {
@@ -68,7 +69,12 @@ function checkPolicy(history: History, id: string, fires: readonly number[], out
       const wanted = expected.get(fire) as FireOutcome;
       if (found === undefined) continue;
       if (found.at < handledAt || found.at > handledAt + slack)
-        report.fail("fire-times", fire, id, `${iso(fire)} should be dealt with at ${iso(handledAt)}, not at ${iso(found.at)} (${inWords(found)})`);
+        report.fail(
+          "fire-times",
+          fire,
+          id,
+          `${iso(fire)} should be dealt with at ${iso(handledAt)}, not at ${iso(found.at)} (${inWords(found)})`,
+        );
       if (!isSharp) continue;
       if ((wanted === "made") !== (found.what === "made"))
         report.fail("fire-times", fire, id, `${iso(fire)}, dealt with at ${iso(handledAt)}, should be ${wanted}: ${inWords(found)}`);

@@ -1,5 +1,5 @@
+import { type GateResult, gateAt, type Knows, type Past } from "../oracle/gate.js";
 import { firesIn } from "../oracle/schedule.js";
-import { gateAt, type GateResult, type Knows, type Past } from "../oracle/gate.js";
 import type { Seen, SeenDecision, SeenRun, SeenTrigger } from "../seen.js";
 import type { PipelineSpec, World } from "../spec.js";
 

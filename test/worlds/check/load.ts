@@ -77,7 +77,8 @@ export class Load {
 
   constructor(history: History) {
     this.#history = history;
-    for (const run of history.seen.runs) this.#of(this.#active, run.pipelineId).span(run.startedAt, run.endedAt ?? Number.POSITIVE_INFINITY);
+    for (const run of history.seen.runs)
+      this.#of(this.#active, run.pipelineId).span(run.startedAt, run.endedAt ?? Number.POSITIVE_INFINITY);
     for (const { run, from, until } of history.attempts) this.#attempt(run.pipelineId, from, until);
     for (const [triggerId, decisions] of history.decisionsOf) {
       const trigger = history.triggers.get(triggerId);
@@ -90,7 +91,10 @@ export class Load {
       }
     }
     const spans = [...[...history.pauses.values()].flat(), ...history.downs];
-    const all = [...[...this.#active.values(), this.#all].flatMap(({ times }) => times), ...spans.flatMap(({ from, until }) => [from, until])];
+    const all = [
+      ...[...this.#active.values(), this.#all].flatMap(({ times }) => times),
+      ...spans.flatMap(({ from, until }) => [from, until]),
+    ];
     this.#breaks = [...new Set(all)].filter(Number.isFinite).sort((a, b) => a - b);
   }
 
@@ -136,7 +140,8 @@ export class Load {
       else high = middle;
     }
     const found = [from];
-    for (let index = low; index < this.#breaks.length && (this.#breaks[index] as number) < until; index++) found.push(this.#breaks[index] as number);
+    for (let index = low; index < this.#breaks.length && (this.#breaks[index] as number) < until; index++)
+      found.push(this.#breaks[index] as number);
     return found;
   }
 
@@ -163,10 +168,30 @@ export class Load {
       const pipeline = this.#history.specAt(decision.pipelineId, at);
       const bypassed = trigger.kind === "immediate" || trigger.isForced;
       if (bypassed || isOverlapSkip(decision, pipeline) || isCombinedHang(pipeline))
-        return { askedAt: at, at, outcome, next: bypassed ? null : nextOf(outcome, [], at, pipeline.recheckInterval), isOverlapSkip: isOverlapSkip(decision, pipeline) };
+        return {
+          askedAt: at,
+          at,
+          outcome,
+          next: bypassed ? null : nextOf(outcome, [], at, pipeline.recheckInterval),
+          isOverlapSkip: isOverlapSkip(decision, pipeline),
+        };
       const expected = this.#history.expected(decision);
       const askedAt = Math.min(...expected.map((one) => one.askedAt));
-      return { askedAt, at, outcome, next: nextOf(outcome, expected.map(({ recheckAt }) => recheckAt), at, pipeline.recheckInterval), isOverlapSkip: false };
+      // what happens at that very instant decides: when it is looked at again is not known either
+      if (outcome === "hold" && expected.some((one) => one.outcome === null))
+        return { askedAt, at, outcome, next: { earliest: at, latest: Number.POSITIVE_INFINITY }, isOverlapSkip: false };
+      return {
+        askedAt,
+        at,
+        outcome,
+        next: nextOf(
+          outcome,
+          expected.map(({ recheckAt }) => recheckAt),
+          at,
+          pipeline.recheckInterval,
+        ),
+        isOverlapSkip: false,
+      };
     });
   }
 }
@@ -176,4 +201,3 @@ function nextOf(outcome: string, known: readonly (number | null)[], at: number, 
   const all = [...known, ...(known.length === 0 ? [null] : [])].map((one) => one ?? at + interval);
   return { earliest: Math.min(...all), latest: Math.max(...all) };
 }
-

@@ -22,9 +22,15 @@ export function checkOrder(history: History, load: Load, waits: readonly Wait[],
     if (!load.looksAt(trigger).some(({ askedAt, isOverlapSkip }) => askedAt === at && !isOverlapSkip)) continue;
     for (const other of waits) {
       const isWaiting = other.from < at && other.until > at && other.trigger !== trigger;
-      if (!isWaiting || placeOf(other.trigger) >= placeOf(trigger) || load.isShut(other.trigger.pipelineId, at, other.trigger.isForced)) continue;
+      if (!isWaiting || placeOf(other.trigger) >= placeOf(trigger) || load.isShut(other.trigger.pipelineId, at, other.trigger.isForced))
+        continue;
       if (sharesWhatIsFull(other.trigger, trigger, history, load, at))
-        report.fail("order", at, trigger.pipelineId, `trigger ${trigger.id} is asked about at ${iso(at)}, before ${other.trigger.id} of ${other.trigger.pipelineId}, which waits since ${iso(other.from)}`);
+        report.fail(
+          "order",
+          at,
+          trigger.pipelineId,
+          `trigger ${trigger.id} is asked about at ${iso(at)}, before ${other.trigger.id} of ${other.trigger.pipelineId}, which waits since ${iso(other.from)}`,
+        );
     }
   }
 }

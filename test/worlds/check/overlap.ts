@@ -18,7 +18,12 @@ export function checkOverlap(history: History, load: Load, waits: readonly Wait[
       if (overlap === "skip")
         report.fail("overlap-skip", at, pipelineId, `trigger ${trigger.id} waits behind taken runs from ${iso(at)} to ${iso(next)}`);
       if (overlap === "cancel_running")
-        report.fail("overlap-cancel-running", at, pipelineId, `trigger ${trigger.id} waits behind taken runs from ${iso(at)} to ${iso(next)}: ${behind(history, waits, trigger.id, pipelineId, at)}`);
+        report.fail(
+          "overlap-cancel-running",
+          at,
+          pipelineId,
+          `trigger ${trigger.id} waits behind taken runs from ${iso(at)} to ${iso(next)}: ${behind(history, waits, trigger.id, pipelineId, at)}`,
+        );
       break;
     }
   }
@@ -27,8 +32,12 @@ export function checkOverlap(history: History, load: Load, waits: readonly Wait[
 }
 
 function behind({ seen }: History, waits: readonly Wait[], id: string, pipelineId: string, at: number): string {
-  const active = seen.runs.filter((run) => run.pipelineId === pipelineId && run.startedAt <= at && (run.endedAt ?? Number.POSITIVE_INFINITY) > at);
-  const others = waits.filter(({ trigger, from, until }) => trigger.id !== id && trigger.pipelineId === pipelineId && from <= at && until > at);
+  const active = seen.runs.filter(
+    (run) => run.pipelineId === pipelineId && run.startedAt <= at && (run.endedAt ?? Number.POSITIVE_INFINITY) > at,
+  );
+  const others = waits.filter(
+    ({ trigger, from, until }) => trigger.id !== id && trigger.pipelineId === pipelineId && from <= at && until > at,
+  );
   return `${active.map((run) => `run ${run.id} ${run.isCancelRequested ? "(cancel requested)" : ""}`).join(", ")}; ${others.length} others wait`;
 }
 
@@ -36,11 +45,22 @@ function behind({ seen }: History, waits: readonly Wait[], id: string, pipelineI
 function checkCancelRunning(history: History, report: Report): void {
   for (const run of history.seen.runs) {
     if (!run.isCancelRequested || run.cancelUser !== null || run.cancelAt === null) continue;
-    const newer = history.seen.triggers.filter(({ pipelineId, kind, createdAt }) => pipelineId === run.pipelineId && kind === "scheduled" && createdAt <= (run.cancelAt as number));
-    if (run.scheduledFor !== null && !newer.some(({ scheduledFor }) => (scheduledFor ?? 0) > (run.scheduledFor as number)) && !newer.some(({ id }) => id !== run.triggerId))
+    const newer = history.seen.triggers.filter(
+      ({ pipelineId, kind, createdAt }) => pipelineId === run.pipelineId && kind === "scheduled" && createdAt <= (run.cancelAt as number),
+    );
+    if (
+      run.scheduledFor !== null &&
+      !newer.some(({ scheduledFor }) => (scheduledFor ?? 0) > (run.scheduledFor as number)) &&
+      !newer.some(({ id }) => id !== run.triggerId)
+    )
       report.fail("overlap-cancel-running", run.cancelAt, run.pipelineId, `run ${run.id} was cancelled, and no newer fire time came`);
     if (run.cancelAt === run.startedAt && history.world.nodes === 1)
-      report.fail("overlap-cancel-running", run.cancelAt, run.pipelineId, `run ${run.id} was started and cancelled at ${iso(run.cancelAt)}: the newest should win directly`);
+      report.fail(
+        "overlap-cancel-running",
+        run.cancelAt,
+        run.pipelineId,
+        `run ${run.id} was started and cancelled at ${iso(run.cancelAt)}: the newest should win directly`,
+      );
   }
 }
 
@@ -57,9 +77,11 @@ function checkQueueOne(history: History, report: Report): void {
   for (const trigger of seen.triggers) {
     if (trigger.status !== "superseded") continue;
     const by = trigger.supersededBy === null ? undefined : history.triggers.get(trigger.supersededBy);
-    const fail = (text: string) => report.fail("overlap-queue-one", trigger.endedAt ?? trigger.createdAt, trigger.pipelineId, `trigger ${trigger.id} ${text}`);
+    const fail = (text: string) =>
+      report.fail("overlap-queue-one", trigger.endedAt ?? trigger.createdAt, trigger.pipelineId, `trigger ${trigger.id} ${text}`);
     if (by === undefined) fail("was superseded by none that exists");
-    else if (by.pipelineId !== trigger.pipelineId || (by.scheduledFor ?? 0) <= (trigger.scheduledFor ?? 0)) fail(`was superseded by ${by.id}, which is not newer`);
+    else if (by.pipelineId !== trigger.pipelineId || (by.scheduledFor ?? 0) <= (trigger.scheduledFor ?? 0))
+      fail(`was superseded by ${by.id}, which is not newer`);
   }
   for (const trigger of seen.triggers) {
     if (trigger.kind !== "scheduled" || history.specAt(trigger.pipelineId, trigger.createdAt).execution.overlap !== "queue_one") continue;
@@ -73,10 +95,20 @@ function checkQueueOne(history: History, report: Report): void {
         waitsUntil(one, history) > trigger.createdAt,
     );
     if (other !== undefined)
-      report.fail("overlap-queue-one", trigger.createdAt, trigger.pipelineId, `trigger ${other.id} still waits when ${trigger.id} of a newer fire time comes`);
+      report.fail(
+        "overlap-queue-one",
+        trigger.createdAt,
+        trigger.pipelineId,
+        `trigger ${other.id} still waits when ${trigger.id} of a newer fire time comes`,
+      );
     const { supersedes } = trigger;
     if (supersedes !== null && history.triggers.get(supersedes)?.supersededBy !== trigger.id)
-      report.fail("overlap-queue-one", trigger.createdAt, trigger.pipelineId, `trigger ${trigger.id} names ${supersedes}, which does not name it`);
+      report.fail(
+        "overlap-queue-one",
+        trigger.createdAt,
+        trigger.pipelineId,
+        `trigger ${trigger.id} names ${supersedes}, which does not name it`,
+      );
   }
 }
 

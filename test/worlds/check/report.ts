@@ -13,7 +13,8 @@ export const CHECKS = {
   "max-per-period": "maxPerPeriod lets never more than count runs start in (t - period, t].",
   "overlap-skip": "Under overlap skip, a scheduled trigger that is ready while all runs are taken is skipped at once.",
   "overlap-queue-one": "Under overlap queue_one, at most one scheduled trigger waits, the newest, and both name each other.",
-  "overlap-cancel-running": "Under overlap cancel_running the newest ready fire time takes a running run's place at once, and older ones are superseded.",
+  "overlap-cancel-running":
+    "Under overlap cancel_running the newest ready fire time takes a running run's place at once, and older ones are superseded.",
   pauses: "Nothing starts at or after a pause was accepted, but what is forced.",
   attempts: "Every attempt ends when and as its function, its timeout or what interrupted it says.",
   retries: "Every retry is due after the right delay, and there are as many as the policy allows.",

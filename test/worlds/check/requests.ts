@@ -17,7 +17,8 @@ export function checkRequests(history: History, report: Report): void {
     if (deed.kind === "trigger" || deed.kind === "backfill") for (const id of ids) asked.add(id);
   }
   for (const { id, kind, pipelineId, createdAt } of history.seen.triggers)
-    if (kind !== "scheduled" && kind !== "dependency" && !asked.has(id)) report.fail("requests", createdAt, pipelineId, `nobody asked for the ${kind} trigger ${id}`);
+    if (kind !== "scheduled" && kind !== "dependency" && !asked.has(id))
+      report.fail("requests", createdAt, pipelineId, `nobody asked for the ${kind} trigger ${id}`);
   checkFollowers(history, report);
 }
 
@@ -43,7 +44,12 @@ function checkTrigger({ deed, at, refused, ids }: SeenDeed, keys: Map<string, st
     if (key !== null) keys.set(key, trigger.id);
     const kind = deed.as === "forced" ? "immediate" : deed.as;
     const { priority } = history.specAt(deed.pipelineId, at).execution;
-    if (trigger.createdAt !== at || trigger.kind !== kind || trigger.isForced !== (deed.as === "forced") || trigger.priority !== (deed.priority ?? priority))
+    if (
+      trigger.createdAt !== at ||
+      trigger.kind !== kind ||
+      trigger.isForced !== (deed.as === "forced") ||
+      trigger.priority !== (deed.priority ?? priority)
+    )
       fail(`is recorded as ${trigger.kind}, ${trigger.priority}, of ${iso(trigger.createdAt)}`);
   }
 }
@@ -53,7 +59,12 @@ function checkBackfill({ deed, at, refused, ids }: SeenDeed, history: History, r
   const wanted = firesIn(history.specAt(deed.pipelineId, at).schedule, deed.from, deed.to);
   const made = ids.map((id) => history.triggers.get(id)?.scheduledFor ?? null);
   if (refused !== null || made.join() !== wanted.join())
-    report.fail("requests", at, deed.pipelineId, `backfill of [${iso(deed.from)}, ${iso(deed.to)}) made ${made.length} triggers, should be ${wanted.length} (${refused ?? "accepted"})`);
+    report.fail(
+      "requests",
+      at,
+      deed.pipelineId,
+      `backfill of [${iso(deed.from)}, ${iso(deed.to)}) made ${made.length} triggers, should be ${wanted.length} (${refused ?? "accepted"})`,
+    );
 }
 
 /** What a cancel found waiting is cancelled at once; a run ends within a node's heartbeat and its grace, whatever its attempts do. */
@@ -61,7 +72,10 @@ function checkCancel({ deed, at, refused, ids }: SeenDeed, history: History, rep
   if (deed.kind !== "cancel" || refused !== null) return;
   const trigger = ids[0] === undefined ? undefined : history.triggers.get(ids[0]);
   const fail = (text: string) => report.fail("cancels", at, deed.pipelineId, `cancel at ${iso(at)} of trigger ${ids[0]} ${text}`);
-  if (trigger === undefined) return fail("has no record");
+  if (trigger === undefined) {
+    fail("has no record");
+    return;
+  }
   const run = trigger.runId === null ? undefined : history.runs.get(trigger.runId);
   if (run === undefined) {
     if (trigger.status !== "cancelled" || trigger.endedAt !== at) fail(`left it ${trigger.status} since ${iso(trigger.endedAt)}`);
@@ -69,10 +83,13 @@ function checkCancel({ deed, at, refused, ids }: SeenDeed, history: History, rep
   }
   const isShared = history.world.nodes > 1;
   const downs = history.downs.filter(({ from, until }) => from <= at + history.unnoticedMs && until > at);
-  const latest = Math.max(at, ...downs.map(({ until }) => until + history.world.lease)) + (history.world.theme === "plain" && !isShared ? 0 : history.unnoticedMs + GRACE_MS);
+  const latest =
+    Math.max(at, ...downs.map(({ until }) => until + history.world.lease)) +
+    (history.world.theme === "plain" && !isShared ? 0 : history.unnoticedMs + GRACE_MS);
   if ((run.endedAt ?? Number.POSITIVE_INFINITY) > latest && latest < history.seen.endedAt && history.world.theme !== "steps")
     fail(`left run ${run.id} ${run.status} until ${iso(run.endedAt)}`);
-  if (history.attempts.some((span) => span.run === run && span.from > at && span.attempt > 1)) fail(`was followed by another attempt of run ${run.id}`);
+  if (history.attempts.some((span) => span.run === run && span.from > at && span.attempt > 1))
+    fail(`was followed by another attempt of run ${run.id}`);
 }
 
 /** Each success of a pipeline makes one trigger of those that follow it, at its end. */
@@ -80,7 +97,9 @@ function checkFollowers(history: History, report: Report): void {
   const { seen, world } = history;
   for (const { id, after } of world.pipelines) {
     const made = seen.triggers.filter(({ pipelineId, kind }) => pipelineId === id && kind === "dependency");
-    const ends = seen.runs.filter(({ pipelineId, status }) => after.includes(pipelineId) && status === "succeeded").map(({ endedAt }) => endedAt ?? 0);
+    const ends = seen.runs
+      .filter(({ pipelineId, status }) => after.includes(pipelineId) && status === "succeeded")
+      .map(({ endedAt }) => endedAt ?? 0);
     const timesOf = (all: readonly number[]) => all.toSorted((a, b) => a - b).join();
     if (timesOf(made.map(({ createdAt }: SeenTrigger) => createdAt)) !== timesOf(ends))
       report.fail("requests", seen.endedAt, id, `${ends.length} successes of ${after.join(", ")} made ${made.length} dependency triggers`);

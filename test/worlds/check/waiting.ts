@@ -34,7 +34,12 @@ function waitsOf(trigger: SeenTrigger, history: History, load: Load, report: Rep
   let heldAt: number | null = null;
   for (const look of looks) {
     if (look.askedAt < ready.earliest && !mayBeLookedAt(trigger, heldAt, look.askedAt, history))
-      report.fail("holds", look.at, trigger.pipelineId, `trigger ${trigger.id} was looked at ${iso(look.askedAt)}, before ${iso(ready.earliest)}`);
+      report.fail(
+        "holds",
+        look.at,
+        trigger.pipelineId,
+        `trigger ${trigger.id} was looked at ${iso(look.askedAt)}, before ${iso(ready.earliest)}`,
+      );
     waits.push({ trigger, from: Math.min(ready.latest, causedAt(trigger, heldAt, look.askedAt, history)), until: look.askedAt });
     if (look.next === null) {
       ready = { earliest: Number.POSITIVE_INFINITY, latest: Number.POSITIVE_INFINITY };
@@ -63,8 +68,17 @@ function checkExpiry(trigger: SeenTrigger, giveUpAt: number, history: History, r
   const slack = history.world.theme === "plain" ? 0 : history.unnoticedMs;
   let from = giveUpAt;
   for (const down of history.downs) if (from >= down.from && from < down.until) from = down.until;
-  if (trigger.status === "expired" ? trigger.endedAt !== null && (trigger.endedAt < giveUpAt || trigger.endedAt > from + slack) : trigger.endedAt === null && from + slack < history.seen.endedAt)
-    report.fail("holds", giveUpAt, trigger.pipelineId, `trigger ${trigger.id} should expire at ${iso(giveUpAt)}, is ${trigger.status} since ${iso(trigger.endedAt)}`);
+  if (
+    trigger.status === "expired"
+      ? trigger.endedAt !== null && (trigger.endedAt < giveUpAt || trigger.endedAt > from + slack)
+      : trigger.endedAt === null && from + slack < history.seen.endedAt
+  )
+    report.fail(
+      "holds",
+      giveUpAt,
+      trigger.pipelineId,
+      `trigger ${trigger.id} should expire at ${iso(giveUpAt)}, is ${trigger.status} since ${iso(trigger.endedAt)}`,
+    );
 }
 
 /** The first instant after a hold at which something must have it looked at: a pause has ended, somebody asked for it, or the pipeline that it waits for has succeeded. */
@@ -76,7 +90,9 @@ function causedAt(trigger: SeenTrigger, heldAt: number | null, until: number, hi
       deed.kind === "recheck" && refused === null && (deed.pipelineId === null || deed.pipelineId === trigger.pipelineId) ? [at] : [],
     ),
     ...watched(history.specAt(trigger.pipelineId, heldAt)).flatMap((id) =>
-      history.seen.runs.flatMap(({ pipelineId, status, endedAt }) => (pipelineId === id && status === "succeeded" && endedAt !== null ? [endedAt] : [])),
+      history.seen.runs.flatMap(({ pipelineId, status, endedAt }) =>
+        pipelineId === id && status === "succeeded" && endedAt !== null ? [endedAt] : [],
+      ),
     ),
   ];
   return Math.min(Number.POSITIVE_INFINITY, ...causes.filter((at) => at > heldAt && at <= until));
@@ -88,7 +104,12 @@ function mayBeLookedAt(trigger: SeenTrigger, heldAt: number | null, at: number, 
   if (causedAt(trigger, heldAt, at, history) <= at) return true;
   const isReplaced = history.seen.deeds.some(({ deed, at: when }) => deed.kind === "replace" && when > heldAt && when <= at);
   // a node that starts, or finds a probe well for another pipeline, may have it looked at
-  return isReplaced || history.seen.downs.some(({ until }) => until > heldAt && until <= at) || probes(history.specAt(trigger.pipelineId, at).conditions) || history.world.theme === "steps";
+  return (
+    isReplaced ||
+    history.seen.downs.some(({ until }) => until > heldAt && until <= at) ||
+    probes(history.specAt(trigger.pipelineId, at).conditions) ||
+    history.world.theme === "steps"
+  );
 }
 
 function watched(pipeline: PipelineSpec): string[] {
@@ -126,5 +147,10 @@ function checkPrompt({ trigger, from, until }: Wait, history: History, load: Loa
     freeSince = isHeldUp ? null : (freeSince ?? at);
   }
   if (freeSince !== null && until - freeSince > slack)
-    report.fail("promptness", freeSince, pipelineId, `trigger ${trigger.id} (${trigger.kind}, ${trigger.status}) is ready from ${iso(from)}, nothing holds it up from ${iso(freeSince)}, and it waits until ${iso(until)}`);
+    report.fail(
+      "promptness",
+      freeSince,
+      pipelineId,
+      `trigger ${trigger.id} (${trigger.kind}, ${trigger.status}) is ready from ${iso(from)}, nothing holds it up from ${iso(freeSince)}, and it waits until ${iso(until)}`,
+    );
 }

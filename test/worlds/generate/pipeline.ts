@@ -110,7 +110,13 @@ function conditionOf(name: string, context: Context, isCombined: boolean, isPart
   if (luck < 0.68) return { type: "max", count: draws.whole(1, 4), period: draws.pick([25, 60, 240]) * MINUTE, onBlock };
   // a condition that waits would be asked by a node that is killed meanwhile: only where none is
   if (luck < 0.74 && theme === "plain")
-    return { type: "hang", name: `hang ${name}`, timeout: draws.pick([700, 2_900]), onError: draws.pick(["pass", "block"] as const), onBlock };
+    return {
+      type: "hang",
+      name: `hang ${name}`,
+      timeout: draws.pick([700, 2_900]),
+      onError: draws.pick(["pass", "block"] as const),
+      onBlock,
+    };
   return {
     type: draws.chance(0.5) ? "probe" : "custom",
     name: `signal ${draws.chance(0.3) ? "shared" : name}`,

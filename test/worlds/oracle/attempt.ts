@@ -14,7 +14,10 @@ export function attemptEnd(seed: number, spec: PipelineSpec, runStartedAt: numbe
   const { timeout, totalTimeout } = spec.execution;
   const { kind, ms, code } = fateOf(seed, spec.id, spec.fate, startedAt, attempt);
   const endsAt = kind === "hang" ? Number.POSITIVE_INFINITY : startedAt + ms;
-  const deadline = Math.max(startedAt, Math.min(startedAt + timeout, totalTimeout === null ? Number.POSITIVE_INFINITY : runStartedAt + totalTimeout));
+  const deadline = Math.max(
+    startedAt,
+    Math.min(startedAt + timeout, totalTimeout === null ? Number.POSITIVE_INFINITY : runStartedAt + totalTimeout),
+  );
   if (deadline <= endsAt) return { outcome: "timed_out", at: deadline, isRetryable: true, code: "RUN_TIMED_OUT" };
   return { outcome: kind === "ok" ? "succeeded" : "failed", at: endsAt, isRetryable: kind !== "final", code };
 }

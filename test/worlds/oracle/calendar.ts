@@ -18,7 +18,8 @@ export function covers(calendar: CalendarSpec, at: number): boolean {
   const time = local - day * DAY;
   const from = timeOf(start);
   const until = timeOf(end);
-  const isStartDay = (one: number) => days === null || (days as readonly string[]).includes(NAMES[new Date(one * DAY).getUTCDay()] as string);
+  const isStartDay = (one: number) =>
+    days === null || (days as readonly string[]).includes(NAMES[new Date(one * DAY).getUTCDay()] as string);
   if (until > from) return isStartDay(day) && time >= from && time < until;
   return (isStartDay(day) && time >= from) || (isStartDay(day - 1) && time < until);
 }

@@ -46,7 +46,8 @@ function lookedThrough(expression: string, zone: string, from: number, to: numbe
     const wall = wallOf(at + offset);
     const isGapEnd = offset > before;
     let fires: number | null = null;
-    if (cron.matchesTime(wall) && cron.matchesDay(wall) && (cron.isElapsed || isFirstPass(zone, at, offset))) fires = at + cron.second * 1_000;
+    if (cron.matchesTime(wall) && cron.matchesDay(wall) && (cron.isElapsed || isFirstPass(zone, at, offset)))
+      fires = at + cron.second * 1_000;
     if (!cron.isElapsed && isGapEnd) {
       for (let skipped = at + before; skipped < at + offset; skipped += MINUTE) {
         const lost = wallOf(skipped);
@@ -155,4 +156,3 @@ function numbers(field: string, least: number, most: number, names: readonly str
   }
   return found;
 }
-

@@ -117,7 +117,9 @@ function verdictOf(spec: ConditionSpec, question: Question): Verdict {
     }
     case "succeeded": {
       const isRecent = (last: number | null) => last !== null && (spec.within === null || now - last <= spec.within);
-      return verdict(between(isRecent(past.lastSuccess(spec.pipelineId, now, false)), isRecent(past.lastSuccess(spec.pipelineId, now, true))));
+      return verdict(
+        between(isRecent(past.lastSuccess(spec.pipelineId, now, false)), isRecent(past.lastSuccess(spec.pipelineId, now, true))),
+      );
     }
     case "max": {
       const before = past.starts(pipelineId, now - spec.period, now, false);
@@ -137,7 +139,10 @@ function verdictOf(spec: ConditionSpec, question: Question): Verdict {
       return negated(spec.part, verdictOf(spec.part, question), question);
     case "all":
     case "any":
-      return combined(spec.type, spec.parts.map((part) => verdictOf(part, question)));
+      return combined(
+        spec.type,
+        spec.parts.map((part) => verdictOf(part, question)),
+      );
   }
 }
 
@@ -164,4 +169,3 @@ export function hasCombinedHang(spec: ConditionSpec, isPart = false): boolean {
   if (spec.type === "not") return hasCombinedHang(spec.part, true);
   return (spec.type === "all" || spec.type === "any") && spec.parts.some((part) => hasCombinedHang(part, true));
 }
-

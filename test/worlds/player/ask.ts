@@ -41,10 +41,12 @@ type Question = Pick<SeenAnswer, "pipelineId" | "at" | "why">;
 async function ofTheFuture(scheduler: Scheduler, world: World, now: number, fires: readonly { pipelineId: string; at: number }[]) {
   const questions: Question[] = [];
   for (const { id } of world.pipelines) {
-    for (const { at } of fires.filter(({ pipelineId }) => pipelineId === id).slice(0, 2)) questions.push({ pipelineId: id, at, why: "fire" });
+    for (const { at } of fires.filter(({ pipelineId }) => pipelineId === id).slice(0, 2))
+      questions.push({ pipelineId: id, at, why: "fire" });
     const waiting = await scheduler.triggers({ pipelineId: id, status: ["pending", "held"], limit: 3 });
     for (const { status, availableAt, expiresAt } of waiting.items) {
-      if (availableAt.getTime() > now) questions.push({ pipelineId: id, at: availableAt.getTime(), why: status === "held" ? "recheck" : "notBefore" });
+      if (availableAt.getTime() > now)
+        questions.push({ pipelineId: id, at: availableAt.getTime(), why: status === "held" ? "recheck" : "notBefore" });
       if (expiresAt !== null && expiresAt.getTime() > now) questions.push({ pipelineId: id, at: expiresAt.getTime(), why: "expiry" });
     }
     const retrying = await scheduler.runs({ pipelineId: id, status: "retrying", limit: 2 });
@@ -66,7 +68,8 @@ function ofThePast({ pipelines, from }: World, now: number, { triggers, decision
         const scheduledFor = draws.pick(list);
         if (scheduledFor !== null) questions.push({ pipelineId: id, at: scheduledFor, why: "fire" });
       }
-    for (let n = 3; n > 0; n--) questions.push({ pipelineId: id, at: from + draws.whole(1, (now - from) / 1_000 - 1) * 1_000 + 401, why: "any" });
+    for (let n = 3; n > 0; n--)
+      questions.push({ pipelineId: id, at: from + draws.whole(1, (now - from) / 1_000 - 1) * 1_000 + 401, why: "any" });
   }
   return questions.filter(({ at }) => at <= now);
 }

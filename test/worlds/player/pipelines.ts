@@ -131,7 +131,11 @@ function blocking(onBlock: OnBlock | null): { onBlock?: OnBlock } {
   return onBlock === null ? {} : { onBlock };
 }
 
-export function answerOf({ name, period, share, fails }: Extract<ConditionSpec, { type: "custom" | "probe" }>, seed: number, now: number): boolean {
+export function answerOf(
+  { name, period, share, fails }: Extract<ConditionSpec, { type: "custom" | "probe" }>,
+  seed: number,
+  now: number,
+): boolean {
   const isGood = signalAt(seed, name, period, share, now);
   if (!isGood && fails) throw new Error("no answer");
   return isGood;

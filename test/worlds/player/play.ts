@@ -66,7 +66,7 @@ class Player {
   }
 
   async play(): Promise<Seen> {
-    const { world } = { world: this.#world };
+    const world = this.#world;
     for (let node = 0; node < world.nodes; node++) await this.#start(node);
     for (const { at, act } of this.#acts()) {
       if (at >= world.to) break;
@@ -79,12 +79,14 @@ class Player {
     const endedAt = this.#clock.now();
     const records = await recordsOf(reader);
     await ask(reader, this.#world, endedAt, this.#answers, records);
+    const events = [...this.#events];
+    const calls = [...this.#calls];
     await this.#stopAll();
     return {
       store: this.#place.name,
       ...records,
-      events: this.#events,
-      calls: this.#calls,
+      events,
+      calls,
       deeds: this.#deeds,
       ...this.#answers,
       downs: this.#downs,

@@ -90,14 +90,25 @@ function probeNames(conditions: PipelineSpec["conditions"]): { readonly name: st
 }
 
 /** A backtest of a pipeline on its own history: what was, and what would have been. */
-export async function backtested(world: World, spec: PipelineSpec, seen: Seen): Promise<{ readonly before: string; readonly after: string } | null> {
+export async function backtested(
+  world: World,
+  spec: PipelineSpec,
+  seen: Seen,
+): Promise<{ readonly before: string; readonly after: string } | null> {
   const history = seen.runs.filter(({ pipelineId, endedAt }) => pipelineId === spec.id && endedAt !== null);
   if (history.length === 0) return null;
   const pipeline = built(spec, world.seed, () => {});
   const { before, after } = await backtest({
-    history: history.map(({ status, scheduledFor, startedAt, endedAt, attempt }) => ({ status, scheduledFor, startedAt, endedAt, attempt })),
+    history: history.map(({ status, scheduledFor, startedAt, endedAt, attempt }) => ({
+      status,
+      scheduledFor,
+      startedAt,
+      endedAt,
+      attempt,
+    })),
     pipeline,
   });
-  const textOf = ({ runs, succeeded, failed, retries, busyMs }: typeof before) => JSON.stringify({ runs, succeeded, failed, retries, busyMs });
+  const textOf = ({ runs, succeeded, failed, retries, busyMs }: typeof before) =>
+    JSON.stringify({ runs, succeeded, failed, retries, busyMs });
   return { before: textOf(before), after: textOf(after) };
 }
