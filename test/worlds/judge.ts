@@ -1,0 +1,54 @@
+import { checked } from "./check/index.js";
+import { type CheckName, Report } from "./check/report.js";
+import { difference } from "./compare.js";
+import type { Places, StoreName } from "./places.js";
+import { play } from "./player/play.js";
+import { backtested, canBeSimulated, simulated } from "./player/simulated.js";
+import type { Seen } from "./seen.js";
+import type { World } from "./spec.js";
+
+/** What one world came to, on each of the stores. */
+export interface Judged {
+  readonly world: World;
+  readonly reports: ReadonlyMap<StoreName, Report>;
+}
+
+/** Plays a world on each store and checks it: by the oracle, the first store against its simulation and backtest, and the stores against each other. */
+export async function judged(world: World, stores: readonly StoreName[], places: Places): Promise<Judged> {
+  const reports = new Map<StoreName, Report>();
+  let first: Seen | null = null;
+  for (const store of stores) {
+    let report = new Report();
+    try {
+      const seen = await play(world, places.make(store));
+      report = checked(world, seen);
+      if (first === null) await checkPlayedAgain(world, seen, report);
+      else if (world.nodes === 1) {
+        const found = difference(first, seen);
+        if (found !== "") report.fail("stores", world.from, null, `${first.store} (-) and ${seen.store} (+) differ:\n${found}`);
+      }
+      first ??= seen;
+    } catch (error) {
+      report.fail("errors", world.from, null, `the world could not be played: ${(error as Error).stack ?? String(error)}`);
+    }
+    reports.set(store, report);
+  }
+  return { world, reports };
+}
+
+/** The simulation of the world has the same records, and a backtest of its history the same numbers. */
+async function checkPlayedAgain(world: World, seen: Seen, report: Report): Promise<void> {
+  if (!canBeSimulated(world)) return;
+  const found = difference(seen, await simulated(world));
+  if (found !== "") report.fail("simulate", world.from, null, `the engine (-) and simulate (+) differ:\n${found}`);
+  const [spec] = world.pipelines;
+  const isAlone = spec !== undefined && world.pipelines.length === 1 && spec.conditions.length === 0 && world.deeds.length === 0;
+  const sides = isAlone && spec.execution.overlap !== "cancel_running" ? await backtested(world, spec, seen) : null;
+  if (sides !== null && sides.before !== sides.after)
+    report.fail("backtest", world.from, spec?.id ?? null, `${sides.before} became ${sides.after}`);
+}
+
+/** The names of the checks that failed, on any store. */
+export function failedChecks({ reports }: Judged): Set<CheckName> {
+  return new Set([...reports.values()].flatMap(({ violations }) => violations.map(({ check }) => check)));
+}
