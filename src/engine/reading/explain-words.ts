@@ -44,12 +44,6 @@ export function lateBecause({ cause, from, until, pause }: CatchupRecord): strin
   }
 }
 
-/** Parts of a sentence: "a", "a and b", "a, b and c". */
-export function listed(parts: readonly string[]): string {
-  if (parts.length < 2) return parts[0] ?? "";
-  return `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
-}
-
 /** "1 fire time", "3 fire times". */
 export function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
