@@ -15,7 +15,7 @@ type Records = Pick<Seen, "triggers" | "decisions" | "runs">;
 /** Asks what will be (with `records: null`, while the world goes on) or what was (with all records, at its end). */
 export async function ask(scheduler: Scheduler, world: World, now: number, into: Answers, records: Records | null): Promise<void> {
   const draws = new Draws(world.seed * 31 + now);
-  const fires = scheduler.upcoming({ count: 12 }).map(({ pipelineId, fireAt }) => ({ pipelineId, at: fireAt.getTime() }));
+  const fires = (await scheduler.upcoming({ count: 12 })).map(({ pipelineId, fireAt }) => ({ pipelineId, at: fireAt.getTime() }));
   if (records === null) into.upcoming.push({ askedAt: now, fires });
   const questions = records === null ? await ofTheFuture(scheduler, world, now, fires) : ofThePast(world, now, records, draws);
   for (const { pipelineId, at, why } of questions) {
