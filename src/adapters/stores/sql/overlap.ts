@@ -20,7 +20,7 @@ interface Seen {
 }
 
 /** Slots that the rule has freed: of runs between two attempts, and of triggers that were being decided on. */
-export interface Freed {
+interface Freed {
   readonly runs: number;
   readonly claims: number;
 }
