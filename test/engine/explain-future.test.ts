@@ -142,6 +142,21 @@ describe("explain of an instant to come", () => {
     await scheduler.stop();
   });
 
+  it("knows that a retry waits for the end of a pause that has none", async () => {
+    const fails = () => {
+      throw new Error("down");
+    };
+    const { scheduler, clock } = await harness([
+      pipeline({ id: "a", schedule: cron("0 1 * * *"), execution: { retries: 1, retryDelay: "1h" }, run: fails }),
+    ]);
+    await clock.advanceTo("2026-03-02T01:10:00Z");
+    await scheduler.pause("a", { user: "ana" });
+    const { answer, text } = await scheduler.explain("a", "2026-03-02T03:30:00Z");
+    expect(answer).toBe("will_wait");
+    expect(text).toContain("will wait for attempt 2, due when the pause has ended (attempt 1 failed: down)");
+    await scheduler.stop({ drain: 0 });
+  });
+
   it("knows data that will be fresh", async () => {
     const { scheduler, clock } = await harness([
       pipeline({ id: "a", schedule: hourly, conditions: [stale({ olderThan: "90m" })], execution: short, run: ok }),
@@ -172,7 +187,7 @@ describe("explain of an instant to come", () => {
       [pipeline({ id: "a", schedule: cron("30 2 * * *"), timeZone: "Europe/Berlin", execution: short, run: ok })],
       { clock },
     );
-    expect((await scheduler.explain("a", on("01:30"))).text).toContain("2026-03-02T01:30:00Z (02:30 in Europe/Berlin)");
+    expect((await scheduler.explain("a", on("01:30"))).text).toContain("2026-03-02T01:30:00Z (02:30 Europe/Berlin)");
     await scheduler.stop();
   });
 });
