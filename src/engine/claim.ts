@@ -198,7 +198,7 @@ export class Claimer {
 
   #skipOverlapping(trigger: TriggerRecord, now: number): DecideRequest {
     const taken = this.#pipelineOf(trigger)?.execution.maxActiveRuns ?? 1;
-    const reason = `overlap is skip and all ${taken} of its runs are taken`;
+    const reason = `overlap policy is "skip" and ${taken} of ${taken} run ${taken === 1 ? "slots is" : "slots are"} in use`;
     return this.#request(trigger, "skip", reason, [], now, null);
   }
 

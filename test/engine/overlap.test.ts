@@ -46,7 +46,7 @@ describe("overlap", () => {
     const { scheduler, outcomes } = await overlapping("skip");
     expect(outcomes).toEqual(["01:00 succeeded", "02:00 skipped", "03:00 skipped", "04:00 running", "05:00 skipped", "06:00 skipped"]);
     const [skip] = (await scheduler.decisions({ outcome: "skip" })).items;
-    expect(skip?.reason).toBe("overlap is skip and all 1 of its runs are taken");
+    expect(skip?.reason).toBe('overlap policy is "skip" and 1 of 1 run slots is in use');
     await scheduler.stop({ drain: 0 });
   });
 
