@@ -121,7 +121,10 @@ export interface SeenDown {
 export interface Seen {
   readonly store: string;
   readonly triggers: readonly SeenTrigger[];
+  /** Each look at a held trigger is one, whether or not it has a record of its own. */
   readonly decisions: readonly SeenDecision[];
+  /** What is wrong with records that stand for several looks. */
+  readonly misfolded: readonly string[];
   readonly runs: readonly SeenRun[];
   readonly events: readonly SeenEvent[];
   readonly calls: readonly SeenCall[];

@@ -8,7 +8,9 @@ const ENDS = new Set(["succeeded", "failed", "skipped", "expired", "cancelled", 
 export function checkRecords(history: History, report: Report): void {
   const { seen } = history;
   for (const error of seen.errors) report.fail("errors", seen.endedAt, null, error);
-  const ids = [...seen.triggers, ...seen.decisions, ...seen.runs].map(({ id }) => id);
+  for (const text of seen.misfolded) report.fail("records", seen.endedAt, null, text);
+  const decisionIds = new Set(seen.decisions.map(({ id, triggerId }) => `${id} ${triggerId}`));
+  const ids = [...seen.triggers, ...seen.runs].map(({ id }) => id).concat([...decisionIds].map((id) => id.split(" ")[0] as string));
   if (new Set(ids).size !== ids.length) report.fail("records", seen.endedAt, null, "an id is used twice");
   for (const trigger of seen.triggers) {
     const fail = (text: string) =>
@@ -52,7 +54,9 @@ export function checkEvents(history: History, report: Report): void {
   const withdrawn = new Set(
     history.world.theme === "steps" ? seen.decisions.filter(({ triggerId }) => triggerId === null).map(({ id }) => id) : [],
   );
-  for (const { id, at, pipelineId } of seen.decisions) if (!withdrawn.has(id)) expect("decision", id, 1, at, pipelineId);
+  const looks = new Map<string, number>();
+  for (const { id } of seen.decisions) looks.set(id, (looks.get(id) ?? 0) + 1);
+  for (const { id, at, pipelineId } of seen.decisions) if (!withdrawn.has(id)) expect("decision", id, looks.get(id) ?? 0, at, pipelineId);
   for (const { id, status, startedAt, endedAt, pipelineId, attempt } of seen.runs) {
     expect("run.started", id, 1, startedAt, pipelineId);
     expect("run.attempt", id, attempt - 1, startedAt, pipelineId);

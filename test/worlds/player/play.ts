@@ -1,11 +1,11 @@
 import type { EventName, Pipeline, RunContext, Scheduler, Store } from "../../../src/index.js";
 import { type FakeClock, fakeClock } from "../../../src/testing/index.js";
-import type { Seen, SeenCall, SeenDeed, SeenDown, SeenEvent } from "../seen.js";
+import type { Seen, SeenCall, SeenDecision, SeenDeed, SeenDown, SeenEvent } from "../seen.js";
 import type { Deed, PipelineSpec, World } from "../spec.js";
 import { type Answers, ask } from "./ask.js";
 import { WorldNode } from "./node.js";
 import { built } from "./pipelines.js";
-import { recordsOf } from "./records.js";
+import { recordsOf, seenLook } from "./records.js";
 
 /** Where a world is played: each call of `open` makes a store over the same data. */
 export interface Place {
@@ -51,6 +51,8 @@ class Player {
   readonly #specs = new Map<string, PipelineSpec>();
   readonly #events: SeenEvent[] = [];
   readonly #calls: SeenCall[] = [];
+  /** By the id of their record. */
+  readonly #looks = new Map<string, SeenDecision[]>();
   readonly #deeds: SeenDeed[] = [];
   readonly #downs: SeenDown[] = [];
   readonly #errors: string[] = [];
@@ -77,7 +79,7 @@ class Player {
     await this.#clock.advanceTo(world.to);
     const reader = this.#someone() ?? (await this.#start(0)).scheduler;
     const endedAt = this.#clock.now();
-    const records = await recordsOf(reader);
+    const records = await recordsOf(reader, this.#looks);
     await ask(reader, this.#world, endedAt, this.#answers, records);
     const events = [...this.#events];
     const calls = [...this.#calls];
@@ -115,6 +117,11 @@ class Player {
       newId: (now) => `${now.toString(36).padStart(9, "0")}${(this.#ids++).toString(36).padStart(7, "0")}`,
     });
     node.listen(NODE_EVENTS, (name, event) => this.#events.push(eventOf(name, event, this.#clock.now())));
+    node.scheduler.on("decision", ({ decision }) => {
+      const known = this.#looks.get(decision.id);
+      if (known === undefined) this.#looks.set(decision.id, [seenLook(decision)]);
+      else known.push(seenLook(decision));
+    });
     node.scheduler.on("error", ({ error, where }) => this.#errors.push(`${where}: ${error.stack ?? error.message}`));
     this.#nodes[index] = node;
     await node.scheduler.start();
