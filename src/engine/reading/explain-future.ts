@@ -83,7 +83,8 @@ function storyBetween(projection: Projection, state: ProjectionState, at: number
   if (retrying !== null) {
     const { run } = retrying;
     const error = run.error === null ? "" : ` (attempt ${run.attempt} failed: ${run.error.message})`;
-    const due = retrying.at === Number.POSITIVE_INFINITY ? "due when the pause has ended" : `due at ${withLocalTime(retrying.at, pipeline)}`;
+    const due =
+      retrying.at === Number.POSITIVE_INFINITY ? "due when the pause has ended" : `due at ${withLocalTime(retrying.at, pipeline)}`;
     const text = `its run ${run.id} will wait for attempt ${run.attempt + 1}, ${due}${error}`;
     return { answer: "will_wait", text, run };
   }

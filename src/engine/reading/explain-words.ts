@@ -11,7 +11,10 @@ export function paused({ at, until, reason, user }: Pause, isGlobal: boolean): s
 }
 
 /** "the pipeline was paused from … to … by ana (audit)". */
-export function wasPaused({ from, until, reason = null, user = null }: Pick<EndedPause, "from" | "until"> & Partial<EndedPause>, isGlobal: boolean): string {
+export function wasPaused(
+  { from, until, reason = null, user = null }: Pick<EndedPause, "from" | "until"> & Partial<EndedPause>,
+  isGlobal: boolean,
+): string {
   return `the ${isGlobal ? "scheduler" : "pipeline"} was paused from ${isoUtc(from)} to ${isoUtc(until)}${byWhom({ reason, user })}`;
 }
 
