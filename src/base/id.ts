@@ -29,6 +29,11 @@ export function ulidSource(random: () => number): IdSource {
   };
 }
 
+/** What every ULID of an instant (epoch ms) or later sorts behind, and every older one before. */
+export function firstIdAt(ms: number): string {
+  return encodeTime(ms);
+}
+
 function encode40(value: number): string {
   const high = Math.floor(value / 0x100000);
   const low = value % 0x100000;

@@ -312,7 +312,8 @@ export class Scheduler {
     const known = this.#roster.known(pipelineId);
     const pipeline = this.#lifecycle.phase === "created" ? await this.#roster.preview(known) : known;
     const now = this.#core.clock.now();
-    return explain(this.#core, this.#gates, pipeline, at === undefined ? now : epochMs(at, "at"), now);
+    const parts = { gates: this.#gates, sensors: this.#sensing.status() };
+    return explain(this.#core, parts, pipeline, at === undefined ? now : epochMs(at, "at"), now);
   }
 
   /** Listens to an event; the function returned ends it. What a listener throws is reported as the event `error`. */

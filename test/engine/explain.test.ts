@@ -15,14 +15,16 @@ describe("explain", () => {
     const ran = await scheduler.explain("a", "2026-03-02T01:00:00Z");
     expect(ran).toMatchObject({ answer: "ran", run: { status: "succeeded" }, trigger: { kind: "scheduled" } });
     expect(ran.text).toMatch(
-      /^a at 2026-03-02T01:00:00Z: the scheduled trigger for 2026-03-02T01:00:00Z ran because it has no conditions; its run \w+ started 2026-03-02T01:00:00Z and succeeded after 20m$/,
+      /^a at 2026-03-02T01:00:00Z: the scheduled trigger for 2026-03-02T01:00:00Z ran because it has no conditions; its run \w+ started 2026-03-02T01:00:00Z and succeeded after 20m\.$/,
     );
     expect((await scheduler.explain("a", "2026-03-02T00:59:30Z")).trigger?.id).toBe(ran.trigger?.id);
     expect((await scheduler.explain("a", "2026-03-02T02:05:00Z")).text).toContain("ran because");
     expect((await scheduler.explain("a")).answer).toBe("running");
     const between = await scheduler.explain("a", "2026-03-02T01:40:00Z");
     expect(between.answer).toBe("not_scheduled");
-    expect(between.text).toContain("the last before it was the scheduled trigger for 2026-03-02T01:00:00Z, succeeded 2026-03-02T01:20:00Z");
+    expect(between.text).toContain(
+      "its last trigger before was the scheduled trigger for 2026-03-02T01:00:00Z, which succeeded at 2026-03-02T01:20:00Z",
+    );
     expect(between.nextFireAt).toEqual(new Date("2026-03-02T02:00:00Z"));
     await scheduler.stop({ drain: 0 });
   });
@@ -40,19 +42,25 @@ describe("explain", () => {
     await first.scheduler.pause({ pipelineId: "paused", reason: "audit", user: "ana" });
     await clock.advance("3h30m");
     const text = async (id: string, at: string) => (await first.scheduler.explain(id, at)).text;
-    expect(await text("fresh", "2026-03-02T02:00:00Z")).toContain("was skipped: stale: data is fresh: 1h old, limit 1h 30m");
-    expect(await text("held", "2026-03-02T03:00:00Z")).toContain("is waiting: held, because partner: partner does not hold");
-    expect(await text("held", "2026-03-02T02:00:00Z")).toContain("was replaced while it waited: a newer fire time took its place");
+    expect(await text("fresh", "2026-03-02T02:00:00Z")).toContain("was skipped because stale: data is fresh: 1h old, limit 1h 30m");
+    expect(await text("held", "2026-03-02T03:00:00Z")).toContain("is waiting because it is held: partner: partner does not hold");
+    expect(await text("held", "2026-03-02T02:00:00Z")).toContain(
+      "was replaced at 2026-03-02T03:00:00Z, while it waited, by the scheduled trigger for 2026-03-02T03:00:00Z, which is held",
+    );
     const busy = await first.scheduler.explain("busy", "2026-03-02T03:00:00Z");
     expect(busy.answer).toBe("waiting");
-    expect(busy.text).toMatch(/is waiting: 1 of 1 runs are taken \(\w+ running since 2026-03-02T01:00:00Z\)$/);
+    expect(busy.text).toMatch(
+      /is waiting because 1 of 1 run slots of the pipeline is in use \(run \w+ of busy since 2026-03-02T01:00:00Z\)\. To start it sooner, /,
+    );
     expect(await text("paused", "2026-03-02T02:00:00Z")).toContain(
-      "the pipeline is paused since 2026-03-02T00:00:00Z by ana (audit); on resume catchup (latest) decides",
+      "the pipeline has been paused since 2026-03-02T00:00:00Z by ana (audit); its fire time 2026-03-02T02:00:00Z is not decided on yet",
     );
     await first.scheduler.resume({ pipelineId: "paused" });
     await clock.settle();
     expect(await first.scheduler.explain("paused", "2026-03-02T02:00:00Z")).toMatchObject({ answer: "missed" });
-    expect(await text("paused", "2026-03-02T02:00:00Z")).toContain("was dropped: paused");
+    expect(await text("paused", "2026-03-02T02:00:00Z")).toContain(
+      "was dropped at 2026-03-02T03:30:00Z: the pipeline was paused from 2026-03-02T00:00:00Z to 2026-03-02T03:30:00Z by ana (audit)",
+    );
     await first.scheduler.stop({ drain: 0 });
   });
 
@@ -89,8 +97,61 @@ describe("explain", () => {
     await clock.advance("6h");
     const forgotten = await scheduler.explain("a", "2026-03-02T01:00:00Z");
     expect(forgotten.answer).toBe("unknown");
-    expect(forgotten.text).toContain("beyond the store's retention");
+    expect(forgotten.text).toContain("the store's retention has removed it");
     expect((await scheduler.explain("a", "2026-03-01T23:00:00Z")).answer).toBe("unknown");
+    await scheduler.stop();
+  });
+
+  it("finds what was held however many triggers came after it", async () => {
+    const conditions = [condition("partner", ({ trigger }) => trigger.kind !== "webhook", { onBlock: "hold" })];
+    const { scheduler, clock } = await harness([
+      pipeline({ id: "a", execution: { maxActiveRuns: 50 }, conditions, holdFor: "1h", run: ok }),
+    ]);
+    const held = await scheduler.trigger("a", { kind: "webhook", user: "shop" });
+    await clock.advance("2h");
+    for (let count = 0; count < 1_200; count++) await scheduler.trigger("a");
+    await clock.advance("1m");
+    const found = await scheduler.explain("a", "2026-03-02T00:30:00Z");
+    expect([found.answer, found.trigger?.id]).toEqual(["expired", held.id]);
+    expect((await scheduler.explain("a", "2026-03-02T01:30:00Z")).answer).toBe("not_scheduled");
+    await scheduler.stop();
+  });
+
+  it("knows every pause, whichever began first", async () => {
+    const { scheduler, clock } = await harness([pipeline({ id: "a", schedule: hourly, run: ok })]);
+    await clock.advance("30m");
+    await scheduler.pause({ user: "ops" });
+    await clock.advance("1h");
+    await scheduler.pause("a", { user: "ana" });
+    await clock.advance("1h");
+    for (const [at, by] of [
+      ["2026-03-02T01:00:00Z", "the scheduler has been paused since 2026-03-02T00:30:00Z by ops"],
+      ["2026-03-02T02:00:00Z", "the pipeline has been paused since 2026-03-02T01:30:00Z by ana"],
+    ] as const) {
+      const { answer, text } = await scheduler.explain("a", at);
+      expect([answer, text.includes(by)], text).toEqual(["waiting", true]);
+    }
+    await scheduler.resume();
+    await clock.advance("1m");
+    for (const at of ["2026-03-02T01:00:00Z", "2026-03-02T02:00:00Z"])
+      expect((await scheduler.explain("a", at)).text).toContain("the pipeline has been paused since 2026-03-02T01:30:00Z by ana");
+    await scheduler.stop();
+  });
+
+  it("names every fire time of a long row of dropped ones, and no other instant", async () => {
+    const store = memoryStore();
+    const clock = fakeClock(START);
+    const minutely = pipeline({ id: "a", schedule: cron("*/10 * * * *"), execution: { catchup: "none" }, run: ok });
+    const first = await harness([minutely], { clock, store });
+    await clock.advance("5m");
+    await first.scheduler.stop();
+    await clock.advance("20d");
+    const { scheduler } = await harness([minutely], { clock, store });
+    const row = await scheduler.explain("a", "2026-03-03T05:00:00Z");
+    expect(row.answer).toBe("missed");
+    expect(row.text).toContain("its fire time 2026-03-03T05:00:00Z, one of ");
+    expect((await scheduler.explain("a", "2026-03-03T05:04:00Z")).answer).toBe("not_scheduled");
+    expect((await scheduler.explain("a", "2026-03-21T05:00:00Z")).text).toContain("its fire time 2026-03-21T05:00:00Z was dropped");
     await scheduler.stop();
   });
 });

@@ -21,11 +21,17 @@ describe("the times of a text", () => {
     expect(clockChangeNear(Date.parse("2026-03-29T00:30:00Z"), BERLIN)).toBe(
       "in Europe/Berlin the clocks were moved from 02:00 to 03:00 at 2026-03-29T01:00:00Z: the 60 minutes in between did not exist that day, and a daily fire time in them comes at 03:00",
     );
-    expect(clockChangeNear(Date.parse("2026-10-25T02:30:00Z"), BERLIN)).toBe(
+    expect(clockChangeNear(Date.parse("2026-10-25T01:30:00Z"), BERLIN)).toBe(
       "in Europe/Berlin the clocks were moved from 03:00 to 02:00 at 2026-10-25T01:00:00Z: the 60 minutes before 03:00 came twice that day, and a daily fire time in them comes the first time only",
     );
     expect(clockChangeNear(Date.parse("2026-04-04T15:10:00Z"), "Australia/Lord_Howe")).toContain("the 30 minutes before 02:00");
-    expect(clockChangeNear(Date.parse("2026-03-29T05:00:00Z"), BERLIN)).toBeNull();
+    for (const [time, isNear] of [
+      ["2026-03-28T23:59:59Z", false],
+      ["2026-03-29T00:00:00Z", true],
+      ["2026-03-29T01:59:59Z", true],
+      ["2026-03-29T02:00:00Z", false],
+    ] as const)
+      expect(clockChangeNear(Date.parse(time), BERLIN) !== null, time).toBe(isNear);
     expect(clockChangeNear(Date.parse("2026-03-29T01:30:00Z"), "UTC")).toBeNull();
     for (let day = 0; day < 800; day++) expect(clockChangeNear(day * 86_400_000, "Asia/Kolkata")).toBeNull();
   });

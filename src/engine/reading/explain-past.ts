@@ -1,159 +1,130 @@
-import { formatDuration } from "../../base/duration.js";
+/** What became of a pipeline at an instant that has passed, or is now. */
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
-import { isActive, type RunRecord } from "../../run/run.js";
-import { isEnded, type TriggerRecord } from "../../trigger/trigger.js";
+import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../core.js";
 import type { Pipeline } from "../pipeline.js";
-import { nameOf, paused } from "./explain-words.js";
-import { MEANT_MS, type Story } from "./story.js";
+import type { SensorStatus } from "../sensing.js";
+import { tellDropped } from "./dropped.js";
+import { byWhom, nameOf } from "./explain-words.js";
+import { acceptedUntil, pausesOver, statusAt, whyNothing } from "./nothing-due.js";
+import { LIGHT, MEANT_MS, type Story } from "./story.js";
+import { tellTrigger } from "./trigger-story.js";
 
-const LOOKED_THROUGH = 1_000;
-/** Records that are only looked through are read without parameters, outputs and findings; findings that are shown, up to this many bytes each. */
-const LIGHT = { valueLimit: 2 };
-const FINDINGS_BYTES = 16_384;
+/** Triggers of one minute, and triggers open at one instant, that are read. */
+const READ_AT_ONCE = 200;
+
 /** What happened, or is happening. */
-export async function tell(core: Core, pipeline: Pipeline, at: number, now: number): Promise<Story> {
-  const { store } = core;
+export async function tell(core: Core, pipeline: Pipeline, sensors: readonly SensorStatus[], at: number, now: number): Promise<Story> {
   const { id: pipelineId } = pipeline;
-  const meant = await store.listTriggers({ pipelineId, scheduledFrom: at, scheduledUntil: at + MEANT_MS, limit: LOOKED_THROUGH, ...LIGHT });
-  const exact = meant.findLast(({ scheduledFor, createdAt }) => scheduledFor !== null || createdAt === at);
-  if (exact !== undefined) return tellTrigger(core, pipeline, exact, now);
-  const dropped = await droppedAt(core, pipelineId, at);
-  if (dropped !== null)
-    return {
-      answer: "missed",
-      text: `its fire time ${isoUtc(dropped.scheduledFor ?? at)} was dropped: ${dropped.reason}`,
-      decisions: [dropped],
-    };
-  const fireAt = pipeline.schedule.nextAfter(at - 1);
-  if (fireAt !== null && fireAt < at + MEANT_MS && fireAt <= now) return tellUnrecorded(core, pipeline, fireAt);
-  const open = await openAt(core, pipelineId, at);
-  if (open !== null) return tellTrigger(core, pipeline, open, now);
-  const [last] = await store.listTriggers({ pipelineId, scheduledUntil: at, limit: 1, ...LIGHT });
-  const before = last === undefined ? "nothing before it is kept" : `the last before it was ${await brief(core, last)}`;
-  return { answer: "not_scheduled", text: `nothing asked for a run then (${pipeline.schedule.describe()}); ${before}` };
+  const span = { pipelineId, from: at, until: at + MEANT_MS, limit: READ_AT_ONCE, ...LIGHT };
+  const [ofFireTimes, drops] = await Promise.all([core.store.triggersForFireTimes(span), core.store.dropsOfFireTimes(span)]);
+  const drop = drops.at(-1);
+  const meant = firstOf(ofFireTimes);
+  const dropAt = drop === undefined ? null : droppedFireTime(pipeline, drop, at);
+  if (drop !== undefined && dropAt !== null && (meant?.scheduledFor ?? Number.POSITIVE_INFINITY) >= dropAt)
+    return withBackfill(core, pipeline, ofFireTimes, { ...tellDropped(pipeline, drop, dropAt), dropAt }, now);
+  if (meant !== undefined) return withOthers(await tellTrigger(core, pipeline, meant, now), meant, ofFireTimes);
+  const before = await acceptedUntil(core, pipelineId, at);
+  const requested = before.findLast(({ createdAt }) => createdAt === at);
+  if (requested !== undefined) return tellTrigger(core, pipeline, requested, now);
+  const unrecorded = await tellUnrecorded(core, pipeline, before, at, now);
+  if (unrecorded?.answer === "waiting") return unrecorded;
+  const [open] = await core.store.triggersOpenAt({ pipelineId, at, limit: 1, ...LIGHT });
+  const brief = before.find(({ endedAt }) => endedAt === null || endedAt > at);
+  const newest = [open, brief].filter((one) => one !== undefined).sort((a, b) => b.createdAt - a.createdAt)[0];
+  if (newest !== undefined) return tellTrigger(core, pipeline, newest, now);
+  return unrecorded ?? tellNothing(core, pipeline, sensors, before, at, now);
 }
 
-/** The trigger that was waiting or running at an instant. */
-async function openAt({ store }: Core, pipelineId: string, at: number): Promise<TriggerRecord | null> {
-  const triggers = await store.listTriggers({ pipelineId, limit: LOOKED_THROUGH, ...LIGHT });
-  return triggers.find(({ createdAt, endedAt }) => createdAt <= at && (endedAt === null || endedAt > at)) ?? null;
+/** Of the earliest fire time: the scheduled trigger, or the first of its backfills. */
+function firstOf(ofFireTimes: readonly TriggerRecord[]): TriggerRecord | undefined {
+  const earliest = ofFireTimes.filter(({ scheduledFor }) => scheduledFor === ofFireTimes.at(-1)?.scheduledFor);
+  return earliest.find(({ kind }) => kind === "scheduled") ?? earliest.at(-1);
 }
 
-async function droppedAt({ store }: Core, pipelineId: string, at: number): Promise<DecisionRecord | null> {
-  const skips = await store.listDecisions({
-    pipelineId,
-    outcomes: ["skip"],
-    scheduledUntil: at + MEANT_MS,
-    limit: LOOKED_THROUGH,
-    ...LIGHT,
-  });
-  const covers = ({ triggerId, scheduledFor, missed }: DecisionRecord) =>
-    triggerId === null && scheduledFor !== null && scheduledFor < at + MEANT_MS && at <= (missed?.lastAt ?? scheduledFor);
-  return skips.find(covers) ?? null;
+/** The fire time within a minute that a decision has dropped, first of its own record, then by the schedule; `null` when none is meant. */
+function droppedFireTime({ schedule }: Pipeline, { scheduledFor, missed }: DecisionRecord, at: number): number | null {
+  const firstAt = scheduledFor ?? at;
+  if (firstAt >= at) return firstAt;
+  const next = schedule.nextAfter(at - 1);
+  const lastAt = missed?.lastAt ?? firstAt;
+  if (next !== null && next < at + MEANT_MS && next <= lastAt) return next;
+  return lastAt >= at && lastAt < at + MEANT_MS ? lastAt : null;
 }
 
-async function tellUnrecorded(core: Core, pipeline: Pipeline, fireAt: number): Promise<Story> {
-  const [state] = await core.store.states([pipeline.id]);
-  const pause = state?.pause ?? (await core.store.globalPause()).pause;
-  if (pause !== null && pause.at <= fireAt) {
-    return {
-      answer: "waiting",
-      text: `${paused(pause, state?.pause !== pause)}; on resume catchup (${pipeline.execution.catchup}) decides on its fire time ${isoUtc(fireAt)}`,
-    };
-  }
-  if (state?.nextFireAt === fireAt) return { answer: "waiting", text: `its fire time ${isoUtc(fireAt)} is due and about to be made` };
+/** A fire time that was dropped and backfilled later: both. */
+async function withBackfill(
+  core: Core,
+  pipeline: Pipeline,
+  ofFireTimes: readonly TriggerRecord[],
+  { dropAt, ...story }: Story & { readonly dropAt: number },
+  now: number,
+): Promise<Story> {
+  const backfill = ofFireTimes.find(({ scheduledFor }) => scheduledFor === dropAt);
+  if (backfill === undefined) return story;
+  const { advice: _, ...later } = await tellTrigger(core, pipeline, backfill, now);
+  const by = byWhom({ user: backfill.user, reason: backfill.reason });
   return {
-    answer: "unknown",
-    text: `its schedule asks for a run at ${isoUtc(fireAt)}, but nothing is kept of it: it was before the pipeline was registered, or beyond the store's retention`,
+    ...later,
+    text: `${story.text}; it was backfilled at ${isoUtc(backfill.createdAt)}${by}, and ${later.text}`,
+    decisions: [...(story.decisions ?? []), ...(later.decisions ?? [])],
   };
 }
 
-async function tellTrigger(core: Core, pipeline: Pipeline, found: TriggerRecord, now: number): Promise<Story> {
-  const { store } = core;
-  const trigger = (await store.trigger(found.id)) ?? found;
-  const shown = { triggerId: trigger.id, limit: LOOKED_THROUGH, valueLimit: FINDINGS_BYTES };
-  const decisions = (await store.listDecisions(shown)).toReversed();
-  const run = trigger.runId === null ? null : await store.run(trigger.runId);
-  const story = { trigger, decisions, run };
-  const who = nameOf(trigger);
-  const last = decisions.at(-1);
-  switch (trigger.status) {
-    case "pending":
-    case "held":
-      return { ...story, answer: "waiting", text: `${who} is waiting: ${await whyWaiting(core, pipeline, trigger, last, now)}` };
-    case "skipped":
-      return { ...story, answer: "skipped", text: `${who} was skipped: ${trigger.endReason ?? last?.reason}` };
-    case "superseded":
-      return {
-        ...story,
-        answer: "superseded",
-        text: `${who} was replaced while it waited: ${trigger.endReason} (${trigger.supersededBy})`,
-      };
-    case "expired":
-      return {
-        ...story,
-        answer: "expired",
-        text: `${who} expired: ${trigger.endReason}${last === undefined ? "" : `; last held because ${last.reason}`}`,
-      };
-    case "cancelled":
-      return { ...story, answer: "cancelled", text: `${who} was cancelled${trigger.endReason === null ? "" : `: ${trigger.endReason}`}` };
-    case "running":
-    case "succeeded":
-    case "failed":
-      return {
-        ...story,
-        answer: run?.status === "running" || run?.status === "retrying" ? run.status : "ran",
-        text: `${who} ran because ${last?.reason ?? "its gate was open"}; ${runInWords(run)}`,
-      };
-    default:
-      return trigger.status satisfies never;
-  }
+/** A fire time that was made and backfilled later: the newest backfill beside it. */
+function withOthers(story: Story, meant: TriggerRecord, ofFireTimes: readonly TriggerRecord[]): Story {
+  const other = ofFireTimes.find(({ id, scheduledFor }) => id !== meant.id && scheduledFor === meant.scheduledFor);
+  if (other === undefined) return story;
+  const by = byWhom({ user: other.user, reason: other.reason });
+  return { ...story, text: `${story.text}; it was also backfilled at ${isoUtc(other.createdAt)}${by}, by a trigger ${statusAt(other)}` };
 }
 
-function runInWords(run: RunRecord | null): string {
-  if (run === null) return "its run is no longer kept";
-  const attempts = run.attempt === 1 ? "" : ` in attempt ${run.attempt}`;
-  const error = run.error === null ? "" : ` (${run.error.message})`;
-  if (run.status === "running") return `its run ${run.id} has been running since ${isoUtc(run.startedAt)}${attempts}`;
-  if (run.status === "retrying")
-    return `its run ${run.id} waits for attempt ${run.attempt + 1} at ${isoUtc(run.retryAt ?? run.startedAt)}${error}`;
-  const took = formatDuration((run.endedAt ?? run.startedAt) - run.startedAt);
-  return `its run ${run.id} started ${isoUtc(run.startedAt)} and ${run.status.replace("_", " ")} after ${took}${attempts}${run.status === "succeeded" ? "" : error}`;
-}
-
-async function whyWaiting(
-  { store, settings }: Core,
+/** A fire time by the schedule that left no record; `null` when there is none. */
+async function tellUnrecorded(
+  core: Core,
   pipeline: Pipeline,
-  trigger: TriggerRecord,
-  last: DecisionRecord | undefined,
+  before: readonly TriggerRecord[],
+  at: number,
   now: number,
-): Promise<string> {
-  const [[state], { pause: everything }] = await Promise.all([store.states([pipeline.id]), store.globalPause()]);
-  const why: string[] = [];
-  if (trigger.status === "held" && last !== undefined) why.push(`held, because ${last.reason}`);
-  if (trigger.node !== null) why.push(`its conditions are being asked by ${trigger.node}`);
-  if (state?.pause) why.push(paused(state.pause, false));
-  if (everything !== null) why.push(paused(everything, true));
-  if (trigger.status === "pending" && trigger.availableAt > now) why.push(`it may not start before ${isoUtc(trigger.availableAt)}`);
-  const { maxActiveRuns, pool } = pipeline.execution;
-  if (state && state.activeRuns >= maxActiveRuns && !trigger.isForced) {
-    const active = await store.listRuns({ pipelineId: pipeline.id, statuses: ["running", "retrying"], limit: 5, ...LIGHT });
-    why.push(
-      `${state.activeRuns} of ${maxActiveRuns} runs are taken (${active.map(({ id, status, startedAt }) => `${id} ${status} since ${isoUtc(startedAt)}`).join(", ")})`,
-    );
-  }
-  if (why.length > 0) return why.join("; ");
-  const limits = [
-    pool === null ? null : `the pool ${pool} has ${settings.pools.get(pool)} slots`,
-    settings.maxActiveRuns === null ? null : `${settings.maxActiveRuns} runs may be active in all`,
-  ];
-  const limited = limits.filter((limit) => limit !== null);
-  return limited.length === 0 ? "it is next in line" : `others are before it in the line, and ${limited.join(" and ")}`;
+): Promise<Story | null> {
+  const fireAt = pipeline.schedule.nextAfter(at - 1);
+  if (fireAt === null || fireAt >= at + MEANT_MS || fireAt > now) return null;
+  const [state] = await core.store.states([pipeline.id]);
+  const isOpen = state?.nextFireAt !== null && state?.nextFireAt !== undefined && state.nextFireAt <= fireAt;
+  const pauses = isOpen ? await pausesOver(core, pipeline, fireAt) : [];
+  if (pauses.length > 0)
+    return {
+      answer: "waiting",
+      text: `${pauses.join(", and ")}; its fire time ${isoUtc(fireAt)} is not decided on yet: catchup "${pipeline.execution.catchup}" does so when the pause has ended`,
+      advice: "To have it decided on now, resume what is paused.",
+    };
+  if (isOpen) return { answer: "waiting", text: `its fire time ${isoUtc(fireAt)} is due, and its trigger is about to be made` };
+  if (pipeline.schedule.kind === "adaptive" || before.some(({ endedAt }) => endedAt !== null && endedAt <= fireAt)) return null;
+  return {
+    answer: "unknown",
+    text: `its schedule as it is now has a fire time at ${isoUtc(fireAt)}, but nothing is kept of it: the pipeline was added or its schedule changed after that, or the store's retention has removed it`,
+  };
 }
-async function brief({ store }: Core, trigger: TriggerRecord): Promise<string> {
-  const run = trigger.runId === null ? null : await store.run(trigger.runId);
-  const status = run !== null && isActive(run) ? run.status : trigger.status;
-  return `${nameOf(trigger)}, ${status}${isEnded(trigger.status) && trigger.endedAt !== null ? ` ${isoUtc(trigger.endedAt)}` : ""}`;
+
+async function tellNothing(
+  core: Core,
+  pipeline: Pipeline,
+  sensors: readonly SensorStatus[],
+  before: readonly TriggerRecord[],
+  at: number,
+  now: number,
+): Promise<Story> {
+  const { schedule } = pipeline;
+  const fireAt = schedule.kind === "adaptive" ? null : schedule.nextAfter(at - 1);
+  const isNew = fireAt !== null && fireAt < at + MEANT_MS && fireAt <= now;
+  const what = isNew
+    ? `its schedule as it is now (${schedule.describe()}) has a fire time at ${isoUtc(fireAt)}, but no run was due then: its schedule was another one, or no node had it`
+    : `no run was due then (${schedule.describe()})`;
+  const clauses = await whyNothing(core, pipeline, sensors, at, now);
+  const [last] = before;
+  clauses.push(
+    last === undefined ? "no earlier trigger of the pipeline is kept" : `its last trigger before was ${nameOf(last)}, ${statusAt(last)}`,
+  );
+  return { answer: "not_scheduled", text: [what, ...clauses].join("; ") };
 }

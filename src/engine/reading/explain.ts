@@ -1,11 +1,14 @@
 import { isoUtc, toDate } from "../../base/instant.js";
+import type { ScheduleKind } from "../../schedule/schedule.js";
 import type { Core } from "../core.js";
 import type { GateKeeper } from "../gate-keeper.js";
 import type { Pipeline } from "../pipeline.js";
+import type { SensorStatus } from "../sensing.js";
 import { type Decision, decisionView, type FindingView, findingView, type Run, runView, type Trigger, triggerView } from "../views.js";
 import { foretell } from "./explain-future.js";
 import { tell } from "./explain-past.js";
-import type { Answer } from "./story.js";
+import { clockChangeNear, withLocalTimes, zoneNameOf } from "./local-time.js";
+import type { Answer, Story } from "./story.js";
 
 export type { Answer } from "./story.js";
 
@@ -26,17 +29,42 @@ export interface Explanation {
   readonly nextFireAt: Date | null;
 }
 
-export async function explain(core: Core, gates: GateKeeper, pipeline: Pipeline, at: number, now: number): Promise<Explanation> {
-  const story = at > now ? await foretell(core, gates, pipeline, at, now) : await tell(core, pipeline, at, now);
+export async function explain(
+  core: Core,
+  { gates, sensors }: { readonly gates: GateKeeper; readonly sensors: readonly SensorStatus[] },
+  pipeline: Pipeline,
+  at: number,
+  now: number,
+): Promise<Explanation> {
+  const story = at > now ? await foretell(core, gates, pipeline, at, now) : await tell(core, pipeline, sensors, at, now);
   return {
     pipelineId: pipeline.id,
     at: toDate(at),
     answer: story.answer,
-    text: `${pipeline.id} at ${isoUtc(at)}: ${story.text}`,
+    text: textOf(pipeline, at, story),
     trigger: story.trigger === undefined ? null : triggerView(story.trigger),
     decisions: (story.decisions ?? []).map(decisionView),
     run: story.run ? runView(story.run) : null,
     findings: (story.findings ?? []).map(findingView),
     nextFireAt: toDate(pipeline.schedule.nextAfter(at)),
   };
+}
+
+/** Schedules that no wall clock moves. */
+const ELAPSED: ReadonlySet<ScheduleKind> = new Set<ScheduleKind>(["every", "at", "manual", "adaptive"]);
+
+/** The whole answer: what happened and why, what the clocks did then, and what can be done; with local times. */
+function textOf(pipeline: Pipeline, at: number, { text, advice = null }: Story): string {
+  const zone = zoneNameOf(pipeline);
+  const change = ELAPSED.has(pipeline.schedule.kind) ? null : clockChangeNear(at, zone);
+  const parts = [`${pipeline.id} at ${isoUtc(at)}: ${text}`, change === null ? null : capitalized(change), advice];
+  return withLocalTimes(parts.flatMap((part) => (part === null ? [] : [sentence(part)])).join(" "), zone);
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -4,7 +4,7 @@ import type { Pipeline } from "../pipeline.js";
 
 /** An instant as texts have it, unless a local time stands beside it already. */
 const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z(?! \(\d)/g;
-/** Somebody who means the wall clock around a change of the clocks is wrong by no more than this. */
+/** Changes of the clocks are searched this near. */
 const NEAR_CHANGE_MS = 3 * 3_600_000;
 const MINUTE_MS = 60_000;
 
@@ -33,7 +33,10 @@ function localTime(at: number, zoneName: string): string {
   return local.slice(0, 10) === isoUtc(at).slice(0, 10) ? time : `${local.slice(0, 10)} ${time}`;
 }
 
-/** Says what the wall clock did near an instant; `null` when it did nothing. */
+/**
+ * Says what the wall clock did around an instant; `null` when it did nothing. Somebody who means a wall-clock time that did not exist, or came twice, is wrong by no more than the length of
+ * the change.
+ */
 export function clockChangeNear(at: number, zoneName: string): string | null {
   if (zoneName === "UTC") return null;
   const zone = zoneOf(zoneName);
@@ -41,7 +44,8 @@ export function clockChangeNear(at: number, zoneName: string): string | null {
   if (change > at + NEAR_CHANGE_MS) return null;
   const before = zone.segmentAt(change - 1).offset;
   const after = zone.segmentAt(change).offset;
-  if (before === after) return null; // the cache cuts a segment once a year
+  const isNear = Math.abs(after - before) > Math.abs(at - change) || at === change - Math.abs(after - before);
+  if (before === after || !isNear) return null; // the cache cuts a segment once a year
   const wall = (offset: number) => isoUtc(change + offset).slice(11, 16);
   const moved = `in ${zoneName} the clocks were moved from ${wall(before)} to ${wall(after)} at ${isoUtc(change)}`;
   const minutes = Math.round(Math.abs(after - before) / MINUTE_MS);

@@ -4,8 +4,9 @@ import type { TriggerRecord } from "../../trigger/trigger.js";
 
 /**
  * What became, or becomes, of a pipeline at an instant:
- * `ran`, `running`, `retrying`, `waiting` (a trigger waits), `skipped` (a condition or overlap), `missed` (a fire time was dropped), `superseded`, `expired`, `cancelled`,
- * `not_scheduled` (nothing asked for a run), `unknown` (nothing is kept of it), `will_run`, `will_wait`, `will_skip`.
+ * `ran` (its run succeeded), `running`, `retrying`, `failed`, `timed_out`, `cancelled` (its run, or its trigger before it ran), `waiting` (a trigger waits), `skipped` (a condition or overlap),
+ * `missed` (a fire time was dropped), `superseded` (a newer fire time replaced it while it waited), `expired` (it was held for longer than `holdFor`), `not_scheduled` (no run was due),
+ * `unknown` (nothing is kept of it), `will_run`, `will_wait`, `will_skip`.
  */
 export type Answer =
   | "ran"
@@ -17,6 +18,8 @@ export type Answer =
   | "superseded"
   | "expired"
   | "cancelled"
+  | "failed"
+  | "timed_out"
   | "not_scheduled"
   | "unknown"
   | "will_run"
@@ -27,6 +30,8 @@ export type Answer =
 export interface Story {
   readonly answer: Answer;
   readonly text: string;
+  /** What can be done about it, as sentences. */
+  readonly advice?: string | null;
   readonly trigger?: TriggerRecord;
   readonly decisions?: readonly DecisionRecord[];
   readonly run?: RunRecord | null;
@@ -35,3 +40,6 @@ export interface Story {
 
 /** People say 02:00 when a schedule says 02:00:30: a fire time within this after the instant is the one that is meant. */
 export const MEANT_MS = 60_000;
+
+/** Records that are only looked through are read without parameters, outputs and findings. */
+export const LIGHT = { valueLimit: 2 };
