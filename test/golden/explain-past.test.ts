@@ -6,18 +6,18 @@ import {
   adaptive,
   condition,
   cron,
+  type Duration,
   every,
+  type Health,
   healthy,
   maintenanceWindow,
   memoryStore,
   type Pipeline,
-  type Duration,
   type PipelineOptions,
-  type RunContext,
+  type Probe,
   performanceBased,
   pipeline,
-  type Health,
-  type Probe,
+  type RunContext,
   type SchedulerOptions,
   sensor,
   stale,
@@ -94,9 +94,7 @@ describe("the texts of explain about the past", () => {
       name: "warehouse",
       measure: async () => ({ isHealthy: status === 200, detail: `HTTP ${status}` }) as never,
     };
-    const world = await playing([
-      job("load", { conditions: [healthy({ probes: [warehouse] })], onBlock: "hold" }),
-    ]);
+    const world = await playing([job("load", { conditions: [healthy({ probes: [warehouse] })], onBlock: "hold" })]);
     await world.clock.advance("1h40m");
     status = 200;
     await world.clock.advance("19m");
