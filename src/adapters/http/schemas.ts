@@ -368,7 +368,7 @@ export function pageOf(item: z.ZodType) {
   return z.object({ items: z.array(item), next_cursor: maybeText });
 }
 
-export const openMatter = z
+const openMatter = z
   .object({
     kind: z.enum(["condition", "slot", "pool", "limit", "executor", "interval", "retry", "pause"]),
     name: maybeText,
