@@ -18,7 +18,7 @@ describe("settings changed at run time", () => {
   it("replace the code's schedule, freshness and slots, are listed with who and when, and go back to the code's", async () => {
     const { scheduler, clock, heard } = await harness([hourly()]);
     const before = await scheduler.settings.get("sales");
-    expect(before).toMatchObject({ values: { scheduleIntervalMs: null, maxActiveRuns: 1 }, overrides: {} });
+    expect(before).toMatchObject({ values: { scheduleIntervalMs: 3_600_000, maxActiveRuns: 1 }, overrides: {} });
     const after = await scheduler.settings.change(
       "sales",
       { scheduleIntervalMs: 15 * 60_000, stalenessThresholdMs: 20 * 60_000, maxActiveRuns: 3 },
@@ -179,7 +179,7 @@ describe("external dependencies", () => {
     expect(await decided(ready, { connections })).toMatchObject({ outcome: "run" });
   });
 
-  it("in private networks are not asked unless that is allowed", async () => {
+  it("in private networks are refused unless that is allowed", async () => {
     const [server, port] = await serve();
     const url = `http://127.0.0.1:${port}/good`;
     for (const allowPrivateNetworks of [false, ["10.0.0.0/8"]]) {
@@ -188,9 +188,8 @@ describe("external dependencies", () => {
         { type: "http", url: `http://localhost:${port}/good` },
         { type: "tcp", host: "::1", port },
       ]) {
-        const { outcome, finding } = await decided(dependency, { allowPrivateNetworks });
-        expect(outcome).toBe("skip");
-        expect(finding?.reason).toMatch(/private network/);
+        const refused = await decided(dependency, { allowPrivateNetworks }).catch((error: unknown) => error);
+        expect(refused).toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringMatching(/private network/) });
       }
     }
     expect(await decided({ type: "http", url }, { allowPrivateNetworks: true })).toMatchObject({ outcome: "run" });
