@@ -3,7 +3,7 @@ import type { Seen, SeenRun } from "./seen.js";
 type Records = Pick<Seen, "triggers" | "decisions" | "runs">;
 
 /** Records as texts without ids and nodes, which need not be the same; what a record refers to stands in their place. */
-export function comparable({ triggers, decisions, runs }: Records): string[] {
+function comparable({ triggers, decisions, runs }: Records): string[] {
   const names = new Map(
     triggers.map((one) => [one.id, `${one.pipelineId} ${one.kind} ${one.scheduledFor} ${one.createdAt} ${one.reason}`]),
   );

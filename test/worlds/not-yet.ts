@@ -7,6 +7,7 @@ export const NOT_YET: Readonly<Partial<Record<CheckName, string>>> = {
   "overlap-skip": "it is applied when a node happens to wake up",
   "overlap-cancel-running":
     "the oldest of a backlog is started and cancelled at once, and a run between attempts keeps its slot on SQLite and PostgreSQL",
+  "pause-ends": "only a resume has what is held looked at, not the end of a pause by its duration",
   pauses: "a trigger whose conditions were being asked when the pause came starts in it",
   "drop-reasons": "one last pause of a pipeline and one of everything are remembered",
   cancels: "a cancel is forgotten when the attempt fails before its node hears of it",

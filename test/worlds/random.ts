@@ -29,7 +29,7 @@ export class Draws {
 }
 
 /** A number in [0, 1) that depends on a seed and a name alone. */
-export function drawOf(seed: number, name: string): number {
+function drawOf(seed: number, name: string): number {
   let hash = mixed(seed);
   for (let index = 0; index < name.length; index++) hash = mixed(hash ^ (name.charCodeAt(index) + index * 257));
   return hash / 4_294_967_296;

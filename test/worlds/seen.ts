@@ -21,7 +21,7 @@ export interface SeenTrigger {
   readonly supersededBy: string | null;
 }
 
-export interface SeenFinding {
+interface SeenFinding {
   readonly condition: string;
   readonly result: string;
 }
@@ -39,7 +39,7 @@ export interface SeenDecision {
   readonly missed: { readonly count: number; readonly lastAt: number } | null;
 }
 
-export interface SeenAttempt {
+interface SeenAttempt {
   readonly attempt: number;
   readonly startedAt: number;
   readonly endedAt: number;

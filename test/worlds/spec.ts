@@ -51,8 +51,8 @@ export type ConditionSpec =
   | { readonly type: "all" | "any"; readonly parts: readonly ConditionSpec[] }
   | { readonly type: "not"; readonly part: ConditionSpec };
 
-export type Overlap = "queue" | "queue_one" | "skip" | "cancel_running";
-export type Catchup = "none" | "latest" | "all";
+type Overlap = "queue" | "queue_one" | "skip" | "cancel_running";
+type Catchup = "none" | "latest" | "all";
 export type Priority = "critical" | "high" | "normal" | "low";
 
 export interface ExecutionSpec {

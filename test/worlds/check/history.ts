@@ -132,7 +132,7 @@ export class History implements Past {
 }
 
 /** Every attempt of a run. The last one is among its `attempts` if another was due after it, or if it was lost. */
-export function attemptsOf(run: SeenRun): AttemptSpan[] {
+function attemptsOf(run: SeenRun): AttemptSpan[] {
   const spans = run.attempts.map(
     ({ attempt, startedAt, endedAt, outcome }): AttemptSpan => ({ run, attempt, from: startedAt, until: endedAt, outcome }),
   );

@@ -8,6 +8,7 @@ export const CHECKS = {
   combinators: "Each part of a combinator keeps its own timeout and onError.",
   holds: "A held trigger is looked at again when it should be, and expires when holdFor has passed.",
   promptness: "What is ready starts at once when nothing holds it up.",
+  "pause-ends": "When a pause has ended by itself, what was held is looked at at once.",
   order: "What is ready starts in order: priority, then age.",
   limits: "maxActiveRuns, pools and the scheduler's maxActiveRuns are never exceeded.",
   "max-per-period": "maxPerPeriod lets never more than count runs start in (t - period, t].",

@@ -14,14 +14,21 @@ export interface Wait {
   readonly from: number;
   /** Asked about, or ended, or the end of the world. */
   readonly until: number;
+  /** When a pause ended by itself after it was held, in the wait or before it; `null`: none did. */
+  readonly pauseEndedAt: number | null;
 }
 
 /** Every trigger is looked at when it is ready and nothing holds it up; returns all waits. */
 export function checkWaiting(history: History, load: Load, report: Report): Wait[] {
   const waits: Wait[] = [];
   for (const trigger of history.seen.triggers) waits.push(...waitsOf(trigger, history, load, report));
-  for (const wait of waits) checkPrompt(wait, history, load, report);
-  return waits;
+  for (const wait of waits) {
+    checkPrompt(wait, "promptness", history, load, report);
+    const { from, until, pauseEndedAt } = wait;
+    if (pauseEndedAt !== null && pauseEndedAt < from)
+      checkPrompt({ ...wait, from: pauseEndedAt, until: Math.min(from, until) }, "pause-ends", history, load, report);
+  }
+  return waits.filter(({ from, until }) => from <= until);
 }
 
 function waitsOf(trigger: SeenTrigger, history: History, load: Load, report: Report): Wait[] {
@@ -40,7 +47,12 @@ function waitsOf(trigger: SeenTrigger, history: History, load: Load, report: Rep
         trigger.pipelineId,
         `trigger ${trigger.id} was looked at ${iso(look.askedAt)}, before ${iso(ready.earliest)}`,
       );
-    waits.push({ trigger, from: Math.min(ready.latest, causedAt(trigger, heldAt, look.askedAt, history)), until: look.askedAt });
+    waits.push({
+      trigger,
+      from: Math.min(ready.latest, causedAt(trigger, heldAt, look.askedAt, history)),
+      until: look.askedAt,
+      pauseEndedAt: pauseEnd(trigger, heldAt, look.askedAt, history),
+    });
     if (look.next === null) {
       ready = { earliest: Number.POSITIVE_INFINITY, latest: Number.POSITIVE_INFINITY };
       continue;
@@ -52,7 +64,7 @@ function waitsOf(trigger: SeenTrigger, history: History, load: Load, report: Rep
   const last = looks.at(-1);
   if (last?.next === null || trigger.runId !== null || isCombinedHang(pipeline)) return isCombinedHang(pipeline) ? [] : waits;
   const from = Math.min(ready.latest, causedAt(trigger, heldAt, endedAt, history));
-  if (from < endedAt) waits.push({ trigger, from, until: endedAt });
+  waits.push({ trigger, from, until: endedAt, pauseEndedAt: pauseEnd(trigger, heldAt, endedAt, history) });
   checkExpiry(trigger, giveUpAt, history, report);
   return waits;
 }
@@ -85,7 +97,9 @@ function checkExpiry(trigger: SeenTrigger, giveUpAt: number, history: History, r
 function causedAt(trigger: SeenTrigger, heldAt: number | null, until: number, history: History): number {
   if (heldAt === null) return Number.POSITIVE_INFINITY;
   const causes = [
-    ...history.pausedSpans(trigger.pipelineId).map((span) => span.until),
+    ...history.seen.deeds.flatMap(({ deed, at, refused }) =>
+      deed.kind === "resume" && refused === null && (deed.pipelineId === null || deed.pipelineId === trigger.pipelineId) ? [at] : [],
+    ),
     ...history.seen.deeds.flatMap(({ deed, at, refused }) =>
       deed.kind === "recheck" && refused === null && (deed.pipelineId === null || deed.pipelineId === trigger.pipelineId) ? [at] : [],
     ),
@@ -98,10 +112,17 @@ function causedAt(trigger: SeenTrigger, heldAt: number | null, until: number, hi
   return Math.min(Number.POSITIVE_INFINITY, ...causes.filter((at) => at > heldAt && at <= until));
 }
 
+/** The first instant after a hold at which a pause ended by itself. */
+function pauseEnd(trigger: SeenTrigger, heldAt: number | null, until: number, history: History): number | null {
+  if (heldAt === null) return null;
+  const ends = history.pausedSpans(trigger.pipelineId).map((span) => span.until);
+  return Math.min(...ends.filter((at) => at > heldAt && at <= until), Number.POSITIVE_INFINITY);
+}
+
 /** Whether there was reason to look at a held trigger before its time. */
 function mayBeLookedAt(trigger: SeenTrigger, heldAt: number | null, at: number, history: History): boolean {
   if (heldAt === null) return false;
-  if (causedAt(trigger, heldAt, at, history) <= at) return true;
+  if (causedAt(trigger, heldAt, at, history) <= at || (pauseEnd(trigger, heldAt, at, history) ?? at + 1) <= at) return true;
   const isReplaced = history.seen.deeds.some(({ deed, at: when }) => deed.kind === "replace" && when > heldAt && when <= at);
   // a node that starts, or finds a probe well for another pipeline, may have it looked at
   return (
@@ -135,7 +156,13 @@ function each(specs: readonly ConditionSpec[], visit: (spec: ConditionSpec) => v
 }
 
 /** While it waits, something holds it up: no node is up, a pause, its own runs, its pool or the scheduler's limit. */
-function checkPrompt({ trigger, from, until }: Wait, history: History, load: Load, report: Report): void {
+function checkPrompt(
+  { trigger, from, until }: Wait,
+  check: "promptness" | "pause-ends",
+  history: History,
+  load: Load,
+  report: Report,
+): void {
   const { world } = history;
   if (world.theme === "steps" || from >= until) return;
   const slack = world.theme === "plain" ? 0 : world.nodes > 1 ? history.unnoticedMs : ROUND_MS;
@@ -148,7 +175,7 @@ function checkPrompt({ trigger, from, until }: Wait, history: History, load: Loa
   }
   if (freeSince !== null && until - freeSince > slack)
     report.fail(
-      "promptness",
+      check,
       freeSince,
       pipelineId,
       `trigger ${trigger.id} (${trigger.kind}, ${trigger.status}) is ready from ${iso(from)}, nothing holds it up from ${iso(freeSince)}, and it waits until ${iso(until)}`,

@@ -73,7 +73,7 @@ export function scheduleOf(context: Context): ScheduleSpec {
   return { type: luck < 0.88 ? "except" : "within", of: simple(), calendar: calendarOf(context) };
 }
 
-export function calendarOf(context: Context): CalendarSpec {
+function calendarOf(context: Context): CalendarSpec {
   const { draws, zone, from, to } = context;
   const luck = draws.next();
   if (luck < 0.7) {

@@ -21,7 +21,7 @@ export interface Knows {
   readonly not: boolean;
 }
 
-export interface Verdict {
+interface Verdict {
   readonly result: Exclude<Result, "not_evaluated">;
   /** When to look again, if it blocks and knows. */
   readonly recheckAt: number | null;
