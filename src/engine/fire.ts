@@ -105,6 +105,7 @@ async function endPauses(core: Core, taken: readonly Entry[], now: number): Prom
 async function resumeOne(core: Core, entry: Entry, until: number, now: number): Promise<void> {
   const { id } = entry.pipeline;
   const pause = await core.store.resume(id, until);
+  await core.store.recheck([id], now);
   const [state] = await core.store.states([id]);
   core.registry.sync(entry, state ?? null, now);
   if (pause !== null) core.events.tell("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));

@@ -200,6 +200,7 @@ export class Loop {
     const until = this.#global.pause?.until ?? null;
     if (until !== null && until <= now) {
       const pause = await store.resume(null, until);
+      await store.recheck(null, now);
       if (pause !== null) events.tell("resumed", () => ({ pipelineId: null, reason: pause.reason, user: pause.user, isAutomatic: true }));
       this.#globalAt = 0;
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cron, every, HeadgateError, pipeline } from "../../src/index.js";
+import { at, condition, cron, every, HeadgateError, pipeline } from "../../src/index.js";
 import { harness, timeOf } from "../support/harness.js";
 
 const hourly = (id: string, catchup: "none" | "latest" | "all" = "latest") =>
@@ -122,6 +122,21 @@ describe("pause", () => {
     expect((await scheduler.runs()).items).toHaveLength(0);
     await clock.advance("2m");
     expect((await scheduler.runs({ status: "succeeded" })).items).toHaveLength(1);
+    await scheduler.stop();
+  });
+
+  it.each(["a", undefined])("that ends by itself has held triggers looked at, as one that somebody ends (of %s)", async (pipelineId) => {
+    let isOpen = false;
+    const open = condition("open", () => isOpen, { onBlock: "hold" });
+    const { scheduler, clock } = await harness([
+      pipeline({ id: "a", schedule: at("2026-03-02T01:00:00Z"), conditions: [open], recheckInterval: "6h", run: () => {} }),
+    ]);
+    await clock.advanceTo("2026-03-02T01:10:00Z");
+    expect((await scheduler.triggers()).items[0]?.status).toBe("held");
+    await scheduler.pause({ ...(pipelineId === undefined ? {} : { pipelineId }), duration: "30m" });
+    isOpen = true;
+    await clock.advanceTo("2026-03-02T01:41:00Z");
+    expect((await scheduler.runs()).items[0]?.startedAt.toISOString()).toBe("2026-03-02T01:40:00.000Z");
     await scheduler.stop();
   });
 

@@ -1,4 +1,5 @@
 import { isoUtc } from "../../base/instant.js";
+import { holdReason } from "../../gate/decide.js";
 import type { Core } from "../core.js";
 import type { GateKeeper } from "../gate-keeper.js";
 import type { Pipeline } from "../pipeline.js";
@@ -100,7 +101,7 @@ function storyBetween(projection: Projection, state: ProjectionState, at: number
         : null,
     record.expiresAt === null ? null : `it is given up at ${withLocalTime(record.expiresAt, pipeline)}`,
   ].filter((one) => one !== null);
-  const why = held !== null && held.triggerId === record.id ? ` because ${held.reason}` : "";
+  const why = held !== null && held.triggerId === record.id ? ` because ${holdReason(held.reason)}` : "";
   const rest = { trigger: record, ...(held?.triggerId === record.id ? { decisions: [held] } : {}) };
   if (isCertain)
     return { ...rest, answer: "will_wait", text: `${name} will wait${why}${limits.length === 0 ? "" : `; ${limits.join("; ")}`}` };

@@ -103,5 +103,5 @@ function whyOpen(condition: Condition, { held }: GateQuestion): string {
   const last = held?.findings.find((one) => one.condition === name);
   if (held === null || last === undefined || last.result !== "block") return `${name} ${why}`;
   const whose = held.scheduledFor === null ? `the ${held.kind} trigger` : `the ${held.kind} trigger for ${isoUtc(held.scheduledFor)}`;
-  return `${name} ${why}; it blocked at ${isoUtc(held.at)} (${last.reason}) and holds ${whose}`;
+  return `${name} ${why}; it blocked at ${isoUtc(held.repeated?.lastAt ?? held.at)} (${last.reason}) and holds ${whose}`;
 }

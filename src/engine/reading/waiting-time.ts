@@ -80,7 +80,8 @@ function holdsOf(pipeline: Pipeline, decisions: readonly DecisionRecord[], until
 }
 
 /** When a held trigger was to be looked at again, as far as its findings and the pipeline say. */
-function nextLookAt({ gate }: Pipeline, { at, findings }: DecisionRecord): number {
+function nextLookAt({ gate }: Pipeline, { at: firstAt, repeated, findings }: DecisionRecord): number {
+  const at = repeated?.lastAt ?? firstAt;
   const blocking = findings.filter(({ result }) => result === "block");
   const known = blocking.flatMap(({ recheckAt }) => (recheckAt !== undefined && recheckAt > at ? [recheckAt] : []));
   return known.length > 0 && known.length === blocking.length ? Math.max(...known) : at + gate.recheckIntervalMs;

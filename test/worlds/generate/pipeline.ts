@@ -78,9 +78,11 @@ function calendarOf(context: Context): CalendarSpec {
   const luck = draws.next();
   if (luck < 0.7) {
     const start = draws.pick(["00:00", "01:30", "02:00", "02:30", "22:15", "12:00"]);
-    const end = draws.pick(["03:00", "04:45", "02:30", "18:00", start]);
-    const days = draws.chance(0.3) ? WEEKDAYS.filter(() => draws.chance(0.6)) : null;
-    return { type: "window", start, end, days: days?.length === 0 ? null : days, zone };
+    const some = draws.chance(0.3) ? WEEKDAYS.filter(() => draws.chance(0.6)) : null;
+    const isSome = some !== null && some.length > 0 && some.length < WEEKDAYS.length;
+    const days = isSome ? some : null;
+    const end = draws.pick(["03:00", "04:45", "02:30", "18:00", isSome ? start : "06:00"]); // a window of 24 h on every day never ends, and is refused
+    return { type: "window", start, end, days, zone };
   }
   if (luck < 0.85) return { type: "business", zone, holidays: [new Date(from).toISOString().slice(0, 10)] };
   const begin = from + Math.floor((draws.next() * (to - from)) / MINUTE) * MINUTE;
