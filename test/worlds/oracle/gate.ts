@@ -46,10 +46,12 @@ interface Question {
   readonly now: number;
   readonly past: Past;
   readonly knows: Knows;
+  readonly recheckInterval: number;
 }
 
 /** What a gate should decide on a trigger that it is asked about at an instant. */
-export function gateAt(pipeline: PipelineSpec, question: Question): GateResult {
+export function gateAt(pipeline: PipelineSpec, asked: Omit<Question, "recheckInterval">): GateResult {
+  const question = { ...asked, recheckInterval: pipeline.recheckInterval };
   const findings: { spec: ConditionSpec; result: Result }[] = [];
   const verdicts: { spec: ConditionSpec; verdict: Verdict }[] = [];
   let takes = 0;
@@ -62,19 +64,19 @@ export function gateAt(pipeline: PipelineSpec, question: Question): GateResult {
       for (const spec of tier) findings.push({ spec, result: "not_evaluated" });
       continue;
     }
-    const asked = tier.map((spec) => ({ spec, verdict: verdictOf(spec, question) }));
-    takes += Math.max(...asked.map(({ verdict }) => verdict.takes));
-    for (const { spec, verdict } of asked) findings.push({ spec, result: verdict.result });
-    verdicts.push(...asked);
-    isBlocked = asked.some(({ verdict }) => verdict.result === "block");
-    isOpen ||= asked.some(({ verdict }) => verdict.result === "either");
+    const answered = tier.map((spec) => ({ spec, verdict: verdictOf(spec, question) }));
+    takes += Math.max(...answered.map(({ verdict }) => verdict.takes));
+    for (const { spec, verdict } of answered) findings.push({ spec, result: verdict.result });
+    verdicts.push(...answered);
+    isBlocked = answered.some(({ verdict }) => verdict.result === "block");
+    isOpen ||= answered.some(({ verdict }) => verdict.result === "either");
   }
   const blocking = verdicts.filter(({ verdict }) => verdict.result === "block");
   const decidedAt = question.now + takes;
   const known = blocking.flatMap(({ verdict: { recheckAt } }) => (recheckAt !== null && recheckAt > decidedAt ? [recheckAt] : []));
   const policies = blocking.map(({ spec }) => ("onBlock" in spec ? spec.onBlock : null) ?? pipeline.onBlock);
   const outcome = policies.includes("skip") ? "skip" : isOpen ? null : blocking.length === 0 ? "run" : "hold";
-  return { findings, outcome, takes, recheckAt: known.length === blocking.length && known.length > 0 ? Math.max(...known) : null };
+  return { findings, outcome, takes, recheckAt: lastOf(known, blocking.length, decidedAt + pipeline.recheckInterval) };
 }
 
 export function needsOf(spec: ConditionSpec): "time" | "history" | "outside" {
@@ -142,6 +144,7 @@ function verdictOf(spec: ConditionSpec, question: Question): Verdict {
       return combined(
         spec.type,
         spec.parts.map((part) => verdictOf(part, question)),
+        now + question.recheckInterval,
       );
   }
 }
@@ -152,15 +155,22 @@ function negated(part: ConditionSpec, { result, takes }: Verdict, { now, knows }
   return { result: "block", recheckAt: isKnown ? changesAfter(part.calendar, now) : null, takes };
 }
 
-function combined(type: "all" | "any", parts: readonly Verdict[]): Verdict {
+/** Nothing changes before the last of those that know, nor is there a look before the interval has passed if one does not. */
+function lastOf(known: readonly number[], count: number, otherwiseAt: number): number | null {
+  if (known.length === 0) return null;
+  return Math.max(...known, known.length < count ? otherwiseAt : 0);
+}
+
+function combined(type: "all" | "any", parts: readonly Verdict[], otherwiseAt: number): Verdict {
   const takes = Math.max(...parts.map((one) => one.takes));
   const [decisive, other] = type === "all" ? (["block", "pass"] as const) : (["pass", "block"] as const);
   const result = parts.some((one) => one.result === decisive) ? decisive : parts.some((one) => one.result === "either") ? "either" : other;
   if (result !== "block") return { result, recheckAt: null, takes };
   const known = parts.flatMap((one) => (one.result === "block" && one.recheckAt !== null ? [one.recheckAt] : []));
   const blocking = parts.filter((one) => one.result === "block").length;
-  if (known.length === 0 || (type === "all" && known.length < blocking)) return { result, recheckAt: null, takes };
-  return { result, recheckAt: type === "all" ? Math.max(...known) : Math.min(...known), takes };
+  if (type === "all") return { result, recheckAt: lastOf(known, blocking, otherwiseAt), takes };
+  if (known.length === 0) return { result, recheckAt: null, takes };
+  return { result, recheckAt: Math.min(...known, known.length < blocking ? otherwiseAt : Number.POSITIVE_INFINITY), takes };
 }
 
 /** Whether a condition that never answers is part of another. */
