@@ -1,3 +1,4 @@
+import type { SeenRun, SeenTrigger } from "../seen.js";
 import type { History } from "./history.js";
 import type { Load } from "./load.js";
 import { iso, type Report } from "./report.js";
@@ -17,7 +18,7 @@ export function checkOverlap(history: History, load: Load, waits: readonly Wait[
       const { overlap } = history.specAt(pipelineId, at).execution;
       if (overlap === "skip")
         report.fail("overlap-skip", at, pipelineId, `trigger ${trigger.id} waits behind taken runs from ${iso(at)} to ${iso(next)}`);
-      if (overlap === "cancel_running")
+      if (overlap === "cancel_running" && activeAt(history, pipelineId, at).some((run) => isOlder(run, trigger, history)))
         report.fail(
           "overlap-cancel-running",
           at,
@@ -31,10 +32,18 @@ export function checkOverlap(history: History, load: Load, waits: readonly Wait[
   checkSkips(history, load, report);
 }
 
-function behind({ seen }: History, waits: readonly Wait[], id: string, pipelineId: string, at: number): string {
-  const active = seen.runs.filter(
-    (run) => run.pipelineId === pipelineId && run.startedAt <= at && (run.endedAt ?? Number.POSITIVE_INFINITY) > at,
-  );
+function activeAt({ seen }: History, pipelineId: string, at: number): SeenRun[] {
+  return seen.runs.filter((run) => run.pipelineId === pipelineId && run.startedAt <= at && (run.endedAt ?? Number.POSITIVE_INFINITY) > at);
+}
+
+/** A fire time cancels runs of earlier ones, and others that started before it; it waits for what somebody requested and that started later. */
+function isOlder({ scheduledFor, startedAt, triggerId }: SeenRun, trigger: SeenTrigger, { triggers }: History): boolean {
+  const fireAt = trigger.scheduledFor ?? trigger.createdAt;
+  return triggers.get(triggerId)?.kind === "scheduled" ? (scheduledFor ?? 0) < fireAt : startedAt < fireAt;
+}
+
+function behind(history: History, waits: readonly Wait[], id: string, pipelineId: string, at: number): string {
+  const active = activeAt(history, pipelineId, at);
   const others = waits.filter(
     ({ trigger, from, until }) => trigger.id !== id && trigger.pipelineId === pipelineId && from <= at && until > at,
   );
