@@ -20,6 +20,7 @@ export type { Instant } from "./base/instant.js";
 export type { Quantiles } from "./base/quantiles.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
 export type { Adapting, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/adapting.js";
+export type { AlertRunView } from "./engine/alert-runs.js";
 export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/audit-check.js";
 export type { AuditOptions } from "./engine/audit-keys.js";
 export type { AuditedChange, AuditLog } from "./engine/audit-log.js";
@@ -94,8 +95,10 @@ export type {
   ActiveRun,
   AlertReason,
   AlertRule,
+  AlertRun,
   AlertState,
   AlertTransition,
+  Concern,
   Firing,
   NodeSnapshot,
   PipelineRule,
@@ -110,7 +113,7 @@ export type { AuditSealer } from "./monitor/audit-seal.js";
 export type { RefusedCall } from "./monitor/call-sums.js";
 export type { EndedFacts, EndedRecord, EndedSummary } from "./monitor/ended.js";
 export { type Evaluation, evaluateAlerts } from "./monitor/evaluate-alerts.js";
-export type { AlertNotification, AlertRoute } from "./monitor/notification.js";
+export type { AlertNotification, AlertRoute, NotifiedAlert } from "./monitor/notification.js";
 export {
   clockSkew,
   consecutiveFailures,
@@ -161,9 +164,10 @@ export type {
 export type { Logger, LogLevel } from "./ports/logger.js";
 export type { Probe } from "./ports/probe.js";
 export type * from "./ports/store.js";
+export type { FireTimesQuery, OpenAtQuery } from "./ports/trigger-history.js";
 export type { ExecutionOptions, ExecutionPolicy } from "./run/policy.js";
 export type { Backoff, RetryPolicy } from "./run/retry.js";
-export type { Attempt, AttemptOutcome, CancelRequest, RunEnd, RunError, RunRecord, RunStatus } from "./run/run.js";
+export type { Attempt, AttemptOutcome, CancelRequest, PrintedOutput, RunEnd, RunError, RunRecord, RunStatus } from "./run/run.js";
 export type { AttemptEnd } from "./run/transitions.js";
 export { type BusinessDayOptions, businessDays, type HolidayRule } from "./schedule/business-days.js";
 export type { Calendar } from "./schedule/calendar.js";
@@ -212,4 +216,14 @@ export {
   type WebhookSensor,
   webhookSensor,
 } from "./trigger/sensor.js";
-export type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger/trigger.js";
+export type {
+  CatchupCause,
+  CatchupRecord,
+  NewTrigger,
+  PauseFacts,
+  Priority,
+  TriggerEnd,
+  TriggerKind,
+  TriggerRecord,
+  TriggerStatus,
+} from "./trigger/trigger.js";

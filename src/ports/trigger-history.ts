@@ -29,7 +29,7 @@ export interface FireTimesQuery extends HistoryQuery {
 export interface TriggerHistory {
   /**
    * Returns the triggers of a pipeline that waited or ran at an instant (accepted at or before it, not ended then), those accepted last first. One that ended within
-   * {@link LEAST_OPEN_MS} of being accepted is left out.
+   * a minute (`LEAST_OPEN_MS`) of being accepted is left out.
    */
   triggersOpenAt(query: OpenAtQuery): Promise<readonly TriggerRecord[]>;
   /** Returns the triggers of a pipeline that stand for fire times in a span, backfills included: the latest fire time first, the newest trigger of each first. */
