@@ -166,7 +166,7 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
 
   it("hands the stack and the causes of an error on, and its worker logs to the console", async () => {
     const connection = connect();
-    const info = vi.spyOn(console, "info").mockImplementation(() => {});
+    const printed = vi.spyOn(console, "error").mockImplementation(() => {});
     const run = ({ log }: RunContext<unknown>) => {
       log.info("starting to fail");
       throw new Error("no prices", { cause: new RangeError("too few rows") });
@@ -183,8 +183,8 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
       stack: expect.stringMatching(/^Error: no prices\n {4}at .*bullmq\.test\.ts/),
       cause: { message: "too few rows", code: "RangeError", stack: expect.stringContaining("bullmq.test.ts") },
     });
-    expect(info.mock.calls.flat().join()).toContain("starting to fail");
-    info.mockRestore();
+    expect(printed.mock.calls.flat().join()).toContain("info: starting to fail");
+    printed.mockRestore();
   });
 
   it("keeps a waiting job from starting when it is cancelled", async () => {

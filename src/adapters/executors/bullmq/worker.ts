@@ -77,6 +77,9 @@ export function workerOn(
   };
 }
 
+/** What triggers in jobs of 0.1.0 do not have. */
+const UNKNOWN_TO_OLDER = { requestedBy: null, endedBy: null, catchup: null } as const;
+
 async function carriedOut(
   job: Job<JobData>,
   pipelines: ReadonlyMap<string, Pipeline>,
@@ -116,7 +119,7 @@ async function contextOf(
     runId,
     attempt,
     parameters: await parametersOf(pipeline, trigger.parameters ?? {}),
-    trigger: triggerView(trigger),
+    trigger: triggerView({ ...UNKNOWN_TO_OLDER, ...trigger }),
     signal,
     log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
     clock: { now: () => clock.now(), sleep: (length) => clock.sleep(durationMs(length, "sleep"), signal) },
