@@ -102,7 +102,7 @@ function cancelSteps({ runs, triggers }: Recorded, pipelineId: string, played: P
   );
   const running = new Set(runs.map(({ key }) => key));
   const ofWaiting = (triggers ?? []).flatMap(({ key, scheduledFor, cancel }) =>
-    cancel === null || running.has(key) ? [] : [{ key, scheduledFor, ...cancel, user: null }],
+    cancel === null || running.has(key) ? [] : [{ key, scheduledFor, ...cancel }],
   );
   return [...ofRuns, ...ofWaiting].map(({ at, user, reason, ...of }) => ({
     at,
