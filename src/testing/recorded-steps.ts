@@ -4,7 +4,7 @@ import { decide } from "../gate/decide.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Step } from "./play.js";
 import type { PlayedTriggers } from "./played-triggers.js";
-import type { Recorded, RecordedDecision, RecordedPause, RecordedTrigger } from "./recorded.js";
+import { decisionsByTrigger, type Recorded, type RecordedDecision, type RecordedPause, type RecordedTrigger } from "./recorded.js";
 import { isOfOverlap } from "./recorded-attempts.js";
 import type { Unknowns } from "./unknowns.js";
 
@@ -19,17 +19,6 @@ export function recordedSteps(recorded: Recorded, pipeline: Pipeline, played: Pl
     ...overlapSteps(recorded, pipeline.id),
   ];
   return steps.filter(({ at }) => at >= recorded.firstAt); // pauses that ended before it begins
-}
-
-function decisionsByTrigger(decisions: readonly RecordedDecision[]): Map<string, RecordedDecision[]> {
-  const found = new Map<string, RecordedDecision[]>();
-  for (const decision of decisions) {
-    if (decision.key === null) continue;
-    const known = found.get(decision.key);
-    if (known === undefined) found.set(decision.key, [decision]);
-    else known.push(decision);
-  }
-  return found;
 }
 
 /** When a trigger might start at the earliest, as it was requested; a hold has overwritten that. */
@@ -128,7 +117,7 @@ function lookSteps(
   return decisions.slice(1).flatMap(({ at }, index): Step[] => {
     const held = decisions[index] as RecordedDecision;
     const blocks = held.findings.some(({ result }) => result === "block");
-    if (triggers === null || !blocks || at >= decide(gate, held.findings, held.at).recheckAt) return [];
+    if (triggers === null || !blocks || at >= decide(gate, held.findings, held.lastLookAt).recheckAt) return [];
     return [
       {
         at,
@@ -138,7 +127,7 @@ function lookSteps(
           const id = await played.idOf({ key, scheduledFor }, store);
           if (id === null) return;
           const [last] = await store.listDecisions({ triggerId: id, limit: 1 });
-          if (last !== undefined && last.at >= at) return; // looked at already
+          if (last !== undefined && (last.repeated?.lastAt ?? last.at) >= at) return; // looked at already
           await store.recheck([pipelineId], now());
           wake();
         },

@@ -113,6 +113,18 @@ export function recordedHistory(history: readonly HistoricalRun[] | History, pip
   return { runs, triggers, requests, decisions, pauses, paused, ...spanOf(runs, triggers ?? requests, decisions ?? [], paused) };
 }
 
+/** Groups decisions by the key of their trigger; those on dropped fire times are left out. */
+export function decisionsByTrigger(decisions: readonly RecordedDecision[]): Map<string, RecordedDecision[]> {
+  const found = new Map<string, RecordedDecision[]>();
+  for (const decision of decisions) {
+    if (decision.key === null) continue;
+    const known = found.get(decision.key);
+    if (known === undefined) found.set(decision.key, [decision]);
+    else known.push(decision);
+  }
+  return found;
+}
+
 /** @throws HeadgateError `INVALID_ARGUMENT` when the history is of several pipelines, which would be mixed up */
 function onlyPipeline(history: History, fallback: string): string {
   const ids = new Set<string>();
