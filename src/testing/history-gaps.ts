@@ -77,7 +77,8 @@ function firstDecisions(decisions: readonly RecordedDecision[], runs: readonly R
   return first;
 }
 
-function wasFull(runs: readonly RecordedRun[], at: number, slots: number): boolean {
+/** Returns true when every run slot was in use at an instant. */
+export function wasFull(runs: readonly RecordedRun[], at: number, slots: number): boolean {
   let active = 0;
   for (const { startedAt, endedAt } of runs) {
     if (startedAt > at) break;
@@ -86,7 +87,8 @@ function wasFull(runs: readonly RecordedRun[], at: number, slots: number): boole
   return active >= slots;
 }
 
-function lastUpTo(sorted: readonly number[], at: number): number | null {
+/** Returns the last of sorted instants that is not after another; `null` when there is none. */
+export function lastUpTo(sorted: readonly number[], at: number): number | null {
   let [low, high] = [0, sorted.length];
   while (low < high) {
     const middle = (low + high) >> 1;

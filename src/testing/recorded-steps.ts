@@ -2,21 +2,24 @@ import { HeadgateError } from "../base/errors.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import { decide } from "../gate/decide.js";
 import type { NewTrigger } from "../trigger/trigger.js";
+import { lastUpTo, wasFull } from "./history-gaps.js";
 import type { Step } from "./play.js";
 import type { PlayedTriggers } from "./played-triggers.js";
 import { decisionsByTrigger, type Recorded, type RecordedDecision, type RecordedPause, type RecordedTrigger } from "./recorded.js";
 import { isOfOverlap } from "./recorded-attempts.js";
+import { slowestOf } from "./repeated-looks.js";
 import type { Unknowns } from "./unknowns.js";
 
 /** What people and systems did in a history: requests, pauses, cancels, and looks at held triggers before their time. */
 export function recordedSteps(recorded: Recorded, pipeline: Pipeline, played: PlayedTriggers, unknown: Unknowns): Step[] {
   const decided = decisionsByTrigger(recorded.decisions ?? []);
+  const freedAt = slotFreed(recorded, pipeline);
+  const notBefore = (one: RecordedTrigger, decisions: readonly RecordedDecision[]) => notBeforeOf(one, decisions, freedAt, unknown);
   const steps: Step[] = [
-    ...requestSteps(recorded.requests, pipeline.id, played, (one) => notBeforeOf(one, decided.get(one.key) ?? [], unknown)),
+    ...requestSteps(recorded.requests, pipeline.id, played, (one) => notBefore(one, decided.get(one.key) ?? [])),
     ...(recorded.pauses ?? []).map((pause) => pauseStep(pause, pipeline.id)),
     ...cancelSteps(recorded, pipeline.id, played),
     ...[...decided].flatMap(([key, decisions]) => lookSteps(key, decisions, recorded, pipeline, played)),
-    ...overlapSteps(recorded, pipeline.id),
   ];
   return steps.filter(({ at }) => at >= recorded.firstAt); // pauses that ended before it begins
 }
@@ -25,12 +28,26 @@ export function recordedSteps(recorded: Recorded, pipeline: Pipeline, played: Pl
 function notBeforeOf(
   { key, createdAt, availableAt }: RecordedTrigger,
   [first]: readonly RecordedDecision[],
+  freedAt: (at: number) => number | null,
   unknown: Unknowns,
 ): number | null {
   if (first?.outcome !== "hold") return availableAt > createdAt ? availableAt : null;
   if (first.at <= createdAt) return null;
   unknown.add("not_before", key, createdAt);
-  return first.at;
+  const waitedUntil = freedAt(first.at); // it may have waited for a slot, and for others that were evaluated before it
+  return waitedUntil === null ? first.at : Math.max(createdAt, waitedUntil);
+}
+
+/** When the slot was freed that a decision of an instant came of; `null` when there was one before. */
+function slotFreed({ runs, decisions }: Recorded, { gate, execution }: Pipeline): (at: number) => number | null {
+  const ends = runs.flatMap(({ endedAt }) => (endedAt === null ? [] : [endedAt])).sort((a, b) => a - b);
+  const slowMs = slowestOf(gate);
+  return (at) => {
+    const end = lastUpTo(ends, at);
+    if (end === null || !wasFull(runs, end - 1, execution.maxActiveRuns)) return null;
+    const between = (decisions ?? []).filter((one) => one.at >= end && one.at <= at).length;
+    return at - end <= slowMs * between ? end : null;
+  };
 }
 
 /** Those of one instant are accepted together. */
@@ -74,14 +91,6 @@ function pauseStep({ at, action, isGlobal, until, reason, user }: RecordedPause,
   if (action === "resume") return { at, what: "resume", pipelineId, act: ({ scheduler }) => scheduler.resume(options) };
   const duration = until === null ? {} : { duration: Math.max(0, until - at) };
   return { at, what: "pause", pipelineId, act: ({ scheduler }) => scheduler.pause({ ...options, ...duration }) };
-}
-
-/** When the overlap policy skipped a trigger or cancelled a run: the scheduler looks then, as it did. */
-function overlapSteps({ runs, decisions }: Recorded, pipelineId: string): Step[] {
-  const skipped = (decisions ?? []).filter(({ key, outcome, findings }) => key !== null && outcome === "skip" && findings.length === 0);
-  const cancelled = runs.flatMap((run) => (isOfOverlap(run) && run.cancel !== null ? [run.cancel] : []));
-  const instants = new Set([...skipped, ...cancelled].map(({ at }) => at));
-  return [...instants].map((at) => ({ at, what: "recheck", pipelineId, act: async ({ wake }) => wake() }));
 }
 
 /** Cancels by people; those by the overlap policy are the engine's. */

@@ -1,10 +1,19 @@
 import type { Pipeline } from "../engine/pipeline.js";
+import type { Gate } from "../gate/decide.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { PlayedTriggers } from "./played-triggers.js";
 import { decisionsByTrigger, type RecordedDecision } from "./recorded.js";
 import type { Unknowns } from "./unknowns.js";
 
 export const DEFAULT_CONDITION_TIMEOUT_MS = 10_000;
+
+/** Returns the longest that an evaluation of a gate may take, ms: 0 when nothing of it looks outside. */
+export function slowestOf({ conditions }: Gate): number {
+  return conditions.reduce(
+    (most, { needs, timeoutMs }) => (needs === "outside" ? Math.max(most, timeoutMs ?? DEFAULT_CONDITION_TIMEOUT_MS) : most),
+    0,
+  );
+}
 
 /**
  * Looks at held triggers whose holds were recorded as one decision. The history has how many there were, the first and the last: the play looks as often, and for the last time when it was
@@ -23,10 +32,7 @@ export class RepeatedLooks {
     this.#byKey = decisionsByTrigger(decisions.filter(({ looks }) => looks > 1));
     this.#played = played;
     this.#unknown = unknown;
-    this.#slowMs = pipeline.gate.conditions.reduce(
-      (most, { needs, timeoutMs }) => (needs === "outside" ? Math.max(most, timeoutMs ?? DEFAULT_CONDITION_TIMEOUT_MS) : most),
-      0,
-    );
+    this.#slowMs = slowestOf(pipeline.gate);
   }
 
   /** Returns true when a decision's next look is its last one, or it has had all. */
