@@ -51,13 +51,13 @@ export class Claimer {
     if (room <= 0) return false;
     const claim = await this.#claim(room);
     for (const trigger of claim.superseded) this.#core.events.tell("trigger.superseded", ofTrigger, trigger);
-    for (const run of claim.cancelled) this.#runner.cancel(run);
     for (const { run, trigger } of claim.ended) tellRunEnd(this.#core, run, trigger);
     for (const { run, trigger } of claim.attempts) {
       this.#core.events.tell("run.attempt", ofRun, run);
       this.#start(run, trigger);
     }
     for (const { request, result } of claim.decided) this.#decided(result, request);
+    for (const run of claim.cancelled) this.#runner.cancel(run); // after the attempts, of which it may be one
     for (const trigger of claim.triggers) this.#decideLater(trigger);
     const isSlotFree = claim.decided.some(({ request }) => request.run === null);
     return isSlotFree || claim.isPartial === true || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;

@@ -14,6 +14,7 @@ import { type Recorded, recordedHistory } from "./recorded.js";
 import { RecordedAttempts } from "./recorded-attempts.js";
 import { type ConditionAnswer, recordedGate } from "./recorded-gate.js";
 import { recordedSteps } from "./recorded-steps.js";
+import { RepeatedLooks } from "./repeated-looks.js";
 import { type SimulateOptions, type Simulation, simulationOf, stepsOf } from "./simulate.js";
 import { Unknowns, unknownText } from "./unknowns.js";
 import type { World } from "./world.js";
@@ -143,7 +144,9 @@ async function playAgain(
 ): Promise<{ readonly played: Simulation; readonly conditions: readonly ConditionAnswer[] }> {
   const triggers = new PlayedTriggers(pipeline.id);
   const attempts = new RecordedAttempts(recorded.runs, pipeline.execution, triggers, unknown);
-  const { gate, answers } = recordedGate(pipeline, { world, decisions: recorded.decisions ?? [], played: triggers, unknown });
+  const decisions = recorded.decisions ?? [];
+  const looks = new RepeatedLooks(decisions, pipeline, triggers, unknown);
+  const { gate, answers } = recordedGate(pipeline, { world, decisions, looks, played: triggers, unknown });
   const alone = { ...pipeline, gate, executor: null, sensors: [], after: [], execution: { ...pipeline.execution, pool: null } };
   const result = await play({
     pipelines: [alone],
@@ -153,6 +156,7 @@ async function playAgain(
     load,
     script: attempts.script,
     jitterOf: attempts.jitterOf,
+    nextLook: looks.nextLook,
     steps: [...recordedSteps(recorded, pipeline, triggers, unknown), ...stepsOf(world)],
   });
   return { played: simulationOf(result, from, to, unknown), conditions: answers };

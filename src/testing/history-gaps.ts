@@ -23,10 +23,11 @@ export function nameGaps(recorded: Recorded, pipeline: Pipeline, options: { read
     unknown.add("beginning", isoUtc(firstAt), firstAt, null);
   if (isAdaptive(schedule) && schedule.policy.tuner.followsLoad === true && !options.hasLoad)
     unknown.add("load", `pipeline ${pipeline.id}`, null, null);
-  for (const { at, key, reason, count } of decisions ?? [])
-    if (key === null && !isOfPause(reason)) unknown.add("no_node", reason, at, count);
+  for (const { at, key, reason, count, isOfPause } of decisions ?? [])
+    if (key === null && !isOfPause) unknown.add("no_node", reason, at, count);
   const late = (triggers ?? []).filter(
-    ({ kind, scheduledFor, createdAt }) => kind === "scheduled" && createdAt - (scheduledFor ?? createdAt) > ON_TIME_MS,
+    ({ kind, scheduledFor, createdAt, isLateByPause }) =>
+      kind === "scheduled" && !isLateByPause && createdAt - (scheduledFor ?? createdAt) > ON_TIME_MS,
   );
   for (const { createdAt, scheduledFor } of late)
     if (!wasPaused(recorded, scheduledFor as number, createdAt))
@@ -40,14 +41,10 @@ function wasPaused({ paused }: Recorded, from: number, to: number): boolean {
   return paused.some((span) => span.from <= to && (span.until === null || span.until >= from));
 }
 
-function isOfPause(reason: string): boolean {
-  return reason.startsWith("paused");
-}
-
 function namePauses({ pauses, decisions, firstAt }: Recorded, id: string, unknown: Unknowns): void {
   if (pauses !== null) return;
   if (decisions === null) unknown.add("pauses", `pipeline ${id}`, firstAt, null);
-  for (const { at, key, reason, count } of decisions ?? []) if (key === null && isOfPause(reason)) unknown.add("pauses", reason, at, count);
+  for (const { at, reason, count, isOfPause } of decisions ?? []) if (isOfPause) unknown.add("pauses", reason, at, count);
 }
 
 /** Triggers whose first decision came later than what the pipeline itself explains. */
@@ -80,7 +77,8 @@ function firstDecisions(decisions: readonly RecordedDecision[], runs: readonly R
   return first;
 }
 
-function wasFull(runs: readonly RecordedRun[], at: number, slots: number): boolean {
+/** Returns true when every run slot was in use at an instant. */
+export function wasFull(runs: readonly RecordedRun[], at: number, slots: number): boolean {
   let active = 0;
   for (const { startedAt, endedAt } of runs) {
     if (startedAt > at) break;
@@ -89,7 +87,8 @@ function wasFull(runs: readonly RecordedRun[], at: number, slots: number): boole
   return active >= slots;
 }
 
-function lastUpTo(sorted: readonly number[], at: number): number | null {
+/** Returns the last of sorted instants that is not after another; `null` when there is none. */
+export function lastUpTo(sorted: readonly number[], at: number): number | null {
   let [low, high] = [0, sorted.length];
   while (low < high) {
     const middle = (low + high) >> 1;

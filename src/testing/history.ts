@@ -49,6 +49,10 @@ export interface HistoricalTrigger {
   readonly isForced: boolean;
   readonly endedAt: Instant | null;
   readonly endReason: string | null;
+  /** Who cancelled it. Default: an unnamed user. */
+  readonly endedBy?: string | null;
+  /** Why its fire time was made late, for one that catchup made. Default: found in the pauses; else not known. */
+  readonly catchup?: { readonly cause: string } | null;
 }
 
 /** A decision that was recorded: as `scheduler.decisions()` returns it, or as it was exported to JSON. */
@@ -61,8 +65,10 @@ export interface HistoricalDecision {
   readonly outcome: string;
   readonly reason: string;
   readonly findings: readonly HistoricalFinding[];
-  /** Fire times dropped in a row that were recorded as one. */
-  readonly missed: { readonly count: number; readonly lastAt: Instant } | null;
+  /** Fire times dropped in a row that were recorded as one, and the pause that covered them. */
+  readonly missed: { readonly count: number; readonly lastAt: Instant; readonly pause?: unknown } | null;
+  /** Holds in a row that were recorded as one: how many looks, and the last of them, of which the findings are. Default: one look. */
+  readonly repeated?: { readonly count: number; readonly lastAt: Instant } | null;
 }
 
 /** A condition's finding that was recorded. */

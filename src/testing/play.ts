@@ -9,7 +9,8 @@ import type { Pipeline } from "../engine/pipeline.js";
 import type { Scheduler } from "../engine/scheduler.js";
 import type { Clock } from "../ports/clock.js";
 import type { RunRequest } from "../ports/executor.js";
-import type { Store } from "../ports/store.js";
+import type { DecideRequest, Store } from "../ports/store.js";
+import type { TriggerRecord } from "../trigger/trigger.js";
 import { type FakeClock, fakeClock } from "./fake-clock.js";
 import { randomStreams } from "./random.js";
 import { RecordLog } from "./record-log.js";
@@ -30,6 +31,8 @@ export interface Play extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" |
   readonly steps: readonly Step[];
   /** A number in [0, 1) for the jitter of a run's retries, when it is known; `null`: drawn. */
   readonly jitterOf?: (runId: string) => number | null;
+  /** When a trigger that was held at an instant is looked at again; `recheckAt` is when its gate wants to. Epoch ms. Default: then. */
+  readonly nextLook?: (trigger: TriggerRecord, at: number, recheckAt: number) => number;
   readonly onProgress?: (at: Date) => void;
 }
 
@@ -89,6 +92,7 @@ export async function play(options: Play): Promise<Played> {
   const log = new RecordLog();
   const newId = countingIds();
   const store = memoryStore({ retention: { count: rememberedFor(options.pipelines), maxAge: "36500d" }, onForget: log.add });
+  if (options.nextLook !== undefined) lookAgain(store, options.nextLook);
   let wake = () => {};
   store.subscribe = (onChange) => {
     wake = onChange;
@@ -122,6 +126,25 @@ export async function play(options: Play): Promise<Played> {
   await scheduler.stop({ drain: 0 });
   const intervals = changes.map(({ pipelineId, at, fromMs, toMs, reason }) => ({ pipelineId, at, fromMs, toMs, reason }));
   return { log, refused, intervals };
+}
+
+/** Has held triggers looked at again when a play says. */
+function lookAgain(store: Store, nextLook: NonNullable<Play["nextLook"]>): void {
+  const [decide, claim] = [store.decide.bind(store), store.claim.bind(store)];
+  const changed = (request: DecideRequest): DecideRequest => {
+    const { hold, trigger, decision } = request;
+    if (hold === null || trigger === undefined) return request;
+    return { ...request, hold: { ...hold, recheckAt: nextLook(trigger, decision.at, hold.recheckAt) } };
+  };
+  store.decide = (requests, now) => decide(requests.map(changed), now);
+  store.claim = ({ judge, ...request }, now) => {
+    if (judge === undefined) return claim(request, now);
+    const judged: typeof judge = (trigger, isOverlapping, at) => {
+      const decision = judge(trigger, isOverlapping, at);
+      return decision === null ? null : changed(decision);
+    };
+    return claim({ ...request, judge: judged }, now);
+  };
 }
 
 function rememberedFor(pipelines: readonly Pipeline[]): number {

@@ -4,12 +4,14 @@ import type { Gate } from "../gate/decide.js";
 import type { Finding } from "../gate/finding.js";
 import type { PlayedTriggers } from "./played-triggers.js";
 import type { RecordedDecision } from "./recorded.js";
+import { DEFAULT_CONDITION_TIMEOUT_MS, type RepeatedLooks } from "./repeated-looks.js";
 import type { Unknowns } from "./unknowns.js";
 import { conditionIn, type World } from "./world.js";
 
 /** Older findings say little of an instant: the result names them. */
 const OLD_MS = 3_600_000;
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** Of a hold that stands for many looks, so far apart at most its finding counts as found again. */
+const LOOK_MS = 15 * 60_000;
 
 /** How a backtest evaluates a condition: by calling it, by the findings of the history, or as its `world` says. */
 export interface ConditionAnswer {
@@ -21,6 +23,7 @@ export interface ConditionAnswer {
 export interface GateSource {
   readonly world: Pick<World, "probes" | "conditions">;
   readonly decisions: readonly RecordedDecision[];
+  readonly looks: RepeatedLooks;
   readonly played: PlayedTriggers;
   readonly unknown: Unknowns;
 }
@@ -94,38 +97,49 @@ interface Placed {
   readonly finding: Finding;
 }
 
+/** A finding of one trigger: what it found at the last look, and in words but for durations and instants at those before. */
+interface Decided {
+  readonly decision: RecordedDecision;
+  readonly finding: Finding;
+}
+
 /** Findings of decisions, by condition, and by condition and trigger. */
 class RecordedFindings {
   readonly #all = new Map<string, Placed[]>();
+  readonly #ofTriggers = new Map<string, Decided[]>();
+  readonly #looks: RepeatedLooks;
   readonly #played: PlayedTriggers;
   readonly #unknown: Unknowns;
 
-  constructor({ decisions, played, unknown }: GateSource) {
+  constructor({ decisions, looks, played, unknown }: GateSource) {
+    this.#looks = looks;
     this.#played = played;
     this.#unknown = unknown;
-    for (const { at, key, findings } of decisions) {
+    for (const decision of decisions) {
+      const { key, findings } = decision;
       const seen = new Map<string, number>();
       for (const finding of findings) {
         const occurrence = (seen.get(finding.condition) ?? 0) + 1;
         seen.set(finding.condition, occurrence);
         if (finding.result === "not_evaluated") continue;
         const name = nameOf(finding.condition, occurrence);
-        for (const place of key === null ? [name] : [name, `${name} of ${key}`]) {
-          const list = this.#all.get(place);
-          if (list === undefined) this.#all.set(place, [{ at, finding }]);
-          else list.push({ at, finding });
-        }
+        for (const at of lookTimes(decision)) pushTo(this.#all, name, { at, finding });
+        if (key !== null) pushTo(this.#ofTriggers, `${name} of ${key}`, { decision, finding });
       }
     }
+    for (const list of this.#all.values()) list.sort((a, b) => a.at - b.at);
   }
 
   /** Returns what a condition found for a trigger then, after as long as it took; else what it had found last before, for whatever trigger. */
   async at({ now, trigger, clock, pipelineId }: ConditionContext, condition: Condition, occurrence: number): Promise<Verdict> {
     const name = nameOf(condition.name, occurrence);
-    const own = this.#all.get(`${name} of ${this.#played.keyOf(trigger)}`) ?? [];
-    const same = own[firstFrom(own, now)];
-    if (same !== undefined && same.at - now <= (condition.timeoutMs ?? DEFAULT_TIMEOUT_MS)) {
-      if (same.at > now) await clock.sleep(same.at - now);
+    const same = this.#ofTriggers.get(`${name} of ${this.#played.keyOf(trigger)}`)?.find(({ decision }) => decision.lastLookAt >= now);
+    const timeoutMs = condition.timeoutMs ?? DEFAULT_CONDITION_TIMEOUT_MS;
+    if (same !== undefined && same.decision.at - now <= timeoutMs) {
+      const { at, lastLookAt } = same.decision;
+      const isLast = at <= now && this.#looks.isNextLast(same.decision) && lastLookAt - now <= timeoutMs;
+      const endsAt = isLast ? lastLookAt : at;
+      if (endsAt > now) await clock.sleep(endsAt - now);
       return verdictOf(same.finding);
     }
     const all = this.#all.get(name) ?? [];
@@ -139,6 +153,19 @@ class RecordedFindings {
     if (now - last.at > OLD_MS) this.#unknown.add("finding_old", subject, now);
     return verdictOf(last.finding);
   }
+}
+
+/** When a decision's findings were found: at its looks, of which the first and the last are known, and those between no farther apart than matters. */
+function lookTimes({ at, looks, lastLookAt }: RecordedDecision): readonly number[] {
+  const count = Math.min(looks, Math.ceil((lastLookAt - at) / LOOK_MS) + 1);
+  if (count < 2) return [lastLookAt];
+  return Array.from({ length: count }, (_, index) => Math.round(at + (index * (lastLookAt - at)) / (count - 1)));
+}
+
+function pushTo<T>(lists: Map<string, T[]>, name: string, one: T): void {
+  const list = lists.get(name);
+  if (list === undefined) lists.set(name, [one]);
+  else list.push(one);
 }
 
 function nameOf(condition: string, occurrence: number): string {

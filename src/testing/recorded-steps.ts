@@ -2,46 +2,52 @@ import { HeadgateError } from "../base/errors.js";
 import type { Pipeline } from "../engine/pipeline.js";
 import { decide } from "../gate/decide.js";
 import type { NewTrigger } from "../trigger/trigger.js";
+import { lastUpTo, wasFull } from "./history-gaps.js";
 import type { Step } from "./play.js";
 import type { PlayedTriggers } from "./played-triggers.js";
-import type { Recorded, RecordedDecision, RecordedPause, RecordedTrigger } from "./recorded.js";
+import { decisionsByTrigger, type Recorded, type RecordedDecision, type RecordedPause, type RecordedTrigger } from "./recorded.js";
 import { isOfOverlap } from "./recorded-attempts.js";
+import { slowestOf } from "./repeated-looks.js";
 import type { Unknowns } from "./unknowns.js";
 
 /** What people and systems did in a history: requests, pauses, cancels, and looks at held triggers before their time. */
 export function recordedSteps(recorded: Recorded, pipeline: Pipeline, played: PlayedTriggers, unknown: Unknowns): Step[] {
   const decided = decisionsByTrigger(recorded.decisions ?? []);
+  const freedAt = slotFreed(recorded, pipeline);
+  const notBefore = (one: RecordedTrigger, decisions: readonly RecordedDecision[]) => notBeforeOf(one, decisions, freedAt, unknown);
   const steps: Step[] = [
-    ...requestSteps(recorded.requests, pipeline.id, played, (one) => notBeforeOf(one, decided.get(one.key) ?? [], unknown)),
+    ...requestSteps(recorded.requests, pipeline.id, played, (one) => notBefore(one, decided.get(one.key) ?? [])),
     ...(recorded.pauses ?? []).map((pause) => pauseStep(pause, pipeline.id)),
     ...cancelSteps(recorded, pipeline.id, played),
     ...[...decided].flatMap(([key, decisions]) => lookSteps(key, decisions, recorded, pipeline, played)),
-    ...overlapSteps(recorded, pipeline.id),
   ];
   return steps.filter(({ at }) => at >= recorded.firstAt); // pauses that ended before it begins
-}
-
-function decisionsByTrigger(decisions: readonly RecordedDecision[]): Map<string, RecordedDecision[]> {
-  const found = new Map<string, RecordedDecision[]>();
-  for (const decision of decisions) {
-    if (decision.key === null) continue;
-    const known = found.get(decision.key);
-    if (known === undefined) found.set(decision.key, [decision]);
-    else known.push(decision);
-  }
-  return found;
 }
 
 /** When a trigger might start at the earliest, as it was requested; a hold has overwritten that. */
 function notBeforeOf(
   { key, createdAt, availableAt }: RecordedTrigger,
   [first]: readonly RecordedDecision[],
+  freedAt: (at: number) => number | null,
   unknown: Unknowns,
 ): number | null {
   if (first?.outcome !== "hold") return availableAt > createdAt ? availableAt : null;
   if (first.at <= createdAt) return null;
   unknown.add("not_before", key, createdAt);
-  return first.at;
+  const waitedUntil = freedAt(first.at); // it may have waited for a slot, and for others that were evaluated before it
+  return waitedUntil === null ? first.at : Math.max(createdAt, waitedUntil);
+}
+
+/** When the slot was freed that a decision of an instant came of; `null` when there was one before. */
+function slotFreed({ runs, decisions }: Recorded, { gate, execution }: Pipeline): (at: number) => number | null {
+  const ends = runs.flatMap(({ endedAt }) => (endedAt === null ? [] : [endedAt])).sort((a, b) => a - b);
+  const slowMs = slowestOf(gate);
+  return (at) => {
+    const end = lastUpTo(ends, at);
+    if (end === null || !wasFull(runs, end - 1, execution.maxActiveRuns)) return null;
+    const between = (decisions ?? []).filter((one) => one.at >= end && one.at <= at).length;
+    return at - end <= slowMs * between ? end : null;
+  };
 }
 
 /** Those of one instant are accepted together. */
@@ -87,14 +93,6 @@ function pauseStep({ at, action, isGlobal, until, reason, user }: RecordedPause,
   return { at, what: "pause", pipelineId, act: ({ scheduler }) => scheduler.pause({ ...options, ...duration }) };
 }
 
-/** When the overlap policy skipped a trigger or cancelled a run: the scheduler looks then, as it did. */
-function overlapSteps({ runs, decisions }: Recorded, pipelineId: string): Step[] {
-  const skipped = (decisions ?? []).filter(({ key, outcome, findings }) => key !== null && outcome === "skip" && findings.length === 0);
-  const cancelled = runs.flatMap((run) => (isOfOverlap(run) && run.cancel !== null ? [run.cancel] : []));
-  const instants = new Set([...skipped, ...cancelled].map(({ at }) => at));
-  return [...instants].map((at) => ({ at, what: "recheck", pipelineId, act: async ({ wake }) => wake() }));
-}
-
 /** Cancels by people; those by the overlap policy are the engine's. */
 function cancelSteps({ runs, triggers }: Recorded, pipelineId: string, played: PlayedTriggers): Step[] {
   const ofRuns = runs.flatMap(({ key, scheduledFor, cancel, ...run }) =>
@@ -102,7 +100,7 @@ function cancelSteps({ runs, triggers }: Recorded, pipelineId: string, played: P
   );
   const running = new Set(runs.map(({ key }) => key));
   const ofWaiting = (triggers ?? []).flatMap(({ key, scheduledFor, cancel }) =>
-    cancel === null || running.has(key) ? [] : [{ key, scheduledFor, ...cancel, user: null }],
+    cancel === null || running.has(key) ? [] : [{ key, scheduledFor, ...cancel }],
   );
   return [...ofRuns, ...ofWaiting].map(({ at, user, reason, ...of }) => ({
     at,
@@ -128,7 +126,7 @@ function lookSteps(
   return decisions.slice(1).flatMap(({ at }, index): Step[] => {
     const held = decisions[index] as RecordedDecision;
     const blocks = held.findings.some(({ result }) => result === "block");
-    if (triggers === null || !blocks || at >= decide(gate, held.findings, held.at).recheckAt) return [];
+    if (triggers === null || !blocks || at >= decide(gate, held.findings, held.lastLookAt).recheckAt) return [];
     return [
       {
         at,
@@ -138,7 +136,7 @@ function lookSteps(
           const id = await played.idOf({ key, scheduledFor }, store);
           if (id === null) return;
           const [last] = await store.listDecisions({ triggerId: id, limit: 1 });
-          if (last !== undefined && last.at >= at) return; // looked at already
+          if (last !== undefined && (last.repeated?.lastAt ?? last.at) >= at) return; // looked at already
           await store.recheck([pipelineId], now());
           wake();
         },

@@ -24,7 +24,9 @@ export interface RecordedTrigger {
   readonly isForced: boolean;
   readonly endedAt: number | null;
   /** When somebody cancelled it while it waited, and why; `null`: nobody did. */
-  readonly cancel: { readonly at: number; readonly reason: string | null } | null;
+  readonly cancel: { readonly at: number; readonly user: string | null; readonly reason: string | null } | null;
+  /** It fired late because it was paused, and says so. */
+  readonly isLateByPause: boolean;
 }
 
 /** A decision as it was recorded. Instants are epoch ms. */
@@ -37,6 +39,11 @@ export interface RecordedDecision {
   readonly findings: readonly Finding[];
   /** Fire times that it stands for. */
   readonly count: number;
+  /** Fire times were dropped because of a pause. */
+  readonly isOfPause: boolean;
+  /** Looks that a hold stands for, from `at` to the last, whose findings it has: 1 and `at` when there was one. */
+  readonly looks: number;
+  readonly lastLookAt: number;
 }
 
 /** A pause or a resume as it was recorded. Instants are epoch ms. */
@@ -106,6 +113,18 @@ export function recordedHistory(history: readonly HistoricalRun[] | History, pip
   return { runs, triggers, requests, decisions, pauses, paused, ...spanOf(runs, triggers ?? requests, decisions ?? [], paused) };
 }
 
+/** Groups decisions by the key of their trigger; those on dropped fire times are left out. */
+export function decisionsByTrigger(decisions: readonly RecordedDecision[]): Map<string, RecordedDecision[]> {
+  const found = new Map<string, RecordedDecision[]>();
+  for (const decision of decisions) {
+    if (decision.key === null) continue;
+    const known = found.get(decision.key);
+    if (known === undefined) found.set(decision.key, [decision]);
+    else known.push(decision);
+  }
+  return found;
+}
+
 /** @throws HeadgateError `INVALID_ARGUMENT` when the history is of several pipelines, which would be mixed up */
 function onlyPipeline(history: History, fallback: string): string {
   const ids = new Set<string>();
@@ -120,7 +139,7 @@ function byTime<T>(records: readonly T[], at: (record: T) => number): readonly T
 }
 
 function triggerOf(trigger: HistoricalTrigger, index: number): RecordedTrigger {
-  const { id, kind, priority, isForced, endReason, parameters = null, requestedBy = null } = trigger;
+  const { id, kind, priority, isForced, endReason, endedBy = null, parameters = null, requestedBy = null } = trigger;
   const where = `history.triggers[${index}]`;
   if (!PRIORITIES.includes(priority as Priority)) throw refuse(`${where}.priority`, `${shown(priority)} is unknown`);
   const scheduledFor = trigger.scheduledFor === null ? null : epochMs(trigger.scheduledFor, `${where}.scheduledFor`);
@@ -140,7 +159,8 @@ function triggerOf(trigger: HistoricalTrigger, index: number): RecordedTrigger {
     availableAt: epochMs(trigger.availableAt, `${where}.availableAt`),
     isForced,
     endedAt,
-    cancel: trigger.status === "cancelled" && endedAt !== null ? { at: endedAt, reason: endReason } : null,
+    cancel: trigger.status === "cancelled" && endedAt !== null ? { at: endedAt, user: endedBy, reason: endReason } : null,
+    isLateByPause: trigger.catchup?.cause === "paused",
   };
 }
 
@@ -157,6 +177,7 @@ function requestOf({ key, scheduledFor, startedAt }: RecordedRun): RecordedTrigg
     isForced: false,
     endedAt: null,
     cancel: null,
+    isLateByPause: false,
   };
   return [{ ...unsaid, key, kind, priority: "normal", scheduledFor, createdAt: at, availableAt: at }];
 }
@@ -164,19 +185,27 @@ function requestOf({ key, scheduledFor, startedAt }: RecordedRun): RecordedTrigg
 const OUTCOMES: readonly DecisionOutcome[] = ["run", "hold", "skip"];
 
 function decisionOf(decision: HistoricalDecision, index: number, keys: ReadonlyMap<string, string>): RecordedDecision {
-  const { triggerId, outcome, reason, findings, missed } = decision;
+  const { triggerId, outcome, reason, findings, missed, repeated = null } = decision;
   const where = `history.decisions[${index}]`;
   if (!OUTCOMES.includes(outcome as DecisionOutcome)) throw refuse(`${where}.outcome`, `${shown(outcome)} is unknown`);
   if (!Array.isArray(findings)) throw refuse(`${where}.findings`, `must be an array (got ${shown(findings)})`);
   const scheduledFor = decision.scheduledFor === null ? null : epochMs(decision.scheduledFor, `${where}.scheduledFor`);
+  const at = epochMs(decision.at, `${where}.at`);
+  const looks = repeated?.count ?? 1;
+  const lastLookAt = repeated === null ? at : epochMs(repeated.lastAt, `${where}.repeated.lastAt`);
+  if (!Number.isInteger(looks) || looks < 1) throw refuse(`${where}.repeated.count`, `must be an integer ≥ 1 (got ${shown(looks)})`);
+  if (lastLookAt < at) throw refuse(`${where}.repeated.lastAt`, "must not be before `at`");
   return {
     key:
       triggerId === null ? null : (keys.get(triggerId) ?? keyOf(scheduledFor === null ? "manual" : "scheduled", scheduledFor, triggerId)),
-    at: epochMs(decision.at, `${where}.at`),
+    at,
     outcome: outcome as DecisionOutcome,
     reason,
     findings: findings.map((one: HistoricalFinding, place) => findingOf(one, `${where}.findings[${place}]`)),
     count: missed?.count ?? 1,
+    isOfPause: triggerId === null && (missed?.pause !== undefined || reason.startsWith("paused")), // 0.1.0 says it in the reason alone
+    looks,
+    lastLookAt,
   };
 }
 
@@ -242,7 +271,7 @@ function spanOf(
     include(createdAt);
     if (endedAt !== null) include(endedAt);
   }
-  for (const { at } of decisions) include(at);
+  for (const { at, lastLookAt } of decisions) for (const one of [at, lastLookAt]) include(one);
   if (!runs.some(({ endedAt }) => endedAt !== null)) throw refuse("history", "has no run that has ended");
   const ofRecords = firstAt;
   for (const { from, until } of pauses) if (from < ofRecords && (until === null || until >= ofRecords)) include(from); // what it held up came when it ended

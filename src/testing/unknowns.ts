@@ -35,6 +35,10 @@ const KINDS = {
   },
   pauses: { what: "when the pipeline was paused, as the history has no pauses", assumed: "never" },
   not_before: { what: "before which instant held triggers were not to start", assumed: "before their first decision" },
+  look_times: {
+    what: "when held triggers were looked at between the first look and the last of holds that were recorded as one",
+    assumed: "when the pipeline's conditions and its recheckInterval say, and evenly spread where there were more looks",
+  },
   no_node: {
     what: "when no node was running, or the store could not be reached, so that fire times were missed",
     assumed: "a node was running all the time",

@@ -99,4 +99,26 @@ describe("overlap", () => {
     expect(statuses.every((status) => status === "succeeded" || status === "superseded")).toBe(true);
     await scheduler.stop();
   });
+
+  it("cancel_running stops at once a run whose next attempt begins in the claim that cancels it", async () => {
+    const stubborn = pipeline({
+      id: "stubborn",
+      schedule: cron("0 * * * *"),
+      execution: { overlap: "cancel_running", maxActiveRuns: 2, retries: 1, retryDelay: "30m", timeout: "10h" },
+      run: async ({ attempt, clock }) => {
+        if (attempt === 1) throw new Error("the source is late");
+        await clock.sleep("5h");
+      },
+    });
+    const { scheduler, clock } = await harness([stubborn]);
+    await clock.advance("1h10m");
+    await scheduler.pause({ duration: "1h4m" });
+    await scheduler.trigger("stubborn"); // takes the free slot in the claim that retries, before the fire time
+    await clock.advance("1h10m");
+    const [run] = (await scheduler.runs()).items.toReversed();
+    expect(run).toMatchObject({ status: "cancelled", attempt: 2 });
+    expect(run?.cancelRequest?.at).toEqual(run?.attemptStartedAt);
+    expect(run?.endedAt).toEqual(run?.cancelRequest?.at);
+    await scheduler.stop({ drain: 0 });
+  });
 });
