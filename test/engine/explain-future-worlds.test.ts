@@ -52,7 +52,7 @@ function wrongIn({ pipelineId, at, found }: Asked, { triggers, decisions, runs }
       return starts.some(isThen) ? null : `attempts started ${starts.map((date) => date?.toISOString()).join(", ")}`;
     }
     case "will_skip":
-      return trigger?.status === "skipped" ? null : `its trigger is ${trigger?.status}`;
+      return trigger?.status === "skipped" || trigger?.status === "superseded" ? null : `its trigger is ${trigger?.status}`;
     case "will_expire":
       return trigger?.status === "expired" ? null : `its trigger is ${trigger?.status}`;
     case "will_miss":

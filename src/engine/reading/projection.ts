@@ -15,6 +15,7 @@ import type { OpenMatter } from "./story.js";
 /** Fire times that a projection goes through before the instant of interest. */
 const MOST_FIRES = 5_000;
 const NEVER = Number.POSITIVE_INFINITY;
+const NOTHING: ReadonlySet<never> = new Set();
 const INTERVAL: OpenMatter = { kind: "interval", name: null, reason: "its interval adapts to how its runs go and may change before" };
 
 /**
@@ -162,7 +163,27 @@ export class Projection {
     this.#expire(at);
     for (const one of this.#retries) if (one.at <= at) this.#retry(one, at);
     const ready = this.#waiting.filter(({ availableAt }) => availableAt <= at).sort((a, b) => a.order - b.order);
-    for (const one of ready) await this.#start(one, at, one === fired ? "fire" : "start");
+    const overtaken = this.#overtaken(ready);
+    for (const one of ready) {
+      const what = one === fired ? "fire" : "start";
+      if (overtaken.has(one)) this.#overtake(one, at, what);
+      else await this.#start(one, at, what);
+    }
+  }
+
+  /** `cancel_running`: of the fire times that are ready together, as many of the newest as there are slots end the others. */
+  #overtaken(ready: readonly Waiting[]): ReadonlySet<Waiting> {
+    const { overlap, maxActiveRuns } = this.#state.pipeline.execution;
+    if (overlap !== "cancel_running") return NOTHING;
+    const fires = ready.filter(isOverlapped).sort((a, b) => (b.judged.scheduledFor ?? 0) - (a.judged.scheduledFor ?? 0));
+    return new Set(fires.slice(maxActiveRuns));
+  }
+
+  #overtake(one: Waiting, at: number, what: "fire" | "start"): void {
+    this.#waiting = this.#waiting.filter((other) => other !== one);
+    this.#slots.release(one);
+    const reason = 'it will be superseded because newer fire times are ready then, too (overlap policy "cancel_running")';
+    this.#say(at, what, one, { answer: "will_skip", reason });
   }
 
   #isFireDue(at: number): boolean {

@@ -34,7 +34,7 @@ export type Answer =
  * - `may_run`: its run starts then, or it waits, is held or is skipped.
  * - `will_retry`: the next attempt of its run starts then.
  * - `will_wait`: it does not start then, and is not dropped either: held, behind a run, or behind a pause.
- * - `will_skip`: a condition, or `overlap: "skip"`, ends it.
+ * - `will_skip`: a condition, or its overlap policy (`skip`, or `cancel_running` for newer fire times), ends it.
  * - `may_skip`: it does not start then; it is skipped, held or waits.
  * - `will_miss`: a pause lasts beyond the fire time, and catchup drops it.
  * - `will_expire`: it is held, and given up before it is looked at again.

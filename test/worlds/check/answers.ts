@@ -108,7 +108,7 @@ function checkFuture(answer: SeenAnswer, history: History, load: Load, report: R
     const startedAt = run === null ? null : (history.runs.get(run)?.startedAt ?? null);
     if (due.length > 0 && due[0]?.scheduledFor !== startedAt) fail("explain-future", `its run started at ${iso(startedAt)}`);
   }
-  if (answer.answer === "will_skip" && why === "fire" && due[0] !== undefined && due[0].status !== "skipped")
+  if (answer.answer === "will_skip" && why === "fire" && due[0] !== undefined && !["skipped", "superseded"].includes(due[0].status))
     fail("explain-future", `it was ${due[0].status}`);
   if (
     answer.answer === "will_wait" &&
