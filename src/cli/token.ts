@@ -1,5 +1,6 @@
 import { stdout } from "node:process";
 import type { Command } from "commander";
+import { consoleLogger } from "../adapters/loggers/console-logger.js";
 import { createScheduler } from "../create-scheduler.js";
 import type { Role } from "../engine/tokens.js";
 import { loadedFor } from "../service/loaded.js";
@@ -31,7 +32,7 @@ export function addToken(program: Command): void {
     .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
     .action(async ({ role, pipeline, expiresIn, description, user, actsForOthers, file }: TokenFlags, command: Command) => {
       const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
-      const scheduler = createScheduler(config.scheduler);
+      const scheduler = createScheduler({ ...config.scheduler, logger: consoleLogger({ level: "warn" }) }); // standard output is the answer's
       const { store } = config.scheduler;
       await store?.open();
       try {

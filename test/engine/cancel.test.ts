@@ -39,7 +39,7 @@ describe("a cancel that was accepted", () => {
     const { run: asked } = await second.scheduler.cancel(run?.id ?? "", STOP);
     expect(asked).toMatchObject({ status: "running", cancelRequest: STOP });
     expect((await second.scheduler.explain("job", clock.now())).text).toContain(
-      "its end was requested 2026-03-02T00:00:55Z by ana: wrong data",
+      "its cancellation was requested at 2026-03-02T00:00:55Z by ana (wrong data)",
     );
     await clock.advance("10s");
     const ended = await second.scheduler.getRun(run?.id ?? "");

@@ -392,8 +392,8 @@ describe("what is delivered", () => {
     const all = notificationOf(merged([one as never, two as never]));
     expect(all).toMatchObject({
       severity: "critical",
-      subject: "[headgate] 2 alerts: a, b",
-      text: "WARNING a x: is so\nCRITICAL b y: is so",
+      subject: "[headgate] 2 alerts: a, b (x, y)",
+      text: "WARNING a x: is so\n  at 2026-03-02T00:00:00Z\nCRITICAL b y: is so\n  at 2026-03-02T00:00:00Z",
     });
     expect(notificationOf(one as never).subject).toBe("[headgate] WARNING a x: is so");
   });
