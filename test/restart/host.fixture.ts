@@ -50,7 +50,7 @@ const schedulers = ["a", "b"].map((node) =>
     },
   }),
 );
-const worker = createWorker(pipelines, { ...connection, concurrency: 20 });
+const worker = createWorker(pipelines, { ...connection, concurrency: 20, logger: { log: () => {} } });
 const [first] = schedulers;
 if (first === undefined) throw new Error("there is no scheduler");
 for (const one of schedulers) {
