@@ -21,7 +21,7 @@ describe("the text log", () => {
     expect(lines).toEqual([
       '2026-03-02T00:00:00.000Z [headgate] info: run started {"pipelineId":"sales"}',
       "2026-03-02T00:00:00.000Z [headgate] warn: run tries again",
-      expect.stringMatching(/^2026-03-02T00:00:00.000Z \[headgate\] error: run failed .*no warehouse/),
+      expect.stringMatching(/^2026-03-02T00:00:00.000Z \[headgate\] error: run failed\n {2}Error: no warehouse\n/),
     ]);
   });
 });

@@ -52,7 +52,7 @@ describe("headgate serve", () => {
       const { nextFireAt } = JSON.parse(headgate(["explain", "example", "--json"], { cwd }).out);
       expect(Date.parse(nextFireAt) % 7_200_000).toBe(0); // every two hours, as it was set over HTTP
       const { text } = JSON.parse(headgate(["explain", "example", "--json", "--at", "2020-01-01T00:30:00Z"], { cwd }).out);
-      expect(text).toMatch(/^example at 2020-01-01T00:30:00Z: nothing asked for a run then/);
+      expect(text).toMatch(/^example at 2020-01-01T00:30:00Z: no run was due then/);
     },
   );
 

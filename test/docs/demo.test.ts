@@ -8,7 +8,7 @@ const DEMO = new URL("../../examples/demo/", import.meta.url);
 
 it("the demo skips, holds, fails, recovers and overtakes on real data, and ends by itself", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", fileURLToPath(new URL("demo.ts", DEMO))]);
-  expect(stdout).toMatch(/SKIPPED {2}flight-delays at .* was skipped: stale: data is fresh/);
+  expect(stdout).toMatch(/SKIPPED {2}flight-delays at .* was skipped because stale: data is fresh/);
   expect(stdout).toMatch(/HELD {5}rain-by-year: maintenance window: inside a window until/);
   expect(stdout).toMatch(/success {2}rain-by-year: \{"days":1461/);
   expect(stdout).toMatch(/FAILED {3}stock-returns, attempt 1: ENOENT/);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createTriggerApi, nodeTriggerApi } from "../../src/adapters/http/index.js";
-import { condition, consoleLogger, createScheduler, memoryStore, pipeline, systemClock } from "../../src/index.js";
+import { condition, createScheduler, memoryStore, pipeline, systemClock } from "../../src/index.js";
 import { storeFromUrl } from "../../src/store-from-url.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { ADMIN } from "../support/service.js";
@@ -22,7 +22,6 @@ export interface Look {
 const [url = "memory", node = "node", kind = "fake"] = process.argv.slice(2);
 const fake = fakeClock("2026-03-02T00:00:00Z");
 const scheduler = createScheduler({
-  logger: consoleLogger({ level: "warn" }),
   pipelines: [
     pipeline({ id: "a", execution: { maxActiveRuns: 10 }, run: () => "x".repeat(99_000) }),
     pipeline({
@@ -35,7 +34,7 @@ const scheduler = createScheduler({
   store: url === "memory" ? memoryStore({ retention: { count: 100 } }) : storeFromUrl(url),
   node,
   clock: kind === "fake" ? fake : systemClock(),
-  logger: { log: (level, message, fields) => console.error(level, message, fields) },
+  logger: { log: (level, message, fields) => (level === "info" ? undefined : console.error(level, message, fields)) },
 });
 await scheduler.start();
 const api = createTriggerApi(scheduler, { adminToken: ADMIN, addressLimit: null, tokenLimit: null });
