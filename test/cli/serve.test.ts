@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { headgate, newFolder, served } from "../support/cli.js";
 
 const TOKEN = "a-token-of-the-tests-of-serve";
@@ -23,8 +23,9 @@ describe("headgate serve", () => {
     async () => {
       const cwd = newFolder();
       const first = await served([], { cwd });
-      const [, token = ""] = /told only now: (hg_\S+)/.exec(first.text().err) ?? [];
-      expect(token).not.toBe("");
+      const printed = () => /told only now: (hg_\S+)/.exec(first.text().err)?.[1] ?? "";
+      await vi.waitFor(() => expect(printed()).not.toBe("")); // another stream than the line that it listens
+      const token = printed();
       expect(first.text().out).not.toContain(token);
       expect(existsSync(join(cwd, "headgate.db"))).toBe(true);
       const [, script = ""] = /^## With curl$.*?^```sh\n(.*?)^```$/ms.exec(readFileSync("docs/http.md", "utf8")) ?? [];
