@@ -22,9 +22,10 @@ function checkEnd({ run, attempt, from, until, outcome }: AttemptSpan, history: 
   const { world } = history;
   const spec = history.specAt(run.pipelineId, from);
   const expected = attemptEnd(world.seed, spec, run.startedAt, from, attempt);
+  const isForNewer = outcome === "cancelled" && run.cancelUser === null;
   const fail = (text: string) =>
     report.fail(
-      "attempts",
+      isForNewer ? "overlap-cancel-running" : "attempts",
       until,
       run.pipelineId,
       `attempt ${attempt} of run ${run.id}, from ${iso(from)} to ${iso(until)} (${outcome}), ${text}`,

@@ -35,7 +35,8 @@ function waitsOf(trigger: SeenTrigger, history: History, load: Load, report: Rep
   const looks = load.looksAt(trigger);
   const pipeline = history.specAt(trigger.pipelineId, trigger.createdAt);
   const waits: Wait[] = [];
-  const endedAt = trigger.runId === null ? (trigger.endedAt ?? history.seen.endedAt) : Number.POSITIVE_INFINITY;
+  // at the end of the world it may be being asked about: conditions that never answer take 3 s at most
+  const endedAt = trigger.runId === null ? (trigger.endedAt ?? history.seen.endedAt - 3_000) : Number.POSITIVE_INFINITY;
   let ready = { earliest: firstReady(trigger, history), latest: firstReady(trigger, history) };
   let giveUpAt = Number.POSITIVE_INFINITY;
   let heldAt: number | null = null;
