@@ -3,6 +3,7 @@ import { checkOptions, invalidArgument } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
 import type * as schemas from "./schemas.js";
 import type * as monitoring from "./schemas-monitoring.js";
+import type * as requests from "./schemas-requests.js";
 
 /** What the API answers, by name. */
 export type Trigger = z.output<typeof schemas.trigger>;
@@ -99,9 +100,9 @@ export function createClient(options: ClientOptions) {
   const keyed = (key: string | undefined) => (key === undefined ? {} : { headers: { "idempotency-key": key } });
 
   return {
-    trigger: (body: Input<typeof schemas.triggerBody> = {}, options: { idempotencyKey?: string } = {}) =>
+    trigger: (body: Input<typeof requests.triggerBody> = {}, options: { idempotencyKey?: string } = {}) =>
       call<Trigger>("POST", "/api/v1/trigger/manual", { body, ...keyed(options.idempotencyKey) }),
-    triggerImmediate: (body: Input<typeof schemas.immediateBody> = {}, options: { idempotencyKey?: string } = {}) =>
+    triggerImmediate: (body: Input<typeof requests.immediateBody> = {}, options: { idempotencyKey?: string } = {}) =>
       call<Trigger>("POST", "/api/v1/trigger/immediate", { body, ...keyed(options.idempotencyKey) }),
     triggerStatus: (id: string) => call<TriggerStatus>("GET", `/api/v1/trigger/status/${encodeURIComponent(id)}`),
     pending: (query: { pipeline?: string; limit?: number; cursor?: string } = {}) =>
@@ -112,33 +113,33 @@ export function createClient(options: ClientOptions) {
       call<Run>("POST", `/api/v1/runs/${encodeURIComponent(id)}/cancel`, { body }),
     pipelines: (query: { limit?: number; cursor?: string } = {}) => call<Page<Pipeline>>("GET", "/api/v1/pipelines", { query }),
     pipeline: (id: string) => call<Pipeline>("GET", at(id)),
-    triggers: (id: string, query: Input<typeof schemas.triggersQuery> & Query = {}) =>
+    triggers: (id: string, query: Input<typeof requests.triggersQuery> & Query = {}) =>
       call<Page<Trigger>>("GET", `${at(id)}/triggers`, { query }),
-    runs: (id: string, query: Input<typeof schemas.runsQuery> & Query = {}) => call<Page<Run>>("GET", `${at(id)}/runs`, { query }),
+    runs: (id: string, query: Input<typeof requests.runsQuery> & Query = {}) => call<Page<Run>>("GET", `${at(id)}/runs`, { query }),
     run: (id: string) => call<Run>("GET", `/api/v1/runs/${encodeURIComponent(id)}`),
-    decisions: (id: string, query: Input<typeof schemas.decisionsQuery> & Query = {}) =>
+    decisions: (id: string, query: Input<typeof requests.decisionsQuery> & Query = {}) =>
       call<Page<Decision>>("GET", `${at(id)}/decisions`, { query }),
     decision: (id: string) => call<Decision>("GET", `/api/v1/decisions/${encodeURIComponent(id)}`),
-    upcoming: (id: string, query: Input<typeof schemas.upcomingQuery> & Query = {}) =>
+    upcoming: (id: string, query: Input<typeof requests.upcomingQuery> & Query = {}) =>
       call<Page<UpcomingFire>>("GET", `${at(id)}/upcoming`, { query }),
     explain: (id: string, instant?: string) => call<Explanation>("GET", `${at(id)}/explain`, { query: { at: instant } }),
-    backfill: (id: string, body: Input<typeof schemas.backfillBody>, options: { idempotencyKey?: string } = {}) =>
+    backfill: (id: string, body: Input<typeof requests.backfillBody>, options: { idempotencyKey?: string } = {}) =>
       call<{ count: number; items: readonly Trigger[]; omitted?: readonly string[] | undefined }>("POST", `${at(id)}/backfill`, {
         body,
         ...keyed(options.idempotencyKey),
       }),
-    pause: (body: Input<typeof schemas.pauseBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/pause", { body }),
-    resume: (body: Input<typeof schemas.resumeBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/resume", { body }),
+    pause: (body: Input<typeof requests.pauseBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/pause", { body }),
+    resume: (body: Input<typeof requests.resumeBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/resume", { body }),
     settings: (pipeline?: string) => call<Settings>("GET", "/api/v1/schedule/config", { query: { pipeline } }),
     /** @param options - `ifMatch`: the `ETag` of the settings that were read, quotes included */
-    changeSettings: (body: Input<typeof schemas.settingsBody>, options: { ifMatch?: string } = {}) =>
+    changeSettings: (body: Input<typeof requests.settingsBody>, options: { ifMatch?: string } = {}) =>
       call<Settings>("PUT", "/api/v1/schedule/config", {
         body,
         ...(options.ifMatch === undefined ? {} : { headers: { "if-match": options.ifMatch } }),
       }),
     maintenance: (query: { limit?: number; cursor?: string } = {}) =>
       call<Page<Maintenance>>("GET", "/api/v1/schedule/maintenance", { query }),
-    addMaintenance: (body: Input<typeof schemas.maintenanceBody>) => call<Maintenance>("POST", "/api/v1/schedule/maintenance", { body }),
+    addMaintenance: (body: Input<typeof requests.maintenanceBody>) => call<Maintenance>("POST", "/api/v1/schedule/maintenance", { body }),
     removeMaintenance: (id: string) => call<Maintenance>("DELETE", `/api/v1/schedule/maintenance/${encodeURIComponent(id)}`),
     statistics: () => call<Statistics>("GET", "/api/v1/statistics"),
     pipelineStatistics: (id: string) => call<Statistics>("GET", `${at(id)}/statistics`),

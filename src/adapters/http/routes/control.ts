@@ -4,6 +4,7 @@ import { pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Answer, type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import * as requests from "../schemas-requests.js";
 import { given, ok } from "./answers.js";
 
 type Asked = { pipeline?: string | undefined; dag_id?: string | undefined; all?: boolean | undefined };
@@ -48,7 +49,7 @@ export const controlRoutes: readonly Route[] = [
     id: "pause",
     path: "/api/v1/pipeline/pause",
     summary: "Pause a pipeline, or `all`; for a while, or until it is resumed",
-    body: schemas.pauseBody,
+    body: requests.pauseBody,
     answers: PAUSED,
     handle: (call) => pause(call, call.body ?? {}, given(call.body ?? {})),
   }),
@@ -57,7 +58,7 @@ export const controlRoutes: readonly Route[] = [
     id: "resume",
     path: "/api/v1/pipeline/resume",
     summary: "End a pause",
-    body: schemas.resumeBody,
+    body: requests.resumeBody,
     answers: PAUSED,
     handle: (call) => resume(call, call.body ?? {}, given(call.body ?? {})),
   }),
@@ -66,7 +67,7 @@ export const controlRoutes: readonly Route[] = [
     id: "pausePipeline",
     path: "/api/v1/pipelines/{id}/pause",
     summary: "Pause a pipeline; for a while, or until it is resumed",
-    body: schemas.pauseBody.omit({ pipeline: true, dag_id: true, all: true }).meta({ id: "PausePipelineRequest" }),
+    body: requests.pauseBody.omit({ pipeline: true, dag_id: true, all: true }).meta({ id: "PausePipelineRequest" }),
     answers: PAUSED,
     handle: (call) => pause(call, { pipeline: call.params.id }, given(call.body ?? {})),
   }),
@@ -75,7 +76,7 @@ export const controlRoutes: readonly Route[] = [
     id: "resumePipeline",
     path: "/api/v1/pipelines/{id}/resume",
     summary: "End a pause",
-    body: schemas.resumeBody.omit({ pipeline: true, dag_id: true, all: true }).meta({ id: "ResumePipelineRequest" }),
+    body: requests.resumeBody.omit({ pipeline: true, dag_id: true, all: true }).meta({ id: "ResumePipelineRequest" }),
     answers: PAUSED,
     handle: (call) => resume(call, { pipeline: call.params.id }, given(call.body ?? {})),
   }),

@@ -5,8 +5,8 @@ import { iso } from "../out.js";
 import { allow, foundFor, isVisible, oneNameOf, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
-import { actBody, dismissQuery, listQuery } from "../schemas.js";
 import * as schemas from "../schemas-monitoring.js";
+import { actBody, dismissQuery, listQuery } from "../schemas-requests.js";
 import { whole } from "../short.js";
 import { given, ok } from "./answers.js";
 

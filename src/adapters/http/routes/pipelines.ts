@@ -8,6 +8,7 @@ import { foundFor, pipelineOf, visible } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import * as requests from "../schemas-requests.js";
 import { clipped, decisionShort, findingShort, runShort, triggerShort, whole } from "../short.js";
 import { given, ok } from "./answers.js";
 
@@ -57,7 +58,7 @@ export const pipelineRoutes: readonly Route[] = [
     summary: "The pipelines of this service, by name",
     tag: "pipelines",
     role: "viewer",
-    query: schemas.pendingQuery.omit({ pipeline: true, dag_id: true }),
+    query: requests.pendingQuery.omit({ pipeline: true, dag_id: true }),
     answers: ok("A page of pipelines.", schemas.pageOf(schemas.pipeline)),
     handle: async (call) => {
       const { limit = 50, cursor } = call.query;
@@ -77,7 +78,7 @@ export const pipelineRoutes: readonly Route[] = [
       summary: "How a pipeline is",
       tag: "pipelines",
       role: "viewer",
-      ...(path === ID ? {} : { query: schemas.namedQuery }),
+      ...(path === ID ? {} : { query: requests.namedQuery }),
       answers: ok("The pipeline.", schemas.pipeline),
       handle: async (call) => {
         const id = path === ID ? idOf(call) : pipelineOf(call, call.query as { pipeline?: string; dag_id?: string });
@@ -92,7 +93,7 @@ export const pipelineRoutes: readonly Route[] = [
     summary: "Triggers, newest first",
     tag: "triggers",
     role: "viewer",
-    query: schemas.triggersQuery,
+    query: requests.triggersQuery,
     answers: ok("A page of triggers.", schemas.pageOf(schemas.trigger)),
     handle: async (call) => {
       const { status, kind, ...rest } = call.query;
@@ -109,7 +110,7 @@ export const pipelineRoutes: readonly Route[] = [
     summary: "Runs, newest first",
     tag: "runs",
     role: "viewer",
-    query: schemas.runsQuery,
+    query: requests.runsQuery,
     answers: ok("A page of runs.", schemas.pageOf(schemas.run)),
     handle: async (call) => {
       const { status, ...rest } = call.query;
@@ -139,7 +140,7 @@ export const pipelineRoutes: readonly Route[] = [
     summary: "Decisions with their findings, newest first",
     tag: "pipelines",
     role: "viewer",
-    query: schemas.decisionsQuery,
+    query: requests.decisionsQuery,
     answers: ok("A page of decisions.", schemas.pageOf(schemas.decision)),
     handle: async (call) => {
       const { outcome, ...rest } = call.query;
@@ -175,7 +176,7 @@ export const pipelineRoutes: readonly Route[] = [
     summary: "The next fire times, and what becomes of each (`limit`, `cursor`, `from`, `until`)",
     tag: "pipelines",
     role: "viewer",
-    query: schemas.upcomingQuery,
+    query: requests.upcomingQuery,
     answers: ok("A page of fire times, soonest first.", schemas.pageOf(schemas.upcomingFire)),
     handle: async (call) => {
       const { count = 10, limit = count, cursor, from, until } = call.query;
@@ -197,7 +198,7 @@ export const pipelineRoutes: readonly Route[] = [
     summary: "Why it ran, did not run, or waits, at an instant past or future (default now)",
     tag: "pipelines",
     role: "viewer",
-    query: schemas.explainQuery,
+    query: requests.explainQuery,
     answers: ok("The answer, in words and as data.", schemas.explanation),
     handle: async (call) => {
       const pipelineId = idOf(call);
@@ -228,7 +229,7 @@ export const pipelineRoutes: readonly Route[] = [
     tag: "triggers",
     role: "operator",
     once: { headers: ["idempotency-key"] },
-    body: schemas.backfillBody,
+    body: requests.backfillBody,
     answers: { 202: { description: "The triggers were accepted.", schema: schemas.backfilled } },
     handle: async (call) => {
       const pipelineId = idOf(call);

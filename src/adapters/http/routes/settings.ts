@@ -9,6 +9,7 @@ import { foundFor, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Answer, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import * as requests from "../schemas-requests.js";
 import { whole } from "../short.js";
 import { given, ok } from "./answers.js";
 
@@ -16,7 +17,7 @@ function settingsAnswer(view: SettingsView): Answer {
   return { status: 200, body: settingsOut(view), headers: { etag: `"${view.version}"` }, pipelineId: view.pipelineId };
 }
 
-function windowOf(window: z.output<typeof schemas.windowIn>): TimeWindow {
+function windowOf(window: z.output<typeof requests.windowIn>): TimeWindow {
   if ("from" in window) return { from: window.from, until: window.until, ...given({ description: window.description ?? undefined }) };
   const { start, end, days, time_zone, description } = window;
   return { start, end, ...given({ days: days ?? undefined, timeZone: time_zone, description: description ?? undefined }) };
@@ -25,7 +26,7 @@ function windowOf(window: z.output<typeof schemas.windowIn>): TimeWindow {
 function dependencyOf({
   timeout_ms,
   ...one
-}: NonNullable<z.output<typeof schemas.settingsBody>["external_dependencies"]>[number]): RuntimeDependency {
+}: NonNullable<z.output<typeof requests.settingsBody>["external_dependencies"]>[number]): RuntimeDependency {
   const { query_name, ...rest } = { query_name: undefined, ...one };
   return given({ ...rest, queryName: query_name, timeoutMs: timeout_ms }) as RuntimeDependency;
 }
@@ -35,7 +36,7 @@ function mapped<A, B>(list: readonly A[] | null | undefined, make: (one: A) => B
 }
 
 /** Minutes and hours as ms; what is left out stays, `null` goes back to the code's value. */
-function changeOf(body: z.output<typeof schemas.settingsBody>): SettingsChange {
+function changeOf(body: z.output<typeof requests.settingsBody>): SettingsChange {
   const scaled = (value: number | null | undefined, by: number) => (value === undefined || value === null ? value : Math.round(value * by));
   return given({
     scheduleIntervalMs: scaled(body.schedule_interval_minutes, 60_000),
@@ -72,7 +73,7 @@ export const settingsRoutes: readonly Route[] = [
     summary: "The settings of a pipeline in force, each with its source",
     tag: "settings",
     role: "viewer",
-    query: schemas.namedQuery,
+    query: requests.namedQuery,
     answers: ok("The settings.", schemas.settings),
     handle: async (call) => settingsAnswer(await call.scheduler.settings.get(pipelineOf(call, call.query))),
   }),
@@ -83,8 +84,8 @@ export const settingsRoutes: readonly Route[] = [
     summary: "Change settings, all that are named or none; null goes back to the code's value",
     tag: "settings",
     role: "admin",
-    query: schemas.namedQuery,
-    body: schemas.settingsBody,
+    query: requests.namedQuery,
+    body: requests.settingsBody,
     answers: ok("The settings.", schemas.settings),
     handle: async (call) => {
       const { pipeline, dag_id } = call.body;
@@ -102,7 +103,7 @@ export const settingsRoutes: readonly Route[] = [
     summary: "Maintenance windows added at run time",
     tag: "settings",
     role: "viewer",
-    query: schemas.listQuery,
+    query: requests.listQuery,
     answers: ok("The windows.", schemas.maintenanceList),
     handle: async (call) => {
       const all = await call.scheduler.settings.maintenance();
@@ -122,7 +123,7 @@ export const settingsRoutes: readonly Route[] = [
     summary: "Add a maintenance window, for one pipeline or, if none is named, for all",
     tag: "settings",
     role: "admin",
-    body: schemas.maintenanceBody,
+    body: requests.maintenanceBody,
     once: { headers: ["idempotency-key"] },
     answers: { 201: { description: "The window was added.", schema: schemas.maintenance } },
     handle: async (call) => {

@@ -4,6 +4,7 @@ import { auditOut, tokenOut } from "../out.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import * as requests from "../schemas-requests.js";
 import { auditShort, tokenShort } from "../short.js";
 import { given, ok } from "./answers.js";
 
@@ -23,7 +24,7 @@ export const tokenRoutes: readonly Route[] = [
     summary: "All tokens, without their text",
     tag: "tokens",
     role: "admin",
-    query: schemas.listQuery,
+    query: requests.listQuery,
     answers: ok("The tokens.", schemas.tokenList),
     handle: async (call) => {
       unlimited(call);
@@ -52,7 +53,7 @@ export const tokenRoutes: readonly Route[] = [
     summary: "Make a token; its text is told only now",
     tag: "tokens",
     role: "admin",
-    body: schemas.tokenBody,
+    body: requests.tokenBody,
     answers: { 201: { description: "The token.", schema: schemas.issuedToken } },
     handle: async (call) => {
       const { caller } = unlimited(call);
@@ -75,7 +76,7 @@ export const tokenRoutes: readonly Route[] = [
     summary: "A new text for a token; the old one is good for an overlap (default an hour)",
     tag: "tokens",
     role: "admin",
-    body: schemas.rotateBody,
+    body: requests.rotateBody,
     isBodyOptional: true,
     answers: ok("The token.", schemas.issuedToken),
     handle: async (call) => {
@@ -109,7 +110,7 @@ export const tokenRoutes: readonly Route[] = [
     summary: "The audit log, newest first",
     tag: "tokens",
     role: "admin",
-    query: schemas.auditQuery,
+    query: requests.auditQuery,
     answers: ok("A page of records.", schemas.pageOf(schemas.audit)),
     handle: async (call) => {
       const { limit = 50, cursor } = call.query;
@@ -131,7 +132,7 @@ export const tokenRoutes: readonly Route[] = [
     summary: "Verify the audit log's integrity, and that it still has a head (`seq` and `hash`) that was written down elsewhere",
     tag: "tokens",
     role: "admin",
-    query: schemas.auditVerifyQuery,
+    query: requests.auditVerifyQuery,
     answers: ok("The result; with `next_cursor` as far as the records were read.", schemas.auditCheck),
     handle: async (call) => {
       unlimited(call);

@@ -9,6 +9,7 @@ import { foundFor, narrowed, oneNameOf, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import * as requests from "../schemas-requests.js";
 import { decisionShort, runShort, triggerShort } from "../short.js";
 import { eventOf, webhookTrigger } from "../webhooks.js";
 import { ACCEPTED, accepted, given, ok } from "./answers.js";
@@ -30,7 +31,7 @@ export const triggerRoutes: readonly Route[] = [
     tag: "triggers",
     role: "operator",
     once: KEY,
-    body: schemas.triggerBody,
+    body: requests.triggerBody,
     isBodyOptional: true,
     answers: ACCEPTED,
     handle: async (call) => {
@@ -50,7 +51,7 @@ export const triggerRoutes: readonly Route[] = [
     tag: "triggers",
     role: "operator",
     once: KEY,
-    body: schemas.immediateBody,
+    body: requests.immediateBody,
     isBodyOptional: true,
     answers: ACCEPTED,
     handle: async (call) => {
@@ -69,8 +70,8 @@ export const triggerRoutes: readonly Route[] = [
     summary: "A webhook in headgate's own form; signed, or with a token",
     tag: "triggers",
     role: "signed",
-    once: { headers: DELIVERY, scope: ({ body }) => (body as z.output<typeof schemas.webhookBody>).source },
-    body: schemas.webhookBody,
+    once: { headers: DELIVERY, scope: ({ body }) => (body as z.output<typeof requests.webhookBody>).source },
+    body: requests.webhookBody,
     answers: ACCEPTED,
     handle: async (call) => {
       const { source, event, data, pipeline, dag_id, priority } = call.body;
@@ -86,7 +87,7 @@ export const triggerRoutes: readonly Route[] = [
     tag: "triggers",
     role: "signed",
     once: { headers: DELIVERY, scope: ({ params }) => params.source ?? "" },
-    query: schemas.namedQuery,
+    query: requests.namedQuery,
     isRaw: true,
     answers: ACCEPTED,
     handle: async (call) => {
@@ -128,7 +129,7 @@ export const triggerRoutes: readonly Route[] = [
     summary: "Triggers that wait, newest first",
     tag: "triggers",
     role: "viewer",
-    query: schemas.pendingQuery,
+    query: requests.pendingQuery,
     answers: ok("A page of triggers.", schemas.pageOf(schemas.trigger)),
     handle: async (call) => {
       const { pipeline, dag_id, limit, cursor } = call.query;
@@ -149,7 +150,7 @@ export const triggerRoutes: readonly Route[] = [
       summary: what === "trigger" ? "End a trigger that waits, or ask its run to end" : "Ask a run to end",
       tag: what === "trigger" ? "triggers" : "runs",
       role: "operator",
-      body: schemas.actBody,
+      body: requests.actBody,
       isBodyOptional: true,
       answers: { 202: { description: "It has ended, or was asked to.", schema: what === "trigger" ? schemas.trigger : schemas.run } },
       handle: async (call) => {
