@@ -6,6 +6,7 @@ import { type DroppedFires, type MisfirePlan, planMisfires } from "../schedule/m
 import type { CatchupRecord, NewTrigger, TriggerRecord } from "../trigger/trigger.js";
 import type { CatchupCauses, CoveringPause } from "./catchup-causes.js";
 import type { Core } from "./core.js";
+import type { Pipeline } from "./pipeline.js";
 import type { Entry } from "./registry.js";
 import { severalUntil } from "./replan.js";
 import { ofDecision, ofTrigger } from "./tell.js";
@@ -35,10 +36,11 @@ async function fireThese(core: Core, causes: CatchupCauses, taken: readonly Entr
   const { registry } = core;
   const due: Entry[] = [];
   const requests: FireRequest[] = [];
-  for (const { entry, plan } of await plansOf(core, await endPauses(core, taken, now), global, now)) {
+  for (const one of await plansOf(core, await endPauses(core, taken, now), global, now)) {
+    const { entry } = one;
     due.push(entry);
     const causeOf = (fireAt: number) => causes.of(entry, fireAt, pausesOf(entry, global), now);
-    requests.push(requestOf(core, entry, plan, causeOf, now));
+    requests.push(requestOf(core, one, causeOf, now));
   }
   if (requests.length === 0) return true;
   let isOpen = true;
@@ -113,9 +115,16 @@ async function resumeOne(core: Core, entry: Entry, until: number, now: number): 
 
 type Plan = MisfirePlan<CoveringPause>;
 
+/** A plan, and where the schedule stood when it was made: settings that change while the store is asked sync the entry, and a plan made before that must not be taken for one made after. */
 interface Planned {
   readonly entry: Entry;
+  readonly pipeline: Pipeline;
+  readonly dueAt: number | null;
   readonly plan: Plan;
+}
+
+function isCurrent({ entry, pipeline, dueAt }: Planned): boolean {
+  return entry.pipeline === pipeline && entry.nextFireAt === dueAt;
 }
 
 /** Pauses that may cover fire times of a pipeline: its own count before those of everything. */
@@ -130,8 +139,9 @@ function pausesOf(entry: Entry, global: GlobalPause): readonly CoveringPause[] {
 /** Plans what becomes of the fire times that are due. One that would be dropped may have been made by a clock that was ahead: the store knows, and it is passed over. */
 async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPause, now: number): Promise<Planned[]> {
   const planned = entries.flatMap((entry): Planned[] => {
+    const { pipeline, nextFireAt: dueAt } = entry;
     const plan = planOf(core, entry, global, now);
-    return plan === null ? [] : [{ entry, plan }];
+    return plan === null ? [] : [{ entry, pipeline, dueAt, plan }];
   });
   const dropping = planned.filter(({ plan }) => plan.dropped.length > 0);
   if (dropping.length === 0) return planned;
@@ -140,10 +150,15 @@ async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPaus
     now,
   );
   const madeOf = new Map(dropping.map(({ entry }, index) => [entry, made[index] ?? []]));
-  return planned.flatMap(({ entry, plan }): Planned[] => {
+  return planned.flatMap((one): Planned[] => {
+    const { entry, plan } = one;
+    if (!isCurrent(one)) {
+      core.registry.place(entry, now); // if it is still due, it is planned again from where it stands now
+      return [];
+    }
     const known = madeOf.get(entry) ?? [];
     const again = known.length === 0 ? plan : planOf(core, entry, global, now, new Set(known));
-    return again === null ? [] : [{ entry, plan: again }];
+    return again === null ? [] : [{ ...one, plan: again }];
   });
 }
 
@@ -171,14 +186,19 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made
   }
 }
 
-function requestOf(core: Core, entry: Entry, plan: Plan, causeOf: (fireAt: number) => CatchupRecord | null, now: number): FireRequest {
-  const { id, schedule, execution } = entry.pipeline;
+function requestOf(
+  core: Core,
+  { pipeline, dueAt, plan }: Planned,
+  causeOf: (fireAt: number) => CatchupRecord | null,
+  now: number,
+): FireRequest {
+  const { id, schedule, execution } = pipeline;
   const lastDropped = plan.dropped.at(-1)?.lastAt ?? Number.NEGATIVE_INFINITY;
   const lastFireAt = Math.max(plan.fires.at(-1) ?? Number.NEGATIVE_INFINITY, lastDropped);
   return {
     pipelineId: id,
     scheduleKey: schedule.key,
-    expectedFireAt: entry.nextFireAt,
+    expectedFireAt: dueAt,
     nextFireAt: plan.nextFireAt,
     lastFireAt: Number.isFinite(lastFireAt) ? lastFireAt : null,
     triggers: plan.fires.map(
@@ -199,18 +219,17 @@ function requestOf(core: Core, entry: Entry, plan: Plan, causeOf: (fireAt: numbe
         catchup: causeOf(fireTime),
       }),
     ),
-    dropped: plan.dropped.map((dropped) => droppedDecision(core, entry, dropped, causeOf(dropped.firstAt), now)),
+    dropped: plan.dropped.map((dropped) => droppedDecision(core, pipeline, dropped, causeOf(dropped.firstAt), now)),
   };
 }
 
 function droppedDecision(
   core: Core,
-  entry: Entry,
+  { id, execution }: Pipeline,
   dropped: DroppedFires<CoveringPause>,
   late: CatchupRecord | null,
   now: number,
 ): DecisionRecord {
-  const { id, execution } = entry.pipeline;
   const pause = dropped.pause === undefined ? undefined : missedPauseOf(dropped.pause);
   const missed = `missed, ${formatDuration(now - dropped.firstAt)} late`;
   const why: Record<DroppedFires["reason"], string> = {
