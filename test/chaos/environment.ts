@@ -91,7 +91,7 @@ export async function environment(kind: Kind, epoch: number, postgres: PostgresS
       await Promise.all(proxies.map((proxy) => proxy.close()));
       await redis?.remove();
       if (file === null) await postgres?.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
-      if (disk !== null) execFileSync("umount", [disk]);
+      if (disk !== null) execFileSync("umount", ["--lazy", disk]); // a process that was killed may let go of its files a little later
       rmSync(folder, { recursive: true, force: true });
     },
   };
