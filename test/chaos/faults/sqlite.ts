@@ -1,11 +1,14 @@
 import { appendFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { connect } from "../../../src/adapters/outside/sqlite-driver.js";
+import { setTimeout as wait } from "node:timers/promises";
+import { connect, type SqliteConnection } from "../../../src/adapters/outside/sqlite-driver.js";
 import { HeadgateError } from "../../../src/index.js";
 import type { Environment } from "../environment.js";
 import type { Fault } from "./fault.js";
 
 const BASE = { family: "sqlite", on: ["sqlite"], aim: "all", aftermathMs: 3_000 } as const;
+/** The longest that others may hold the lock, ms: a stopped node goes on before that. */
+const LOCK_MS = 15_000;
 const PIECE = Buffer.alloc(65_536);
 
 /** Fills a disk to its last byte. */
@@ -26,6 +29,19 @@ function fileOf({ file }: Environment): string {
   return file;
 }
 
+/** Takes the lock when it is free. A node that another fault has stopped may hold it, and this process, which lets that node go on, must not stand still meanwhile. */
+async function begun(database: SqliteConnection): Promise<void> {
+  for (const from = Date.now(); ; ) {
+    try {
+      database.exec("BEGIN IMMEDIATE");
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "SQLITE_BUSY" || Date.now() - from > LOCK_MS) throw error;
+      await wait(10);
+    }
+  }
+}
+
 export const SQLITE_FAULTS: readonly Fault[] = [
   {
     ...BASE,
@@ -34,8 +50,8 @@ export const SQLITE_FAULTS: readonly Fault[] = [
     holdMs: [200, 3_000],
     inject: async (environment) => {
       const other = connect(fileOf(environment));
-      other.exec("PRAGMA busy_timeout = 5000");
-      other.exec("BEGIN IMMEDIATE");
+      other.exec("PRAGMA busy_timeout = 0");
+      await begun(other);
       return async () => {
         other.exec("ROLLBACK");
         other.close();
