@@ -4,73 +4,53 @@ import type { RunRecord } from "../../../run/run.js";
 import { startAttempt } from "../../../run/transitions.js";
 import { isOverlapping as isConcerned } from "../../../trigger/overlap.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
-import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Row, type Session, select, wholeOf } from "./database.js";
 import { decisionsOn } from "./decide.js";
 import { previousHolds, trimDecisions } from "./decisions.js";
+import { type Blocked, HEAD, MOVED_AT_ONCE, NOTHING_OPENED, type Opened, open, type Place, park, pipelineLine, poolLine } from "./lines.js";
 import { CancelRunning } from "./overlap.js";
 import { withParameters, withWholeParameters } from "./payloads.js";
-import { GLOBAL_PAUSE } from "./pipelines.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
+import { type Usage, usageOf } from "./usage.js";
 
 const PAGES = 50;
 const RETRIES_AT_ONCE = 500;
 /** Bytes of parameters handed out by one claim, but for those of one trigger: the rest waits for the next claim. */
 const CLAIMED_BYTES = 16_777_216;
 
-/** What is taken of every limit. */
-class Usage {
-  readonly active = new Map<string, number>();
-  readonly #claimed = new Map<string, number>();
-  readonly #pools = new Map<string, number>();
-  /** Pipelines that can start nothing now but what is forced. */
-  readonly closed = new Set<string>();
-  /** Pipelines with `cancel_running` that run something, or decide on something. */
-  readonly cancelling = new Map<string, Pick<PipelineRow, "overlap" | "maxActiveRuns" | "pool">>();
-  #total = 0;
-
-  add(what: string, pipelineId: string, pool: string | null, count: number): void {
-    const places = what === "claimed" ? this.#claimed : this.active;
-    places.set(pipelineId, (places.get(pipelineId) ?? 0) + count);
-    if (what !== "retrying") this.takeSlot(pool, count);
-  }
-
-  takeSlot(pool: string | null, count: number): void {
-    this.#total += count;
-    if (pool !== null) this.#pools.set(pool, (this.#pools.get(pool) ?? 0) + count);
-  }
-
-  isTaken({ id, maxActiveRuns }: Pick<PipelineRow, "id" | "maxActiveRuns">): boolean {
-    return (this.active.get(id) ?? 0) + (this.#claimed.get(id) ?? 0) >= maxActiveRuns;
-  }
-
-  hasSlot(pool: string | null, { globalLimit, pools }: ClaimRequest): boolean {
-    if (globalLimit !== null && this.#total >= globalLimit) return false;
-    return pool === null || (this.#pools.get(pool) ?? 0) < (pools.get(pool) ?? 0);
-  }
+/** What a store remembers between claims, and how far a claim reads. */
+export interface ClaimLine {
+  /** The last claim saw nothing paused and nobody in a line of its own: the open line is read together with the limits. */
+  isOpen: boolean;
+  /** Triggers read at once, at least. */
+  readonly page: number;
+  /** So many blocked triggers in the open line are not read again, but put into lines of their own. */
+  readonly patience: number;
 }
 
-/** What the last claim saw: while nothing is paused or full, the head of the line is read together with the limits. */
-export interface ClaimHint {
-  isOpen: boolean;
+export function claimLine({ page = 50, patience = 50 }: Partial<Pick<ClaimLine, "page" | "patience">> = {}): ClaimLine {
+  return { isOpen: true, page, patience };
 }
 
 /**
  * One claimant at a time: what it reads of the limits stands until it has written. The first statements are on their way while the lock is still waited for, so what they
  * compare with the time may be a little old, which hands out less and never more; what is recorded has the time at which everything was read.
  */
-export async function claim(session: Session, request: ClaimRequest, hint: ClaimHint, now: Now): Promise<Claim> {
+export async function claim(session: Session, request: ClaimRequest, line: ClaimLine, now: Now): Promise<Claim> {
   const sentAt = now();
-  const used = usageOf(session, sentAt);
-  const head = hint.isOpen ? readLine(session, HEAD, pageSize(request.limit), "open", sentAt) : null;
+  const reading = usageOf(session, sentAt);
+  const head = line.isOpen ? readLine(session, HEAD, Math.max(line.page, request.limit), NOBODY, sentAt) : null;
   head?.catch(() => {}); // waited for below, unless the limits cannot be read either
-  const { usage, isPaused, hasRetries } = await used;
+  const used = await reading;
+  const { usage, isPaused, hasRetries } = used;
   const overlaps = new CancelRunning(session, now);
-  const isOpen = (id: string) => !isPaused && !usage.closed.has(id) && request.canRun(id);
+  const isOpen = (id: string) => !isPaused && request.canRun(id);
   await cancelFor(overlaps, new Map([...usage.cancelling].filter(([id]) => isOpen(id))), usage);
   const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now, overlaps) : [];
-  hint.isOpen = !isPaused && usage.closed.size === 0;
-  const found = await claimTriggers(session, request, usage, isPaused, request.limit - attempts.length, await head, now(), overlaps);
+  line.isOpen = !isPaused && used.lines.length === 0;
+  const opened = isPaused ? NOTHING_OPENED : await open(session, used, request, line.page, now());
+  const walk = { line, isPaused, limit: request.limit - attempts.length, head: opened.isMoved || isPaused ? null : await head, left: opened.left };
+  const found = await claimTriggers(session, request, usage, walk, now(), overlaps);
   const { rows: whole, broken } = await withWholeParameters(session, found.triggers);
   const at = now();
   for (const { row, error } of broken) await setAside(session, row.id, error, at);
@@ -81,13 +61,14 @@ export async function claim(session: Session, request: ClaimRequest, hint: Claim
   await session.write([changing(TRIGGERS, [...ready.left, ...late.left], TRIGGER_CLAIM), ...steps]);
   await trimDecisions(session, requests, results);
   const isFreed = await overlaps.again(ready.requests, ready.left, at);
+  await park(session, found.blocked);
   return {
     decided: results.map((result, index) => ({ result, request: requests[index] as DecideRequest })),
     triggers: ready.left,
     overlapping: late.left,
     attempts,
     ...overlaps.result,
-    ...(found.isPartial || isFreed ? { isPartial: true } : {}),
+    ...(found.isPartial || opened.isPartial || isFreed ? { isPartial: true } : {}),
   };
 }
 
@@ -126,37 +107,6 @@ function handOut(
     else requests.push({ ...request, trigger: claimed });
   }
   return { requests, left };
-}
-
-/** In one statement: what is taken, whether everything is paused, and whether there are attempts to begin. */
-async function usageOf(session: Session, now: number): Promise<{ usage: Usage; isPaused: boolean; hasRetries: boolean }> {
-  const { dialect } = session;
-  const [runs, triggers, pipelines] = [dialect.name("runs"), dialect.name("triggers"), dialect.name("pipelines")];
-  const rows = await session.query(
-    `SELECT u.what, u.pipeline_id, p.pool, p.overlap, p.max_active_runs, u.n FROM (
-       SELECT status AS what, pipeline_id, count(*) AS n FROM ${runs} WHERE status IN ('running', 'retrying') GROUP BY status, pipeline_id
-       UNION ALL SELECT 'claimed', pipeline_id, count(*) FROM ${triggers}
-       WHERE status IN ('pending', 'held') AND node IS NOT NULL AND lease_until > $1 GROUP BY pipeline_id
-       UNION ALL SELECT 'halted', id, 0 FROM ${pipelines} WHERE pause IS NOT NULL
-       UNION ALL SELECT 'due', NULL, count(*) FROM ${runs} WHERE status = 'retrying' AND retry_at <= $1
-       UNION ALL SELECT 'paused', NULL, count(*) FROM ${dialect.name("meta")} WHERE key = '${GLOBAL_PAUSE}' AND value NOT LIKE '{"pause":null%'
-     ) u LEFT JOIN ${pipelines} p ON p.id = u.pipeline_id`,
-    [now],
-  );
-  const usage = new Usage();
-  const counted = (name: string) => Number(rows.find(({ what }) => what === name)?.n ?? 0) > 0;
-  for (const { what, pipeline_id, pool, overlap, max_active_runs, n } of rows) {
-    const id = String(pipeline_id);
-    if (what === "halted") usage.closed.add(id);
-    else if (pipeline_id !== null) {
-      usage.add(String(what), id, pool === null ? null : String(pool), Number(n));
-      if (overlap === "cancel_running")
-        usage.cancelling.set(id, { overlap, maxActiveRuns: Number(max_active_runs), pool: pool === null ? null : String(pool) });
-      if ((overlap === "queue" || overlap === "queue_one") && usage.isTaken({ id, maxActiveRuns: Number(max_active_runs) }))
-        usage.closed.add(id);
-    }
-  }
-  return { usage, isPaused: counted("paused"), hasRetries: counted("due") };
 }
 
 async function claimRetries(
@@ -200,95 +150,126 @@ async function claimRetries(
 
 interface Found {
   readonly triggers: TriggerRow[];
-  /** Stopped at {@link CLAIMED_BYTES}. */
+  /** Stopped at {@link CLAIMED_BYTES}, or at {@link MOVED_AT_ONCE}: there may be more behind. */
   isPartial: boolean;
+  /** Triggers to take out of the open line. */
+  readonly blocked: Blocked[];
   /** Scheduled triggers to skip: runs take every slot. */
   readonly overlapping: TriggerRow[];
   /** Those of pipelines with `skip` whose slots are claimed: what is decided on that says what becomes of them. */
   readonly passed: { readonly trigger: TriggerRow; readonly maxActiveRuns: number }[];
 }
 
-type Place = Pick<TriggerRecord, "order" | "id">;
+const NOBODY: ReadonlySet<string> = new Set();
 
-const HEAD: Place = { order: -1e300, id: "" };
-
-function pageSize(limit: number): number {
-  return Math.max(50, limit);
-}
-
-/** What is ready behind a place in the line, each with what a claim needs to know of its pipeline. Pipelines that are `closed` are passed over but for what is forced. */
+/** Reads the open line behind a place, each trigger with what a claim needs to know of its pipeline; while everything is paused, what is forced, wherever it stands. */
 function readLine(
   session: Session,
   { order, id }: Place,
   size: number,
-  closed: ReadonlySet<string> | "open" | "paused",
+  except: ReadonlySet<string> | "paused",
   now: number,
 ): Promise<readonly Row[]> {
   const { dialect } = session;
-  const isListed = typeof closed !== "string" && closed.size > 0;
-  const passed = closed === "paused" ? "AND is_forced" : isListed ? `AND (is_forced OR NOT pipeline_id ${dialect.isIn(4)})` : "";
+  const isListed = except !== "paused" && except.size > 0;
+  const which = except === "paused" ? "is_forced" : `line IS NULL ${isListed ? `AND NOT pipeline_id ${dialect.isIn(4)}` : ""}`;
   return session.query(
     `SELECT t.*, p.id AS of_id, p.pause AS of_pause, p.max_active_runs AS of_max, p.overlap AS of_overlap, p.pool AS of_pool, y.size AS of_size FROM (
        SELECT * FROM ${dialect.name("triggers")}
-       WHERE status IN ('pending', 'held') AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
-         AND (expires_at IS NULL OR expires_at > $3) ${passed} ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}
+       WHERE status IN ('pending', 'held') AND ${which} AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
+         AND (expires_at IS NULL OR expires_at > $3) ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}
      ) t LEFT JOIN ${dialect.name("pipelines")} p ON p.id = t.pipeline_id
      LEFT JOIN ${dialect.name("payloads")} y ON y.id = t.payload_id ORDER BY t."order", t.id`,
-    [order, id, now, ...(isListed ? [dialect.list([...closed])] : [])],
+    [order, id, now, ...(isListed ? [dialect.list([...except])] : [])],
   );
 }
 
-/** Reads the line page by page, passing over pipelines that cannot start anything now. */
+interface Walk {
+  readonly line: ClaimLine;
+  readonly isPaused: boolean;
+  /** How many triggers to claim. */
+  readonly limit: number;
+  /** The first page, if it was read before. */
+  readonly head: readonly Row[] | null;
+  readonly left: Opened["left"];
+}
+
+/** Reads the open line page by page; what is blocked leaves it once it is more than a few. */
 async function claimTriggers(
   session: Session,
   request: ClaimRequest,
   usage: Usage,
-  isPaused: boolean,
-  limit: number,
-  head: readonly Row[] | null,
+  { line, isPaused, limit, head, left }: Walk,
   now: number,
   overlaps: CancelRunning,
 ): Promise<Found> {
-  const found: Found = { triggers: [], overlapping: [], passed: [], isPartial: false };
-  const sizes = new Map<string, number>();
-  const payloads = new Set<string>();
-  let bytes = 0;
-  const { closed } = usage;
+  const found: Found = { triggers: [], overlapping: [], passed: [], blocked: [], isPartial: false };
+  const load = new Load();
+  /** Pipelines that this node cannot run: others can. */
+  const foreign = new Set<string>();
   const pipelines = new Map<string, PipelineRow>();
-  const size = pageSize(request.limit);
+  const size = Math.max(line.page, request.limit);
   let last = HEAD;
-  for (let page = 0; page < PAGES && found.triggers.length < limit; page++) {
-    const rows = page === 0 && head !== null ? head : await readLine(session, last, size, isPaused ? "paused" : closed, now);
+  for (let page = 0; page < PAGES && found.triggers.length < limit && !found.isPartial; page++) {
+    const rows = page === 0 && head !== null ? head : await readLine(session, last, size, isPaused ? "paused" : foreign, now);
     const { records: candidates, broken } = wholeOf(TRIGGERS, rows);
     for (const { row, error } of broken) await setAside(session, row.id, error, now);
     for (const row of rows) {
-      if (row.payload_id !== null) sizes.set(String(row.payload_id), Number(row.of_size ?? 0));
+      load.know(row);
       const id = String(row.of_id);
       if (row.of_id !== null && !pipelines.has(id)) pipelines.set(id, pipelineOf(row));
     }
+    const blocked: Blocked[] = [];
     for (const trigger of candidates) {
       if (found.triggers.length >= limit) break;
-      const { payloadId } = trigger;
-      const more = payloadId === null || payloads.has(payloadId) ? 0 : (sizes.get(payloadId) ?? 0);
-      if (more > 0 && bytes > 0 && bytes + more > CLAIMED_BYTES) {
+      const pipeline = pipelines.get(trigger.pipelineId);
+      if (load.isTooMuch(trigger) || mustWaitForElders(trigger, pipeline?.pool ?? null, left, usage, request)) {
         found.isPartial = true;
-        return found;
+        break;
       }
       last = trigger;
       const taken = found.triggers.length;
-      const pipeline = pipelines.get(trigger.pipelineId);
       if (pipeline !== undefined && mustOverlap(pipeline, isPaused, request) && !overlaps.knows(pipeline.id))
         await cancelFor(overlaps, new Map([[pipeline.id, pipeline]]), usage);
       if (overlaps.hasSuperseded(trigger.id)) continue;
-      if (pipeline === undefined || !request.canRun(pipeline.id)) closed.add(trigger.pipelineId);
-      else if (!take(trigger, pipeline, usage, request, isPaused, found)) closed.add(pipeline.id);
-      if (found.triggers.length === taken || payloadId === null || more === 0) continue;
-      payloads.add(payloadId);
-      bytes += more;
+      if (pipeline === undefined || !request.canRun(pipeline.id)) foreign.add(trigger.pipelineId);
+      else {
+        const elsewhere = take(trigger, pipeline, usage, request, isPaused, found);
+        if (elsewhere !== null) blocked.push({ trigger, line: elsewhere, isPaused: pipeline.pause !== null && !trigger.isForced });
+      }
+      if (found.triggers.length > taken) load.take(trigger);
     }
-    if (rows.length < size) break;
+    if (blocked.length >= line.patience) found.blocked.push(...blocked);
+    if (rows.length < size || usage.isFull(request)) break;
+    if (found.blocked.length >= MOVED_AT_ONCE) found.isPartial = true;
   }
   return found;
+}
+
+/** Parameters that one claim hands out. */
+class Load {
+  readonly #sizes = new Map<string, number>();
+  readonly #taken = new Set<string>();
+  #bytes = 0;
+
+  know({ payload_id, of_size }: Row): void {
+    if (payload_id !== null) this.#sizes.set(String(payload_id), Number(of_size ?? 0));
+  }
+
+  /** Returns true for a trigger that must wait for the next claim. */
+  isTooMuch({ payloadId }: TriggerRow): boolean {
+    const more = this.#moreFor(payloadId);
+    return more > 0 && this.#bytes > 0 && this.#bytes + more > CLAIMED_BYTES;
+  }
+
+  take({ payloadId }: TriggerRow): void {
+    this.#bytes += this.#moreFor(payloadId);
+    if (payloadId !== null) this.#taken.add(payloadId);
+  }
+
+  #moreFor(payloadId: string | null): number {
+    return payloadId === null || this.#taken.has(payloadId) ? 0 : (this.#sizes.get(payloadId) ?? 0);
+  }
 }
 
 /** What a claim needs to know of a trigger's pipeline, as read beside it. */
@@ -302,22 +283,38 @@ async function setAside(session: Session, id: unknown, error: HeadgateError, now
   await session.query(sql, [id, now, error.message]);
 }
 
-/** Claims one trigger if every limit allows it; gives false when its pipeline can start nothing more. */
-function take(trigger: TriggerRow, pipeline: PipelineRow, usage: Usage, request: ClaimRequest, isPaused: boolean, found: Found): boolean {
-  if ((isPaused || pipeline.pause !== null) && !trigger.isForced) return false;
-  const isSkipping = pipeline.overlap === "skip" && isConcerned(trigger);
-  if (isSkipping && (usage.active.get(pipeline.id) ?? 0) >= pipeline.maxActiveRuns) {
+/** Claims one trigger if every limit allows it; gives the line in which it has to wait for something that others free. Fire times that overlap policies may end at any time stay in the open line. */
+function take(
+  trigger: TriggerRow,
+  pipeline: PipelineRow,
+  usage: Usage,
+  request: ClaimRequest,
+  isPaused: boolean,
+  found: Found,
+): Blocked["line"] | null {
+  const { id, pool, overlap, pause, maxActiveRuns } = pipeline;
+  const isSkipping = overlap === "skip" && isConcerned(trigger);
+  const canMove = !isPaused && !isSkipping && !(overlap === "cancel_running" && isConcerned(trigger));
+  if ((isPaused || pause !== null) && !trigger.isForced) return canMove ? pipelineLine(id) : null;
+  if (isSkipping && (usage.active.get(id) ?? 0) >= maxActiveRuns) {
     found.overlapping.push(trigger);
-    return true;
+    return null;
   }
-  if (usage.isTaken(pipeline) && !trigger.isForced) {
-    if (isSkipping) found.passed.push({ trigger, maxActiveRuns: pipeline.maxActiveRuns });
-    return pipeline.overlap === "skip" || pipeline.overlap === "cancel_running";
+  if (usage.freeOf(pipeline) <= 0 && !trigger.isForced) {
+    if (isSkipping) found.passed.push({ trigger, maxActiveRuns });
+    return canMove ? pipelineLine(id) : null;
   }
-  if (!usage.hasSlot(pipeline.pool, request)) return false;
-  usage.add("claimed", pipeline.id, pipeline.pool, 1);
+  if (!usage.hasSlot(pool, request)) return canMove && pool !== null && !usage.isFull(request) ? poolLine(pool) : null;
+  usage.add("claimed", id, pool, 1);
   found.triggers.push(trigger);
-  return true;
+  return null;
+}
+
+/** Returns true for a trigger that would take a slot of a pool before older ones that are still in the line of that pool: the next claim looks at these first. */
+function mustWaitForElders(trigger: TriggerRow, pool: string | null, left: Opened["left"], usage: Usage, request: ClaimRequest): boolean {
+  const first = pool === null ? undefined : left.get(pool);
+  if (first === undefined || !usage.hasSlot(pool, request)) return false;
+  return first.order < trigger.order || (first.order === trigger.order && first.id < trigger.id);
 }
 
 /** Returns true for a pipeline whose newest fire times replace older ones and cancel runs, if it may start something. */

@@ -5,13 +5,14 @@ import { endTrigger, holdTrigger, releaseTrigger, startTrigger } from "../../../
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Database, type Session, type Step, select, selectLocked } from "./database.js";
 import { type PreviousHolds, previousHolds, recordedAs, recordingDecisions, trimDecisions } from "./decisions.js";
+import { LATER } from "./lines.js";
 import { withParameters } from "./payloads.js";
 import { acceptRecorded } from "./repeats.js";
 import { MAY_START, refusalBy, type StartCheck, startCheck } from "./start-checks.js";
-import { RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
+import { RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
 interface Plan {
-  readonly moved: TriggerRecord[];
+  readonly moved: (TriggerRecord & Pick<TriggerRow, "line">)[];
   readonly runs: RunRecord[];
   readonly decisions: ReturnType<typeof recordedAs>[];
   readonly results: DecideResult[];
@@ -48,7 +49,7 @@ function planDecisions(
     const refused = request.run === null ? null : check(request, trigger);
     if (refused === "paused") {
       const released = releaseTrigger(trigger);
-      plan.moved.push(released);
+      plan.moved.push({ ...released, line: null });
       plan.results.push({ isAccepted: false, trigger: released, run: null, refusal: { kind: "paused" } });
       continue;
     }
@@ -61,7 +62,7 @@ function planDecisions(
     const next = nextOf(trigger, request, run, now);
     const decision = recordedAs(request.decision, previous);
     plan.decisions.push(decision);
-    plan.moved.push(next);
+    plan.moved.push({ ...next, line: next.status === "held" ? LATER : null });
     if (run !== null) plan.runs.push(run);
     plan.results.push({ isAccepted: true, trigger: next, run, ...(decision.isFolded ? { decision: decision.record } : {}) });
   }

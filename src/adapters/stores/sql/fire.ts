@@ -4,6 +4,7 @@ import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
+import { lineUntil } from "./lines.js";
 import { addingPayloads, forgetPayloads, setApart, storedOf, withParameters } from "./payloads.js";
 import { globalPause, stateOf } from "./pipelines.js";
 import { refuseWhenFull } from "./queue.js";
@@ -195,5 +196,6 @@ async function holdersOf(session: Session, taken: readonly TriggerRow[]): Promis
 }
 
 function rowOf(trigger: NewTrigger, now: number, supersedes: string | null): TriggerRow {
-  return { ...acceptTrigger(trigger, now, supersedes), uniqueKey: uniqueKeyOf(trigger), payloadId: null };
+  const accepted = acceptTrigger(trigger, now, supersedes);
+  return { ...accepted, uniqueKey: uniqueKeyOf(trigger), payloadId: null, line: lineUntil(accepted.availableAt, now) };
 }

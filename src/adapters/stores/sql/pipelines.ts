@@ -7,6 +7,7 @@ import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
 import { changing, type Dialect, type Session, select, selectLocked } from "./database.js";
+import { reopen, unpause } from "./lines.js";
 import { endedPausesOf, type KeptPauses, META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
@@ -27,6 +28,7 @@ export async function register(session: Session, pipelines: readonly PipelineReg
   };
   const changed = pipelines.filter(isDifferent);
   if (changed.length > 0) {
+    await reopenMoved(session, changed, known);
     const rows = changed.map((one) => ({ ...EMPTY, ...one }));
     const added = await session.insert(PIPELINES, rows, { unlessThere: true });
     const locked = await selectLocked(
@@ -44,6 +46,21 @@ export async function register(session: Session, pipelines: readonly PipelineReg
   }
   const after = changed.length > 0 ? await byId(session, ids) : known;
   return ids.map((id) => stateOf(after.get(id) as PipelineRow, 0, 0));
+}
+
+/** What waits for a slot of another pool, or under another overlap policy, is looked at anew. */
+async function reopenMoved(
+  session: Session,
+  changed: readonly PipelineRegistration[],
+  known: ReadonlyMap<string, PipelineRow>,
+): Promise<void> {
+  const moved = changed.flatMap(({ id, pool, overlap }) => {
+    const row = known.get(id);
+    return row !== undefined && (row.pool !== pool || row.overlap !== overlap) ? [row] : [];
+  });
+  if (moved.length === 0) return;
+  if (session.dialect.pauseLock !== null) await session.query(session.dialect.pauseLock);
+  for (const { id, pool } of moved) await reopen(session, id, pool);
 }
 
 const EMPTY = { lastFireAt: null, lastSuccessAt: null, pause: null, lastPause: null } as const;
@@ -117,6 +134,7 @@ export async function pause(session: Session, pipelineId: string | null, wanted:
 
 /** Ends a pause; `undefined` when there is no such pipeline. */
 export async function resume(session: Session, pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null | undefined> {
+  if (session.dialect.pauseLock !== null) await session.query(session.dialect.pauseLock);
   if (pipelineId === null) {
     const global = await lockedGlobal(session);
     if (global.pause === null) return null;
@@ -132,6 +150,7 @@ export async function resume(session: Session, pipelineId: string | null, now: n
   const ended = withEndedPause(endedPausesOf(row.lastPause), row.pause, now, row.nextFireAt);
   const lastPause = ended.length === 0 ? null : ended;
   await session.write([changing(PIPELINES, [{ ...row, pause: null, lastPause }], ["pause", "lastPause"])]);
+  await unpause(session, pipelineId);
   await note(session, noted, row.pause);
   return row.pause;
 }

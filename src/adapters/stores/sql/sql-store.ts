@@ -32,7 +32,7 @@ export interface RetentionOptions {
 }
 
 /** A store on a database: every method one transaction, the state machines' own functions between reading and writing. */
-export function sqlStore(database: Database, options: RetentionOptions = {}): Store {
+export function sqlStore(database: Database, options: RetentionOptions = {}, line: claims.ClaimLine = claims.claimLine()): Store {
   checkOptions(options, { count: true, maxAge: true, audit: true }, "retention");
   const retention = { count: options.count ?? 1_000_000, maxAgeMs: durationMs(options.maxAge ?? "90d", "retention.maxAge") };
   if (!Number.isInteger(retention.count) || retention.count < 0) {
@@ -41,7 +41,6 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
   const auditMs = options.audit === null ? null : durationMs(options.audit ?? "400d", "retention.audit");
   const { session } = database;
   const known = new Set<string>();
-  const hint: claims.ClaimHint = { isOpen: true };
   /** Why nothing is written any more but what ends runs. */
   let newer: HeadgateError | null = null;
   const refuseIfNewer = () => {
@@ -105,7 +104,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}): St
     },
     claim: async (request, now) => {
       refuseIfNewer();
-      return database.claiming((on) => claims.claim(on, request, hint, now), isOnlyClaimed);
+      return database.claiming((on) => claims.claim(on, request, line, now), isOnlyClaimed);
     },
     decide: async (requests, now) => {
       refuseIfNewer();

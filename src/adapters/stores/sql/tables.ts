@@ -37,6 +37,17 @@ export interface TriggerRow extends TriggerRecord {
   readonly uniqueKey: string | null;
   /** Where its parameters are, when they are kept apart; then `parameters` is `null` and named in `omitted` until they are read too. */
   readonly payloadId: string | null;
+  /** Where it stands while it waits, see lines.ts; `null`: in the open line. */
+  readonly line: string | null;
+}
+
+/** A line with waiting triggers in it, see lines.ts. */
+export interface LineRow {
+  readonly key: string;
+  /** `null` for the line of a pool. */
+  readonly pipelineId: string | null;
+  /** The pipeline is paused: nothing is looked for in the line until it is resumed. */
+  readonly isPaused: boolean;
 }
 
 /** Parameters of one trigger or of many. */
@@ -100,6 +111,7 @@ export const TRIGGERS = table<TriggerRow>(
     requestedBy: "text",
     size: "int",
     payloadId: "text",
+    line: "text",
     endedBy: "text",
     catchup: "json",
   },
@@ -110,6 +122,8 @@ export const TRIGGERS = table<TriggerRow>(
   },
   { parameters: null },
 );
+
+export const LINES = table<LineRow>("lines", { key: "text", pipelineId: "text", isPaused: "bool" });
 
 export const PAYLOADS = table<PayloadRow>("payloads", { id: "text", size: "int", parameters: "json" });
 
@@ -209,6 +223,7 @@ export const TRIGGER_STATE = [
   "endReason",
   "endedBy",
   "supersededBy",
+  "line",
 ] as const;
 /** What a claim changes. */
 export const TRIGGER_CLAIM = ["status", "token", "node", "leaseUntil"] as const;

@@ -37,7 +37,8 @@ export async function recheck(session: Session, pipelineIds: readonly string[] |
       values,
     );
     const ids = dialect.list(held.map(({ id }) => String(id)));
-    if (held.length > 0) await session.query(`UPDATE ${triggers} SET available_at = $1 WHERE id ${dialect.isIn(2)}`, [now, ids]);
+    if (held.length > 0)
+      await session.query(`UPDATE ${triggers} SET available_at = $1, line = NULL WHERE id ${dialect.isIn(2)}`, [now, ids]);
     if (held.length < ROWS_AT_ONCE) return;
     await session.yield?.();
   }
@@ -53,7 +54,7 @@ export async function nextDueAt(session: Session, now: number): Promise<number |
   const [runs, triggers] = [session.dialect.name("runs"), session.dialect.name("triggers")];
   const waiting = `FROM ${triggers} WHERE status IN ('pending', 'held')`;
   const [row] = await session.query(
-    `SELECT (SELECT min(available_at) ${waiting} AND available_at > created_at AND available_at > $1) AS ready_at,
+    `SELECT (SELECT min(available_at) ${waiting} AND line = 'later' AND available_at > $1) AS ready_at,
             (SELECT min(lease_until) ${waiting} AND node IS NOT NULL AND lease_until > $1) AS freed_at,
             (SELECT min(expires_at) ${waiting} AND expires_at IS NOT NULL) AS expires_at,
             (SELECT min(retry_at) FROM ${runs} WHERE status = 'retrying' AND retry_at > $1) AS retry_at`,
