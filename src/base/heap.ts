@@ -11,6 +11,12 @@ export interface HeapEntry {
 
 export class Heap<T extends HeapEntry> {
   readonly #items: T[] = [];
+  readonly #comesBefore: (one: T, other: T) => boolean;
+
+  /** @param comesBefore - orders entries by their key, and those that have the same one; default: by their key alone */
+  constructor(comesBefore: (one: T, other: T) => boolean = (one, other) => one.heapKey < other.heapKey) {
+    this.#comesBefore = comesBefore;
+  }
 
   get size(): number {
     return this.#items.length;
@@ -58,7 +64,7 @@ export class Heap<T extends HeapEntry> {
     while (index > 0) {
       const parentIndex = (index - 1) >> 1;
       const parent = items[parentIndex] as T;
-      if (parent.heapKey <= item.heapKey) break;
+      if (!this.#comesBefore(item, parent)) break;
       items[index] = parent;
       parent.heapIndex = index;
       index = parentIndex;
@@ -77,11 +83,11 @@ export class Heap<T extends HeapEntry> {
       if (childIndex >= size) break;
       let child = items[childIndex] as T;
       const right = items[childIndex + 1];
-      if (right !== undefined && right.heapKey < child.heapKey) {
+      if (right !== undefined && this.#comesBefore(right, child)) {
         child = right;
         childIndex += 1;
       }
-      if (child.heapKey >= item.heapKey) break;
+      if (!this.#comesBefore(child, item)) break;
       items[index] = child;
       child.heapIndex = index;
       index = childIndex;

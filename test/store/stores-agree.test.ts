@@ -7,6 +7,9 @@ import { OVERLAPS } from "../../src/trigger/overlap.js";
 import type { TriggerRecord } from "../../src/trigger/trigger.js";
 import { places } from "../support/stores.js";
 
+/** Fields that stores on databases have for themselves. */
+type OwnFields = Partial<Record<"uniqueKey" | "payloadId" | "line", unknown>>;
+
 const { memory, sqlite, postgres } = await places();
 
 /** One operation on a store, made before it is known on which; returns what must be the same everywhere. */
@@ -162,7 +165,7 @@ async function recordsOf(store: Store) {
   ]);
   const byId = <T extends { readonly id: string }>(all: readonly T[]) => all.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const plain = byId(triggers).map((trigger) => {
-    const { uniqueKey: _key, payloadId: _payload, ...rest } = trigger as TriggerRecord & { uniqueKey?: unknown; payloadId?: unknown };
+    const { uniqueKey: _key, payloadId: _payload, line: _line, ...rest } = trigger as TriggerRecord & OwnFields;
     return rest;
   });
   return { triggers: plain, runs: byId(runs), decisions: byId(decisions), states, global };

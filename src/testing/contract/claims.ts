@@ -301,6 +301,33 @@ export const CLAIMS: readonly Case[] = [
     },
   ],
   [
+    "counts what runs in the pool that its pipeline has now, and orders what is equally old and urgent by id",
+    async (store) => {
+      const of = (id: string, pool: string) => registration(id, { maxActiveRuns: 5, pool });
+      await store.register([of("a", "east"), of("b", "west")], T0);
+      const pools = new Map([
+        ["east", 2],
+        ["west", 2],
+      ]);
+      const requests = ["b", "a", "b", "a", "b"].map((id) => request(id));
+      await store.enqueue(requests, T0);
+      const first = await claim(store, T0, { pools, limit: 3 });
+      assert.deepEqual(
+        first.triggers.map(({ id }) => id),
+        requests.slice(0, 3).map(({ id }) => id),
+      );
+      await decideAll(store, first.triggers, "run", T0);
+      await store.register([of("b", "east")], T0);
+      assert.deepEqual((await claim(store, T0, { pools })).triggers, [], "the pool holds the three runs of both");
+      await store.register([of("b", "west")], T0);
+      assert.deepEqual(
+        (await claim(store, T0, { pools })).triggers.map(({ id }) => id),
+        [requests[3]?.id],
+        "west holds two again, and east one",
+      );
+    },
+  ],
+  [
     "skips or cancels for overlap, and cancels what somebody wants ended",
     async (store) => {
       await store.register(

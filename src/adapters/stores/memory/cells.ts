@@ -9,6 +9,8 @@ import type { TriggerRecord } from "../../../trigger/trigger.js";
 /** A pipeline and what hangs on it. In the heap of its pool by the order of the trigger that would be claimed next. */
 export interface PipelineCell extends HeapEntry {
   registration: PipelineRegistration;
+  /** The id of that trigger. */
+  headId: string;
   nextFireAt: number | null;
   lastFireAt: number | null;
   lastSuccessAt: number | null;
@@ -73,6 +75,7 @@ export function pipelineCell(registration: PipelineRegistration): PipelineCell {
     heapIndex: -1,
     heapKey: 0,
     registration,
+    headId: "",
     nextFireAt: registration.nextFireAt,
     lastFireAt: null,
     lastSuccessAt: null,

@@ -95,7 +95,7 @@ export class Lines {
     for (const [pool, heap] of this.#pools) {
       if (!this.#slots.hasRoom(pool, request.globalLimit, request.pools)) continue;
       const first = firstRunnable(heap, request);
-      if (first !== null && (best === null || first.heapKey < best.heapKey)) best = first;
+      if (first !== null && (best === null || comesFirst(first, best))) best = first;
     }
     return best === null ? null : this.#head(best);
   }
@@ -106,7 +106,10 @@ export class Lines {
     const head = this.#head(cell);
     const heap = this.#poolOf(pool);
     if (head === null) heap.remove(cell);
-    else heap.set(cell, head.record.order);
+    else {
+      cell.headId = head.record.id;
+      heap.set(cell, head.record.order);
+    }
     if (overlap === "skip" || overlap === "cancel_running") {
       if (this.#isCrowded(cell)) this.crowded.add(cell);
       else this.crowded.delete(cell);
@@ -117,6 +120,13 @@ export class Lines {
   leavePool(cell: PipelineCell): void {
     this.#poolOf(cell.registration.pool).remove(cell);
     this.crowded.delete(cell);
+  }
+
+  /** Places a pipeline that has another pool now, with the slots that it holds. */
+  enterPool(cell: PipelineCell): void {
+    for (const { trigger } of cell.life?.active ?? []) this.#slots.move(trigger);
+    for (const trigger of cell.life?.waiting ?? []) if (trigger.isClaimed) this.#slots.move(trigger);
+    this.refresh(cell);
   }
 
   isPaused(cell: PipelineCell): boolean {
@@ -174,10 +184,15 @@ export class Lines {
   #poolOf(pool: string | null): Heap<PipelineCell> {
     const known = this.#pools.get(pool);
     if (known !== undefined) return known;
-    const heap = new Heap<PipelineCell>();
+    const heap = new Heap<PipelineCell>(comesFirst);
     this.#pools.set(pool, heap);
     return heap;
   }
+}
+
+/** The order of triggers, by which pipelines stand in the heap of their pool: of two that are equally old and urgent, the one with the lower id. */
+function comesFirst(one: PipelineCell, other: PipelineCell): boolean {
+  return one.heapKey < other.heapKey || (one.heapKey === other.heapKey && one.headId < other.headId);
 }
 
 /** Returns a pipeline as the overlap rule sees it. */

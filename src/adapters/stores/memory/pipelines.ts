@@ -39,8 +39,10 @@ export class Pipelines {
     else {
       this.#lines.leavePool(cell);
       if (registration.scheduleKey !== cell.registration.scheduleKey) cell.nextFireAt = registration.nextFireAt;
+      const isMoved = registration.pool !== cell.registration.pool;
       cell.registration = registration;
-      this.#lines.refresh(cell);
+      if (isMoved) this.#lines.enterPool(cell);
+      else this.#lines.refresh(cell);
     }
     return stateOf(cell);
   }

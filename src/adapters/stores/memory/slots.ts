@@ -24,6 +24,13 @@ export class Slots {
     cell.slot = undefined;
   }
 
+  /** Takes over the pool that the pipeline has now. */
+  move(cell: TriggerCell): void {
+    if (cell.slot === undefined) return;
+    this.release(cell);
+    this.take(cell);
+  }
+
   #count(pool: string | null, by: 1 | -1): void {
     this.#total += by;
     if (pool !== null) this.#byPool.set(pool, (this.#byPool.get(pool) ?? 0) + by);

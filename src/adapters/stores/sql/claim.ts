@@ -49,7 +49,13 @@ export async function claim(session: Session, request: ClaimRequest, line: Claim
   const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now, overlaps) : [];
   line.isOpen = !isPaused && used.lines.length === 0;
   const opened = isPaused ? NOTHING_OPENED : await open(session, used, request, line.page, now());
-  const walk = { line, isPaused, limit: request.limit - attempts.length, head: opened.isMoved || isPaused ? null : await head, left: opened.left };
+  const walk = {
+    line,
+    isPaused,
+    limit: request.limit - attempts.length,
+    head: opened.isMoved || isPaused ? null : await head,
+    left: opened.left,
+  };
   const found = await claimTriggers(session, request, usage, walk, now(), overlaps);
   const { rows: whole, broken } = await withWholeParameters(session, found.triggers);
   const at = now();
