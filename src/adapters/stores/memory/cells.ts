@@ -5,6 +5,7 @@ import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/
 import type { RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
+import { ReadyLine } from "./ready-line.js";
 
 /** A pipeline and what hangs on it. In the heap of its pool by the order of the trigger that would be claimed next. */
 export interface PipelineCell extends HeapEntry {
@@ -22,10 +23,8 @@ export interface PipelineCell extends HeapEntry {
 
 /** A pipeline's triggers and runs. */
 export interface Life {
-  /** Triggers that may be claimed now, by order. */
-  readonly ready: TriggerCell[];
-  /** How many of those are forced: they may be claimed although the pipeline is full or paused. */
-  forced: number;
+  /** Triggers that may be claimed now. */
+  readonly ready: ReadyLine;
   /** Triggers pending or held, ready or not. */
   readonly waiting: Set<TriggerCell>;
   /** Runs running or retrying: they take its slots. */
@@ -87,8 +86,7 @@ export function pipelineCell(registration: PipelineRegistration): PipelineCell {
 
 export function lifeOf(cell: PipelineCell): Life {
   cell.life ??= {
-    ready: [],
-    forced: 0,
+    ready: new ReadyLine(),
     waiting: new Set(),
     active: new Set(),
     claimed: 0,
@@ -133,42 +131,4 @@ export function stateOf(cell: PipelineCell): PipelineState {
     activeRuns: cell.life?.active.size ?? 0,
     waitingTriggers: cell.life?.waiting.size ?? 0,
   };
-}
-
-/** Puts a trigger into its pipeline's line, by order and then by age. */
-export function enterLine(cell: TriggerCell): void {
-  if (cell.isReady) return;
-  cell.isReady = true;
-  const line = cell.life.ready;
-  if (cell.record.isForced) cell.life.forced++;
-  const place = placeOf(line, cell);
-  if (place === line.length) line.push(cell);
-  else line.splice(place, 0, cell);
-}
-
-/** Takes a trigger out of its pipeline's line. */
-export function leaveLine(cell: TriggerCell): void {
-  if (!cell.isReady) return;
-  cell.isReady = false;
-  const line = cell.life.ready;
-  if (cell.record.isForced) cell.life.forced--;
-  if (line[0] === cell) line.shift();
-  else line.splice(placeOf(line, cell), 1);
-}
-
-function placeOf(line: readonly TriggerCell[], cell: TriggerCell): number {
-  let low = 0;
-  let high = line.length;
-  const last = line[high - 1];
-  if (last === undefined || comesBefore(last.record, cell.record)) return high; // as most do
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (comesBefore((line[middle] as TriggerCell).record, cell.record)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function comesBefore(a: TriggerRecord, b: TriggerRecord): boolean {
-  return a.order < b.order || (a.order === b.order && a.id < b.id);
 }

@@ -4,7 +4,7 @@ import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.
 import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
-import { leaveLine, type PipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
+import { type PipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
 import type { Desk } from "./desk.js";
 import type { History } from "./history.js";
 import type { Lines } from "./lines.js";
@@ -67,7 +67,7 @@ export class ClockRecovery {
     const moved = rebaseHold(rebaseTrigger(record, now), last?.repeated?.lastAt ?? last?.at ?? now, now);
     const next = moved.leaseUntil === null || moved.leaseUntil <= leaseUntil ? moved : { ...moved, leaseUntil };
     if (next === record) return;
-    leaveLine(cell);
+    cell.life.ready.remove(cell);
     cell.record = next;
     if (next.leaseUntil !== null) this.#lines.wakeAt(cell, next.leaseUntil);
     else if (next.availableAt > now) this.#lines.wakeAt(cell, next.availableAt);

@@ -2,7 +2,7 @@ import { Heap } from "../../../base/heap.js";
 import type { ClaimRequest, GlobalPause, Pause } from "../../../ports/store.js";
 import { withEndedPause } from "../../../schedule/ended-pauses.js";
 import { isOverlapping, type OverlapState } from "../../../trigger/overlap.js";
-import { enterLine, isRunCell, type Life, leaveLine, type PipelineCell, type RunCell, type TimerCell, type TriggerCell } from "./cells.js";
+import { isRunCell, type Life, type PipelineCell, type RunCell, type TimerCell, type TriggerCell } from "./cells.js";
 import type { Slots } from "./slots.js";
 
 /**
@@ -46,7 +46,7 @@ export class Lines {
       this.#timers.remove(cell);
       if (isRunCell(cell)) this.dueRetries.add(cell);
       else if (cell.record.expiresAt !== null && cell.record.expiresAt <= now && !cell.isClaimed) {
-        leaveLine(cell);
+        cell.life.ready.remove(cell);
         this.refresh(cell.owner);
         this.overdue.add(cell);
       } else this.makeReady(cell);
@@ -56,13 +56,13 @@ export class Lines {
   /** Lets a trigger be claimed: it is new, to be looked at again, or its claimant's lease ran out. */
   makeReady(cell: TriggerCell): void {
     this.unclaim(cell);
-    enterLine(cell);
+    cell.life.ready.add(cell);
     if (cell.record.expiresAt !== null) this.wakeAt(cell, cell.record.expiresAt);
     this.refresh(cell.owner);
   }
 
   claim(cell: TriggerCell, leaseUntil: number, takesSlot: boolean): void {
-    leaveLine(cell);
+    cell.life.ready.remove(cell);
     if (takesSlot) {
       cell.isClaimed = true;
       cell.life.claimed++;
@@ -83,7 +83,7 @@ export class Lines {
   /** Takes a trigger out of everything that could start it. */
   drop(cell: TriggerCell): void {
     this.unclaim(cell);
-    leaveLine(cell);
+    cell.life.ready.remove(cell);
     this.#timers.remove(cell);
     this.overdue.delete(cell);
     this.refresh(cell.owner);
@@ -170,15 +170,15 @@ export class Lines {
   #head(cell: PipelineCell): TriggerCell | null {
     const { life } = cell;
     if (life === null || life.ready.length === 0) return null;
-    if (!this.isPaused(cell) && life.active.size + life.claimed < cell.registration.maxActiveRuns) return life.ready[0] as TriggerCell;
-    return life.forced === 0 ? null : (life.ready.find(({ record }) => record.isForced) ?? null);
+    if (!this.isPaused(cell) && life.active.size + life.claimed < cell.registration.maxActiveRuns) return life.ready.head as TriggerCell;
+    return life.ready.firstForced ?? null;
   }
 
   #isCrowded(cell: PipelineCell): boolean {
     const { life, registration } = cell;
     if (life === null || life.ready.length === 0 || this.isPaused(cell)) return false;
     const wanted = registration.overlap === "skip" ? life.active.size + 1 : life.active.size + life.claimed + life.ready.length;
-    return wanted > registration.maxActiveRuns && life.ready.some(({ record }) => isOverlapping(record));
+    return wanted > registration.maxActiveRuns && life.ready.hasOverlapping;
   }
 
   #poolOf(pool: string | null): Heap<PipelineCell> {
@@ -212,7 +212,7 @@ export function overlapStateOf({ registration: { overlap, maxActiveRuns } }: Pip
     })),
     claimed: claimed.map(fireOf),
     claimedOthers: life.claimed - claimed.length,
-    ready: life.ready.filter(isConcerned).map(fireOf),
+    ready: life.ready.overlapping().map(fireOf),
   };
 }
 

@@ -9,7 +9,7 @@ export class Usage {
   readonly active = new Map<string, number>();
   readonly #claimed = new Map<string, number>();
   readonly #pools = new Map<string, number>();
-  /** Pipelines with `cancel_running` that run something, or decide on something. */
+  /** Pipelines with `cancel_running` that run something, or decide on something, and are not paused. */
   readonly cancelling = new Map<string, Pick<PipelineRow, "overlap" | "maxActiveRuns" | "pool">>();
   #total = 0;
 
@@ -77,13 +77,14 @@ export async function usageOf(session: Session, now: number): Promise<Used> {
     const id = String(pipeline_id);
     const pool = row.pool === null ? null : String(row.pool);
     const maxActiveRuns = Number(max_active_runs);
+    const isHalted = Number(is_paused) === 1;
     if (what === "line") {
       const key = line as Line;
-      const pipeline = pipeline_id === null ? null : { id, maxActiveRuns, isPaused: Number(is_paused) === 1 };
+      const pipeline = pipeline_id === null ? null : { id, maxActiveRuns, isPaused: isHalted };
       lines.push({ key, pipeline, pool: pipeline === null ? key.slice("pool:".length) : pool });
     } else if (pipeline_id !== null) {
       usage.add(String(what), id, pool, Number(n));
-      if (overlap === "cancel_running") usage.cancelling.set(id, { overlap, maxActiveRuns, pool });
+      if (overlap === "cancel_running" && !isHalted) usage.cancelling.set(id, { overlap, maxActiveRuns, pool });
     }
   }
   return { usage, isPaused: counted("paused"), hasRetries: counted("due"), lines, isTimeUp: counted("later") };
