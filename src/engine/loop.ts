@@ -46,6 +46,7 @@ export class Loop {
   #recoverAt = 0;
   #pruneAt = 0;
   #globalAt = 0;
+  #pausedAt = 0;
   #onFirstRound = () => {};
   readonly health: RoundHealth;
 
@@ -177,6 +178,7 @@ export class Loop {
   #stepped(now: number): void {
     const { settings, store } = this.#core;
     this.#globalAt = 0;
+    this.#pausedAt = 0;
     this.#storeDueAt = 0;
     this.#pruneAt = now + settings.pruneMs;
     this.#recoverAt = store.pollMs === null ? now : now + settings.leaseMs;
@@ -208,10 +210,21 @@ export class Loop {
       await store.verifySchema();
       this.#global = await store.globalPause();
       this.#globalAt = now + Math.min(settings.trustMs, store.pollMs ?? settings.trustMs);
+      if (this.#pausedAt <= now) await this.#learnPauses(now);
       await this.#refresh();
       await this.skew.measure();
       await this.#recovery.check(now);
     }
+  }
+
+  /** Takes over pauses that other nodes have made: one of a pipeline that does not fire here shows nowhere else, and may be left to this node to end. */
+  async #learnPauses(now: number): Promise<void> {
+    const { store, registry, settings } = this.#core;
+    this.#pausedAt = now + settings.trustMs;
+    const unknown = (await store.pausedPipelines()).flatMap((id) => registry.get(id) ?? []).filter(({ pause }) => pause === null);
+    if (unknown.length === 0) return;
+    const states = await store.states(unknown.map(({ pipeline }) => pipeline.id));
+    for (const [index, entry] of unknown.entries()) registry.sync(entry, states[index] ?? null, now);
   }
 
   /** One claim; while there may be more, the next round goes on, so that firing, leases and a stop have their turn in between. */

@@ -290,6 +290,8 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
   /** Ends a pause, at its own end if that has passed; gives the one that ended, `null` (and nothing noted) if there was none. */
   resume(pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null>;
   globalPause(): Promise<GlobalPause>;
+  /** Returns the ids of pipelines that are paused by themselves, also those whose pause has run out and was not ended yet. */
+  pausedPipelines(): Promise<readonly string[]>;
 
   trigger(id: string): Promise<TriggerRecord | null>;
   run(id: string): Promise<RunRecord | null>;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { at, condition, cron, every, HeadgateError, pipeline } from "../../src/index.js";
+import { at, condition, createScheduler, cron, every, HeadgateError, pipeline } from "../../src/index.js";
+import { fakeClock } from "../../src/testing/index.js";
 import { harness, timeOf } from "../support/harness.js";
+import { sharedStore } from "../support/shared-store.js";
 
 const hourly = (id: string, catchup: "none" | "latest" | "all" = "latest") =>
   pipeline({ id, schedule: cron("0 * * * *"), execution: { catchup }, run: () => {} });
@@ -112,6 +114,25 @@ describe("pause", () => {
     expect(await skips("a")).toEqual(["01 ana", "02 missed", "03 missed", "04 missed", "05 ben"]);
     expect(await skips("b")).toEqual(["01 ana", "02 missed", "03 missed", "04 missed"]);
     await scheduler.stop();
+  });
+
+  it("ends after its duration although the node that paused is gone, and the pipeline never fires on the others", async () => {
+    const clock = fakeClock("2026-03-02T00:00:00Z");
+    const store = sharedStore();
+    const node = (name: string) =>
+      createScheduler({ pipelines: [pipeline({ id: "a", run: () => {} })], store, clock, node: name, logger: { log: () => {} } });
+    const [one, other] = [node("one"), node("other")];
+    await one.start();
+    await other.start();
+    await one.pause("a", { user: "ana", duration: "10m" });
+    await clock.advance("1m");
+    await one.stop();
+    await clock.advance("1m");
+    await other.trigger("a", { user: "ben" });
+    await clock.advance("10m");
+    const [run] = (await other.runs({ pipelineId: "a" })).items;
+    expect(timeOf(run?.startedAt ?? null)).toBe("00:10:00");
+    await other.stop();
   });
 
   it("of a pipeline without a schedule ends by itself too", async () => {

@@ -7,6 +7,19 @@ const BEN = { until: null, reason: null, user: "ben" };
 /** Pauses that have ended, as long as they cover fire times that are not decided on. */
 export const PAUSES: readonly Case[] = [
   [
+    "names the pipelines that are paused, whether or not their pause has run out",
+    async (store) => {
+      await store.register([registration("a"), registration("b"), registration("c")], T0);
+      assert.deepEqual(await store.pausedPipelines(), []);
+      await store.pause("a", { ...ANA, at: T0 });
+      await store.pause("b", { ...BEN, at: T0, until: T0 + MINUTE });
+      await store.pause(null, { ...ANA, at: T0 });
+      assert.deepEqual((await store.pausedPipelines()).toSorted(), ["a", "b"]);
+      await store.resume("a", T0 + 2 * MINUTE);
+      assert.deepEqual(await store.pausedPipelines(), ["b"]);
+    },
+  ],
+  [
     "keeps every pause that covers a fire time that is not decided on, and forgets it with the next one after that",
     async (store) => {
       await store.register([registration("a"), registration("b", { nextFireAt: null })], T0);

@@ -253,6 +253,10 @@ class InMemory implements MemoryStore {
     return this.#lines.global;
   }
 
+  async pausedPipelines(): Promise<readonly string[]> {
+    return this.#pipelines.paused();
+  }
+
   async trigger(id: string): Promise<TriggerRecord | null> {
     return this.#history.triggers.get(id)?.record ?? null;
   }

@@ -69,6 +69,10 @@ export class Pipelines {
     else this.#lines.pause(cell, pause);
   }
 
+  paused(): readonly string[] {
+    return [...this.#cells].flatMap(([id, { pause }]) => (pause === null ? [] : [id]));
+  }
+
   resume(id: string | null, now: number, note: (before: Pause) => void): Pause | null {
     const cell = id === null ? null : this.known(id);
     const pause = this.#lines.pauseOf(cell);

@@ -111,6 +111,11 @@ function globalOf(row: MetaRow | undefined): GlobalPause {
   return { pause, endedPauses: endedPausesOf(endedPauses ?? lastPause) };
 }
 
+export async function pausedPipelines(session: Session): Promise<readonly string[]> {
+  const rows = await session.query(`SELECT id FROM ${session.dialect.name("pipelines")} WHERE pause IS NOT NULL`);
+  return rows.map(({ id }) => String(id));
+}
+
 /** A row if everything is paused. */
 export function globallyPaused({ name }: Dialect): string {
   return `SELECT 1 FROM ${name("meta")} WHERE key = '${GLOBAL_PAUSE}' AND value NOT LIKE '{"pause":null%'`;

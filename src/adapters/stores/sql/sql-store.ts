@@ -132,6 +132,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
       return pause;
     },
     globalPause: () => pipelines.globalPause(session),
+    pausedPipelines: () => pipelines.pausedPipelines(session),
     trigger: async (id) => (await withParameters(session, await select(session, TRIGGERS, "WHERE id = $1", [id])))[0] ?? null,
     run: async (id) => (await select(session, RUNS, "WHERE id = $1", [id]))[0] ?? null,
     listTriggers: (query) => lists.listTriggers(session, query),
