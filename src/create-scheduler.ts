@@ -80,7 +80,7 @@ export interface SchedulerOptions {
   load?: () => { readonly cpu: number | null; readonly memory: number | null };
   /** A number in [0, 1), for ids and jitter. Default `Math.random`. */
   random?: () => number;
-  /** Makes ids; must sort in the order they were made. Default ULIDs. */
+  /** Makes ids; must sort in the order they were made, and by their instant as ULIDs do: `explain` looks for what came before an instant by its id. Default ULIDs. */
   newId?: IdSource;
   /** The longest time for which a timer is trusted. Default `"30s"`. */
   timerTrust?: Duration;
