@@ -3,7 +3,7 @@ import { type CheckName, Report } from "./check/report.js";
 import { difference } from "./compare.js";
 import type { Places, StoreName } from "./places.js";
 import { play } from "./player/play.js";
-import { backtested, canBeSimulated, simulated } from "./player/simulated.js";
+import { backtested, canBeBacktested, canBeSimulated, EXCUSES, simulated } from "./player/simulated.js";
 import type { Seen } from "./seen.js";
 import type { World } from "./spec.js";
 
@@ -36,16 +36,27 @@ export async function judged(world: World, stores: readonly StoreName[], places:
   return { world, reports };
 }
 
-/** The simulation of the world has the same records, and a backtest of its history the same numbers. */
+/** The simulation of the world has the same records, and the backtest of a pipeline's history comes to that history. */
 async function checkPlayedAgain(world: World, seen: Seen, report: Report): Promise<void> {
-  if (!canBeSimulated(world)) return;
-  const found = difference(seen, await simulated(world));
-  if (found !== "") report.fail("simulate", world.from, null, `the engine (-) and simulate (+) differ:\n${found}`);
-  const [spec] = world.pipelines;
-  const isAlone = spec !== undefined && world.pipelines.length === 1 && spec.conditions.length === 0 && world.deeds.length === 0;
-  const sides = isAlone && spec.execution.overlap !== "cancel_running" ? await backtested(world, spec, seen) : null;
-  if (sides !== null && sides.before !== sides.after)
-    report.fail("backtest", world.from, spec?.id ?? null, `${sides.before} became ${sides.after}`);
+  if (canBeSimulated(world)) {
+    const found = difference(seen, await simulated(world));
+    if (found !== "") report.fail("simulate", world.from, null, `the engine (-) and simulate (+) differ:\n${found}`);
+  }
+  for (const spec of world.pipelines) {
+    if (!canBeBacktested(world, spec)) continue;
+    const played = await backtested(world, spec, seen);
+    if (played === null) continue;
+    report.counts.backtests++;
+    const { recorded, again, unknown } = played;
+    const found = difference(recorded, again);
+    if (found !== "" && !unknown.some((kind) => EXCUSES.has(kind)))
+      report.fail(
+        "backtest",
+        world.from,
+        spec.id,
+        `history (-) and backtest (+) differ (${unknown.join(", ") || "all is known"}):\n${found}`,
+      );
+  }
 }
 
 /** The names of the checks that failed, on any store. */

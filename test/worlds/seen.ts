@@ -103,6 +103,8 @@ export interface SeenAnswer {
   readonly nextFireAt: number | null;
   /** Why this instant was asked for. */
   readonly why: "fire" | "recheck" | "retry" | "notBefore" | "expiry" | "any";
+  /** The waiting trigger that it was asked for. */
+  readonly of: string | null;
 }
 
 export interface SeenUpcoming {
@@ -133,6 +135,8 @@ export interface Seen {
   readonly upcoming: readonly SeenUpcoming[];
   readonly downs: readonly SeenDown[];
   readonly errors: readonly string[];
+  /** JSON of the history of each pipeline, as `backtest` takes it. */
+  readonly histories: ReadonlyMap<string, string>;
   /** The end of the world. */
   readonly endedAt: number;
 }

@@ -8,6 +8,7 @@ const GRACE_MS = 10_000;
 
 /** Every attempt ends as and when its function, its timeout or what interrupted it says, and is followed by another as its policy says. */
 export function checkAttempts(history: History, load: Load, report: Report): void {
+  checkCalls(history, report);
   if (history.world.theme === "steps") return;
   for (const [, spans] of grouped(history.attempts, ({ run }) => run)) {
     for (const [index, span] of spans.entries()) {
@@ -15,7 +16,6 @@ export function checkAttempts(history: History, load: Load, report: Report): voi
       checkNext(span, spans[index + 1], history, load, report);
     }
   }
-  checkCalls(history, report);
 }
 
 function checkEnd({ run, attempt, from, until, outcome }: AttemptSpan, history: History, report: Report): void {

@@ -18,7 +18,14 @@ export function checkFireTimes(history: History, report: Report): void {
   for (const { id } of history.world.pipelines) {
     const outcomes = outcomesOf(history, id);
     const fires = history.firesOf(id);
-    const isOverdue = (fire: number) => history.openFrom(id, fire) + history.unnoticedMs <= history.seen.endedAt;
+    // a new schedule is planned from now on: what the old one has left open goes with it
+    const isOverdue = (fire: number) => {
+      const openFrom = history.openFrom(id, fire);
+      return (
+        openFrom + history.unnoticedMs <= history.seen.endedAt &&
+        history.specAt(id, openFrom).schedule === history.specAt(id, fire).schedule
+      );
+    };
     for (const fire of fires) {
       report.counts.fireTimes++;
       const found = outcomes.get(fire) ?? [];

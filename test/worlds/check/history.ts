@@ -1,4 +1,4 @@
-import { type GateResult, gateAt, type Knows, type Past } from "../oracle/gate.js";
+import { type GateResult, gateAt, longestOf, needsOf, type Past } from "../oracle/gate.js";
 import { firesIn } from "../oracle/schedule.js";
 import type { Seen, SeenDecision, SeenRun, SeenTrigger } from "../seen.js";
 import type { PipelineSpec, World } from "../spec.js";
@@ -17,13 +17,6 @@ export interface AttemptSpan extends Span {
 }
 
 const FOREVER = Number.POSITIVE_INFINITY;
-const ALL_KNOWING: readonly Knows[] = [
-  { max: true, not: true },
-  { max: true, not: false },
-  { max: false, not: true },
-  { max: false, not: false },
-];
-
 /** What was seen of a world, arranged by instants. */
 export class History implements Past {
   readonly world: World;
@@ -36,6 +29,8 @@ export class History implements Past {
   readonly pauses: ReadonlyMap<string | null, readonly Span[]>;
   /** When no node was up. */
   readonly downs: readonly Span[];
+  /** What the clock has stepped over. */
+  readonly skipped: readonly Span[];
   readonly #specs = new Map<string, { readonly from: number; readonly spec: PipelineSpec }[]>();
   readonly #fires = new Map<string, readonly number[]>();
   readonly #starts = new Map<string, number[]>();
@@ -61,6 +56,9 @@ export class History implements Past {
     this.attempts = seen.runs.flatMap(attemptsOf);
     this.pauses = pausesOf(seen);
     this.downs = downsOf(world, seen);
+    this.skipped = seen.deeds.flatMap(({ deed, at }) =>
+      deed.kind === "jump" && deed.by > 0 ? [{ from: at + 1, until: at + deed.by }] : [],
+    );
   }
 
   /** What a node that sleeps may not notice at once, where several share a store, one takes another's place, or the clock steps. */
@@ -101,9 +99,9 @@ export class History implements Past {
     return this.downs.some(({ from, until }) => at >= from && at < until);
   }
 
-  /** The first instant from one on at which a node is up and the pipeline is not paused. */
+  /** The first instant from one on that the clock shows, at which a node is up and the pipeline is not paused. */
   openFrom(pipelineId: string, at: number): number {
-    const spans = [...this.pausedSpans(pipelineId), ...this.downs];
+    const spans = [...this.pausedSpans(pipelineId), ...this.downs, ...this.skipped];
     for (let open = at; ; ) {
       const closing = spans.find(({ from, until }) => open >= from && open < until);
       if (closing === undefined) return open;
@@ -119,15 +117,22 @@ export class History implements Past {
     return (this.#starts.get(pipelineId) ?? []).filter((start) => start > from && (isIncluded ? start <= to : start < to));
   }
 
-  /** What the gate should say to the trigger of a decision, and when it was asked; for each way in which conditions may know when to look again. */
-  expected({ pipelineId, kind, at }: SeenDecision): readonly (GateResult & { readonly askedAt: number })[] {
+  /** When the gate was asked for a decision, and what it should say. All that takes time is what asks the outside; the findings show whether that was asked. */
+  expected({ pipelineId, kind, at, findings }: SeenDecision): GateResult & { readonly askedAt: number } {
     const pipeline = this.specAt(pipelineId, at);
-    const question = { seed: this.world.seed, pipelineId, kind, past: this };
-    return ALL_KNOWING.map((knows) => {
-      const taken = gateAt(pipeline, { ...question, knows, now: at }).takes;
-      const late = gateAt(pipeline, { ...question, knows, now: at - taken });
-      return { ...late, askedAt: at - late.takes };
-    });
+    const longest = longestOf(pipeline.conditions);
+    const isOutsideAsked = pipeline.conditions.some((spec) => needsOf(spec) === "outside") && findings.at(-1)?.result !== "not_evaluated";
+    const asked = (askedAt: number, decidedAt: number) =>
+      gateAt(pipeline, { seed: this.world.seed, pipelineId, kind, past: this, askedAt, decidedAt });
+    const askedAt = at - (isOutsideAsked ? longest : 0);
+    const found = asked(askedAt, at);
+    // it would have run, and another run has taken what `maxPerPeriod` allows: that is why it was asked again
+    const isAskedAgain =
+      !isOutsideAsked &&
+      found.outcome !== "run" &&
+      this.starts(pipelineId, at - 1, at, true).length > 0 &&
+      asked(at - longest, at).outcome === "run";
+    return { ...found, askedAt: isAskedAgain ? at - longest : askedAt };
   }
 }
 

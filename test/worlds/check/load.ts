@@ -1,5 +1,6 @@
+import type { GateResult } from "../oracle/gate.js";
 import type { SeenDecision, SeenTrigger } from "../seen.js";
-import { isCombinedHang, isOverlapSkip } from "./decisions.js";
+import { isOverlapSkip } from "./decisions.js";
 import type { History } from "./history.js";
 
 /** A number that changes at instants: what is in use. */
@@ -164,40 +165,17 @@ export class Load {
 
   #looksOf(trigger: SeenTrigger, decisions: readonly SeenDecision[]): Look[] {
     return decisions.map((decision) => {
-      const { at, outcome } = decision;
-      const pipeline = this.#history.specAt(decision.pipelineId, at);
-      const bypassed = trigger.kind === "immediate" || trigger.isForced;
-      if (bypassed || isOverlapSkip(decision, pipeline) || isCombinedHang(pipeline))
-        return {
-          askedAt: at,
-          at,
-          outcome,
-          next: bypassed ? null : nextOf(outcome, [], at, pipeline.recheckInterval),
-          isOverlapSkip: isOverlapSkip(decision, pipeline),
-        };
+      const { at, outcome, pipelineId } = decision;
+      const isSkipped = isOverlapSkip(decision, this.#history.specAt(pipelineId, at));
+      if (trigger.kind === "immediate" || trigger.isForced || isSkipped)
+        return { askedAt: at, at, outcome, next: null, isOverlapSkip: isSkipped };
       const expected = this.#history.expected(decision);
-      const askedAt = Math.min(...expected.map((one) => one.askedAt));
-      // what happens at that very instant decides: when it is looked at again is not known either
-      if (outcome === "hold" && expected.some((one) => one.outcome === null))
-        return { askedAt, at, outcome, next: { earliest: at, latest: Number.POSITIVE_INFINITY }, isOverlapSkip: false };
-      return {
-        askedAt,
-        at,
-        outcome,
-        next: nextOf(
-          outcome,
-          expected.map(({ recheckAt }) => recheckAt),
-          at,
-          pipeline.recheckInterval,
-        ),
-        isOverlapSkip: false,
-      };
+      return { askedAt: expected.askedAt, at, outcome, next: outcome === "hold" ? nextOf(expected, at) : null, isOverlapSkip: false };
     });
   }
 }
 
-function nextOf(outcome: string, known: readonly (number | null)[], at: number, interval: number): Look["next"] {
-  if (outcome !== "hold") return null;
-  const all = [...known, ...(known.length === 0 ? [null] : [])].map((one) => one ?? at + interval);
-  return { earliest: Math.min(...all), latest: Math.max(...all) };
+/** What happens at that very instant may decide when it is looked at again. */
+function nextOf({ recheckAt }: GateResult, at: number): Look["next"] {
+  return recheckAt === null ? { earliest: at, latest: Number.POSITIVE_INFINITY } : { earliest: recheckAt, latest: recheckAt };
 }

@@ -15,8 +15,9 @@ export function checkOverlap(history: History, load: Load, waits: readonly Wait[
     for (const at of load.changesIn(from, until)) {
       const next = load.changesIn(at, until)[1] ?? until;
       if (next - at <= slack || load.isShut(pipelineId, at, false) || !load.isFull(pipelineId, at)) continue;
-      const { overlap } = history.specAt(pipelineId, at).execution;
-      if (overlap === "skip")
+      const { overlap, maxActiveRuns } = history.specAt(pipelineId, at).execution;
+      // what is being decided on has a slot, too, and may not run
+      if (overlap === "skip" && activeAt(history, pipelineId, at).length >= maxActiveRuns)
         report.fail("overlap-skip", at, pipelineId, `trigger ${trigger.id} waits behind taken runs from ${iso(at)} to ${iso(next)}`);
       if (overlap === "cancel_running" && activeAt(history, pipelineId, at).some((run) => isOlder(run, trigger, history)))
         report.fail(
@@ -28,7 +29,7 @@ export function checkOverlap(history: History, load: Load, waits: readonly Wait[
       break;
     }
   }
-  checkCancelRunning(history, report);
+  checkCancelRunning(history, load, report);
   checkSkips(history, load, report);
 }
 
@@ -51,7 +52,7 @@ function behind(history: History, waits: readonly Wait[], id: string, pipelineId
 }
 
 /** A run that was cancelled for a newer fire time is followed by that fire time, the newest, at once. */
-function checkCancelRunning(history: History, report: Report): void {
+function checkCancelRunning(history: History, load: Load, report: Report): void {
   for (const run of history.seen.runs) {
     if (!run.isCancelRequested || run.cancelUser !== null || run.cancelAt === null) continue;
     const newer = history.seen.triggers.filter(
@@ -63,7 +64,7 @@ function checkCancelRunning(history: History, report: Report): void {
       !newer.some(({ id }) => id !== run.triggerId)
     )
       report.fail("overlap-cancel-running", run.cancelAt, run.pipelineId, `run ${run.id} was cancelled, and no newer fire time came`);
-    if (run.cancelAt === run.startedAt && history.world.nodes === 1)
+    if (run.cancelAt === run.startedAt && history.world.nodes === 1 && isSurplus(run, load, history))
       report.fail(
         "overlap-cancel-running",
         run.cancelAt,
@@ -71,6 +72,17 @@ function checkCancelRunning(history: History, report: Report): void {
         `run ${run.id} was started and cancelled at ${iso(run.cancelAt)}: the newest should win directly`,
       );
   }
+}
+
+/** Whether as many newer fire times as there are slots ran or were ready when a run started: then it should not have. */
+function isSurplus({ pipelineId, scheduledFor, startedAt }: SeenRun, load: Load, history: History): boolean {
+  const newer = history.seen.triggers.filter((one) => {
+    if (one.pipelineId !== pipelineId || one.kind !== "scheduled" || (one.scheduledFor ?? 0) <= (scheduledFor ?? 0)) return false;
+    const run = one.runId === null ? undefined : history.runs.get(one.runId);
+    const isRunning = run !== undefined && run.startedAt <= startedAt && (run.endedAt ?? Number.POSITIVE_INFINITY) > startedAt;
+    return isRunning || load.looksAt(one).some(({ at }) => at === startedAt);
+  });
+  return newer.length >= history.specAt(pipelineId, startedAt).execution.maxActiveRuns;
 }
 
 /** What was skipped for overlap was skipped while all runs were taken. */

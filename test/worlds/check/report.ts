@@ -30,7 +30,7 @@ export const CHECKS = {
   "explain-waiting": "explain knows what is due at an instant to come: looks at held triggers, retries, later starts.",
   upcoming: "upcoming lists the next fire times.",
   simulate: "A simulation of the world has the records of the engine.",
-  backtest: "A backtest of the unchanged configuration on its own history reproduces it.",
+  backtest: "A backtest of the unchanged configuration comes to its history, record for record, or names what it cannot know.",
   stores: "All stores have the same records.",
 } as const;
 
@@ -44,7 +44,7 @@ export interface Violation {
 /** Collects what is wrong, and counts what was looked at. */
 export class Report {
   readonly violations: Violation[] = [];
-  readonly counts = { fireTimes: 0, decisions: 0, runs: 0, answers: 0 };
+  readonly counts = { fireTimes: 0, decisions: 0, runs: 0, answers: 0, backtests: 0 };
 
   fail(check: CheckName, at: number, pipelineId: string | null, text: string): void {
     this.violations.push({ check, at, pipelineId, text });

@@ -1,6 +1,6 @@
+import { longestOf } from "../oracle/gate.js";
 import type { SeenTrigger } from "../seen.js";
 import type { ConditionSpec, PipelineSpec } from "../spec.js";
-import { isCombinedHang } from "./decisions.js";
 import type { History } from "./history.js";
 import type { Load } from "./load.js";
 import { iso, type Report } from "./report.js";
@@ -33,7 +33,6 @@ export function checkWaiting(history: History, load: Load, report: Report): Wait
 
 function waitsOf(trigger: SeenTrigger, history: History, load: Load, report: Report): Wait[] {
   const looks = load.looksAt(trigger);
-  const pipeline = history.specAt(trigger.pipelineId, trigger.createdAt);
   const waits: Wait[] = [];
   // at the end of the world it may be being asked about: conditions that never answer take 3 s at most
   const endedAt = trigger.runId === null ? (trigger.endedAt ?? history.seen.endedAt - 3_000) : Number.POSITIVE_INFINITY;
@@ -63,7 +62,7 @@ function waitsOf(trigger: SeenTrigger, history: History, load: Load, report: Rep
     ready = { earliest: Math.min(look.next.earliest, giveUpAt), latest: Math.min(look.next.latest, giveUpAt) };
   }
   const last = looks.at(-1);
-  if (last?.next === null || trigger.runId !== null || isCombinedHang(pipeline)) return isCombinedHang(pipeline) ? [] : waits;
+  if (last?.next === null || trigger.runId !== null) return waits;
   const from = Math.min(ready.latest, causedAt(trigger, heldAt, endedAt, history));
   waits.push({ trigger, from, until: endedAt, pauseEndedAt: pauseEnd(trigger, heldAt, endedAt, history) });
   checkExpiry(trigger, giveUpAt, history, report);
@@ -78,7 +77,9 @@ function firstReady(trigger: SeenTrigger, { seen }: History): number {
 
 function checkExpiry(trigger: SeenTrigger, giveUpAt: number, history: History, report: Report): void {
   if (giveUpAt === Number.POSITIVE_INFINITY || history.world.theme === "steps") return;
-  const slack = history.world.theme === "plain" ? 0 : history.unnoticedMs;
+  // it may be asked about just then
+  const gateMs = longestOf(history.specAt(trigger.pipelineId, giveUpAt).conditions);
+  const slack = gateMs + (history.world.theme === "plain" ? 0 : history.unnoticedMs);
   let from = giveUpAt;
   for (const down of history.downs) if (from >= down.from && from < down.until) from = down.until;
   if (
@@ -124,8 +125,10 @@ function pauseEnd(trigger: SeenTrigger, heldAt: number | null, until: number, hi
 function mayBeLookedAt(trigger: SeenTrigger, heldAt: number | null, at: number, history: History): boolean {
   if (heldAt === null) return false;
   if (causedAt(trigger, heldAt, at, history) <= at || (pauseEnd(trigger, heldAt, at, history) ?? at + 1) <= at) return true;
-  const isReplaced = history.seen.deeds.some(({ deed, at: when }) => deed.kind === "replace" && when > heldAt && when <= at);
-  // a node that starts, or finds a probe well for another pipeline, may have it looked at
+  const isReplaced = history.seen.deeds.some(
+    ({ deed, at: when }) => (deed.kind === "replace" || deed.kind === "resume") && when > heldAt && when <= at,
+  );
+  // a resume, even of nothing, a node that starts, or finds a probe well for another pipeline, may have it looked at
   return (
     isReplaced ||
     history.seen.downs.some(({ until }) => until > heldAt && until <= at) ||

@@ -81,7 +81,8 @@ function calendarOf(context: Context): CalendarSpec {
     const some = draws.chance(0.3) ? WEEKDAYS.filter(() => draws.chance(0.6)) : null;
     const isSome = some !== null && some.length > 0 && some.length < WEEKDAYS.length;
     const days = isSome ? some : null;
-    const end = draws.pick(["03:00", "04:45", "02:30", "18:00", isSome ? start : "06:00"]); // a window of 24 h on every day never ends, and is refused
+    const drawn = draws.pick(["03:00", "04:45", "02:30", "18:00", isSome ? start : "06:00"]);
+    const end = drawn === start && !isSome ? "06:00" : drawn; // a window of 24 h on every day never ends, and is refused
     return { type: "window", start, end, days, zone };
   }
   if (luck < 0.85) return { type: "business", zone, holidays: [new Date(from).toISOString().slice(0, 10)] };
@@ -119,11 +120,14 @@ function conditionOf(name: string, context: Context, isCombined: boolean, isPart
       onError: draws.pick(["pass", "block"] as const),
       onBlock,
     };
+  const type = draws.chance(0.5) ? "probe" : "custom";
+  const isShared = draws.chance(0.3);
+  const [period, share] = [draws.pick([9, 20, 70]) * MINUTE, draws.pick([0.3, 0.6, 0.8])];
   return {
-    type: draws.chance(0.5) ? "probe" : "custom",
-    name: `signal ${draws.chance(0.3) ? "shared" : name}`,
-    period: draws.pick([9, 20, 70]) * MINUTE,
-    share: draws.pick([0.3, 0.6, 0.8]),
+    type,
+    name: `signal ${isShared ? "shared" : name}`,
+    period: isShared ? 20 * MINUTE : period, // a name is one probe, whoever asks it
+    share: isShared ? 0.6 : share,
     fails: false,
     onError: "block",
     onBlock,

@@ -18,7 +18,7 @@ export async function ask(scheduler: Scheduler, world: World, now: number, into:
   const fires = (await scheduler.upcoming({ count: 12 })).map(({ pipelineId, fireAt }) => ({ pipelineId, at: fireAt.getTime() }));
   if (records === null) into.upcoming.push({ askedAt: now, fires });
   const questions = records === null ? await ofTheFuture(scheduler, world, now, fires) : ofThePast(world, now, records, draws);
-  for (const { pipelineId, at, why } of questions) {
+  for (const { pipelineId, at, why, of = null } of questions) {
     const answer = await scheduler.explain(pipelineId, at);
     into.answers.push({
       askedAt: now,
@@ -31,11 +31,12 @@ export async function ask(scheduler: Scheduler, world: World, now: number, into:
       decisionIds: answer.decisions.map(({ id }) => id),
       nextFireAt: answer.nextFireAt === null ? null : answer.nextFireAt.getTime(),
       why,
+      of,
     });
   }
 }
 
-type Question = Pick<SeenAnswer, "pipelineId" | "at" | "why">;
+type Question = Pick<SeenAnswer, "pipelineId" | "at" | "why"> & { readonly of?: string };
 
 /** Instants at which something is due: fire times, looks at held triggers, retries, later starts, ends of holds; and one at which nothing is. */
 async function ofTheFuture(scheduler: Scheduler, world: World, now: number, fires: readonly { pipelineId: string; at: number }[]) {
@@ -44,10 +45,10 @@ async function ofTheFuture(scheduler: Scheduler, world: World, now: number, fire
     for (const { at } of fires.filter(({ pipelineId }) => pipelineId === id).slice(0, 2))
       questions.push({ pipelineId: id, at, why: "fire" });
     const waiting = await scheduler.triggers({ pipelineId: id, status: ["pending", "held"], limit: 3 });
-    for (const { status, availableAt, expiresAt } of waiting.items) {
-      if (availableAt.getTime() > now)
-        questions.push({ pipelineId: id, at: availableAt.getTime(), why: status === "held" ? "recheck" : "notBefore" });
-      if (expiresAt !== null && expiresAt.getTime() > now) questions.push({ pipelineId: id, at: expiresAt.getTime(), why: "expiry" });
+    for (const { id: of, status, availableAt, expiresAt } of waiting.items) {
+      const [lookedAt, givenUpAt] = [availableAt.getTime(), expiresAt === null ? now : expiresAt.getTime()];
+      if (lookedAt > now) questions.push({ pipelineId: id, at: lookedAt, why: status === "held" ? "recheck" : "notBefore", of });
+      if (givenUpAt > now) questions.push({ pipelineId: id, at: givenUpAt, why: "expiry", of });
     }
     const retrying = await scheduler.runs({ pipelineId: id, status: "retrying", limit: 2 });
     for (const { retryAt } of retrying.items)

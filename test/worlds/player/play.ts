@@ -1,5 +1,6 @@
+import { ulidSource } from "../../../src/base/id.js";
 import type { EventName, Pipeline, RunContext, Scheduler, Store } from "../../../src/index.js";
-import { type FakeClock, fakeClock } from "../../../src/testing/index.js";
+import { type FakeClock, fakeClock, readHistory } from "../../../src/testing/index.js";
 import type { Seen, SeenCall, SeenDecision, SeenDeed, SeenDown, SeenEvent } from "../seen.js";
 import type { Deed, PipelineSpec, World } from "../spec.js";
 import { type Answers, ask } from "./ask.js";
@@ -57,7 +58,8 @@ class Player {
   readonly #downs: SeenDown[] = [];
   readonly #errors: string[] = [];
   readonly #answers: Answers = { answers: [], upcoming: [] };
-  #ids = 0;
+  /** Of all nodes, so that ids sort in the order they were made. */
+  readonly #newId = ulidSource(() => 0.5);
   #made = 0;
 
   constructor(world: World, place: Place) {
@@ -76,11 +78,15 @@ class Player {
       await act();
       await this.#clock.settle();
     }
-    await this.#clock.advanceTo(world.to);
+    // a node notices within these that the clock has gone past the end of the world
+    const noticedBy = world.theme === "steps" ? this.#clock.now() + world.timerTrust + world.lease : world.to;
+    await this.#clock.advanceTo(Math.max(world.to, noticedBy));
     const reader = this.#someone() ?? (await this.#start(0)).scheduler;
     const endedAt = this.#clock.now();
     const records = await recordsOf(reader, this.#looks);
     await ask(reader, this.#world, endedAt, this.#answers, records);
+    const histories = new Map<string, string>();
+    for (const { id } of world.pipelines) histories.set(id, JSON.stringify(await readHistory(reader, { pipelineId: id })));
     const events = [...this.#events];
     const calls = [...this.#calls];
     await this.#stopAll();
@@ -93,6 +99,7 @@ class Player {
       ...this.#answers,
       downs: this.#downs,
       errors: this.#errors,
+      histories,
       endedAt,
     };
   }
@@ -114,7 +121,7 @@ class Player {
       pipelines: [...this.#specs.values()].map((spec) => this.#built(spec)),
       store: this.#place.open(),
       clock: this.#clock,
-      newId: (now) => `${now.toString(36).padStart(9, "0")}${(this.#ids++).toString(36).padStart(7, "0")}`,
+      newId: this.#newId,
     });
     node.listen(NODE_EVENTS, (name, event) => this.#events.push(eventOf(name, event, this.#clock.now())));
     node.scheduler.on("decision", ({ decision }) => {

@@ -1,4 +1,4 @@
-import { backtest, simulate } from "../../../src/testing/index.js";
+import { backtest, type ReadHistory, simulate, type UnknownKind } from "../../../src/testing/index.js";
 import { fateOf } from "../random.js";
 import type { Seen } from "../seen.js";
 import type { Deed, PipelineSpec, World } from "../spec.js";
@@ -89,26 +89,38 @@ function probeNames(conditions: PipelineSpec["conditions"]): { readonly name: st
   });
 }
 
-/** A backtest of a pipeline on its own history: what was, and what would have been. */
+/** Kinds of what a backtest does not know, on which the records of an unchanged configuration may depend. */
+export const EXCUSES: ReadonlySet<UnknownKind> = new Set<UnknownKind>(["look_times", "late_start", "no_node", "lost_late"]);
+
+/** Whether a history tells all of a pipeline: it shares no slots, was never another one, nobody asked for a recheck, no node ended, no clock stepped, and what comes on time is as by default. */
+export function canBeBacktested({ theme, deeds, misfireThreshold, globalLimit }: World, { id, execution }: PipelineSpec): boolean {
+  const isOther = (deed: Deed) =>
+    (deed.kind === "replace" && deed.pipeline.id === id) || (deed.kind === "recheck" && (deed.pipelineId ?? id) === id);
+  return theme === "plain" && !deeds.some(isOther) && misfireThreshold === 30_000 && globalLimit === null && execution.pool === null;
+}
+
+type Records = Pick<Seen, "triggers" | "decisions" | "runs">;
+
+/** A backtest of a pipeline on its own history: what was, what would have been, and what is not known; `null` when nothing has run to its end. */
 export async function backtested(
   world: World,
   spec: PipelineSpec,
   seen: Seen,
-): Promise<{ readonly before: string; readonly after: string } | null> {
-  const history = seen.runs.filter(({ pipelineId, endedAt }) => pipelineId === spec.id && endedAt !== null);
-  if (history.length === 0) return null;
-  const pipeline = built(spec, world.seed, () => {});
-  const { before, after } = await backtest({
-    history: history.map(({ status, scheduledFor, startedAt, endedAt, attempt }) => ({
-      status,
-      scheduledFor,
-      startedAt,
-      endedAt,
-      attempt,
-    })),
-    pipeline,
+): Promise<{ readonly recorded: Records; readonly again: Records; readonly unknown: readonly UnknownKind[] } | null> {
+  const history: ReadHistory = JSON.parse(seen.histories.get(spec.id) as string);
+  if (!history.runs.some(({ endedAt }) => endedAt !== null)) return null;
+  const { played, unknown } = await backtest({
+    history,
+    pipeline: built(spec, world.seed, () => {}),
+    to: seen.endedAt + 1,
   });
-  const textOf = ({ runs, succeeded, failed, retries, busyMs }: typeof before) =>
-    JSON.stringify({ runs, succeeded, failed, retries, busyMs });
-  return { before: textOf(before), after: textOf(after) };
+  return { recorded: seenOf(JSON.parse(JSON.stringify(history), asDate)), again: seenOf(played), unknown: unknown.map(({ kind }) => kind) };
+}
+
+function seenOf({ triggers, decisions, runs }: Pick<ReadHistory, "triggers" | "decisions" | "runs">): Records {
+  return { triggers: triggers.map(seenTrigger), decisions: decisions.map(seenDecision), runs: runs.map(seenRun) };
+}
+
+function asDate(_key: string, value: unknown): unknown {
+  return typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? new Date(value) : value;
 }
