@@ -14,6 +14,7 @@ import type { World } from "./spec.js";
 import { Summary } from "./summary.js";
 
 const { values } = parseArgs({
+  allowNegative: true, // --no-shrink: failures are listed sooner
   options: {
     seeds: { type: "string", default: "100" },
     from: { type: "string", default: "1" },
@@ -21,20 +22,27 @@ const { values } = parseArgs({
     stores: { type: "string" },
     small: { type: "boolean", default: false },
     all: { type: "boolean", default: false },
+    shrink: { type: "boolean", default: true },
   },
 });
 
-function whole(name: "seeds" | "from" | "seed"): number {
-  const value = Number(values[name]);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: must be an integer ≥ 1 (got ${values[name]})`);
+function whole(name: "seeds" | "from" | "seed", text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: must be an integer ≥ 1 (got ${text})`);
   return value;
+}
+
+/** Those of `--seed 4,21`, or `--seeds` of them in a row. */
+function seedsToPlay(): readonly number[] {
+  if (values.seed !== undefined) return values.seed.split(",").map((one) => whole("seed", one));
+  const from = whole("from", values.from);
+  return Array.from({ length: whole("seeds", values.seeds) }, (_, index) => from + index);
 }
 
 const databaseUrl = await testDatabaseUrl();
 const places = new Places(databaseUrl);
 const size = values.small ? SMALL : LARGE;
-const first = values.seed === undefined ? whole("from") : whole("seed");
-const count = values.seed === undefined ? whole("seeds") : 1;
+const seeds = seedsToPlay();
 const isFatal = (name: CheckName) => values.all || values.seed !== undefined || NOT_YET[name] === undefined;
 
 /** Memory and SQLite; every tenth world on PostgreSQL, too. */
@@ -51,23 +59,27 @@ async function explainFailure({ world, reports }: Judged, stores: readonly Store
     if (fatal.length > 8) console.log(`  ${store}: and ${fatal.length - 8} more`);
   }
   const wanted = [...failedChecks({ world, reports })].filter(isFatal);
+  console.log(`  ${wanted.map((name) => CHECKS[name]).join("\n  ")}`);
+  const again = () => console.log(`  again: npm run test:worlds -- --seed ${world.seed}${values.small ? " --small" : ""}\n`);
+  if (!values.shrink) {
+    again();
+    return;
+  }
   const stillFails = async (smaller: World) => {
     const failed = failedChecks(await judged(smaller, stores, places));
     return wanted.some((name) => failed.has(name));
   };
   const smallest = await shrunk(world, stillFails);
-  console.log(`  ${wanted.map((name) => CHECKS[name]).join("\n  ")}`);
   console.log(`  smallest world that still fails: ${inWords(smallest)}`);
-  const again = await judged(smallest, stores, places);
-  for (const [store, { violations }] of again.reports)
+  for (const [store, { violations }] of (await judged(smallest, stores, places)).reports)
     for (const { check, text } of violations.filter((one) => wanted.includes(one.check)).slice(0, 3))
       console.log(`  ${store}: ${check}: ${text}`);
-  console.log(`  again: npm run test:worlds -- --seed ${world.seed}${values.small ? " --small" : ""}\n`);
+  again();
 }
 
 const summary = new Summary();
 try {
-  for (let seed = first; seed < first + count; seed++) {
+  for (const [index, seed] of seeds.entries()) {
     const stores = storesOf(seed);
     const result = await judged(worldOf(seed, size), stores, places);
     summary.add(result);
@@ -76,7 +88,7 @@ try {
       process.exitCode = 1;
       console.log(`seed ${seed} (${result.world.theme}): ${failed.join(", ")}`);
       await explainFailure(result, stores);
-    } else if (seed % 10 === 0) console.log(`${seed - first + 1} of ${count} worlds played`);
+    } else if (seed % 10 === 0) console.log(`${index + 1} of ${seeds.length} worlds played`);
   }
   console.log(summary.text());
 } finally {
