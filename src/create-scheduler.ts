@@ -176,7 +176,6 @@ function settingsOf(options: SchedulerOptions): Settings {
     graceMs: length("grace", "10s", 0),
     probeTtlMs: length("probeTtl", "5s", 0),
     trustMs: length("timerTrust", "30s", 100),
-    pruneMs: 5 * 60_000,
     statisticsMs: length("statisticsWindow", "24h", 1_000),
     maxActiveRuns: options.maxActiveRuns ?? null,
     pools,

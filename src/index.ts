@@ -163,6 +163,7 @@ export type {
 } from "./ports/executor.js";
 export type { Logger, LogLevel } from "./ports/logger.js";
 export type { Probe } from "./ports/probe.js";
+export type { StatisticsRollUp, StatisticsStore } from "./ports/statistics-store.js";
 export type * from "./ports/store.js";
 export type { FireTimesQuery, OpenAtQuery } from "./ports/trigger-history.js";
 export type { ExecutionOptions, ExecutionPolicy } from "./run/policy.js";
@@ -203,6 +204,7 @@ export {
   type QueueUsage,
   refuseBeyond,
 } from "./trigger/queue-limits.js";
+export { excessOf, type PipelineExcess, type PipelineHistory, type Retention, SETTLED_MS } from "./trigger/retention.js";
 export {
   type AnySensor,
   type SeenRun,

@@ -26,8 +26,6 @@ export interface Settings {
   readonly trustMs: number;
   /** How long a measured probe value is shared. */
   readonly probeTtlMs: number;
-  /** How often ended triggers beyond the retention are forgotten. */
-  readonly pruneMs: number;
   /** How far back statistics look. */
   readonly statisticsMs: number;
   /** Runs at once over all nodes and pipelines; `null` is no limit. */

@@ -17,6 +17,7 @@ import type { AuditLog } from "./audit-log.js";
 import { type Core, closeExecutors } from "./core.js";
 import type { EventFeed } from "./event-feed.js";
 import type { Loop } from "./loop.js";
+import type { Maintenance } from "./maintenance.js";
 import type { Monitoring } from "./monitoring.js";
 import { stopped } from "./refusals.js";
 import type { Roster } from "./roster.js";
@@ -43,6 +44,7 @@ export interface LifecycleParts {
   readonly alerts: Monitoring;
   readonly runner: Runner;
   readonly feed: EventFeed;
+  readonly maintenance: Maintenance;
 }
 
 export class Lifecycle {
@@ -113,7 +115,7 @@ export class Lifecycle {
 
   async #steps(signal: AbortSignal): Promise<void> {
     const { store, registry } = this.#core;
-    const { audit, steering, roster, loop, sensing, alerts } = this.#parts;
+    const { audit, steering, roster, loop, sensing, alerts, maintenance } = this.#parts;
     await store.open(signal);
     if (signal.aborted) await store.close(signal); // it heeds no signal, and was closed before it was open
     signal.throwIfAborted();
@@ -134,6 +136,7 @@ export class Lifecycle {
     alerts.start();
     steering.adapting.start();
     audit.start();
+    maintenance.start();
     this.#hasStarted = true;
   }
 
@@ -182,10 +185,10 @@ export class Lifecycle {
   /** @param onIdle - called when nothing runs any more */
   async #end(drainMs: number, onIdle: () => void): Promise<void> {
     const { clock, events } = this.#core;
-    const { loop, sensing, alerts, runner, steering } = this.#parts;
+    const { loop, sensing, alerts, runner, steering, maintenance } = this.#parts;
     steering.adapting.stop();
     loop.stopClaiming();
-    const sides = Promise.allSettled([sensing.stop(), alerts.stop(), runner.detach()]);
+    const sides = Promise.allSettled([sensing.stop(), alerts.stop(), maintenance.stop(), runner.detach()]);
     const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopDraining = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
     await this.#step("runs, and the recording of their ends", () => runner.idle(RECORDING_MS));

@@ -1,4 +1,3 @@
-import { auditSealer } from "../monitor/audit-seal.js";
 import type { GlobalPause } from "../ports/store.js";
 import { CatchupCauses } from "./catchup-causes.js";
 import type { Claimer } from "./claim.js";
@@ -44,7 +43,6 @@ export class Loop {
   #stopTimer: (() => void) | null = null;
   #storeDueAt = 0;
   #recoverAt = 0;
-  #pruneAt = 0;
   #globalAt = 0;
   #pausedAt = 0;
   #onFirstRound = () => {};
@@ -73,7 +71,6 @@ export class Loop {
   /** Begins; resolves after the first round, whatever is left to do. */
   async start(): Promise<void> {
     const now = this.#core.clock.now();
-    this.#pruneAt = now + this.#core.settings.pruneMs;
     this.#isRunning = true;
     this.#leases.start();
     await this.#causes.start(now);
@@ -153,7 +150,7 @@ export class Loop {
   }
 
   async #one(): Promise<void> {
-    const { clock, store, settings } = this.#core;
+    const { clock } = this.#core;
     if (clock.isDoubtful) await this.skew.measure();
     const now = clock.now();
     const steppedMs = this.#jumps.check(now);
@@ -168,19 +165,14 @@ export class Loop {
       if (this.#storeDueAt <= now || isStep) await this.#expire(now);
       if (this.#isClaiming) await this.#claim(now);
     }
-    if (this.#pruneAt <= now) {
-      this.#pruneAt = now + settings.pruneMs;
-      await store.prune(now, auditSealer(this.#core.audit.keys));
-    }
   }
 
-  /** The time has jumped: instants that were kept mean nothing any more. Nothing is pruned, and nobody's work taken for lost, before a wrong clock could be noticed by others. */
+  /** The time has jumped: instants that were kept mean nothing any more. Nobody's work is taken for lost before a wrong clock could be noticed by others. */
   #stepped(now: number): void {
     const { settings, store } = this.#core;
     this.#globalAt = 0;
     this.#pausedAt = 0;
     this.#storeDueAt = 0;
-    this.#pruneAt = now + settings.pruneMs;
     this.#recoverAt = store.pollMs === null ? now : now + settings.leaseMs;
   }
 
@@ -243,13 +235,13 @@ export class Loop {
   #arm(waitMs: number): void {
     const { clock, registry, settings, store } = this.#core;
     const now = clock.now();
-    let next = Math.min(this.#recoverAt, this.#pruneAt, now + (store.pollMs ?? Number.POSITIVE_INFINITY));
+    let next = Math.min(this.#recoverAt, now + (store.pollMs ?? Number.POSITIVE_INFINITY));
     if (this.#isClaiming) {
       const fireAt =
         this.#global.pause === null ? registry.nextAt() : Math.min(this.#global.pause.until ?? Number.POSITIVE_INFINITY, this.#globalAt);
       next = Math.min(next, fireAt, this.#storeDueAt);
     }
-    const delay = Math.max(waitMs, 1, Math.min(next - now, settings.trustMs));
+    const delay = waitMs > 0 ? waitMs : Math.max(1, Math.min(next - now, settings.trustMs)); // a round that failed is tried again whatever is due
     if (delay !== Number.POSITIVE_INFINITY) this.#stopTimer = clock.setTimer(delay, () => this.wake());
   }
 }

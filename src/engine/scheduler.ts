@@ -10,6 +10,7 @@ import { GateKeeper } from "./gate-keeper.js";
 import { Host } from "./host.js";
 import { Lifecycle } from "./lifecycle.js";
 import { Loop } from "./loop.js";
+import { Maintenance } from "./maintenance.js";
 import { Monitoring } from "./monitoring.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
 import { NodeBoard } from "./node-board.js";
@@ -114,6 +115,7 @@ export class Scheduler {
       alerts: this.alerts,
       runner: this.#runner,
       feed: this.host.feed,
+      maintenance: new Maintenance(core),
     });
   }
 

@@ -1,18 +1,18 @@
 import { toDate } from "../base/instant.js";
 import { type EndedSummary, endedAtOf, idOf, pipelineOf } from "../monitor/ended.js";
-import { RunWindow, type Statistics } from "../monitor/statistics.js";
+import type { RunWindow, Statistics } from "../monitor/statistics.js";
+import type { StatisticsRollUp } from "../ports/statistics-store.js";
 import { PRIORITIES, type Priority } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import { unknownPipeline } from "./refusals.js";
+import { beginningOf, isCurrent, TOTAL, windowOf } from "./statistics-roll-up.js";
 import { Waiting } from "./waiting.js";
 
-/** How many runs of a pipeline, and of all, quantiles are made of. */
-const TIMINGS = { pipeline: 40, total: 1_000 };
 const PAGE = 1_000;
 /** What other nodes recorded a little late is read all the same. */
 const OVERLAP_MS = 10_000;
-/** About how much is read again after a start: when more has ended in the window, only the newest. */
-const REREAD_LIMIT = 100_000;
+/** Roll-ups read between two turns of the event loop. */
+const ROLL_UPS = 200;
 
 /** What is so of triggers that wait. */
 export interface QueueStatistics {
@@ -35,12 +35,16 @@ export interface SchedulerStatistics extends Statistics {
   readonly load: { readonly cpu: number | null; readonly memory: number | null };
 }
 
-/** Statistics in constant memory, made of what the store says has ended: it is the same on every node, and after a restart. */
+/**
+ * Statistics in constant memory: what the store has rolled up, and what has ended since. They are the same on every node, and after a restart, which reads no history.
+ */
 export class StatisticsDesk {
   readonly #core: Core;
   readonly #windowMs: number;
   readonly #windows = new Map<string, RunWindow>();
-  readonly #total: RunWindow;
+  #total: RunWindow;
+  /** Up to when the roll-ups count that the windows began with, by pipeline; until what has ended since is read. */
+  readonly #rolledUp = new Map<string, number>();
   #readUntil: number | null = null;
   /** What was read at the newest end, which is read twice. */
   #seen = new Map<string, number>();
@@ -49,7 +53,7 @@ export class StatisticsDesk {
   constructor(core: Core) {
     this.#core = core;
     this.#windowMs = core.settings.statisticsMs;
-    this.#total = new RunWindow({ lengthMs: this.#windowMs, timings: TIMINGS.total });
+    this.#total = windowOf(TOTAL, this.#windowMs);
   }
 
   /**
@@ -90,7 +94,7 @@ export class StatisticsDesk {
   window(pipelineId: string): RunWindow {
     let window = this.#windows.get(pipelineId);
     if (window === undefined) {
-      window = new RunWindow({ lengthMs: this.#windowMs, timings: TIMINGS.pipeline });
+      window = windowOf(pipelineId, this.#windowMs);
       this.#windows.set(pipelineId, window);
     }
     return window;
@@ -107,7 +111,7 @@ export class StatisticsDesk {
   async #read(): Promise<void> {
     const { store, clock } = this.#core;
     const now = clock.now();
-    let from = this.#readUntil === null ? await this.#beginning(now) : Math.min(this.#readUntil, now) - OVERLAP_MS;
+    let from = this.#readUntil === null ? await this.#begin(now) : Math.min(this.#readUntil, now) - OVERLAP_MS;
     let limit = PAGE;
     const until = now + OVERLAP_MS; // nodes whose clocks are a little ahead
     for (;;) {
@@ -121,25 +125,42 @@ export class StatisticsDesk {
       await clock.yield?.();
     }
     this.#readUntil = now;
+    this.#rolledUp.clear();
     for (const [id, at] of this.#seen) if (at < now - 2 * OVERLAP_MS) this.#seen.delete(id);
     for (const id of this.#windows.keys()) if (!this.#core.registry.has(id)) this.#windows.delete(id);
   }
 
-  /** Where the first look begins: at the window's beginning, or later when that would be too much to read, as far as its first page tells. */
-  async #beginning(now: number): Promise<number> {
-    const from = now - this.#windowMs;
-    const page = await this.#core.store.listEnded({ from, until: now, limit: PAGE });
-    const [first, last] = [page[0], page.at(-1)];
-    if (first === undefined || last === undefined || page.length < PAGE) return from;
-    const expected = (PAGE * this.#windowMs) / Math.max(1, endedAtOf(last) - endedAtOf(first));
-    return expected <= REREAD_LIMIT ? from : Math.floor(now - (this.#windowMs * REREAD_LIMIT) / expected);
+  /** Begins with the roll-ups, and returns from when on to read what has ended. */
+  async #begin(now: number): Promise<number> {
+    const { store, registry, clock } = this.#core;
+    this.#windows.clear();
+    this.#seen.clear();
+    this.#rolledUp.clear();
+    const isUsable = (row: StatisticsRollUp) => isCurrent(row, this.#windowMs, now);
+    const total = (await store.rollUps({ pipelineIds: [TOTAL] })).find(isUsable);
+    this.#total = windowOf(TOTAL, this.#windowMs, total);
+    if (total === undefined) return beginningOf(this.#core, now);
+    for (let after: string = TOTAL; ; ) {
+      const rows = await store.rollUps({ after, limit: ROLL_UPS });
+      for (const row of rows.filter(isUsable)) {
+        if (!registry.has(row.pipelineId)) continue;
+        this.#windows.set(row.pipelineId, windowOf(row.pipelineId, this.#windowMs, row));
+        this.#rolledUp.set(row.pipelineId, row.until);
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < ROLL_UPS) return total.until;
+      after = last.pipelineId;
+      await clock.yield?.();
+    }
   }
 
   #take(ended: EndedSummary): void {
     const id = idOf(ended);
     if (this.#seen.has(id)) return;
-    this.#seen.set(id, endedAtOf(ended));
-    this.window(pipelineOf(ended)).add(ended);
+    const at = endedAtOf(ended);
+    this.#seen.set(id, at);
     this.#total.add(ended);
+    const pipelineId = pipelineOf(ended);
+    if (at >= (this.#rolledUp.get(pipelineId) ?? 0)) this.window(pipelineId).add(ended);
   }
 }

@@ -33,6 +33,16 @@ export class TimingRing {
     this.#count = Math.min(this.#count + 1, this.#cells.length / COLUMNS);
   }
 
+  /** Oldest first. */
+  *all(): Generator<Timing> {
+    const size = this.#cells.length / COLUMNS;
+    for (let index = 0; index < this.#count; index++) {
+      const at = ((this.#next - this.#count + index + size) % size) * COLUMNS;
+      const [seconds, durationMs, lagMs] = [this.#cells[at], this.#cells[at + 1], this.#cells[at + 2]] as [number, number, number];
+      yield { endedAt: Math.round(this.#baseAt + seconds * SECOND_MS), durationMs, lagMs };
+    }
+  }
+
   /** Durations and lags of what ended at or after an instant. */
   since(at: number): { durations: number[]; lags: number[] } {
     const from = Math.floor((at - this.#baseAt) / SECOND_MS);

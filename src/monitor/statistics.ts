@@ -1,7 +1,7 @@
 import { type Quantiles, quantilesOf } from "../base/quantiles.js";
 import { type EndedFacts, endedAtOf } from "./ended.js";
-import { TimingRing } from "./ring.js";
-import { Tally } from "./tally.js";
+import { type Timing, TimingRing } from "./ring.js";
+import { Tally, type TallyState } from "./tally.js";
 
 /** How statistics are kept. */
 export interface WindowOptions {
@@ -46,6 +46,21 @@ export interface Statistics {
   readonly consecutiveFailures: number;
 }
 
+/** A window as it is kept, in JSON: a few kilobytes at most. Instants are epoch ms, lengths ms. */
+export interface WindowState {
+  /** `null`: nothing was taken in yet. */
+  readonly newestSlot: number | null;
+  readonly counts: readonly number[];
+  /** Three numbers for each: when it ended, how long it took, how late it started (`null`: nothing was scheduled). */
+  readonly timings: readonly (number | null)[];
+  readonly reasons: TallyState | null;
+  readonly conditions: TallyState | null;
+  readonly lastSuccessAt: number;
+  readonly lastFailureAt: number;
+  readonly lastMissedAt: number;
+  readonly failures: number;
+}
+
 const SLOTS = 8;
 const COUNTED = [
   "succeeded",
@@ -85,9 +100,41 @@ export class RunWindow {
   /** Sorting the timings is most of the work. */
   #spread: { readonly slot: number; readonly duration: Quantiles | null; readonly lag: Quantiles | null } | null = null;
 
-  constructor(options: WindowOptions) {
+  /** @param state - of a window of the same length, to go on from */
+  constructor(options: WindowOptions, state?: WindowState) {
     this.#options = options;
     this.#slotMs = Math.max(1, options.lengthMs / SLOTS);
+    if (state === undefined || state.newestSlot === null) return;
+    this.#newestSlot = state.newestSlot;
+    this.#counts.set(state.counts.slice(0, this.#counts.length));
+    this.#reasons = state.reasons === null ? null : new Tally(NAMES_KEPT, state.reasons);
+    this.#conditions = state.conditions === null ? null : new Tally(2 * NAMES_KEPT, state.conditions);
+    for (let place = 0; place < state.timings.length; place += 3) {
+      const [endedAt, durationMs, lagMs] = state.timings.slice(place, place + 3) as [number, number, number | null];
+      this.#time({ endedAt, durationMs, lagMs: lagMs ?? Number.NaN });
+    }
+    this.#lastSuccessAt = state.lastSuccessAt;
+    this.#lastFailureAt = state.lastFailureAt;
+    this.#lastMissedAt = state.lastMissedAt;
+    this.#failures = state.failures;
+  }
+
+  get state(): WindowState {
+    return {
+      newestSlot: Number.isFinite(this.#newestSlot) ? this.#newestSlot : null,
+      counts: [...this.#counts],
+      timings: [...(this.#timings?.all() ?? [])].flatMap(({ endedAt, durationMs, lagMs }) => [
+        endedAt,
+        durationMs,
+        Number.isNaN(lagMs) ? null : lagMs,
+      ]),
+      reasons: this.#reasons?.state ?? null,
+      conditions: this.#conditions?.state ?? null,
+      lastSuccessAt: this.#lastSuccessAt,
+      lastFailureAt: this.#lastFailureAt,
+      lastMissedAt: this.#lastMissedAt,
+      failures: this.#failures,
+    };
   }
 
   /** Takes in what has ended; in about the order in which it did. */
@@ -129,9 +176,7 @@ export class RunWindow {
     const lost = attempts.filter(({ outcome }) => outcome === "lost").length;
     if (lost > 0) count("lost", lost);
     if (status === "cancelled") return;
-    this.#timings ??= new TimingRing(this.#options.timings, endedAt);
-    this.#spread = null;
-    this.#timings.add({ endedAt, durationMs: endedAt - startedAt, lagMs: scheduledFor === null ? Number.NaN : startedAt - scheduledFor });
+    this.#time({ endedAt, durationMs: endedAt - startedAt, lagMs: scheduledFor === null ? Number.NaN : startedAt - scheduledFor });
     if (status === "succeeded") {
       this.#lastSuccessAt = Math.max(this.#lastSuccessAt, endedAt);
       this.#failures = 0;
@@ -139,6 +184,12 @@ export class RunWindow {
       this.#lastFailureAt = Math.max(this.#lastFailureAt, endedAt);
       this.#failures++;
     }
+  }
+
+  #time(timing: Timing): void {
+    this.#timings ??= new TimingRing(this.#options.timings, timing.endedAt);
+    this.#spread = null;
+    this.#timings.add(timing);
   }
 
   /** What the window holds at an instant, epoch ms. */

@@ -1,14 +1,27 @@
 /** Names and their counts, one after the other: a map of a few names takes several times as much. */
 type Counts = (string | number)[];
 
+/** Both generations, as they are kept. */
+export interface TallyState {
+  readonly newer: readonly (string | number)[];
+  readonly older: readonly (string | number)[];
+}
+
 /** Counts by name, in two generations: what is older than two turns is forgotten. Bounded by a number of names. */
 export class Tally {
   readonly #limit: number;
   #newer: Counts = [];
   #older: Counts = [];
 
-  constructor(limit: number) {
+  constructor(limit: number, state?: TallyState) {
     this.#limit = limit;
+    if (state === undefined) return;
+    this.#newer = [...state.newer];
+    this.#older = [...state.older];
+  }
+
+  get state(): TallyState {
+    return { newer: this.#newer, older: this.#older };
   }
 
   add(name: string, count = 1): void {

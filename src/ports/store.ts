@@ -13,6 +13,7 @@ import type { AuditStore, Noted, NotedResult } from "./audit-store.js";
 import type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
 import type { ClockRecovery } from "./clock-recovery.js";
 import type { EventLog } from "./event-log.js";
+import type { StatisticsStore } from "./statistics-store.js";
 import type { TriggerHistory } from "./trigger-history.js";
 
 export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now, StartRefusal } from "./claims.js";
@@ -214,11 +215,25 @@ export interface ConfigRecord {
   readonly updatedBy: string | null;
 }
 
+export interface PruneOptions {
+  /** About how many records to remove or to count, at most. Default 100. */
+  readonly limit?: number;
+  /** Seals the place up to which the audit log was removed. Default: it is kept unsealed. */
+  readonly sealer?: AuditSealer;
+}
+
+export interface PruneResult {
+  /** Ended triggers and dropped fire times that were removed. */
+  readonly removed: number;
+  /** False when there may be more to do. */
+  readonly isDone: boolean;
+}
+
 /**
  * The port that keeps all state: a few atomic domain operations, each one transaction, each told the time.
  * Every list of requests is answered in its order. Errors are `HeadgateError` with `STORE_UNAVAILABLE` when it may be tried again.
  */
-export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHistory {
+export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHistory, StatisticsStore {
   readonly name: string;
   /** How often to look for what other nodes have made when no notice of it came, ms; `null` when there are no other nodes. */
   readonly pollMs: number | null;
@@ -359,6 +374,9 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
 
   /** Returns the time of the store's server, which all nodes then go by; `null` when it has no clock of its own. */
   serverTime(): Promise<number | null>;
-  /** Forgets ended triggers, their runs and decisions, and kept answers, beyond the store's retention; says how many triggers. */
-  prune(now: number, sealer?: AuditSealer): Promise<number>;
+  /**
+   * Removes a little of what is beyond the store's retention (ended triggers with their runs and decisions, dropped fire times, answers, events, audit records), in a time that does not depend on what
+   * is kept, and returns whether that was all. Whatever waits or runs stays, with its decisions. Called again until nothing is left, by one node at a time as far as a lease can tell.
+   */
+  prune(now: number, options?: PruneOptions): Promise<PruneResult>;
 }

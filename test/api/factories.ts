@@ -82,6 +82,7 @@ const CORE: Table = {
   ],
   durationMs: NOTHING,
   evaluateAlerts: "takes records, not options",
+  excessOf: NOTHING,
   every: one({ anchor: 0 }, (options) => core.every("1h", options)),
   except: one({ start: "01:00", end: "02:00" }, (window) => core.except(core.every("1h"), window), { accepts: ["array"] }),
   failureRate: one({ above: 0.5 }, core.failureRate),

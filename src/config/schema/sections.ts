@@ -164,7 +164,14 @@ export const resources = z
     drain: duration.default("30s").describe("How long running work may go on when the service stops"),
     retention: z
       .strictObject({
-        count: z.int().min(0).optional().describe("Ended triggers. Default 1,000,000 (in memory 10,000)"),
+        count: z
+          .int()
+          .min(0)
+          .optional()
+          .describe(
+            "Ended triggers and dropped fire times of all pipelines; beyond it the pipeline that has most loses its oldest. Default 1,000,000 (in memory 10,000)",
+          ),
+        count_per_pipeline: z.int().min(0).nullable().optional().describe("The same of each pipeline. Default null: no limit but count"),
         max_age: duration.optional().describe("Default 90d (in memory 30d)"),
         audit: duration.nullable().optional().describe("Of the audit log. Default 400d; null keeps it all"),
       })

@@ -13,6 +13,8 @@ import { PAUSES } from "./pauses.js";
 import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { REPEATS } from "./repeats.js";
+import { RETENTION } from "./retention.js";
+import { ROLL_UPS } from "./roll-ups.js";
 import { globalRunner, type TestRunner } from "./runner.js";
 import { STARTS } from "./starts.js";
 
@@ -24,7 +26,7 @@ export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
 
 /**
  * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, limits on starts, pause, decisions, limits of the queue,
- * cursors, settings, paging, retention, events, clocks that were wrong, broken rows. Run it on a store of your own.
+ * cursors, settings, paging, retention, statistics, events, clocks that were wrong, broken rows. Run it on a store of your own.
  *
  * @param breakTrigger - tries broken rows too, where a store can have some
  * @param runner - default: the `describe` and `it` that the runner has made global
@@ -51,6 +53,8 @@ export function describeStore(
       ...QUEUE,
       ...PAUSES,
       ...RECORDS,
+      ...RETENTION,
+      ...ROLL_UPS,
       ...HISTORY,
       ...EVENTS,
       ...CLOCK_RECOVERY,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { EventBounds, NewEvent } from "../../ports/event-log.js";
 import type { Store } from "../../ports/store.js";
-import { type Case, MINUTE, T0 } from "./kit.js";
+import { type Case, MINUTE, pruneAll, T0 } from "./kit.js";
 
 const WIDE: EventBounds = { count: 1_000, bytes: 1_000_000, ageMs: 60 * MINUTE };
 
@@ -81,11 +81,11 @@ export const EVENTS: readonly Case[] = [
       for (let n = 0; n < 3; n++) await store.appendEvents(events(1_000), { ...WIDE, count: 10_000 }, T0);
       for (let n = 0; n < 10; n++) await store.appendEvents(events(1), { ...WIDE, count: 5 }, T0);
       assert.deepEqual(await seqs(store), [3_006, 3_007, 3_008, 3_009, 3_010]);
-      await store.prune(T0 + 59 * MINUTE);
+      await pruneAll(store, T0 + 59 * MINUTE);
       assert.equal((await seqs(store)).length, 5);
-      await store.prune(T0 + 61 * MINUTE);
+      await pruneAll(store, T0 + 61 * MINUTE);
       assert.deepEqual(await seqs(store), []);
-      await store.prune(T0 + 62 * MINUTE);
+      await pruneAll(store, T0 + 62 * MINUTE);
       assert.equal(await store.lastEventSeq(), 3_010);
     },
   ],

@@ -21,6 +21,8 @@ export type Case = readonly [title: string, body: (store: Store) => Promise<void
 /** What a store of the contract keeps of what has ended. */
 export interface ContractRetention {
   readonly count: number;
+  /** Default: no limit but `count`. */
+  readonly countPerPipeline?: number;
   readonly maxAge: Duration;
 }
 
@@ -121,6 +123,16 @@ export async function startAll(store: Store, now: number, rest: Partial<ClaimReq
   const { triggers } = await claim(store, now, rest);
   const results = await decideAll(store, triggers, "run", now);
   return results.flatMap(({ run }) => (run === null ? [] : [run]));
+}
+
+/** Removes all that is beyond the retention; returns how many triggers and dropped fire times that was. */
+export async function pruneAll(store: Store, now: number, limit = 100): Promise<number> {
+  let all = 0;
+  for (;;) {
+    const { removed, isDone } = await store.prune(now, { limit });
+    all += removed;
+    if (isDone) return all;
+  }
 }
 
 export async function finishOne(store: Store, run: RunRecord, now: number, rest: Partial<FinishRequest> = {}): Promise<FinishResult> {

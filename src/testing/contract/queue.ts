@@ -3,7 +3,7 @@ import { HeadgateError } from "../../base/errors.js";
 import type { Store } from "../../ports/store.js";
 import type { QueueLimit, QueueLimits } from "../../trigger/queue-limits.js";
 import type { NewTrigger } from "../../trigger/trigger.js";
-import { type Case, claim, decideAll, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, finishOne, firing, MINUTE, pruneAll, registration, request, startAll, T0 } from "./kit.js";
 
 const WIDE: QueueLimit = { count: 1_000, bytes: 1_000_000 };
 const NONE: QueueLimit = { count: 0, bytes: 0 };
@@ -78,7 +78,7 @@ export const QUEUE: readonly Case[] = [
       await store.enqueue(made, T0);
       const [run] = await startAll(store, T0);
       await finishOne(store, run ?? assert.fail("no run"), T0 + 1);
-      await store.prune(T0 + MINUTE);
+      await pruneAll(store, T0 + 2 * MINUTE);
       assert.equal(await store.trigger(made[0]?.id ?? ""), null);
       assert.deepEqual((await store.trigger(made[1]?.id ?? ""))?.parameters, LARGE);
       const [next] = await startAll(store, T0 + MINUTE);

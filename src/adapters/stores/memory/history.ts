@@ -5,34 +5,22 @@ import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } fro
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunCell, TriggerCell } from "./cells.js";
+import { type Ended, EndedRecords, type MemoryRetention } from "./ended-records.js";
 import { within } from "./within.js";
-
-/** What is kept of what has ended. */
-export interface Retention {
-  /** Ended triggers with their runs and decisions, and dropped fire times. */
-  readonly count: number;
-  /** Of their parameters and outputs. */
-  readonly bytes: number;
-  readonly maxAgeMs: number;
-}
 
 /** What is told of what is forgotten. */
 export type Forgotten = EndedRecord;
-
-type Ended = { readonly at: number; readonly cell: TriggerCell | null; readonly decision: DecisionRecord | null };
 
 /** Everything the memory store keeps, by id, and what it forgets first. */
 export class History {
   readonly triggers = new Map<string, TriggerCell>();
   readonly runs = new Map<string, RunCell>();
   readonly #decisions = new Map<string, DecisionRecord>();
-  #ended: Ended[] = [];
-  #first = 0;
-  #bytes = 0;
-  readonly #retention: Retention;
+  readonly #ended = new EndedRecords();
+  readonly #retention: MemoryRetention;
   readonly #onForget: ((forgotten: Forgotten) => void) | undefined;
 
-  constructor(retention: Retention, onForget: ((forgotten: Forgotten) => void) | undefined) {
+  constructor(retention: MemoryRetention, onForget: ((forgotten: Forgotten) => void) | undefined) {
     this.#retention = retention;
     this.#onForget = onForget;
   }
@@ -44,7 +32,8 @@ export class History {
 
   addDropped(decision: DecisionRecord): void {
     this.#decisions.set(decision.id, decision);
-    this.#end({ at: decision.at, cell: null, decision });
+    this.#ended.add(decision.at, decision.pipelineId, null, decision);
+    this.#forgetExcess();
   }
 
   /** Records a decision on a trigger, and returns it as recorded: a hold that says the same as the one before is folded into that. The first decision and the newest are kept. */
@@ -67,12 +56,9 @@ export class History {
   /** Decisions on dropped fire times of some pipelines that were recorded after an instant. */
   droppedAfter(at: number, pipelineIds: ReadonlySet<string>): DecisionRecord[] {
     const found: DecisionRecord[] = [];
-    for (let index = this.#ended.length - 1; index >= this.#first; index--) {
-      const { at: endedAt, decision } = this.#ended[index] as Ended;
-      if (endedAt <= at) break;
-      if (decision !== null && pipelineIds.has(decision.pipelineId)) found.push(decision);
-    }
-    return found.reverse();
+    for (const { at: endedAt, decision } of this.#ended.since(at))
+      if (endedAt > at && decision !== null && pipelineIds.has(decision.pipelineId)) found.push(decision);
+    return found;
   }
 
   /** Takes decisions on dropped fire times back, or records them otherwise. Nothing counts as forgotten. */
@@ -80,25 +66,25 @@ export class History {
     if (ids.size === 0 && amended.length === 0) return;
     for (const id of ids) this.#decisions.delete(id);
     for (const decision of amended) this.#decisions.set(decision.id, decision);
-    const kept = this.#ended.slice(this.#first).flatMap((one): Ended[] => {
-      if (one.decision === null) return [one];
-      return ids.has(one.decision.id) ? [] : [{ ...one, decision: this.#decisions.get(one.decision.id) ?? one.decision }];
-    });
-    this.#ended = kept;
-    this.#first = 0;
+    for (const one of [...this.#ended.since(Number.NEGATIVE_INFINITY)]) {
+      if (one.decision === null) continue;
+      if (ids.has(one.decision.id)) this.#ended.remove(one);
+      else one.decision = this.#decisions.get(one.decision.id) ?? one.decision;
+    }
   }
 
-  /** Counts a trigger as ended, and forgets the oldest ended one beyond the retention's count. */
+  /** Counts a trigger as ended, and forgets what is too much by now. */
   ended(cell: TriggerCell): void {
-    this.#end({ at: cell.record.endedAt as number, cell, decision: null });
+    this.#ended.add(cell.record.endedAt as number, cell.record.pipelineId, cell, null);
+    this.#forgetExcess();
   }
 
-  /** Forgets what ended before the retention's age; says how many. */
-  prune(now: number): number {
+  /** Forgets what ended before the retention's age, at most `limit`; says how many. */
+  prune(now: number, limit: number): number {
     const before = now - this.#retention.maxAgeMs;
     let count = 0;
-    for (let oldest = this.#ended[this.#first]; oldest !== undefined && oldest.at < before; oldest = this.#ended[this.#first]) {
-      this.#forgetOldest();
+    for (let oldest = this.#ended.oldest(); count < limit && oldest !== undefined && oldest.at < before; oldest = this.#ended.oldest()) {
+      this.#forget(oldest);
       count++;
     }
     return count;
@@ -106,7 +92,7 @@ export class History {
 
   /** Forgets everything that has ended. */
   forgetAll(): void {
-    while (this.#first < this.#ended.length) this.#forgetOldest();
+    for (let oldest = this.#ended.oldest(); oldest !== undefined; oldest = this.#ended.oldest()) this.#forget(oldest);
   }
 
   /** Kept triggers of a pipeline. */
@@ -116,10 +102,7 @@ export class History {
 
   /** Kept decisions on dropped fire times of a pipeline. */
   *dropsOf(pipelineId: string): Generator<DecisionRecord> {
-    for (let index = this.#first; index < this.#ended.length; index++) {
-      const { decision } = this.#ended[index] as Ended;
-      if (decision?.pipelineId === pipelineId) yield decision;
-    }
+    for (const { decision } of this.#ended.of(pipelineId)) if (decision !== null) yield decision;
   }
 
   listTriggers(query: TriggerQuery): TriggerRecord[] {
@@ -136,18 +119,11 @@ export class History {
     );
   }
 
-  /** What has ended in a span, by where its beginning must be. */
+  /** What has ended in a span. */
   listEnded({ from, until, limit }: EndedQuery): EndedSummary[] {
-    let low = this.#first;
-    for (let high = this.#ended.length; low < high; ) {
-      const middle = (low + high) >> 1;
-      if ((this.#ended[middle] as Ended).at < from) low = middle + 1;
-      else high = middle;
-    }
     const found: EndedSummary[] = [];
-    for (let index = low; index < this.#ended.length && found.length < limit; index++) {
-      const { at, cell, decision } = this.#ended[index] as Ended;
-      if (at >= until) break;
+    for (const { at, cell, decision } of this.#ended.since(from)) {
+      if (at >= until || found.length >= limit) break;
       if (cell !== null) found.push({ trigger: cell.record, run: cell.run?.record ?? null, decisions: cell.decisions });
       else if (decision !== null) found.push({ trigger: null, run: null, decisions: [decision] });
     }
@@ -181,24 +157,13 @@ export class History {
     );
   }
 
-  #end(ended: Ended): void {
-    let place = this.#ended.length;
-    while (place > this.#first && (this.#ended[place - 1] as Ended).at > ended.at) place--; // a clock went back
-    if (place === this.#ended.length) this.#ended.push(ended);
-    else this.#ended.splice(place, 0, ended);
-    this.#bytes += bytesOf(ended);
-    const { count, bytes } = this.#retention;
-    while (this.#first < this.#ended.length && (this.#ended.length - this.#first > count || this.#bytes > bytes)) this.#forgetOldest();
+  #forgetExcess(): void {
+    for (let one = this.#ended.excess(this.#retention); one !== undefined; one = this.#ended.excess(this.#retention)) this.#forget(one);
   }
 
-  #forgetOldest(): void {
-    const oldest = this.#ended[this.#first++] as Ended;
-    const { cell, decision } = oldest;
-    this.#bytes -= bytesOf(oldest);
-    if (this.#first > 1_024 && this.#first * 2 > this.#ended.length) {
-      this.#ended = this.#ended.slice(this.#first);
-      this.#first = 0;
-    }
+  #forget(ended: Ended): void {
+    const { cell, decision } = ended;
+    this.#ended.remove(ended);
     if (decision !== null) {
       this.#decisions.delete(decision.id);
       this.#onForget?.({ trigger: null, run: null, decisions: [decision] });
@@ -215,11 +180,6 @@ export class History {
     }
     this.#onForget?.({ trigger: record, run: run?.record ?? null, decisions });
   }
-}
-
-/** Parameters that several triggers share count by their parts. */
-function bytesOf({ cell }: Ended): number {
-  return cell === null ? 0 : cell.record.size + cell.outputSize;
 }
 
 /** An array, or what can be read like one. */

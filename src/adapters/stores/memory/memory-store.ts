@@ -26,10 +26,13 @@ import type {
   Pause,
   PipelineRegistration,
   PipelineState,
+  PruneOptions,
+  PruneResult,
   Store,
 } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
+import { countsOf } from "../../../trigger/retention.js";
 import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunCell } from "./cells.js";
@@ -41,6 +44,7 @@ import { type Forgotten, History } from "./history.js";
 import { Intake } from "./intake.js";
 import { Lines } from "./lines.js";
 import { Pipelines } from "./pipelines.js";
+import { RollUps } from "./roll-ups.js";
 import { Settling } from "./settling.js";
 import { Slots } from "./slots.js";
 import { dropsInto, forFireTimes, openAt } from "./trigger-history.js";
@@ -49,10 +53,10 @@ import { QueueUsage } from "./usage.js";
 /** Options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
   /**
-   * What is kept of what has ended: the newest `count` (default 10,000) with at most `bytes` of parameters and outputs (default 64 MiB), none older than
-   * `maxAge` (default `"30d"`).
+   * What is kept of what has ended: at most `count` (default 10,000), and `countPerPipeline` of each pipeline (default `null`: no limit but `count`), with at most `bytes` of parameters and
+   * outputs (default 64 MiB), none older than `maxAge` (default `"30d"`). Beyond `count` the pipeline that has most loses its oldest, beyond `bytes` the oldest of all goes.
    */
-  retention?: { count?: number; bytes?: number; maxAge?: Duration };
+  retention?: { count?: number; countPerPipeline?: number | null; bytes?: number; maxAge?: Duration };
   /** Told of everything that is forgotten. */
   onForget?: (forgotten: Forgotten) => void;
 }
@@ -68,23 +72,20 @@ export interface MemoryStore extends Store {
 /**
  * The default store: everything in this process's memory, nothing survives it. Bounded by its retention; answers under idempotency keys are kept up to 10,000 and 32 MiB.
  *
- * @throws HeadgateError `INVALID_ARGUMENT` unless `retention.count` and `retention.bytes` are integers ≥ 0, `INVALID_DURATION`
+ * @throws HeadgateError `INVALID_ARGUMENT` unless the counts and `retention.bytes` are integers ≥ 0, `INVALID_DURATION`
  * @example
  * createScheduler({ pipelines, store: memoryStore({ retention: { count: 1_000, maxAge: "7d" } }) });
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   checkOptions(options, { retention: true, onForget: true }, "memoryStore");
   if (options.retention !== undefined)
-    checkOptions(options.retention, { count: true, bytes: true, maxAge: true }, "memoryStore: retention");
-  const count = options.retention?.count ?? 10_000;
-  if (!Number.isInteger(count) || count < 0) {
-    throw new HeadgateError("INVALID_ARGUMENT", `memoryStore: retention.count ${count} must be a whole number from 0`);
-  }
+    checkOptions(options.retention, { count: true, countPerPipeline: true, bytes: true, maxAge: true }, "memoryStore: retention");
+  const counts = countsOf(options.retention ?? {}, { count: 10_000 }, "memoryStore: retention");
   const bytes = options.retention?.bytes ?? ENDED_BYTES;
   if (!Number.isInteger(bytes) || bytes < 0) {
     throw new HeadgateError("INVALID_ARGUMENT", `memoryStore: \`retention.bytes\`: must be an integer ≥ 0 (got ${bytes})`);
   }
-  return new InMemory({ count, bytes, maxAgeMs: durationMs(options.retention?.maxAge ?? "30d", "retention.maxAge") }, options.onForget);
+  return new InMemory({ ...counts, bytes, maxAgeMs: durationMs(options.retention?.maxAge ?? "30d", "retention.maxAge") }, options.onForget);
 }
 
 class InMemory implements MemoryStore {
@@ -103,6 +104,7 @@ class InMemory implements MemoryStore {
   readonly #desk = new Desk();
   readonly #recovery: ClockRecovery;
   readonly #events = new EventRing();
+  readonly #rollUps = new RollUps();
 
   constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
     this.#maxAgeMs = retention.maxAgeMs;
@@ -400,9 +402,20 @@ class InMemory implements MemoryStore {
     return null;
   }
 
-  async prune(now: number): Promise<number> {
+  async rollUps(query: Parameters<Store["rollUps"]>[0]): ReturnType<Store["rollUps"]> {
+    return this.#rollUps.list(query);
+  }
+
+  async saveRollUps(...[cursor, rows]: Parameters<Store["saveRollUps"]>): Promise<boolean> {
+    if (!this.#desk.holdsCursor(cursor.name, cursor.token)) return false;
+    this.#rollUps.save(rows);
+    return true;
+  }
+
+  async prune(now: number, { limit = 100 }: PruneOptions = {}): Promise<PruneResult> {
     this.#desk.forgetAnswers(now - this.#maxAgeMs);
     this.#events.prune(EVENT_BOUNDS, now);
-    return this.#history.prune(now);
+    const removed = this.#history.prune(now, limit);
+    return { removed, isDone: removed < limit };
   }
 }

@@ -8,6 +8,8 @@ export const TYPES = {
   real: "double precision",
   bool: "boolean",
   busy: "WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",
+  pruned:
+    "SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.05)",
 };
 const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
 
@@ -21,6 +23,7 @@ export function dialectOf(schema: string): Dialect {
     skipLocked: " FOR NO KEY UPDATE SKIP LOCKED",
     queueLock: `SELECT pg_advisory_xact_lock(${lockOf(schema, 3)})`,
     startLock: `SELECT pg_advisory_xact_lock_shared(${lockOf(schema, 4)})`,
+    byIndex: "SELECT set_config('enable_seqscan', 'off', true)",
     pauseLock: `SELECT pg_advisory_xact_lock(${lockOf(schema, 2)}), pg_advisory_xact_lock(${lockOf(schema, 4)})`,
   };
 }

@@ -6,7 +6,6 @@ import { AUDIT, META } from "./tables.js";
 
 const HEAD = "audit_head";
 const TAIL = "audit_tail";
-const FORGOTTEN_AT_ONCE = 1_000;
 
 /** The end of the log is locked while records are put behind it: over all nodes there is one order. */
 export async function append(session: Session, entries: readonly AuditEntry[], sealer: AuditSealer): Promise<void> {
@@ -63,18 +62,22 @@ async function mark(session: Session, key: string): Promise<AuditMark> {
   return markOf((await select(session, META, "WHERE key = $1", [key]))[0]?.value);
 }
 
-/** Forgets the oldest records, all of them from before an instant, and keeps where they ended: what is left can still be checked. */
-export async function prune(session: Session, before: number, sealer: AuditSealer | undefined): Promise<void> {
+/** Removes the oldest records from before an instant, at most `limit`, and keeps where they ended: what is left can still be checked. Returns false when there are none. */
+export async function prune(session: Session, before: number, sealer: AuditSealer | undefined, limit: number): Promise<boolean> {
+  const [first] = await session.query(`SELECT at FROM ${session.dialect.name("audit")} ORDER BY seq LIMIT 1`);
+  if (first === undefined || Number(first.at) >= before) return false;
   await session.insert(META, [{ key: TAIL, value: NO_AUDIT }], { unlessThere: true });
   const known = markOf((await selectLocked(session, META, [TAIL])).get(TAIL)?.value); // one node at a time
-  const oldest = await select(session, AUDIT, `ORDER BY seq LIMIT ${FORGOTTEN_AT_ONCE}`);
+  const oldest = await select(session, AUDIT, "ORDER BY seq LIMIT $1", [limit]);
   const kept = oldest.findIndex(({ at }) => at >= before);
   const records = oldest.slice(0, kept === -1 ? oldest.length : kept).map(({ record }) => record);
   const last = records.at(-1);
-  if (last === undefined) return;
+  if (last === undefined) return false;
   const value = sealer?.prune(records, known) ?? { seq: last.seq, hash: last.hash };
-  await session.query(`DELETE FROM ${session.dialect.name("audit")} WHERE seq <= $1`, [last.seq]);
+  const sql = `DELETE FROM ${session.dialect.name("audit")} WHERE seq >= $1 AND seq <= $2`; // two bounds: with one, PostgreSQL expects a third of the table
+  await session.query(sql, [records[0]?.seq, last.seq]);
   await session.write([changing(META, [{ key: TAIL, value }], ["value"])]);
+  return true;
 }
 
 function markOf(value: unknown): AuditMark {

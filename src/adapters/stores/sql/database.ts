@@ -19,6 +19,8 @@ export interface Dialect {
   readonly queueLock: string | null;
   /** Keeps pauses out until a transaction that starts runs has ended; `null` where it is the only one that writes. */
   readonly startLock: string | null;
+  /** Has the rest of the transaction read by indexes, whatever the planner thinks of the sizes of tables; `null` where it does so anyway. */
+  readonly byIndex: string | null;
   /** Keeps out, until the transaction ends, claims and whatever else starts runs; `null` where it is the only one that writes. */
   readonly pauseLock: string | null;
 }

@@ -36,13 +36,15 @@ export async function last(session: Session): Promise<number> {
   return (await headOf(session)).seq;
 }
 
-/** Removes old events beyond the bounds; writes nothing when there are none. */
-export async function prune(session: Session, bounds: EventBounds, now: number): Promise<void> {
+/** Removes old events beyond the bounds, at most `most`; writes nothing, and returns false, when there are none. */
+export async function prune(session: Session, bounds: EventBounds, now: number, most: number): Promise<boolean> {
   const seen = await headOf(session);
-  if (seen.first > seen.seq) return;
+  if (seen.first > seen.seq) return false;
   const head = await locked(session);
-  const next = await trimmed(session, head, bounds, now, 2 * REMOVED_AT_ONCE);
-  if (next !== head) await keep(session, next);
+  const next = await trimmed(session, head, bounds, now, most);
+  if (next === head) return false;
+  await keep(session, next);
+  return true;
 }
 
 /** Removes at most `most` of the oldest rows; the primary key leads to each of them. */

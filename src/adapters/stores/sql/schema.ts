@@ -9,10 +9,15 @@ export interface SchemaTypes {
   readonly bool: string;
   /** What a table says of itself whose rows change soon after they were added. */
   readonly busy: string;
+  /** The same of a table from which as many rows are removed as are added; `null` where there is nothing to say. */
+  readonly pruned: string | null;
 }
 
 /** Statements of each version, from 1; run forward only, each version in a transaction of its own. */
-export function migrations(name: (table: string) => string, { text, int, real, bool, busy }: SchemaTypes): readonly (readonly string[])[] {
+export function migrations(
+  name: (table: string) => string,
+  { text, int, real, bool, busy, pruned }: SchemaTypes,
+): readonly (readonly string[])[] {
   const indexOn = (table: string, columns: string, rest = "", unique = "") =>
     `CREATE ${unique}INDEX ON_${table}_${columns.replaceAll(/[^a-z_]+/g, "_")} ON ${name(table)} (${columns}) ${rest}`;
   return [
@@ -88,6 +93,19 @@ export function migrations(name: (table: string) => string, { text, int, real, b
       `CREATE INDEX on_triggers_open_long ON ${name("triggers")} (pipeline_id, (${SPAN_CLASS}), created_at, id, ended_at) WHERE ${IS_LONG}`,
       `CREATE INDEX on_triggers_backfills ON ${name("triggers")} (pipeline_id, scheduled_for, id) WHERE kind = 'backfill'`,
       `CREATE INDEX on_decisions_drops ON ${name("decisions")} (pipeline_id, scheduled_for, id) WHERE trigger_id IS NULL`,
+      `CREATE TABLE ${name("history")} (pipeline_id ${text} PRIMARY KEY, kept ${int} NOT NULL) ${busy}`,
+      indexOn("history", "kept, pipeline_id"),
+      `DROP INDEX ${name("on_triggers_ended_at")}`,
+      `DROP INDEX ${name("on_decisions_at")}`,
+      `CREATE INDEX on_triggers_ended ON ${name("triggers")} (ended_at, id, pipeline_id) WHERE ended_at IS NOT NULL`,
+      `CREATE INDEX on_triggers_ended_of ON ${name("triggers")} (pipeline_id, ended_at, id) WHERE ended_at IS NOT NULL`,
+      `CREATE INDEX on_decisions_dropped ON ${name("decisions")} (at, id, pipeline_id) WHERE trigger_id IS NULL`,
+      `CREATE TABLE ${name("statistics")} (pipeline_id ${text} PRIMARY KEY, until ${int} NOT NULL, window_ms ${int} NOT NULL, state ${text} NOT NULL) ${busy}`,
+      ...(pruned === null
+        ? []
+        : ["triggers", "runs", "decisions", "payloads", "answers", "events", "audit"].map(
+            (table) => `ALTER TABLE ${name(table)} ${pruned}`,
+          )),
     ],
   ];
 }

@@ -1,8 +1,8 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
 import { checkOptions } from "../../../base/options.js";
-import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type { Claim, EnqueueResult, Store } from "../../../ports/store.js";
+import { countsOf } from "../../../trigger/retention.js";
 import * as audit from "./audit.js";
 import * as claims from "./claim.js";
 import * as recovery from "./clock-recovery.js";
@@ -14,18 +14,25 @@ import * as fires from "./fire.js";
 import * as lists from "./lists.js";
 import { mayBeApart, withParameters } from "./payloads.js";
 import * as pipelines from "./pipelines.js";
+import { prune, type SqlRetention } from "./prune.js";
 import * as queue from "./queue.js";
 import * as settle from "./settle.js";
 import { recentStarts } from "./start-checks.js";
+import * as statistics from "./statistics.js";
 import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
 import * as history from "./trigger-history.js";
 import * as upkeep from "./upkeep.js";
 
 /** What a durable store keeps of what has ended. */
 export interface RetentionOptions {
-  /** Ended triggers with their runs and decisions. Default 1,000,000. */
+  /**
+   * Ended triggers with their runs and decisions, and dropped fire times, of all pipelines together. Beyond it the pipeline that has most loses its oldest, so that a busy pipeline never costs another one
+   * its history. Default 1,000,000.
+   */
   count?: number;
-  /** Of those, and of the answers under idempotency keys. Default `"90d"`. */
+  /** The same of each pipeline. Default `null`: no limit but `count`. */
+  countPerPipeline?: number | null;
+  /** Their age, and that of the answers under idempotency keys. Default `"90d"`. */
   maxAge?: Duration;
   /** Records of the audit log. Default `"400d"`; `null` keeps them all. */
   audit?: Duration | null;
@@ -33,12 +40,7 @@ export interface RetentionOptions {
 
 /** A store on a database: every method one transaction, the state machines' own functions between reading and writing. */
 export function sqlStore(database: Database, options: RetentionOptions = {}, line: claims.ClaimLine = claims.claimLine()): Store {
-  checkOptions(options, { count: true, maxAge: true, audit: true }, "retention");
-  const retention = { count: options.count ?? 1_000_000, maxAgeMs: durationMs(options.maxAge ?? "90d", "retention.maxAge") };
-  if (!Number.isInteger(retention.count) || retention.count < 0) {
-    throw new HeadgateError("INVALID_ARGUMENT", `retention.count ${retention.count} must be a whole number from 0`);
-  }
-  const auditMs = options.audit === null ? null : durationMs(options.audit ?? "400d", "retention.audit");
+  const retention = retentionOf(options);
   const { session } = database;
   const known = new Set<string>();
   /** Why nothing is written any more but what ends runs. */
@@ -175,12 +177,19 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     rebase: (leaseUntil, now) => within((on) => recovery.rebase(on, leaseUntil, now)),
     firesMade: (ids, until) => recovery.firesMade(session, ids, until),
     serverTime: () => database.serverTime(),
-    prune: (now, sealer) =>
-      within(async (on) => {
-        if (auditMs !== null) await audit.prune(on, now - auditMs, sealer);
-        await events.prune(on, EVENT_BOUNDS, now);
-        return upkeep.prune(on, retention, now);
-      }),
+    rollUps: (query) => statistics.rollUps(session, query),
+    saveRollUps: (cursor, rows) => within((on) => statistics.saveRollUps(on, cursor, rows)),
+    prune: (now, options = {}) => within((on) => prune(on, retention, now, options)),
+  };
+}
+
+/** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
+function retentionOf(options: RetentionOptions): SqlRetention {
+  checkOptions(options, { count: true, countPerPipeline: true, maxAge: true, audit: true }, "retention");
+  return {
+    ...countsOf(options, { count: 1_000_000 }, "retention"),
+    maxAgeMs: durationMs(options.maxAge ?? "90d", "retention.maxAge"),
+    auditMs: options.audit === null ? null : durationMs(options.audit ?? "400d", "retention.audit"),
   };
 }
 

@@ -1,11 +1,13 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { AuditRecord } from "../../../monitor/audit.js";
 import type { EventRecord } from "../../../ports/event-log.js";
+import type { StatisticsRollUp } from "../../../ports/statistics-store.js";
 import type { AnswerRecord, ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
 import { OVERLAPS, type Overlap } from "../../../trigger/overlap.js";
+import type { PipelineHistory } from "../../../trigger/retention.js";
 import { PRIORITIES, type TriggerRecord } from "../../../trigger/trigger.js";
 import { type Table, table } from "./table.js";
 
@@ -197,6 +199,11 @@ export const CONFIG = table<ConfigRecord>("config", { key: "text", value: "json"
 export const ANSWERS = table<AnswerRecord>("answers", { key: "text", request: "text", at: "int", answer: "json" });
 
 export const META = table<MetaRow>("meta", { key: "text", value: "json" });
+
+/** How much is kept of what has ended of a pipeline, as far as it was counted. */
+export const HISTORY = table<PipelineHistory>("history", { pipelineId: "text", kept: "int" });
+
+export const STATISTICS = table<StatisticsRollUp>("statistics", { pipelineId: "text", until: "int", windowMs: "int", state: "json" });
 
 /** A record of the audit log: what is looked for, and the whole as it was sealed. */
 export interface AuditRow {

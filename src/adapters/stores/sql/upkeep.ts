@@ -2,16 +2,9 @@ import type { RunRecord } from "../../../run/run.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, select } from "./database.js";
-import { forgetPayloads } from "./payloads.js";
 import { RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 const ROWS_AT_ONCE = 1_000;
-
-/** What is kept of what has ended. */
-export interface Retention {
-  readonly count: number;
-  readonly maxAgeMs: number;
-}
 
 export async function expire(session: Session, now: number): Promise<readonly TriggerRecord[]> {
   const rest = `WHERE status IN ('pending', 'held') AND expires_at IS NOT NULL AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY id LIMIT ${ROWS_AT_ONCE}`;
@@ -62,29 +55,4 @@ export async function nextDueAt(session: Session, now: number): Promise<number |
   );
   const times = Object.values(row ?? {}).flatMap((value) => (value === null ? [] : [Number(value)]));
   return times.length === 0 ? null : Math.min(...times);
-}
-
-/** Forgets what has ended beyond the retention, at most a thousand triggers at once; says how many. */
-export async function prune(session: Session, retention: Retention, now: number): Promise<number> {
-  const { dialect } = session;
-  const [triggers, runs, decisions] = [dialect.name("triggers"), dialect.name("runs"), dialect.name("decisions")];
-  const [oldest] = await session.query(
-    `SELECT ended_at FROM ${triggers} WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1 OFFSET $1`,
-    [retention.count],
-  );
-  const before = Math.max(now - retention.maxAgeMs, oldest === undefined ? 0 : Number(oldest.ended_at) + 1);
-  const gone = await session.query(
-    `SELECT id, run_id, payload_id FROM ${triggers} WHERE ended_at < $1 ORDER BY ended_at LIMIT ${ROWS_AT_ONCE}${dialect.skipLocked}`,
-    [before],
-  );
-  const ids = dialect.list(gone.map(({ id }) => String(id)));
-  const runIds = dialect.list(gone.flatMap(({ run_id }) => (run_id === null ? [] : [String(run_id)])));
-  await session.query(`DELETE FROM ${decisions} WHERE trigger_id ${dialect.isIn(1)}`, [ids]);
-  await session.query(`DELETE FROM ${runs} WHERE id ${dialect.isIn(1)}`, [runIds]);
-  await session.query(`DELETE FROM ${triggers} WHERE id ${dialect.isIn(1)}`, [ids]);
-  const payloads = new Set(gone.flatMap(({ payload_id }) => (payload_id === null ? [] : [String(payload_id)])));
-  await forgetPayloads(session, [...payloads]);
-  await session.query(`DELETE FROM ${decisions} WHERE trigger_id IS NULL AND at < $1`, [now - retention.maxAgeMs]);
-  await session.query(`DELETE FROM ${dialect.name("answers")} WHERE at < $1`, [now - retention.maxAgeMs]);
-  return gone.length;
 }

@@ -3,7 +3,7 @@ import type { Dialect, Row, Session } from "../sql/database.js";
 import { encoded, type Table } from "../sql/table.js";
 import { translated } from "./errors.js";
 
-export const TYPES = { text: "TEXT", int: "INTEGER", real: "REAL", bool: "INTEGER", busy: "" };
+export const TYPES = { text: "TEXT", int: "INTEGER", real: "REAL", bool: "INTEGER", busy: "", pruned: null };
 
 /** What SQLite writes its own way. */
 export const DIALECT: Dialect = {
@@ -14,6 +14,7 @@ export const DIALECT: Dialect = {
   skipLocked: "",
   queueLock: null,
   startLock: null,
+  byIndex: null,
   pauseLock: null,
 };
 

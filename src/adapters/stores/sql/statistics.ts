@@ -1,0 +1,35 @@
+import type { StatisticsRollUp, StatisticsStore } from "../../../ports/statistics-store.js";
+import { adding, changing, type Session, select, selectLocked } from "./database.js";
+import { CURSORS, STATISTICS } from "./tables.js";
+
+export function rollUps(session: Session, query: Parameters<StatisticsStore["rollUps"]>[0]): Promise<readonly StatisticsRollUp[]> {
+  const { dialect } = session;
+  if ("pipelineIds" in query) return select(session, STATISTICS, `WHERE pipeline_id ${dialect.isIn(1)}`, [dialect.list(query.pipelineIds)]);
+  const { after, limit } = query;
+  if (after === null) return select(session, STATISTICS, "ORDER BY pipeline_id LIMIT $1", [limit]);
+  return select(session, STATISTICS, "WHERE pipeline_id > $1 ORDER BY pipeline_id LIMIT $2", [after, limit]);
+}
+
+/** The cursor stays locked until the commit: a node that has it no longer writes nothing. */
+export async function saveRollUps(session: Session, ...[cursor, rows]: Parameters<StatisticsStore["saveRollUps"]>): Promise<boolean> {
+  const known = (await selectLocked(session, CURSORS, [cursor.name])).get(cursor.name);
+  if (known === undefined || known.node === null || known.token !== cursor.token) return false;
+  const ids = rows.map(({ pipelineId }) => pipelineId);
+  const { dialect } = session;
+  const found = await session.query(`SELECT pipeline_id FROM ${dialect.name(STATISTICS.name)} WHERE pipeline_id ${dialect.isIn(1)}`, [
+    dialect.list(ids),
+  ]);
+  const there = new Set(found.map(({ pipeline_id }) => String(pipeline_id)));
+  await session.write([
+    adding(
+      STATISTICS,
+      rows.filter(({ pipelineId }) => !there.has(pipelineId)),
+    ),
+    changing(
+      STATISTICS,
+      rows.filter(({ pipelineId }) => there.has(pipelineId)),
+      ["until", "windowMs", "state"],
+    ),
+  ]);
+  return true;
+}
