@@ -49,6 +49,16 @@ function endsWith(outcome: Exclude<AttemptOutcome, "succeeded" | "cancelled">, r
 
 /** Cancels that were accepted. */
 export const CANCELS: readonly Case[] = [
+  [
+    "leaves a run that has ended as it is when somebody wants it ended, and says how it ended",
+    async (store) => {
+      const run = await started(store);
+      const done = await finishOne(store, run, T0 + 5);
+      const answer = await store.cancelRun(run.id, STOP);
+      assert.deepEqual([answer?.run, answer?.trigger], [done.run, done.trigger]);
+      assert.deepEqual([answer?.run.status, answer?.trigger?.status, answer?.run.cancelRequest], ["succeeded", "succeeded", null]);
+    },
+  ],
   endsWith("failed", T0 + 5 * MINUTE),
   endsWith("timed_out", T0 + 5 * MINUTE),
   endsWith("lost", T0 + 5 * MINUTE),

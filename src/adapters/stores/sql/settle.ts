@@ -159,11 +159,19 @@ export async function cancelRuns(
   runIds: readonly string[],
   request: CancelRequest,
 ): Promise<readonly { run: RunRecord; trigger: TriggerRecord | null }[]> {
-  const runs = [...(await selectLocked(session, RUNS, runIds)).values()].map((run) => {
+  const found = [...(await selectLocked(session, RUNS, runIds)).values()];
+  const runs = found.map((run) => {
     const requested = requestCancel(run, request);
     return requested.status === "retrying" ? cancelRetry(requested, request.at) : requested;
   });
-  const triggers = await withParameters(session, [...(await close(session, runs, request.at)).values()]);
+  const changed = runs.filter((run, index) => run !== found[index]); // one may have ended while its row was waited for
+  const closed = await close(session, changed, request.at);
+  const ended = await selectLocked(
+    session,
+    TRIGGERS,
+    runs.flatMap(({ triggerId }) => (closed.has(triggerId) ? [] : [triggerId])),
+  );
+  const triggers = await withParameters(session, [...closed.values(), ...ended.values()]);
   const byId = new Map(triggers.map((trigger) => [trigger.id, trigger]));
   return runs.map((run) => ({ run, trigger: byId.get(run.triggerId) ?? null }));
 }
