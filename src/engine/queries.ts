@@ -2,13 +2,17 @@ import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import type { DecisionOutcome } from "../gate/finding.js";
-import type { DecisionQuery, ListQuery, RunQuery, Store, TriggerQuery } from "../ports/store.js";
+import type { DecisionQuery, Listed, ListQuery, RunQuery, Store, TriggerQuery } from "../ports/store.js";
 import type { RunStatus } from "../run/run.js";
 import type { TriggerKind, TriggerStatus } from "../trigger/trigger.js";
 import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "./views.js";
 
 /** A part of a list, newest first. */
 export interface Page<T> {
+  /**
+   * At most `limit`. There may be fewer, even none, while `nextCursor` is not `null`: a page ends after looking at some thousands of records that do not match its filters, so that none takes long. A pipeline, or a
+   * status other than `succeeded`, is found without looking at others.
+   */
   readonly items: readonly T[];
   /** Hand it in as `cursor` for what follows; `null` at the end. */
   readonly nextCursor: string | null;
@@ -104,8 +108,8 @@ function listed<K extends string, T extends string>(name: K, value: T | readonly
   return { [name]: list } as { [P in K]?: readonly T[] };
 }
 
-function page<R extends { readonly id: string }, V>(records: readonly R[], query: ListQuery, view: (record: R) => V): Page<V> {
+function page<R extends { readonly id: string }, V>(records: Listed<R>, query: ListQuery, view: (record: R) => V): Page<V> {
   const hasMore = records.length === query.limit;
   const shown = hasMore ? records.slice(0, -1) : records;
-  return { items: shown.map(view), nextCursor: hasMore ? (shown.at(-1)?.id ?? null) : null };
+  return { items: shown.map((one) => view(one)), nextCursor: (hasMore ? shown.at(-1)?.id : records.next) ?? null };
 }

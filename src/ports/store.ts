@@ -144,6 +144,14 @@ export interface ListQuery {
   readonly valueLimit?: number;
 }
 
+/**
+ * A part of a list. It may have fewer records than its limit, even none, because too many that were looked at do not match: then `next` is there.
+ */
+export interface Listed<T> extends ReadonlyArray<T> {
+  /** The list goes on `before` this id. Absent when there are `limit` records, or no more. */
+  readonly next?: string;
+}
+
 export interface TriggerQuery extends ListQuery {
   readonly statuses?: readonly TriggerStatus[];
   readonly kinds?: readonly TriggerKind[];
@@ -310,9 +318,9 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
 
   trigger(id: string): Promise<TriggerRecord | null>;
   run(id: string): Promise<RunRecord | null>;
-  listTriggers(query: TriggerQuery): Promise<readonly TriggerRecord[]>;
-  listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
-  listDecisions(query: DecisionQuery): Promise<readonly DecisionRecord[]>;
+  listTriggers(query: TriggerQuery): Promise<Listed<TriggerRecord>>;
+  listRuns(query: RunQuery): Promise<Listed<RunRecord>>;
+  listDecisions(query: DecisionQuery): Promise<Listed<DecisionRecord>>;
   /**
    * What has ended in [from, until): triggers with their runs and decisions, and dropped fire times; in the order in which it ended. What ended at the same instant as the last one may be
    * missing when there are `limit`. Parameters and outputs are not read.

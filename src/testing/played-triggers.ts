@@ -2,6 +2,9 @@ import type { Store } from "../ports/store.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { keyOf } from "./recorded-run.js";
 
+/** Triggers read of one fire time: one is scheduled, the others are backfills. */
+const SAME_FIRE_TIME = 1_000;
+
 /** Which trigger of a play stands for which of the history. */
 export class PlayedTriggers {
   readonly #keys = new Map<string, string>();
@@ -27,8 +30,8 @@ export class PlayedTriggers {
   async idOf({ key, scheduledFor }: { readonly key: string; readonly scheduledFor: number | null }, store: Store): Promise<string | null> {
     const known = this.#ids.get(key);
     if (known !== undefined || scheduledFor === null) return known ?? null;
-    const span = { scheduledFrom: scheduledFor, scheduledUntil: scheduledFor + 1 };
-    const [found] = await store.listTriggers({ pipelineId: this.#pipelineId, kinds: ["scheduled"], ...span, limit: 1 });
-    return found?.id ?? null;
+    const span = { from: scheduledFor, until: scheduledFor + 1, limit: SAME_FIRE_TIME };
+    const found = await store.triggersForFireTimes({ pipelineId: this.#pipelineId, ...span });
+    return found.find(({ kind }) => kind === "scheduled")?.id ?? null;
   }
 }

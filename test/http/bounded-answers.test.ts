@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { TriggerApiOptions } from "../../src/adapters/http/index.js";
 import { condition, every, type Pipeline, pipeline } from "../../src/index.js";
+import { bound } from "../support/bound-store.js";
 import { ADMIN, type Service, sales, service } from "../support/service.js";
 import { type Place, places } from "../support/stores.js";
 
@@ -205,5 +206,34 @@ describe("lists of what is kept as a whole", () => {
     expect(items[0].pipelines).toEqual(ids.slice(0, items[0].pipelines.length)); // never null, which would read as all
     expect((await get(one, `/api/v1/tokens/${items[0].id}`)).json.pipelines).toEqual(ids);
     expect((await get(one, "/api/v1/tokens/none")).status).toBe(404);
+  });
+});
+
+describe("a list of which too much was looked at", () => {
+  it("ends before its limit, and goes on where the store has stopped", async () => {
+    const store = bound(memory[1]()());
+    const asked: (string | undefined)[] = [];
+    const one = await service(
+      [sales()],
+      {},
+      {
+        store: {
+          ...store,
+          listTriggers: async (query) => {
+            asked.push(query.before);
+            if (query.before === undefined) return Object.assign([], { next: "01LATE" });
+            return store.listTriggers({ ...query, before: "~" });
+          },
+        },
+      },
+    );
+    running.push(one);
+    const trigger = await one.scheduler.trigger("sales");
+    asked.length = 0;
+    const first = await get(one, "/api/v1/pipelines/sales/triggers?kind=manual");
+    expect(first.json).toEqual({ items: [], next_cursor: "01LATE" });
+    const second = await get(one, "/api/v1/pipelines/sales/triggers?kind=manual&cursor=01LATE");
+    expect(second.json).toMatchObject({ items: [{ id: trigger.id }], next_cursor: null });
+    expect(asked).toEqual([undefined, "01LATE"]);
   });
 });

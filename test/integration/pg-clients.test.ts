@@ -72,4 +72,38 @@ describe.skipIf(url === null)("clients of pg", () => {
       await pool.end();
     }
   });
+
+  test("are told how to plan, in sessions of the store's own once, in others by each transaction", async () => {
+    const own = { connectionString: url as string };
+    const pool = new pg.Pool({ ...own, max: 4 });
+    for (const [options, sets] of [
+      [own, false],
+      [{ ...own, poolConfig: { options: "-c work_mem=8MB" } }, false],
+      [{ connectionString: `${url}?options=-c%20work_mem%3D8MB` }, true],
+      [{ pool }, true],
+    ] as const) {
+      const sent: string[] = [];
+      const { query } = pg.Client.prototype;
+      pg.Client.prototype.query = function (this: pg.Client, ...args: Parameters<typeof query>) {
+        const [config] = args as readonly unknown[];
+        sent.push(typeof config === "string" ? config : (config as { text: string }).text);
+        return (query as (...all: readonly unknown[]) => unknown).apply(this, args);
+      } as typeof query;
+      const store = postgresStore({ ...options, schema: freshSchema() });
+      try {
+        await store.open();
+        sent.length = 0;
+        await store.states(["daily"]);
+        await store.expire(Date.now());
+      } finally {
+        pg.Client.prototype.query = query;
+        await store.close();
+      }
+      const told = sent.filter((text) => /SET LOCAL enable_seqscan TO off/.test(text));
+      expect(told.length, sent.join("\n")).toBe(sets ? 3 : 0);
+    }
+    const { rows } = await pool.query("SHOW enable_seqscan");
+    expect(rows).toEqual([{ enable_seqscan: "on" }]);
+    await pool.end();
+  });
 });

@@ -110,7 +110,8 @@ export async function pageAnswer<T>(
   let step: number = STEP.first;
   let next: string | null = cursor ?? null;
   do {
-    const page: Page<T> = await read({ limit: Math.min(step, limit - texts.length), ...(next === null ? {} : { cursor: next }) });
+    const wanted = Math.min(step, limit - texts.length);
+    const page: Page<T> = await read({ limit: wanted, ...(next === null ? {} : { cursor: next }) });
     let heavy = 0;
     for (const item of page.items) {
       const { json, cutBytes } = out(item);
@@ -122,7 +123,8 @@ export async function pageAnswer<T>(
       texts.push(text);
       next = cursorOf(item);
     }
-    if (page.nextCursor === null || page.items.length === 0) next = null;
+    if (page.nextCursor === null) next = null;
+    else if (page.items.length < wanted) return answerOf(texts, page.nextCursor); // many were looked at that do not match
     step = heavy > HEAVY_BYTES ? STEP.heavy : Math.min(step * 2, STEP.most);
   } while (next !== null && texts.length < limit);
   return answerOf(texts, next);

@@ -4,10 +4,15 @@ import type { Connections } from "./connections.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
 /**
- * A queue's index is full of entries that are dead until the next vacuum. A plain index scan marks them as it meets them and passes over them from then on; a bitmap
- * scan, which the planner likes for such tables, meets all of them every time.
+ * How statements are planned, whatever the server knows of the tables. Every one of ours reads rows by an index; but a plan that was made while a table was small, or before statistics were gathered, reads the
+ * whole table instead, and a prepared statement keeps it while the table grows. Bitmap scans are off since a queue's index is full of entries that are dead until the next vacuum: a plain scan marks them as it meets
+ * them and passes over them from then on, a bitmap scan meets all of them every time. Compiling a plan takes longer than any statement of ours.
  */
-const PLAIN_SCANS = "-c enable_bitmapscan=off";
+export const PLANNER: readonly string[] = ["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit"];
+/** The same for a session, among the parameters of its connection. */
+const SESSION_PLANNER = PLANNER.map((setting) => `-c ${setting}=off`).join(" ");
+/** The same for a transaction on a session that is not ours to set. */
+export const TRANSACTION_PLANNER = PLANNER.map((setting) => `SET LOCAL ${setting} TO off`).join("; ");
 /**
  * How long a transaction may stand still, wait for a lock, and take over one statement: a node that hangs, is stopped, or is cut off within one holds up the others
  * for no longer, however it was configured and whatever the server's own limits are. A transaction of ours takes milliseconds.
@@ -46,20 +51,28 @@ export async function newPool(
   type Library = { Pool: new (config: object) => Pool; Client: typeof Client };
   const library = loadPeer<Library>("pg", "postgresStore needs");
   const config = "poolConfig" in options ? options.poolConfig : {};
+  const parameters = [...(isPlain ? [] : [SESSION_PLANNER]), ...(config?.options === undefined ? [] : [config.options])].join(" ");
   const pool = new library.Pool({
     connectionTimeoutMillis: 5_000,
     application_name: "headgate",
-    ...(isPlain ? {} : { options: PLAIN_SCANS }),
     max: 10,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     pipeline: true, // an older pg does not know it, and waits for every answer
     ...config,
+    ...(parameters === "" ? {} : { options: parameters }),
     Client: connections.known((config as { Client?: typeof Client } | undefined)?.Client ?? library.Client),
     ...(most === undefined ? {} : { max: most }),
     connectionString: connectionString ?? options.connectionString,
   });
   return pool;
+}
+
+/** Returns true when a session plans as {@link PLANNER} says: an address with parameters of its own, or a pooler, may have kept that from it. */
+export async function plansWell(client: ClientBase): Promise<boolean> {
+  const settings = PLANNER.map((setting) => `current_setting('${setting}') = 'off'`).join(" AND ");
+  const { rows } = await client.query(timed(`SELECT ${settings} AS planned`));
+  return (rows[0] as { planned: boolean }).planned;
 }
 
 /**

@@ -6,7 +6,7 @@ import { change, dialectOf, insertion, lockOf, moveOfWaiting } from "./dialect.j
 import { isCollision, translate } from "./errors.js";
 import { migrate, newerSchemaIn } from "./migrate.js";
 import { Notices } from "./notices.js";
-import { ANSWER_MS, BEGIN, guard, newPool, timed } from "./pool.js";
+import { ANSWER_MS, BEGIN, guard, newPool, plansWell, TRANSACTION_PLANNER, timed } from "./pool.js";
 import { isPooledByTransaction, isRefusingOptions } from "./pooler.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 import { clientOf, requireTransaction, type Wire, wireOf } from "./wire.js";
@@ -26,8 +26,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   }
   const dialect = dialectOf(schema);
   const isOwn = options.pool === undefined;
-  const claiming = `${BEGIN}; SET LOCAL enable_bitmapscan TO off; SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
-  const moving = `${BEGIN}; ${dialect.startLock}`;
+  const claimLock = `SELECT pg_advisory_xact_lock(${lockOf(schema, 2)})`;
   let pool: Pool | null = options.pool ?? null;
   let notices: Notices | null = null;
   /** Of leases alone: they must not wait for a connection that other work has. */
@@ -36,6 +35,8 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
   let noticePool: Pool | null = null;
   /** A pooler hands the server's sessions out transaction by transaction: nothing is kept in them. */
   let isShared = false;
+  /** Sessions plan as the store needs it; else each transaction says how. */
+  let isTuned = false;
   let isOpen = false;
   let opening: Promise<void> | null = null;
   let connections = new Connections();
@@ -44,10 +45,10 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     if (pool === null) throw new HeadgateError("STORE_UNAVAILABLE", "postgresStore: it is not open");
     return pool;
   };
-  /** The statements of the hot path are prepared once per connection, under a name of their text. */
+  const begin = (then = "") => `${isTuned ? BEGIN : `${BEGIN}; ${TRANSACTION_PLANNER}`}${then === "" ? "" : `; ${then}`}`;
+  /** Statements are prepared once per connection, under a name of their text. */
   const names = new Map<string, string>();
   const nameOf = (sql: string) => {
-    if (isShared) return undefined;
     let name = names.get(sql);
     if (name === undefined && names.size < 300) {
       name = `headgate_${schema}_${names.size}`;
@@ -55,14 +56,15 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     }
     return name;
   };
-  const ask = async (on: Pool | Wire, sql: string, values: readonly unknown[]): Promise<readonly Row[]> => {
-    const name = nameOf(sql);
+  /** What neither session nor transaction has told how to plan is not prepared: its plan is for the tables as they are. */
+  const ask = async (on: Pool | Wire, sql: string, values: readonly unknown[], isPrepared: boolean): Promise<readonly Row[]> => {
+    const name = isPrepared && !isShared ? nameOf(sql) : undefined;
     const config = { text: sql, values: [...values], query_timeout: ANSWER_MS, ...(name === undefined ? {} : { name }) };
     return (await (on as Wire).query(config)).rows as readonly Row[];
   };
-  const sessionOn = (on: () => Pool | Wire): Session => ({
+  const sessionOn = (on: () => Pool | Wire, isPrepared: () => boolean): Session => ({
     dialect,
-    query: (sql, values = []) => translating(ask(on(), sql, values)),
+    query: (sql, values = []) => translating(ask(on(), sql, values, isPrepared())),
     insert: async (table, records, { unlessThere = false, tell: isNews = false } = {}) => {
       const tell = isNews && notices?.hasOthers === true;
       if (records.length === 0) return new Set();
@@ -74,7 +76,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
         ? `WITH added AS (${add}), told AS (SELECT pg_notify('headgate_${schema}', $${values.length + 1})) SELECT id FROM added, told`
         : add;
       if (tell) values.push(notices?.self ?? "");
-      const rows = await translating(ask(on(), sql, values));
+      const rows = await translating(ask(on(), sql, values, isPrepared()));
       return new Set(rows.map(({ id }) => String(id)));
     },
     write: async (steps) => {
@@ -89,14 +91,14 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
         parts.length === 1 && only !== undefined
           ? only
           : `WITH ${parts.map((part, index) => `w${index} AS (${part})`).join(", ")} SELECT 1`;
-      await translating(ask(on(), sql, values));
+      await translating(ask(on(), sql, values, isPrepared()));
     },
   });
 
   /** Statements follow each other on the wire without waiting for answers that nobody looks at; the first failure is the one that is told. */
   const once = async <T>(
     work: (session: Session) => Promise<T>,
-    begin: string,
+    start: string,
     isLosable: (answer: T) => boolean,
     on: Pool = opened(),
   ): Promise<T> => {
@@ -113,8 +115,11 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       sent.push(answer);
     };
     try {
-      send(wire.query(timed(begin)));
-      const session = sessionOn(() => wire);
+      send(wire.query(timed(start)));
+      const session = sessionOn(
+        () => wire,
+        () => true,
+      );
       const answer = await work({ ...session, write: async (steps) => send(session.write(steps)) });
       send(wire.query(timed(isLosable(answer) ? "SET LOCAL synchronous_commit TO off; COMMIT" : "COMMIT"))); // of a transaction that has failed: rolls it back
       await Promise.all(sent);
@@ -198,6 +203,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
         pool ??= await translating(connect());
         unguard = isOwn ? () => {} : guard(pool);
         isShared = await translating(isPooledByTransaction(pool, connections));
+        isTuned = !isShared && (await onOne(plansWell));
         signal?.throwIfAborted();
         await translating(migrate(pool, connections, schema, dialect));
         signal?.throwIfAborted();
@@ -236,15 +242,23 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     newerSchema: () => translating(onOne((client) => newerSchemaIn(client, schema, dialect))),
     transaction: (work) => {
       notices?.keep();
-      return retrying(() => once(work, BEGIN, () => false));
+      return retrying(() => once(work, begin(), () => false));
     },
-    leasing: (work) => retrying(() => once(work, BEGIN, () => false, leases ?? opened())),
+    leasing: (work) => retrying(() => once(work, begin(), () => false, leases ?? opened())),
     claiming: (work, isLosable) => {
       notices?.keep();
-      return retrying(() => once(work, claiming, isLosable));
+      return retrying(() => once(work, begin(claimLock), isLosable));
     },
     session: {
-      ...sessionOn(opened),
+      ...sessionOn(opened, () => isTuned),
+      query: (sql, values = []) =>
+        isTuned
+          ? translating(ask(opened(), sql, values, true))
+          : once(
+              (own) => own.query(sql, values),
+              begin(),
+              () => false,
+            ),
       moveWaiting: (make) => {
         notices?.keep();
         return retrying(async () => {
@@ -254,7 +268,11 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
             const values: unknown[] = [];
             const sql = moveOfWaiting(dialect, moved, others, values);
             const wire = wireOf(client);
-            const sent = [wire.query(timed(moving)), ask(wire, sql, values), wire.query(timed("COMMIT"))] as const; // all on the wire before the first answer
+            const sent = [
+              wire.query(timed(begin(dialect.startLock ?? ""))),
+              ask(wire, sql, values, true),
+              wire.query(timed("COMMIT")),
+            ] as const; // all on the wire before the first answer
             return (await Promise.all(sent))[1];
           });
           return new Set(rows.map(({ id }) => String(id)));
@@ -264,12 +282,15 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     joined: async (transaction) => {
       const wire = wireOf(clientOf(transaction));
       await translating(requireTransaction(wire));
-      return sessionOn(() => wire);
+      return sessionOn(
+        () => wire,
+        () => false,
+      );
     },
     notify: () => notices?.send(),
     subscribe: (onChange) => notices?.subscribe(onChange) ?? (() => {}),
     serverTime: async () => {
-      const [row] = await translating(ask(opened(), "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now", []));
+      const [row] = await translating(ask(opened(), "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now", [], isTuned));
       return Number(row?.now);
     },
   };

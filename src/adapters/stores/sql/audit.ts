@@ -2,7 +2,7 @@ import { type AuditEntry, type AuditMark, type AuditRecord, NO_AUDIT } from "../
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
 import type { AuditQuery, Noted, NotedResult } from "../../../ports/audit-store.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
-import { AUDIT, META } from "./tables.js";
+import { AUDIT, type AuditRow, META } from "./tables.js";
 
 const HEAD = "audit_head";
 const TAIL = "audit_tail";
@@ -42,12 +42,16 @@ export async function noteResult<T>(session: Session, result: T | null, noted: N
 }
 
 export async function list(session: Session, { after, before, pipelineIds, limit }: AuditQuery): Promise<readonly AuditRecord[]> {
-  const { dialect } = session;
-  const values: unknown[] = [after ?? 0, before ?? Number.MAX_SAFE_INTEGER];
-  const whose = pipelineIds === undefined ? "" : `AND pipeline_id ${dialect.isIn(values.push(dialect.list(pipelineIds)))}`;
-  const direction = after === undefined ? "DESC" : "ASC";
-  const rows = await select(session, AUDIT, `WHERE seq > $1 AND seq < $2 ${whose} ORDER BY seq ${direction} LIMIT ${limit}`, values);
-  return rows.map(({ record }) => record);
+  const isOldestFirst = after !== undefined;
+  const rest = `ORDER BY seq ${isOldestFirst ? "ASC" : "DESC"} LIMIT ${limit}`;
+  const span = [after ?? 0, before ?? Number.MAX_SAFE_INTEGER];
+  const found: AuditRow[] = [];
+  if (pipelineIds === undefined) found.push(...(await select(session, AUDIT, `WHERE seq > $1 AND seq < $2 ${rest}`, span)));
+  // an index has the records of one pipeline in order, and of several each apart
+  for (const id of new Set(pipelineIds))
+    found.push(...(await select(session, AUDIT, `WHERE pipeline_id = $3 AND seq > $1 AND seq < $2 ${rest}`, [...span, id])));
+  found.sort((one, other) => (isOldestFirst ? one.seq - other.seq : other.seq - one.seq));
+  return found.slice(0, limit).map(({ record }) => record);
 }
 
 export function head(session: Session): Promise<AuditMark> {

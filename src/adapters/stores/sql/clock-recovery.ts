@@ -6,6 +6,7 @@ import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
 import { changing, type Row, type Session, select, selectLocked, wholeOf } from "./database.js";
 import { rebaseGlobalPause, stateOf } from "./pipelines.js";
+import { WAITING } from "./statuses.js";
 import { DECISIONS, endedPausesOf, PIPELINES, type PipelineRow, RUNS, TRIGGERS, type TriggerRow } from "./tables.js";
 
 const ROWS_AT_ONCE = 1_000;
@@ -64,7 +65,7 @@ async function droppedAfter(
   now: number,
 ): Promise<ReadonlyMap<string, DecisionRecord[]>> {
   const { dialect } = session;
-  const ids = dialect.list(requests.map(({ pipelineId }) => pipelineId));
+  const ids = new Set(requests.map(({ pipelineId }) => pipelineId));
   const found: DecisionRecord[] = [];
   if (requests.length === 0) return new Map();
   await paged(
@@ -72,12 +73,11 @@ async function droppedAfter(
     [now, ""],
     ([at, id]) =>
       session.query(
-        `SELECT * FROM ${dialect.name("decisions")} WHERE trigger_id IS NULL AND at >= $1 AND (at, id) > ($1, $2) AND pipeline_id ${dialect.isIn(3)}
-         ORDER BY at, id LIMIT ${ROWS_AT_ONCE}`,
-        [at, id, ids],
+        `SELECT * FROM ${dialect.name("decisions")} WHERE trigger_id IS NULL AND at >= $1 AND (at, id) > ($1, $2) ORDER BY at, id LIMIT ${ROWS_AT_ONCE}`,
+        [at, id],
       ),
     async (rows) => {
-      found.push(...wholeOf(DECISIONS, rows).records.filter(({ at }) => at > now));
+      found.push(...wholeOf(DECISIONS, rows).records.filter(({ at, pipelineId }) => at > now && ids.has(pipelineId)));
     },
     (row) => [Number(row.at), String(row.id)],
   );
@@ -88,53 +88,72 @@ async function droppedAfter(
 export async function rebase(session: Session, leaseUntil: number, now: number): Promise<void> {
   const { dialect } = session;
   const [triggers, runs] = [dialect.name("triggers"), dialect.name("runs")];
-  const waiting = "status IN ('pending', 'held')";
   for (const [from, to] of [
     [now, Number.MAX_SAFE_INTEGER],
     [now - HEAD_OF_LINE_MS, IMMEDIATE_BEFORE],
   ] as const) {
-    const accepted = (id: string) =>
+    const accepted = ([pipelineId, id]: readonly [string, string]) =>
       session.query(
-        `SELECT * FROM ${triggers} WHERE ${waiting} AND "order" > $1 AND "order" < $2 AND created_at > $3 AND id > $4 ORDER BY id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
-        [from, to, now, id],
+        `SELECT * FROM ${triggers} WHERE ${WAITING} AND "order" > $1 AND "order" < $2 AND created_at > $3 AND (pipeline_id, id) > ($4, $5)
+         ORDER BY pipeline_id, id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
+        [from, to, now, pipelineId, id],
       );
-    await byId(session, accepted, async (rows) => {
-      const moved = wholeOf(TRIGGERS, rows).records.map((one) => ({ ...one, ...rebaseTrigger(one, now) }));
-      await session.write([changing(TRIGGERS, moved, ["createdAt", "order", "availableAt", "expiresAt"])]);
-    });
+    await paged(
+      session,
+      ["", ""] as const,
+      accepted,
+      async (rows) => {
+        const moved = wholeOf(TRIGGERS, rows).records.map((one) => ({ ...one, ...rebaseTrigger(one, now) }));
+        await session.write([changing(TRIGGERS, moved, ["createdAt", "order", "availableAt", "expiresAt"])]);
+      },
+      (row) => [String(row.pipeline_id), String(row.id)] as const,
+    );
   }
-  const decisions = dialect.name("decisions");
-  const held = (id: string) =>
+  const held = ([at, id]: readonly [number, string]) =>
     session.query(
-      `SELECT t.* FROM ${triggers} t WHERE ${waiting} AND status = 'held' AND available_at > $1 AND t.id > $2
-         AND EXISTS (SELECT 1 FROM ${decisions} d WHERE d.trigger_id = t.id AND (d.at > $1 OR d.missed IS NOT NULL)) ORDER BY t.id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
-      [now, id],
+      `SELECT * FROM ${triggers} WHERE ${WAITING} AND line = 'later' AND status = 'held' AND available_at >= $1 AND (available_at, id) > ($1, $2)
+       ORDER BY available_at, id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
+      [at, id],
     );
-  await byId(session, held, async (rows) => {
-    const ids = dialect.list(rows.map(({ id }) => String(id)));
-    const heldAt = new Map<string | null, number>();
-    for (const { triggerId, at, repeated } of await select(session, DECISIONS, `WHERE trigger_id ${dialect.isIn(1)}`, [ids], 0))
-      heldAt.set(triggerId, Math.max(heldAt.get(triggerId) ?? 0, repeated?.lastAt ?? at));
-    const moved = wholeOf(TRIGGERS, rows).records.map(
-      (one): TriggerRow => ({ ...one, ...rebaseHold(one, heldAt.get(one.id) ?? now, now) }),
-    );
-    await session.write([changing(TRIGGERS, moved, ["availableAt"])]);
-  });
-  const retrying = (id: string) =>
+  await paged(
+    session,
+    [now + 1, ""] as const,
+    held,
+    async (rows) => {
+      const ids = dialect.list(rows.map(({ id }) => String(id)));
+      const heldAt = new Map<string | null, number>();
+      for (const { triggerId, at, repeated } of await select(session, DECISIONS, `WHERE trigger_id ${dialect.isIn(1)}`, [ids], 0))
+        heldAt.set(triggerId, Math.max(heldAt.get(triggerId) ?? 0, repeated?.lastAt ?? at));
+      const moved = wholeOf(TRIGGERS, rows).records.flatMap((one): TriggerRow[] => {
+        const next = rebaseHold(one, heldAt.get(one.id) ?? now, now);
+        return next === one ? [] : [{ ...one, ...next }];
+      });
+      await session.write([changing(TRIGGERS, moved, ["availableAt"])]);
+    },
+    (row) => [Number(row.available_at), String(row.id)] as const,
+  );
+  const retrying = ([at, id]: readonly [number, string]) =>
     session.query(
-      `SELECT * FROM ${runs} WHERE status = 'retrying' AND retry_at > $1 AND id > $2 ORDER BY id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
-      [now, id],
+      `SELECT * FROM ${runs} WHERE status = 'retrying' AND retry_at >= $1 AND (retry_at, id) > ($1, $2)
+       ORDER BY retry_at, id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
+      [at, id],
     );
-  await byId(session, retrying, async (rows) => {
-    const moved = wholeOf(RUNS, rows).records.map((one) => [one, rebaseRetry(one, now)] as const);
-    const changed = moved.flatMap(([one, next]) => (next === one ? [] : [next]));
-    await session.write([changing(RUNS, changed, ["retryAt"])]);
-  });
+  await paged(
+    session,
+    [now + 1, ""] as const,
+    retrying,
+    async (rows) => {
+      const moved = wholeOf(RUNS, rows).records.map((one) => [one, rebaseRetry(one, now)] as const);
+      const changed = moved.flatMap(([one, next]) => (next === one ? [] : [next]));
+      await session.write([changing(RUNS, changed, ["retryAt"])]);
+    },
+    (row) => [Number(row.retry_at), String(row.id)] as const,
+  );
   await session.query(
     `UPDATE ${runs} SET lease_until = $1 WHERE status IN ('running', 'retrying') AND status = 'running' AND lease_until > $1`,
     [leaseUntil],
   );
-  await session.query(`UPDATE ${triggers} SET lease_until = $1 WHERE ${waiting} AND node IS NOT NULL AND lease_until > $1`, [leaseUntil]);
+  await session.query(`UPDATE ${triggers} SET lease_until = $1 WHERE ${WAITING} AND node IS NOT NULL AND lease_until > $1`, [leaseUntil]);
   await session.query(`UPDATE ${dialect.name("cursors")} SET lease_until = $1 WHERE lease_until > $1`, [leaseUntil]);
   await rebasePauses(session, now);
 }

@@ -8,6 +8,7 @@ import { lineUntil } from "./lines.js";
 import { addingPayloads, forgetPayloads, setApart, storedOf, withParameters } from "./payloads.js";
 import { globalPause, stateOf } from "./pipelines.js";
 import { refuseWhenFull } from "./queue.js";
+import { WAITING } from "./statuses.js";
 import {
   DECISIONS,
   type PayloadRow,
@@ -106,7 +107,7 @@ async function waitingOf(
   const byPipeline = new Map<string, TriggerRow[]>();
   if (ids.length === 0) return byPipeline;
   const { dialect } = session;
-  const rest = `WHERE status IN ('pending', 'held') AND kind = 'scheduled' AND NOT is_forced AND pipeline_id ${dialect.isIn(1)} ORDER BY id${dialect.forUpdate}`;
+  const rest = `WHERE ${WAITING} AND kind = 'scheduled' AND NOT is_forced AND pipeline_id ${dialect.isIn(1)} ORDER BY pipeline_id, id${dialect.forUpdate}`;
   for (const one of await select(session, TRIGGERS, rest, [dialect.list(ids)])) {
     byPipeline.set(one.pipelineId, [...(byPipeline.get(one.pipelineId) ?? []), one]);
   }

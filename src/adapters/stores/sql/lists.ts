@@ -1,74 +1,122 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import { type EndedSummary, endedAtOf } from "../../../monitor/ended.js";
-import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
+import type { DecisionQuery, EndedQuery, Listed, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import { type Session, select } from "./database.js";
+import { type Dialect, type Session, select } from "./database.js";
+import { type Condition, type Few, readList, type Walk } from "./list-walk.js";
 import { withParameters } from "./payloads.js";
-import type { Table } from "./table.js";
+import { ACTIVE, HIDDEN, UNSUCCESSFUL_RUN, UNSUCCESSFUL_TRIGGER, WAITING } from "./statuses.js";
 import { DECISIONS, RUNS, TRIGGERS } from "./tables.js";
 
 /** Attempts and findings of more bytes than this are left out of statistics. */
 const FACTS_BYTES = 65_536;
 
-/** Conditions of a WHERE, with their values in place. */
-class Filter {
-  readonly #parts: string[] = [];
-  readonly values: unknown[] = [];
-
-  add(part: (place: number) => string, value: unknown): void {
-    if (value === undefined) return;
-    this.values.push(value);
-    this.#parts.push(part(this.values.length));
-  }
-
-  get sql(): string {
-    return this.#parts.length === 0 ? "" : `WHERE ${this.#parts.join(" AND ")}`;
-  }
+export async function listTriggers(session: Session, query: TriggerQuery): Promise<Listed<TriggerRecord>> {
+  const found = await readList(session, TRIGGERS, triggerWalks(session.dialect, query), query, "created_at");
+  const whole = await withParameters(session, found, query.valueLimit);
+  return found.next === undefined ? whole : Object.assign(whole, { next: found.next });
 }
 
-async function list<T extends object>(
-  session: Session,
-  table: Table<T>,
+export function listRuns(session: Session, query: RunQuery): Promise<Listed<RunRecord>> {
+  return readList(session, RUNS, runWalks(session.dialect, query), query, "started_at");
+}
+
+export function listDecisions(session: Session, query: DecisionQuery): Promise<Listed<DecisionRecord>> {
+  const { triggerId, outcomes } = query;
+  const by = [...inSpan(query, "at"), ...among(session.dialect, "outcome", outcomes)];
+  const walk =
+    triggerId === undefined ? { index: ofPipeline(query), by } : { few: [equal("trigger_id", triggerId), ...unindexed(query), ...by] };
+  return readList(session, DECISIONS, [walk], query, "at");
+}
+
+/** What waits, what runs, and each way to end without success is found by an index of its own; what has succeeded is most of what there is. */
+function triggerWalks(dialect: Dialect, query: TriggerQuery): readonly (Walk | Few)[] {
+  const { triggerId, pipelineId, kinds } = query;
+  const by = [...inSpan(query, "created_at"), ...among(dialect, "kind", kinds)];
+  if (triggerId !== undefined)
+    return [{ few: [equal("id", triggerId), ...unindexed(query), ...among(dialect, "status", query.statuses), ...by] }];
+  if (query.statuses === undefined) return [{ index: ofPipeline(query), by }];
+  const statuses = [...new Set(query.statuses)];
+  const waiting: readonly string[] = statuses.filter((status) => status === "pending" || status === "held");
+  const ended = statuses.filter((status) => status !== "running" && !waiting.includes(status));
+  const walks: (Walk | Few)[] = [];
+  if (waiting.length > 0) walks.push(openWalk(query, WAITING, [...among(dialect, "status", waiting), ...by]));
+  if (statuses.includes("running")) {
+    const runs = `SELECT trigger_id FROM ${dialect.name("runs")} WHERE ${ACTIVE}`;
+    const whose: Condition =
+      pipelineId === undefined ? [() => `id IN (${runs})`] : [(place) => `id IN (${runs} AND pipeline_id = $${place})`, pipelineId];
+    walks.push({ few: [whose, equal("status", "running"), ...by] });
+  }
+  return [...walks, ...endedWalks(dialect, query, ended, UNSUCCESSFUL_TRIGGER, by)];
+}
+
+function runWalks(dialect: Dialect, query: RunQuery): readonly (Walk | Few)[] {
+  const { triggerId } = query;
+  const by = inSpan(query, "started_at");
+  if (triggerId !== undefined) {
+    const whose: Condition = [(place) => `id = (SELECT run_id FROM ${dialect.name("triggers")} WHERE id = $${place})`, triggerId];
+    return [{ few: [whose, ...unindexed(query), ...among(dialect, "status", query.statuses), ...by] }];
+  }
+  if (query.statuses === undefined) return [{ index: ofPipeline(query), by }];
+  const statuses = [...new Set(query.statuses)];
+  const active: readonly string[] = statuses.filter((status) => status === "running" || status === "retrying");
+  const ended = statuses.filter((status) => !active.includes(status));
+  const walks = active.length === 0 ? [] : [openWalk(query, ACTIVE, [...among(dialect, "status", active), ...by])];
+  return [...walks, ...endedWalks(dialect, query, ended, UNSUCCESSFUL_RUN, by)];
+}
+
+/** What waits or is active: of one pipeline an index has it in order, of all it is sorted. */
+function openWalk(query: ListQuery, of: string, by: readonly Condition[]): Walk | Few {
+  return query.pipelineId === undefined ? { few: [[() => of], ...by] } : { index: ofPipeline(query), of, by };
+}
+
+function endedWalks(
+  dialect: Dialect,
   query: ListQuery,
-  made: string,
-  more: (filter: Filter) => void,
-): Promise<T[]> {
-  const filter = new Filter();
-  filter.add((place) => `pipeline_id = $${place}`, query.pipelineId);
-  filter.add((place) => `id < $${place}`, query.before);
-  filter.add((place) => `coalesce(scheduled_for, ${made}) >= $${place}`, query.scheduledFrom);
-  filter.add((place) => `coalesce(scheduled_for, ${made}) < $${place}`, query.scheduledUntil);
-  more(filter);
-  const limit = Math.min(query.limit, 1_000_000);
-  return select(session, table, `${filter.sql} ORDER BY id DESC LIMIT ${limit}`, filter.values, query.valueLimit);
+  statuses: readonly string[],
+  of: string,
+  by: readonly Condition[],
+): readonly Walk[] {
+  if (statuses.includes("succeeded")) return [{ index: ofPipeline(query), by: [...among(dialect, "status", statuses), ...by] }];
+  const { pipelineId } = query;
+  return statuses.map((status) =>
+    pipelineId === undefined
+      ? { hidden: [HIDDEN.status, status], of, by }
+      : {
+          index: [
+            ["status", status],
+            ["pipeline_id", pipelineId],
+          ],
+          of,
+          by,
+        },
+  );
 }
 
-function listed(session: Session, filter: Filter, column: string, values: readonly string[] | undefined): void {
-  filter.add((place) => `${column} ${session.dialect.isIn(place)}`, values === undefined ? undefined : session.dialect.list(values));
+function ofPipeline({ pipelineId }: ListQuery): NonNullable<Walk["index"]> {
+  return pipelineId === undefined ? [] : [["pipeline_id", pipelineId]];
 }
 
-export async function listTriggers(session: Session, query: TriggerQuery): Promise<readonly TriggerRecord[]> {
-  const found = await list(session, TRIGGERS, query, "created_at", (filter) => {
-    filter.add((place) => `id = $${place}`, query.triggerId);
-    listed(session, filter, "status", query.statuses);
-    listed(session, filter, "kind", query.kinds);
-  });
-  return withParameters(session, found, query.valueLimit);
+/** The pipeline of rows that are found otherwise: an expression that no index has. */
+function unindexed({ pipelineId }: ListQuery): readonly Condition[] {
+  return pipelineId === undefined ? [] : [[(place) => `coalesce(pipeline_id, '') = $${place}`, pipelineId]];
 }
 
-export function listRuns(session: Session, query: RunQuery): Promise<readonly RunRecord[]> {
-  return list(session, RUNS, query, "started_at", (filter) => {
-    filter.add((place) => `id = (SELECT run_id FROM ${session.dialect.name("triggers")} WHERE id = $${place})`, query.triggerId);
-    listed(session, filter, "status", query.statuses);
-  });
+function inSpan({ scheduledFrom, scheduledUntil }: ListQuery, made: string): readonly Condition[] {
+  const at = `coalesce(scheduled_for, ${made})`;
+  return [
+    ...(scheduledFrom === undefined ? [] : [[(place: number) => `${at} >= $${place}`, scheduledFrom] as const]),
+    ...(scheduledUntil === undefined ? [] : [[(place: number) => `${at} < $${place}`, scheduledUntil] as const]),
+  ];
 }
 
-export function listDecisions(session: Session, query: DecisionQuery): Promise<readonly DecisionRecord[]> {
-  return list(session, DECISIONS, query, "at", (filter) => {
-    filter.add((place) => `trigger_id = $${place}`, query.triggerId);
-    listed(session, filter, "outcome", query.outcomes);
-  });
+function equal(column: string, value: string): Condition {
+  return [(place) => `${column} = $${place}`, value];
+}
+
+function among(dialect: Dialect, column: string, values: readonly string[] | undefined): readonly Condition[] {
+  return values === undefined ? [] : [[(place) => `${column} ${dialect.isIn(place)}`, dialect.list(values)]];
 }
 
 /** Each part by an index of its own: triggers by their end, dropped fire times by when that was decided. Reads the columns that statistics need, and no others. */

@@ -8,6 +8,7 @@ import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
 import { changing, type Dialect, type Session, select, selectLocked } from "./database.js";
 import { reopen, unpause } from "./lines.js";
+import { ACTIVE, WAITING } from "./statuses.js";
 import { endedPausesOf, type KeptPauses, META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
@@ -16,6 +17,8 @@ const RETIRED = "retired()";
 export const GLOBAL_PAUSE = "global_pause";
 /** Waiting triggers cancelled between two turns of the event loop. */
 const RETIRED_AT_ONCE = 500;
+/** Pipelines read between two turns of the event loop. */
+const PIPELINES_AT_ONCE = 1_000;
 const NOT_PAUSED: GlobalPause = { pause: null, endedPauses: [] };
 
 /** Writes only what is new or different, so that nodes that start again and again with the same pipelines lock nothing. */
@@ -74,6 +77,13 @@ async function byId(session: Session, ids: readonly string[]): Promise<Map<strin
   return new Map(rows.map((row) => [row.id, row]));
 }
 
+/** Returns which of these pipelines are registered. */
+export async function registered(session: Session, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const { dialect } = session;
+  const rows = await session.query(`SELECT id FROM ${dialect.name("pipelines")} WHERE id ${dialect.isIn(1)}`, [dialect.list(ids)]);
+  return new Set(rows.map(({ id }) => String(id)));
+}
+
 /** Pipelines with how many runs are active and how many triggers wait. */
 export async function states(session: Session, ids: readonly string[]): Promise<readonly (PipelineState | null)[]> {
   if (ids.length === 0) return [];
@@ -82,12 +92,13 @@ export async function states(session: Session, ids: readonly string[]): Promise<
   const rows = await byId(session, ids);
   const counts = await session.query(
     `SELECT 'active' AS what, pipeline_id, count(*) AS n FROM ${dialect.name("runs")}
-     WHERE status IN ('running', 'retrying') AND pipeline_id ${dialect.isIn(1)} GROUP BY pipeline_id
+     WHERE ${ACTIVE} AND pipeline_id ${dialect.isIn(1)} GROUP BY pipeline_id
      UNION ALL SELECT 'waiting', pipeline_id, count(*) FROM ${dialect.name("triggers")}
-     WHERE status IN ('pending', 'held') AND pipeline_id ${dialect.isIn(1)} GROUP BY pipeline_id`,
+     WHERE ${WAITING} AND pipeline_id ${dialect.isIn(1)} GROUP BY pipeline_id`,
     [list],
   );
-  const count = (what: string, id: string) => Number(counts.find((row) => row.what === what && row.pipeline_id === id)?.n ?? 0);
+  const counted = new Map(counts.map(({ what, pipeline_id, n }) => [`${what} ${pipeline_id}`, Number(n)]));
+  const count = (what: string, id: string) => counted.get(`${what} ${id}`) ?? 0;
   return ids.map((id) => {
     const row = rows.get(id);
     return row === undefined ? null : stateOf(row, count("active", id), count("waiting", id));
@@ -143,8 +154,7 @@ export async function resume(session: Session, pipelineId: string | null, now: n
   if (pipelineId === null) {
     const global = await lockedGlobal(session);
     if (global.pause === null) return null;
-    const [open] = await session.query(`SELECT min(next_fire_at) AS at FROM ${session.dialect.name("pipelines")}`);
-    const openFrom = open?.at === null || open?.at === undefined ? null : Number(open.at);
+    const openFrom = await firstFireAt(session);
     await putGlobal(session, { pause: null, endedPauses: withEndedPause(global.endedPauses, global.pause, now, openFrom) });
     await note(session, noted, global.pause);
     return global.pause;
@@ -158,6 +168,21 @@ export async function resume(session: Session, pipelineId: string | null, now: n
   await unpause(session, pipelineId);
   await note(session, noted, row.pause);
   return row.pause;
+}
+
+/** The first of all fire times to come. Read page by page: an index on what every fire changes would cost more than this. */
+async function firstFireAt(session: Session): Promise<number | null> {
+  let first: number | null = null;
+  for (let after = ""; ; ) {
+    const rows = await session.query(
+      `SELECT id, next_fire_at FROM ${session.dialect.name("pipelines")} WHERE id > $1 ORDER BY id LIMIT ${PIPELINES_AT_ONCE}`,
+      [after],
+    );
+    for (const { next_fire_at: at } of rows) if (at !== null) first = Math.min(first ?? Number(at), Number(at));
+    if (rows.length < PIPELINES_AT_ONCE) return first;
+    after = String(rows.at(-1)?.id);
+    await session.yield?.();
+  }
 }
 
 /** Puts the pause of everything right after a clock was set back. */
@@ -189,7 +214,7 @@ export async function retire(session: Session, pipelineId: string, request: Canc
   const reason = request.reason ?? "its pipeline was retired";
   const all: TriggerRecord[] = [];
   for (;;) {
-    const rest = `WHERE status IN ('pending', 'held') AND pipeline_id = $1 ORDER BY id LIMIT ${RETIRED_AT_ONCE}${session.dialect.forUpdate}`;
+    const rest = `WHERE ${WAITING} AND pipeline_id = $1 ORDER BY id LIMIT ${RETIRED_AT_ONCE}${session.dialect.forUpdate}`;
     const waiting = await select(session, TRIGGERS, rest, [pipelineId]);
     const ended = waiting.map((trigger) => ({
       ...trigger,

@@ -2,10 +2,10 @@ import type { Backlog, BacklogGroup } from "../../../ports/store.js";
 import { isReserved, type QueueLimit, type QueueLimits, refuseBeyond } from "../../../trigger/queue-limits.js";
 import { PRIORITIES, type Priority } from "../../../trigger/trigger.js";
 import type { Row, Session } from "./database.js";
+import { ACTIVE, WAITING } from "./statuses.js";
 import type { TriggerRow } from "./tables.js";
 
 const NOTHING: QueueLimit = { count: 0, bytes: 0 };
-const WAITING = "status IN ('pending', 'held')";
 const KEYS_AT_ONCE = 1_000;
 /** Waiting triggers counted in one statement, and in all. */
 const COUNTED_AT_ONCE = 20_000;
@@ -85,9 +85,9 @@ export async function backlog(session: Session, pipelineId?: string): Promise<Ba
     }
     if (found < COUNTED_AT_ONCE) break;
   }
-  const whose = pipelineId === undefined ? "" : "AND pipeline_id = $2";
+  const [whose, newest] = pipelineId === undefined ? ["", "started_at"] : ["AND pipeline_id = $2", "id"];
   const active = await session.query(
-    `SELECT id, pipeline_id, started_at, scheduled_for FROM ${dialect.name("runs")} WHERE status IN ('running', 'retrying') ${whose} ORDER BY id DESC LIMIT $1`,
+    `SELECT id, pipeline_id, started_at, scheduled_for FROM ${dialect.name("runs")} WHERE ${ACTIVE} ${whose} ORDER BY ${newest} DESC LIMIT $1`,
     [MOST_ACTIVE, ...(pipelineId === undefined ? [] : [pipelineId])],
   );
   return {

@@ -1,4 +1,5 @@
 import { IS_LONG, SPAN_CLASS } from "./open-spans.js";
+import { ACTIVE, HIDDEN, UNSUCCESSFUL_RUN, UNSUCCESSFUL_TRIGGER, WAITING } from "./statuses.js";
 
 /** The tables, version by version. A version that was released never changes; the next one is added below it. */
 export interface SchemaTypes {
@@ -106,6 +107,16 @@ export function migrations(
         : ["triggers", "runs", "decisions", "payloads", "answers", "events", "audit"].map(
             (table) => `ALTER TABLE ${name(table)} ${pruned}`,
           )),
+      `CREATE INDEX on_triggers_waiting ON ${name("triggers")} (pipeline_id, id) WHERE ${WAITING}`,
+      `CREATE INDEX on_triggers_unsuccessful ON ${name("triggers")} ((${HIDDEN.status}), id) WHERE ${UNSUCCESSFUL_TRIGGER}`,
+      `CREATE INDEX on_triggers_unsuccessful_of ON ${name("triggers")} (status, pipeline_id, id) WHERE ${UNSUCCESSFUL_TRIGGER}`,
+      `DROP INDEX ${name("on_runs_pipeline_id_started_at")}`,
+      `CREATE INDEX on_runs_started ON ${name("runs")} ((${HIDDEN.pipelineId}), started_at)`,
+      `CREATE INDEX on_runs_of ON ${name("runs")} (pipeline_id, id)`,
+      `CREATE INDEX on_runs_active ON ${name("runs")} (pipeline_id, id) WHERE ${ACTIVE}`,
+      `CREATE INDEX on_runs_unsuccessful ON ${name("runs")} ((${HIDDEN.status}), id) WHERE ${UNSUCCESSFUL_RUN}`,
+      `CREATE INDEX on_runs_unsuccessful_of ON ${name("runs")} (status, pipeline_id, id) WHERE ${UNSUCCESSFUL_RUN}`,
+      `CREATE INDEX on_audit_of ON ${name("audit")} (pipeline_id, seq) WHERE pipeline_id IS NOT NULL`,
     ],
   ];
 }

@@ -19,6 +19,7 @@ import * as queue from "./queue.js";
 import * as settle from "./settle.js";
 import { recentStarts } from "./start-checks.js";
 import * as statistics from "./statistics.js";
+import { HIDDEN } from "./statuses.js";
 import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
 import * as history from "./trigger-history.js";
 import * as upkeep from "./upkeep.js";
@@ -61,8 +62,8 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
   const mustBeKnown = async (on: Session, ids: readonly string[]) => {
     const unknown = [...new Set(ids)].filter((id) => !known.has(id));
     if (unknown.length === 0) return;
-    const states = await pipelines.states(on, unknown);
-    for (const [index, id] of unknown.entries()) if (states[index] === null) throw unknownPipeline(id);
+    const registered = await pipelines.registered(on, unknown);
+    for (const id of unknown) if (!registered.has(id)) throw unknownPipeline(id);
   };
   return {
     name: database.name,
@@ -146,7 +147,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     listEnded: (query) => lists.listEnded(session, query),
     backlog: (pipelineId) => queue.backlog(session, pipelineId),
     countRuns: async (id, from, until) => {
-      const sql = `SELECT count(*) AS n FROM ${session.dialect.name("runs")} WHERE pipeline_id = $1 AND started_at >= $2 AND started_at < $3`;
+      const sql = `SELECT count(*) AS n FROM ${session.dialect.name("runs")} WHERE ${HIDDEN.pipelineId} = $1 AND started_at >= $2 AND started_at < $3`;
       return Number((await session.query(sql, [id, from, until]))[0]?.n ?? 0);
     },
     recentStarts: (id, from, until, limit) => recentStarts(session, id, from, until, limit),

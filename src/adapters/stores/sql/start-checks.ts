@@ -3,6 +3,7 @@ import type { DecideRequest, DecideResult } from "../../../ports/claims.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { Session } from "./database.js";
 import { globallyPaused } from "./pipelines.js";
+import { HIDDEN } from "./statuses.js";
 
 /** Returns why a run must not start: a pause, or the limit that has no room; `null` when it may. Called once for each run that would start, in their order. */
 export type StartCheck = (request: DecideRequest, trigger: TriggerRecord) => "paused" | StartLimit | null;
@@ -15,7 +16,7 @@ export async function recentStarts(session: Session, id: string, from: number, u
   const [row] = await session.query(
     `SELECT count(*) AS n, min(started_at) AS oldest_at FROM (
        SELECT started_at FROM ${session.dialect.name("runs")}
-       WHERE pipeline_id = $1 AND started_at >= $2 AND started_at < $3 ORDER BY started_at DESC LIMIT $4) r`,
+       WHERE ${HIDDEN.pipelineId} = $1 AND started_at >= $2 AND started_at < $3 ORDER BY started_at DESC LIMIT $4) r`,
     [id, from, until, limit],
   );
   const count = Number(row?.n ?? 0);

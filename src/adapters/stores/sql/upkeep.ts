@@ -2,6 +2,7 @@ import type { RunRecord } from "../../../run/run.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, select } from "./database.js";
+import { ACTIVE, WAITING } from "./statuses.js";
 import { RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 const ROWS_AT_ONCE = 1_000;
@@ -15,18 +16,20 @@ export async function expire(session: Session, now: number): Promise<readonly Tr
 }
 
 export function expiredRuns(session: Session, now: number, limit: number): Promise<readonly RunRecord[]> {
-  return select(session, RUNS, `WHERE status = 'running' AND lease_until <= $1 ORDER BY lease_until LIMIT $2`, [now, limit]);
+  const rest = `WHERE ${ACTIVE} AND status = 'running' AND lease_until <= $1 ORDER BY lease_until LIMIT $2`;
+  return select(session, RUNS, rest, [now, limit]);
 }
 
-/** Makes held triggers worth a look, a thousand after the other. */
+/** Makes held triggers worth a look, a thousand after the other. Those of all pipelines are found by when they are due, those of some by their pipeline. */
 export async function recheck(session: Session, pipelineIds: readonly string[] | null, now: number): Promise<void> {
   const { dialect } = session;
   const triggers = dialect.name(TRIGGERS.name);
-  const whose = pipelineIds === null ? "" : `AND pipeline_id ${dialect.isIn(2)}`;
+  const whose =
+    pipelineIds === null ? "AND line = 'later' ORDER BY available_at, id" : `AND pipeline_id ${dialect.isIn(2)} ORDER BY pipeline_id, id`;
   const values = [now, ...(pipelineIds === null ? [] : [dialect.list(pipelineIds)])];
   for (;;) {
     const held = await session.query(
-      `SELECT id FROM ${triggers} WHERE status IN ('pending', 'held') AND status = 'held' AND available_at > $1 ${whose} ORDER BY id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
+      `SELECT id FROM ${triggers} WHERE ${WAITING} AND status = 'held' AND available_at > $1 ${whose} LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
       values,
     );
     const ids = dialect.list(held.map(({ id }) => String(id)));
