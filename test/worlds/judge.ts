@@ -23,7 +23,7 @@ export async function judged(world: World, stores: readonly StoreName[], places:
       const seen = await play(world, places.make(store));
       report = checked(world, seen);
       if (first === null) await checkPlayedAgain(world, seen, report);
-      else if (world.nodes === 1) {
+      else if (world.nodes === 1 && !isOpenWhichIsFirst(world)) {
         const found = difference(first, seen);
         if (found !== "") report.fail("stores", world.from, null, `${first.store} (-) and ${seen.store} (+) differ:\n${found}`);
       }
@@ -34,6 +34,16 @@ export async function judged(world: World, stores: readonly StoreName[], places:
     reports.set(store, report);
   }
   return { world, reports };
+}
+
+/**
+ * A condition that takes its whole timeout ends decisions at the very instants at which other held triggers of its pipeline are due. Which of the two a store sees first is left open, and decides what `skip` and
+ * `cancel_running` do.
+ */
+function isOpenWhichIsFirst({ pipelines, deeds }: World): boolean {
+  const specs = [...pipelines, ...deeds.flatMap((deed) => (deed.kind === "replace" ? [deed.pipeline] : []))];
+  const hanging = new Set(specs.filter(({ conditions }) => JSON.stringify(conditions).includes('"type":"hang"')).map(({ id }) => id));
+  return specs.some(({ id, execution: { overlap } }) => hanging.has(id) && (overlap === "skip" || overlap === "cancel_running"));
 }
 
 /** The simulation of the world has the same records, and the backtest of a pipeline's history comes to that history. */
