@@ -204,7 +204,7 @@ console.log(HeadgateError.name);${USE}`;
   });
 
   it("stays small, and holds nothing but what is published", async () => {
-    expect(statSync(tarball).size).toBeLessThan(1_048_576);
+    expect(statSync(tarball).size).toBeLessThan(1_100_000); // a third of it is the CommonJS copy for loaders such as Jest's
     const { stdout } = await run("tar", ["-tzf", tarball]);
     const outside = stdout
       .trim()
