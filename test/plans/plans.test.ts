@@ -17,7 +17,7 @@ import { collectPostgres, collectSqlite, type Statement } from "./statements.js"
 import { workload } from "./workload.js";
 
 /** Ended triggers of the history that statements are judged on. Plans do not depend on it; `HISTORY=1000000 npx vitest run test/plans` takes minutes. */
-const COUNT = Number(process.env.HISTORY ?? 50_000);
+const COUNT = Number(process.env.HISTORY ?? 20_000);
 const PATIENCE = { timeout: 1_800_000 };
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-plans-"));

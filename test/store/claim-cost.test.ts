@@ -10,7 +10,7 @@ import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.j
 afterAll(dropSchemas);
 const url = await testDatabaseUrl();
 const FEW = 200;
-const MANY = 6_000;
+const MANY = 2_000;
 
 /** What a claim has cost: rows that PostgreSQL fetched from tables for it, and statements. */
 interface Cost {
