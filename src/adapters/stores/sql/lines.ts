@@ -109,9 +109,10 @@ export async function open(
     .map((line) => ({ line, count: count(line) }))
     .filter((one) => one.count > 0);
   const some = opening.slice(0, LINES_AT_ONCE);
-  const coming = isTimeUp ? comingDue(session, now) : [];
-  const firsts = await Promise.all(some.map((one) => firstOf(session, one.line.key, one.count + 1, now)));
-  const due = await coming;
+  const [due, firsts] = await Promise.all([
+    isTimeUp ? comingDue(session, now) : [],
+    Promise.all(some.map((one) => firstOf(session, one.line.key, one.count + 1, now))),
+  ]);
   const left = new Map(lines.flatMap(({ pipeline, pool }) => (pipeline === null && pool !== null ? [[pool, HEAD] as const] : [])));
   const ids = [...due];
   const exhausted: string[] = [];
