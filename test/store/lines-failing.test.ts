@@ -14,7 +14,7 @@ describe("a claim whose connection breaks while it puts triggers back into the o
     const session = { dialect: DIALECT, query: async () => Promise.reject(away()) } as unknown as Session;
     const line = { key: "pipeline:a", pipeline: { id: "a", maxActiveRuns: 1, isPaused: false }, pool: null } as const;
     const used = { usage: new Usage(), lines: [line], isTimeUp: true, isPaused: false, hasRetries: false };
-    const request = { limit: 1, pools: new Map<string, number>(), globalLimit: null } as Parameters<typeof open>[2];
+    const request = { limit: 1, pools: new Map<string, number>(), globalLimit: null } as unknown as Parameters<typeof open>[2];
     await expect(open(session, used, request, 50, 0)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     await new Promise((resolve) => setImmediate(resolve));
     process.off("unhandledRejection", note);
