@@ -143,6 +143,23 @@ export const CLOCK_RECOVERY: readonly Case[] = [
     },
   ],
   [
+    "looks at what was held, and was due by a clock that was ahead, as soon after that was set back",
+    async (store) => {
+      await store.register([registration("a", { maxActiveRuns: 10, pool: "db" })], T0);
+      await store.enqueue([request("a")], T0);
+      const open = { pools: new Map([["db", 1]]) };
+      const { triggers } = await claim(store, AHEAD, open);
+      await decideAll(store, triggers, "hold", AHEAD);
+      const shut = await claim(store, AHEAD + 2 * MINUTE, { pools: new Map([["db", 0]]) });
+      assert.deepEqual(shut.triggers, [], "it is due, and its pool has no slot");
+      await store.rebase(T0 + MINUTE, T0);
+      assert.equal((await store.trigger(triggers[0]?.id ?? ""))?.availableAt, T0 + MINUTE);
+      assert.deepEqual((await claim(store, T0, open)).triggers, []);
+      assert.equal(await store.nextDueAt(T0), T0 + MINUTE);
+      assert.equal((await claim(store, T0 + MINUTE, open)).triggers.length, 1);
+    },
+  ],
+  [
     "shortens leases that end too late, and moves nothing that is as it should be",
     async (store) => {
       await store.register([registration("a", { maxActiveRuns: 10 })], T0);

@@ -7,9 +7,11 @@ import { claimTrigger } from "../../../trigger/transitions.js";
 import { changing, type Row, type Session, select, wholeOf } from "./database.js";
 import { decisionsOn } from "./decide.js";
 import { previousHolds, trimDecisions } from "./decisions.js";
-import { type Blocked, HEAD, MOVED_AT_ONCE, NOTHING_OPENED, type Opened, open, type Place, park, pipelineLine, poolLine } from "./lines.js";
+import { pipelineLine, poolLine } from "./line.js";
+import { type Blocked, HEAD, MOVED_AT_ONCE, NOTHING_OPENED, type Opened, open, type Place, park } from "./lines.js";
 import { CancelRunning } from "./overlap.js";
 import { withParameters, withWholeParameters } from "./payloads.js";
+import { WAITING } from "./statuses.js";
 import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 import { type Usage, usageOf } from "./usage.js";
 
@@ -18,7 +20,7 @@ const RETRIES_AT_ONCE = 500;
 /** Bytes of parameters handed out by one claim, but for those of one trigger: the rest waits for the next claim. */
 const CLAIMED_BYTES = 16_777_216;
 
-/** What a store remembers between claims, and how far a claim reads. */
+/** The memory of a store between claims, and how far a claim reads. */
 export interface ClaimLine {
   /** The last claim saw nothing paused and nobody in a line of its own: the open line is read together with the limits. */
   isOpen: boolean;
@@ -182,7 +184,7 @@ function readLine(
   return session.query(
     `SELECT t.*, p.id AS of_id, p.pause AS of_pause, p.max_active_runs AS of_max, p.overlap AS of_overlap, p.pool AS of_pool, y.size AS of_size FROM (
        SELECT * FROM ${dialect.name("triggers")}
-       WHERE status IN ('pending', 'held') AND ${which} AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
+       WHERE ${WAITING} AND ${which} AND ("order", id) > ($1, $2) AND available_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
          AND (expires_at IS NULL OR expires_at > $3) ORDER BY "order", id LIMIT ${size}${dialect.skipLocked}
      ) t LEFT JOIN ${dialect.name("pipelines")} p ON p.id = t.pipeline_id
      LEFT JOIN ${dialect.name("payloads")} y ON y.id = t.payload_id ORDER BY t."order", t.id`,
@@ -193,7 +195,7 @@ function readLine(
 interface Walk {
   readonly line: ClaimLine;
   readonly isPaused: boolean;
-  /** How many triggers to claim. */
+  /** The most triggers to claim. */
   readonly limit: number;
   /** The first page, if it was read before. */
   readonly head: readonly Row[] | null;

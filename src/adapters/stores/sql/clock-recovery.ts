@@ -5,6 +5,7 @@ import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
 import { changing, type Row, type Session, select, selectLocked, wholeOf } from "./database.js";
+import { LATER } from "./line.js";
 import { rebaseGlobalPause, stateOf } from "./pipelines.js";
 import { WAITING } from "./statuses.js";
 import { DECISIONS, endedPausesOf, PIPELINES, type PipelineRow, RUNS, TRIGGERS, type TriggerRow } from "./tables.js";
@@ -92,26 +93,25 @@ export async function rebase(session: Session, leaseUntil: number, now: number):
     [now, Number.MAX_SAFE_INTEGER],
     [now - HEAD_OF_LINE_MS, IMMEDIATE_BEFORE],
   ] as const) {
-    const accepted = ([pipelineId, id]: readonly [string, string]) =>
-      session.query(
-        `SELECT * FROM ${triggers} WHERE ${WAITING} AND "order" > $1 AND "order" < $2 AND created_at > $3 AND (pipeline_id, id) > ($4, $5)
-         ORDER BY pipeline_id, id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
-        [from, to, now, pipelineId, id],
-      );
-    await paged(
-      session,
-      ["", ""] as const,
-      accepted,
-      async (rows) => {
-        const moved = wholeOf(TRIGGERS, rows).records.map((one) => ({ ...one, ...rebaseTrigger(one, now) }));
-        await session.write([changing(TRIGGERS, moved, ["createdAt", "order", "availableAt", "expiresAt"])]);
-      },
-      (row) => [String(row.pipeline_id), String(row.id)] as const,
-    );
+    const accepted = `"order" > $4 AND "order" < $5 AND created_at > $1`;
+    await eachWaiting(session, accepted, [now, from, to], async (rows) => {
+      const moved = rows.map((one) => ({ ...one, ...rebaseTrigger(one, now) }));
+      await session.write([changing(TRIGGERS, moved, ["createdAt", "order", "availableAt", "expiresAt"])]);
+    });
   }
+  const isNotYetDue = `available_at > $1 AND (line IS NULL OR line <> '${LATER}')`; // it was by the clock that was ahead
+  await eachWaiting(session, isNotYetDue, [now], (rows) =>
+    session.write([
+      changing(
+        TRIGGERS,
+        rows.map((one) => ({ ...one, line: LATER })),
+        ["line"],
+      ),
+    ]),
+  );
   const held = ([at, id]: readonly [number, string]) =>
     session.query(
-      `SELECT * FROM ${triggers} WHERE ${WAITING} AND line = 'later' AND status = 'held' AND available_at >= $1 AND (available_at, id) > ($1, $2)
+      `SELECT * FROM ${triggers} WHERE ${WAITING} AND line = '${LATER}' AND status = 'held' AND available_at >= $1 AND (available_at, id) > ($1, $2)
        ORDER BY available_at, id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
       [at, id],
     );
@@ -156,6 +156,29 @@ export async function rebase(session: Session, leaseUntil: number, now: number):
   await session.query(`UPDATE ${triggers} SET lease_until = $1 WHERE ${WAITING} AND node IS NOT NULL AND lease_until > $1`, [leaseUntil]);
   await session.query(`UPDATE ${dialect.name("cursors")} SET lease_until = $1 WHERE lease_until > $1`, [leaseUntil]);
   await rebasePauses(session, now);
+}
+
+/** Triggers that wait and meet a condition, by pipeline. Its values begin with the instant, as `$1`; further ones are `$4` and so on. */
+function eachWaiting(
+  session: Session,
+  condition: string,
+  [now, ...more]: readonly [now: number, ...more: number[]],
+  change: (rows: readonly TriggerRow[]) => Promise<void>,
+): Promise<void> {
+  const { dialect } = session;
+  const read = ([pipelineId, id]: readonly [string, string]) =>
+    session.query(
+      `SELECT * FROM ${dialect.name(TRIGGERS.name)} WHERE ${WAITING} AND ${condition} AND (pipeline_id, id) > ($2, $3)
+       ORDER BY pipeline_id, id LIMIT ${ROWS_AT_ONCE}${dialect.forUpdate}`,
+      [now, pipelineId, id, ...more],
+    );
+  return paged(
+    session,
+    ["", ""] as const,
+    read,
+    (rows) => change(wholeOf(TRIGGERS, rows).records),
+    (row) => [String(row.pipeline_id), String(row.id)] as const,
+  );
 }
 
 async function rebasePauses(session: Session, now: number): Promise<void> {

@@ -5,7 +5,7 @@ import { endTrigger, holdTrigger, releaseTrigger, startTrigger } from "../../../
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Database, type Session, type Step, select, selectLocked } from "./database.js";
 import { type PreviousHolds, previousHolds, recordedAs, recordingDecisions, trimDecisions } from "./decisions.js";
-import { LATER } from "./lines.js";
+import { LATER } from "./line.js";
 import { withParameters } from "./payloads.js";
 import { acceptRecorded } from "./repeats.js";
 import { MAY_START, refusalBy, type StartCheck, startCheck } from "./start-checks.js";

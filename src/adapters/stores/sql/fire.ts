@@ -4,7 +4,7 @@ import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
-import { lineUntil } from "./lines.js";
+import { lineUntil } from "./line.js";
 import { addingPayloads, forgetPayloads, setApart, storedOf, withParameters } from "./payloads.js";
 import { globalPause, stateOf } from "./pipelines.js";
 import { refuseWhenFull } from "./queue.js";

@@ -1,5 +1,7 @@
 import type { ClaimRequest } from "../../../ports/claims.js";
 import { changing, type Row, type Session } from "./database.js";
+import { type KnownLine, LATER, type Line, pipelineLine, poolLine } from "./line.js";
+import { WAITING } from "./statuses.js";
 import { LINES, TRIGGERS, type TriggerRow } from "./tables.js";
 import type { Used } from "./usage.js";
 
@@ -16,36 +18,10 @@ import type { Used } from "./usage.js";
  * apart until they are resumed): nothing that frees a slot needs to know about lines. A trigger in the open line is always safe, since whatever is read there is checked again. What stands in a line is older
  * than what is in the open line for the same pipeline, but for its priority; as many as can start are back before that is read.
  */
-export const LATER = "later";
-
 /** Triggers moved by one claim: the rest follows with the next, so that none takes long. */
 export const MOVED_AT_ONCE = 1_000;
 const LINES_AT_ONCE = 200;
-const WAITING = "status IN ('pending', 'held')";
 const PARKED = `${WAITING} AND line <> '${LATER}'`;
-
-export type Line = `pipeline:${string}` | `pool:${string}`;
-
-export function pipelineLine(id: string): Line {
-  return `pipeline:${id}`;
-}
-
-export function poolLine(pool: string): Line {
-  return `pool:${pool}`;
-}
-
-/** The line of a trigger that was accepted, or held: only time keeps it back. */
-export function lineUntil(availableAt: number, now: number): string | null {
-  return availableAt > now ? LATER : null;
-}
-
-/** A line with triggers in it, and what opens it. */
-export interface KnownLine {
-  readonly key: Line;
-  /** `null` for the line of a pool. */
-  readonly pipeline: { readonly id: string; readonly maxActiveRuns: number; readonly isPaused: boolean } | null;
-  readonly pool: string | null;
-}
 
 /** A trigger that cannot start now, and the line for it. */
 export interface Blocked {

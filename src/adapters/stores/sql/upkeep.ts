@@ -8,7 +8,7 @@ import { RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 const ROWS_AT_ONCE = 1_000;
 
 export async function expire(session: Session, now: number): Promise<readonly TriggerRecord[]> {
-  const rest = `WHERE status IN ('pending', 'held') AND expires_at IS NOT NULL AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY id LIMIT ${ROWS_AT_ONCE}`;
+  const rest = `WHERE ${WAITING} AND expires_at IS NOT NULL AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY id LIMIT ${ROWS_AT_ONCE}`;
   const overdue = await select(session, TRIGGERS, `${rest}${session.dialect.skipLocked}`, [now]);
   const ended = overdue.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "expired", "held for as long as holdFor allows", now) }));
   await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
@@ -41,14 +41,14 @@ export async function recheck(session: Session, pipelineIds: readonly string[] |
 }
 
 export async function countWaiting(session: Session, limit: number): Promise<number> {
-  const waiting = `SELECT 1 FROM ${session.dialect.name("triggers")} WHERE status IN ('pending', 'held') LIMIT $1`;
+  const waiting = `SELECT 1 FROM ${session.dialect.name("triggers")} WHERE ${WAITING} LIMIT $1`;
   return Number((await session.query(`SELECT count(*) AS n FROM (${waiting}) w`, [limit]))[0]?.n ?? 0);
 }
 
 /** When the next thing changes by time alone; each part reads the first entry of an index of its own, however long the line is. */
 export async function nextDueAt(session: Session, now: number): Promise<number | null> {
   const [runs, triggers] = [session.dialect.name("runs"), session.dialect.name("triggers")];
-  const waiting = `FROM ${triggers} WHERE status IN ('pending', 'held')`;
+  const waiting = `FROM ${triggers} WHERE ${WAITING}`;
   const [row] = await session.query(
     `SELECT (SELECT min(available_at) ${waiting} AND line = 'later' AND available_at > $1) AS ready_at,
             (SELECT min(lease_until) ${waiting} AND node IS NOT NULL AND lease_until > $1) AS freed_at,

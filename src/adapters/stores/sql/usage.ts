@@ -1,10 +1,11 @@
 import type { ClaimRequest } from "../../../ports/claims.js";
 import type { Session } from "./database.js";
-import { type KnownLine, LATER, type Line } from "./lines.js";
+import { type KnownLine, LATER, type Line } from "./line.js";
 import { GLOBAL_PAUSE } from "./pipelines.js";
+import { ACTIVE, WAITING } from "./statuses.js";
 import type { PipelineRow } from "./tables.js";
 
-/** What is taken of every limit. */
+/** Slots in use, of every limit. */
 export class Usage {
   readonly active = new Map<string, number>();
   readonly #claimed = new Map<string, number>();
@@ -41,7 +42,7 @@ export class Usage {
   }
 }
 
-/** What a claim goes by. */
+/** All that a claim goes by. */
 export interface Used {
   readonly usage: Usage;
   /** Everything is. */
@@ -54,18 +55,18 @@ export interface Used {
   readonly isTimeUp: boolean;
 }
 
-/** Reads in one statement what a claim goes by: a row for each pipeline with active runs, each claimed trigger and each line. */
+/** Reads in one statement all that a claim goes by: a row for each pipeline with active runs, each claimed trigger and each line. */
 export async function usageOf(session: Session, now: number): Promise<Used> {
   const { dialect } = session;
   const [runs, triggers, pipelines] = [dialect.name("runs"), dialect.name("triggers"), dialect.name("pipelines")];
   const rows = await session.query(
     `SELECT u.what, u.pipeline_id, u.n, u.line, p.pool, p.overlap, p.max_active_runs, CASE WHEN p.pause IS NULL THEN 0 ELSE 1 END AS is_paused FROM (
-       SELECT status AS what, pipeline_id, count(*) AS n, NULL AS line FROM ${runs} WHERE status IN ('running', 'retrying') GROUP BY status, pipeline_id
-       UNION ALL SELECT 'claimed', pipeline_id, 1, NULL FROM ${triggers} WHERE status IN ('pending', 'held') AND node IS NOT NULL AND lease_until > $1
+       SELECT status AS what, pipeline_id, count(*) AS n, NULL AS line FROM ${runs} WHERE ${ACTIVE} GROUP BY status, pipeline_id
+       UNION ALL SELECT 'claimed', pipeline_id, 1, NULL FROM ${triggers} WHERE ${WAITING} AND node IS NOT NULL AND lease_until > $1
        UNION ALL SELECT 'due', NULL, count(*), NULL FROM ${runs} WHERE status = 'retrying' AND retry_at <= $1
        UNION ALL SELECT 'paused', NULL, count(*), NULL FROM ${dialect.name("meta")} WHERE key = '${GLOBAL_PAUSE}' AND value NOT LIKE '{"pause":null%'
        UNION ALL SELECT 'later', NULL, count(*), NULL FROM (SELECT 1 FROM ${triggers}
-         WHERE status IN ('pending', 'held') AND line = '${LATER}' AND available_at <= $1 LIMIT 1) l
+         WHERE ${WAITING} AND line = '${LATER}' AND available_at <= $1 LIMIT 1) l
        UNION ALL SELECT 'line', pipeline_id, 0, key FROM ${dialect.name("lines")} WHERE NOT is_paused
      ) u LEFT JOIN ${pipelines} p ON p.id = u.pipeline_id`,
     [now],
