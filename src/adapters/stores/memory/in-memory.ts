@@ -1,0 +1,387 @@
+import { HeadgateError } from "../../../base/errors.js";
+import type { AuditMark, AuditRecord } from "../../../monitor/audit.js";
+import type { EndedSummary } from "../../../monitor/ended.js";
+import type { Noted, NotedResult } from "../../../ports/audit-store.js";
+import { EVENT_BOUNDS } from "../../../ports/event-log.js";
+import type {
+  AnswerRecord,
+  Backlog,
+  Claim,
+  ClaimRequest,
+  ConfigRecord,
+  CursorRecord,
+  DecideRequest,
+  DecideResult,
+  EnqueueOptions,
+  EnqueueResult,
+  FinishRequest,
+  FinishResult,
+  FireRequest,
+  FireResult,
+  GlobalPause,
+  HeartbeatRequest,
+  Now,
+  Pause,
+  PipelineRegistration,
+  PipelineState,
+  PruneOptions,
+  PruneResult,
+  Store,
+} from "../../../ports/store.js";
+import type { CancelRequest, RunRecord } from "../../../run/run.js";
+import { adoptAttempt } from "../../../run/transitions.js";
+import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
+import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
+import type { RunCell } from "./cells.js";
+import { Claims } from "./claims.js";
+import { ClockRecovery } from "./clock-recovery.js";
+import { Desk } from "./desk.js";
+import { EventRing } from "./event-ring.js";
+import { History } from "./history.js";
+import { Intake } from "./intake.js";
+import { Lines } from "./lines.js";
+import { Pipelines } from "./pipelines.js";
+import { RollUps } from "./roll-ups.js";
+import { Settling } from "./settling.js";
+import { Slots } from "./slots.js";
+import { dropsInto, forFireTimes, openAt } from "./trigger-history.js";
+import { QueueUsage } from "./usage.js";
+
+/** A store that also says what it holds, for tests and simulations. */
+export interface MemoryStore extends Store {
+  /** Forgets everything that has ended, telling `onForget`. */
+  forgetEnded(): void;
+}
+
+/** Everything in this process's memory. */
+export class InMemory implements MemoryStore {
+  readonly name = "memory";
+  readonly pollMs = null;
+  readonly #pipelines: Pipelines;
+  readonly #maxAgeMs: number;
+  readonly #history: History;
+  readonly #lines: Lines;
+  readonly #slots = new Slots();
+  readonly #usage = new QueueUsage();
+  readonly #running = new Set<RunCell>();
+  readonly #claims: Claims;
+  readonly #settling: Settling;
+  readonly #intake: Intake;
+  readonly #desk = new Desk();
+  readonly #recovery: ClockRecovery;
+  readonly #events = new EventRing();
+  readonly #rollUps = new RollUps();
+
+  constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
+    this.#maxAgeMs = retention.maxAgeMs;
+    this.#history = new History(retention, onForget);
+    this.#lines = new Lines(this.#slots);
+    this.#pipelines = new Pipelines(this.#lines);
+    this.#settling = new Settling(this.#history, this.#pipelines, this.#lines, this.#slots, this.#usage, this.#running, (trigger, now) =>
+      this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#intake.enqueue(trigger, now),
+    );
+    this.#intake = new Intake(this.#pipelines, this.#history, this.#lines, this.#usage, this.#settling);
+    this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
+    this.#recovery = new ClockRecovery(this.#pipelines, this.#history, this.#lines, this.#desk);
+  }
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async verifySchema(): Promise<void> {}
+
+  subscribe(): () => void {
+    return () => {};
+  }
+
+  forgetEnded(): void {
+    this.#history.forgetAll();
+  }
+
+  async register(pipelines: readonly PipelineRegistration[], now: number): Promise<readonly PipelineState[]> {
+    this.#lines.settle(now);
+    return pipelines.map((one) => this.#pipelines.register(one));
+  }
+
+  async states(pipelineIds: readonly string[]): Promise<readonly (PipelineState | null)[]> {
+    return pipelineIds.map((id) => this.#pipelines.state(id));
+  }
+
+  async fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
+    return requests.map((request) => this.#intake.fire(request, now));
+  }
+
+  async enqueue(
+    triggers: readonly NewTrigger[],
+    now: number,
+    { transaction, limits, noted }: EnqueueOptions = {},
+  ): Promise<readonly EnqueueResult[]> {
+    if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
+    const results = await this.#intake.enqueueAll(triggers, now, limits);
+    this.#desk.noteResult(results, noted);
+    return results;
+  }
+
+  async claim(request: ClaimRequest, now: Now): Promise<Claim> {
+    return this.#claims.claim(request, now());
+  }
+
+  async decide(requests: readonly DecideRequest[], now: Now): Promise<readonly DecideResult[]> {
+    return requests.map((request) => this.#settling.decide(request, now()));
+  }
+
+  async finish(requests: readonly FinishRequest[], now: Now): Promise<readonly FinishResult[]> {
+    return requests.map((request) => this.#settling.finish(request, now()));
+  }
+
+  async heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number): Promise<readonly (RunRecord | null)[]> {
+    return requests.map(({ runId, token, progress, reference, error }) => {
+      const cell = this.#history.runs.get(runId);
+      if (cell === undefined || cell.record.status !== "running" || cell.record.token !== token) return null;
+      const told = { ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
+      cell.record = { ...cell.record, leaseUntil, ...told, ...(error === undefined ? {} : { error }) };
+      return cell.record;
+    });
+  }
+
+  async adopt(runId: string, token: number, node: string, leaseUntil: number, now: number): Promise<RunRecord | null> {
+    const cell = this.#history.runs.get(runId);
+    if (cell === undefined || cell.record.status !== "running" || cell.record.token !== token || cell.record.leaseUntil > now) return null;
+    cell.record = adoptAttempt(cell.record, node, leaseUntil);
+    return cell.record;
+  }
+
+  async expiredRuns(now: number, limit: number): Promise<readonly RunRecord[]> {
+    const found: RunRecord[] = [];
+    for (const { record } of this.#running) {
+      if (found.length >= limit) break;
+      if (record.leaseUntil <= now) found.push(record);
+    }
+    return found;
+  }
+
+  async expire(now: number): Promise<readonly TriggerRecord[]> {
+    this.#lines.settle(now);
+    const ended: TriggerRecord[] = [];
+    for (const cell of this.#lines.overdue) {
+      this.#settling.end(cell, endTrigger(cell.record, "expired", "held for as long as holdFor allows", now));
+      ended.push(cell.record);
+    }
+    return ended;
+  }
+
+  async recheck(pipelineIds: readonly string[] | null, now: number): Promise<void> {
+    for (const id of pipelineIds ?? this.#pipelines.ids()) {
+      for (const cell of this.#pipelines.get(id)?.life?.waiting ?? []) {
+        if (cell.record.status !== "held") continue;
+        cell.record = recheckTrigger(cell.record, now);
+        this.#lines.wakeAt(cell, cell.record.availableAt);
+      }
+    }
+  }
+
+  async nextDueAt(now: number): Promise<number | null> {
+    return this.#lines.nextAt(now);
+  }
+
+  async endTrigger(
+    triggerId: string,
+    end: TriggerEnd,
+    request: CancelRequest,
+    noted?: NotedResult<{ trigger: TriggerRecord; run: RunRecord | null }>,
+  ): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null> {
+    const cell = this.#history.triggers.get(triggerId);
+    if (cell === undefined) return null;
+    if (cell.run !== null && !isEnded(cell.record.status))
+      return this.#desk.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
+    if (isWaiting(cell.record)) this.#settling.end(cell, endTrigger(cell.record, end, request.reason, request.at, { user: request.user }));
+    return this.#desk.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
+  }
+
+  async cancelRun(
+    runId: string,
+    request: CancelRequest,
+    noted?: NotedResult<{ run: RunRecord; trigger: TriggerRecord | null }>,
+  ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null> {
+    const cell = this.#history.runs.get(runId);
+    if (cell === undefined) return null;
+    return this.#desk.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
+  }
+
+  async pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void> {
+    this.#pipelines.pause(pipelineId, pause, (before) => this.#desk.note(noted, before));
+  }
+
+  async resume(pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null> {
+    return this.#pipelines.resume(pipelineId, now, (before) => this.#desk.note(noted, before));
+  }
+
+  async globalPause(): Promise<GlobalPause> {
+    return this.#lines.global;
+  }
+
+  async pausedPipelines(): Promise<readonly string[]> {
+    return this.#pipelines.paused();
+  }
+
+  async trigger(id: string): Promise<TriggerRecord | null> {
+    return this.#history.triggers.get(id)?.record ?? null;
+  }
+
+  async run(id: string): Promise<RunRecord | null> {
+    return this.#history.runs.get(id)?.record ?? null;
+  }
+
+  async listTriggers(query: Parameters<Store["listTriggers"]>[0]): Promise<readonly TriggerRecord[]> {
+    return this.#history.listTriggers(query);
+  }
+
+  async listRuns(query: Parameters<Store["listRuns"]>[0]): Promise<readonly RunRecord[]> {
+    return this.#history.listRuns(query, query.pipelineId === undefined ? null : this.#pipelines.runsOf(query.pipelineId));
+  }
+
+  async listDecisions(query: Parameters<Store["listDecisions"]>[0]): ReturnType<Store["listDecisions"]> {
+    return this.#history.listDecisions(query);
+  }
+
+  triggersOpenAt: Store["triggersOpenAt"] = async (query) => openAt(this.#history.triggersOf(query.pipelineId), query);
+  triggersForFireTimes: Store["triggersForFireTimes"] = async (query) => forFireTimes(this.#history.triggersOf(query.pipelineId), query);
+  dropsOfFireTimes: Store["dropsOfFireTimes"] = async (query) => dropsInto(this.#history.dropsOf(query.pipelineId), query);
+
+  async countRuns(pipelineId: string, from: number, until: number): Promise<number> {
+    return this.#pipelines.countRuns(pipelineId, from, until);
+  }
+
+  async recentStarts(...args: Parameters<Store["recentStarts"]>): ReturnType<Store["recentStarts"]> {
+    return this.#pipelines.recentStarts(...args);
+  }
+
+  async listEnded(query: Parameters<Store["listEnded"]>[0]): Promise<readonly EndedSummary[]> {
+    return this.#history.listEnded(query);
+  }
+
+  async backlog(pipelineId?: string): Promise<Backlog> {
+    return this.#pipelines.backlog(pipelineId);
+  }
+
+  async retire(
+    pipelineId: string,
+    request: CancelRequest,
+    noted?: NotedResult<readonly TriggerRecord[]>,
+  ): Promise<readonly TriggerRecord[] | null> {
+    const waiting = this.#pipelines.retire(pipelineId);
+    if (waiting === null) return null;
+    for (const trigger of waiting)
+      this.#settling.end(
+        trigger,
+        endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at, { user: request.user }),
+      );
+    return this.#desk.noteResult<readonly TriggerRecord[]>(
+      waiting.map(({ record }) => record),
+      noted,
+    );
+  }
+
+  async claimCursors(names: readonly string[], node: string, leaseUntil: number, now: number): Promise<readonly (CursorRecord | null)[]> {
+    return names.map((name) => this.#desk.claimCursor(name, node, leaseUntil, now));
+  }
+
+  async releaseCursors(names: readonly string[], node: string): Promise<void> {
+    for (const name of names) this.#desk.releaseCursor(name, node);
+  }
+
+  async moveCursor(
+    name: string,
+    token: number,
+    value: unknown,
+    triggers: readonly NewTrigger[],
+    now: number,
+  ): Promise<readonly EnqueueResult[] | null> {
+    if (!this.#desk.holdsCursor(name, token)) return null;
+    const accepted = await this.enqueue(triggers, now);
+    this.#desk.moveCursor(name, value, now);
+    return accepted;
+  }
+
+  async config(key: string): Promise<ConfigRecord | null> {
+    return this.#desk.config(key);
+  }
+
+  async putConfig(...args: Parameters<Store["putConfig"]>): Promise<ConfigRecord | null> {
+    return this.#desk.putConfig(...args);
+  }
+
+  async keepAnswer(record: AnswerRecord): Promise<AnswerRecord> {
+    return this.#desk.keepAnswer(record);
+  }
+
+  async freeAnswer(key: string, request: string): Promise<void> {
+    this.#desk.freeAnswer(key, request);
+  }
+
+  async appendAudit(...args: Parameters<Store["appendAudit"]>): Promise<void> {
+    this.#desk.appendAudit(...args);
+  }
+
+  async listAudit(query: Parameters<Store["listAudit"]>[0]): Promise<readonly AuditRecord[]> {
+    return this.#desk.listAudit(query);
+  }
+
+  async auditHead(): Promise<AuditMark> {
+    return this.#desk.auditHead();
+  }
+
+  async auditTail(after = 0): Promise<AuditMark> {
+    return this.#desk.auditTail(after);
+  }
+
+  async appendEvents(...args: Parameters<Store["appendEvents"]>): Promise<void> {
+    this.#events.append(...args);
+  }
+
+  async listEvents(after: number, limit: number): ReturnType<Store["listEvents"]> {
+    return this.#events.list(after, limit);
+  }
+
+  async lastEventSeq(): Promise<number> {
+    return this.#events.last;
+  }
+
+  async countWaiting(limit: number): Promise<number> {
+    return Math.min(limit, this.#usage.count);
+  }
+
+  async replan(...args: Parameters<Store["replan"]>): ReturnType<Store["replan"]> {
+    return this.#recovery.replan(...args);
+  }
+
+  async rebase(leaseUntil: number, now: number): Promise<void> {
+    this.#recovery.rebase(leaseUntil, now);
+  }
+
+  async firesMade(...args: Parameters<Store["firesMade"]>): ReturnType<Store["firesMade"]> {
+    return this.#recovery.firesMade(...args);
+  }
+
+  async serverTime(): Promise<null> {
+    return null;
+  }
+
+  async rollUps(query: Parameters<Store["rollUps"]>[0]): ReturnType<Store["rollUps"]> {
+    return this.#rollUps.list(query);
+  }
+
+  async saveRollUps(...[cursor, rows]: Parameters<Store["saveRollUps"]>): Promise<boolean> {
+    if (!this.#desk.holdsCursor(cursor.name, cursor.token)) return false;
+    this.#rollUps.save(rows);
+    return true;
+  }
+
+  async prune(now: number, { limit = 100 }: PruneOptions = {}): Promise<PruneResult> {
+    this.#desk.forgetAnswers(now - this.#maxAgeMs);
+    this.#events.prune(EVENT_BOUNDS, now);
+    const removed = this.#history.prune(now, limit);
+    return { removed, isDone: removed < limit };
+  }
+}
