@@ -20,7 +20,7 @@ import { STEP_MS } from "./store-clock.js";
 
 /** The lease by which one node does it. */
 const LEASE = "headgate: maintenance";
-/** How often it is looked whether there is something to do, ms; and where no other node is there, so that idle and simulated schedulers do little. */
+/** The interval between two looks for something to do, ms; and the one where there are no other nodes, so that idle and simulated schedulers do little. */
 const EVERY_MS = 60_000;
 const EVERY_ALONE_MS = 300_000;
 /** For how long nothing is done after a jump of the clock, ms. */

@@ -6,7 +6,7 @@ import type { Core } from "./core.js";
 
 /** The roll-up of all pipelines together. */
 export const TOTAL = "";
-/** How many runs of a pipeline, and of all, quantiles are made of. */
+/** Runs of a pipeline, and of all, from which quantiles are made. */
 const TIMINGS = { pipeline: 40, total: 1_000 };
 /** About how much history is read where nothing was rolled up yet: when more has ended in the window, only the newest. */
 const READ_LIMIT = 100_000;
@@ -66,7 +66,7 @@ export async function rollUpStatistics(
   return !(await store.saveRollUps(cursor, rows)) || until === settledAt;
 }
 
-/** What has ended from an instant on, whole milliseconds of it, and up to when that is. */
+/** Records that ended from an instant on, in whole milliseconds, and the instant up to which they reach. */
 async function endedIn(
   store: Core["store"],
   from: number,

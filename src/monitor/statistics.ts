@@ -5,7 +5,7 @@ import { Tally, type TallyState } from "./tally.js";
 
 /** How statistics are kept. */
 export interface WindowOptions {
-  /** How far back they look, ms. */
+  /** The length of their window, ms. */
   readonly lengthMs: number;
   /** Of how many runs, the newest, quantiles are made. */
   readonly timings: number;

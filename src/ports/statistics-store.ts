@@ -2,9 +2,9 @@
 export interface StatisticsRollUp {
   /** `""` stands for all pipelines together. */
   readonly pipelineId: string;
-  /** What ended before this instant is counted, once; epoch ms. */
+  /** Everything that ended before this instant is counted, once; epoch ms. */
   readonly until: number;
-  /** How far back they look, ms. */
+  /** The length of their window, ms. */
   readonly windowMs: number;
   /** JSON. */
   readonly state: unknown;

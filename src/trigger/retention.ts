@@ -1,7 +1,7 @@
 import { HeadgateError } from "../base/errors.js";
 
 /**
- * How long after its end a record is counted, ms: by then every transaction that could still record an end before that instant has ended, on any node. Nothing is forgotten
+ * The time after its end at which a record is counted, ms: by then every transaction that could still record an end before that instant has ended, on any node. Nothing is forgotten
  * sooner.
  */
 export const SETTLED_MS = 60_000;
@@ -37,13 +37,13 @@ export function countsOf(
   return counts;
 }
 
-/** How much is kept of a pipeline. */
+/** The number of records kept of a pipeline. */
 export interface PipelineHistory {
   readonly pipelineId: string;
   readonly kept: number;
 }
 
-/** How many of its oldest records a pipeline loses. */
+/** The number of its oldest records that a pipeline loses. */
 export interface PipelineExcess {
   readonly pipelineId: string;
   readonly excess: number;

@@ -31,7 +31,7 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterAll(dropSchemas);
 
-/** Lets one work until it kills itself; returns true when it was done before. */
+/** Lets a process work until it kills itself; returns true when it was done before. */
 async function maintain(url: string, index: number, [steps, turns]: readonly [steps: number, turns: number]): Promise<boolean> {
   const claimAt = T0 + index * MINUTE;
   const args = [url, COUNT, NOW, claimAt, steps, turns].map(String);

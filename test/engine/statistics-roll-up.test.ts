@@ -37,7 +37,7 @@ async function end(
   }
 }
 
-/** What windows hold that were given all that the store has, in order. */
+/** The state of windows that were given all that the store has, in order. */
 async function expected(store: Store, now: number) {
   const all = await store.listEnded({ from: 0, until: now, limit: 100_000 });
   const windows = new Map([TOTAL, ...PIPELINES].map((id) => [id, windowOf(id, WINDOW_MS)]));

@@ -8,7 +8,7 @@ export function mostRead(returned: number): number {
   return 20 * returned + 1_000;
 }
 
-/** What neither reads nor changes rows: it is not explained. */
+/** Statements that neither read nor change rows: they are not explained. */
 const UTILITY = /^(?:BEGIN|COMMIT|ROLLBACK|SET|SHOW|LISTEN|UNLISTEN|SAVEPOINT|RELEASE|PRAGMA|CREATE|ALTER|DROP)\b/;
 
 export function isUtility(text: string): boolean {

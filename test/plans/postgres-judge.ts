@@ -5,7 +5,7 @@ import { complaint, HISTORY, isExempt, mostRead } from "./bounds.js";
 import { fill } from "./history.js";
 import type { Statement } from "./statements.js";
 
-/** How a statement is planned. */
+/** Ways to plan a statement. */
 export interface Planning {
   readonly name: string;
   /** Statements that set what the store's own sessions have set. */

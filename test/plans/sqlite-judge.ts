@@ -87,7 +87,7 @@ export class SqliteJudge {
   }
 }
 
-/** What finds the rows of a statement; `null` for one that only adds rows. `skipped`: as many of its first values are of what it writes. */
+/** The part of a statement that finds rows; `null` for one that only adds some. `skipped`: the number of its first values that belong to what it writes. */
 function selecting(text: string): { readonly text: string; readonly skipped: number } | null {
   if (/^(?:SELECT|WITH)\b/.test(text)) return { text, skipped: 0 };
   if (/^INSERT INTO "\w+" \([^)]*\) VALUES/.test(text)) return null;

@@ -94,7 +94,7 @@ async function listAll(store: Store, count: number): Promise<void> {
     await store.listAudit({ ...query, limit: 50 } as Parameters<Store["listAudit"]>[0]);
 }
 
-/** What is read beside lists, of a pipeline with much history. */
+/** Reads other than lists, of a pipeline with much history. */
 async function readAll(store: Store): Promise<void> {
   const span = { pipelineId: HOT, from: START + HOUR, until: START + 2 * HOUR, limit: 50, valueLimit: 100 };
   for (const pipelineId of [HOT, COLD, "none"]) {

@@ -12,7 +12,7 @@ const url = await testDatabaseUrl();
 const FEW = 200;
 const MANY = 2_000;
 
-/** What a claim has cost: rows that PostgreSQL fetched from tables for it, and statements. */
+/** The cost of a claim: rows that PostgreSQL fetched from tables for it, and statements. */
 interface Cost {
   readonly rows: number;
   readonly statements: number;

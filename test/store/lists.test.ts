@@ -75,7 +75,7 @@ const STATUSES: readonly (readonly TriggerStatus[] | undefined)[] = [
 ];
 const SPANS = [{}, { scheduledFrom: T0 - 30_000, scheduledUntil: T0 + 10 }, { scheduledFrom: T0 + 20 }] as const;
 
-/** What lists say for every combination of filters, by what the stores have in common. */
+/** Lists for every combination of filters, by the fields that the stores have in common. */
 async function listed(store: Store): Promise<Record<string, readonly string[]>> {
   const all: Record<string, readonly string[]> = {};
   const limit = 3;

@@ -38,7 +38,7 @@ interface Limits {
 }
 type Options = Limits & { readonly maxAge: string };
 
-/** What happens to one pipeline at one instant. */
+/** An event of one pipeline at one instant. */
 interface Happening {
   readonly pipeline: number;
   readonly what: "skips" | "runs" | "drops" | "holds" | "starts" | "ends held" | "ends started" | "pauses";

@@ -4,7 +4,7 @@ import { countsOf, excessOf, type PipelineHistory } from "../../src/trigger/rete
 
 const LOOKED_AT = 5;
 
-/** What is left when steps follow each other until there is nothing to do, each seeing the largest few pipelines. */
+/** The records left when steps follow each other until there is nothing to do, each seeing the largest few pipelines. */
 function pruned(
   kept: readonly number[],
   count: number,

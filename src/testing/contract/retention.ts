@@ -24,7 +24,7 @@ const kept = async (store: Store, pipelineId: string) =>
   (await store.listTriggers({ pipelineId, limit: 1_000 })).map(({ id }) => id).toSorted();
 const decisionsOf = async (store: Store, pipelineId: string) => (await store.listDecisions({ pipelineId, limit: 1_000 })).length;
 
-/** What is forgotten, and what never is. A store may keep what ended less than a minute ago. */
+/** Cases of forgetting, and of never forgetting. A store may keep records that ended less than a minute ago. */
 export const RETENTION: readonly Case[] = [
   [
     "forgets what has ended beyond its retention, and nothing else",

@@ -125,7 +125,7 @@ function checkFuture(answer: SeenAnswer, history: History, load: Load, report: R
   if (why === "fire" && answer.answer !== "will_run" && isCertain(history, load, answer)) fail("explain-future", "nothing could hinder it");
 }
 
-/** Whether what was asked for did wait until then: it had not run, been replaced or ended. */
+/** Returns true when the trigger did wait until then: it had not run, been replaced or ended. */
 function hasWaited({ of, at }: SeenAnswer, { triggers, runs }: History): boolean {
   const trigger = of === null ? undefined : triggers.get(of);
   if (trigger === undefined) return true;

@@ -29,7 +29,7 @@ export class History implements Past {
   readonly pauses: ReadonlyMap<string | null, readonly Span[]>;
   /** When no node was up. */
   readonly downs: readonly Span[];
-  /** What the clock has stepped over. */
+  /** The spans that the clock has stepped over. */
   readonly skipped: readonly Span[];
   readonly #specs = new Map<string, { readonly from: number; readonly spec: PipelineSpec }[]>();
   readonly #fires = new Map<string, readonly number[]>();

@@ -175,7 +175,7 @@ export class Load {
   }
 }
 
-/** What happens at that very instant may decide when it is looked at again. */
+/** An event at that very instant may decide when it is looked at again. */
 function nextOf({ recheckAt }: GateResult, at: number): Look["next"] {
   return recheckAt === null ? { earliest: at, latest: Number.POSITIVE_INFINITY } : { earliest: recheckAt, latest: recheckAt };
 }

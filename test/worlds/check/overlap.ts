@@ -74,7 +74,7 @@ function checkCancelRunning(history: History, load: Load, report: Report): void 
   }
 }
 
-/** Whether as many newer fire times as there are slots ran or were ready when a run started: then it should not have. */
+/** Returns true when as many newer fire times as there are slots ran or were ready when a run started: then it should not have. */
 function isSurplus({ pipelineId, scheduledFor, startedAt }: SeenRun, load: Load, history: History): boolean {
   const newer = history.seen.triggers.filter((one) => {
     if (one.pipelineId !== pipelineId || one.kind !== "scheduled" || (one.scheduledFor ?? 0) <= (scheduledFor ?? 0)) return false;

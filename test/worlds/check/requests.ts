@@ -56,7 +56,7 @@ function checkTrigger({ deed, at, refused, ids }: SeenDeed, keys: Map<string, st
   }
 }
 
-/** What a clock that was ahead has accepted was accepted when it is set back. */
+/** A trigger that a clock ahead of time has accepted counts as accepted when it is set back. */
 function isRebased({ createdAt }: SeenTrigger, at: number, { seen }: History): boolean {
   return createdAt < at && seen.deeds.some(({ deed, at: since }) => deed.kind === "jump" && deed.by < 0 && since >= at);
 }

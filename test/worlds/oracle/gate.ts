@@ -22,9 +22,9 @@ interface Verdict {
   readonly result: Exclude<Result, "not_evaluated">;
   /** When it can say something else, if it knows; Infinity: never. */
   readonly changesAt: number | null;
-  /** What happens at that very instant decides what it says, or when it can say something else. */
+  /** An event at that very instant decides what it says, or when it can say something else. */
   readonly isVague: boolean;
-  /** What its block means; `null` leaves it to the pipeline. */
+  /** The meaning of its block; `null` leaves it to the pipeline. */
   readonly onBlock: OnBlock | null;
 }
 
@@ -77,7 +77,7 @@ export function gateAt(pipeline: PipelineSpec, question: Question): GateResult {
   return { findings, outcome, recheckAt: isVague ? null : (lastOf(changes, decidedAt, otherwiseAt) ?? otherwiseAt) };
 }
 
-/** How long the conditions that ask the outside take together, ms: all are asked at once. */
+/** The time that the conditions that ask the outside take together, ms: all are asked at once. */
 export function longestOf(specs: readonly ConditionSpec[]): number {
   return Math.max(
     0,

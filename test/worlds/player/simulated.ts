@@ -92,7 +92,7 @@ function probeNames(conditions: PipelineSpec["conditions"]): { readonly name: st
 /** Kinds of what a backtest does not know, on which the records of an unchanged configuration may depend. */
 export const EXCUSES: ReadonlySet<UnknownKind> = new Set<UnknownKind>(["look_times", "late_start", "no_node", "lost_late"]);
 
-/** Whether a history tells all of a pipeline: it shares no slots, was never another one, nobody asked for a recheck, no node ended, no clock stepped, and what comes on time is as by default. */
+/** Returns true when a history tells all of a pipeline: it shares no slots, was never another one, nobody asked for a recheck, no node ended, no clock stepped, and what comes on time is as by default. */
 export function canBeBacktested({ theme, deeds, misfireThreshold, globalLimit }: World, { id, execution }: PipelineSpec): boolean {
   const isOther = (deed: Deed) =>
     (deed.kind === "replace" && deed.pipeline.id === id) || (deed.kind === "recheck" && (deed.pipelineId ?? id) === id);

@@ -4,7 +4,7 @@ import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Retention } from "../../../trigger/retention.js";
 import type { TriggerCell } from "./cells.js";
 
-/** What the memory store keeps of what has ended. */
+/** Bounds of the memory store's history. */
 export interface MemoryRetention extends Retention {
   /** Of parameters and outputs of what has ended. */
   readonly bytes: number;
@@ -19,7 +19,7 @@ export interface Ended {
   isRemoved: boolean;
 }
 
-/** What is kept of a pipeline, oldest first; in a heap, by how much that is. */
+/** Records kept of a pipeline, oldest first; in a heap, by their number. */
 interface PipelineRecords extends HeapEntry {
   readonly id: string;
   readonly records: Trail<Ended>;
@@ -28,7 +28,7 @@ interface PipelineRecords extends HeapEntry {
 /** Removed records that may stand between others. */
 const HOLES = 1_024;
 
-/** What has ended, in order of time, and what of it is beyond the retention. Adding and removing cost the same however much is kept. */
+/** Records of ended triggers and dropped fire times, in order of time, and those beyond the retention. Adding and removing cost the same however many are kept. */
 export class EndedRecords {
   #records: Ended[] = [];
   #size = 0;

@@ -119,7 +119,7 @@ export class History {
     );
   }
 
-  /** What has ended in a span. */
+  /** Records that ended in a span. */
   listEnded({ from, until, limit }: EndedQuery): EndedSummary[] {
     const found: EndedSummary[] = [];
     for (const { at, cell, decision } of this.#ended.since(from)) {

@@ -10,7 +10,7 @@ export type { MemoryStore } from "./in-memory.js";
 /** Options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
   /**
-   * What is kept of what has ended: at most `count` (default 10,000), and `countPerPipeline` of each pipeline (default `null`: no limit but `count`), with at most `bytes` of parameters and
+   * The history that is kept: at most `count` (default 10,000), and `countPerPipeline` of each pipeline (default `null`: no limit but `count`), with at most `bytes` of parameters and
    * outputs (default 64 MiB), none older than `maxAge` (default `"30d"`). Beyond `count` the pipeline that has most loses its oldest, beyond `bytes` the oldest of all goes.
    */
   retention?: { count?: number; countPerPipeline?: number | null; bytes?: number; maxAge?: Duration };

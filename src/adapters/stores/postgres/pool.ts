@@ -4,7 +4,7 @@ import type { Connections } from "./connections.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 
 /**
- * How statements are planned, whatever the server knows of the tables. Every one of ours reads rows by an index; but a plan that was made while a table was small, or before statistics were gathered, reads the
+ * Planner settings for our statements, whatever the server knows of the tables. Every one of ours reads rows by an index; but a plan that was made while a table was small, or before statistics were gathered, reads the
  * whole table instead, and a prepared statement keeps it while the table grows. Bitmap scans are off since a queue's index is full of entries that are dead until the next vacuum: a plain scan marks them as it meets
  * them and passes over them from then on, a bitmap scan meets all of them every time. Compiling a plan takes longer than any statement of ours.
  */

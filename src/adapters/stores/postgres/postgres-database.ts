@@ -56,7 +56,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     }
     return name;
   };
-  /** What neither session nor transaction has told how to plan is not prepared: its plan is for the tables as they are. */
+  /** A statement for which neither session nor transaction sets the planner is not prepared: its plan is for the tables as they are. */
   const ask = async (on: Pool | Wire, sql: string, values: readonly unknown[], isPrepared: boolean): Promise<readonly Row[]> => {
     const name = isPrepared && !isShared ? nameOf(sql) : undefined;
     const config = { text: sql, values: [...values], query_timeout: ANSWER_MS, ...(name === undefined ? {} : { name }) };

@@ -5,7 +5,7 @@ const KEY = "history";
 /** Records counted where one would be removed: it takes that much less time. */
 const COUNTED_PER_REMOVED = 8;
 
-/** How far the records of an index were counted. */
+/** The last record of an index that was counted. */
 interface Place {
   readonly at: number;
   readonly id: string;

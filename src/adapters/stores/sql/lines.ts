@@ -50,7 +50,7 @@ export async function park(session: Session, blocked: readonly Blocked[]): Promi
   ]);
 }
 
-/** What a claim has put back into the open line. */
+/** The outcome of putting triggers back into the open line. */
 export interface Opened {
   readonly isMoved: boolean;
   /** More is left to put back. */

@@ -23,7 +23,7 @@ export interface Walk {
   readonly hidden?: readonly [expression: string, value: string];
   /** The condition of a partial index. */
   readonly of?: string;
-  /** What the index does not know. None: every row that is read matches. */
+  /** Conditions that the index cannot answer. None: every row that is read matches. */
   readonly by: readonly Condition[];
 }
 

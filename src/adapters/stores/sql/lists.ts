@@ -30,7 +30,7 @@ export function listDecisions(session: Session, query: DecisionQuery): Promise<L
   return readList(session, DECISIONS, [walk], query, "at");
 }
 
-/** What waits, what runs, and each way to end without success is found by an index of its own; what has succeeded is most of what there is. */
+/** Waiting triggers, running ones, and those of each status without success have an index of their own; succeeded ones are most of all there are. */
 function triggerWalks(dialect: Dialect, query: TriggerQuery): readonly (Walk | Few)[] {
   const { triggerId, pipelineId, kinds } = query;
   const by = [...inSpan(query, "created_at"), ...among(dialect, "kind", kinds)];
@@ -66,7 +66,7 @@ function runWalks(dialect: Dialect, query: RunQuery): readonly (Walk | Few)[] {
   return [...walks, ...endedWalks(dialect, query, ended, UNSUCCESSFUL_RUN, by)];
 }
 
-/** What waits or is active: of one pipeline an index has it in order, of all it is sorted. */
+/** Waiting triggers or active runs: an index has those of one pipeline in order; those of all pipelines are sorted. */
 function openWalk(query: ListQuery, of: string, by: readonly Condition[]): Walk | Few {
   return query.pipelineId === undefined ? { few: [[() => of], ...by] } : { index: ofPipeline(query), of, by };
 }

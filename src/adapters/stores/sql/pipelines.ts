@@ -51,7 +51,7 @@ export async function register(session: Session, pipelines: readonly PipelineReg
   return ids.map((id) => stateOf(after.get(id) as PipelineRow, 0, 0));
 }
 
-/** What waits for a slot of another pool, or under another overlap policy, is looked at anew. */
+/** Looks again at triggers that waited for a slot of another pool, or under another overlap policy. */
 async function reopenMoved(
   session: Session,
   changed: readonly PipelineRegistration[],

@@ -11,7 +11,7 @@ import { HISTORY } from "./tables.js";
 /** Pipelines that are looked at in one step. */
 const LARGEST = 20;
 
-/** What a store on a database keeps of what has ended. */
+/** Bounds of the history of a store on a database. */
 export interface SqlRetention extends Retention {
   /** Age of audit records, ms; `null` keeps them all. */
   readonly auditMs: number | null;
@@ -79,7 +79,7 @@ function lossesOf(ended: readonly Ended[]): Map<string, number> {
   return losses;
 }
 
-/** What ended before an instant, oldest first. */
+/** Records that ended before an instant, oldest first. */
 async function oldest(session: Session, before: number, limit: number): Promise<readonly Ended[]> {
   const { triggers, decisions } = namesOf(session);
   const rows = await session.query(

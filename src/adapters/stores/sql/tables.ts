@@ -200,7 +200,7 @@ export const ANSWERS = table<AnswerRecord>("answers", { key: "text", request: "t
 
 export const META = table<MetaRow>("meta", { key: "text", value: "json" });
 
-/** How much is kept of what has ended of a pipeline, as far as it was counted. */
+/** The number of ended records of a pipeline, as far as they were counted. */
 export const HISTORY = table<PipelineHistory>("history", { pipelineId: "text", kept: "int" });
 
 export const STATISTICS = table<StatisticsRollUp>("statistics", { pipelineId: "text", until: "int", windowMs: "int", state: "json" });
