@@ -1,33 +1,26 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { storeFromUrl } from "../../src/store-from-url.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 import { checkInvariants } from "./invariants.js";
+import { processes } from "./processes.js";
 
 const FIXTURE = fileURLToPath(new URL("node.fixture.ts", import.meta.url));
 const STEP_MS = 100;
 const ROUNDS = Number(process.env.HEADGATE_CRASH_ROUNDS ?? 8);
-const folder = mkdtempSync(join(tmpdir(), "headgate-crash-"));
-const running = new Set<ChildProcess>();
+const { folder, track } = processes("crash");
 const postgres = await testDatabaseUrl();
 
-afterEach(() => {
-  for (const child of running) child.kill("SIGKILL");
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterAll(dropSchemas);
 
 /** Starts a node and resolves when it is ready; what it prints is collected. */
 async function startNode(url: string, name: string, aheadMs = 0) {
   const child = spawn(process.execPath, ["--import", "tsx", FIXTURE, url, name, String(aheadMs)], { stdio: ["ignore", "pipe", "pipe"] });
-  running.add(child);
-  child.once("exit", () => running.delete(child));
+  track(child);
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));

@@ -1,14 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { TOTAL, windowOf } from "../../src/engine/statistics-roll-up.js";
 import { storeFromUrl } from "../../src/store-from-url.js";
 import { claim, decideAll, MINUTE, registration, request, T0 } from "../../src/testing/contract/kit.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
+import { processes } from "./processes.js";
 
 const FIXTURE = fileURLToPath(new URL("maintenance.fixture.ts", import.meta.url));
 /** After how many steps, and how many turns of the event loop or of promises later. */
@@ -21,14 +20,9 @@ const KILLS = [
 const ENDED = 600;
 const COUNT = 100;
 const NOW = T0 + 5 * MINUTE;
-const folder = mkdtempSync(join(tmpdir(), "headgate-crash-maintenance-"));
-const running = new Set<ChildProcess>();
+const { folder, track } = processes("crash-maintenance");
 const postgres = await testDatabaseUrl();
 
-afterEach(() => {
-  for (const child of running) child.kill("SIGKILL");
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterAll(dropSchemas);
 
 /** Lets a process work until it kills itself; returns true when it was done before. */
@@ -36,8 +30,7 @@ async function maintain(url: string, index: number, [steps, turns]: readonly [st
   const claimAt = T0 + index * MINUTE;
   const args = [url, COUNT, NOW, claimAt, steps, turns].map(String);
   const child = spawn(process.execPath, ["--import", "tsx", FIXTURE, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  running.add(child);
-  child.once("exit", () => running.delete(child));
+  track(child);
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   await once(child, "close");

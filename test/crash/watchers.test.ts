@@ -1,34 +1,28 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { TriggerRecord } from "../../src/index.js";
 import { storeFromUrl } from "../../src/store-from-url.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
+import { processes } from "./processes.js";
 
 const FIXTURE = fileURLToPath(new URL("watcher.fixture.ts", import.meta.url));
 const ROUNDS = Number(process.env.HEADGATE_CRASH_ROUNDS ?? 6);
 const PER_ROUND = 150;
-const root = mkdtempSync(join(tmpdir(), "headgate-watchers-"));
-const running = new Set<ChildProcess>();
+const { folder: root, track } = processes("watchers");
 const postgres = await testDatabaseUrl();
 
-afterEach(() => {
-  for (const child of running) child.kill("SIGKILL");
-});
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 afterAll(dropSchemas);
 
 async function start(url: string, directory: string, node: string, work: readonly string[]): Promise<ChildProcess> {
   const child = spawn(process.execPath, ["--import", "tsx", FIXTURE, url, directory, node, ...work], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  running.add(child);
-  child.once("exit", () => running.delete(child));
+  track(child);
   const ended = once(child, "exit").then(([code]) => Promise.reject(new Error(`it ended with ${code} before it was ready`)));
   await Promise.race([once(child.stdout, "data"), ended]);
   ended.catch(() => {}); // from now on it may be killed
