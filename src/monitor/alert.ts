@@ -17,6 +17,8 @@ export interface Firing {
   readonly limit?: number | null;
   /** Tells apart what one rule finds wrong with one subject, such as a sensor's name. */
   readonly key?: string;
+  /** Of a rule that looks at the whole: the pipeline that it is about. The alert is then that pipeline's: its maintenance windows, and silences and routes by pipeline or tag, apply. Default none. */
+  readonly pipelineId?: string;
   /** The run that it is about, which the alert then describes: the pipeline's last one that failed or timed out, or one by its id. Default none. */
   readonly concerns?: Concern;
 }

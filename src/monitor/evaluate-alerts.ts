@@ -28,6 +28,7 @@ export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, 
   const concerns = new Map<string, Concern>();
   const taken = new Set<string>();
   const problems: { rule: string; error: unknown }[] = [];
+  const pipelines = new Map(snapshot.pipelines.map((one) => [one.id, one]));
   const silences = snapshot.silences.filter(({ from, until }) => from <= now && now < until);
   const take = (rule: AlertRule, firing: Firing, pipeline: PipelineSnapshot | null) => {
     const id = idOf(rule, pipeline, firing);
@@ -43,7 +44,8 @@ export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, 
   };
   for (const rule of rules) {
     try {
-      if (rule.scope === "scheduler") for (const firing of rule.check(snapshot)) take(rule, firing, null);
+      if (rule.scope === "scheduler")
+        for (const firing of rule.check(snapshot)) take(rule, firing, pipelines.get(firing.pipelineId ?? "") ?? null);
       else
         for (const pipeline of snapshot.pipelines) {
           if (rule.alertOn !== null && !pipeline.alertOn.includes(rule.alertOn)) continue;

@@ -218,7 +218,7 @@ export function probeUnhealthy(options: RuleOptions & { failures?: number } = {}
   );
 }
 
-/** A sensor's looks have failed so often in a row (default 3). */
+/** A sensor's looks have failed so often in a row (default 3). The alert is that of the sensor's pipeline. */
 export function sensorFailing(options: RuleOptions & { failures?: number } = {}): SchedulerRule {
   checkOptions(options, { ...RULE_OPTIONS, failures: true }, "sensorFailing");
   const { failures: limit = 3 } = options;
@@ -227,7 +227,7 @@ export function sensorFailing(options: RuleOptions & { failures?: number } = {})
       nodes.flatMap(({ failingSensors, isLost }) =>
         (isLost ? [] : failingSensors).flatMap(({ pipelineId, sensor, failures, error }) => {
           const message = `sensor ${sensor} of ${pipelineId} failed ${failures} times in a row: ${error ?? "?"}`;
-          return failures < limit ? [] : [{ key: `${pipelineId}/${sensor}`, message, value: failures, limit }];
+          return failures < limit ? [] : [{ key: `${pipelineId}/${sensor}`, pipelineId, message, value: failures, limit }];
         }),
       ),
     ),

@@ -303,6 +303,18 @@ describe("an alert", () => {
     expect(play(own({}), [yes, yes, yes, no], [], [0, 1])).toEqual(["2 fired", "3 resolved"]);
   });
 
+  it("of a sensor is that of its pipeline: silences by pipeline and tag, and maintenance windows, apply", () => {
+    const failing = { nodes: [{ ...node, failingSensors: [{ pipelineId: "sales", sensor: "files", failures: 3, error: "gone" }] }] };
+    const told = (rest: Partial<Snapshot> = {}, pipeline: Partial<PipelineSnapshot> = {}) =>
+      evaluateAlerts([sensorFailing()], snapshot(pipeline, { ...failing, ...rest }), [], T0).transitions.map(({ alert }) => alert);
+    expect(told()).toMatchObject([{ pipelineId: "sales", tags: ["production"] }]);
+    expect(told({ silences: [silence(0, 1, { pipelineId: "other" })] }).length).toBe(1);
+    expect(told({ silences: [silence(0, 1, { pipelineId: "sales" })] })).toEqual([]);
+    expect(told({ silences: [silence(0, 1, { tag: "production" })] })).toEqual([]);
+    expect(told({}, { isInMaintenance: true })).toEqual([]);
+    expect(told({}, { id: "others" })).toMatchObject([{ pipelineId: null }]); // the node says it of a pipeline that this one does not know
+  });
+
   it("stands while its rule throws, and the other rules go on", () => {
     let isBroken = false;
     const rules = [
