@@ -14,13 +14,13 @@ export interface Judged {
 }
 
 /** Plays a world on each store and checks it: by the oracle, the first store against its simulation and backtest, and the stores against each other. */
-export async function judged(world: World, stores: readonly StoreName[], places: Places): Promise<Judged> {
+export async function judged(world: World, stores: readonly StoreName[], places: Pick<Places, "make">): Promise<Judged> {
   const reports = new Map<StoreName, Report>();
   let first: Seen | null = null;
   for (const store of stores) {
     let report = new Report();
     try {
-      const seen = await play(world, places.make(store));
+      const seen = await playUndisturbed(world, store, places);
       report = checked(world, seen);
       if (first === null) await checkPlayedAgain(world, seen, report);
       else if (world.nodes === 1 && !isOpenWhichIsFirst(world)) {
@@ -34,6 +34,13 @@ export async function judged(world: World, stores: readonly StoreName[], places:
     reports.set(store, report);
   }
   return { world, reports };
+}
+
+/** Plays a world again if the store was not to be had meanwhile: a busy machine keeps a database from answering in time, and rounds that were tried again are late. */
+async function playUndisturbed(world: World, store: StoreName, places: Pick<Places, "make">): Promise<Seen> {
+  let seen = await play(world, places.make(store));
+  for (let again = 0; again < 2 && seen.outages.length > 0; again++) seen = await play(world, places.make(store));
+  return seen;
 }
 
 /**

@@ -135,6 +135,8 @@ export interface Seen {
   readonly upcoming: readonly SeenUpcoming[];
   readonly downs: readonly SeenDown[];
   readonly errors: readonly string[];
+  /** Times at which a store was not to be had, which none of the checks allows for. */
+  readonly outages: readonly string[];
   /** JSON of the history of each pipeline, as `backtest` takes it. */
   readonly histories: ReadonlyMap<string, string>;
   /** The end of the world. */

@@ -1,4 +1,5 @@
 import { afterAll, expect, it } from "vitest";
+import { HeadgateError, memoryStore } from "../../src/index.js";
 import { SMALL, worldOf } from "./generate/world.js";
 import { failedChecks, judged } from "./judge.js";
 import { NOT_YET } from "./not-yet.js";
@@ -20,3 +21,30 @@ it.each(SEEDS)("world %i is as the oracle says", async (seed) => {
   expect(violations.slice(0, 5), `again: npm run test:worlds -- --small --seed ${seed}`).toEqual([]);
   expect([...result.reports.values()].every(({ counts }) => counts.answers > 0)).toBe(true);
 });
+
+it.each([1, 3])(
+  "a world whose store was not to be had %i times is played again twice, and then judged with what went wrong",
+  async (times) => {
+    const places = { make: (name: StoreName) => failingOnce(name, made++ < times) };
+    let made = 0;
+    const { reports } = await judged(worldOf(1, SMALL), ["memory"], places);
+    const outages =
+      reports.get("memory")?.violations.filter(({ check, text }) => check === "errors" && /away for a while/.test(text)) ?? [];
+    expect({ made, outages: outages.length }).toEqual({ made: times === 1 ? 2 : 3, outages: times === 1 ? 0 : 1 });
+  },
+);
+
+function failingOnce(name: StoreName, fails: boolean) {
+  const store = memoryStore({ retention: { count: 1_000_000, maxAge: "36500d" } });
+  let claims = 0;
+  const open = () =>
+    new Proxy(store, {
+      get: (target, key) => {
+        if (key === "claim" && fails && ++claims === 20)
+          return () => Promise.reject(new HeadgateError("STORE_UNAVAILABLE", "away for a while"));
+        const value: unknown = Reflect.get(target, key, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  return { name, open };
+}

@@ -7,7 +7,7 @@ const ENDS = new Set(["succeeded", "failed", "skipped", "expired", "cancelled", 
 /** Records agree with each other. */
 export function checkRecords(history: History, report: Report): void {
   const { seen } = history;
-  for (const error of seen.errors) report.fail("errors", seen.endedAt, null, error);
+  for (const error of [...seen.errors, ...seen.outages]) report.fail("errors", seen.endedAt, null, error);
   for (const text of seen.misfolded) report.fail("records", seen.endedAt, null, text);
   const decisionIds = new Set(seen.decisions.map(({ id, triggerId }) => `${id} ${triggerId}`));
   const ids = [...seen.triggers, ...seen.runs].map(({ id }) => id).concat([...decisionIds].map((id) => id.split(" ")[0] as string));

@@ -57,6 +57,7 @@ class Player {
   readonly #deeds: SeenDeed[] = [];
   readonly #downs: SeenDown[] = [];
   readonly #errors: string[] = [];
+  readonly #outages: string[] = [];
   readonly #answers: Answers = { answers: [], upcoming: [] };
   /** Of all nodes, so that ids sort in the order they were made. */
   readonly #newId = ulidSource(() => 0.5);
@@ -99,6 +100,7 @@ class Player {
       ...this.#answers,
       downs: this.#downs,
       errors: this.#errors,
+      outages: this.#outages,
       histories,
       endedAt,
     };
@@ -129,6 +131,7 @@ class Player {
       if (known === undefined) this.#looks.set(decision.id, [seenLook(decision)]);
       else known.push(seenLook(decision));
     });
+    node.scheduler.on("store.unavailable", ({ error }) => this.#outages.push(`the store was not to be had: ${error.message}`));
     node.scheduler.on("error", ({ error, where }) => this.#errors.push(`${where}: ${error.stack ?? error.message}`));
     this.#nodes[index] = node;
     await node.scheduler.start();
