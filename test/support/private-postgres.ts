@@ -71,7 +71,8 @@ export async function privatePostgres(bin: string): Promise<PrivatePostgres> {
   const port = await freePort();
   const as = owner(folder); // the server refuses to run as root
   const run = (name: string, args: readonly string[]) => execFileSync(join(bin, name), args, { ...as, stdio: "ignore", cwd: folder });
-  const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
+  // an orderly end waits for connections that have not said who they are: 60 s by default, as long as pg_ctl waits
+  const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c authentication_timeout=10s`;
   const start = () => run("pg_ctl", ["-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start"]);
   const kill = () => run("pg_ctl", ["-D", data, "-m", "immediate", "stop"]);
   run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]);
@@ -97,7 +98,7 @@ export async function privatePostgres(bin: string): Promise<PrivatePostgres> {
       start();
     },
     stop: () => {
-      kill();
+      if (existsSync(join(data, "postmaster.pid"))) kill(); // it may have ended, or been ended, before
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Socket } from "node:net";
 import { execPath, platform } from "node:process";
+import type { Writable } from "node:stream";
 
 /**
  * A process of its own that is told which process groups are under way, and ends them when whoever told it is gone, however that went: its standard input closes then.
@@ -47,7 +47,7 @@ export class Watchdog {
     child.stdin?.on("error", () => {}); // it has ended; the next group starts another
     child.on("error", () => this.#ended(child)).once("exit", () => this.#ended(child));
     child.unref();
-    (child.stdin as Socket | null)?.unref();
+    unref(child.stdin);
     this.#tell([...this.#groups].map((group) => `+${group}\n`).join(""));
   }
 
@@ -59,4 +59,9 @@ export class Watchdog {
   #tell(text: string): void {
     if (text !== "") this.#child?.stdin?.write(text);
   }
+}
+
+/** Lets this process end although the stream is open. Node's is a socket; Bun's is not, has no `unref`, and keeps no process alive. */
+function unref(stream: (Writable & { unref?(): void }) | null): void {
+  stream?.unref?.();
 }
