@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -168,6 +169,17 @@ describe("a command", () => {
     for (const until = Date.now() + 5_000; isAlive(pid) && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(isAlive(pid)).toBe(false);
     expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(file);
+  });
+
+  it("runs where the streams of a process cannot be let go, as on Bun", async () => {
+    const { unref } = Socket.prototype;
+    Reflect.deleteProperty(Socket.prototype, "unref");
+    try {
+      const echo = commandExecutor({ command: process.execPath, args: ["-e", "console.log('hi')"] });
+      expect(await ran(pipeline({ id: "echo", executor: echo }))).toMatchObject({ status: "succeeded", output: { stdout: "hi\n" } });
+    } finally {
+      Socket.prototype.unref = unref;
+    }
   });
 
   it("says what is wrong with its options", () => {
