@@ -82,7 +82,11 @@ function ofOwnHistory(
       own(id, () => context.history.recentStarts(id, from, until, limit), { count: 0, oldestAt: null }),
     countWaiting: () => own("", () => Promise.resolve(0), 0),
   };
-  const evaluated = async () => condition.evaluate({ ...context, history });
+  const reading = (one: Condition): Condition => ({
+    ...one,
+    evaluate: (given) => one.evaluate({ ...given, history, evaluate: (part) => given.evaluate(reading(part)) }),
+  });
+  const evaluated = async () => reading(condition).evaluate(context);
   return evaluated().then(
     (verdict) => (looksAtOthers ? recorded(context) : verdict),
     (error: unknown) => {

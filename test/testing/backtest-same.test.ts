@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import {
+  allOf,
+  anyOf,
   condition,
   createScheduler,
   every,
   healthy,
   memoryStore,
   NonRetryableError,
+  not,
   type Pipeline,
   type PipelineOptions,
   pipeline,
@@ -135,6 +138,21 @@ describe("a backtest of the same configuration", () => {
     ]);
     expect(result.text).toContain("not called, answered by what they found when it was recorded: healthy");
     expect(kindsOf(result)).toEqual(["beginning"]);
+  });
+
+  it("answers conditions on other pipelines by what they found, however deep in others they stand", async () => {
+    const upstream = pipeline({ id: "upstream", schedule: every("5h"), run: () => {} });
+    const options: Options = {
+      conditions: [
+        allOf(stale({ olderThan: "30m" }), not(anyOf(not(succeeded("upstream", { within: "2h" })), not(stale({ olderThan: "1m" }))))),
+      ],
+    };
+    const history = await lived([job(options), upstream], 2);
+    const result = await backtest({ history, pipeline: job(options) });
+    expect(result.before).toMatchObject({ skipped: expect.any(Number) });
+    expect(Math.min(result.before.skipped, result.before.runs)).toBeGreaterThan(10);
+    expect(changes(history, result)).toBe("");
+    expect(result.after).toEqual(result.before);
   });
 
   it("plays holds, pauses, cancels and requests of all kinds when they came", async () => {
