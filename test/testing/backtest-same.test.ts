@@ -149,8 +149,7 @@ describe("a backtest of the same configuration", () => {
     };
     const history = await lived([job(options), upstream], 2);
     const result = await backtest({ history, pipeline: job(options) });
-    expect(result.before).toMatchObject({ skipped: expect.any(Number) });
-    expect(Math.min(result.before.skipped, result.before.runs)).toBeGreaterThan(10);
+    expect(Math.min(result.before.skipped ?? 0, result.before.runs)).toBeGreaterThan(10);
     expect(changes(history, result)).toBe("");
     expect(result.after).toEqual(result.before);
   });
