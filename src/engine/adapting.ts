@@ -101,7 +101,11 @@ export class Adapting {
   /** Begins to look at the load between runs, while there are tuners that follow it. */
   start(): void {
     this.#isStarted = true;
-    if ([...this.#core.registry.all()].some(({ pipeline }) => followsLoad(pipeline))) this.#lookLater();
+    for (const { pipeline } of this.#core.registry.all()) {
+      if (!followsLoad(pipeline)) continue;
+      this.#lookLater();
+      break;
+    }
   }
 
   stop(): void {

@@ -4,7 +4,8 @@ import type { PipelineRegistration } from "../ports/store.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
 
-const PIPELINES_AT_ONCE = 5_000;
+/** Pipelines that are planned and compared between two turns of the event loop, and written in one transaction. */
+const PIPELINES_AT_ONCE = 1_000;
 
 /**
  * Checks pipelines against each other and against the scheduler's pools.
@@ -76,11 +77,20 @@ function refuseCircle(start: Pipeline, find: (id: string) => Pipeline | undefine
   walk(start, [start.id]);
 }
 
-/** Tells the store of pipelines and takes over where their schedules stand. */
-export async function register(core: Core, pipelines: readonly Pipeline[]): Promise<void> {
+/**
+ * Tells the store of pipelines and takes over where their schedules stand. What it is interrupted in is done by the next call: the store writes what is different.
+ *
+ * @param applied - some of the pipelines as they are to be registered
+ */
+export async function register(
+  core: Core,
+  pipelines: readonly Pipeline[],
+  applied: (some: readonly Pipeline[]) => readonly Pipeline[] = (some) => some,
+): Promise<void> {
   const { registry, store, clock } = core;
   for (let from = 0; from < pipelines.length; from += PIPELINES_AT_ONCE) {
-    const some = pipelines.slice(from, from + PIPELINES_AT_ONCE);
+    if (from > 0) await clock.yield?.();
+    const some = applied(pipelines.slice(from, from + PIPELINES_AT_ONCE));
     const now = clock.now();
     const registrations = some.map((one) => registrationOf(one, now));
     const states = await store.register(registrations, now);

@@ -34,18 +34,14 @@ export class CatchupCauses {
       store.listRuns({ limit: 1, valueLimit: 2 }),
       store.config(NODES_KEY),
     ]);
-    const signs: (number | null | undefined)[] = [
-      trigger?.createdAt,
-      trigger?.endedAt,
-      run?.startedAt,
-      run?.attemptStartedAt,
-      run?.endedAt,
-    ];
-    for (const { seenAt } of Object.values((nodes?.value ?? {}) as Readonly<Record<string, { readonly seenAt?: number }>>))
-      signs.push(seenAt);
-    for (const { lastFireAt } of registry.all()) signs.push(lastFireAt);
-    const past = signs.filter((at) => at !== null && at !== undefined && at <= now);
-    this.#lastSeenAt = past.length === 0 ? null : Math.max(...(past as number[]));
+    let lastAt = Number.NEGATIVE_INFINITY;
+    const note = (at: number | null | undefined) => {
+      if (at !== null && at !== undefined && at <= now && at > lastAt) lastAt = at;
+    };
+    for (const at of [trigger?.createdAt, trigger?.endedAt, run?.startedAt, run?.attemptStartedAt, run?.endedAt]) note(at);
+    for (const { seenAt } of Object.values((nodes?.value ?? {}) as Readonly<Record<string, { readonly seenAt?: number }>>)) note(seenAt);
+    for (const { lastFireAt } of registry.all()) note(lastFireAt);
+    this.#lastSeenAt = Number.isFinite(lastAt) ? lastAt : null;
   }
 
   /** Notes, at the beginning of a round, what kept this node from having it sooner. */

@@ -84,7 +84,9 @@ export class ClockRecovery {
   async #rebase(now: number): Promise<void> {
     const { store, settings, registry } = this.#core;
     await store.rebase(now + 2 * (settings.leaseMs + registry.longestGateMs), now);
-    const paused = [...registry.all()].filter(({ pause, endedPauses }) => pause !== null || endedPauses.some(({ until }) => until > now));
+    const paused: Entry[] = [];
+    for (const entry of registry.all())
+      if (entry.pause !== null || (entry.endedPauses.length > 0 && entry.endedPauses.some(({ until }) => until > now))) paused.push(entry);
     if (paused.length === 0) return;
     const states = await store.states(paused.map(({ pipeline }) => pipeline.id));
     for (const [index, entry] of paused.entries()) registry.sync(entry, states[index] ?? null, now);
@@ -98,7 +100,7 @@ export class ClockRecovery {
     const { registry, clock } = this.#core;
     let looked = 0;
     let ahead: Entry[] = [];
-    for (const entry of [...registry.all()]) {
+    for (const entry of registry.all()) {
       if (!entry.isOurs || entry.checkedFireAt === entry.nextFireAt) continue;
       if (this.#isAhead(entry, now + toleranceMs)) ahead.push(entry);
       else entry.checkedFireAt = entry.nextFireAt;

@@ -32,6 +32,9 @@ const STARTING_MS = 500;
 /** For how long it waits after that for whatever still has not ended. */
 const LAST_MS = 2_000;
 
+/** Pipelines whose sensors are taken over between two turns of the event loop. */
+const PIPELINES_AT_ONCE = 5_000;
+
 export type Phase = "created" | "starting" | "running" | "stopping" | "stopped";
 
 /** What is started and stopped. */
@@ -114,7 +117,7 @@ export class Lifecycle {
   }
 
   async #steps(signal: AbortSignal): Promise<void> {
-    const { store, registry } = this.#core;
+    const { store } = this.#core;
     const { audit, steering, roster, loop, sensing, alerts, maintenance } = this.#parts;
     await store.open(signal);
     if (signal.aborted) await store.close(signal); // it heeds no signal, and was closed before it was open
@@ -131,13 +134,23 @@ export class Lifecycle {
     this.#unsubscribe = store.subscribe(() => loop.refreshGlobal());
     await loop.start();
     signal.throwIfAborted();
-    for (const { pipeline } of registry.all()) sensing.put(pipeline);
+    await this.#putSensors();
+    signal.throwIfAborted();
     sensing.start();
     alerts.start();
     steering.adapting.start();
     audit.start();
     maintenance.start();
     this.#hasStarted = true;
+  }
+
+  async #putSensors(): Promise<void> {
+    const { registry, clock } = this.#core;
+    let count = 0;
+    for (const { pipeline } of registry.all()) {
+      if (++count % PIPELINES_AT_ONCE === 0) await clock.yield?.();
+      this.#parts.sensing.put(pipeline);
+    }
   }
 
   stop(drainMs: number): Promise<void> {

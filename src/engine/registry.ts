@@ -20,17 +20,23 @@ export interface Entry extends HeapEntry {
 
 const NONE: readonly Pipeline[] = Object.freeze([]);
 const NO_IDS: readonly string[] = Object.freeze([]);
+const NO_PAUSES: readonly EndedPause[] = Object.freeze([]);
 
-/** What is known of a pipeline before the store has said anything. */
-const UNKNOWN = {
-  nextFireAt: null,
-  isOurs: false,
-  checkedFireAt: undefined,
-  lastFireAt: null,
-  addedAt: null,
-  pause: null,
-  endedPauses: [],
-} as const;
+/** A pipeline of which the store has said nothing yet. */
+function unknownEntry(pipeline: Pipeline): Entry {
+  return {
+    heapIndex: -1,
+    heapKey: 0,
+    pipeline,
+    nextFireAt: null,
+    isOurs: false,
+    checkedFireAt: undefined,
+    lastFireAt: null,
+    addedAt: null,
+    pause: null,
+    endedPauses: NO_PAUSES,
+  };
+}
 
 /** How long a node believes what it knows of a pause that another node may have ended. */
 const PAUSE_TRUST_MS = 30_000;
@@ -82,7 +88,7 @@ export class Registry {
     const old = this.#entries.get(pipeline.id);
     if (old !== undefined) this.#unfollow(old.pipeline);
     for (const one of watchedBy(pipeline)) this.#watchers.set(one, (this.#watchers.get(one) ?? new Set()).add(pipeline.id));
-    const entry = old ?? { heapIndex: -1, heapKey: 0, pipeline, ...UNKNOWN };
+    const entry = old ?? unknownEntry(pipeline);
     entry.pipeline = pipeline;
     if (pipeline.executor !== null) this.hasOwnExecutors = true;
     this.#entries.set(pipeline.id, entry);
@@ -112,7 +118,7 @@ export class Registry {
     entry.nextFireAt = isOurs ? state.nextFireAt : null;
     entry.lastFireAt = state?.lastFireAt ?? null;
     entry.pause = state?.pause ?? null;
-    entry.endedPauses = state?.endedPauses ?? [];
+    entry.endedPauses = state?.endedPauses ?? NO_PAUSES;
     this.place(entry, now);
   }
 

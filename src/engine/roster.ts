@@ -73,7 +73,7 @@ export class Roster {
 
   /** Tells the store of them all. */
   async begin(): Promise<void> {
-    await register(this.#core, this.#steering.take(this.#early));
+    await register(this.#core, this.#early, (some) => this.#steering.take(some));
     this.#early = [];
     this.#isStarted = true;
   }
@@ -83,7 +83,7 @@ export class Roster {
     const rest = this.#isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
     checkTogether(this.#core, [...rest, ...pipelines], replaces);
     this.#core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
-    if (this.#isStarted) await register(this.#core, this.#steering.take(pipelines));
+    if (this.#isStarted) await register(this.#core, pipelines, (some) => this.#steering.take(some));
     else this.#early = [...rest, ...pipelines];
     if (this.#isStarted) for (const one of pipelines) this.#sensing.put(one);
     for (const { id } of pipelines) this.#core.events.tell("pipeline.added", () => ({ pipelineId: id }));

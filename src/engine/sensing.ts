@@ -31,6 +31,8 @@ export class Sensing {
   readonly #core: Core;
   readonly #onTriggers: () => void;
   readonly #tasks = new Map<string, SensorTask>();
+  /** The same by pipeline, of those that have any. */
+  readonly #byPipeline = new Map<string, Set<SensorTask>>();
   readonly #due = new Heap<SensorTask>();
   readonly #busy = new Set<Promise<unknown>>();
   #isRunning = false;
@@ -51,14 +53,16 @@ export class Sensing {
   }
 
   #put(pipelineId: string, sensors: readonly AnySensor[]): void {
+    const own = this.#byPipeline.get(pipelineId);
+    if (own === undefined && sensors.length === 0) return;
     const polled = sensors.filter((one) => one.kind === "poll");
     const names = new Set(polled.map(({ name }) => name));
-    for (const task of this.#tasks.values()) if (task.pipelineId === pipelineId && !names.has(task.sensor.name)) this.#drop(task);
+    for (const task of own ?? []) if (!names.has(task.sensor.name)) this.#drop(task);
     for (const sensor of polled) {
       const task = new SensorTask(this.#core, pipelineId, sensor);
       const known = this.#tasks.get(task.cursorName);
       if (known !== undefined) known.sensor = sensor;
-      else this.#tasks.set(task.cursorName, task);
+      else this.#add(task);
     }
     if (polled.length > 0 && this.#isRunning) {
       this.#claimAt = 0;
@@ -86,6 +90,7 @@ export class Sensing {
     await Promise.all(this.#busy);
     await this.#release([...this.#tasks.values()]);
     this.#tasks.clear();
+    this.#byPipeline.clear();
   }
 
   status(): readonly SensorStatus[] {
@@ -180,8 +185,16 @@ export class Sensing {
     }
   }
 
+  #add(task: SensorTask): void {
+    this.#tasks.set(task.cursorName, task);
+    this.#byPipeline.set(task.pipelineId, (this.#byPipeline.get(task.pipelineId) ?? new Set()).add(task));
+  }
+
   #drop(task: SensorTask): void {
     this.#tasks.delete(task.cursorName);
+    const own = this.#byPipeline.get(task.pipelineId);
+    own?.delete(task);
+    if (own?.size === 0) this.#byPipeline.delete(task.pipelineId);
     this.#due.remove(task);
     task.abort(new HeadgateError("SENSOR_STOPPED", "the sensor was taken out"));
     void this.#release([task]);

@@ -206,8 +206,9 @@ export class Steering {
   }
 
   #steered(base: Pipeline, kept: Kept): Pipeline {
-    const windows = kept.windows.flatMap(({ pipelineId, window }) => (pipelineId === null || pipelineId === base.id ? [window] : []));
     const overrides = ofPipeline(kept, base.id);
+    if (overrides === undefined && kept.windows.length === 0) return this.adapting.adapted(base);
+    const windows = kept.windows.flatMap(({ pipelineId, window }) => (pipelineId === null || pipelineId === base.id ? [window] : []));
     if (overrides === undefined && windows.length === 0) return this.adapting.adapted(base);
     return this.adapting.adapted(withSettings(base, overrides ?? {}, windows, (one) => this.#core.dependencies.conditionOf(one)));
   }

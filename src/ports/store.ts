@@ -259,7 +259,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
   /** Calls `onChange` when another writer may have made work or changed a pause; the function returned ends it. */
   subscribe(onChange: () => void): () => void;
 
-  /** Adds or updates pipelines; a new schedule key re-plans once. Idempotent. */
+  /** Adds or updates pipelines; a new schedule key re-plans once. Idempotent: what is as it is stored is read and not written. A call that was interrupted is completed by the next one. */
   register(pipelines: readonly PipelineRegistration[], now: number): Promise<readonly PipelineState[]>;
   states(pipelineIds: readonly string[]): Promise<readonly (PipelineState | null)[]>;
   /** Advances schedules and enqueues their triggers, each pipeline atomically; a paused pipeline does not fire. */

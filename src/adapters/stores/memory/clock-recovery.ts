@@ -50,12 +50,12 @@ export class ClockRecovery {
       endedPauses: rebaseSpans(endedPauses, now),
     };
     this.#desk.shortenLeases(leaseUntil);
-    for (const id of this.#pipelines.ids()) this.#rebasePipeline(this.#pipelines.known(id), leaseUntil, now);
+    for (const cell of this.#pipelines.all()) this.#rebasePipeline(cell, leaseUntil, now);
   }
 
   #rebasePipeline(cell: PipelineCell, leaseUntil: number, now: number): void {
     if (cell.pause !== null) cell.pause = rebasePause(cell.pause, now);
-    cell.endedPauses = rebaseSpans(cell.endedPauses, now);
+    if (cell.endedPauses.length > 0) cell.endedPauses = rebaseSpans(cell.endedPauses, now);
     if (cell.lastSuccessAt !== null) cell.lastSuccessAt = Math.min(cell.lastSuccessAt, now);
     for (const trigger of cell.life?.waiting ?? []) this.#rebaseTrigger(trigger, leaseUntil, now);
     for (const run of cell.life?.active ?? []) this.#rebaseRun(run, leaseUntil, now);

@@ -19,6 +19,8 @@ export class Lines {
   readonly overdue = new Set<TriggerCell>();
   /** Pipelines with more scheduled triggers than slots, where that means skipping, superseding or cancelling. */
   readonly crowded = new Set<PipelineCell>();
+  /** Pipelines that are paused by themselves. */
+  readonly paused = new Set<PipelineCell>();
   global: GlobalPause = { pause: null, endedPauses: [] };
 
   constructor(slots: Slots) {
@@ -140,6 +142,7 @@ export class Lines {
 
   pause(cell: PipelineCell, pause: Pause): void {
     cell.pause = pause;
+    this.paused.add(cell);
     this.refresh(cell);
   }
 
@@ -147,6 +150,7 @@ export class Lines {
     const { pause } = cell;
     if (pause === null) return null;
     cell.pause = null;
+    this.paused.delete(cell);
     cell.endedPauses = withEndedPause(cell.endedPauses, pause, now, cell.nextFireAt);
     this.refresh(cell);
     return pause;

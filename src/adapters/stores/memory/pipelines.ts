@@ -25,6 +25,10 @@ export class Pipelines {
     return this.#cells.keys();
   }
 
+  all(): Iterable<PipelineCell> {
+    return this.#cells.values();
+  }
+
   /** @throws HeadgateError `UNKNOWN_PIPELINE` */
   known(pipelineId: string): PipelineCell {
     const cell = this.#cells.get(pipelineId);
@@ -36,7 +40,7 @@ export class Pipelines {
     const known = this.#cells.get(registration.id);
     const cell = known ?? pipelineCell(registration);
     if (known === undefined) this.#cells.set(registration.id, cell);
-    else {
+    else if (isDifferent(registration, cell.registration)) {
       this.#lines.leavePool(cell);
       if (registration.scheduleKey !== cell.registration.scheduleKey) cell.nextFireAt = registration.nextFireAt;
       const isMoved = registration.pool !== cell.registration.pool;
@@ -70,7 +74,7 @@ export class Pipelines {
   }
 
   paused(): readonly string[] {
-    return [...this.#cells].flatMap(([id, { pause }]) => (pause === null ? [] : [id]));
+    return [...this.#lines.paused].map(({ registration }) => registration.id);
   }
 
   resume(id: string | null, now: number, note: (before: Pause) => void): Pause | null {
@@ -140,6 +144,15 @@ export class Pipelines {
     }
     return { groups: [...groups.values()], activeRuns };
   }
+}
+
+function isDifferent(one: PipelineRegistration, other: PipelineRegistration): boolean {
+  return (
+    one.scheduleKey !== other.scheduleKey ||
+    one.maxActiveRuns !== other.maxActiveRuns ||
+    one.overlap !== other.overlap ||
+    one.pool !== other.pool
+  );
 }
 
 type Writable = { -readonly [Field in keyof BacklogGroup]: BacklogGroup[Field] };

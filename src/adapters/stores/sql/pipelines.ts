@@ -1,5 +1,5 @@
 import type { Noted } from "../../../ports/audit-store.js";
-import type { GlobalPause, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import type { GlobalPause, Pause, PipelineState } from "../../../ports/store.js";
 import type { CancelRequest } from "../../../run/run.js";
 import { withEndedPause } from "../../../schedule/ended-pauses.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
@@ -7,7 +7,7 @@ import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
 import { changing, type Dialect, type Session, select, selectLocked } from "./database.js";
-import { reopen, unpause } from "./lines.js";
+import { unpause } from "./lines.js";
 import { ACTIVE, WAITING } from "./statuses.js";
 import { endedPausesOf, type KeptPauses, META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
@@ -20,57 +20,6 @@ const RETIRED_AT_ONCE = 500;
 /** Pipelines read between two turns of the event loop. */
 const PIPELINES_AT_ONCE = 1_000;
 const NOT_PAUSED: GlobalPause = { pause: null, endedPauses: [] };
-
-/** Writes only what is new or different, so that nodes that start again and again with the same pipelines lock nothing. */
-export async function register(session: Session, pipelines: readonly PipelineRegistration[]): Promise<readonly PipelineState[]> {
-  const ids = pipelines.map(({ id }) => id);
-  const known = await byId(session, ids);
-  const isDifferent = (one: PipelineRegistration) => {
-    const row = known.get(one.id);
-    return row === undefined || keysOf(row) !== keysOf(one);
-  };
-  const changed = pipelines.filter(isDifferent);
-  if (changed.length > 0) {
-    await reopenMoved(session, changed, known);
-    const rows = changed.map((one) => ({ ...EMPTY, ...one }));
-    const added = await session.insert(PIPELINES, rows, { unlessThere: true });
-    const locked = await selectLocked(
-      session,
-      PIPELINES,
-      changed.map(({ id }) => id).filter((id) => !added.has(id)),
-    );
-    const updates = changed.flatMap((one) => {
-      const row = locked.get(one.id);
-      if (row === undefined) return [];
-      const { scheduleKey, nextFireAt, maxActiveRuns, overlap, pool } = one;
-      return [{ ...row, maxActiveRuns, overlap, pool, ...(row.scheduleKey === scheduleKey ? {} : { scheduleKey, nextFireAt }) }];
-    });
-    await session.write([changing(PIPELINES, updates, ["scheduleKey", "nextFireAt", "maxActiveRuns", "overlap", "pool"])]);
-  }
-  const after = changed.length > 0 ? await byId(session, ids) : known;
-  return ids.map((id) => stateOf(after.get(id) as PipelineRow, 0, 0));
-}
-
-/** Looks again at triggers that waited for a slot of another pool, or under another overlap policy. */
-async function reopenMoved(
-  session: Session,
-  changed: readonly PipelineRegistration[],
-  known: ReadonlyMap<string, PipelineRow>,
-): Promise<void> {
-  const moved = changed.flatMap(({ id, pool, overlap }) => {
-    const row = known.get(id);
-    return row !== undefined && (row.pool !== pool || row.overlap !== overlap) ? [row] : [];
-  });
-  if (moved.length === 0) return;
-  if (session.dialect.pauseLock !== null) await session.query(session.dialect.pauseLock);
-  for (const { id, pool } of moved) await reopen(session, id, pool);
-}
-
-const EMPTY = { lastFireAt: null, lastSuccessAt: null, pause: null, lastPause: null } as const;
-
-function keysOf({ scheduleKey, maxActiveRuns, overlap, pool }: PipelineRegistration | PipelineRow): string {
-  return JSON.stringify([scheduleKey, maxActiveRuns, overlap, pool]);
-}
 
 async function byId(session: Session, ids: readonly string[]): Promise<Map<string, PipelineRow>> {
   const rows = await select(session, PIPELINES, `WHERE id ${session.dialect.isIn(1)}`, [session.dialect.list(ids)]);

@@ -16,6 +16,7 @@ import { mayBeApart, withParameters } from "./payloads.js";
 import * as pipelines from "./pipelines.js";
 import { prune, type SqlRetention } from "./prune.js";
 import * as queue from "./queue.js";
+import { register } from "./register.js";
 import * as settle from "./settle.js";
 import { recentStarts } from "./start-checks.js";
 import * as statistics from "./statistics.js";
@@ -79,7 +80,8 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     subscribe: (onChange) => database.subscribe(onChange),
     register: async (registrations) => {
       if (registrations.length === 0) return [];
-      const states = await within((on) => pipelines.register(on, registrations));
+      refuseIfNewer();
+      const states = await register(database, registrations);
       for (const { id } of states) known.add(id);
       return states;
     },
