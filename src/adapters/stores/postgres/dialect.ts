@@ -19,6 +19,8 @@ export function dialectOf(schema: string): Dialect {
     name: (table) => `"${schema}"."${table}"`,
     isIn: (place) => `= ANY($${place}::text[])`,
     list: (values) => values,
+    pairs: (place) => `(SELECT e ->> 0 AS a, e ->> 1 AS b FROM json_array_elements($${place}::json) e) w`,
+    pairList: (values) => JSON.stringify(values),
     forUpdate: " FOR NO KEY UPDATE",
     skipLocked: " FOR NO KEY UPDATE SKIP LOCKED",
     queueLock: `SELECT pg_advisory_xact_lock(${lockOf(schema, 3)})`,

@@ -11,6 +11,10 @@ export interface Dialect {
   isIn(place: number): string;
   /** A list as it is bound. */
   list(values: readonly string[]): unknown;
+  /** The pairs bound at a place, as a table `w` with the columns `a` and `b`. */
+  pairs(place: number): string;
+  /** Pairs as they are bound. */
+  pairList(values: readonly (readonly [a: string, b: string])[]): unknown;
   /** Locks the rows that a query gives. */
   readonly forUpdate: string;
   /** The same, passing over those that others have locked. */

@@ -80,17 +80,17 @@ function outcomeOf(row: PipelineRow | undefined, request: FireRequest, isPaused:
   return isPaused || row.pause !== null ? "paused" : "fired";
 }
 
-/** Fire times that have a trigger already, which happens only when a clock went back. */
+/**
+ * Fire times that have a trigger already, which happens only when a clock went back. They are looked for pair by pair: any of these pipelines with any of these keys would be a million entries of the index
+ * for a thousand schedules that fire at different instants, as after an outage.
+ */
 async function madeAlready(session: Session, firing: readonly FireRequest[]): Promise<ReadonlySet<string>> {
   const { dialect } = session;
-  const triggers = firing.flatMap((request) => request.triggers);
-  if (triggers.length === 0) return new Set();
+  const wanted = firing.flatMap(({ triggers }) => triggers.map((one) => [one.pipelineId, uniqueKeyOf(one) ?? ""] as const));
+  if (wanted.length === 0) return new Set();
   const found = await session.query(
-    `SELECT pipeline_id, unique_key FROM ${dialect.name("triggers")} WHERE pipeline_id ${dialect.isIn(1)} AND unique_key ${dialect.isIn(2)}`,
-    [
-      dialect.list([...new Set(triggers.map(({ pipelineId }) => pipelineId))]),
-      dialect.list([...new Set(triggers.map((one) => uniqueKeyOf(one) ?? ""))]),
-    ],
+    `SELECT t.pipeline_id, t.unique_key FROM ${dialect.pairs(1)} CROSS JOIN ${dialect.name("triggers")} t WHERE t.pipeline_id = w.a AND t.unique_key = w.b`,
+    [dialect.pairList(wanted)],
   );
   return new Set(found.map((row) => `${row.pipeline_id} ${row.unique_key}`));
 }

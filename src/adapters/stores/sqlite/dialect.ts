@@ -10,6 +10,8 @@ export const DIALECT: Dialect = {
   name: (table) => `"${table}"`,
   isIn: (place) => `IN (SELECT value FROM json_each($${place}))`,
   list: (values) => JSON.stringify(values),
+  pairs: (place) => `(SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each($${place})) w`,
+  pairList: (values) => JSON.stringify(values),
   forUpdate: "",
   skipLocked: "",
   queueLock: null,

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { connect, prepare } from "../../src/adapters/outside/sqlite-driver.js";
+import { postgresDatabase } from "../../src/adapters/stores/postgres/postgres-database.js";
+import type { Database, Session } from "../../src/adapters/stores/sql/database.js";
+import { sqlStore } from "../../src/adapters/stores/sql/sql-store.js";
+import { sqliteDatabase } from "../../src/adapters/stores/sqlite/sqlite-database.js";
+import { firing, MINUTE, registration, T0 } from "../../src/testing/contract/kit.js";
+import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
+
+const folder = mkdtempSync(join(tmpdir(), "headgate-fire-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(dropSchemas);
+const url = await testDatabaseUrl();
+
+const PIPELINES = 100;
+const LOOKS_FOR_FIRE_TIMES = /unique_key/;
+
+/** Fires pipelines that are due at different instants, twice; the second time calls `onLook` before each statement that looks for fire times. */
+async function fireAll(database: Database, onLook: (session: Session, sql: string, values: readonly unknown[]) => Promise<void>) {
+  let isWatched = false;
+  const store = sqlStore({
+    ...database,
+    transaction: (work) =>
+      database.transaction((session) =>
+        work({
+          ...session,
+          query: async (sql, values = []) => {
+            if (isWatched && LOOKS_FOR_FIRE_TIMES.test(sql)) await onLook(session, sql, values);
+            return session.query(sql, values);
+          },
+        }),
+      ),
+  });
+  await store.open();
+  const ids = Array.from({ length: PIPELINES }, (_, n) => `p${n}`);
+  await store.register(
+    ids.map((id, n) => registration(id, { nextFireAt: T0 + n })),
+    T0,
+  );
+  for (const from of [T0, T0 + MINUTE]) {
+    isWatched = from > T0; // an index without entries costs nothing
+    const results = await store.fire(
+      ids.map((id, n) => firing(id, from + n)),
+      from + PIPELINES,
+    );
+    expect(results.every(({ outcome, triggers }) => outcome === "fired" && triggers.length === 1)).toBe(true);
+  }
+  await store.close();
+}
+
+describe("firing pipelines that are due at different instants", () => {
+  it.skipIf(url === null)("looks for each fire time of its own pipeline alone, on PostgreSQL", async () => {
+    let pages = 0;
+    const database = postgresDatabase({ connectionString: url as string, schema: freshSchema() });
+    await fireAll(database, async (session, sql, values) => {
+      const [row] = await session.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`, values);
+      const plan = Object.values(row ?? {})[0] as [{ Plan: { "Shared Hit Blocks": number; "Shared Read Blocks": number } }];
+      pages += plan[0].Plan["Shared Hit Blocks"] + plan[0].Plan["Shared Read Blocks"];
+    });
+    expect(pages).toBeGreaterThan(0);
+    expect(pages).toBeLessThan(10 * PIPELINES); // each with each would be 10,000 and more
+  });
+
+  it("looks for them by the unique index, on SQLite", async () => {
+    const file = join(folder, "fire.db");
+    const looks: (readonly [sql: string, values: readonly unknown[]])[] = [];
+    await fireAll(sqliteDatabase({ file }), async (_, sql, values) => {
+      looks.push([sql, values]);
+    });
+    expect(looks).toHaveLength(1);
+    const [sql = "", values = []] = looks[0] ?? [];
+    const hand = connect(file);
+    const steps = prepare(hand, `EXPLAIN QUERY PLAN ${sql}`)
+      .all(...values)
+      .map((step) => String((step as { detail: unknown }).detail));
+    hand.close();
+    expect(steps.filter((step) => /SEARCH .*\(pipeline_id=\? AND unique_key=\?\)/.test(step))).toHaveLength(1);
+    expect(steps.filter((step) => step.startsWith("SCAN"))).toHaveLength(1); // the list itself, once: not all keys for each pipeline
+  });
+});
