@@ -3,17 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { connect, prepare } from "../../src/adapters/outside/sqlite-driver.js";
-import { postgresDatabase } from "../../src/adapters/stores/postgres/postgres-database.js";
 import type { Database, Session } from "../../src/adapters/stores/sql/database.js";
 import { sqlStore } from "../../src/adapters/stores/sql/sql-store.js";
 import { sqliteDatabase } from "../../src/adapters/stores/sqlite/sqlite-database.js";
 import { firing, MINUTE, registration, T0 } from "../../src/testing/contract/kit.js";
-import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-fire-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterAll(dropSchemas);
-const url = await testDatabaseUrl();
 
 const PIPELINES = 100;
 const LOOKS_FOR_FIRE_TIMES = /unique_key/;
@@ -52,18 +48,6 @@ async function fireAll(database: Database, onLook: (session: Session, sql: strin
 }
 
 describe("firing pipelines that are due at different instants", () => {
-  it.skipIf(url === null)("looks for each fire time of its own pipeline alone, on PostgreSQL", async () => {
-    let pages = 0;
-    const database = postgresDatabase({ connectionString: url as string, schema: freshSchema() });
-    await fireAll(database, async (session, sql, values) => {
-      const [row] = await session.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`, values);
-      const plan = Object.values(row ?? {})[0] as [{ Plan: { "Shared Hit Blocks": number; "Shared Read Blocks": number } }];
-      pages += plan[0].Plan["Shared Hit Blocks"] + plan[0].Plan["Shared Read Blocks"];
-    });
-    expect(pages).toBeGreaterThan(0);
-    expect(pages).toBeLessThan(10 * PIPELINES); // each with each would be 10,000 and more
-  });
-
   it("looks for them by the unique index, on SQLite", async () => {
     const file = join(folder, "fire.db");
     const looks: (readonly [sql: string, values: readonly unknown[]])[] = [];
