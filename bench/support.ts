@@ -1,7 +1,6 @@
-/** Prints one line of a table and remembers nothing: every case runs in a process of its own. */
-export function row(name: string, value: string, target = ""): void {
-  console.log(`  ${name.padEnd(62)} ${value.padStart(22)}  ${target}`);
-}
+import { setTimeout as wait } from "node:timers/promises";
+
+export const SILENT = { log: () => {} };
 
 export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
@@ -12,20 +11,38 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-/** Microseconds a call, the median of several rounds. */
-export function perCallUs(calls: number, rounds: number, round: (calls: number) => void): number {
-  const times: number[] = [];
-  round(calls);
-  for (let n = 0; n < rounds; n++) {
-    const before = process.hrtime.bigint();
-    round(calls);
-    times.push(Number(process.hrtime.bigint() - before) / 1_000 / calls);
+/** Waits until something is so. */
+export async function until(isSo: () => boolean, what: string, seconds = 300): Promise<void> {
+  const end = performance.now() + seconds * 1_000;
+  while (!isSo()) {
+    if (performance.now() > end) throw new Error(`after ${seconds} s still not: ${what}`);
+    await wait(1);
   }
-  return median(times);
+}
+
+/** Returns how long something took, ms. */
+export async function timed(work: () => unknown): Promise<number> {
+  const begin = performance.now();
+  await work();
+  return performance.now() - begin;
+}
+
+/** Does something so many times, `atOnce` at a time. */
+export async function times(count: number, atOnce: number, work: (n: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, worker));
+}
+
+export function perSecond(count: number, ms: number): number {
+  return (count * 1_000) / ms;
 }
 
 export function heapUsed(): number {
   globalThis.gc?.();
   globalThis.gc?.();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed: used, arrayBuffers } = process.memoryUsage();
+  return used + arrayBuffers;
 }

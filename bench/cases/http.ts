@@ -1,44 +1,29 @@
 /** POST trigger/manual beside a bare JSON echo route of the same framework with the same check of a token, 50 connections. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
-import autocannon from "autocannon";
 import express from "express";
-import fastify from "fastify";
-import { createScheduler, memoryStore, pipeline, type Store } from "headgate";
+import fastify, { type FastifyInstance } from "fastify";
+import { createScheduler, pipeline } from "headgate";
 import { expressTriggerApi } from "headgate/express";
 import { fastifyTriggerApi } from "headgate/fastify";
-import { createTriggerApi, nodeTriggerApi } from "headgate/http";
-import { sqliteStore } from "headgate/sqlite";
+import { nodeTriggerApi } from "headgate/http";
 import { Hono } from "hono";
-import { median, row } from "../support.js";
+import { listen, load, openApi, type Served, TOKEN } from "../http-load.js";
+import type { MakeCase, Participant, Target } from "../model.js";
+import { type StoreKind, storeKinds } from "../stores.js";
+import { SILENT } from "../support.js";
 
-const TOKEN = "a-token-for-the-benchmark-only";
+const CONNECTIONS = 50;
+const BODY = JSON.stringify({ reason: "benchmark", user: "bench", parameters: { dataset: "phones" } });
+const TARGETS: Readonly<Record<string, Target>> = { rate: { ratio: 0.6 }, p99: { value: 25 } };
+
 const digest = (text: string) => createHash("sha256").update(text).digest();
 const expected = digest(TOKEN);
 const isGood = (header = "") => timingSafeEqual(digest(header.slice(7)), expected);
-const BODY = JSON.stringify({ reason: "benchmark", user: "bench", parameters: { dataset: "phones" } });
-const ROUNDS = 3;
-const SECONDS = 4;
 
-interface Served {
-  readonly port: number;
-  close(): Promise<unknown>;
-}
-
-async function listen(listener: Parameters<typeof createServer>[1]): Promise<Served> {
-  const server = createServer(listener as never).listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  return {
-    port: (server.address() as { port: number }).port,
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+async function listenFastify(app: FastifyInstance): Promise<Served> {
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  return { port: (app.addresses()[0] as { port: number }).port, close: () => app.close() };
 }
 
 const ECHO = {
@@ -58,76 +43,74 @@ const ECHO = {
     });
     return listen(app);
   },
-  Fastify: async () => {
+  Fastify: () => {
     const app = fastify();
     app.post("/echo", async (request, reply) => (isGood(request.headers.authorization) ? request.body : reply.status(401).send({})));
-    await app.listen({ port: 0, host: "127.0.0.1" });
-    return { port: (app.addresses()[0] as { port: number }).port, close: () => app.close() };
+    return listenFastify(app);
   },
 } as const;
+type Host = keyof typeof ECHO;
 
-async function headgate(host: keyof typeof ECHO, store: Store): Promise<Served> {
-  const job = pipeline({ id: "job", execution: { maxActiveRuns: 10_000 }, run: () => {} });
-  const scheduler = createScheduler({ pipelines: [job], store, logger: { log: () => {} } });
-  await scheduler.start();
-  await scheduler.pause();
-  const api = createTriggerApi(scheduler, {
-    adminToken: TOKEN,
-    tokenLimit: { requests: 1e9, per: "1m" },
-    addressLimit: { requests: 1e9, per: "1m" },
-    queueLimits: { total: { count: 1e9 }, pipeline: { count: 1e9 }, token: { count: 1e9 } },
-  });
-  const stop = () => scheduler.stop({ drain: 0 });
+async function serve(host: Host, api: ReturnType<typeof openApi>): Promise<Served> {
   if (host === "Fastify") {
     const app = fastify();
     await app.register(fastifyTriggerApi, { api });
-    await app.listen({ port: 0, host: "127.0.0.1" });
-    return { port: (app.addresses()[0] as { port: number }).port, close: () => app.close().then(stop) };
+    return listenFastify(app);
   }
-  const app = express();
-  app.use(expressTriggerApi(api));
-  const served = await listen(host === "Express" ? app : nodeTriggerApi(api));
-  return { port: served.port, close: () => served.close().then(stop) };
+  return listen(host === "Express" ? express().use(expressTriggerApi(api)) : nodeTriggerApi(api));
 }
 
-async function load({ port }: Served, path: string): Promise<{ rate: number; p99: number }> {
-  const fire = (duration: number) =>
-    autocannon({
-      url: `http://127.0.0.1:${port}${path}`,
-      method: "POST",
-      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
-      body: BODY,
-      connections: 50,
-      duration,
-      workers: 1, // the load comes from a thread of its own
-    });
-  await fire(2);
-  const results = [];
-  for (let round = 0; round < ROUNDS; round++) results.push(await fire(SECONDS));
-  const failed = results.find((one) => one.non2xx > 0 || one.errors > 0);
-  if (failed !== undefined) throw new Error(`${path}: ${failed.non2xx} answers were not 2xx, ${failed.errors} errors`);
-  return { rate: median(results.map(({ requests }) => requests.average)), p99: median(results.map(({ latency }) => latency.p99)) };
+function headgate(host: Host, { name, make }: StoreKind, measure: (served: Served, path: string) => ReturnType<typeof load>): Participant {
+  return {
+    name: `headgate on ${name}`,
+    group: host,
+    ...(name === "memory" ? { targets: TARGETS } : {}),
+    turn: async () => {
+      const place = make();
+      const job = pipeline({ id: "job", execution: { maxActiveRuns: 10_000 }, run: () => {} });
+      const scheduler = createScheduler({ pipelines: [job], store: place.open(), logger: SILENT });
+      await scheduler.start();
+      await scheduler.pause();
+      const served = await serve(host, openApi(scheduler));
+      const figures = await measure(served, "/api/v1/trigger/manual");
+      await served.close();
+      await scheduler.stop({ drain: 0 });
+      await place.remove();
+      return figures;
+    },
+  };
 }
 
-console.log("HTTP, 50 connections, POST /api/v1/trigger/manual, requests per second");
-for (const host of ["node", "Express", "Fastify"] as const) {
-  const bare = await ECHO[host]();
-  const echo = await load(bare, "/echo");
-  await bare.close();
-  row(`bare JSON echo with a token: ${host}`, Math.round(echo.rate).toLocaleString("en"), `p99 ${echo.p99} ms`);
-  const served = await headgate(host, memoryStore());
-  const { rate, p99 } = await load(served, "/api/v1/trigger/manual");
-  await served.close();
-  row(
-    `headgate on memory: ${host}`,
-    Math.round(rate).toLocaleString("en"),
-    `${((rate / echo.rate) * 100).toFixed(0)} % of the echo, target 60; p99 ${p99} ms, target 25`,
-  );
-}
-const folder = mkdtempSync(join(tmpdir(), "headgate-bench-"));
-const durable = await headgate("node", sqliteStore({ file: join(folder, "bench.db") }));
-const { rate, p99 } = await load(durable, "/api/v1/trigger/manual");
-row("headgate on SQLite: node", Math.round(rate).toLocaleString("en"), `p99 ${p99} ms`);
-await durable.close();
-rmSync(folder, { recursive: true });
-process.exit(0);
+const makeCase: MakeCase = (options) => {
+  const measure = async (served: Served, path: string) => {
+    const shared = { path, body: BODY, connections: CONNECTIONS };
+    await load(served, { ...shared, seconds: 1 });
+    return load(served, { ...shared, seconds: options.isShort ? 1 : 4 });
+  };
+  const echo = (host: Host): Participant => ({
+    name: "a bare echo",
+    group: host,
+    isReference: true,
+    turn: async () => {
+      const served = await ECHO[host]();
+      const figures = await measure(served, "/echo");
+      await served.close();
+      return figures;
+    },
+  });
+  const hosts = Object.keys(ECHO) as Host[];
+  const kinds = storeKinds(options);
+  return {
+    title: `POST /api/v1/trigger/manual, ${CONNECTIONS} connections`,
+    measures: [
+      { name: "rate", unit: "requests per s", better: "higher" },
+      { name: "p99", unit: "ms", better: "lower" },
+    ],
+    participants: hosts.flatMap((host) => [
+      echo(host),
+      ...kinds.filter(({ name }) => name === "memory" || host === "node").map((kind) => headgate(host, kind, measure)),
+    ]),
+    rounds: options.isShort ? 1 : 3,
+  };
+};
+export default makeCase;

@@ -1,57 +1,78 @@
-/** A thousand pipelines that fire every second: how late their functions start. The first seconds, while the code is still being compiled, do not count. */
+/** A thousand jobs that fire every second: how late their functions start, each against the second that it fires for. Seconds for which a job did not run at all are counted apart. */
 import { setTimeout as wait } from "node:timers/promises";
 import { Cron } from "croner";
 import { createScheduler, cron, functionExecutor, pipeline } from "headgate";
 import { schedule } from "node-cron";
-import { median, percentile, row } from "../support.js";
+import type { MakeCase, Participant } from "../model.js";
+import { percentile, SILENT } from "../support.js";
 
-const COUNT = 1_000;
-const WARM_UP_MS = 6_000;
-const MEASURED_MS = 12_000;
+const EVERY_SECOND = "* * * * * *";
+const SECOND_MS = 1_000;
+const WARM_UP_S = 6;
 
-/** Lateness against the second that has just begun. */
-function recorder() {
-  const lags: number[] = [];
-  let isMeasured = false;
-  const note = () => {
-    if (isMeasured) lags.push(Date.now() % 1_000);
-  };
-  const measure = async () => {
-    await wait(WARM_UP_MS);
-    isMeasured = true;
-    await wait(MEASURED_MS);
-    isMeasured = false;
-    return lags;
-  };
-  return { note, measure };
-}
+/** Starts jobs that note the second they fire for, epoch ms; resolves to what stops them. */
+type Begin = (count: number, note: (dueAt: number) => void) => Promise<() => unknown>;
 
-function report(name: string, lags: readonly number[], target = ""): void {
-  const seconds = Array.from({ length: Math.floor(lags.length / COUNT) }, (_, n) =>
-    percentile(lags.slice(n * COUNT, (n + 1) * COUNT), 0.99),
+const headgate: Begin = async (count, note) => {
+  const pipelines = Array.from({ length: count }, (_, n) =>
+    pipeline({ id: `p${n}`, schedule: cron(EVERY_SECOND), run: ({ trigger }) => note(trigger.scheduledFor?.getTime() ?? Number.NaN) }),
   );
-  const all = `p99 of all ${percentile(lags, 0.99)} ms, p50 ${percentile(lags, 0.5)} ms, ${lags.length.toLocaleString("en")} runs`;
-  row(name, `p99 ${median(seconds)} ms`, `median of the seconds; ${all}  ${target}`);
-}
-
-console.log(`${COUNT.toLocaleString("en")} jobs every second, lag from the second to the function`);
-{
-  const { note, measure } = recorder();
-  const pipelines = Array.from({ length: COUNT }, (_, n) => pipeline({ id: `p${n}`, schedule: cron("* * * * * *"), run: note }));
-  const scheduler = createScheduler({ pipelines, executor: functionExecutor({ concurrency: COUNT }) });
+  const scheduler = createScheduler({ pipelines, executor: functionExecutor({ concurrency: count }), logger: SILENT });
   await scheduler.start();
-  report("headgate: trigger, decision, run and result of each recorded", await measure(), "target under 20 ms");
-  await scheduler.stop();
-}
-{
-  const { note, measure } = recorder();
-  const jobs = Array.from({ length: COUNT }, () => new Cron("* * * * * *", note));
-  report("croner: nothing recorded", await measure());
-  for (const job of jobs) job.stop();
-}
-{
-  const { note, measure } = recorder();
-  const jobs = Array.from({ length: COUNT }, () => schedule("* * * * * *", note));
-  report("node-cron: nothing recorded", await measure());
-  for (const job of jobs) void job.stop();
-}
+  return () => scheduler.stop();
+};
+
+/** It does not say which second it fires for: the first one after its last call, from which it computes the next. */
+const croner: Begin = async (count, note) => {
+  const jobs = Array.from({ length: count }, () => {
+    let lastAt = Date.now();
+    return new Cron(EVERY_SECOND, () => {
+      note((Math.floor(lastAt / SECOND_MS) + 1) * SECOND_MS);
+      lastAt = Date.now();
+    });
+  });
+  return () => jobs.forEach((job) => void job.stop());
+};
+
+const nodeCron: Begin = async (count, note) => {
+  const jobs = Array.from({ length: count }, () =>
+    schedule(EVERY_SECOND, ({ date }) => note(date.getTime()), { suppressMissedWarning: true }),
+  );
+  return () => Promise.all(jobs.map((job) => job.stop()));
+};
+
+const makeCase: MakeCase = ({ isShort }) => {
+  const [count, seconds] = isShort ? [20, 2] : [1_000, 12];
+  const participant = (name: string, begin: Begin, remark: string): Participant => ({
+    name,
+    isReference: name !== "headgate",
+    remark,
+    targets: { p99: { value: 10 } },
+    turn: async () => {
+      const lags: number[] = [];
+      const from = (Math.floor(Date.now() / SECOND_MS) + 1 + (isShort ? 1 : WARM_UP_S)) * SECOND_MS;
+      const until = from + seconds * SECOND_MS;
+      const end = await begin(count, (dueAt) => {
+        if (dueAt >= from && dueAt < until) lags.push(Date.now() - dueAt);
+      });
+      await wait(until + 2 * SECOND_MS - Date.now());
+      await end();
+      return { p99: percentile(lags, 0.99), p50: percentile(lags, 0.5), "left out": 1 - lags.length / (count * seconds) };
+    },
+  });
+  return {
+    title: `${count.toLocaleString("en")} jobs every second, from the second to the function`,
+    measures: [
+      { name: "p99", unit: "ms", better: "lower" },
+      { name: "p50", unit: "ms", better: "lower" },
+      { name: "left out", unit: "of all seconds", better: "lower" },
+    ],
+    participants: [
+      participant("headgate", headgate, "trigger, decision, run and result of each recorded, in memory"),
+      participant("croner", croner, "nothing recorded"),
+      participant("node-cron", nodeCron, "nothing recorded"),
+    ],
+    rounds: isShort ? 1 : 3,
+  };
+};
+export default makeCase;

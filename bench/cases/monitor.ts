@@ -2,117 +2,110 @@
 import { adaptive, createScheduler, defaultRules, memoryStore, performanceBased, pipeline } from "headgate";
 import { backtest, type HistoricalRun } from "headgate/testing";
 import { RunWindow } from "../../src/monitor/statistics.js";
-import { row } from "../support.js";
+import type { MakeCase } from "../model.js";
+import { heapUsed, percentile, SILENT, timed, until } from "../support.js";
 
-const PIPELINES = 10_000;
-const RUNS_EACH = 60;
 const MINUTE = 60_000;
-const HISTORY = 100_000;
+const RUNS_EACH = 60;
+const EVALUATIONS = 20;
 
-const bytes = () => {
-  globalThis.gc?.();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-};
-
-async function statistics(): Promise<void> {
-  const pipelines = Array.from({ length: PIPELINES }, (_, n) =>
+/** A round of alerts; some pipelines have news each time. */
+async function evaluations(count: number): Promise<readonly number[]> {
+  const pipelines = Array.from({ length: count }, (_, n) =>
     pipeline({ id: `p${n}`, sla: "1h", alertOn: ["failure", "sla_miss"], execution: { maxActiveRuns: 100 }, run: () => {} }),
   );
-  const store = memoryStore({ retention: { count: 2 * PIPELINES } });
-  const sent = { name: "none", send: async () => {} };
   const scheduler = createScheduler({
     pipelines,
-    store,
-    logger: { log: () => {} },
-    monitoring: { rules: defaultRules(), channels: [sent], every: "1h" },
+    store: memoryStore({ retention: { count: 2 * count } }),
+    logger: SILENT,
+    monitoring: { rules: defaultRules(), channels: [{ name: "none", send: async () => {} }], every: "1h" },
   });
   await scheduler.start();
+  let succeeded = 0;
+  let requested = 0;
+  scheduler.on("run.succeeded", () => succeeded++);
+  const runAll = async (some: typeof pipelines) => {
+    requested += some.length;
+    await Promise.all(some.map(({ id }) => scheduler.trigger(id)));
+    await until(() => succeeded >= requested, "all of a round have run");
+  };
   for (let round = 0; round < RUNS_EACH; round++) {
-    const done = new Promise<void>((resolve) => {
-      let left = PIPELINES;
-      const end = scheduler.on("run.succeeded", () => {
-        if (--left > 0) return;
-        end();
-        resolve();
-      });
-    });
-    await Promise.all(pipelines.map(({ id }) => scheduler.trigger(id)));
-    await done;
+    await runAll(pipelines);
     await scheduler.alerts.evaluate();
   }
-  const times: number[] = [];
-  for (let round = 0; round < 20; round++) {
-    await Promise.all(pipelines.slice(0, 500).map(({ id }) => scheduler.trigger(id))); // some have news each time
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const begin = performance.now();
-    await scheduler.alerts.evaluate();
-    times.push(performance.now() - begin);
+  const ms: number[] = [];
+  for (let round = 0; round < EVALUATIONS; round++) {
+    await runAll(pipelines.slice(0, Math.ceil(count / 20)));
+    ms.push(await timed(() => scheduler.alerts.evaluate()));
   }
-  times.sort((a, b) => a - b);
-  row(
-    "a round of statistics and alerts for 10,000 pipelines, median",
-    `${times[10]?.toFixed(0)} ms`,
-    `target 100; slowest of 20 ${times.at(-1)?.toFixed(0)} ms`,
-  );
   await scheduler.stop({ drain: 0 });
+  return ms;
 }
 
-/** What is kept of one pipeline, whose runs are spread over more than the window and who is skipped now and then. */
-function memory(): void {
+/** What is kept of one pipeline, whose runs are spread over more than the window and who is skipped now and then; bytes. */
+function memoryOfOne(count: number): number {
   const findings = ["business day", "stale", "healthy"].map((condition) => ({ condition, result: "pass", reason: "" }));
-  const before = bytes();
-  const windows = Array.from({ length: PIPELINES }, () => new RunWindow({ lengthMs: 24 * 60 * MINUTE, timings: 40 }));
+  const before = heapUsed();
+  const windows = Array.from({ length: count }, () => new RunWindow({ lengthMs: 24 * 60 * MINUTE, timings: 40 }));
   for (const one of windows)
     for (let n = 0; n < RUNS_EACH; n++) {
       const endedAt = n * 30 * MINUTE;
-      const run = {
-        status: n % 9 === 0 ? "failed" : "succeeded",
-        startedAt: endedAt - n,
-        endedAt,
-        scheduledFor: endedAt - n,
-        attempt: 1,
-        attempts: [],
-      };
+      const status = n % 9 === 0 ? "failed" : "succeeded";
+      const run = { status, startedAt: endedAt - n, endedAt, scheduledFor: endedAt - n, attempt: 1, attempts: [] };
       one.add({ trigger: { id: `${n}`, endedAt, status: "succeeded" }, run, decisions: [{ outcome: "run", findings }] } as never);
     }
   const now = RUNS_EACH * 30 * MINUTE;
   for (const one of windows) one.at(now);
-  row(
-    "memory of a pipeline's statistics",
-    `${((bytes() - before) / PIPELINES).toFixed(0)} B`,
-    `target 2,000; ${RUNS_EACH} runs of each were seen`,
-  );
+  const bytes = (heapUsed() - before) / count;
   if (windows.some((one) => one.at(now).duration === null)) throw new Error("no durations");
+  return bytes;
 }
 
-async function replay(): Promise<void> {
+async function replay(count: number): Promise<void> {
   const begin = Date.parse("2025-01-01T00:00:00Z");
-  const history: HistoricalRun[] = Array.from({ length: HISTORY }, (_, n) => {
+  const history: HistoricalRun[] = Array.from({ length: count }, (_, n) => {
     const startedAt = begin + n * 5 * MINUTE;
     const isGood = n % 50 !== 0;
-    return {
-      status: isGood ? "succeeded" : "failed",
-      scheduledFor: startedAt,
-      startedAt,
-      endedAt: startedAt + (1 + (n % 3)) * MINUTE,
-      attempt: isGood ? 1 : 2,
-    };
+    const end = { endedAt: startedAt + (1 + (n % 3)) * MINUTE, attempt: isGood ? 1 : 2 };
+    return { status: isGood ? "succeeded" : "failed", scheduledFor: startedAt, startedAt, ...end };
   });
   const schedule = adaptive({ base: "5m", min: "5m", max: "20m", tuner: performanceBased({ successRateBelow: 0.9 }) });
   const candidate = pipeline({ id: "sync", schedule, alertOn: ["failure"], execution: { retries: 1, retryDelay: "30s" }, run: () => {} });
-  const start = performance.now();
-  const { before, after } = await backtest({ history, pipeline: candidate, maxAge: "15m" });
-  const seconds = (performance.now() - start) / 1_000;
-  row(
-    "a backtest of 100,000 runs, with a tuner and alerts",
-    `${seconds.toFixed(1)} s`,
-    `target 10; ${before.runs} runs recorded, ${after.runs} played`,
-  );
+  await backtest({ history, pipeline: candidate, maxAge: "15m" });
 }
 
-console.log("Statistics, alerts, backtests");
-await statistics();
-memory();
-await replay();
-process.exit(0);
+const makeCase: MakeCase = ({ isShort }) => {
+  const [pipelines, runs] = isShort ? [100, 500] : [10_000, 100_000];
+  return {
+    title: `Statistics and alerts of ${pipelines.toLocaleString("en")} pipelines; a backtest of ${runs.toLocaleString("en")} runs`,
+    measures: [
+      { name: "a round of alerts, p50", unit: "ms", better: "lower" },
+      { name: "a round of alerts, slowest", unit: "ms", better: "lower" },
+      { name: "statistics of a pipeline", unit: "bytes", better: "lower" },
+      { name: "a backtest", unit: "s", better: "lower" },
+    ],
+    participants: [
+      {
+        name: "headgate",
+        targets: {
+          "a round of alerts, p50": { value: 100 },
+          "statistics of a pipeline": { value: 2_000 },
+          "a backtest": { value: 10 },
+        },
+        turn: async () => {
+          const rounds = await evaluations(pipelines);
+          const bytes = memoryOfOne(pipelines);
+          const backtestMs = await timed(() => replay(runs));
+          return {
+            "a round of alerts, p50": percentile(rounds, 0.5),
+            "a round of alerts, slowest": Math.max(...rounds),
+            "statistics of a pipeline": bytes,
+            "a backtest": backtestMs / 1_000,
+          };
+        },
+      },
+    ],
+    rounds: 1,
+  };
+};
+export default makeCase;

@@ -1,37 +1,37 @@
 import { createScheduler, functionExecutor, pipeline } from "headgate";
 import { postgresStore } from "headgate/postgres";
-import { type Peer, URL } from "./peer.js";
+import { SILENT } from "../support.js";
+import { CONNECTIONS, IN_HAND, type PeerKind } from "./peer.js";
 
 /** One scheduler, paused while it only accepts. */
-export async function headgate(): Promise<Peer> {
-  let onRun: (at: number | undefined) => void = () => {};
-  const job = pipeline({
-    id: "job",
-    execution: { maxActiveRuns: 100_000 },
-    run: ({ trigger }) => onRun(trigger.reason === null ? undefined : Number(trigger.reason)),
-  });
-  const schema = "headgate_bench";
-  const open = (node: string) =>
-    createScheduler({
-      pipelines: [job],
-      store: postgresStore({ connectionString: URL, schema }),
-      logger: { log: () => {} },
-      node,
-      executor: functionExecutor({ concurrency: 1_000 }),
+export const headgate: PeerKind = {
+  name: "headgate",
+  schema: "headgate_bench",
+  remark: "trigger, decision and run of each kept; calls at the same time share a commit",
+  open: async (url) => {
+    let onRun: (at: number | undefined) => void = () => {};
+    const job = pipeline({
+      id: "job",
+      execution: { maxActiveRuns: 100_000 },
+      run: ({ trigger }) => onRun(trigger.reason === null ? undefined : Number(trigger.reason)),
     });
-  const front = open("front");
-  await front.start();
-  await front.pause();
-  return {
-    name: "headgate",
-    schema,
-    remark: "each with a decision and a run recorded",
-    add: (at) => front.trigger("job", at === undefined ? {} : { reason: String(at) }),
-    addBulk: (count) => Promise.all(Array.from({ length: count }, () => front.trigger("job"))),
-    work: async (tell) => {
-      onRun = tell;
-      await front.resume();
-    },
-    close: () => front.stop(),
-  };
-}
+    const store = postgresStore({ connectionString: url, schema: headgate.schema, poolConfig: { max: CONNECTIONS } });
+    const scheduler = createScheduler({
+      pipelines: [job],
+      store,
+      logger: SILENT,
+      executor: functionExecutor({ concurrency: IN_HAND }),
+    });
+    await scheduler.start();
+    await scheduler.pause();
+    return {
+      add: (at) => scheduler.trigger("job", at === undefined ? {} : { reason: String(at) }),
+      addBulk: (count) => Promise.all(Array.from({ length: count }, () => scheduler.trigger("job"))),
+      work: async (report) => {
+        onRun = report;
+        await scheduler.resume();
+      },
+      close: () => scheduler.stop(),
+    };
+  },
+};
