@@ -14,7 +14,7 @@ export function jobsOn(store: Store, onRun: (reason: string | null) => void = ()
   let ran = 0;
   const job = pipeline({
     id: "job",
-    execution: { maxActiveRuns: 1_000_000 },
+    execution: { maxActiveRuns: 100_000 },
     run: ({ trigger }) => {
       ran++;
       onRun(trigger.reason);

@@ -5,10 +5,11 @@
 
 import { accept, jobsOn } from "../jobs.js";
 import type { BenchOptions, MakeCase, Participant } from "../model.js";
-import { dropSchema, PEERS, writtenBy } from "../peers/kinds.js";
+import { dropSchema, PEERS } from "../peers/kinds.js";
 import type { PeerKind } from "../peers/peer.js";
 import { type StoreKind, storeKinds } from "../stores.js";
 import { perSecond, timed, until } from "../support.js";
+import { writtenBy } from "../written.js";
 
 function peer(kind: PeerKind, url: string, count: number): Participant {
   return {
@@ -23,7 +24,7 @@ function peer(kind: PeerKind, url: string, count: number): Participant {
       await front.addBulk(count);
       await front.close();
       let ms = 0;
-      const { bytes, commits } = await writtenBy(url, async () => {
+      const { logBytes, commits } = await writtenBy(url, async () => {
         const worker = await kind.open(url);
         let ran = 0;
         ms = await timed(async () => {
@@ -33,7 +34,7 @@ function peer(kind: PeerKind, url: string, count: number): Participant {
         await worker.close(); // the last ends are recorded
       });
       await dropSchema(url, kind);
-      return { rate: perSecond(count, ms), "log written": bytes / count, commits: commits / count };
+      return { rate: perSecond(count, ms), "log written": logBytes / count, commits: commits / count };
     },
   };
 }

@@ -17,7 +17,7 @@ function participant({ name, make }: StoreKind, waiting: number): Participant {
     targets: { "most memory": { value: 300 } },
     turn: async () => {
       const place = make();
-      const job = pipeline({ id: "job", execution: { maxActiveRuns: 1_000_000 }, run: () => {} });
+      const job = pipeline({ id: "job", execution: { maxActiveRuns: 100_000 }, run: () => {} });
       const front = createScheduler({ pipelines: [job], store: place.open(), logger: SILENT });
       await front.start();
       await front.pause();
