@@ -13,8 +13,10 @@ const EXAMPLES = 12;
 /** The distinct statements that were sent to a database. */
 export class Statements {
   readonly #byText = new Map<string, Statement>();
+  readonly #sent = new Map<string, number>();
 
   add(text: string, values: readonly unknown[]): void {
+    this.#sent.set(text, (this.#sent.get(text) ?? 0) + 1);
     const known = this.#byText.get(text);
     if (known === undefined) this.#byText.set(text, { text, examples: [values] });
     else if (known.examples.length < EXAMPLES && !known.examples.some((one) => JSON.stringify(one) === JSON.stringify(values)))
@@ -23,6 +25,11 @@ export class Statements {
 
   get all(): readonly Statement[] {
     return [...this.#byText.values()];
+  }
+
+  /** How many were sent, of all or of those that match. */
+  sent(pattern = /^/): number {
+    return [...this.#sent].reduce((sum, [text, count]) => sum + (pattern.test(text) ? count : 0), 0);
   }
 }
 
