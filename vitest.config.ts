@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/private-postgres.ts"],
+    maxWorkers: 2, // most of a file's time is waiting for processes and servers: one worker takes half an hour
     testTimeout: 60_000,
     hookTimeout: 120_000,
     reporters: ["default", ["json", { outputFile: process.env.HEADGATE_TEST_REPORT ?? ".tmp/test-report.json" }]],
