@@ -78,7 +78,7 @@ class World {
       { line: "lease", at, node, run, token: 1, until: at + 2_000 },
       { line: "begin", at: at + 1, node, run, pipeline, trigger: trigger.id, attempt: 1, scheduledFor: trigger.scheduledFor },
       { line: "end", at: at + lengthMs - 1, node, run, pipeline, attempt: 1, outcome: "ok" },
-      { line: "finish", at: at + lengthMs, node, run, token: 1, outcome: "succeeded", isLoss: false, isAccepted: true },
+      { line: "finish", at: at + lengthMs, node, run, token: 1, outcome: "succeeded", isLoss: false, isAccepted: true, isRepeated: false },
     );
     return record;
   }
@@ -293,7 +293,16 @@ describe("the checker", () => {
       "an attempt that is closed twice",
       "a result of an attempt that is closed is refused",
       (world) =>
-        world.add({ line: "finish", at: T0 + 1_900, run: "r-t-tick-1000", token: 1, outcome: "failed", isLoss: false, isAccepted: true }),
+        world.add({
+          line: "finish",
+          at: T0 + 1_900,
+          run: "r-t-tick-1000",
+          token: 1,
+          outcome: "failed",
+          isLoss: false,
+          isAccepted: true,
+          isRepeated: false,
+        }),
     ],
     [
       "a late result that is accepted",
@@ -302,7 +311,16 @@ describe("the checker", () => {
         world
           .begin("r-1", T0)
           .begin("r-1", T0 + 100, { attempt: 2 })
-          .add({ line: "finish", at: T0 + 1_500, run: "r-1", token: 1, outcome: "failed", isLoss: false, isAccepted: true }),
+          .add({
+            line: "finish",
+            at: T0 + 1_500,
+            run: "r-1",
+            token: 1,
+            outcome: "failed",
+            isLoss: false,
+            isAccepted: true,
+            isRepeated: false,
+          }),
     ],
     [
       "a run that succeeds twice",
@@ -316,6 +334,7 @@ describe("the checker", () => {
           outcome: "succeeded",
           isLoss: false,
           isAccepted: true,
+          isRepeated: false,
         }),
     ],
     [
@@ -362,9 +381,17 @@ describe("the checker", () => {
       "a run of a healthy node that another one closes",
       "no run of a healthy node is taken over",
       (world) =>
-        world
-          .begin("r-1", T0 + 400)
-          .add({ line: "finish", at: T0 + 2_500, node: "b", run: "r-1", token: 1, outcome: "lost", isLoss: true, isAccepted: true }),
+        world.begin("r-1", T0 + 400).add({
+          line: "finish",
+          at: T0 + 2_500,
+          node: "b",
+          run: "r-1",
+          token: 1,
+          outcome: "lost",
+          isLoss: true,
+          isAccepted: true,
+          isRepeated: false,
+        }),
     ],
     [
       "a success that was confirmed and is recorded as a failure",
@@ -393,6 +420,17 @@ describe("the checker", () => {
     expect(found(world, T0 + 6_500 + (invariant.startsWith("healthy") ? 4_000 : 0))).toContain(invariant);
   });
 
+  it("lets an end be confirmed late that was sent again, as the first answer was lost", () => {
+    const finish = { line: "finish", at: T0 + 1_500, run: "r-1", token: 1, outcome: "failed", isLoss: false, isAccepted: true } as const;
+    const late = (isRepeated: boolean) =>
+      soundWorld()
+        .begin("r-1", T0)
+        .begin("r-1", T0 + 100, { attempt: 2 })
+        .add({ ...finish, isRepeated });
+    expect(found(late(false))).toContain("a result of an attempt that is closed is refused");
+    expect(found(late(true))).not.toContain("a result of an attempt that is closed is refused");
+  });
+
   it("finds a success that was neither recorded nor refused aloud, if its node lived on", () => {
     const invariant = "no result is thrown away: what succeeded is recorded, or its refusal is reported";
     const thrownAway = () => {
@@ -419,7 +457,17 @@ describe("the checker", () => {
       return world;
     };
     const closed = (at: number) =>
-      lost().add({ line: "finish", at, node: "b", run: "r-1", token: 1, outcome: "lost", isLoss: true, isAccepted: true });
+      lost().add({
+        line: "finish",
+        at,
+        node: "b",
+        run: "r-1",
+        token: 1,
+        outcome: "lost",
+        isLoss: true,
+        isAccepted: true,
+        isRepeated: false,
+      });
     expect(found(lost(), T0 + 12_000)).toContain(invariant);
     expect(found(closed(T0 + 11_500), T0 + 12_000)).toContain(invariant);
     expect(found(closed(T0 + 8_500), T0 + 12_000)).not.toContain(invariant);

@@ -33,6 +33,8 @@ export type FinishLine = Stamped & {
   readonly outcome: string;
   readonly isLoss: boolean;
   readonly isAccepted: boolean;
+  /** It was sent before, and may have been recorded then: the store recognises it. */
+  readonly isRepeated: boolean;
 };
 /** Fire times that the store has made triggers of, or dropped. */
 type FiredLine = Stamped & { readonly line: "fired"; readonly pipeline: string; readonly fires: readonly number[] };

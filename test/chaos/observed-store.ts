@@ -29,9 +29,9 @@ export function observedStore(store: Store, log: LogWriter): Store {
     },
     finish: async (...call: Call<"finish">) => {
       const results = await store.finish(...call);
-      for (const [index, { runId, token, end, onlyIfExpired }] of call[0].entries()) {
+      for (const [index, { runId, token, end, onlyIfExpired, isRepeated = false }] of call[0].entries()) {
         const isAccepted = results[index]?.isAccepted === true;
-        log.write({ line: "finish", run: runId, token, outcome: end.outcome, isLoss: onlyIfExpired, isAccepted });
+        log.write({ line: "finish", run: runId, token, outcome: end.outcome, isLoss: onlyIfExpired, isAccepted, isRepeated });
       }
       return results;
     },

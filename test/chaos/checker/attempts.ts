@@ -36,6 +36,7 @@ export function attempts({ lines }: Evidence, traces: ReadonlyMap<string, Trace>
   for (const line of lines) {
     if (line.line !== "finish" || !line.isAccepted) continue;
     if (line.outcome === "succeeded") successes.set(line.run, (successes.get(line.run) ?? 0) + 1);
+    if (line.isRepeated) continue; // the answer to the first one was lost, and others went on by it
     const later = firstBegin.get(line.run)?.find(({ attempt, at }) => attempt > line.token && at < line.at - 1_000);
     // a confirmation may be written down late: only what is clearly after the next beginning counts
     if (later !== undefined)
