@@ -240,6 +240,20 @@ export const CLAIMS: readonly Case[] = [
     },
   ],
   [
+    "hands out retries that are due at the same instant in the order of their runs' ids",
+    async (store) => {
+      await store.register([registration("a", { maxActiveRuns: 4 })], T0);
+      await store.enqueue([request("a"), request("a"), request("a"), request("a")], T0);
+      const runs = (await startAll(store, T0)).toSorted((one, other) => (one.id < other.id ? 1 : -1));
+      for (const run of runs) await finishOne(store, run, T0 + 10, { end: { ...ANY_END, retryAt: T0 + MINUTE } });
+      const { attempts } = await claim(store, T0 + MINUTE);
+      assert.deepEqual(
+        attempts.map(({ run }) => run.id),
+        runs.map(({ id }) => id).reverse(),
+      );
+    },
+  ],
+  [
     "records when things happened, also those that waited for each other: no run begins before the end of the one whose slot it has",
     async (store) => {
       await store.register([registration("a")], T0);

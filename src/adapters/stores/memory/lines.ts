@@ -11,7 +11,7 @@ import type { Slots } from "./slots.js";
  */
 export class Lines {
   readonly #pools = new Map<string | null, Heap<PipelineCell>>();
-  readonly #timers = new Heap<TimerCell>();
+  readonly #timers = new Heap<TimerCell>(isSooner);
   readonly #slots: Slots;
   /** Runs whose next attempt is due, oldest first. */
   readonly dueRetries = new Set<RunCell>();
@@ -231,4 +231,9 @@ function firstRunnable(heap: Heap<PipelineCell>, request: ClaimRequest): Pipelin
   }
   for (const cell of aside) heap.set(cell, cell.heapKey);
   return found ?? null;
+}
+
+/** Of the same instant, by id: as in a database. */
+function isSooner(one: TimerCell, other: TimerCell): boolean {
+  return one.heapKey < other.heapKey || (one.heapKey === other.heapKey && one.record.id < other.record.id);
 }
