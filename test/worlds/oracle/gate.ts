@@ -56,7 +56,7 @@ export function gateAt(pipeline: PipelineSpec, question: Question): GateResult {
   const asked: Asked = { ...question, recheckInterval: pipeline.recheckInterval };
   const findings: { spec: ConditionSpec; result: Result }[] = [];
   const verdicts: { spec: ConditionSpec; verdict: Verdict }[] = [];
-  for (const needs of ["time", "history", "outside"] as const) {
+  for (const needs of TIERS) {
     const tier = pipeline.conditions.filter((spec) => needsOf(spec) === needs);
     if (verdicts.some(({ verdict }) => verdict.result === "block")) {
       for (const spec of tier) findings.push({ spec, result: "not_evaluated" });
@@ -68,13 +68,22 @@ export function gateAt(pipeline: PipelineSpec, question: Question): GateResult {
   }
   const blocking = verdicts.filter(({ verdict }) => verdict.result === "block");
   const policies = blocking.map(({ spec, verdict }) => verdict.onBlock ?? ("onBlock" in spec ? spec.onBlock : null) ?? pipeline.onBlock);
-  const isOpen = verdicts.some(({ verdict }) => verdict.result === "either");
-  const outcome = policies.includes("skip") ? "skip" : isOpen ? null : blocking.length === 0 ? "run" : "hold";
+  const opensAt = verdicts.findIndex(({ verdict }) => verdict.result === "either");
+  const isOpen = opensAt >= 0;
+  // what may have blocked before it leaves open whether it was asked at all
+  const isSkipped = blocking.some(({ spec }, index) => policies[index] === "skip" && (!isOpen || isNoLater(spec, verdicts[opensAt]?.spec)));
+  const outcome = isSkipped ? "skip" : isOpen ? null : blocking.length === 0 ? "run" : "hold";
   const { decidedAt } = asked;
   const otherwiseAt = decidedAt + pipeline.recheckInterval;
   const changes = blocking.map(({ verdict: { changesAt } }) => (changesAt === Number.POSITIVE_INFINITY ? null : changesAt));
   const isVague = verdicts.some(({ verdict }) => verdict.isVague);
   return { findings, outcome, recheckAt: isVague ? null : (lastOf(changes, decidedAt, otherwiseAt) ?? otherwiseAt) };
+}
+
+const TIERS = ["time", "history", "outside"] as const;
+
+function isNoLater(spec: ConditionSpec, other: ConditionSpec | undefined): boolean {
+  return other === undefined || TIERS.indexOf(needsOf(spec)) <= TIERS.indexOf(needsOf(other));
 }
 
 /** The time that the conditions that ask the outside take together, ms: all are asked at once. */
