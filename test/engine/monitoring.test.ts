@@ -221,7 +221,7 @@ describe("alerts", () => {
     });
     const { clock, scheduler, heard } = await watched([one], [mail], {});
     await clock.advance("6m");
-    expect(told(mail)).toEqual(expect.arrayContaining(["fired sensor_failing -", "fired probe_unhealthy -"]));
+    expect(told(mail)).toEqual(expect.arrayContaining(["fired sensor_failing sales", "fired probe_unhealthy -"]));
     await scheduler.stop();
     const bad = pipelineRule("bad", () => {
       throw new Error("a bad rule");
