@@ -78,7 +78,7 @@ function refuseCircle(start: Pipeline, find: (id: string) => Pipeline | undefine
 }
 
 /**
- * Tells the store of pipelines and takes over where their schedules stand. What it is interrupted in is done by the next call: the store writes what is different.
+ * Tells the store of pipelines and takes over where their schedules stand. A call that is interrupted is completed by the next one: the store writes only what is different.
  *
  * @param applied - some of the pipelines as they are to be registered
  */

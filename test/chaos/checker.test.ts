@@ -180,6 +180,20 @@ function soundWorld(): World {
   return world;
 }
 
+/** Node b closes an attempt of run r-1 whose node was silent. */
+const closedByAnother = (at: number) =>
+  ({
+    line: "finish",
+    at,
+    node: "b",
+    run: "r-1",
+    token: 1,
+    outcome: "lost",
+    isLoss: true,
+    isAccepted: true,
+    isRepeated: false,
+  }) as const;
+
 const found = (world: World, until?: number) => [...new Set(check(world.evidence(until)).map(({ invariant }) => invariant))];
 
 describe("the checker", () => {
@@ -380,18 +394,7 @@ describe("the checker", () => {
     [
       "a run of a healthy node that another one closes",
       "no run of a healthy node is taken over",
-      (world) =>
-        world.begin("r-1", T0 + 400).add({
-          line: "finish",
-          at: T0 + 2_500,
-          node: "b",
-          run: "r-1",
-          token: 1,
-          outcome: "lost",
-          isLoss: true,
-          isAccepted: true,
-          isRepeated: false,
-        }),
+      (world) => world.begin("r-1", T0 + 400).add(closedByAnother(T0 + 2_500)),
     ],
     [
       "a success that was confirmed and is recorded as a failure",
@@ -456,18 +459,7 @@ describe("the checker", () => {
       world.runs.push(startRun("r-1", world.trigger("pooled", T0 + 5_500, "manual"), "a", T0 + 7_500, T0 + 5_500));
       return world;
     };
-    const closed = (at: number) =>
-      lost().add({
-        line: "finish",
-        at,
-        node: "b",
-        run: "r-1",
-        token: 1,
-        outcome: "lost",
-        isLoss: true,
-        isAccepted: true,
-        isRepeated: false,
-      });
+    const closed = (at: number) => lost().add(closedByAnother(at));
     expect(found(lost(), T0 + 12_000)).toContain(invariant);
     expect(found(closed(T0 + 11_500), T0 + 12_000)).toContain(invariant);
     expect(found(closed(T0 + 8_500), T0 + 12_000)).not.toContain(invariant);

@@ -18,6 +18,7 @@ import type { Used } from "./usage.js";
  * apart until they are resumed): nothing that frees a slot needs to know about lines. A trigger in the open line is always safe, since whatever is read there is checked again. What stands in a line is older
  * than what is in the open line for the same pipeline, but for its priority; as many as can start are back before that is read.
  */
+
 /** Triggers moved by one claim: the rest follows with the next, so that none takes long. */
 export const MOVED_AT_ONCE = 1_000;
 const LINES_AT_ONCE = 200;

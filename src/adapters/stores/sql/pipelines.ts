@@ -21,7 +21,8 @@ const RETIRED_AT_ONCE = 500;
 const PIPELINES_AT_ONCE = 1_000;
 const NOT_PAUSED: GlobalPause = { pause: null, endedPauses: [] };
 
-async function byId(session: Session, ids: readonly string[]): Promise<Map<string, PipelineRow>> {
+/** Returns the rows of pipelines, by id. */
+export async function byId(session: Session, ids: readonly string[]): Promise<Map<string, PipelineRow>> {
   const rows = await select(session, PIPELINES, `WHERE id ${session.dialect.isIn(1)}`, [session.dialect.list(ids)]);
   return new Map(rows.map((row) => [row.id, row]));
 }

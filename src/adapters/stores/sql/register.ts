@@ -1,7 +1,7 @@
 import type { PipelineRegistration, PipelineState } from "../../../ports/store.js";
-import { changing, type Database, type Session, select, selectLocked } from "./database.js";
+import { changing, type Database, type Session, selectLocked } from "./database.js";
 import { reopen } from "./lines.js";
-import { stateOf } from "./pipelines.js";
+import { byId, stateOf } from "./pipelines.js";
 import { PIPELINES, type PipelineRow } from "./tables.js";
 
 type Rows = ReadonlyMap<string, PipelineRow>;
@@ -13,7 +13,7 @@ type Rows = ReadonlyMap<string, PipelineRow>;
 export async function register(database: Database, pipelines: readonly PipelineRegistration[]): Promise<readonly PipelineState[]> {
   const rows = new Map<string, PipelineRow>();
   for (let left = pipelines; left.length > 0; ) {
-    for (const [id, row] of await byId(database.session, left)) rows.set(id, row);
+    for (const [id, row] of await byId(database.session, idsOf(left))) rows.set(id, row);
     const different = left.filter((one) => isDifferent(one, rows.get(one.id)));
     if (different.length === 0) break;
     const written = await database.transaction((on) => write(on, different, rows));
@@ -40,11 +40,7 @@ async function write(session: Session, different: readonly PipelineRegistration[
 async function update(session: Session, pipelines: readonly PipelineRegistration[]): Promise<readonly PipelineRow[]> {
   if (pipelines.length === 0) return [];
   await reopenMoved(session, pipelines);
-  const locked = await selectLocked(
-    session,
-    PIPELINES,
-    pipelines.map(({ id }) => id),
-  );
+  const locked = await selectLocked(session, PIPELINES, idsOf(pipelines));
   const rows = pipelines.flatMap((one): PipelineRow[] => {
     const row = locked.get(one.id);
     if (row === undefined) return [];
@@ -57,7 +53,7 @@ async function update(session: Session, pipelines: readonly PipelineRegistration
 
 /** Looks again at triggers that waited for a slot of another pool, or under another overlap policy. */
 async function reopenMoved(session: Session, pipelines: readonly PipelineRegistration[]): Promise<void> {
-  const rows = await byId(session, pipelines);
+  const rows = await byId(session, idsOf(pipelines));
   const moved = pipelines.flatMap(({ id, pool, overlap }) => {
     const row = rows.get(id);
     return row !== undefined && (row.pool !== pool || row.overlap !== overlap) ? [row] : [];
@@ -92,8 +88,6 @@ function newRow({ id, scheduleKey, nextFireAt, maxActiveRuns, overlap, pool }: P
   };
 }
 
-async function byId(session: Session, pipelines: readonly PipelineRegistration[]): Promise<Rows> {
-  const ids = pipelines.map(({ id }) => id);
-  const rows = await select(session, PIPELINES, `WHERE id ${session.dialect.isIn(1)}`, [session.dialect.list(ids)]);
-  return new Map(rows.map((row) => [row.id, row]));
+function idsOf(pipelines: readonly PipelineRegistration[]): string[] {
+  return pipelines.map(({ id }) => id);
 }

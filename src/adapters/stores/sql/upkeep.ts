@@ -2,6 +2,7 @@ import type { RunRecord } from "../../../run/run.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, select } from "./database.js";
+import { LATER } from "./line.js";
 import { ACTIVE, WAITING } from "./statuses.js";
 import { RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
@@ -25,7 +26,9 @@ export async function recheck(session: Session, pipelineIds: readonly string[] |
   const { dialect } = session;
   const triggers = dialect.name(TRIGGERS.name);
   const whose =
-    pipelineIds === null ? "AND line = 'later' ORDER BY available_at, id" : `AND pipeline_id ${dialect.isIn(2)} ORDER BY pipeline_id, id`;
+    pipelineIds === null
+      ? `AND line = '${LATER}' ORDER BY available_at, id`
+      : `AND pipeline_id ${dialect.isIn(2)} ORDER BY pipeline_id, id`;
   const values = [now, ...(pipelineIds === null ? [] : [dialect.list(pipelineIds)])];
   for (;;) {
     const held = await session.query(
@@ -50,7 +53,7 @@ export async function nextDueAt(session: Session, now: number): Promise<number |
   const [runs, triggers] = [session.dialect.name("runs"), session.dialect.name("triggers")];
   const waiting = `FROM ${triggers} WHERE ${WAITING}`;
   const [row] = await session.query(
-    `SELECT (SELECT min(available_at) ${waiting} AND line = 'later' AND available_at > $1) AS ready_at,
+    `SELECT (SELECT min(available_at) ${waiting} AND line = '${LATER}' AND available_at > $1) AS ready_at,
             (SELECT min(lease_until) ${waiting} AND node IS NOT NULL AND lease_until > $1) AS freed_at,
             (SELECT min(expires_at) ${waiting} AND expires_at IS NOT NULL) AS expires_at,
             (SELECT min(retry_at) FROM ${runs} WHERE status = 'retrying' AND retry_at > $1) AS retry_at`,
