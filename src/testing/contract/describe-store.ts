@@ -14,6 +14,7 @@ import { QUEUE } from "./queue.js";
 import { RECORDS } from "./records.js";
 import { REPEATS } from "./repeats.js";
 import { RETENTION } from "./retention.js";
+import { RETRIES } from "./retries.js";
 import { ROLL_UPS } from "./roll-ups.js";
 import { globalRunner, type TestRunner } from "./runner.js";
 import { STARTS } from "./starts.js";
@@ -50,6 +51,7 @@ export function describeStore(
       ...STARTS,
       ...HOLDS,
       ...REPEATS,
+      ...RETRIES,
       ...QUEUE,
       ...PAUSES,
       ...RECORDS,

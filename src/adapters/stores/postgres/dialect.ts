@@ -1,5 +1,6 @@
 import type { Dialect, Step } from "../sql/database.js";
 import { globallyPaused } from "../sql/pipelines.js";
+import { HIDDEN } from "../sql/statuses.js";
 import { type ColumnType, encoded } from "../sql/table.js";
 
 export const TYPES = {
@@ -65,7 +66,7 @@ export function moveOfWaiting(dialect: Dialect, moved: Step, others: readonly St
       return `, w${index} AS (${sql})`;
     });
   const isPaused = `EXISTS (${globallyPaused(dialect)}) OR EXISTS (SELECT 1 FROM ${dialect.name("pipelines")} p WHERE p.pause IS NOT NULL AND p.id = t.pipeline_id)`;
-  const mayMove = `t.token = r.token AND t.status = 'pending' AND (r.status <> 'running' OR t.is_forced OR NOT (${isPaused}))`;
+  const mayMove = `t.token = r.token AND t.${HIDDEN.status} = 'pending' AND (r.status <> 'running' OR t.is_forced OR NOT (${isPaused}))`;
   return `WITH moved AS (${move} AND ${mayMove} RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
 }
 

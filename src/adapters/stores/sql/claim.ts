@@ -1,22 +1,20 @@
 import type { HeadgateError } from "../../../base/errors.js";
 import type { Claim, ClaimRequest, DecideRequest, Now } from "../../../ports/claims.js";
-import type { RunRecord } from "../../../run/run.js";
-import { startAttempt } from "../../../run/transitions.js";
 import { isOverlapping as isConcerned } from "../../../trigger/overlap.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
-import { changing, type Row, type Session, select, wholeOf } from "./database.js";
+import { changing, type Row, type Session, wholeOf } from "./database.js";
 import { decisionsOn } from "./decide.js";
 import { previousHolds, trimDecisions } from "./decisions.js";
 import { pipelineLine, poolLine } from "./line.js";
 import { type Blocked, HEAD, MOVED_AT_ONCE, NOTHING_OPENED, type Opened, open, type Place, park } from "./lines.js";
 import { CancelRunning } from "./overlap.js";
-import { withParameters, withWholeParameters } from "./payloads.js";
+import { withWholeParameters } from "./payloads.js";
+import { NONE_RETRIED, retry } from "./retries.js";
 import { WAITING } from "./statuses.js";
-import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
+import { PIPELINES, type PipelineRow, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
 import { type Usage, usageOf } from "./usage.js";
 
 const PAGES = 50;
-const RETRIES_AT_ONCE = 500;
 /** Bytes of parameters handed out by one claim, but for those of one trigger: the rest waits for the next claim. */
 const CLAIMED_BYTES = 16_777_216;
 
@@ -48,7 +46,9 @@ export async function claim(session: Session, request: ClaimRequest, line: Claim
   const overlaps = new CancelRunning(session, now);
   const isOpen = (id: string) => !isPaused && request.canRun(id);
   await cancelFor(overlaps, new Map([...usage.cancelling].filter(([id]) => isOpen(id))), usage);
-  const attempts = hasRetries ? await claimRetries(session, request, usage, isPaused, now, overlaps) : [];
+  const { attempts, ...retried } = hasRetries
+    ? await retry(session, request, usage, { isPaused, page: line.page, overlaps }, now)
+    : NONE_RETRIED;
   line.isOpen = !isPaused && used.lines.length === 0;
   const opened = isPaused ? NOTHING_OPENED : await open(session, used, request, line.page, now());
   const walk = {
@@ -76,7 +76,7 @@ export async function claim(session: Session, request: ClaimRequest, line: Claim
     overlapping: late.left,
     attempts,
     ...overlaps.result,
-    ...(found.isPartial || opened.isPartial || isFreed ? { isPartial: true } : {}),
+    ...(found.isPartial || opened.isPartial || retried.isPartial || isFreed ? { isPartial: true } : {}),
   };
 }
 
@@ -115,45 +115,6 @@ function handOut(
     else requests.push({ ...request, trigger: claimed });
   }
   return { requests, left };
-}
-
-async function claimRetries(
-  session: Session,
-  request: ClaimRequest,
-  usage: Usage,
-  isPaused: boolean,
-  now: Now,
-  overlaps: CancelRunning,
-): Promise<Claim["attempts"]> {
-  const { dialect } = session;
-  const rest = `WHERE status = 'retrying' AND retry_at <= $1 ORDER BY retry_at, id LIMIT ${RETRIES_AT_ONCE}${dialect.skipLocked}`;
-  const found = await select(session, RUNS, rest, [now()]);
-  await overlaps.end(found.filter(({ cancelRequest }) => cancelRequest !== null)); // as 0.1.0 has left them
-  const due = found.filter(({ cancelRequest }) => cancelRequest === null);
-  if (due.length === 0) return [];
-  const ids = [...new Set(due.map(({ pipelineId }) => pipelineId))];
-  const rows = await select(session, PIPELINES, `WHERE id ${dialect.isIn(1)}`, [dialect.list(ids)]);
-  const pipelines = new Map(rows.map((row) => [row.id, row]));
-  const startedAt = now();
-  const started: RunRecord[] = [];
-  for (const run of due) {
-    const pipeline = pipelines.get(run.pipelineId);
-    if (started.length >= request.limit) break;
-    if (pipeline === undefined || !request.canRun(run.pipelineId)) continue;
-    if ((isPaused || pipeline.pause !== null) && !run.isForced) continue;
-    if (!usage.hasSlot(pipeline.pool, request)) continue;
-    usage.takeSlot(pipeline.pool, 1);
-    started.push(startAttempt(run, request.node, request.attemptLeaseMs, startedAt));
-  }
-  await session.write([changing(RUNS, started, RUN_STATE)]);
-  const triggers = await select(session, TRIGGERS, `WHERE id ${dialect.isIn(1)}`, [
-    dialect.list(started.map(({ triggerId }) => triggerId)),
-  ]);
-  const byId = new Map((await withParameters(session, triggers)).map((trigger) => [trigger.id, trigger]));
-  return started.flatMap((run) => {
-    const trigger = byId.get(run.triggerId);
-    return trigger === undefined ? [] : [{ run, trigger }];
-  });
 }
 
 interface Found {

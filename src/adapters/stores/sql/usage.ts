@@ -63,7 +63,7 @@ export async function usageOf(session: Session, now: number): Promise<Used> {
     `SELECT u.what, u.pipeline_id, u.n, u.line, p.pool, p.overlap, p.max_active_runs, CASE WHEN p.pause IS NULL THEN 0 ELSE 1 END AS is_paused FROM (
        SELECT status AS what, pipeline_id, count(*) AS n, NULL AS line FROM ${runs} WHERE ${ACTIVE} GROUP BY status, pipeline_id
        UNION ALL SELECT 'claimed', pipeline_id, 1, NULL FROM ${triggers} WHERE ${WAITING} AND node IS NOT NULL AND lease_until > $1
-       UNION ALL SELECT 'due', NULL, count(*), NULL FROM ${runs} WHERE status = 'retrying' AND retry_at <= $1
+       UNION ALL SELECT 'due', NULL, count(*), NULL FROM (SELECT 1 FROM ${runs} WHERE status = 'retrying' AND retry_at <= $1 LIMIT 1) d
        UNION ALL SELECT 'paused', NULL, count(*), NULL FROM ${dialect.name("meta")} WHERE key = '${GLOBAL_PAUSE}' AND value NOT LIKE '{"pause":null%'
        UNION ALL SELECT 'later', NULL, count(*), NULL FROM (SELECT 1 FROM ${triggers}
          WHERE ${WAITING} AND line = '${LATER}' AND available_at <= $1 LIMIT 1) l
