@@ -15,7 +15,7 @@ export function historyPipelines() {
   return Array.from({ length: PIPELINES }, (_, n) =>
     pipeline({
       id: `p${n}`,
-      execution: { maxActiveRuns: 1_000 },
+      execution: { maxActiveRuns: 1_000, retries: 0 },
       run: ({ parameters }) => {
         if (Number(parameters.n) % 50 === 49) throw new Error("the source is away");
       },
