@@ -40,6 +40,7 @@ export class ActiveAttempt implements RunContext<unknown> {
   /** What is wrong, while no heartbeat has said so; and the last that was to be said. */
   #problem: RunError | null | undefined;
   #notedProblem: RunError | null;
+  #hasTold = false;
 
   constructor(core: Core, run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline) {
     this.#core = core;
@@ -186,6 +187,7 @@ export class ActiveAttempt implements RunContext<unknown> {
     const reference = this.#reference;
     const problem = this.#problem;
     this.#progress = this.#reference = this.#problem = undefined;
+    this.#hasTold ||= progress !== undefined || reference !== undefined || problem !== undefined;
     const news = {
       ...(progress === undefined ? {} : { progress }),
       ...(reference === undefined ? {} : { reference }),
@@ -216,6 +218,11 @@ export class ActiveAttempt implements RunContext<unknown> {
   /** Progress that no heartbeat has sent yet; `undefined` for none. */
   get unsentProgress(): unknown {
     return this.#progress;
+  }
+
+  /** Whether a heartbeat has said more of it than that it is alive: the record with which it began is out of date then. */
+  get hasTold(): boolean {
+    return this.#hasTold;
   }
 
   /** Stops the timeout. */

@@ -32,6 +32,7 @@ export class Claimer {
   readonly #onDecided: () => void;
   readonly #failures: FailureReports;
   #deciding = 0;
+  #hasMore = false;
   /** Decisions made within claims that were not answered. */
   #unanswered: DecideRequest[] = [];
 
@@ -44,11 +45,17 @@ export class Claimer {
     this.#decisions = new Batcher(core, (requests) => core.store.decide(requests, () => core.clock.now()));
   }
 
+  /** Whether there may be more than what the last claim had room for: it is worth a claim as soon as a place is free. */
+  get hasMore(): boolean {
+    return this.#hasMore;
+  }
+
   /** Claims what there is room for. Gives true when there may be more. */
   async claim(): Promise<boolean> {
     await this.#startUnanswered();
     const room = this.#room();
     if (room <= 0) return false;
+    this.#hasMore = false;
     const claim = await this.#claim(room);
     for (const trigger of claim.superseded) this.#core.events.tell("trigger.superseded", ofTrigger, trigger);
     for (const { run, trigger } of claim.ended) tellRunEnd(this.#core, run, trigger);
@@ -60,7 +67,8 @@ export class Claimer {
     for (const run of claim.cancelled) this.#runner.cancel(run); // after the attempts, of which it may be one
     for (const trigger of claim.triggers) this.#decideLater(trigger);
     const isSlotFree = claim.decided.some(({ request }) => request.run === null);
-    return isSlotFree || claim.isPartial === true || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
+    this.#hasMore = isSlotFree || claim.isPartial === true || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
+    return this.#hasMore;
   }
 
   async #claim(room: number): Promise<Claim> {
@@ -115,7 +123,7 @@ export class Claimer {
 
   #roomOf(executor: Executor): number {
     if (executor.kind === "remote") return TRIGGERS_AT_ONCE;
-    return executor.concurrency - this.#runner.sizeOf(executor) - this.#deciding;
+    return executor.concurrency - this.#runner.placesOf(executor) - this.#deciding;
   }
 
   /** `null` when it needs more than the time. */

@@ -19,16 +19,24 @@ import { EndRecorder } from "./unrecorded-ends.js";
 
 const PROGRESS_LIMIT = 10_000;
 
+/** What an executor has in hand. */
+interface Places {
+  attempts: number;
+  /** Ended, and being recorded. */
+  ends: number;
+}
+
 /** Carries attempts out on the executor, keeps their leases alive, and records how they ended. */
 export class Runner {
   readonly #core: Core;
   readonly #active = new Map<string, ActiveAttempt>();
-  readonly #byExecutor = new Map<Executor, number>();
+  readonly #places = new Map<Executor, Places>();
   /** Ends of attempts of this node. */
   readonly ends: EndRecorder;
   /** Ends of other attempts: of nodes that died, and those that are reported from outside. Whoever sends one sends it again. */
   readonly #closings: Batcher<FinishRequest, FinishResult>;
   readonly #failures: FailureReports;
+  readonly #onLeave: () => void;
   readonly #onEnd: () => void;
   readonly #onRunEnd: (pipelineId: string) => void;
   #onIdle: (() => void)[] = [];
@@ -37,13 +45,13 @@ export class Runner {
   #open = 0;
 
   /**
-   * @param onEnd - called when an attempt has ended
-   * @param onRunEnd - called with the pipeline of a run that has ended for good
+   * @param on - `leave`: an attempt runs no more, its end is being recorded; `end`: it is recorded, or given up; `runEnd`: a run of a pipeline has ended for good
    */
-  constructor(core: Core, onEnd: () => void, onRunEnd: (pipelineId: string) => void) {
+  constructor(core: Core, on: { readonly leave: () => void; readonly end: () => void; readonly runEnd: (pipelineId: string) => void }) {
     this.#core = core;
-    this.#onEnd = onEnd;
-    this.#onRunEnd = onRunEnd;
+    this.#onLeave = on.leave;
+    this.#onEnd = on.end;
+    this.#onRunEnd = on.runEnd;
     this.ends = new EndRecorder(core);
     this.#closings = new Batcher(core, (requests) => core.store.finish(requests, () => core.clock.now()), { isPatient: false });
     this.#failures = new FailureReports(core);
@@ -64,9 +72,10 @@ export class Runner {
     return this.#active.size > 0 || this.ends.size > 0;
   }
 
-  /** How many attempts an executor has here. */
-  sizeOf(executor: Executor): number {
-    return this.#byExecutor.get(executor) ?? 0;
+  /** How many places of an executor are taken: by attempts, and by ends that are being recorded as far as there are more of these than places. */
+  placesOf(executor: Exclude<Executor, { readonly kind: "remote" }>): number {
+    const { attempts, ends } = this.#placesOf(executor);
+    return attempts + Math.max(0, ends - executor.concurrency);
   }
 
   start(run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline): void {
@@ -74,20 +83,25 @@ export class Runner {
     const attempt = new ActiveAttempt(this.#core, run, trigger, pipeline);
     this.#active.set(run.id, attempt);
     this.#open++;
-    this.#count(executor, 1);
+    const places = this.#placesOf(executor);
+    places.attempts++;
     const handle = new AttemptHandle(this.#core, attempt, trigger, this.#tellLate);
     const carriedOut = executor.kind === "local" ? executor.execute(handle, handle) : watchElsewhere(this.#core, executor, attempt, handle);
     const work = carriedOut
       .then(
-        (output) => this.#ended(attempt, output, null),
-        (error: unknown) => this.#ended(attempt, null, error ?? new Error("the run threw nothing")),
+        (output) => this.#ended(attempt, places, output, null),
+        (error: unknown) => this.#ended(attempt, places, null, error ?? new Error("the run threw nothing")),
       )
-      .finally(() => this.#count(executor, -1));
+      .finally(() => places.ends--);
     this.#core.clock.track?.(work, "run", `attempt ${run.attempt} of run ${run.id} of pipeline ${run.pipelineId}`);
   }
 
-  #count(executor: Executor, by: number): void {
-    this.#byExecutor.set(executor, this.sizeOf(executor) + by);
+  #placesOf(executor: Executor): Places {
+    const known = this.#places.get(executor);
+    if (known !== undefined) return known;
+    const places = { attempts: 0, ends: 0 };
+    this.#places.set(executor, places);
+    return places;
   }
 
   /** Goes on watching an attempt that is carried out elsewhere, and that its node watches no more. Gives false when another node was quicker. */
@@ -204,8 +218,10 @@ export class Runner {
     this.ends.giveUp();
   }
 
-  async #ended(attempt: ActiveAttempt, output: unknown, error: unknown): Promise<void> {
+  async #ended(attempt: ActiveAttempt, places: Places, output: unknown, error: unknown): Promise<void> {
     attempt.end();
+    places.attempts--;
+    places.ends++;
     const { run, pipeline } = attempt;
     const { events, logger, registry, store, clock } = this.#core;
     const isOver = attempt.isDetached;
@@ -220,8 +236,10 @@ export class Runner {
       const kept = isSuccess && !isOver ? keptOutput(this.#core, output, run) : null;
       const printed = isSuccess ? null : printedOf(error, output);
       const ended = { outcome, output: kept, error: why, printed, progress: attempt.unsentProgress };
-      const recording = isOver ? null : this.ends.record(run, endRequest(this.#core, run, pipeline, ended));
+      const request = { ...endRequest(this.#core, run, pipeline, ended), ...this.#knownOf(attempt) };
+      const recording = isOver ? null : this.ends.record(run, request);
       this.#leave(attempt);
+      if (!isOver) this.#onLeave();
       const found = await recording;
       if (found === null) return;
       const result = withParameters(found, attempt.triggerRecord);
@@ -236,6 +254,12 @@ export class Runner {
       if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
       if (!isOver) this.#onEnd();
     }
+  }
+
+  /** What the store need not read again. Of what is carried out elsewhere other nodes are told, too. */
+  #knownOf(attempt: ActiveAttempt): Pick<FinishRequest, "known"> {
+    const isOwn = executorOf(this.#core, attempt.pipeline).kind === "local" && !attempt.hasTold;
+    return isOwn ? { known: { run: attempt.run, trigger: attempt.triggerRecord } } : {};
   }
 
   /** The attempt runs no more; its end is being recorded. */

@@ -80,11 +80,11 @@ export class Scheduler {
     this.#core = core;
     this.#outage = new Outage(core);
     this.#gates = new GateKeeper(core, (ids) => recheckSoon(core, ids, () => this.#loop.wake()));
-    this.#runner = new Runner(
-      core,
-      () => this.#loop.wake(),
-      (id) => this.adaptive.onRunEnd(id),
-    );
+    this.#runner = new Runner(core, {
+      leave: () => claimer.hasMore && this.#loop.wake(),
+      end: () => this.#loop.wake(),
+      runEnd: (id) => this.adaptive.onRunEnd(id),
+    });
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
     this.audit = new AuditLog(core);
     this.#steering = new Steering(core, this.audit);

@@ -54,8 +54,8 @@ interface OpenEnd {
  *   └──► given up only by a stop, after a bound: written to the log
  * ```
  *
- * While an end is open the attempt's lease is extended as if it still ran, so that nobody repeats what is done. What is open is bounded by what runs: an attempt has its
- * place at the executor until its end is recorded.
+ * While an end is open the attempt's lease is extended as if it still ran, so that nobody repeats what is done. What is open is bounded by what runs: ends beyond the
+ * executor's concurrency take its places.
  */
 export class EndRecorder {
   readonly #core: Core;

@@ -106,6 +106,11 @@ export interface FinishRequest {
   readonly onlyIfExpired: boolean;
   /** It was sent before and not answered: if this very end is recorded, it is answered as accepted, with the run and the trigger as they are now. Not together with `onlyIfExpired`. Default false. */
   readonly isRepeated?: boolean;
+  /**
+   * The run and its trigger as the attempt's node knows them, where nothing of them but the lease and a wish to end the run can have changed since the attempt began: a store need not read them then. Whether the
+   * attempt is still under way, and whether the run is to be ended, it looks at in any case. Default: none.
+   */
+  readonly known?: { readonly run: RunRecord; readonly trigger: TriggerRecord };
 }
 
 export interface FinishResult {

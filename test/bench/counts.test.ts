@@ -48,6 +48,6 @@ describe("a backlog of functions that return at once", PATIENCE, () => {
     await runThroughScheduler(memoryStore(), 1_000, (ran) => ranAt.push(ran));
     const between = ranAt.map((ran, turn) => ran - (ranAt[turn - 1] ?? 0));
     expect(ranAt.at(-1)).toBe(1_000);
-    expect(Math.max(...between)).toBeLessThanOrEqual(SLOTS);
+    expect(Math.max(...between)).toBeLessThanOrEqual(2 * SLOTS); // a turn is looked at before its round or after it
   });
 });

@@ -3,6 +3,7 @@ import type { Store } from "../../ports/store.js";
 import { CANCELS } from "./cancels.js";
 import { CLAIMS } from "./claims.js";
 import { CLOCK_RECOVERY } from "./clock-recovery.js";
+import { ENDS } from "./ends.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
 import { HISTORY } from "./history.js";
@@ -52,6 +53,7 @@ export function describeStore(
       ...HOLDS,
       ...REPEATS,
       ...RETRIES,
+      ...ENDS,
       ...QUEUE,
       ...PAUSES,
       ...RECORDS,

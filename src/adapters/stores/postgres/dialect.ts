@@ -1,6 +1,5 @@
-import type { Dialect, Step } from "../sql/database.js";
+import type { Dialect, RunEnds, Step } from "../sql/database.js";
 import { globallyPaused } from "../sql/pipelines.js";
-import { HIDDEN } from "../sql/statuses.js";
 import { type ColumnType, encoded } from "../sql/table.js";
 
 export const TYPES = {
@@ -61,13 +60,36 @@ export function moveOfWaiting(dialect: Dialect, moved: Step, others: readonly St
     .map(({ table, records, fields }, index) => {
       const sql =
         fields === null
-          ? insertion(dialect, table, records, values, "WHERE r.trigger_id IN (SELECT id FROM moved)")
-          : `${change(dialect, table, records, fields, values)} AND t.trigger_id IN (SELECT id FROM moved)`;
+          ? insertion(dialect, table, records, values, `WHERE ${isOneOf("r.trigger_id", "SELECT id FROM moved")}`)
+          : `${change(dialect, table, records, fields, values)} AND ${isOneOf("t.trigger_id", "SELECT id FROM moved")}`;
       return `, w${index} AS (${sql})`;
     });
   const isPaused = `EXISTS (${globallyPaused(dialect)}) OR EXISTS (SELECT 1 FROM ${dialect.name("pipelines")} p WHERE p.pause IS NOT NULL AND p.id = t.pipeline_id)`;
-  const mayMove = `t.token = r.token AND t.${HIDDEN.status} = 'pending' AND (r.status <> 'running' OR t.is_forced OR NOT (${isPaused}))`;
+  const mayMove = onlyIf(`t.token = r.token AND t.status = 'pending' AND (r.status <> 'running' OR t.is_forced OR NOT (${isPaused}))`);
   return `WITH moved AS (${move} AND ${mayMove} RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
+}
+
+/** The ends of attempts that are still under way and that nobody wants ended, and what belongs to them. */
+export function endOfRunning(dialect: Dialect, { runs, triggers, pipelines }: RunEnds, values: unknown[]): string {
+  const changed = ({ table, records, fields }: Step) => change(dialect, table, records, fields ?? [], values);
+  const parts = [
+    `moved AS (${changed(runs)} AND ${onlyIf("t.token = r.token AND t.status = 'running' AND t.cancel_request IS NULL")} RETURNING t.id, t.pipeline_id, t.status)`,
+    ...(triggers.records.length === 0 ? [] : [`w0 AS (${changed(triggers)} AND ${isOneOf("r.run_id", "SELECT id FROM moved")})`]),
+    ...(pipelines.records.length === 0
+      ? []
+      : [`w1 AS (${changed(pipelines)} AND ${isOneOf("t.id", "SELECT pipeline_id FROM moved WHERE status = 'succeeded'")})`]),
+  ];
+  return `WITH ${parts.join(", ")} SELECT id FROM moved`;
+}
+
+/** A condition on rows that are found by their keys, of which the planner knows nothing: expecting next to none to meet it, it would read them all and compare each with every key. */
+function onlyIf(condition: string): string {
+  return `CASE WHEN ${condition} THEN TRUE END`;
+}
+
+/** True of what a query gives, which is hashed: taken for a join, it would be compared with every row, since the planner expects next to none of what a statement has just changed. */
+function isOneOf(column: string, query: string): string {
+  return `(${column} IN (${query})) IS TRUE`;
 }
 
 function rowsOf(columns: Named["columns"], records: readonly object[], values: unknown[]): string {

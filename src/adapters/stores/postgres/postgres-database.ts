@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from "pg";
 import { HeadgateError, quote } from "../../../base/errors.js";
 import type { Database, Row, Session } from "../sql/database.js";
 import { Connections } from "./connections.js";
-import { change, dialectOf, insertion, lockOf, moveOfWaiting } from "./dialect.js";
+import { change, dialectOf, endOfRunning, insertion, lockOf, moveOfWaiting } from "./dialect.js";
 import { isCollision, translate } from "./errors.js";
 import { migrate, newerSchemaIn } from "./migrate.js";
 import { Notices } from "./notices.js";
@@ -152,6 +152,22 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     }
   };
 
+  /** A transaction of one statement, which is made when there is a connection for it (`null`: nothing is to be done); returns the ids that it gives. */
+  const inOneStatement = (lock: string, make: (values: unknown[]) => string | null): Promise<ReadonlySet<string>> => {
+    notices?.keep();
+    return retrying(async () => {
+      const rows = await onOne(async (client) => {
+        const values: unknown[] = [];
+        const sql = make(values);
+        if (sql === null) return [];
+        const wire = wireOf(client);
+        const sent = [wire.query(timed(begin(lock))), ask(wire, sql, values, true), wire.query(timed("COMMIT"))] as const; // all on the wire before the first answer
+        return (await Promise.all(sent))[1];
+      });
+      return new Set(rows.map(({ id }) => String(id)));
+    });
+  };
+
   const leave = async () => {
     if (!isOwn) return unguard(); // a pool of ours is guarded until its last connection has ended
     const ending = [pool, leases, noticePool].map((one) => one?.end());
@@ -259,25 +275,16 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
               begin(),
               () => false,
             ),
-      moveWaiting: (make) => {
-        notices?.keep();
-        return retrying(async () => {
-          const rows = await onOne(async (client) => {
-            const [moved, ...others] = make();
-            if (moved.records.length === 0) return [];
-            const values: unknown[] = [];
-            const sql = moveOfWaiting(dialect, moved, others, values);
-            const wire = wireOf(client);
-            const sent = [
-              wire.query(timed(begin(dialect.startLock ?? ""))),
-              ask(wire, sql, values, true),
-              wire.query(timed("COMMIT")),
-            ] as const; // all on the wire before the first answer
-            return (await Promise.all(sent))[1];
-          });
-          return new Set(rows.map(({ id }) => String(id)));
-        });
-      },
+      moveWaiting: (make) =>
+        inOneStatement(dialect.startLock ?? "", (values) => {
+          const [moved, ...others] = make();
+          return moved.records.length === 0 ? null : moveOfWaiting(dialect, moved, others, values);
+        }),
+      endRunning: (make) =>
+        inOneStatement("", (values) => {
+          const ends = make();
+          return ends.runs.records.length === 0 ? null : endOfRunning(dialect, ends, values);
+        }),
     },
     joined: async (transaction) => {
       const wire = wireOf(clientOf(transaction));

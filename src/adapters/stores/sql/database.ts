@@ -52,6 +52,18 @@ export interface Session {
    * where the database can.
    */
   readonly moveWaiting?: (make: () => readonly [moved: Step, ...others: Step[]]) => Promise<ReadonlySet<string>>;
+  /**
+   * Ends attempts that are still under way with the token they are given with, of runs that nobody wants ended; with them the triggers of those runs and the last successes of their pipelines. Returns the ids of
+   * the runs changed. A transaction of its own, in as few statements as the database can; what is to be written is made when it can be sent, again when it is sent again. Not within a transaction.
+   */
+  readonly endRunning?: (make: () => RunEnds) => Promise<ReadonlySet<string>>;
+}
+
+/** Rows that change when attempts end: runs (with their tokens), triggers (with their runs' ids) and pipelines. */
+export interface RunEnds {
+  readonly runs: Step;
+  readonly triggers: Step;
+  readonly pipelines: Step;
 }
 
 /** Rows to add (`fields` is `null`), or fields of rows to change. */

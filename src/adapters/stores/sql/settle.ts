@@ -1,53 +1,21 @@
-import type { FinishRequest, FinishResult, HeartbeatRequest, Now } from "../../../ports/store.js";
+import type { HeartbeatRequest } from "../../../ports/store.js";
 import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.js";
-import { adoptAttempt, cancelRetry, endAttempt, requestCancel } from "../../../run/transitions.js";
+import { adoptAttempt, cancelRetry, requestCancel } from "../../../run/transitions.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, selectLocked } from "./database.js";
-import { enqueue } from "./fire.js";
 import { withParameters } from "./payloads.js";
-import { recordedEnds } from "./repeats.js";
-import { PIPELINES, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
+import { PIPELINES, type PipelineRow, RUN_STATE, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
-/** Closes attempts, their triggers, and enqueues what follows from a success. */
-export async function finish(session: Session, requests: readonly FinishRequest[], clock: Now): Promise<readonly FinishResult[]> {
-  const runs = await selectLocked(
-    session,
-    RUNS,
-    requests.map(({ runId }) => runId),
-  );
-  const repeated = await recordedEnds(session, requests, runs);
-  const now = clock();
-  const closing = new Map<string, RunRecord>();
-  const isAccepted = requests.map(({ runId, token, end, onlyIfExpired }) => {
-    const run = runs.get(runId);
-    if (run === undefined || run.status !== "running" || run.token !== token || (onlyIfExpired && run.leaseUntil > now)) return false;
-    const next = endAttempt(run, end, now);
-    runs.set(runId, next);
-    closing.set(runId, next);
-    return true;
-  });
-  const triggers = await close(session, [...closing.values()], now);
-  const follow = requests.flatMap((request, index) => (isAccepted[index] ? request.follow : []));
-  const followed = new Map(
-    (await enqueue(session, follow, now)).flatMap((one) => (one?.isNew ? [[one.trigger.id, one.trigger] as const] : [])),
-  );
-  return requests.map((request, index) => {
-    const known = repeated.get(index);
-    if (known !== undefined) return known;
-    const run = runs.get(request.runId) ?? null;
-    const started = isAccepted[index] ? request.follow.flatMap(({ id }) => followed.get(id) ?? []) : [];
-    return {
-      isAccepted: isAccepted[index] ?? false,
-      run,
-      trigger: run === null ? null : (triggers.get(run.triggerId) ?? null),
-      followed: started,
-    };
-  });
+/** Of pipelines, by id, so that no two transactions wait for each other. */
+export function lastSuccesses(runs: readonly RunRecord[], now: number): readonly Pick<PipelineRow, "id" | "lastSuccessAt">[] {
+  const succeeded = runs.filter(({ status }) => status === "succeeded");
+  const last = new Map(succeeded.map(({ pipelineId, endedAt }) => [pipelineId, endedAt ?? now] as const));
+  return [...last].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([id, lastSuccessAt]) => ({ id, lastSuccessAt }));
 }
 
 /** Writes runs that have changed, ends the triggers of those that have ended, and notes their pipelines' last success. */
-async function close(session: Session, runs: readonly RunRecord[], now: number): Promise<ReadonlyMap<string, TriggerRow>> {
+export async function close(session: Session, runs: readonly RunRecord[], now: number): Promise<ReadonlyMap<string, TriggerRow>> {
   const triggers = await selectLocked(
     session,
     TRIGGERS,
@@ -61,22 +29,16 @@ async function close(session: Session, runs: readonly RunRecord[], now: number):
     triggers.set(trigger.id, next);
     ended.push(next);
   }
-  const succeeded = [
-    ...new Map(runs.filter(({ status }) => status === "succeeded").map(({ pipelineId, endedAt }) => [pipelineId, endedAt ?? now] as const)),
-  ].toSorted(([one], [other]) => (one < other ? -1 : 1));
   await session.write([
     changing(RUNS, runs, RUN_STATE),
     changing(TRIGGERS, ended, TRIGGER_STATE),
-    changing(
-      PIPELINES,
-      succeeded.map(([id, lastSuccessAt]) => ({ id, lastSuccessAt })),
-      ["lastSuccessAt"],
-    ),
+    changing(PIPELINES, lastSuccesses(runs, now), ["lastSuccessAt"]),
   ]);
   return triggers;
 }
 
-function endOf(trigger: TriggerRecord, { status, error, cancelRequest, endedAt }: RunRecord, closedAt: number): TriggerRecord {
+/** Returns the trigger of a run that has ended. */
+export function endOf(trigger: TriggerRecord, { status, error, cancelRequest, endedAt }: RunRecord, closedAt: number): TriggerRecord {
   const now = endedAt ?? closedAt;
   if (status === "succeeded") return endTrigger(trigger, "succeeded", null, now);
   if (status === "cancelled")

@@ -10,6 +10,7 @@ import { type Database, type Session, select } from "./database.js";
 import * as decisions from "./decide.js";
 import * as desk from "./desk.js";
 import * as events from "./events.js";
+import { finish } from "./finish.js";
 import * as fires from "./fire.js";
 import * as lists from "./lists.js";
 import { mayBeApart, withParameters } from "./payloads.js";
@@ -116,7 +117,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
       return decisions.decideAll(database, requests, now);
     },
     finish: async (requests, now) => {
-      const results = await database.transaction((on) => settle.finish(on, requests, now)); // also into a newer schema: a result that is lost is worse
+      const results = await finish(database, requests, now); // also into a newer schema: a result that is lost is worse
       database.notify();
       return results;
     },

@@ -1,5 +1,6 @@
 import type { Prepared } from "../../outside/sqlite-driver.js";
-import type { Dialect, Row, Session } from "../sql/database.js";
+import type { Dialect, Row, RunEnds, Session } from "../sql/database.js";
+import { HIDDEN } from "../sql/statuses.js";
 import { encoded, type Table } from "../sql/table.js";
 import { translated } from "./errors.js";
 
@@ -54,17 +55,44 @@ function insertAll(prepared: Prepare, file: string, table: Named, records: reado
   return added;
 }
 
-function updateAll(prepared: Prepare, file: string, table: Named, records: readonly object[], fields: readonly string[]): void {
+/** Returns the keys of the rows that were changed: with `isRunning`, those of attempts alone that are under way with the token they are given with and that nobody wants ended. */
+function updateAll(
+  prepared: Prepare,
+  file: string,
+  table: Named,
+  records: readonly object[],
+  fields: readonly string[],
+  { isRunning = false } = {},
+): ReadonlySet<string> {
+  const changed = new Set<string>();
   const [key] = table.columns;
   const columns = table.columns.filter(({ field }) => fields.includes(field));
   const sets = columns.map(({ name }, index) => `"${name}" = $${index + 1}`).join(", ");
-  const sql = `UPDATE "${table.name}" SET ${sets} WHERE "${key?.name}" = $${columns.length + 1}`;
+  const token = columns.findIndex(({ field }) => field === "token") + 1;
+  const guard = isRunning ? ` AND token = $${token} AND ${HIDDEN.status} = 'running' AND cancel_request IS NULL` : "";
+  const sql = `UPDATE "${table.name}" SET ${sets} WHERE "${key?.name}" = $${columns.length + 1}${guard}`;
   translated(file, () => {
     for (const record of records) {
       const values = columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
-      prepared(sql).run(...values, fieldOf(record, key?.field ?? "id"));
+      const id = fieldOf(record, key?.field ?? "id");
+      if (Number(prepared(sql).run(...values, id).changes) > 0) changed.add(String(id));
     }
   });
+  return changed;
+}
+
+/** Ends attempts in a transaction, see `Session.endRunning`. */
+export function endAll(prepared: Prepare, file: string, { runs, triggers, pipelines }: RunEnds): ReadonlySet<string> {
+  const ended = updateAll(prepared, file, runs.table, runs.records, runs.fields ?? [], { isRunning: true });
+  const isEnded = (run: object) => ended.has(String(fieldOf(run, "id")));
+  const succeeded = new Set(
+    runs.records.filter((run) => isEnded(run) && fieldOf(run, "status") === "succeeded").map((run) => fieldOf(run, "pipelineId")),
+  );
+  const theirs = triggers.records.filter((trigger) => ended.has(String(fieldOf(trigger, "runId"))));
+  updateAll(prepared, file, triggers.table, theirs, triggers.fields ?? []);
+  const reached = pipelines.records.filter((pipeline) => succeeded.has(fieldOf(pipeline, "id")));
+  updateAll(prepared, file, pipelines.table, reached, pipelines.fields ?? []);
+  return ended;
 }
 
 function fieldOf(record: object, field: string): unknown {

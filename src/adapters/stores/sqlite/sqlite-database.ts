@@ -4,7 +4,7 @@ import { addOwnFile } from "../../outside/own-files.js";
 import { connect, type Prepared, prepare, type SqliteConnection } from "../../outside/sqlite-driver.js";
 import { type Database, newerSchema, type Session } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
-import { DIALECT, type Prepare, sessionOf, TYPES } from "./dialect.js";
+import { DIALECT, endAll, type Prepare, sessionOf, TYPES } from "./dialect.js";
 import { isLocked, translated } from "./errors.js";
 import { FileQueue } from "./file-queue.js";
 import type { SqliteStoreOptions } from "./sqlite-store.js";
@@ -111,6 +111,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       query: (sql, values) => inLine(() => own.query(sql, values)),
       insert: (table, records, options) => inLine(() => transaction((session) => session.insert(table, records, options))),
       write: (steps) => inLine(() => transaction((session) => session.write(steps))),
+      endRunning: (make) => inLine(() => transaction(async () => endAll(prepared, file, make()))),
       ...(own.yield === undefined ? {} : { yield: own.yield }),
     },
     joined: () => {
