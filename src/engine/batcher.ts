@@ -1,5 +1,6 @@
 import { nextTick } from "node:process";
 import { HeadgateError } from "../base/errors.js";
+import type { TurnBudget } from "../base/turn-budget.js";
 import type { Clock } from "../ports/clock.js";
 import { isUnavailable } from "./outage.js";
 
@@ -10,6 +11,8 @@ interface Waiting<Q, R> {
 }
 
 const MOST_AT_ONCE = 1_000;
+/** Answers given before the time that they take is looked at. */
+const ANSWERED_AT_ONCE = 32;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 /** So many times a batch meets a store that is away before one of its requests is tried alone. */
@@ -40,6 +43,7 @@ const END_OF = {
  * one transaction. While the store is unavailable, a patient one keeps them and sends them again; what fails for a reason nobody foresaw is sent again for a minute.
  */
 export class Batcher<Q, R> {
+  readonly #turns: TurnBudget | undefined;
   readonly #core: { readonly clock: Clock };
   readonly #send: (requests: readonly Q[]) => Promise<readonly R[]>;
   readonly #isPatient: boolean;
@@ -51,11 +55,12 @@ export class Batcher<Q, R> {
   #stopWaiting = new AbortController();
 
   constructor(
-    core: { readonly clock: Clock },
+    core: { readonly clock: Clock & { readonly turns?: TurnBudget } },
     send: (requests: readonly Q[]) => Promise<readonly R[]>,
     { isPatient = true, lanes = 1, gathers = null }: BatcherOptions = {},
   ) {
     this.#core = core;
+    this.#turns = core.clock.turns;
     this.#send = send;
     this.#isPatient = isPatient;
     this.#lanes = lanes;
@@ -91,8 +96,7 @@ export class Batcher<Q, R> {
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {
         const answers = await this.#send(batch.map(({ request }) => request));
-        for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as R);
-        return;
+        return await this.#answer(batch, answers);
       } catch (error) {
         if (!isUnavailable(error)) return this.#oneByOne(batch);
         if (!this.#isPatient || this.#hasGivenUp) {
@@ -105,6 +109,16 @@ export class Batcher<Q, R> {
         }
         await this.#pause(waitMs);
       }
+    }
+  }
+
+  /** What follows from many answers takes several turns of the event loop. */
+  async #answer(batch: readonly Waiting<Q, R>[], answers: readonly R[]): Promise<void> {
+    for (const [index, { resolve }] of batch.entries()) {
+      resolve(answers[index] as R);
+      if (this.#turns === undefined || index % ANSWERED_AT_ONCE !== ANSWERED_AT_ONCE - 1) continue;
+      await null; // what follows from these is done
+      if (this.#turns.isSpent) await this.#turns.next();
     }
   }
 

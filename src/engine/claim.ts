@@ -17,7 +17,9 @@ import type { Pipeline } from "./pipeline.js";
 import type { Runner } from "./runner.js";
 import { ofDecision, ofRun, ofTrigger, tellRunEnd } from "./tell.js";
 
-const TRIGGERS_AT_ONCE = 1_000;
+const TRIGGERS_AT_ONCE = 500;
+/** The first claim takes so many at most, and each that takes all it may lets the next take twice as many: code that has not run yet is slow, and would hold up the event loop for long. */
+const FIRST_CLAIM = 64;
 /** The token of no claim: such a request finds out whether its decision is recorded, and records nothing. */
 const NO_CLAIM = -1;
 /** How often a trigger whose start a limit refuses is evaluated again before it is blocked by that alone: its conditions do not see the limit. */
@@ -33,6 +35,8 @@ export class Claimer {
   readonly #failures: FailureReports;
   #deciding = 0;
   #hasMore = false;
+  /** The most that the next claim takes. */
+  #most = FIRST_CLAIM;
   /** Decisions made within claims that were not answered. */
   #unanswered: DecideRequest[] = [];
 
@@ -53,22 +57,37 @@ export class Claimer {
   /** Claims what there is room for. Gives true when there may be more. */
   async claim(): Promise<boolean> {
     await this.#startUnanswered();
-    const room = this.#room();
+    const room = Math.min(this.#room(), this.#most);
     if (room <= 0) return false;
     this.#hasMore = false;
     const claim = await this.#claim(room);
-    for (const trigger of claim.superseded) this.#core.events.tell("trigger.superseded", ofTrigger, trigger);
-    for (const { run, trigger } of claim.ended) tellRunEnd(this.#core, run, trigger);
-    for (const { run, trigger } of claim.attempts) {
-      this.#core.events.tell("run.attempt", ofRun, run);
-      this.#start(run, trigger);
-    }
-    for (const { request, result } of claim.decided) this.#decided(result, request);
-    for (const run of claim.cancelled) this.#runner.cancel(run); // after the attempts, of which it may be one
-    for (const trigger of claim.triggers) this.#decideLater(trigger);
+    await this.#runner.handOut(() => this.#handOut(claim));
     const isSlotFree = claim.decided.some(({ request }) => request.run === null);
-    this.#hasMore = isSlotFree || claim.isPartial === true || claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
+    const isFull = claim.decided.length + claim.triggers.length + claim.attempts.length >= room;
+    if (isFull && room === this.#most) this.#most = Math.min(2 * this.#most, TRIGGERS_AT_ONCE);
+    this.#hasMore = isSlotFree || claim.isPartial === true || isFull;
     return this.#hasMore;
+  }
+
+  /** Begins what was claimed; much of it takes several turns of the event loop. */
+  async #handOut({ superseded, ended, attempts, decided, cancelled, triggers }: Claim): Promise<void> {
+    const { events, clock } = this.#core;
+    for (const trigger of superseded) events.tell("trigger.superseded", ofTrigger, trigger);
+    for (const { run, trigger } of ended) tellRunEnd(this.#core, run, trigger);
+    for (const { run, trigger } of attempts) {
+      events.tell("run.attempt", ofRun, run);
+      this.#start(run, trigger);
+      if (clock.turns.isSpent) await clock.turns.next();
+    }
+    for (const { request, result } of decided) {
+      this.#decided(result, request);
+      if (clock.turns.isSpent) await clock.turns.next();
+    }
+    for (const run of cancelled) this.#runner.cancel(run); // after the attempts, of which it may be one
+    for (const trigger of triggers) {
+      this.#decideLater(trigger);
+      if (clock.turns.isSpent) await clock.turns.next();
+    }
   }
 
   async #claim(room: number): Promise<Claim> {

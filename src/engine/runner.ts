@@ -41,8 +41,10 @@ export class Runner {
   readonly #onRunEnd: (pipelineId: string) => void;
   #onIdle: (() => void)[] = [];
   #onQuiet: (() => void)[] = [];
-  /** Attempts under way, and those whose end is being recorded. */
+  /** Attempts under way, those whose end is being recorded, and claims that are being handed out. */
   #open = 0;
+  /** Why every attempt is aborted, and those that have yet to begin, too. */
+  #abortReason: HeadgateError | null = null;
 
   /**
    * @param on - `leave`: an attempt runs no more, its end is being recorded; `end`: it is recorded, or given up; `runEnd`: a run of a pipeline has ended for good
@@ -78,9 +80,24 @@ export class Runner {
     return attempts + Math.max(0, ends - executor.concurrency);
   }
 
+  /** Waits, when the scheduler stops, for what a claim is about to begin. */
+  async handOut(work: () => Promise<void>): Promise<void> {
+    this.#open++;
+    try {
+      await work();
+    } finally {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
   start(run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline): void {
     const executor = executorOf(this.#core, pipeline);
     const attempt = new ActiveAttempt(this.#core, run, trigger, pipeline);
+    if (this.#abortReason !== null) attempt.abort(this.#abortReason);
     this.#active.set(run.id, attempt);
     this.#open++;
     const places = this.#placesOf(executor);
@@ -198,6 +215,7 @@ export class Runner {
   }
 
   abortAll(reason: HeadgateError): void {
+    this.#abortReason = reason;
     for (const attempt of this.#active.values()) attempt.abort(reason);
   }
 
@@ -251,7 +269,7 @@ export class Runner {
       if (!isUnavailable(problem)) events.report(problem, `what follows from the end of run ${run.id}`);
     } finally {
       this.#leave(attempt);
-      if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+      this.#close();
       if (!isOver) this.#onEnd();
     }
   }

@@ -1,3 +1,4 @@
+import { TurnBudget } from "../base/turn-budget.js";
 import type { Clock } from "../ports/clock.js";
 
 /** A difference between wall and monotonic clock that is no mere slewing, ms. */
@@ -37,11 +38,14 @@ export class StoreClock implements Clock {
   #monotonic = 0;
   readonly isSimulated: boolean;
   readonly yield?: () => Promise<void>;
+  /** What the parts of the engine may spend of a turn of the event loop. */
+  readonly turns: TurnBudget;
   readonly track?: NonNullable<Clock["track"]>;
 
   constructor(own: Clock) {
     this.#own = own;
     this.isSimulated = own.isSimulated === true;
+    this.turns = new TurnBudget(own);
     if (own.yield !== undefined) this.yield = () => own.yield?.() ?? Promise.resolve();
     if (own.track !== undefined) this.track = (promise, kind, name) => own.track?.(promise, kind, name);
   }

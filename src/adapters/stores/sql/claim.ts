@@ -12,6 +12,7 @@ import { withWholeParameters } from "./payloads.js";
 import { NONE_RETRIED, retry } from "./retries.js";
 import { WAITING } from "./statuses.js";
 import { PIPELINES, type PipelineRow, TRIGGER_CLAIM, TRIGGERS, type TriggerRow } from "./tables.js";
+import { turns } from "./turns.js";
 import { type Usage, usageOf } from "./usage.js";
 
 const PAGES = 50;
@@ -62,10 +63,11 @@ export async function claim(session: Session, request: ClaimRequest, line: Claim
   const { rows: whole, broken } = await withWholeParameters(session, found.triggers);
   const at = now();
   for (const { row, error } of broken) await setAside(session, row.id, error, at);
-  const ready = handOut(whole, false, request, at);
-  const late = handOut([...found.overlapping, ...overtaken(found.passed, ready.requests, usage)], true, request, at);
+  const ready = await handOut(whole, false, request, at);
+  const late = await handOut([...found.overlapping, ...overtaken(found.passed, ready.requests, usage)], true, request, at);
   const requests = [...ready.requests, ...late.requests];
   const { steps, results } = decisionsOn(requests, await previousHolds(session, requests), at);
+  if (turns.isSpent) await turns.next();
   await session.write([changing(TRIGGERS, [...ready.left, ...late.left], TRIGGER_CLAIM), ...steps]);
   await trimDecisions(session, requests, results);
   const isFreed = await overlaps.again(ready.requests, ready.left, at);
@@ -100,15 +102,16 @@ function overtaken(passed: Found["passed"], decided: readonly DecideRequest[], u
 }
 
 /** Claims triggers, and parts those that are decided on at once from those that are left to decide on. */
-function handOut(
+async function handOut(
   triggers: readonly TriggerRow[],
   isOverlapping: boolean,
   { node, claimLeaseMs, judge }: ClaimRequest,
   now: number,
-): { requests: DecideRequest[]; left: TriggerRow[] } {
+): Promise<{ requests: DecideRequest[]; left: TriggerRow[] }> {
   const requests: DecideRequest[] = [];
   const left: TriggerRow[] = [];
   for (const trigger of triggers) {
+    if (turns.isSpent) await turns.next();
     const claimed = { ...trigger, ...claimTrigger(trigger, node, now + claimLeaseMs) };
     const request = judge?.(claimed, isOverlapping, now) ?? null;
     if (request === null) left.push(claimed);
@@ -181,6 +184,7 @@ async function claimTriggers(
   let last = HEAD;
   for (let page = 0; page < PAGES && found.triggers.length < limit && !found.isPartial; page++) {
     const rows = page === 0 && head !== null ? head : await readLine(session, last, size, isPaused ? "paused" : foreign, now);
+    if (turns.isSpent) await turns.next();
     const { records: candidates, broken } = wholeOf(TRIGGERS, rows);
     for (const { row, error } of broken) await setAside(session, row.id, error, now);
     for (const row of rows) {
@@ -190,6 +194,7 @@ async function claimTriggers(
     }
     const blocked: Blocked[] = [];
     for (const trigger of candidates) {
+      if (turns.isSpent) await turns.next();
       if (found.triggers.length >= limit) break;
       const pipeline = pipelines.get(trigger.pipelineId);
       if (load.isTooMuch(trigger) || mustWaitForElders(trigger, pipeline?.pool ?? null, left, usage, request)) {

@@ -2,6 +2,7 @@ import type { Prepared } from "../../outside/sqlite-driver.js";
 import type { Dialect, Row, RunEnds, Session } from "../sql/database.js";
 import { HIDDEN } from "../sql/statuses.js";
 import { encoded, type Table } from "../sql/table.js";
+import { turns } from "../sql/turns.js";
 import { translated } from "./errors.js";
 
 export const TYPES = { text: "TEXT", int: "INTEGER", real: "REAL", bool: "INTEGER", busy: "", pruned: null };
@@ -26,44 +27,51 @@ export type Prepare = (sql: string) => Prepared;
 export function sessionOf(prepared: Prepare, file: string): Session {
   return {
     dialect: DIALECT,
-    query: async (sql, values = []) =>
-      translated(file, () => prepared(sql)[sql.startsWith("SELECT") ? "all" : "run"](...values)) as readonly Row[],
+    query: async (sql, values = []) => {
+      const rows = translated(file, () => prepared(sql)[sql.startsWith("SELECT") ? "all" : "run"](...values)) as readonly Row[];
+      if (turns.isSpent) await turns.next();
+      return rows;
+    },
     insert: async (table, records, { unlessThere = false } = {}) => insertAll(prepared, file, table, records, unlessThere),
     write: async (steps) => {
       for (const { table, records, fields } of steps) {
-        if (fields === null) insertAll(prepared, file, table, records, false);
-        else updateAll(prepared, file, table, records, fields);
+        if (fields === null) await insertAll(prepared, file, table, records, false);
+        else await updateAll(prepared, file, table, records, fields);
       }
     },
-    yield: () => new Promise((resolve) => setImmediate(resolve)),
+    yield: () => turns.next(),
   };
 }
 
 type Named = Pick<Table<never>, "name" | "columns">;
 
-function insertAll(prepared: Prepare, file: string, table: Named, records: readonly object[], unlessThere: boolean): ReadonlySet<string> {
+async function insertAll(
+  prepared: Prepare,
+  file: string,
+  table: Named,
+  records: readonly object[],
+  unlessThere: boolean,
+): Promise<ReadonlySet<string>> {
   const added = new Set<string>();
   const names = table.columns.map(({ name }) => `"${name}"`).join(", ");
   const places = table.columns.map((_, index) => `$${index + 1}`).join(", ");
   const sql = `INSERT INTO "${table.name}" (${names}) VALUES (${places})${unlessThere ? " ON CONFLICT DO NOTHING" : ""}`;
-  translated(file, () => {
-    for (const record of records) {
-      const values = table.columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
-      if (Number(prepared(sql).run(...values).changes) > 0) added.add(String(values[0]));
-    }
+  await forEach(records, (record) => {
+    const values = table.columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
+    if (Number(translated(file, () => prepared(sql).run(...values)).changes) > 0) added.add(String(values[0]));
   });
   return added;
 }
 
 /** Returns the keys of the rows that were changed: with `isRunning`, those of attempts alone that are under way with the token they are given with and that nobody wants ended. */
-function updateAll(
+async function updateAll(
   prepared: Prepare,
   file: string,
   table: Named,
   records: readonly object[],
   fields: readonly string[],
   { isRunning = false } = {},
-): ReadonlySet<string> {
+): Promise<ReadonlySet<string>> {
   const changed = new Set<string>();
   const [key] = table.columns;
   const columns = table.columns.filter(({ field }) => fields.includes(field));
@@ -71,28 +79,34 @@ function updateAll(
   const token = columns.findIndex(({ field }) => field === "token") + 1;
   const guard = isRunning ? ` AND token = $${token} AND ${HIDDEN.status} = 'running' AND cancel_request IS NULL` : "";
   const sql = `UPDATE "${table.name}" SET ${sets} WHERE "${key?.name}" = $${columns.length + 1}${guard}`;
-  translated(file, () => {
-    for (const record of records) {
-      const values = columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
-      const id = fieldOf(record, key?.field ?? "id");
-      if (Number(prepared(sql).run(...values, id).changes) > 0) changed.add(String(id));
-    }
+  await forEach(records, (record) => {
+    const values = columns.map(({ field, type }) => bound(encoded(type, fieldOf(record, field))));
+    const id = fieldOf(record, key?.field ?? "id");
+    if (Number(translated(file, () => prepared(sql).run(...values, id)).changes) > 0) changed.add(String(id));
   });
   return changed;
 }
 
 /** Ends attempts in a transaction, see `Session.endRunning`. */
-export function endAll(prepared: Prepare, file: string, { runs, triggers, pipelines }: RunEnds): ReadonlySet<string> {
-  const ended = updateAll(prepared, file, runs.table, runs.records, runs.fields ?? [], { isRunning: true });
+export async function endAll(prepared: Prepare, file: string, { runs, triggers, pipelines }: RunEnds): Promise<ReadonlySet<string>> {
+  const ended = await updateAll(prepared, file, runs.table, runs.records, runs.fields ?? [], { isRunning: true });
   const isEnded = (run: object) => ended.has(String(fieldOf(run, "id")));
   const succeeded = new Set(
     runs.records.filter((run) => isEnded(run) && fieldOf(run, "status") === "succeeded").map((run) => fieldOf(run, "pipelineId")),
   );
   const theirs = triggers.records.filter((trigger) => ended.has(String(fieldOf(trigger, "runId"))));
-  updateAll(prepared, file, triggers.table, theirs, triggers.fields ?? []);
+  await updateAll(prepared, file, triggers.table, theirs, triggers.fields ?? []);
   const reached = pipelines.records.filter((pipeline) => succeeded.has(fieldOf(pipeline, "id")));
-  updateAll(prepared, file, pipelines.table, reached, pipelines.fields ?? []);
+  await updateAll(prepared, file, pipelines.table, reached, pipelines.fields ?? []);
   return ended;
+}
+
+/** Row by row, in as many turns of the event loop as it takes. */
+async function forEach(records: readonly object[], work: (record: object) => void): Promise<void> {
+  for (const record of records) {
+    work(record);
+    if (turns.isSpent) await turns.next();
+  }
 }
 
 function fieldOf(record: object, field: string): unknown {

@@ -4,6 +4,7 @@ import { addOwnFile } from "../../outside/own-files.js";
 import { connect, type Prepared, prepare, type SqliteConnection } from "../../outside/sqlite-driver.js";
 import { type Database, newerSchema, type Session } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
+import { turns } from "../sql/turns.js";
 import { DIALECT, endAll, type Prepare, sessionOf, TYPES } from "./dialect.js";
 import { isLocked, translated } from "./errors.js";
 import { FileQueue } from "./file-queue.js";
@@ -57,6 +58,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
     try {
       const answer = await work(own);
       translated(file, () => prepared("COMMIT").run());
+      if (turns.isSpent) await turns.next(); // a commit may take long
       return answer;
     } catch (error) {
       try {
