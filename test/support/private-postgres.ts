@@ -6,37 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
-import pg from "pg";
 
-const LOCAL = "postgres://postgres@127.0.0.1:5432/postgres";
 const DEBIAN = "/usr/lib/postgresql";
-
-/**
- * Chooses the PostgreSQL of the whole run: HEADGATE_TEST_DATABASE_URL, else one on 127.0.0.1:5432, else a private one from the server's binaries if this machine has them.
- */
-export default async function setup(): Promise<(() => void) | undefined> {
-  if (process.env.HEADGATE_TEST_DATABASE_URL !== undefined) return undefined;
-  if (process.env.HEADGATE_TEST_PRIVATE_POSTGRES !== "true" && (await answers(LOCAL))) {
-    process.env.HEADGATE_TEST_DATABASE_URL = LOCAL;
-    return undefined;
-  }
-  const bin = postgresBinaries();
-  if (bin === null) return undefined;
-  const { url, stop } = await privatePostgres(bin);
-  process.env.HEADGATE_TEST_DATABASE_URL = url;
-  return stop;
-}
-
-async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
-  try {
-    await client.connect();
-    await client.end();
-    return true;
-  } catch {
-    return false; // there is none: that is the question
-  }
-}
 
 /** Where the server's programs are; `null` where there are none. */
 export function postgresBinaries(): string | null {

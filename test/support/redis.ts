@@ -5,13 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const BINARY = "redis-server";
-const DEFAULT = "redis://127.0.0.1:6379";
 
-/** A Redis to test against: `REDIS_URL`, else one on 127.0.0.1:6379; `null` where there is none, which with CI=true is an error. */
+/** The Redis of this run, see `services.ts`; `null` where there is none, which with CI=true is an error. */
 export async function testRedisUrl(): Promise<string | null> {
-  const { REDIS_URL: url = DEFAULT, CI } = process.env;
-  if (await answers(Number(new URL(url).port || 6379))) return url;
-  if (CI === "true" && !hasRedisBinary()) throw new Error("there is no Redis to test against: set REDIS_URL or install redis-server");
+  const { HEADGATE_TEST_OWN_REDIS: url, CI } = process.env;
+  if (url !== undefined) return url;
+  if (CI === "true") throw new Error("no Redis: install redis-server, or set HEADGATE_TEST_REDIS_URL");
   return null;
 }
 
@@ -73,6 +72,13 @@ export class PrivateRedis {
   /** Forgets everything, as a server without a disk does: for one that has been ended. */
   forget(): void {
     for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name), { recursive: true });
+  }
+
+  /** Ends it at once, without waiting for it. */
+  removeNow(): void {
+    this.#child?.kill("SIGKILL");
+    this.#child = null;
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async remove(): Promise<void> {

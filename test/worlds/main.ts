@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { dropSchemas, testDatabaseUrl } from "../support/postgres.js";
+import services from "../support/services.js";
 import { CHECKS, type CheckName } from "./check/report.js";
 import { LARGE, SMALL, worldOf } from "./generate/world.js";
 import { failedChecks, type Judged, judged } from "./judge.js";
@@ -39,6 +40,7 @@ function seedsToPlay(): readonly number[] {
   return Array.from({ length: whole("seeds", values.seeds) }, (_, index) => from + index);
 }
 
+await services();
 const databaseUrl = await testDatabaseUrl();
 const places = new Places(databaseUrl);
 const size = values.small ? SMALL : LARGE;
