@@ -10,13 +10,13 @@ const ROOT = new URL("../../", import.meta.url);
 const CLI = fileURLToPath(new URL("dist/cli.js", ROOT));
 const scripts = Object.keys(JSON.parse(readFileSync(new URL("package.json", ROOT), "utf8")).scripts);
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
-const files = [
-  "README.md",
-  "examples/service/README.md",
-  ...readdirSync(new URL("docs/", ROOT))
+const pagesIn = (folder: string) =>
+  readdirSync(new URL(folder, ROOT))
     .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`),
-];
+    .map((name) => `${folder}${name}`);
+/** Pages for those who change the code; the repository has them, the package does not. */
+const forContributors = ["CONTRIBUTING.md", "docs/architecture.md", ".github/pull_request_template.md", ...pagesIn("docs/decisions/")];
+const files = [...new Set(["README.md", "SECURITY.md", "examples/service/README.md", ...pagesIn("docs/"), ...forContributors])];
 const texts = new Map(files.map((name) => [name, readFileSync(new URL(name, ROOT), "utf8")]));
 const blocks = [...texts].flatMap(([name, text]) =>
   [...text.matchAll(/^```(\S*)([^\n]*)\n(.*?)^```$/gms)].map(([, language = "", label = "", code = ""], index) => ({
@@ -73,7 +73,7 @@ describe("blocks of README and docs that are no JavaScript", () => {
 });
 
 describe("README and docs", () => {
-  it("link to pages, headings and folders that are there, and every guide is linked from the README", () => {
+  it("link to pages, headings and folders that are there, and every guide is linked from the README, or from the page for contributors", () => {
     const anchors = (text: string) =>
       [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
         title
@@ -98,8 +98,13 @@ describe("README and docs", () => {
       }
     }
     expect(broken).toEqual([]);
-    const readme = texts.get("README.md") ?? "";
-    expect(files.filter((name) => name.startsWith("docs/") && !readme.includes(`(${name})`))).toEqual([]);
+    const linked = (from: string, name: string) => texts.get(from)?.includes(`(${name})`) === true;
+    const guides = pagesIn("docs/").filter((name) => !forContributors.includes(name));
+    expect(guides.filter((name) => !linked("README.md", name))).toEqual([]);
+    expect(forContributors.filter((name) => linked("README.md", name))).toEqual([]);
+    expect(["docs/architecture.md", "docs/decisions/README.md"].filter((name) => !linked("CONTRIBUTING.md", name))).toEqual([]);
+    const decisions = pagesIn("docs/decisions/").map((name) => name.slice("docs/decisions/".length));
+    expect(decisions.filter((name) => name !== "README.md" && !linked("docs/decisions/README.md", name))).toEqual([]);
   });
 
   it("have the reference that the schema makes", () => {
