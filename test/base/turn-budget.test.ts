@@ -4,7 +4,7 @@ import { TurnBudget } from "../../src/base/turn-budget.js";
 /** Turns that a test takes by hand. */
 function byHand() {
   let now = 0;
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   const yields = () => new Promise<void>((resolve) => waiting.push(resolve));
   return {
     turns: { monotonic: () => now, yield: yields },
