@@ -72,5 +72,6 @@ export interface Result {
 
 /** How many times better one figure is than another: above 1 whether more is better, or less. */
 export function ratioOf({ better }: Measure, ours: number, theirs: number): number {
+  if (ours === theirs) return 1; // even where both are 0
   return better === "higher" ? ours / theirs : theirs / ours;
 }
