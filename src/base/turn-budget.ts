@@ -7,7 +7,7 @@ export interface Turns {
 }
 
 /** So much of a turn is spent on work that could go on in the next one, ms. */
-const TURN_MS = 6;
+const TURN_MS = 4;
 
 /**
  * The time that parts of the engine, or of a store, share within one turn of the event loop, so that timers, sockets and signals are served however much there is to do. Whoever does many small things

@@ -28,7 +28,7 @@ describe("the budget of a turn", () => {
     const budget = new TurnBudget(hand.turns);
     hand.spend(1_000);
     expect(budget.isSpent).toBe(false);
-    hand.spend(5);
+    hand.spend(3);
     expect(budget.isSpent).toBe(false);
     hand.spend(2);
     expect(budget.isSpent).toBe(true);
