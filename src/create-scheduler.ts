@@ -19,7 +19,8 @@ import { type MonitoringOptions, monitoringOf } from "./engine/monitoring-option
 import type { Pipeline } from "./engine/pipeline.js";
 import { redactingLogger } from "./engine/redacting-logger.js";
 import { Registry } from "./engine/registry.js";
-import { Scheduler } from "./engine/scheduler.js";
+import { SchedulerEngine } from "./engine/scheduler.js";
+import type { Scheduler } from "./engine/scheduler-api.js";
 import { StoreClock } from "./engine/store-clock.js";
 import type { NamedConnections } from "./gate/dependency.js";
 import type { SensorOptions } from "./pattern/sensor-options.js";
@@ -31,8 +32,9 @@ import type { Store } from "./ports/store.js";
 import { type Redact, Secrets } from "./run/redact.js";
 
 /** Options of {@link createScheduler}. */
-export interface SchedulerOptions {
-  pipelines?: readonly Pipeline[];
+export interface SchedulerOptions<P extends Pipeline = Pipeline> {
+  /** Default none: they can be added later. */
+  pipelines?: readonly P[];
   /** Default {@link memoryStore}. */
   store?: Store;
   /** Default {@link functionExecutor}, 100 runs at once. */
@@ -95,7 +97,7 @@ export interface SchedulerOptions {
  * await scheduler.start();
  * process.once("SIGTERM", () => scheduler.stop({ drain: "20s" }));
  */
-export function createScheduler(options: SchedulerOptions = {}): Scheduler {
+export function createScheduler<P extends Pipeline = Pipeline>(options: SchedulerOptions<P> = {}): Scheduler<P> {
   checkOptions(options, OPTIONS, "createScheduler");
   const addresses = { allowPrivateNetworks: options.allowPrivateNetworks ?? false };
   new AddressRule(addresses); // says at once what is no network
@@ -114,6 +116,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     logger,
     events: new Events(logger, secrets.redact),
     registry: new Registry(),
+    scheduler: null,
     newId: options.newId ?? ulidSource(random),
     random,
     node: options.node ?? `${hostname()}-${pid}-${Math.floor(random() * 1e9).toString(36)}`,
@@ -126,7 +129,7 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
     newSecret: () => builtin("node:crypto").randomBytes(32).toString("base64url"),
   };
   const monitoring = options.monitoring === undefined ? null : monitoringOf(options.monitoring);
-  return new Scheduler(core, options.pipelines ?? [], monitoring);
+  return new SchedulerEngine(core, options.pipelines ?? [], monitoring);
 }
 
 const OPTIONS: OptionNames<SchedulerOptions> = {

@@ -12,6 +12,7 @@ export { type LoadOptions, loadBased } from "./adaptive/load-based.js";
 export type { Load, Performance, RunSample } from "./adaptive/performance.js";
 export { type PerformanceOptions, performanceBased } from "./adaptive/performance-based.js";
 export type { Factors, Tuner, TunerContext, Tuning } from "./adaptive/tuner.js";
+export type { AsJson } from "./base/as-json.js";
 export { type Duration, durationMs, formatDuration } from "./base/duration.js";
 export type { ErrorFacts } from "./base/error-facts.js";
 export { type ErrorCode, HeadgateError, NonRetryableError } from "./base/errors.js";
@@ -42,7 +43,8 @@ export type { Host } from "./engine/host.js";
 export type { Alert, Monitoring, SilenceOptions } from "./engine/monitoring.js";
 export type { MonitoringOptions } from "./engine/monitoring-options.js";
 export type { NodeBoard, NodeStatus } from "./engine/node-board.js";
-export { type Pipeline, type PipelineOptions, pipeline, type RunClock, type RunContext, type RunLog } from "./engine/pipeline.js";
+export { type Pipeline, type PipelineOptions, pipeline } from "./engine/pipeline.js";
+export type { IdOf, OutputOf, ParametersOf, PipelineRef, Upstream, UpstreamOutput } from "./engine/pipeline-ref.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
 export type { Answer, Explanation, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
 export type { ReloadOptions } from "./engine/reload.js";
@@ -50,14 +52,22 @@ export type {
   Act,
   ActionCaller,
   AskedKind,
+  BackfillArgument,
   BackfillOptions,
-  ParameterProblem,
   PauseOptions,
   ResumeOptions,
+  RunArguments,
+  RunOptions,
+  TriggerArguments,
   TriggerOptions,
-} from "./engine/requests.js";
+  WaitOptions,
+} from "./engine/request-options.js";
+export type { ParameterProblem } from "./engine/requests.js";
 export type { ReloadResult } from "./engine/roster.js";
-export type { Scheduler } from "./engine/scheduler.js";
+export type { RunClock, RunContext, RunLog } from "./engine/run-context.js";
+export type { RunOutcome } from "./engine/run-outcome.js";
+export type { RunScheduler } from "./engine/run-scheduler.js";
+export type { Scheduler } from "./engine/scheduler-api.js";
 export type { SensorStatus } from "./engine/sensing.js";
 export type { PipelineSettings, SettingName, SettingsChange } from "./engine/settings.js";
 export type { SettingsDesk, SettingsView } from "./engine/settings-desk.js";

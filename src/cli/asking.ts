@@ -7,7 +7,7 @@ import { epochMs } from "../base/instant.js";
 import type { LoadedConfig } from "../config/load.js";
 import { createScheduler } from "../create-scheduler.js";
 import type { Pipeline } from "../engine/pipeline.js";
-import type { Scheduler } from "../engine/scheduler.js";
+import type { Scheduler } from "../engine/scheduler-api.js";
 import { mergedFires, type UpcomingFire } from "../engine/upcoming.js";
 import { loadedFor } from "../service/loaded.js";
 import { checkPipeline, globalsOf, outputOf, wholeOf } from "./globals.js";

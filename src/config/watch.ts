@@ -4,7 +4,7 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { checkOptions } from "../base/options.js";
 import type { ReloadResult } from "../engine/roster.js";
-import type { Scheduler } from "../engine/scheduler.js";
+import type { Scheduler } from "../engine/scheduler-api.js";
 import type { Executor } from "../ports/executor.js";
 import { ConfigError } from "./diagnostic.js";
 import { type ConfigDifference, differencesOf } from "./difference.js";

@@ -9,7 +9,8 @@ import type { Core } from "./core.js";
 import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
-import { type Act, checkAct } from "./requests.js";
+import type { Act } from "./request-options.js";
+import { checkAct } from "./requests.js";
 
 const KEY = "adaptive";
 const CHANGES_KEPT = 20;

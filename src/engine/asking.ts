@@ -10,7 +10,8 @@ import type { Core } from "./core.js";
 import type { Loop } from "./loop.js";
 import type { Pipeline } from "./pipeline.js";
 import { refuseOtherContent, refuseWhilePaused } from "./refusals.js";
-import { type ActionCaller, type BackfillOptions, type TriggerOptions, triggerRequest } from "./requests.js";
+import type { ActionCaller, BackfillOptions, TriggerOptions } from "./request-options.js";
+import { triggerRequest } from "./requests.js";
 import { ofTrigger } from "./tell.js";
 import { type Trigger, triggerView } from "./views.js";
 

@@ -7,10 +7,14 @@ import type { HeartbeatRequest } from "../ports/store.js";
 import type { Redact } from "../run/redact.js";
 import type { AttemptOutcome, CancelRequest, RunError, RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
+import { schedulerOf } from "./attempt-scheduler.js";
 import type { Core } from "./core.js";
+import { upstreamRunId } from "./end-request.js";
 import { jsonCopy } from "./json.js";
-import { issuesOf, type Pipeline, type RunClock, type RunContext, type RunLog } from "./pipeline.js";
-import { type Trigger, triggerView } from "./views.js";
+import { issuesOf, type Pipeline } from "./pipeline.js";
+import type { RunClock, RunContext, RunLog } from "./run-context.js";
+import type { RunScheduler } from "./run-scheduler.js";
+import { type Run, runView, type Trigger, triggerView } from "./views.js";
 
 const PROGRESS_LIMIT = 10_000;
 
@@ -108,6 +112,23 @@ export class ActiveAttempt implements RunContext<unknown> {
     const at = (level: LogLevel) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
       logger.log(level, message, { ...fields, ...ids });
     return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  }
+
+  get scheduler(): RunScheduler {
+    return schedulerOf(this.#core, this);
+  }
+
+  /** Bound, like `heartbeat`. */
+  get upstream(): () => Promise<Run | null> {
+    const { store, clock } = this.#core;
+    return async () => {
+      const runId = upstreamRunId(this.#trigger);
+      if (runId === null) return null;
+      const reading = store.run(runId);
+      clock.track?.(reading, "work");
+      const run = await reading;
+      return run === null ? null : runView(run);
+    };
   }
 
   /** Bound, so that it can be taken out of the context by destructuring. */

@@ -9,7 +9,8 @@ import { AuditHeads } from "./audit-heads.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
 import { isUnavailable } from "./outage.js";
-import { type Act, text } from "./requests.js";
+import type { Act } from "./request-options.js";
+import { text } from "./requests.js";
 
 const SUMMED_MS = 60_000;
 const SHOWN_CHARACTERS = 32_000;

@@ -4,7 +4,8 @@ import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Clock } from "../ports/clock.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Pipeline } from "./pipeline.js";
-import { type BackfillOptions, checkedParameters, priorityOf, text } from "./requests.js";
+import type { BackfillOptions } from "./request-options.js";
+import { checkedParameters, priorityOf, text } from "./requests.js";
 
 const MOST_BACKFILLED = 10_000;
 /** Fire times are computed for no longer than this between two turns of the event loop. */

@@ -12,6 +12,7 @@ import type { AuditSettings } from "./audit-keys.js";
 import type { Events } from "./events.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Registry } from "./registry.js";
+import type { RunScheduler } from "./run-scheduler.js";
 import type { StoreClock } from "./store-clock.js";
 
 /** Numbers of one scheduler; lengths in ms. */
@@ -49,6 +50,8 @@ export interface Core {
   readonly logger: Logger;
   readonly events: Events;
   readonly registry: Registry;
+  /** What runs are handed of the scheduler, which sets it when it is made. */
+  scheduler: RunScheduler | null;
   readonly newId: IdSource;
   /** A number in [0, 1), for jitter. Named is what it is drawn for, so that simulations can keep what pipelines draw apart. */
   readonly random: (pipelineId?: string, runId?: string) => number;

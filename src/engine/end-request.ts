@@ -2,7 +2,7 @@ import { mapFacts } from "../base/error-facts.js";
 import type { FinishRequest } from "../ports/store.js";
 import { retryDelay, runErrorOf } from "../run/retry.js";
 import type { AttemptOutcome, PrintedOutput, RunError, RunRecord } from "../run/run.js";
-import type { NewTrigger } from "../trigger/trigger.js";
+import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import { jsonCopy } from "./json.js";
 import type { Pipeline } from "./pipeline.js";
@@ -91,6 +91,13 @@ function delayOf({ events, random }: Core, pipeline: Pipeline, run: RunRecord, o
   }
 }
 
+const FOLLOWS = "run:";
+
+/** Returns the id of the run whose success triggered this one; `null` when something else did. */
+export function upstreamRunId({ kind, key }: Pick<TriggerRecord, "kind" | "key">): string | null {
+  return kind === "dependency" && key?.startsWith(FOLLOWS) ? key.slice(FOLLOWS.length) : null;
+}
+
 function followers({ registry, newId }: Core, run: RunRecord, now: number): readonly NewTrigger[] {
   const following = registry.followersOf(run.pipelineId);
   if (following.length === 0) return NONE;
@@ -100,7 +107,7 @@ function followers({ registry, newId }: Core, run: RunRecord, now: number): read
     kind: "dependency",
     priority: execution.priority,
     scheduledFor: null,
-    key: `run:${run.id}`,
+    key: `${FOLLOWS}${run.id}`,
     reason: `${run.pipelineId} succeeded`,
     user: null,
     requestedBy: null,

@@ -10,7 +10,7 @@ import { EventFeed } from "./event-feed.js";
 import type { SchedulerEvents } from "./events.js";
 import { FailureReports } from "./failure-reports.js";
 import type { Pipeline } from "./pipeline.js";
-import type { BackfillOptions, TriggerOptions } from "./requests.js";
+import type { BackfillOptions, TriggerOptions } from "./request-options.js";
 import type { Runner } from "./runner.js";
 import type { Trigger } from "./views.js";
 

@@ -17,7 +17,8 @@ import type { MonitoringSettings } from "./monitoring-options.js";
 import type { NodeBoard, NodeWord } from "./node-board.js";
 import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
-import { ACT_OPTIONS, type Act, checkAct } from "./requests.js";
+import type { Act } from "./request-options.js";
+import { ACT_OPTIONS, checkAct } from "./requests.js";
 import type { StatisticsDesk } from "./statistics-desk.js";
 import { Waiting } from "./waiting.js";
 

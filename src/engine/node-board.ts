@@ -5,7 +5,8 @@ import type { Noted } from "../ports/audit-store.js";
 import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
-import { type Act, checkAct, checkedId } from "./requests.js";
+import type { Act } from "./request-options.js";
+import { checkAct, checkedId } from "./requests.js";
 
 const KEY = "nodes";
 const FORGET_MS = 24 * 3_600_000;

@@ -6,7 +6,8 @@ import type { Pause } from "../ports/store.js";
 import type { AuditLog } from "./audit-log.js";
 import type { Core } from "./core.js";
 import type { Loop } from "./loop.js";
-import { type PauseOptions, type ResumeOptions, text } from "./requests.js";
+import type { PauseOptions, ResumeOptions } from "./request-options.js";
+import { text } from "./requests.js";
 
 const RESUME: OptionNames<ResumeOptions> = { pipelineId: true, reason: true, user: true, caller: true };
 const NAMES: Readonly<Record<"pause" | "resume", OptionNames<PauseOptions>>> = {

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { AsJson } from "../base/as-json.js";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError, NonRetryableError, quote } from "../base/errors.js";
 import { checkOptions, isOptionsObject, type OptionNames, type RefuseOption } from "../base/options.js";
@@ -19,45 +20,21 @@ import type { Schedule } from "../schedule/schedule.js";
 import { manual } from "../schedule/simple.js";
 import { zoneOf } from "../schedule/zone.js";
 import { webhookSensor } from "../trigger/sensor.js";
-import type { Trigger } from "./views.js";
+import type { PipelineRef, Upstream, UpstreamOutput } from "./pipeline-ref.js";
+import type { RunContext } from "./run-context.js";
 
-/** What a run's function is handed. */
-export interface RunContext<P> {
-  readonly pipelineId: string;
-  readonly runId: string;
-  /** The trigger's parameters, as the pipeline's schema made them. */
-  readonly parameters: P;
-  readonly trigger: Trigger;
-  /** From 1. */
-  readonly attempt: number;
-  /** Aborts on timeout, cancellation and shutdown; its reason is a `HeadgateError`: `RUN_TIMED_OUT`, `RUN_CANCELLED` or `RUN_LOST`. */
-  readonly signal: AbortSignal;
-  /** Logs with the ids of pipeline, trigger and run. */
-  readonly log: RunLog;
-  readonly clock: RunClock;
-  /** What an earlier attempt of the run told last by `heartbeat`: where to go on; `null` for nothing. */
-  readonly lastProgress: unknown;
-  /** Keeps progress, or a part of the result, for those who ask and for the next attempt; at most 10 kB of JSON. */
-  heartbeat(progress?: unknown): void;
-}
-
-/** The scheduler's clock, for a run: under a fake one its waiting takes no time. */
-export interface RunClock {
-  /** Epoch ms. */
-  now(): number;
-  /** Waits; rejects with the signal's reason when the run is aborted. */
-  sleep(length: Duration): Promise<void>;
-}
-
-/** The logger of one run. */
-export type RunLog = Readonly<
-  Record<"debug" | "info" | "warn" | "error", (message: string, fields?: Readonly<Record<string, unknown>>) => void>
->;
+/** A schema of parameters that may be anything: of pipelines without one. */
+type AnyParameters = z.ZodType<Record<string, unknown>, Record<string, unknown>>;
 
 /** What {@link pipeline} takes. */
-export interface PipelineOptions<S extends z.ZodType = z.ZodType<Record<string, unknown>>> {
+export interface PipelineOptions<
+  S extends z.ZodType = AnyParameters,
+  Id extends string = string,
+  After extends Upstream | readonly Upstream[] = Upstream | readonly Upstream[],
+  Result = unknown,
+> {
   /** 1 to 128 letters, digits, dots, dashes or underscores. */
-  id: string;
+  id: Id;
   description?: string;
   /** When it runs. Default: the pattern's, else `manual()`. */
   schedule?: Schedule;
@@ -67,8 +44,8 @@ export interface PipelineOptions<S extends z.ZodType = z.ZodType<Record<string, 
   timeZone?: string;
   /** A named preset for everything not said here. */
   pattern?: PatternName | Pattern;
-  /** Pipelines whose every success triggers this one. */
-  after?: string | readonly string[];
+  /** Pipelines, or their ids, whose every success triggers this one. */
+  after?: After;
   /** What must hold for a run; added to the pattern's. */
   conditions?: readonly Condition[];
   /** What happens to a trigger when a condition blocks. Default `"skip"`. */
@@ -88,13 +65,18 @@ export interface PipelineOptions<S extends z.ZodType = z.ZodType<Record<string, 
   sla?: Duration | null;
   tags?: readonly string[];
   alertOn?: readonly AlertReason[];
-  /** The work. What it returns is kept as the run's output (at most 100 kB of JSON). May be left out when an `executor` does the work without it. */
-  run?(context: RunContext<z.output<S>>): unknown;
+  /**
+   * The work. What it returns is kept as the run's output, as JSON of at most 100,000 characters; of more, `{ notKept: reason }` is kept instead. May be left out when an `executor` does the
+   * work without it.
+   */
+  run?(context: RunContext<z.output<S>, UpstreamOutput<After>>): Result;
 }
 
-/** A named unit of work, checked and ready to be handed to a scheduler. Plain data; made by {@link pipeline}. */
-export interface Pipeline {
-  readonly id: string;
+/**
+ * A named unit of work, checked and ready to be handed to a scheduler. Plain data; made by {@link pipeline}, which infers its types: `Parameters` is what a trigger may give,
+ * `Output` what a run leaves, as JSON.
+ */
+export interface Pipeline<Id extends string = string, Parameters = unknown, Output = unknown> extends PipelineRef<Id, Parameters, Output> {
   readonly description: string | null;
   readonly schedule: Schedule;
   /** The zone of whatever of it names none; `null`: UTC. */
@@ -151,7 +133,12 @@ const OPTIONS: OptionNames<PipelineOptions> = {
  *   run: async ({ parameters, signal }) => load(parameters.full, signal),
  * });
  */
-export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>>>(options: PipelineOptions<S>): Pipeline {
+export function pipeline<
+  S extends z.ZodType = AnyParameters,
+  const Id extends string = string,
+  After extends Upstream | readonly Upstream[] = Upstream | readonly Upstream[],
+  Result = unknown,
+>(options: PipelineOptions<S, Id, After, Result>): Pipeline<Id, z.input<S>, AsJson<Awaited<Result>>> {
   if (!isOptionsObject(options)) throw invalid(null, null, `must be an object of options (got ${shown(options)})`);
   const { id } = options;
   if (typeof id !== "string" || !ID.test(id))
@@ -161,7 +148,7 @@ export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>
       `must be 1 to 128 letters, digits, dots, dashes or underscores, and begin with a letter or digit (got ${shown(id)})`,
     );
   const refuse: RefuseOption = (name, problem) => invalid(id, name, problem);
-  checkOptions<PipelineOptions<S>>(options, OPTIONS as OptionNames<PipelineOptions<S>>, "pipeline", refuse);
+  checkOptions(options, OPTIONS as OptionNames<typeof options>, "pipeline", refuse);
   for (const [name, check] of Object.entries(SHARED_CHECKS)) {
     const value = options[name as SharedOption];
     if (value !== undefined) check(value, refuse);
@@ -183,7 +170,7 @@ export function pipeline<S extends z.ZodType = z.ZodType<Record<string, unknown>
     description: options.description ?? pattern?.description ?? null,
     schedule,
     timeZone: timeZone ?? null,
-    after: afterOf(options, id),
+    after: afterOf(options.after, id),
     sensors: sensorsOf(options.sensors, pattern, id),
     gate: gateOf(options, pattern, id, zoned),
     execution: executionPolicy(merged(pattern?.execution, options.execution), `pipeline ${id}: execution`),
@@ -240,13 +227,13 @@ function merged(base: ExecutionOptions | undefined, own: ExecutionOptions | unde
   return base === undefined ? own : own === undefined ? base : { ...base, ...own };
 }
 
-function afterOf(options: { after?: string | readonly string[] }, id: string): readonly string[] {
-  if (options.after === undefined) return NONE;
-  if (typeof options.after !== "string" && !Array.isArray(options.after))
-    throw invalid(id, "after", `must be a pipeline's id, or an array of them (got ${shown(options.after)})`);
-  const upstream = typeof options.after === "string" ? [options.after] : [...options.after];
-  for (const one of upstream) {
-    if (typeof one !== "string" || !ID.test(one)) throw invalid(id, "after", `${quote(one)} is not a pipeline id`);
+function afterOf(after: Upstream | readonly Upstream[] | undefined, id: string): readonly string[] {
+  if (after === undefined) return NONE;
+  const given: readonly unknown[] = Array.isArray(after) ? after : [after];
+  const upstream = given.map((one) => (isOptionsObject(one) ? (one as Partial<PipelineRef>).id : one) as string);
+  for (const [index, one] of upstream.entries()) {
+    if (typeof one !== "string") throw invalid(id, "after", `must be a pipeline, its id, or an array of them (got ${shown(given[index])})`);
+    if (!ID.test(one)) throw invalid(id, "after", `${quote(one)} is not a pipeline id`);
     if (one === id) throw invalid(id, "after", "a pipeline cannot follow itself");
   }
   return upstream;

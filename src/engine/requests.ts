@@ -1,87 +1,12 @@
 import type { z } from "zod";
-import type { Duration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
-import { epochMs, type Instant } from "../base/instant.js";
+import { epochMs } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
 import { type NewTrigger, PRIORITIES, type Priority } from "../trigger/trigger.js";
 import { measuredJsonCopy } from "./json.js";
 import { issuesOf, type Pipeline } from "./pipeline.js";
-
-/** What may be asked for by hand or by another system. */
-export type AskedKind = "manual" | "immediate" | "webhook" | "file" | "sensor";
-
-/** Options of `Scheduler.trigger`. */
-export interface TriggerOptions {
-  /** Default `"manual"`. `"immediate"` skips the conditions and goes to the head of the line. */
-  kind?: AskedKind;
-  /** Why; at most 1,000 characters. */
-  reason?: string;
-  /** Who; at most 200 characters. */
-  user?: string;
-  /** Default: the pipeline's. */
-  priority?: Priority;
-  /** Checked by the pipeline's schema; JSON of at most 1,000,000 characters. */
-  parameters?: unknown;
-  /** Asking again with the same key gives the first trigger; at most 255 characters. */
-  idempotencyKey?: string;
-  /** Not before this instant. */
-  notBefore?: Instant;
-  /**
-   * A client of the store's database on which a transaction of yours is open: the trigger is accepted when that commits, and not at all if it does not.
-   * PostgreSQL only.
-   */
-  transaction?: unknown;
-  /** Runs although paused, whatever the conditions, and beyond `maxActiveRuns`. Default false. */
-  force?: boolean;
-  /** Records the trigger in the audit log, in one transaction with it; not together with `transaction`. Default: none, what code triggers is not recorded. */
-  caller?: ActionCaller;
-}
-
-/** The caller of an API on whose behalf something is done, as the audit log records it. */
-export interface ActionCaller {
-  /** Id of the caller's token; at most 200 characters. */
-  readonly token: string;
-  readonly role?: string | null;
-  readonly address?: string | null;
-  /** At most 100 characters. */
-  readonly requestId?: string | null;
-}
-
-/** Who does something, and why. */
-export interface Act {
-  reason?: string;
-  user?: string;
-  /** Default: none, it is done by code. */
-  caller?: ActionCaller;
-}
-
-/** Options of `Scheduler.pause`. */
-export interface PauseOptions extends Act {
-  /** Default: the whole scheduler. */
-  pipelineId?: string;
-  /** Resumes by itself after this. Default: never. */
-  duration?: Duration;
-}
-
-/** Options of `Scheduler.resume`. */
-export interface ResumeOptions extends Act {
-  /** Default: the whole scheduler. */
-  pipelineId?: string;
-}
-
-/** Options of `Scheduler.backfill`. */
-export interface BackfillOptions extends Act {
-  /** The first instant whose fire times are wanted. */
-  from: Instant;
-  /** The end, exclusive. Default now. */
-  to?: Instant;
-  /** Default `"low"`. */
-  priority?: Priority;
-  parameters?: unknown;
-  /** Asking again with the same key makes nothing twice. Default: a new one. */
-  idempotencyKey?: string;
-}
+import type { Act, AskedKind, RunOptions, TriggerOptions, WaitOptions } from "./request-options.js";
 
 const KINDS: readonly AskedKind[] = ["manual", "immediate", "webhook", "file", "sensor"];
 const TRIGGER: OptionNames<TriggerOptions> = {
@@ -96,6 +21,9 @@ const TRIGGER: OptionNames<TriggerOptions> = {
   force: true,
   caller: true,
 };
+const { transaction: _, ...LASTING } = TRIGGER;
+const WAIT: OptionNames<WaitOptions> = { signal: true };
+const RUN: OptionNames<RunOptions> = { ...LASTING, ...WAIT };
 export const ACT_OPTIONS: OptionNames<Act> = { reason: true, user: true, caller: true };
 const PARAMETERS_LIMIT = 1_000_000;
 
@@ -131,6 +59,37 @@ export async function triggerRequest(
     notBefore: options.notBefore === undefined ? null : epochMs(options.notBefore, "notBefore"),
     isForced: options.force === true,
   };
+}
+
+/**
+ * Returns the options of a run, those of its trigger apart from those of the waiting.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`; the signal's reason when it has aborted
+ */
+export function runRequest(options: RunOptions): { readonly trigger: TriggerOptions; readonly signal: AbortSignal | undefined } {
+  checkOptions(options, RUN, "run");
+  const { signal, ...trigger } = options;
+  return { trigger, signal: checkedSignal(signal, "run") };
+}
+
+/**
+ * Returns the signal that ends the waiting.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`; the signal's reason when it has aborted
+ */
+export function waitSignal(options: WaitOptions): AbortSignal | undefined {
+  checkOptions(options, WAIT, "waitFor");
+  return checkedSignal(options.signal, "waitFor");
+}
+
+function checkedSignal(signal: AbortSignal | undefined, where: string): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  if (typeof signal !== "object" || signal === null || typeof signal.throwIfAborted !== "function")
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: signal: must be an AbortSignal (got ${shown(signal)})`, {
+      details: { option: "signal" },
+    });
+  signal.throwIfAborted();
+  return signal;
 }
 
 /** What is wrong with one parameter, as `details.problems` of `INVALID_PARAMETERS` has it. */

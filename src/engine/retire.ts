@@ -2,7 +2,8 @@ import type { TriggerRecord } from "../trigger/trigger.js";
 import type { AuditLog } from "./audit-log.js";
 import type { Core } from "./core.js";
 import { unknownPipeline } from "./refusals.js";
-import { type Act, checkAct, text } from "./requests.js";
+import type { Act } from "./request-options.js";
+import { checkAct, text } from "./requests.js";
 import { ofTrigger } from "./tell.js";
 
 /** Takes a pipeline out of use in the store; what waits is cancelled. */

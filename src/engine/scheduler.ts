@@ -15,8 +15,10 @@ import { Monitoring } from "./monitoring.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
 import { NodeBoard } from "./node-board.js";
 import { Outage } from "./outage.js";
+import { OutcomeWaiter } from "./outcomes.js";
 import { Pausing } from "./pausing.js";
 import type { Pipeline } from "./pipeline.js";
+import type { PipelineRef } from "./pipeline-ref.js";
 import {
   type DecisionListOptions,
   decisionsPage,
@@ -30,10 +32,13 @@ import { type Explanation, explain } from "./reading/explain.js";
 import type { Surroundings } from "./reading/explain-future.js";
 import { recheckSoon } from "./recheck.js";
 import { type ReloadOptions, reloadOf } from "./reload.js";
-import { type Act, type BackfillOptions, checkedId, type PauseOptions, type ResumeOptions, type TriggerOptions } from "./requests.js";
+import type { Act, BackfillOptions, PauseOptions, ResumeOptions, RunOptions, TriggerOptions, WaitOptions } from "./request-options.js";
+import { checkedId, runRequest, waitSignal } from "./requests.js";
 import { retire } from "./retire.js";
 import { type ReloadResult, Roster } from "./roster.js";
+import type { RunOutcome } from "./run-outcome.js";
 import { Runner } from "./runner.js";
+import type { Scheduler } from "./scheduler-api.js";
 import { Sensing } from "./sensing.js";
 import { SettingsDesk } from "./settings-desk.js";
 import { StatisticsDesk } from "./statistics-desk.js";
@@ -44,10 +49,8 @@ import { Tokens } from "./tokens.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
 
-/**
- * Decides when its pipelines run, starts them, and says why. Made by `createScheduler`.
- */
-export class Scheduler {
+/** The scheduler, made of its parts. */
+export class SchedulerEngine implements Scheduler {
   readonly #core: Core;
   readonly #runner: Runner;
   readonly #loop: Loop;
@@ -55,26 +58,19 @@ export class Scheduler {
   readonly #outage: Outage;
   readonly #steering: Steering;
   readonly #roster: Roster;
-  /** Settings of pipelines that are changed at run time. */
   readonly settings: SettingsDesk;
-  /** The intervals of adaptive schedules. */
   readonly adaptive: Adapting;
-  /** How the pipelines do, over all nodes. */
   readonly statistics: StatisticsDesk;
-  /** What is wrong, and who is not told of it. */
   readonly alerts: Monitoring;
-  /** The nodes that raise alerts, and those that were lost. */
   readonly nodes: NodeBoard;
-  /** Tokens for those who ask over HTTP. */
   readonly tokens: Tokens;
-  /** The log of calls and changes. */
   readonly audit: AuditLog;
-  /** What adapters need beside the rest. */
   readonly host: Host;
   readonly #asking: Asking;
   readonly #pausing: Pausing;
   readonly #sensing: Sensing;
   readonly #lifecycle: Lifecycle;
+  readonly #outcomes: OutcomeWaiter;
 
   constructor(core: Core, pipelines: readonly Pipeline[], monitoring: MonitoringSettings | null) {
     this.#core = core;
@@ -117,58 +113,41 @@ export class Scheduler {
       feed: this.host.feed,
       maintenance: new Maintenance(core),
     });
+    this.#outcomes = new OutcomeWaiter(core, this.#lifecycle);
+    core.scheduler = this;
   }
 
-  /**
-   * Opens the store, plans the schedules (missed fire times go through catchup) and begins; resolves after the first round, not when a backlog has been worked off. Twice
-   * is harmless. `stop()` ends a start at once, wherever it is.
-   *
-   * @throws HeadgateError `SCHEDULER_STOPPED` when it was stopped, before or meanwhile; what opening the store throws
-   */
   start(): Promise<void> {
     return this.#lifecycle.start();
   }
 
-  /**
-   * Stops claiming, lets running work finish for `drain` (default `"30s"`), then aborts it (its attempts are closed as lost and retried under the
-   * retry policy by whoever starts next), then releases everything. Twice is harmless. Resolves within `drain` + `grace` + 7 s whatever the store does: one that
-   * does not answer has 5 s to record what is left, then its connections are ended.
-   *
-   * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
-   */
   stop(options: StopOptions = {}): Promise<void> {
     return this.#lifecycle.stop(drainMsOf(options));
   }
 
-  /**
-   * Asks for a run.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_PARAMETERS`, `PAUSED` (immediate, not forced), `IDEMPOTENCY_CONFLICT` (the key
-   *   was used for something else), `SCHEDULER_STOPPED`
-   * @example
-   * await scheduler.trigger("daily-sales", { reason: "prices corrected", user: "ana", priority: "high", idempotencyKey: "fix-4711" });
-   */
-  async trigger(pipelineId: string, options: TriggerOptions = {}): Promise<Trigger> {
-    return this.#asking.trigger(this.#pipeline(pipelineId), options);
+  async trigger(pipeline: string | PipelineRef, options: TriggerOptions = {}): Promise<Trigger> {
+    return this.#asking.trigger(this.#pipeline(idOf(pipeline)), options);
   }
 
-  /**
-   * Asks for a run for every fire time in [from, to), oldest first, behind everything else; a fire time that has run before runs again.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_INSTANT`, `INVALID_PARAMETERS`, `TOO_MANY` beyond 10,000 fire times
-   * @example
-   * await scheduler.backfill("daily-sales", { from: "2026-01-01", to: "2026-02-01", user: "ana", reason: "new currency" });
-   */
-  async backfill(pipelineId: string, options: BackfillOptions): Promise<readonly Trigger[]> {
-    return this.#asking.backfill(this.#pipeline(pipelineId), options);
+  async run(pipeline: string | PipelineRef, options: RunOptions = {}): Promise<RunOutcome> {
+    const request = runRequest(options);
+    const accepting = this.trigger(pipeline, request.trigger);
+    this.#core.clock.track?.(accepting, "work"); // a clock that is moved by hand moves on when the trigger is there
+    const { id } = await accepting;
+    return this.#outcomes.wait(id, request.signal);
   }
 
-  /**
-   * Ends a waiting trigger, or asks a run to end (its function's signal aborts).
-   *
-   * @param id - of a trigger or a run
-   * @throws HeadgateError `NOT_FOUND`, `ALREADY_FINISHED`
-   */
+  async waitFor<Output>(trigger: string | Trigger<Output>, options: WaitOptions = {}): Promise<RunOutcome<Output>> {
+    const id = checkedId(typeof trigger === "string" ? trigger : trigger?.id, "waitFor");
+    const signal = waitSignal(options);
+    this.#lifecycle.refuseUnlessRunning();
+    return this.#outcomes.wait(id, signal) as Promise<RunOutcome<Output>>;
+  }
+
+  async backfill(pipeline: string | PipelineRef, options: BackfillOptions): Promise<readonly Trigger[]> {
+    return this.#asking.backfill(this.#pipeline(idOf(pipeline)), options);
+  }
+
   async cancel(id: string, act: Act = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
     this.#lifecycle.refuseUnlessRunning();
     const cancelled = await cancel(this.#core, this.#runner, this.audit, id, act);
@@ -176,37 +155,18 @@ export class Scheduler {
     return cancelled;
   }
 
-  /**
-   * Pauses a pipeline, or everything: nothing fires, triggers wait, running work goes on.
-   *
-   * @param target - a pipeline's id, or options with or without one
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_DURATION`
-   * @example
-   * await scheduler.pause("daily-sales", { reason: "warehouse is moving", user: "ana", duration: "2h" });
-   */
   async pause(target?: string | PauseOptions, options?: Omit<PauseOptions, "pipelineId">): Promise<void> {
     await this.#pausing.pause(target, options);
   }
 
-  /**
-   * Ends a pause; missed fire times go through catchup. Returns false when there was none.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`
-   */
   async resume(target?: string | ResumeOptions, options?: Act): Promise<boolean> {
     return this.#pausing.resume(target, options);
   }
 
-  /**
-   * Adds pipelines, before or while running.
-   *
-   * @throws HeadgateError `DUPLICATE_PIPELINE`, `UNKNOWN_POOL`, `INVALID_PIPELINE`
-   */
   async add(...pipelines: readonly Pipeline[]): Promise<void> {
     await this.#put(pipelines, false);
   }
 
-  /** Replaces a pipeline by one with its id; a new schedule is planned from now, the old one's pause and history stay. */
   async replace(pipeline: Pipeline): Promise<void> {
     this.#roster.known(pipeline?.id);
     await this.#put([pipeline], true);
@@ -218,11 +178,6 @@ export class Scheduler {
     this.#loop.wake();
   }
 
-  /**
-   * Has these pipelines, pools, limits and alert rules from now on, all or (when something is refused) none. One that is the same object stays as it is, one not named is removed.
-   *
-   * @throws HeadgateError as `createScheduler`; `STORE_UNAVAILABLE`, `SCHEDULER_STOPPED`
-   */
   async reload(options: ReloadOptions): Promise<ReloadResult> {
     await this.#lifecycle.settled();
     const { monitoring, ...rest } = reloadOf(options);
@@ -232,97 +187,59 @@ export class Scheduler {
     return result;
   }
 
-  /**
-   * Takes a pipeline from this node: it fires and starts here no more. Runs under way go on; what the store keeps of it stays, waiting triggers too, for
-   * other nodes or until it is added again. Gives false when it was not there.
-   */
   async remove(pipelineId: string): Promise<boolean> {
     await this.#lifecycle.settled().catch(() => {}); // there is nothing to wait for, or no longer
     return this.#roster.remove(pipelineId);
   }
 
-  /**
-   * Takes a pipeline out of use on all nodes: it fires no more, what waits is cancelled, runs under way go on, its history stays. Registering it again, by a node
-   * that starts with it, brings it back: remove it from the code first.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE` when the store does not know it, `SCHEDULER_STOPPED`
-   */
   async retire(pipelineId: string, act: Act = {}): Promise<void> {
     this.#lifecycle.refuseUnlessRunning();
     await retire(this.#core, this.audit, pipelineId, act);
     await this.remove(pipelineId);
   }
 
-  /** The pipelines of this node. */
   pipelines(): readonly Pipeline[] {
     return this.#roster.all();
   }
 
-  /** Whether this node has a pipeline. */
   has(pipelineId: string): boolean {
     return this.#roster.find(pipelineId) !== undefined;
   }
 
-  /**
-   * The next fire times, of one pipeline or of all, soonest first, from where the store has the schedules, each with what becomes of it as far as that is certain now: the same as
-   * {@link Scheduler.explain} answers. The store must be open: it is after `start()`.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_INSTANT`
-   * @example
-   * for (const { pipelineId, fireAt, answer } of await scheduler.upcoming({ count: 20 })) console.log(fireAt, pipelineId, answer);
-   */
   async upcoming(options: UpcomingFireOptions = {}): Promise<readonly UpcomingFire[]> {
     return upcomingFires(this.#core, this.#gates, await this.#surroundings(), options, this.#core.clock.now());
   }
 
-  /** Triggers, newest first. */
   triggers(options: TriggerListOptions = {}): Promise<Page<Trigger>> {
     return triggersPage(this.#core.store, options);
   }
 
-  /** Runs, newest first. */
   runs(options: RunListOptions = {}): Promise<Page<Run>> {
     return runsPage(this.#core.store, options);
   }
 
-  /** Decisions, newest first. */
   decisions(options: DecisionListOptions = {}): Promise<Page<Decision>> {
     return decisionsPage(this.#core.store, options);
   }
 
-  /** One trigger; `null` when there is none, or no longer. */
   async getTrigger(id: string): Promise<Trigger | null> {
     const record = await this.#core.store.trigger(checkedId(id, "getTrigger"));
     return record === null ? null : triggerView(record);
   }
 
-  /** One run; `null` when there is none, or no longer. */
   async getRun(id: string): Promise<Run | null> {
     const record = await this.#core.store.run(checkedId(id, "getRun"));
     return record === null ? null : runView(record);
   }
 
-  /** How the scheduler is. */
   status(): SchedulerStatus {
     return statusOf(this.#core, this.#lifecycle.phase, this.#runner, this.#loop, this.#outage, this.#sensing.status(), this.#roster.size);
   }
 
-  /**
-   * How a pipeline is.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`
-   */
   pipelineStatus(pipelineId: string): Promise<PipelineStatus> {
     return pipelineStatus(this.#core, this.#roster.known(pipelineId));
   }
 
-  /**
-   * Why a pipeline ran, did not run, or is waiting at an instant, past or future (default now): in words and as data.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_INSTANT`
-   * @example
-   * console.log((await scheduler.explain("daily-sales", "2026-03-01T02:00:00Z")).text);
-   */
   async explain(pipelineId: string, at?: Instant): Promise<Explanation> {
     this.#roster.known(pipelineId);
     const now = this.#core.clock.now();
@@ -343,21 +260,14 @@ export class Scheduler {
     return { pipelines, isStarted, isAdapting };
   }
 
-  /** Listens to an event; the function returned ends it. What a listener throws is reported as the event `error`. */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
     return this.#core.events.on(event, listener);
   }
 
-  /** Listens to the next such event only. */
   once<E extends EventName>(event: E, listener: Listener<E>): () => void {
     return this.#core.events.on(event, listener, true);
   }
 
-  /**
-   * Has the held triggers of a pipeline, or of all, looked at now: what held them may be over.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `SCHEDULER_STOPPED`
-   */
   async recheck(pipelineId?: string): Promise<void> {
     await this.#pausing.recheck(pipelineId);
   }
@@ -373,4 +283,9 @@ export class Scheduler {
     this.#lifecycle.refuseUnlessRunning();
     return this.#roster.known(pipelineId);
   }
+}
+
+/** Returns the id by which a pipeline is named; what is no pipeline is refused by its id. */
+function idOf(pipeline: string | PipelineRef): string {
+  return typeof pipeline === "object" && pipeline !== null ? pipeline.id : pipeline;
 }

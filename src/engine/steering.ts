@@ -8,7 +8,7 @@ import { register } from "./catalog.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import type { Pipeline } from "./pipeline.js";
-import type { Act } from "./requests.js";
+import type { Act } from "./request-options.js";
 import {
   checkChange,
   type Overrides,

@@ -8,7 +8,8 @@ import { sha256 } from "./audit-keys.js";
 import type { AuditLog } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
-import { ACT_OPTIONS, type Act, checkAct, text } from "./requests.js";
+import type { Act } from "./request-options.js";
+import { ACT_OPTIONS, checkAct, text } from "./requests.js";
 
 /** What the holder of a token may do: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
 export type Role = "viewer" | "operator" | "admin";

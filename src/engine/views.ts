@@ -8,7 +8,7 @@ import { catchupView, type LateCause } from "../trigger/view.js";
 export { type LateCause, type Trigger, triggerView } from "../trigger/view.js";
 
 /** A run as it is handed out. */
-export interface Run {
+export interface Run<Output = unknown> {
   readonly id: string;
   readonly pipelineId: string;
   readonly triggerId: string;
@@ -20,7 +20,8 @@ export interface Run {
   readonly attemptStartedAt: Date;
   readonly endedAt: Date | null;
   readonly retryAt: Date | null;
-  readonly output: unknown;
+  /** `null` until it has succeeded. */
+  readonly output: Output | null;
   readonly error: RunError | null;
   readonly progress: unknown;
   readonly cancelRequest: (Omit<CancelRequest, "at"> & { readonly at: Date }) | null;

@@ -14,7 +14,7 @@ import { type ConfigChange, type ConfigWatch, recordConfig, watchConfig } from "
 import { createScheduler } from "../create-scheduler.js";
 import { redactingLogger } from "../engine/redacting-logger.js";
 import { stopped } from "../engine/refusals.js";
-import type { Scheduler } from "../engine/scheduler.js";
+import type { Scheduler } from "../engine/scheduler-api.js";
 import type { Logger } from "../ports/logger.js";
 import { logEvents } from "./events-log.js";
 import { type ConfigChoice, loadedFor } from "./loaded.js";

@@ -6,7 +6,7 @@ import { toDate } from "../base/instant.js";
 import { createScheduler, type SchedulerOptions } from "../create-scheduler.js";
 import type { SchedulerEvents } from "../engine/events.js";
 import type { Pipeline } from "../engine/pipeline.js";
-import type { Scheduler } from "../engine/scheduler.js";
+import type { Scheduler } from "../engine/scheduler-api.js";
 import type { Clock } from "../ports/clock.js";
 import type { RunRequest } from "../ports/executor.js";
 import type { DecideRequest, Store } from "../ports/store.js";

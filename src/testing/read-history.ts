@@ -1,7 +1,7 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
-import type { Scheduler } from "../engine/scheduler.js";
+import type { Scheduler } from "../engine/scheduler-api.js";
 import type { Decision, Run, Trigger } from "../engine/views.js";
 import type { HistoricalPause, History } from "./history.js";
 

@@ -4,7 +4,7 @@ import type { Instant } from "../base/instant.js";
 import { toDate } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import type { Pipeline } from "../engine/pipeline.js";
-import type { PauseOptions, TriggerOptions } from "../engine/requests.js";
+import type { PauseOptions, TriggerOptions } from "../engine/request-options.js";
 import type { Condition, ConditionContext, Verdict } from "../gate/condition.js";
 import type { MeasurableProbe } from "../gate/probe.js";
 import type { Unknowns } from "./unknowns.js";

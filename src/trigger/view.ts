@@ -11,8 +11,8 @@ export interface LateCause {
   readonly pause?: PauseFacts;
 }
 
-/** A trigger as it is handed out. */
-export interface Trigger {
+/** A trigger as it is handed out. `Output`: of the run that it starts. */
+export interface Trigger<Output = unknown> {
   readonly id: string;
   readonly pipelineId: string;
   readonly kind: TriggerKind;
@@ -44,6 +44,8 @@ export interface Trigger {
   readonly catchup: LateCause | null;
   /** Fields left out because they are larger than `valueLimit`; absent when there are none. */
   readonly omitted?: readonly string[];
+  /** Never there at run time: it carries the type. */
+  readonly "~output"?: Output;
 }
 
 export function triggerView(record: TriggerRecord): Trigger {

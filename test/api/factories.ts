@@ -333,6 +333,8 @@ export const METHODS: Table = {
   once: "takes an event's name and a listener; see events.test.ts",
   stop: one({ drain: "1s" }, (options) => on().stop(options), { opens: true }),
   trigger: one({ reason: "a" }, (options) => on().trigger("a", options)),
+  run: one({ reason: "a" }, (options) => on().run("a", options)),
+  waitFor: one({ signal: new AbortController().signal }, (options) => on().waitFor("x", options), { opens: true }),
   backfill: one({ from: "2026-03-01", to: "2026-03-01" }, (options) => on().backfill("a", options)),
   cancel: one({ user: "ana" }, (options) => on().cancel("x", options), { opens: true }),
   pause: [

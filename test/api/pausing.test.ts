@@ -52,7 +52,7 @@ test("what pauses neither one pipeline nor clearly everything is refused, and pa
   await scheduler.stop();
 });
 
-test("methods that take a pipeline's id or an id refuse objects in its place", async () => {
+test("methods that take a pipeline or an id refuse anything else in its place", async () => {
   const { scheduler } = await harness([sales()]);
   const loose = scheduler as unknown as Record<string, Loose>;
   const refused = async (call: () => unknown) => {
@@ -64,22 +64,11 @@ test("methods that take a pipeline's id or an id refuse objects in its place", a
       );
     expect(error).toMatchObject({ name: "HeadgateError" });
   };
-  for (const wrong of [null, 7, {}, ["sales"], sales()]) {
-    for (const method of [
-      "trigger",
-      "backfill",
-      "explain",
-      "pipelineStatus",
-      "recheck",
-      "retire",
-      "remove",
-      "cancel",
-      "getTrigger",
-      "getRun",
-    ])
-      await refused(() => loose[method]?.call(scheduler, wrong));
-    await refused(() => loose.has?.call(scheduler, wrong));
-  }
+  const takesPipelines = ["trigger", "run", "backfill"];
+  const takesIds = ["explain", "pipelineStatus", "recheck", "retire", "remove", "cancel", "getTrigger", "getRun", "waitFor", "has"];
+  const wrong = [null, 7, {}, ["sales"], new Map()];
+  for (const method of [...takesPipelines, ...takesIds]) for (const one of wrong) await refused(() => loose[method]?.call(scheduler, one));
+  for (const method of takesIds) await refused(() => loose[method]?.call(scheduler, sales()));
   await refused(() => loose.add?.call(scheduler, "sales"));
   await refused(() => loose.add?.call(scheduler, { id: "raw", schedule: every("1h"), run: () => {} }));
   await refused(() => loose.add?.call(scheduler, [sales()]));

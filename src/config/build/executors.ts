@@ -6,7 +6,8 @@ import { workerThreadExecutor } from "../../adapters/executors/local/worker-thre
 import { type WebhookExecutor, webhookExecutor } from "../../adapters/executors/webhook/webhook.js";
 import { importFile } from "../../adapters/outside/load-peer.js";
 import { NonRetryableError } from "../../base/errors.js";
-import type { Pipeline, RunContext } from "../../engine/pipeline.js";
+import type { Pipeline } from "../../engine/pipeline.js";
+import type { RunContext } from "../../engine/run-context.js";
 import type { Executor } from "../../ports/executor.js";
 import type { Path } from "../diagnostic.js";
 import type { ExecutorConfig } from "../schema/executors.js";

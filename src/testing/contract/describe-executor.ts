@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { memoryStore } from "../../adapters/stores/memory/memory-store.js";
 import { createScheduler } from "../../create-scheduler.js";
 import { pipeline } from "../../engine/pipeline.js";
-import type { Scheduler } from "../../engine/scheduler.js";
+import type { Scheduler } from "../../engine/scheduler-api.js";
 import type { Run } from "../../engine/views.js";
 import type { Executor } from "../../ports/executor.js";
 import type { Store } from "../../ports/store.js";

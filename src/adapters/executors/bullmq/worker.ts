@@ -3,7 +3,7 @@ import { type Duration, durationMs } from "../../../base/duration.js";
 import { errorFacts } from "../../../base/error-facts.js";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import { checkOptions } from "../../../base/options.js";
-import type { Clock, Logger, LogLevel, Pipeline, RunContext } from "../../../index.js";
+import type { Clock, Logger, LogLevel, Pipeline, RunContext, RunScheduler } from "../../../index.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { triggerView } from "../../../trigger/view.js";
 import { BULLMQ_CONNECTION, type BullmqConnection, bullmq, type JobData } from "./connection.js";
@@ -123,11 +123,30 @@ async function contextOf(
     signal,
     log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
     clock: { now: () => clock.now(), sleep: (length) => clock.sleep(durationMs(length, "sleep"), signal) },
+    scheduler: NO_SCHEDULER,
+    upstream: async () => (trigger.kind === "dependency" ? noScheduler("upstream") : null),
     lastProgress: typeof job.progress === "object" ? job.progress : null,
     heartbeat: (progress) => {
       if (progress !== undefined) void job.updateProgress(progress as object).catch(() => {}); // the run goes on without it
     },
   };
+}
+
+/** A worker knows no store. */
+const NO_SCHEDULER: RunScheduler = {
+  trigger: async () => noScheduler("scheduler.trigger"),
+  run: async () => noScheduler("scheduler.run"),
+  waitFor: async () => noScheduler("scheduler.waitFor"),
+  cancel: async () => noScheduler("scheduler.cancel"),
+  getTrigger: async () => noScheduler("scheduler.getTrigger"),
+  getRun: async () => noScheduler("scheduler.getRun"),
+};
+
+function noScheduler(what: string): never {
+  throw new HeadgateError(
+    "NO_SCHEDULER",
+    `${what}: a BullMQ worker has no scheduler; call the HTTP API of one, with createClient of headgate/client`,
+  );
 }
 
 async function parametersOf({ parameters: schema }: Pipeline, given: unknown): Promise<unknown> {

@@ -1,0 +1,101 @@
+import type { Duration } from "../base/duration.js";
+import type { Instant } from "../base/instant.js";
+import type { Priority } from "../trigger/trigger.js";
+
+/** What may be asked for by hand or by another system. */
+export type AskedKind = "manual" | "immediate" | "webhook" | "file" | "sensor";
+
+/** Options of `Scheduler.trigger`. */
+export interface TriggerOptions<Parameters = unknown> {
+  /** Default `"manual"`. `"immediate"` skips the conditions and goes to the head of the line. */
+  kind?: AskedKind;
+  /** Why; at most 1,000 characters. */
+  reason?: string;
+  /** Who; at most 200 characters. */
+  user?: string;
+  /** Default: the pipeline's. */
+  priority?: Priority;
+  /** Checked by the pipeline's schema; JSON of at most 1,000,000 characters. */
+  parameters?: Parameters;
+  /** Asking again with the same key gives the first trigger; at most 255 characters. */
+  idempotencyKey?: string;
+  /** Not before this instant. */
+  notBefore?: Instant;
+  /**
+   * A client of the store's database on which a transaction of yours is open: the trigger is accepted when that commits, and not at all if it does not.
+   * PostgreSQL only.
+   */
+  transaction?: unknown;
+  /** Runs although paused, whatever the conditions, and beyond `maxActiveRuns`. Default false. */
+  force?: boolean;
+  /** Records the trigger in the audit log, in one transaction with it; not together with `transaction`. Default: none, what code triggers is not recorded. */
+  caller?: ActionCaller;
+}
+
+/** Options of `Scheduler.waitFor`. */
+export interface WaitOptions {
+  /** Ends the waiting, which rejects with the signal's reason; trigger and run go on. Default: the scheduler's stop alone ends it. */
+  signal?: AbortSignal;
+}
+
+/** Options of `Scheduler.run`. */
+export interface RunOptions<Parameters = unknown> extends Omit<TriggerOptions<Parameters>, "transaction">, WaitOptions {}
+
+/** The last argument of `Scheduler.trigger`: it may be left out when the pipeline runs without parameters. */
+export type TriggerArguments<Parameters> = Arguments<Parameters, TriggerOptions<Parameters>>;
+
+/** The last argument of `Scheduler.run`: it may be left out when the pipeline runs without parameters. */
+export type RunArguments<Parameters> = Arguments<Parameters, RunOptions<Parameters>>;
+
+/** The last argument of `Scheduler.backfill`, with the parameters that the pipeline cannot run without. */
+export type BackfillArgument<Parameters> =
+  Arguments<Parameters, BackfillOptions<Parameters>> extends [infer Needed] ? Needed : BackfillOptions<Parameters>;
+
+// biome-ignore lint/complexity/noBannedTypes: whether `{}` will do is the question
+type Arguments<Parameters, Options> = {} extends Parameters ? [options?: Options] : [options: Options & { parameters: Parameters }];
+
+/** The caller of an API on whose behalf something is done, as the audit log records it. */
+export interface ActionCaller {
+  /** Id of the caller's token; at most 200 characters. */
+  readonly token: string;
+  readonly role?: string | null;
+  readonly address?: string | null;
+  /** At most 100 characters. */
+  readonly requestId?: string | null;
+}
+
+/** Who does something, and why. */
+export interface Act {
+  reason?: string;
+  user?: string;
+  /** Default: none, it is done by code. */
+  caller?: ActionCaller;
+}
+
+/** Options of `Scheduler.pause`. */
+export interface PauseOptions extends Act {
+  /** Default: the whole scheduler. */
+  pipelineId?: string;
+  /** Resumes by itself after this. Default: never. */
+  duration?: Duration;
+}
+
+/** Options of `Scheduler.resume`. */
+export interface ResumeOptions extends Act {
+  /** Default: the whole scheduler. */
+  pipelineId?: string;
+}
+
+/** Options of `Scheduler.backfill`. */
+export interface BackfillOptions<Parameters = unknown> extends Act {
+  /** The first instant whose fire times are wanted. */
+  from: Instant;
+  /** The end, exclusive. Default now. */
+  to?: Instant;
+  /** Default `"low"`. */
+  priority?: Priority;
+  /** Of every trigger. Default: none. */
+  parameters?: Parameters;
+  /** Asking again with the same key makes nothing twice. Default: a new one. */
+  idempotencyKey?: string;
+}
