@@ -20,15 +20,11 @@ export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
 export type { Quantiles } from "./base/quantiles.js";
 export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
-export type { Adapting, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/adapting.js";
 export type { AlertRunView } from "./engine/alert-runs.js";
 export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/audit-check.js";
 export type { AuditOptions } from "./engine/audit-keys.js";
-export type { AuditedChange, AuditLog } from "./engine/audit-log.js";
 export type { EffectiveSetting, EffectiveSettings, SettingSource } from "./engine/effective-settings.js";
 export type { DecisionEventData, RunEventData } from "./engine/event-data.js";
-export type { EventFeed } from "./engine/event-feed.js";
-export type { EventReader, EventReaderOptions } from "./engine/event-reader.js";
 export type {
   AttemptEvent,
   EventName,
@@ -39,10 +35,7 @@ export type {
   SensorEventOf,
   TriggerEvent,
 } from "./engine/events.js";
-export type { Host } from "./engine/host.js";
-export type { Alert, Monitoring, SilenceOptions } from "./engine/monitoring.js";
 export type { MonitoringOptions } from "./engine/monitoring-options.js";
-export type { NodeBoard, NodeStatus } from "./engine/node-board.js";
 export { type Pipeline, type PipelineOptions, pipeline } from "./engine/pipeline.js";
 export type { IdOf, OutputOf, ParametersOf, PipelineRef, Upstream, UpstreamOutput } from "./engine/pipeline-ref.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
@@ -69,13 +62,20 @@ export type { RunOutcome } from "./engine/run-outcome.js";
 export type { RunScheduler } from "./engine/run-scheduler.js";
 export type { Scheduler } from "./engine/scheduler-api.js";
 export type { SensorStatus } from "./engine/sensing.js";
+export type { AdapterContext } from "./engine/services/adapter-context.js";
+export type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/services/adaptive-schedules.js";
+export type { Alert, Alerts, SilenceOptions } from "./engine/services/alerts.js";
+export type { AuditLog } from "./engine/services/audit-log.js";
+export type { EventFeed } from "./engine/services/event-feed.js";
+export type { EventReader, EventReaderOptions } from "./engine/services/event-reader.js";
+export type { NodeRegistry, NodeStatus } from "./engine/services/node-registry.js";
+export type { SettingsManager, SettingsView } from "./engine/services/settings-manager.js";
+export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsService } from "./engine/services/statistics-service.js";
+export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./engine/services/tokens.js";
 export type { PipelineSettings, SettingName, SettingsChange } from "./engine/settings.js";
-export type { SettingsDesk, SettingsView } from "./engine/settings-desk.js";
-export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsDesk } from "./engine/statistics-desk.js";
 export type { PipelineStatus, SchedulerStatus } from "./engine/status.js";
 export type { Maintenance } from "./engine/steering.js";
 export type { StopOptions } from "./engine/stop-options.js";
-export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./engine/tokens.js";
 export type { UnrecordedEnd, UnrecordedEnds } from "./engine/unrecorded-ends.js";
 export type { UpcomingFire, UpcomingFireOptions } from "./engine/upcoming.js";
 export type { Decision, FindingView, LateCause, MissedFiresView, Run, Trigger } from "./engine/views.js";

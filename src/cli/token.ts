@@ -2,7 +2,7 @@ import { stdout } from "node:process";
 import type { Command } from "commander";
 import { consoleLogger } from "../adapters/loggers/console-logger.js";
 import { createScheduler } from "../create-scheduler.js";
-import type { Role } from "../engine/tokens.js";
+import type { Role } from "../engine/services/tokens.js";
 import { loadedFor } from "../service/loaded.js";
 import { globalsOf, outputOf } from "./globals.js";
 import { paint } from "./output.js";

@@ -3,7 +3,7 @@ import { type Load, type Performance, sampleOf } from "../adaptive/performance.j
 import { HeadgateError } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
 import type { RunStatus } from "../run/run.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { isUnavailable } from "./outage.js";
@@ -11,6 +11,7 @@ import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
 import type { Act } from "./request-options.js";
 import { checkAct } from "./requests.js";
+import type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./services/adaptive-schedules.js";
 
 const KEY = "adaptive";
 const CHANGES_KEPT = 20;
@@ -20,33 +21,6 @@ const LOAD_LOOK_MS = 600_000;
 /** A measured load is shared for so long, ms: that of the processors is the mean since it was measured last. */
 const LOAD_SHARED_MS = 60_000;
 const ENDED: readonly RunStatus[] = ["succeeded", "failed", "timed_out"];
-
-/** One change of an interval. Lengths in ms. */
-export interface IntervalChange {
-  readonly at: Date;
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly reason: string;
-  /** `null`: the tuner; else whoever reset it. */
-  readonly user: string | null;
-}
-
-/** How a pipeline's adaptive schedule stands. Lengths in ms. */
-export interface AdaptiveStatus {
-  readonly pipelineId: string;
-  readonly intervalMs: number;
-  readonly baseMs: number;
-  readonly minMs: number;
-  readonly maxMs: number;
-  /** The setting `isAdaptive` (over HTTP `auto_scaling_enabled`) is false: it stays as it is. */
-  readonly isFrozen: boolean;
-  /** The setting `scheduleIntervalMs` stands in its place. */
-  readonly isOverridden: boolean;
-  /** The newest 20, newest first; all of them are in the audit log. */
-  readonly changes: readonly IntervalChange[];
-  /** What came of asking the tuner the last time on this node. */
-  readonly lastLook: { readonly at: Date; readonly reason: string } | null;
-}
 
 interface Kept {
   readonly baseMs: number;
@@ -66,9 +40,9 @@ interface Steered {
 }
 
 /** Keeps the intervals of adaptive schedules: in the store under one key with a version, so that a change happens once on several nodes and survives restarts. */
-export class Adapting {
+export class Adapting implements AdaptiveSchedules {
   readonly #core: Core;
-  readonly #audit: AuditLog;
+  readonly #audit: AuditRecorder;
   readonly #steered: Steered;
   readonly #looks = new Map<string, { readonly at: number; readonly reason: string }>();
   #kept: AllKept = {};
@@ -77,7 +51,7 @@ export class Adapting {
   #stopTimer: (() => void) | null = null;
   #isStarted = false;
 
-  constructor(core: Core, audit: AuditLog, steered: Steered) {
+  constructor(core: Core, audit: AuditRecorder, steered: Steered) {
     this.#core = core;
     this.#audit = audit;
     this.#steered = steered;
@@ -92,7 +66,6 @@ export class Adapting {
     return { ...pipeline, schedule: adaptiveAt(schedule.policy, within(schedule.policy, kept.intervalMs), kept.anchorAt) };
   }
 
-  /** Takes over what other nodes, or an earlier life of this one, have changed. */
   async refresh(): Promise<void> {
     const record = await this.#core.store.config(KEY);
     if (record === null || record.version === this.#version) return;
@@ -137,11 +110,6 @@ export class Adapting {
     this.#core.clock.track?.(work, "work");
   }
 
-  /**
-   * How a pipeline's adaptive schedule stands; `null` when its schedule does not adapt.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`
-   */
   of(pipelineId: string): AdaptiveStatus | null {
     const base = this.#steered.base(pipelineId);
     if (base === undefined) throw unknownPipeline(pipelineId);
@@ -163,11 +131,6 @@ export class Adapting {
     };
   }
 
-  /**
-   * Goes back to the base interval and forgets how it came to be what it is. To freeze it, or to set an interval by hand, change the settings `isAdaptive` and `scheduleIntervalMs`.
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT` when its schedule does not adapt
-   */
   async reset(pipelineId: string, act: Act = {}): Promise<void> {
     checkAct(act, "adaptive.reset");
     const base = this.#steered.base(pipelineId);
@@ -267,9 +230,6 @@ function followsLoad({ schedule }: Pipeline): boolean {
 function within({ minMs, maxMs }: AdaptivePolicy, ms: number): number {
   return Math.min(maxMs, Math.max(minMs, ms));
 }
-
-/** The numbers that a tuner went by, without the runs themselves. */
-export type PerformanceNumbers = Omit<Performance, "samples"> & { readonly runs: number };
 
 function numbersOf({ samples, ...rest }: Performance): PerformanceNumbers {
   return { runs: samples.length, ...rest };

@@ -3,7 +3,7 @@ import type { NotedResult } from "../ports/audit-store.js";
 import type { EnqueueResult } from "../ports/store.js";
 import type { Admission, QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger, TriggerRecord } from "../trigger/trigger.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import { backfillRequests } from "./backfill.js";
 import { Batcher } from "./batcher.js";
 import type { Core } from "./core.js";
@@ -27,11 +27,11 @@ interface Accepted {
 export class Asking {
   readonly #core: Core;
   readonly #loop: Loop;
-  readonly #audit: AuditLog;
+  readonly #audit: AuditRecorder;
   readonly #enqueues: Batcher<Accepted, EnqueueResult>;
   readonly #limited = new WeakMap<QueueLimits, Batcher<Accepted, EnqueueResult>>();
 
-  constructor(core: Core, loop: Loop, audit: AuditLog) {
+  constructor(core: Core, loop: Loop, audit: AuditRecorder) {
     this.#core = core;
     this.#loop = loop;
     this.#audit = audit;

@@ -11,6 +11,7 @@ import type { Core } from "./core.js";
 import { isUnavailable } from "./outage.js";
 import type { Act } from "./request-options.js";
 import { text } from "./requests.js";
+import type { AuditLog } from "./services/audit-log.js";
 
 const SUMMED_MS = 60_000;
 const SHOWN_CHARACTERS = 32_000;
@@ -39,7 +40,7 @@ export interface AuditedChange {
 }
 
 /** The log of calls and changes: append-only, each record sealed by a hash over itself and the one before it. */
-export class AuditLog {
+export class AuditRecorder implements AuditLog {
   readonly #core: AuditCore;
   readonly #appends: Batcher<AuditEntry, null>;
   readonly #sums = new CallSums();
@@ -65,12 +66,6 @@ export class AuditLog {
     );
   }
 
-  /**
-   * Has the log sealed with the key from now on if it has none yet. Called by `scheduler.start()`.
-   *
-   * @internal
-   * @throws HeadgateError `AUDIT_KEY_UNKNOWN` when the log has a key that is not configured here
-   */
   async open(): Promise<void> {
     const { store, events, logger, audit, clock } = this.#core;
     const { keys } = audit;
@@ -97,7 +92,6 @@ export class AuditLog {
     this.#armSumming();
   }
 
-  /** Resolves when the entry is kept. */
   async append(entry: Omit<AuditEntry, "at">): Promise<void> {
     const at = this.#core.clock.now();
     const { ids = [], before, after, ...rest } = entry;
@@ -105,7 +99,6 @@ export class AuditLog {
     this.#heads.changed();
   }
 
-  /** Adds up a refused call; what was added up is recorded within a minute, and when the scheduler stops. */
   count(call: RefusedCall): void {
     this.#sums.add(call, this.#core.clock.now());
     this.#armSumming();
@@ -169,27 +162,17 @@ export class AuditLog {
     return { at, kind: "change", action, pipelineId, ...rest, before: this.#shown(before), after: this.#shown(after) };
   }
 
-  /** Records, newest first. */
   async list(query: { before?: number; pipelineIds?: readonly string[]; limit: number }): Promise<readonly AuditRecord[]> {
     checkOptions(query, { before: true, pipelineIds: true, limit: true }, "audit.list");
     if (!Number.isInteger(query.limit) || query.limit < 1) throw invalidArgument("audit.list")("limit", "must be an integer ≥ 1");
     return this.#core.store.listAudit(query);
   }
 
-  /** The newest record's number and hash: written down elsewhere, they show later whether the log up to it is still the same. */
   async head(): Promise<AuditHead> {
     const { seq, hash } = await this.#core.store.auditHead();
     return seq === 0 ? NO_AUDIT : { seq, hash };
   }
 
-  /**
-   * Reads the log and checks that nothing in it was changed, removed or inserted, nor its ends moved; what retention has pruned is not looked for. Everything else has its turn between
-   * two pages of records.
-   *
-   * @throws HeadgateError `INVALID_ARGUMENT`
-   * @example
-   * const { isIntact, problem } = await scheduler.audit.verify({ head: { seq: 4711, hash: "9f2c41d07b3e" } });
-   */
   verify(options: AuditVerifyOptions = {}): Promise<AuditCheck> {
     return this.#verifier.verify(options, this.#heads.known);
   }

@@ -2,7 +2,7 @@ import { HeadgateError } from "../base/errors.js";
 import type { AuditEntry } from "../monitor/audit.js";
 import { isActive, type RunRecord } from "../run/run.js";
 import { isEnded, type TriggerRecord } from "../trigger/trigger.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import type { Core } from "./core.js";
 import type { Act } from "./request-options.js";
 import { checkAct, checkedId, text } from "./requests.js";
@@ -14,7 +14,7 @@ import { type Run, runView, type Trigger, triggerView } from "./views.js";
 export async function cancel(
   core: Core,
   runner: Runner,
-  audit: AuditLog,
+  audit: AuditRecorder,
   id: string,
   act: Act,
 ): Promise<{ trigger: Trigger | null; run: Run | null }> {

@@ -2,9 +2,9 @@
  * Events of all nodes, for readers on any of them.
  *
  * ```
- *  this node: decisions, runs ─► EventPublisher ─┐                         ┌─► EventReader
- *                                                ├─► the store's event log ─► EventWindow ─┼─► EventReader
- *  other nodes, the same      ─► EventPublisher ─┘      (numbers them)      (newest 1 MiB) └─► EventReader
+ *  this node: decisions, runs ─► EventPublisher ─┐                         ┌─► FeedReader
+ *                                                ├─► the store's event log ─► EventWindow ─┼─► FeedReader
+ *  other nodes, the same      ─► EventPublisher ─┘      (numbers them)      (newest 1 MiB) └─► FeedReader
  * ```
  *
  * A node with readers keeps an EventLease in the store; all nodes publish while it is in force, and write nothing otherwise. A reader holds a place, not events: what it
@@ -13,10 +13,12 @@
 import type { Core } from "./core.js";
 import { EventLease } from "./event-lease.js";
 import { EventPublisher } from "./event-publisher.js";
-import { EventReader, type EventReaderOptions } from "./event-reader.js";
+import { FeedReader } from "./event-reader.js";
 import { EventWindow } from "./event-window.js";
 import { isUnavailable } from "./outage.js";
 import { stopped } from "./refusals.js";
+import type { EventFeed } from "./services/event-feed.js";
+import type { EventReaderOptions } from "./services/event-reader.js";
 
 /** Interval at which a node with readers reads the events of other nodes. */
 const LOOK_MS = 500;
@@ -27,14 +29,14 @@ const REFRESH_MS = 1_000;
 const PAGE = 32;
 
 /** The events of all nodes. */
-export class EventFeed {
+export class StoreEventFeed implements EventFeed {
   readonly #core: Core;
   readonly #lease: EventLease;
   readonly #publisher: EventPublisher;
   readonly #window = new EventWindow();
-  readonly #readers = new Set<EventReader>();
+  readonly #readers = new Set<FeedReader>();
   /** Readers that came before all nodes were known to publish. */
-  #early = new Set<EventReader>();
+  #early = new Set<FeedReader>();
   #isLive = false;
   #isClosed = false;
   #starting: Promise<void> | null = null;
@@ -56,12 +58,7 @@ export class EventFeed {
     return this.#lease.epoch;
   }
 
-  /**
-   * Adds a reader. One whose `after` is not known, or was too long ago, begins with a reset.
-   *
-   * @throws HeadgateError `STORE_UNAVAILABLE`, `SCHEDULER_STOPPED`
-   */
-  async open(options: EventReaderOptions): Promise<EventReader> {
+  async open(options: EventReaderOptions): Promise<FeedReader> {
     while (!this.#isLive) {
       if (this.#isClosed) throw stopped();
       this.#starting ??= this.#start().finally(() => {
@@ -77,7 +74,7 @@ export class EventFeed {
     if (!this.#isLive) return this.open(options);
     const { store, clock } = this.#core;
     const source = { window: this.#window, store, lease: this.#lease };
-    const reader = new EventReader(source, options, seq ?? this.#window.last, (one) => this.#leave(one));
+    const reader = new FeedReader(source, options, seq ?? this.#window.last, (one) => this.#leave(one));
     if (options.after !== null && seq === null) reader.reset();
     this.#readers.add(reader);
     if (clock.now() < this.#lease.completeAt) this.#early.add(reader);
@@ -122,7 +119,7 @@ export class EventFeed {
     this.#stopTimer = null;
   }
 
-  #leave(reader: EventReader): void {
+  #leave(reader: FeedReader): void {
     this.#early.delete(reader);
     if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
     this.#stop();

@@ -1,17 +1,9 @@
 import type { EventLog, EventRecord } from "../ports/event-log.js";
 import type { EventWindow } from "./event-window.js";
+import type { EventReader, EventReaderOptions } from "./services/event-reader.js";
 
 /** Events that a reader takes from the store at once while it catches up. */
 const PAGE = 32;
-
-/** Start and filter of a reader of events. */
-export interface EventReaderOptions {
-  /** The `id` up to which it has seen all events; `null`: it begins now. */
-  readonly after: string | null;
-  readonly sees: (pipelineId: string) => boolean;
-  /** Called when {@link EventReader.next} may have something new. */
-  readonly onChange: () => void;
-}
 
 /** The parts of the feed that its readers share. */
 export interface EventSource {
@@ -21,9 +13,9 @@ export interface EventSource {
 }
 
 /** One reader's place in the feed. It holds no events but, while it catches up, one page of them. */
-export class EventReader {
+export class FeedReader implements EventReader {
   readonly #source: EventSource;
-  readonly #leave: (reader: EventReader) => void;
+  readonly #leave: (reader: FeedReader) => void;
   readonly #options: EventReaderOptions;
   #seq: number;
   #page: EventRecord[] = [];
@@ -33,7 +25,7 @@ export class EventReader {
   #isClosed = false;
 
   /** @param seq - up to which it has seen all events */
-  constructor(source: EventSource, options: EventReaderOptions, seq: number, leave: (reader: EventReader) => void) {
+  constructor(source: EventSource, options: EventReaderOptions, seq: number, leave: (reader: FeedReader) => void) {
     this.#source = source;
     this.#options = options;
     this.#leave = leave;
@@ -51,11 +43,6 @@ export class EventReader {
     return !this.#isCatchingUp && this.#seq < this.#source.window.first - 1;
   }
 
-  /**
-   * Returns the next event that it sees; `"reset"` when some may be missing; `null` when there is none now.
-   *
-   * @throws HeadgateError `STORE_UNAVAILABLE`
-   */
   async next(): Promise<EventRecord | "reset" | null> {
     const { window, store } = this.#source;
     while (!this.#isClosed) {
@@ -96,7 +83,6 @@ export class EventReader {
     this.#options.onChange();
   }
 
-  /** Leaves the feed; harmless when it has left. */
   close(): void {
     this.#isClosed = true;
     this.#leave(this);

@@ -7,7 +7,7 @@ import type { Logger } from "../ports/logger.js";
 import type { SensorEvent } from "../ports/sensor.js";
 import { type Redact, redactError } from "../run/redact.js";
 import type { AttemptOutcome } from "../run/run.js";
-import type { PerformanceNumbers } from "./adapting.js";
+import type { PerformanceNumbers } from "./services/adaptive-schedules.js";
 import type { Decision, Run, Trigger } from "./views.js";
 
 /** What such an event carries. */

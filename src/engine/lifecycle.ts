@@ -13,9 +13,9 @@
  * store to take what is to be recorded; after that the store's connections are ended without its leave, and last of all nothing is waited for any more.
  */
 import { HeadgateError } from "../base/errors.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import { type Core, closeExecutors } from "./core.js";
-import type { EventFeed } from "./event-feed.js";
+import type { StoreEventFeed } from "./event-feed.js";
 import type { Loop } from "./loop.js";
 import type { Maintenance } from "./maintenance.js";
 import type { Monitoring } from "./monitoring.js";
@@ -39,14 +39,14 @@ export type Phase = "created" | "starting" | "running" | "stopping" | "stopped";
 
 /** What is started and stopped. */
 export interface LifecycleParts {
-  readonly audit: AuditLog;
+  readonly audit: AuditRecorder;
   readonly steering: Steering;
   readonly roster: Roster;
   readonly loop: Loop;
   readonly sensing: Sensing;
   readonly alerts: Monitoring;
   readonly runner: Runner;
-  readonly feed: EventFeed;
+  readonly feed: StoreEventFeed;
   readonly maintenance: Maintenance;
 }
 

@@ -1,4 +1,4 @@
-import { type Duration, durationMs } from "../base/duration.js";
+import { durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
 import { checkOptions } from "../base/options.js";
@@ -8,8 +8,8 @@ import { deliveriesOf } from "../monitor/notification.js";
 import type { AlertChannel } from "../ports/alert-channel.js";
 import type { PipelineState } from "../ports/store.js";
 import { AlertBook } from "./alert-book.js";
-import { type AlertRunView, alertRunView, withRuns } from "./alert-runs.js";
-import type { AuditLog } from "./audit-log.js";
+import { alertRunView, withRuns } from "./alert-runs.js";
+import type { AuditRecorder } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import { Deliverer } from "./deliverer.js";
@@ -19,6 +19,7 @@ import { isUnavailable } from "./outage.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Act } from "./request-options.js";
 import { ACT_OPTIONS, checkAct } from "./requests.js";
+import type { Alert, Alerts, SilenceOptions } from "./services/alerts.js";
 import type { StatisticsDesk } from "./statistics-desk.js";
 import { Waiting } from "./waiting.js";
 
@@ -26,31 +27,12 @@ const SILENCES_KEY = "silences";
 const SILENCES_KEPT = 1_000;
 const NO_CHANNELS = { channels: new Map<string, AlertChannel>(), baseUrl: null };
 
-/** Options of `scheduler.alerts.silence`. What is not named is any. */
-export interface SilenceOptions extends Act {
-  pipelineId?: string;
-  rule?: string;
-  /** Pipelines with this tag. */
-  tag?: string;
-  /** For how long. */
-  duration: Duration;
-}
-
-/** An alert as it is told. */
-export interface Alert extends Omit<AlertState, "since" | "firedAt" | "toldAt" | "run"> {
-  readonly since: Date;
-  readonly firedAt: Date | null;
-  readonly toldAt: Date | null;
-  /** The run that it is about, as it was when the alert was sent; `null` for none. */
-  readonly run: AlertRunView | null;
-}
-
 /** Evaluates rules and has alerts delivered: on one node at a time, which writes what it does before it does it. */
-export class Monitoring {
+export class Monitoring implements Alerts {
   readonly #core: Core;
   #settings: MonitoringSettings | null;
   readonly #statistics: StatisticsDesk;
-  readonly #audit: AuditLog;
+  readonly #audit: AuditRecorder;
   readonly #word: () => NodeWord;
   readonly #pipelines: () => Iterable<Pipeline>;
   readonly #board: NodeBoard;
@@ -72,7 +54,7 @@ export class Monitoring {
       nodes,
       word,
       pipelines,
-    }: { statistics: StatisticsDesk; audit: AuditLog; nodes: NodeBoard; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
+    }: { statistics: StatisticsDesk; audit: AuditRecorder; nodes: NodeBoard; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
   ) {
     this.#core = core;
     this.#settings = settings;
@@ -122,7 +104,6 @@ export class Monitoring {
     }
   }
 
-  /** Alerts that are pending or fire, over all nodes, as the last evaluation left them. */
   async list(): Promise<readonly Alert[]> {
     const { alerts } = await this.#book.read();
     return alerts.map(({ run = null, ...one }) => ({
@@ -134,20 +115,12 @@ export class Monitoring {
     }));
   }
 
-  /** Silences that are on, or will be. */
   async silences(): Promise<readonly Silence[]> {
     const now = this.#core.clock.now();
     const record = await this.#core.store.config(SILENCES_KEY);
     return ((record?.value ?? []) as readonly Silence[]).filter(({ until }) => until > now);
   }
 
-  /**
-   * Alerts of a pipeline, a rule or a tag are not told for a while.
-   *
-   * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `TOO_MANY`
-   * @example
-   * await scheduler.alerts.silence({ pipelineId: "sales", duration: "2h", reason: "the warehouse is moving", user: "ana" });
-   */
   async silence(options: SilenceOptions): Promise<Silence> {
     checkOptions(options, { ...ACT_OPTIONS, pipelineId: true, rule: true, tag: true, duration: true }, "silence");
     const { clock, newId } = this.#core;
@@ -163,7 +136,6 @@ export class Monitoring {
     return made;
   }
 
-  /** @throws HeadgateError `NOT_FOUND` */
   async unsilence(id: string, act: Act = {}): Promise<void> {
     checkAct(act, "unsilence");
     await this.#changeSilences((all) => {
@@ -173,7 +145,6 @@ export class Monitoring {
     }, act);
   }
 
-  /** Evaluates the rules now, if this node is the one that does; resolves when what is due was sent, or has failed. */
   async evaluate(): Promise<void> {
     if (this.#settings === null) return;
     await this.#roundOnce();

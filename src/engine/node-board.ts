@@ -2,11 +2,12 @@ import { HeadgateError, quote } from "../base/errors.js";
 import { toDate } from "../base/instant.js";
 import type { NodeSnapshot } from "../monitor/alert.js";
 import type { Noted } from "../ports/audit-store.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import type { Act } from "./request-options.js";
 import { checkAct, checkedId } from "./requests.js";
+import type { NodeRegistry, NodeStatus } from "./services/node-registry.js";
 
 const KEY = "nodes";
 const FORGET_MS = 24 * 3_600_000;
@@ -21,27 +22,18 @@ type Board = Readonly<Record<string, Entry>>;
 /** What a node says of itself. */
 export type NodeWord = Omit<Entry, "seenAt">;
 
-/** A node as it last reported itself. */
-export interface NodeStatus extends Omit<NodeSnapshot, "seenAt" | "failingSince" | "failure"> {
-  readonly seenAt: Date;
-  /** Since when its rounds fail, and what the last one failed of; `null` while they succeed. */
-  readonly failingSince: Date | null;
-  readonly failure: string | null;
-}
-
 /** Where nodes that raise alerts say that they are there and how they are: one setting of the store, which each of them writes its own part of. */
-export class NodeBoard {
+export class NodeBoard implements NodeRegistry {
   readonly #core: Core;
-  readonly #audit: AuditLog;
+  readonly #audit: AuditRecorder;
   #board: Board = {};
   #saidAt = Number.NEGATIVE_INFINITY;
 
-  constructor(core: Core, audit: AuditLog) {
+  constructor(core: Core, audit: AuditRecorder) {
     this.#core = core;
     this.#audit = audit;
   }
 
-  /** Nodes that have `monitoring`, as each last reported itself: those that run, and those that were lost within the last 24 h and not dismissed. */
   async list(): Promise<readonly NodeStatus[]> {
     const { clock } = this.#core;
     await this.read();
@@ -53,13 +45,6 @@ export class NodeBoard {
     }));
   }
 
-  /**
-   * Removes a lost node: its alerts end with the next evaluation. One that comes back is listed again. A node that restarts under the same name need not be dismissed.
-   *
-   * @throws HeadgateError `NOT_FOUND`, `NODE_ACTIVE` when it is not lost
-   * @example
-   * await scheduler.nodes.dismiss("worker-3", { user: "ana", reason: "the machine was replaced" });
-   */
   async dismiss(node: string, act: Act = {}): Promise<void> {
     checkAct(act, "nodes.dismiss");
     checkedId(node, "nodes.dismiss");

@@ -3,7 +3,7 @@ import { toDate } from "../base/instant.js";
 import { checkOptions, invalidArgument, isOptionsObject, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
 import type { Pause } from "../ports/store.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import type { Core } from "./core.js";
 import type { Loop } from "./loop.js";
 import type { PauseOptions, ResumeOptions } from "./request-options.js";
@@ -49,11 +49,11 @@ function hasRunOut(pause: Pause | null, now: number): boolean {
 export class Pausing {
   readonly #core: Core;
   readonly #loop: Loop;
-  readonly #audit: AuditLog;
+  readonly #audit: AuditRecorder;
   readonly #targetOf: (id: string | undefined) => string | null;
 
   /** @param targetOf - what is meant by a pipeline's id: `null` for everything; throws for one that is unknown */
-  constructor(core: Core, loop: Loop, audit: AuditLog, targetOf: (id: string | undefined) => string | null) {
+  constructor(core: Core, loop: Loop, audit: AuditRecorder, targetOf: (id: string | undefined) => string | null) {
     this.#targetOf = targetOf;
     this.#core = core;
     this.#loop = loop;

@@ -1,5 +1,5 @@
 import type { TriggerRecord } from "../trigger/trigger.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import type { Core } from "./core.js";
 import { unknownPipeline } from "./refusals.js";
 import type { Act } from "./request-options.js";
@@ -7,7 +7,7 @@ import { checkAct, text } from "./requests.js";
 import { ofTrigger } from "./tell.js";
 
 /** Takes a pipeline out of use in the store; what waits is cancelled. */
-export async function retire({ store, clock, events }: Core, audit: AuditLog, pipelineId: string, act: Act): Promise<void> {
+export async function retire({ store, clock, events }: Core, audit: AuditRecorder, pipelineId: string, act: Act): Promise<void> {
   if (typeof pipelineId !== "string") throw unknownPipeline(pipelineId);
   checkAct(act, "retire");
   const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };

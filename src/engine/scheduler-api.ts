@@ -1,10 +1,5 @@
 import type { Instant } from "../base/instant.js";
-import type { Adapting } from "./adapting.js";
-import type { AuditLog } from "./audit-log.js";
 import type { EventName, Listener } from "./events.js";
-import type { Host } from "./host.js";
-import type { Monitoring } from "./monitoring.js";
-import type { NodeBoard } from "./node-board.js";
 import type { Pipeline } from "./pipeline.js";
 import type { IdOf, OutputOf, ParametersOf, PipelineRef } from "./pipeline-ref.js";
 import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } from "./queries.js";
@@ -13,11 +8,16 @@ import type { ReloadOptions } from "./reload.js";
 import type { Act, BackfillArgument, PauseOptions, ResumeOptions } from "./request-options.js";
 import type { ReloadResult } from "./roster.js";
 import type { RunScheduler } from "./run-scheduler.js";
-import type { SettingsDesk } from "./settings-desk.js";
-import type { StatisticsDesk } from "./statistics-desk.js";
+import type { AdapterContext } from "./services/adapter-context.js";
+import type { AdaptiveSchedules } from "./services/adaptive-schedules.js";
+import type { Alerts } from "./services/alerts.js";
+import type { AuditLog } from "./services/audit-log.js";
+import type { NodeRegistry } from "./services/node-registry.js";
+import type { SettingsManager } from "./services/settings-manager.js";
+import type { StatisticsService } from "./services/statistics-service.js";
+import type { Tokens } from "./services/tokens.js";
 import type { PipelineStatus, SchedulerStatus } from "./status.js";
 import type { StopOptions } from "./stop-options.js";
-import type { Tokens } from "./tokens.js";
 import type { UpcomingFire, UpcomingFireOptions } from "./upcoming.js";
 import type { Decision, Run, Trigger } from "./views.js";
 
@@ -27,19 +27,19 @@ import type { Decision, Run, Trigger } from "./views.js";
  */
 export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P> {
   /** Settings of pipelines that are changed at run time. */
-  readonly settings: SettingsDesk;
+  readonly settings: SettingsManager;
 
   /** The intervals of adaptive schedules. */
-  readonly adaptive: Adapting;
+  readonly adaptive: AdaptiveSchedules;
 
   /** Statistics of the pipelines, over all nodes. */
-  readonly statistics: StatisticsDesk;
+  readonly statistics: StatisticsService;
 
   /** Alerts that are firing, and silences. */
-  readonly alerts: Monitoring;
+  readonly alerts: Alerts;
 
   /** The nodes that raise alerts, and those that were lost. */
-  readonly nodes: NodeBoard;
+  readonly nodes: NodeRegistry;
 
   /** Tokens for callers of the HTTP API. */
   readonly tokens: Tokens;
@@ -48,7 +48,7 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
   readonly audit: AuditLog;
 
   /** For adapters, such as the HTTP API: what they need beside the rest. */
-  readonly host: Host;
+  readonly host: AdapterContext;
 
   /**
    * Opens the store, plans the schedules (missed fire times go through catchup) and begins; resolves after the first round, not when a backlog has been worked off. Twice

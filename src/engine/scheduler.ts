@@ -1,7 +1,7 @@
 import { epochMs, type Instant } from "../base/instant.js";
 import type { Adapting } from "./adapting.js";
 import { Asking } from "./asking.js";
-import { AuditLog } from "./audit-log.js";
+import { AuditRecorder } from "./audit-log.js";
 import { cancel } from "./cancel.js";
 import { Claimer } from "./claim.js";
 import type { Core } from "./core.js";
@@ -45,7 +45,7 @@ import { StatisticsDesk } from "./statistics-desk.js";
 import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, wordOf } from "./status.js";
 import { Steering } from "./steering.js";
 import { drainMsOf, type StopOptions } from "./stop-options.js";
-import { Tokens } from "./tokens.js";
+import { TokenService } from "./tokens.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
 import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
 
@@ -63,8 +63,8 @@ export class SchedulerEngine implements Scheduler {
   readonly statistics: StatisticsDesk;
   readonly alerts: Monitoring;
   readonly nodes: NodeBoard;
-  readonly tokens: Tokens;
-  readonly audit: AuditLog;
+  readonly tokens: TokenService;
+  readonly audit: AuditRecorder;
   readonly host: Host;
   readonly #asking: Asking;
   readonly #pausing: Pausing;
@@ -82,11 +82,11 @@ export class SchedulerEngine implements Scheduler {
       runEnd: (id) => this.adaptive.onRunEnd(id),
     });
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
-    this.audit = new AuditLog(core);
+    this.audit = new AuditRecorder(core);
     this.#steering = new Steering(core, this.audit);
     this.adaptive = this.#steering.adapting;
     this.settings = new SettingsDesk(core, this.#steering);
-    this.tokens = new Tokens(core, this.audit, (id) => this.has(id));
+    this.tokens = new TokenService(core, this.audit, (id) => this.has(id));
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh().then(() => this.host.feed.refresh()));
     this.#pausing = new Pausing(core, this.#loop, this.audit, (id) => this.#target(id));
     this.#asking = new Asking(core, this.#loop, this.audit);

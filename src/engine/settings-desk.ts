@@ -2,30 +2,18 @@ import { checkOptions } from "../base/options.js";
 import type { TimeWindow } from "../schedule/window.js";
 import { sha256 } from "./audit-keys.js";
 import type { Core } from "./core.js";
-import { type EffectiveSettings, effectiveSettings } from "./effective-settings.js";
+import { effectiveSettings } from "./effective-settings.js";
 import type { Pipeline } from "./pipeline.js";
 import { unknownPipeline } from "./refusals.js";
 import type { Act } from "./request-options.js";
 import { ACT_OPTIONS, checkAct, text } from "./requests.js";
-import type { Overrides, PipelineSettings, SettingName, SettingsChange } from "./settings.js";
+import type { SettingsManager, SettingsView } from "./services/settings-manager.js";
+import type { Overrides, SettingName, SettingsChange } from "./settings.js";
 import { SETTING_NAMES, shownDependencies } from "./settings.js";
 import type { Maintenance, Steering } from "./steering.js";
 
-/** What a pipeline's settings are, and which of them were changed at run time. */
-export interface SettingsView {
-  readonly pipelineId: string;
-  /** Those in force, but of windows and dependencies those that were set at run time; `null` where neither code, file nor a change says anything. */
-  readonly values: { readonly [Name in SettingName]: PipelineSettings[Name] | null };
-  /** Changed at run time: they win over the code's until they are set to `null`. */
-  readonly overrides: { readonly [Name in SettingName]?: { readonly at: Date; readonly user: string | null } };
-  /** All that is in force, with its source. */
-  readonly effective: EffectiveSettings;
-  /** Differs whenever the settings do; hand it in as `ifVersion` so as not to undo somebody else's change. */
-  readonly version: string;
-}
-
 /** Changes of pipelines while they are in use: kept in the store, in force on all nodes, and until they are reset. */
-export class SettingsDesk {
+export class SettingsDesk implements SettingsManager {
   readonly #core: Core;
   readonly #steering: Steering;
 
@@ -34,20 +22,11 @@ export class SettingsDesk {
     this.#steering = steering;
   }
 
-  /** @throws HeadgateError `UNKNOWN_PIPELINE` */
   async get(pipelineId: string): Promise<SettingsView> {
     await this.#steering.refresh();
     return this.#view(pipelineId, this.#steering.overrides(pipelineId));
   }
 
-  /**
-   * Changes settings at once, all of them or, if one is refused, none. `null` goes back to the code's value.
-   *
-   * @param act - `ifVersion`: only if the settings are still those of this version
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_TIME_ZONE`, `INVALID_PIPELINE`, `PRECONDITION_FAILED`
-   * @example
-   * await scheduler.settings.change("daily-sales", { scheduleIntervalMs: 2 * 3_600_000 }, { user: "ana", reason: "less load" });
-   */
   async change(pipelineId: string, change: SettingsChange, act: Act & { ifVersion?: string } = {}): Promise<SettingsView> {
     checkOptions(act, { ...ACT_OPTIONS, ifVersion: true }, "settings.change");
     this.#mustBeKnown(pipelineId);
@@ -61,20 +40,11 @@ export class SettingsDesk {
     return this.#view(pipelineId, this.#steering.overrides(pipelineId));
   }
 
-  /** Maintenance windows added at run time: of all pipelines, or of those named. */
   async maintenance(): Promise<readonly Maintenance[]> {
     await this.#steering.refresh();
     return this.#steering.windows();
   }
 
-  /**
-   * Adds a maintenance window for one pipeline, or for all.
-   *
-   * @param act - `id`: asking again with the same id adds nothing. Default: a new one
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_TIME_ZONE`, `IDEMPOTENCY_CONFLICT`, `TOO_MANY`
-   * @example
-   * await scheduler.settings.addMaintenance({ start: "02:00", end: "04:00", days: ["sunday"] }, { user: "ana" });
-   */
   async addMaintenance(window: TimeWindow, act: Act & { pipelineId?: string; id?: string } = {}): Promise<Maintenance> {
     checkOptions(act, { ...ACT_OPTIONS, pipelineId: true, id: true }, "settings.addMaintenance");
     if (act.pipelineId !== undefined) this.#mustBeKnown(act.pipelineId);
@@ -82,7 +52,6 @@ export class SettingsDesk {
     return this.#steering.addWindow(id, act.pipelineId ?? null, window, checked(act));
   }
 
-  /** @throws HeadgateError `NOT_FOUND` */
   async removeMaintenance(id: string, act: Act = {}): Promise<Maintenance> {
     checkAct(act, "settings.removeMaintenance");
     return this.#steering.removeWindow(id, checked(act));

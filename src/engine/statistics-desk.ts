@@ -1,10 +1,11 @@
 import { toDate } from "../base/instant.js";
 import { type EndedSummary, endedAtOf, idOf, pipelineOf } from "../monitor/ended.js";
-import type { RunWindow, Statistics } from "../monitor/statistics.js";
+import type { RunWindow } from "../monitor/statistics.js";
 import type { StatisticsRollUp } from "../ports/statistics-store.js";
 import { PRIORITIES, type Priority } from "../trigger/trigger.js";
 import type { Core } from "./core.js";
 import { unknownPipeline } from "./refusals.js";
+import type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsService } from "./services/statistics-service.js";
 import { beginningOf, isCurrent, TOTAL, windowOf } from "./statistics-roll-up.js";
 import { Waiting } from "./waiting.js";
 
@@ -14,31 +15,10 @@ const OVERLAP_MS = 10_000;
 /** Roll-ups read between two turns of the event loop. */
 const ROLL_UPS = 200;
 
-/** What is so of triggers that wait. */
-export interface QueueStatistics {
-  readonly length: number;
-  readonly oldestAt: Date | null;
-}
-
-/** A pipeline's statistics, over all nodes. */
-export interface PipelineStatistics extends Statistics {
-  readonly pipelineId: string;
-  readonly activeRuns: number;
-  readonly queue: QueueStatistics;
-}
-
-/** The statistics of all pipelines, over all nodes. */
-export interface SchedulerStatistics extends Statistics {
-  readonly activeRuns: number;
-  readonly queue: QueueStatistics & { readonly byPriority: Readonly<Record<Priority, QueueStatistics>> };
-  /** How busy this machine is, shares 0 to 1. */
-  readonly load: { readonly cpu: number | null; readonly memory: number | null };
-}
-
 /**
  * Statistics in constant memory: what the store has rolled up, and what has ended since. They are the same on every node, and after a restart, which reads no history.
  */
-export class StatisticsDesk {
+export class StatisticsDesk implements StatisticsService {
   readonly #core: Core;
   readonly #windowMs: number;
   readonly #windows = new Map<string, RunWindow>();
@@ -56,11 +36,6 @@ export class StatisticsDesk {
     this.#total = windowOf(TOTAL, this.#windowMs);
   }
 
-  /**
-   * A pipeline's statistics over the window (`statisticsWindow` of the scheduler, 24 h).
-   *
-   * @throws HeadgateError `UNKNOWN_PIPELINE`
-   */
   async of(pipelineId: string): Promise<PipelineStatistics> {
     if (!this.#core.registry.has(pipelineId)) throw unknownPipeline(pipelineId);
     const [waiting] = await Promise.all([Waiting.read(this.#core.store, pipelineId), this.refresh()]);
@@ -69,7 +44,6 @@ export class StatisticsDesk {
     return { pipelineId, activeRuns: activeRuns.length, queue, ...this.window(pipelineId).at(this.#core.clock.now()) };
   }
 
-  /** The statistics of all pipelines together. */
   async total(): Promise<SchedulerStatistics> {
     const [waiting] = await Promise.all([Waiting.read(this.#core.store), this.refresh()]);
     const byPriority = Object.fromEntries(
@@ -100,7 +74,6 @@ export class StatisticsDesk {
     return window;
   }
 
-  /** Takes in what has ended since the last look. */
   refresh(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = null;

@@ -3,7 +3,7 @@ import { ENDLESS } from "../gate/conditions/time.js";
 import type { TimeWindow } from "../schedule/window.js";
 import { areEndless, timeWindows } from "../schedule/window.js";
 import { Adapting } from "./adapting.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import { register } from "./catalog.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
@@ -48,7 +48,7 @@ const NOTHING: Kept = { pipelines: {}, windows: [] };
  */
 export class Steering {
   readonly #core: Core;
-  readonly #audit: AuditLog;
+  readonly #audit: AuditRecorder;
   readonly #bases = new Map<string, Pipeline>();
   #kept: Kept = NOTHING;
   #version = 0;
@@ -56,7 +56,7 @@ export class Steering {
   /** The intervals of adaptive schedules. */
   readonly adapting: Adapting;
 
-  constructor(core: Core, audit: AuditLog) {
+  constructor(core: Core, audit: AuditRecorder) {
     this.#core = core;
     this.#audit = audit;
     this.adapting = new Adapting(core, audit, {

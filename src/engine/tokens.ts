@@ -5,61 +5,14 @@ import { toDate } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import { isReservedUser } from "../monitor/reserved-user.js";
 import { sha256 } from "./audit-keys.js";
-import type { AuditLog } from "./audit-log.js";
+import type { AuditRecorder } from "./audit-log.js";
 import { changeKept } from "./change-kept.js";
 import type { Core } from "./core.js";
 import type { Act } from "./request-options.js";
 import { ACT_OPTIONS, checkAct, text } from "./requests.js";
-
-/** What the holder of a token may do: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
-export type Role = "viewer" | "operator" | "admin";
+import type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./services/tokens.js";
 
 const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
-
-/** What is known of a token; never the token itself. */
-export interface TokenInfo {
-  readonly id: string;
-  readonly role: Role;
-  /** The pipelines it is limited to; `null`: all. */
-  readonly pipelines: readonly string[] | null;
-  readonly description: string | null;
-  /** The name that acts when a request gives none; `null`: the token's id. */
-  readonly user: string | null;
-  /** Requests may give any other name as `user`. */
-  readonly actsForOthers: boolean;
-  readonly createdAt: Date;
-  readonly createdBy: string | null;
-  readonly expiresAt: Date | null;
-  readonly revokedAt: Date | null;
-  /** Until when the token from before its rotation is still good. */
-  readonly previousUntil: Date | null;
-}
-
-/** A new token: the only time its text is told. */
-export interface IssuedToken extends TokenInfo {
-  readonly token: string;
-}
-
-export interface TokenOptions extends Omit<Act, "user"> {
-  role: Role;
-  /** Limits it to these. Default: all. */
-  pipelines?: readonly string[];
-  description?: string;
-  /** The name that its holder acts as; at most 200 characters. Default: the token's id. */
-  user?: string;
-  /** Lets its holder act as anybody, by `user` in requests: for services that act for their own users. Default false. */
-  actsForOthers?: boolean;
-  /** Who issues it; at most 200 characters. Default: nobody is named. */
-  createdBy?: string;
-  /** Default: never. */
-  expiresIn?: Duration;
-}
-
-/** Who a token stands for. */
-export interface TokenHolder extends Pick<TokenInfo, "id" | "role" | "pipelines" | "user" | "actsForOthers"> {
-  /** When the text that was presented expires, by itself or because it was rotated; `null`: never. */
-  readonly validUntil: Date | null;
-}
 
 interface KeptToken {
   readonly id: string;
@@ -96,24 +49,17 @@ const FORM = /^hg_([0-9a-z]{4,40})_[\w-]{20,100}$/;
 /**
  * Tokens for those who ask over HTTP. Only SHA-256 hashes are kept, in the store: what is issued, rotated or revoked on one node is so on all at once.
  */
-export class Tokens {
+export class TokenService implements Tokens {
   readonly #core: Core;
-  readonly #audit: AuditLog;
+  readonly #audit: AuditRecorder;
   readonly #knows: (pipelineId: string) => boolean;
 
-  constructor(core: Core, audit: AuditLog, knows: (pipelineId: string) => boolean) {
+  constructor(core: Core, audit: AuditRecorder, knows: (pipelineId: string) => boolean) {
     this.#knows = knows;
     this.#core = core;
     this.#audit = audit;
   }
 
-  /**
-   * Makes a token.
-   *
-   * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `UNKNOWN_PIPELINE`, `TOO_MANY` beyond 1,000 tokens
-   * @example
-   * const { token } = await scheduler.tokens.issue({ role: "operator", pipelines: ["daily-sales"], expiresIn: "90d" });
-   */
   async issue(options: TokenOptions): Promise<IssuedToken> {
     checkOptions(options, TOKEN_OPTIONS, "tokens.issue");
     const { clock, newId, newSecret } = this.#core;
@@ -154,16 +100,10 @@ export class Tokens {
     return { ...infoOf(made), token };
   }
 
-  /** All tokens, without their text. */
   async list(): Promise<readonly TokenInfo[]> {
     return (await this.#read()).map(infoOf);
   }
 
-  /**
-   * Replaces a token by a new one with the same rights; the old one is good for the overlap.
-   *
-   * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked, `INVALID_DURATION`
-   */
   async rotate(id: string, options: Act & { /** Default `"1h"`. */ overlap?: Duration } = {}): Promise<IssuedToken> {
     checkOptions(options, { ...ACT_OPTIONS, overlap: true }, "tokens.rotate");
     const { clock, newSecret } = this.#core;
@@ -178,11 +118,6 @@ export class Tokens {
     return { ...infoOf(made as KeptToken), token };
   }
 
-  /**
-   * Ends a token, and the one it replaced, at once.
-   *
-   * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked
-   */
   async revoke(id: string, act: Act = {}): Promise<TokenInfo> {
     checkAct(act, "tokens.revoke");
     const revokedAt = this.#core.clock.now();
@@ -195,12 +130,10 @@ export class Tokens {
     return infoOf(made as KeptToken);
   }
 
-  /** Who holds a token; what is wrong with it otherwise. Takes the same time whatever is wrong with the secret. */
   async holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked"> {
     return this.#holderAmong(await this.#read(), token);
   }
 
-  /** The same for several tokens by one reading of the store, in their order. */
   async holdersOf(tokens: readonly string[]): Promise<readonly (TokenHolder | "unknown" | "expired" | "revoked")[]> {
     const all = await this.#read();
     return tokens.map((token) => this.#holderAmong(all, token));
