@@ -48,6 +48,10 @@ export class OutcomeWaiter {
   readonly #waits = new Map<string, Wait>();
   #stops: readonly (() => void)[] = [];
   #stopTimer: (() => void) | null = null;
+  /** When the timer fires; Infinity: it is not set. */
+  #looksAt = Number.POSITIVE_INFINITY;
+  /** Another node has done something since the last look. */
+  #isNoticed = false;
   #looking: Promise<void> | null = null;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
@@ -98,8 +102,8 @@ export class OutcomeWaiter {
     if (this.#waits.size > 0) return;
     for (const stop of this.#stops) stop();
     this.#stops = [];
-    this.#stopTimer?.();
-    this.#stopTimer = null;
+    this.#isNoticed = false;
+    this.#disarm();
   }
 
   #listen(): void {
@@ -124,14 +128,12 @@ export class OutcomeWaiter {
     if (wait === undefined || wait.isHere === isHere) return;
     wait.isHere = isHere;
     wait.readAt = this.#nextReadAt(wait);
-    this.#arm();
+    this.#arm(wait.readAt);
   }
 
-  /** Another node has done something. */
   #noticed(): void {
-    const at = Math.max(this.#core.clock.monotonic(), this.#lookedAt + NOTICE_MS);
-    for (const wait of this.#waits.values()) if (!wait.isHere) wait.readAt = Math.min(wait.readAt, at);
-    this.#arm();
+    this.#isNoticed = true;
+    this.#arm(this.#lookedAt + NOTICE_MS);
   }
 
   /** Reads it now, and once more if it changes meanwhile. */
@@ -139,7 +141,7 @@ export class OutcomeWaiter {
     wait.isStale = true;
     wait.reading ??= this.#readAll(wait).finally(() => {
       wait.reading = null;
-      this.#arm();
+      if (wait.waiters.size > 0) this.#arm(wait.readAt);
     });
     this.#core.clock.track?.(wait.reading, "work");
     return wait.reading;
@@ -175,29 +177,41 @@ export class OutcomeWaiter {
     return clock.monotonic() + (isHere ? Math.max(store.pollMs, settings.trustMs) : store.pollMs);
   }
 
-  /** Sets the timer of the next read that no event asks for. */
-  #arm(): void {
-    this.#stopTimer?.();
-    this.#stopTimer = null;
-    if (this.#looking !== null) return;
-    let at = Number.POSITIVE_INFINITY;
-    for (const { readAt, reading } of this.#waits.values()) if (reading === null) at = Math.min(at, readAt);
-    if (at === Number.POSITIVE_INFINITY) return;
+  /** Has a look at an instant, if none comes before. */
+  #arm(at: number): void {
+    if (at >= this.#looksAt || this.#looking !== null) return;
+    this.#disarm();
     const { clock } = this.#core;
+    this.#looksAt = at;
     this.#stopTimer = clock.setTimer(Math.max(1, at - clock.monotonic()), () => {
-      this.#stopTimer = null;
+      this.#disarm();
       this.#looking = this.#look().finally(() => {
         this.#looking = null;
-        this.#arm();
+        this.#arm(this.#isNoticed ? this.#lookedAt + NOTICE_MS : this.#firstReadAt());
       });
       clock.track?.(this.#looking, "work");
     });
   }
 
+  #disarm(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = null;
+    this.#looksAt = Number.POSITIVE_INFINITY;
+  }
+
+  #firstReadAt(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const { readAt, reading } of this.#waits.values()) if (reading === null) at = Math.min(at, readAt);
+    return at;
+  }
+
   /** Reads what is due, one after the other: however many wait, the store answers one read of theirs at a time. */
   async #look(): Promise<void> {
     const now = this.#core.clock.monotonic();
-    for (const wait of [...this.#waits.values()]) if (wait.readAt <= now && wait.waiters.size > 0) await this.#read(wait);
+    const isNoticed = this.#isNoticed;
+    this.#isNoticed = false;
+    for (const wait of [...this.#waits.values()])
+      if (wait.waiters.size > 0 && (wait.readAt <= now || (isNoticed && !wait.isHere))) await this.#read(wait);
     this.#lookedAt = this.#core.clock.monotonic();
   }
 }

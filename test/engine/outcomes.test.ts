@@ -187,6 +187,40 @@ describe("waiting costs", () => {
     await Promise.all([first.scheduler.stop(), second.scheduler.stop()]);
   });
 
+  it("one read in 100 ms when notices of other nodes come, which also end the waiting before the next poll", async () => {
+    const kept = { ...sharedStore(), pollMs: 60_000 };
+    const clock = fakeClock(START);
+    const first = await harness([work], { clock, store: kept, node: "a" });
+    const notices = new Set<() => void>();
+    const { store, reads } = counted(kept);
+    store.subscribe = (onChange) => {
+      notices.add(onChange);
+      return () => notices.delete(onChange);
+    };
+    const second = await harness([], { clock, store, node: "b" });
+    const { id } = await first.scheduler.trigger("work");
+    let endedAt = 0;
+    const outcome = second.scheduler.waitFor(id).finally(() => {
+      endedAt = clock.now();
+    });
+    await clock.advance("4m 30s");
+    const { count } = reads;
+    expect(count).toBeLessThan(10);
+    for (let ms = 0; ms < 1_000; ms += 10) {
+      for (const notice of notices) notice();
+      await clock.advance(10);
+    }
+    expect(reads.count - count).toBeGreaterThan(8);
+    expect(reads.count - count).toBeLessThanOrEqual(11);
+    await clock.advance("29s");
+    for (const notice of notices) notice();
+    await clock.advance("1s");
+    expect((await outcome).status).toBe("succeeded");
+    expect(endedAt - Date.parse(START)).toBeLessThan(5 * 60_000 + 1_000);
+    expect(notices.size).toBe(1); // the loop's own
+    await Promise.all([first.scheduler.stop(), second.scheduler.stop()]);
+  });
+
   it("nothing once it is over", async () => {
     const { store, reads } = counted(sharedStore());
     const { scheduler, clock } = await harness([work], { store });
