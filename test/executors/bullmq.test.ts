@@ -187,6 +187,20 @@ describe.each(BACKENDS)("BullMQ on %s", (name, connect) => {
     printed.mockRestore();
   });
 
+  it("hands its functions no scheduler, and says so", async () => {
+    const connection = connect();
+    const run = async ({ scheduler: own, upstream }: RunContext) => [
+      await upstream(),
+      await own.run("job").catch((error: HeadgateError) => `${error.code}: ${error.message}`),
+    ];
+    const worker = createWorker([pipeline({ id: "job", run })], connection);
+    ends.push(() => worker.close({ force: true }));
+    await worker.ready();
+    const scheduler = await scheduling(connection);
+    const { output } = await scheduler.run("job");
+    expect(output).toEqual([null, expect.stringMatching(/^NO_SCHEDULER: scheduler\.run: a BullMQ worker has no scheduler; /)]);
+  });
+
   it("keeps a waiting job from starting when it is cancelled", async () => {
     const connection = connect();
     const scheduler = await scheduling(connection);
