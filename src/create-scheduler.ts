@@ -39,11 +39,11 @@ export interface SchedulerOptions<P extends Pipeline = Pipeline> {
   store?: Store;
   /** Default {@link functionExecutor}, 100 runs at once. */
   executor?: Executor;
-  /** Executors that pipelines name. */
+  /** Executors that pipelines name. Default none. */
   executors?: Readonly<Record<string, Executor>>;
   /**
    * Secrets of 4 characters or more that must not stand in outputs, errors, progress, logs, decisions, events and alerts. Hidden anyway: passwords, tokens and keys in addresses,
-   * bearer tokens, and what executors hold (`env`, `envFrom`, `headers`, passwords), if it has 6 characters or more, and is neither a number of up to 8 digits nor a usual word.
+   * bearer tokens, and what executors hold (`env`, `envFrom`, `headers`, passwords), if it has 6 characters or more, and is neither a number of up to 8 digits nor a usual word. Default none.
    */
   redact?: readonly string[];
   /** Values that executors hold and that are no secrets, such as the name of a table in `env`. Default none. */
@@ -56,7 +56,7 @@ export interface SchedulerOptions<P extends Pipeline = Pipeline> {
   logger?: Logger;
   /** The name of this node, unique among those on one store. Default `host-pid-random`. */
   node?: string;
-  /** Slots by pool name: how many runs of the pipelines in the pool are active at once, over all nodes. */
+  /** Slots by pool name: how many runs of the pipelines in the pool are active at once, over all nodes. Default none. */
   pools?: Readonly<Record<string, number>>;
   /** Runs active at once, over all pipelines and nodes. Default no limit but the executor's. */
   maxActiveRuns?: number;

@@ -14,6 +14,7 @@ export interface AdaptiveOptions {
   min: Duration;
   /** … and never longer. */
   max: Duration;
+  /** Proposes the next interval, such as `performanceBased()`. */
   tuner: Tuner;
   /** The runs that the tuner goes by: the newest `runs` (default 200, at most 1,000), none that ended more than `age` ago (default: of any age). */
   window?: { runs?: number; age?: Duration };

@@ -3,8 +3,9 @@ import { FACTORS, type Factors, factorsOf, invalidTuner, percent, type Tuner } f
 
 /** Options of {@link loadBased}. */
 export interface LoadOptions extends Factors {
-  /** Shares, 0 to 1. Defaults 0.8 and 0.85. */
+  /** Share of processor time in use above which it slows down, 0 to 1. Default 0.8. */
   cpuAbove?: number;
+  /** Share of the memory in use above which it slows down, 0 to 1. Default 0.85. */
   memoryAbove?: number;
   /** Triggers that wait. Default 5. */
   queueLengthAbove?: number;

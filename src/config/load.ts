@@ -35,13 +35,13 @@ export interface LoadConfigOptions {
   environment?: string;
   /** Where variables come from. Default `process.env`. */
   env?: Readonly<Record<string, string | undefined>>;
-  /** The work of pipelines that name no executor: functions by pipeline id. */
+  /** The work of pipelines that name no executor: functions by pipeline id. Default none. */
   functions?: Functions;
   /** The instant from which fire times are looked at by checks, epoch ms. Default: now. */
   now?: number;
-  /** What the file says, when there is none: its path is only a name then. */
+  /** What the file says, when there is none: its path is only a name then. Default: the file is read. */
   text?: string;
-  /** What was loaded before: executors that are described in the same way are taken over from it. */
+  /** What was loaded before: executors that are described in the same way are taken over from it. Default: all are made again. */
   previous?: LoadedConfig;
 }
 

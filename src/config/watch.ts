@@ -26,9 +26,9 @@ export interface WatchConfigOptions extends Omit<LoadConfigOptions, "previous"> 
   current: LoadedConfig;
   /** How often the files are looked at. Default `"1s"`. */
   every?: Duration;
-  /** Told of every change that is in force; the next one waits for it. */
+  /** Called with every change that was applied; the next one waits for it. Default: nothing is called. */
   onChange?: (change: ConfigChange) => unknown;
-  /** Told why a change is not in force; nothing has changed. */
+  /** Called with the reason when a change was not applied. Default: nothing is called. */
   onProblem?: (error: HeadgateError) => void;
 }
 

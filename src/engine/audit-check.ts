@@ -10,7 +10,7 @@ const HASH = /^[0-9a-f]{12,64}$/;
 
 /** Options of {@link AuditLog.verify}. */
 export interface AuditVerifyOptions {
-  /** A head that was written down elsewhere: whether its record is still there, with that hash (whole, or at least its first 12 characters). */
+  /** A head that was written down elsewhere: whether its record is still there, with that hash (whole, or at least its first 12 characters). Default: none is compared. */
   head?: AuditHead;
   /** Goes on behind a record that an earlier check has reached (its `next`). Default: from the beginning. */
   after?: AuditHead;

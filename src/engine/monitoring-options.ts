@@ -11,7 +11,7 @@ import type { AlertChannel } from "../ports/alert-channel.js";
 export interface MonitoringOptions {
   /** Default {@link defaultRules}. */
   rules?: readonly AlertRule[];
-  /** From `headgate/alerts`, or one's own. */
+  /** From `headgate/alerts`, or your own. Default none: alerts are only listed. */
   channels?: readonly AlertChannel[];
   /** Default: every alert to every channel. */
   routes?: readonly AlertRoute[];

@@ -35,6 +35,7 @@ export interface PipelineOptions<
 > {
   /** 1 to 128 letters, digits, dots, dashes or underscores. */
   id: Id;
+  /** For people. Default: the pattern's, else none. */
   description?: string;
   /** When it runs. Default: the pattern's, else `manual()`. */
   schedule?: Schedule;
@@ -42,11 +43,11 @@ export interface PipelineOptions<
    * IANA zone of its schedule, and of the windows and business days of its schedule and conditions, as far as they name none. Default: `"UTC"`, and what a pattern names.
    */
   timeZone?: string;
-  /** A named preset for everything not said here. */
+  /** A named preset for everything not said here. Default none. */
   pattern?: PatternName | Pattern;
-  /** Pipelines, or their ids, whose every success triggers this one. */
+  /** Pipelines, or their ids, whose every success triggers this one. Default none. */
   after?: After;
-  /** What must hold for a run; added to the pattern's. */
+  /** What must hold for a run; added to the pattern's. Default none. */
   conditions?: readonly Condition[];
   /** What happens to a trigger when a condition blocks. Default `"skip"`. */
   onBlock?: OnBlock;
@@ -58,16 +59,19 @@ export interface PipelineOptions<
   sensors?: readonly AnySensor[];
   /** A zod schema of its parameters; a scheduled pipeline's must accept `{}`. Default: any object. */
   parameters?: S;
+  /** Attempts, timeouts, overlap and catchup of its runs. Default: the pattern's, else each option's own. */
   execution?: ExecutionOptions;
   /** Who carries its runs out, or the name of one in `createScheduler({ executors })`. Default: the scheduler's executor. */
   executor?: Executor | string;
   /** By when after its fire time a run should have succeeded. Default: the pattern's, else none. */
   sla?: Duration | null;
+  /** For lists, alert rules and silences. Default: the pattern's, else none. */
   tags?: readonly string[];
+  /** The reasons for which the usual alert rules look at it, such as `"failure"`. Default: the pattern's, else none. */
   alertOn?: readonly AlertReason[];
   /**
    * The work. What it returns is kept as the run's output, as JSON of at most 100,000 characters; of more, `{ notKept: reason }` is kept instead. May be left out when an `executor` does the
-   * work without it.
+   * work without it. Default none.
    */
   run?(context: RunContext<z.output<S>, UpstreamOutput<After>>): Result;
 }

@@ -20,15 +20,17 @@ export interface Page<T> {
 
 /** What every list can be narrowed by. */
 export interface ListOptions {
+  /** Only of this pipeline. Default: of all. */
   pipelineId?: string;
+  /** Only of this trigger. Default: of all. */
   triggerId?: string;
-  /** By fire time, or by when it was made if it has none: from this instant. */
+  /** Only from this instant on, by fire time, or by creation for what has none. Default: no bound. */
   from?: Instant;
-  /** Exclusive. */
+  /** Only before this instant. Default: no bound. */
   until?: Instant;
   /** Items in a page, 1 to 1,000. Default 50. */
   limit?: number;
-  /** The `nextCursor` of the page before. */
+  /** The `nextCursor` of the page before. Default: from the newest on. */
   cursor?: string;
   /**
    * Bytes of JSON: larger parameters, outputs, progress, errors, attempts and findings are not read from the store; the item has `null` (or an empty list) in
@@ -38,15 +40,19 @@ export interface ListOptions {
 }
 
 export interface TriggerListOptions extends ListOptions {
+  /** Only with one of these statuses. Default: with any. */
   status?: TriggerStatus | readonly TriggerStatus[];
+  /** Only of one of these kinds. Default: of any. */
   kind?: TriggerKind | readonly TriggerKind[];
 }
 
 export interface RunListOptions extends ListOptions {
+  /** Only with one of these statuses. Default: with any. */
   status?: RunStatus | readonly RunStatus[];
 }
 
 export interface DecisionListOptions extends ListOptions {
+  /** Only with one of these outcomes. Default: with any. */
   outcome?: DecisionOutcome | readonly DecisionOutcome[];
 }
 

@@ -10,8 +10,11 @@ import type { Reload } from "./roster.js";
 export interface ReloadOptions {
   /** All pipelines that there are from now on. */
   pipelines: readonly Pipeline[];
+  /** As `pools` of `createScheduler`. Default none. */
   pools?: Readonly<Record<string, number>>;
+  /** As `maxActiveRuns` of `createScheduler`. Default: no limit but the executor's. */
   maxActiveRuns?: number;
+  /** As `monitoring` of `createScheduler`. Default: no alerts. */
   monitoring?: MonitoringOptions;
   /** What external dependencies set at run time may name. Default: those of before. */
   connections?: NamedConnections;

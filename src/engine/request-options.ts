@@ -9,21 +9,21 @@ export type AskedKind = "manual" | "immediate" | "webhook" | "file" | "sensor";
 export interface TriggerOptions<Parameters = unknown> {
   /** Default `"manual"`. `"immediate"` skips the conditions and goes to the head of the line. */
   kind?: AskedKind;
-  /** Why; at most 1,000 characters. */
+  /** Why; at most 1,000 characters. Default none. */
   reason?: string;
-  /** Who; at most 200 characters. */
+  /** Who; at most 200 characters. Default none. */
   user?: string;
   /** Default: the pipeline's. */
   priority?: Priority;
-  /** Checked by the pipeline's schema; JSON of at most 1,000,000 characters. */
+  /** Checked by the pipeline's schema; JSON of at most 1,000,000 characters. Default: what the schema makes of `{}`. */
   parameters?: Parameters;
-  /** Asking again with the same key gives the first trigger; at most 255 characters. */
+  /** Asking again with the same key gives the first trigger; at most 255 characters. Default: every request makes a trigger. */
   idempotencyKey?: string;
-  /** Not before this instant. */
+  /** The run does not start before this instant. Default: it may start at once. */
   notBefore?: Instant;
   /**
    * A client of the store's database on which a transaction of yours is open: the trigger is accepted when that commits, and not at all if it does not.
-   * PostgreSQL only.
+   * PostgreSQL only. Default: a transaction of the store's own.
    */
   transaction?: unknown;
   /** Runs although paused, whatever the conditions, and beyond `maxActiveRuns`. Default false. */
@@ -66,7 +66,9 @@ export interface ActionCaller {
 
 /** Who does something, and why. */
 export interface Act {
+  /** Why; at most 1,000 characters. Default none. */
   reason?: string;
+  /** Who; at most 200 characters. Default none. */
   user?: string;
   /** Default: none, it is done by code. */
   caller?: ActionCaller;

@@ -46,7 +46,7 @@ export interface ProbeOptions {
   retries?: number;
   /** How long a value is shared between conditions and pipelines. Default: the scheduler's `probeTtl`, 5 s. */
   ttl?: Duration;
-  /** After `failures` (5) in a row it is not asked for `reset` (30 s); `null`: always asked. */
+  /** After `failures` in a row it is not asked for `reset`; `null`: always asked. Default `{ failures: 5, reset: "30s" }`. */
   breaker?: { failures?: number; reset?: Duration } | null;
 }
 

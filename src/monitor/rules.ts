@@ -9,12 +9,13 @@ import { SEVERITIES } from "./alert.js";
 export interface RuleOptions {
   /** Default: the rule's own. Give another to have a rule twice. */
   name?: string;
+  /** `"info"`, `"warning"` or `"critical"`. Default: the rule's own. */
   severity?: Severity;
   /** How long it must be so before it is told. Default 0. */
   for?: Duration;
   /** How often it is told again while it goes on. Default `null`: once. */
   repeatEvery?: Duration | null;
-  /** Handed on with the alert, for whoever receives it. */
+  /** Handed on with the alert, for whoever receives it. Default none. */
   labels?: Readonly<Record<string, string>>;
 }
 
@@ -22,6 +23,7 @@ export interface RuleOptions {
 export interface PipelineRuleOptions extends RuleOptions {
   /** Only these pipelines, or those with one of these tags. Default: all. */
   pipelines?: readonly string[];
+  /** See `pipelines`. Default: all pipelines. */
   tags?: readonly string[];
 }
 

@@ -80,7 +80,7 @@ export interface FireResult {
 }
 
 export interface EnqueueOptions {
-  /** A client of the store's database with a transaction open: the triggers are accepted when that commits. */
+  /** A client of the store's database with a transaction open: the triggers are accepted when that commits. Default: a transaction of the store's own. */
   readonly transaction?: unknown;
   /** Refuses the whole batch with `QUEUE_FULL` when it would exceed one of them. Default: no limits. */
   readonly limits?: QueueLimits;

@@ -13,7 +13,7 @@ export interface BusinessDayOptions {
   timeZone?: string;
   /** Days of the week without work. Default Saturday and Sunday. */
   weekend?: readonly Weekday[];
-  /** Dates without work, `"YYYY-MM-DD"`; or a function that knows them (`headgate/holidays` makes one by country). */
+  /** Dates without work, `"YYYY-MM-DD"`; or a function that knows them (`headgate/holidays` makes one by country). Default none. */
   holidays?: readonly string[] | HolidayRule;
 }
 

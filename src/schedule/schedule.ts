@@ -32,7 +32,7 @@ export interface UpcomingOptions {
   from: Instant;
   /** At most this many, 1 to 100,000. Default 10, or 100,000 when `until` is given. */
   count?: number;
-  /** Only fire times before this instant. */
+  /** Only fire times before this instant. Default: no bound. */
   until?: Instant;
 }
 

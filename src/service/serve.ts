@@ -22,13 +22,15 @@ import { type Listener, mounted } from "./mount.js";
 
 /** Options of {@link serve}. */
 export interface ServeOptions extends ConfigChoice {
-  /** Instead of the file's. */
+  /** The address that it listens on. Default: the file's. */
   host?: string;
+  /** The port that it listens on. Default: the file's. */
   port?: number;
   /** Whether changes of the file are taken over. Default true. */
   watch?: boolean;
+  /** Makes the logger that the configuration asks for. */
   logger: (config: LoadedConfig) => Logger;
-  /** Ends it while it starts: `serve` then rejects with `SCHEDULER_STOPPED`. Once it runs, use `Service.stop`. */
+  /** Ends it while it starts: `serve` then rejects with `SCHEDULER_STOPPED`. Once it runs, use `Service.stop`. Default none. */
   signal?: AbortSignal;
   /** Told a token that was made because there was none: the only time that it is told. */
   onToken: (token: string) => void;

@@ -28,7 +28,7 @@ export interface BacktestOptions extends Pick<SimulateOptions, "seed" | "load"> 
   history: readonly HistoricalRun[] | History;
   /** The pipeline as it might be: another schedule, tuner, windows, thresholds. */
   pipeline: Pipeline;
-  /** Values of probes and answers of conditions, in place of the recorded findings; triggers and pauses, in addition to the recorded ones. */
+  /** Values of probes and answers of conditions, in place of the recorded findings; triggers and pauses, in addition to the recorded ones. Default: as recorded. */
   world?: BacktestWorld;
   /** How old data should be at most, to be compared. Default: not looked at. */
   maxAge?: Duration;
@@ -38,7 +38,7 @@ export interface BacktestOptions extends Pick<SimulateOptions, "seed" | "load"> 
   every?: Duration;
   /** The span that is compared; the play begins with the history. Default: that of the history, its last instant included. */
   from?: Instant;
-  /** The end, exclusive. */
+  /** The end, exclusive. Default: right after the last record. */
   to?: Instant;
 }
 

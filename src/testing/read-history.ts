@@ -7,6 +7,7 @@ import type { HistoricalPause, History } from "./history.js";
 
 /** Options of {@link readHistory}. */
 export interface ReadHistoryOptions {
+  /** The pipeline whose history is read. */
   pipelineId: string;
   /** From this fire time, or creation where there is none. Default: from the oldest record on. */
   from?: Instant;

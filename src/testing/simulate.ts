@@ -15,15 +15,17 @@ import { checkedWorld, inWorld, type World } from "./world.js";
 export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold"> {
   /** In any order: the result is the same. */
   pipelines: readonly Pipeline[];
+  /** The first instant that is played. */
   from: Instant;
   /** The end, exclusive for fire times. */
   to: Instant;
+  /** How runs, probes and people behave. Default: every run succeeds at once. */
   world?: World;
   /** Of every random number. Each pipeline draws from a stream of its own, so that another pipeline more or less leaves its luck as it was. Default 1. */
   seed?: number;
   /** How busy the machine is, for adaptive schedules, by instant: shares, 0 to 1. Default: not known. */
   load?: (at: Date) => { readonly cpu: number | null; readonly memory: number | null };
-  /** Called now and then with how far it is. */
+  /** Called now and then with how far it is. Default: nothing is called. */
   onProgress?: (at: Date) => void;
 }
 

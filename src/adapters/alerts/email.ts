@@ -7,7 +7,9 @@ import { CHANNEL_OPTIONS, type ChannelOptions, channelOf, rendered } from "./cha
 export interface EmailChannelOptions extends ChannelOptions {
   /** `smtp://user:password@host:587`, or `smtps://…`, or what `nodemailer` takes. */
   server: string | Readonly<Record<string, unknown>>;
+  /** The sender's address. */
   from: string;
+  /** The recipients' addresses. */
   to: string | readonly string[];
 }
 

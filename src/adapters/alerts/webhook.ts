@@ -8,9 +8,11 @@ import { answerShower, CHANNEL_OPTIONS, type ChannelOptions, channelOf, jsonOf, 
 
 /** Options of {@link webhookChannel}. */
 export interface WebhookChannelOptions extends ChannelOptions, AddressOptions {
+  /** The address that alerts are sent to, by POST. */
   url: string;
-  /** Signs what is sent, by Standard Webhooks: `whsec_` and base64. Needs the package `standardwebhooks`. */
+  /** Signs what is sent, by Standard Webhooks: `whsec_` and base64. Needs the package `standardwebhooks`. Default: not signed. */
   secret?: string;
+  /** Sent with every alert. Default none. */
   headers?: Readonly<Record<string, string>>;
 }
 

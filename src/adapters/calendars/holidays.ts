@@ -7,8 +7,9 @@ import { loadPeer } from "../outside/load-peer.js";
 export interface PublicHolidayOptions {
   /** ISO 3166-1 country code, such as `"DE"`. */
   country: string;
-  /** State or province, such as `"BY"`. */
+  /** State or province, such as `"BY"`. Default: holidays of the whole country. */
   state?: string;
+  /** Part of the state, as `date-holidays` names it. Default: holidays of the whole state. */
   region?: string;
   /** Kinds of holidays without work. Default `["public"]`. */
   types?: readonly ("public" | "bank" | "school" | "optional" | "observance")[];

@@ -8,7 +8,9 @@ import { readTriggerFile, signatureOf } from "./read.js";
 
 /** What a file is taken by. */
 export interface IntakeOptions {
+  /** The pipeline of files that name none; `null`: they must name one. */
   readonly pipeline: string | null;
+  /** Bytes that a file has at most. */
   readonly sizeLimit: number;
   /** How long a file that makes no sense must stay as it is before it is bad and not unfinished, ms. */
   readonly settleMs: number;

@@ -11,9 +11,11 @@ const REJECTED = "rejected";
 
 /** Where trigger files are dropped and kept; absolute paths. */
 export interface PlacesOptions {
+  /** The drop directory. */
   readonly directory: string;
   /** Holds `.claimed`, `rejected` and `processed`; `null`: the drop directory itself. */
   readonly workDirectory: string | null;
+  /** Accepted files are moved to `processed`, not removed. */
   readonly keepsProcessed: boolean;
   /** Default: where the system can, see {@link HeldDirectory}. */
   readonly usesHandles?: boolean;

@@ -33,6 +33,7 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 export interface ClientOptions {
   /** Where the API is mounted, such as `"https://etl.example/scheduler"`. */
   baseUrl: string;
+  /** A token of the service. */
   token: string;
   /** Default: the global one. */
   fetch?: typeof fetch;

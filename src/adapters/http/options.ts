@@ -58,7 +58,7 @@ export interface TriggerApiOptions {
   adminToken?: string | null;
   /** Tokens of one's own beside those of `scheduler.tokens`. Default none. */
   tokens?: readonly StaticToken[];
-  /** The pipeline that is meant when a request names none and there are several. */
+  /** The pipeline that is meant when a request names none and there are several. Default: such a request is refused. */
   defaultPipeline?: string;
   /** Who may send webhooks, and how that is checked. Default: whoever has a token that may trigger, with any source. */
   webhooks?: readonly WebhookSource[];

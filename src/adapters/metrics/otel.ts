@@ -23,6 +23,7 @@ import { gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instrume
 export interface OtelOptions {
   /** Default: the global provider's, called `headgate`. */
   tracer?: Tracer;
+  /** Default: the global one, under the name `headgate`. */
   meter?: Meter;
   /** Which triggers are traced: the same answer for a trigger on every node. Default: all. */
   sample?: (triggerId: string) => boolean;

@@ -10,9 +10,11 @@ import type { Probe } from "../../ports/probe.js";
 export interface CommandProbeOptions extends ProbeOptions {
   /** A program; no shell reads it. */
   command: string;
+  /** Its arguments. Default none. */
   args?: readonly string[];
-  /** What it finds in its environment beside PATH, HOME, LANG and TZ. */
+  /** What it finds in its environment beside PATH, HOME, LANG and TZ. Default none. */
   env?: Readonly<Record<string, string>>;
+  /** The directory that it runs in. Default: this process's. */
   cwd?: string;
 }
 

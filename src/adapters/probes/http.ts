@@ -36,7 +36,7 @@ const HTTP_QUESTION: OptionNames<HttpQuestion> = {
 export interface HttpProbeOptions extends HttpQuestion {
   /** The status, or statuses, of something healthy. Default: any 2xx. */
   status?: number | readonly number[];
-  /** What must stand in its answer, which must be JSON; without `equals`, anything but nothing, `false`, `0` and `""`. */
+  /** What must stand in its answer, which must be JSON; without `equals`, anything but nothing, `false`, `0` and `""`. Default: the status alone counts. */
   json?: { path: string; equals?: unknown };
   /** Slower is not healthy. Default: the timeout. */
   maxLatency?: Duration;

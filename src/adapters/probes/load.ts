@@ -9,13 +9,13 @@ import { cpuShare, memoryShare } from "./machine.js";
 
 /** Options of {@link systemLoad}; percents, 0 to 100. */
 export interface SystemLoadOptions extends OutsideConditionOptions {
-  /** Processor time taken since the last look. */
+  /** Processor time that is used, %; measured since the last evaluation. Default: not measured. */
   cpu?: number;
-  /** Memory taken, of what this process may have. */
+  /** Memory that is used, % of what this process may have. Default: not measured. */
   memory?: number;
-  /** Triggers that wait, over all pipelines, beside the one that is decided on. */
+  /** Triggers that wait, over all pipelines, beside the one that is decided on. Default: not counted. */
   queueLength?: number;
-  /** Space taken where a path is. */
+  /** Disk usage (%) of the file system of a path. Default: not measured. */
   disk?: { path: string; percent: number };
 }
 

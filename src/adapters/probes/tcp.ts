@@ -8,7 +8,9 @@ import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/ad
 
 /** Options of {@link tcpProbe}. */
 export interface TcpProbeOptions extends ProbeOptions, AddressOptions {
+  /** Name or address of the server. */
   host: string;
+  /** 1 to 65,535. */
   port: number;
 }
 

@@ -9,10 +9,13 @@ import { addressOf, ask, checkUrl, type WebAnswer } from "../outside/request.js"
 
 /** Options of {@link httpSensor}. */
 export interface HttpSensorOptions extends SensorTiming, AddressOptions {
+  /** The address that is polled. */
   url: string;
   /** Default `"GET"`. */
   method?: "GET" | "HEAD" | "POST";
+  /** Sent with every request. Default none. */
   headers?: Readonly<Record<string, string>>;
+  /** Sent with every request. Default none. */
   body?: string;
   /** The largest answer, bytes. Default 1 MiB. */
   limit?: number;

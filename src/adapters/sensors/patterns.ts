@@ -16,9 +16,9 @@ import { changedRowsSensor, sqlSensor } from "./sql.js";
 export interface PatternSensorOptions extends AddressOptions {
   /** Where `data_arrival` looks for `incoming/`. Default: the working directory. */
   directory?: string;
-  /** Whose `/api/data/status` `external_api_update` asks. */
+  /** The server that relative addresses of patterns are on, such as `/api/data/status` of `external_api_update`. Default none: those are refused. */
   baseUrl?: string;
-  /** Sent with it. */
+  /** Sent with every request to it. Default none. */
   headers?: Readonly<Record<string, string>>;
   /** Which table `database_change` looks at, and the column that says when a row was changed (default `updated_at`). */
   database?: SqlSource & { readonly table?: string; readonly column?: string };

@@ -18,10 +18,13 @@ import { type BuildContext, camel } from "./context.js";
 
 /** Where the HTTP API listens. */
 export interface ListenOptions {
+  /** The address that it listens on. */
   readonly host: string;
+  /** The port that it listens on; 0: any that is free. */
   readonly port: number;
   /** A path before all others, such as `/etl`; `""`: none. */
   readonly prefix: string;
+  /** Limits of connections and requests. */
   readonly limits: ServerLimits;
 }
 

@@ -5,9 +5,11 @@ import type { Act } from "../request-options.js";
 
 /** Options of `scheduler.alerts.silence`. What is not named is any. */
 export interface SilenceOptions extends Act {
+  /** Alerts of this pipeline. Default: of any. */
   pipelineId?: string;
+  /** Alerts of the rule with this name. Default: of any. */
   rule?: string;
-  /** Pipelines with this tag. */
+  /** Alerts of pipelines with this tag. Default: of any. */
   tag?: string;
   /** For how long. */
   duration: Duration;

@@ -4,6 +4,7 @@ import type { EventRecord } from "../../ports/event-log.js";
 export interface EventReaderOptions {
   /** The `id` up to which it has seen all events; `null`: it begins now. */
   readonly after: string | null;
+  /** Returns true for pipelines whose events it is handed. */
   readonly sees: (pipelineId: string) => boolean;
   /** Called when {@link EventReader.next} may have something new. */
   readonly onChange: () => void;

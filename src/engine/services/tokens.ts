@@ -29,9 +29,11 @@ export interface IssuedToken extends TokenInfo {
 }
 
 export interface TokenOptions extends Omit<Act, "user"> {
+  /** What its holder may do. */
   role: Role;
   /** Limits it to these. Default: all. */
   pipelines?: readonly string[];
+  /** For people. Default none. */
   description?: string;
   /** The name that its holder acts as; at most 200 characters. Default: the token's id. */
   user?: string;

@@ -26,12 +26,13 @@ export interface CommandRun {
 export interface CommandExecutorOptions {
   /** A program; no shell reads it. */
   command: string;
-  /** Its arguments, or a function that makes them of the run. */
+  /** Its arguments, or a function that makes them of the run. Default none. */
   args?: readonly string[] | ((run: CommandRun) => readonly string[]);
+  /** The directory that it runs in. Default: this process's. */
   cwd?: string;
   /** Which variables of this process it finds in its environment. Default PATH, HOME, LANG and TZ. */
   envFrom?: readonly string[];
-  /** Variables of its own. Their values, and those of `envFrom`, are kept out of outputs, errors and logs, if they have 6 characters or more and are no usual words. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT and HEADGATE_SCHEDULED_FOR. */
+  /** Variables of its own. Their values, and those of `envFrom`, are kept out of outputs, errors and logs, if they have 6 characters or more and are no usual words. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT and HEADGATE_SCHEDULED_FOR. Default none. */
   env?: Readonly<Record<string, string>>;
   /** What is kept of each of its two outputs when it succeeds, bytes: the end of it. Default 16 KiB; 45,000 at most. Of one that fails, is cancelled or timed out the first 300 and last 1,000 bytes of stdout and the first 500 and last 2,000 of stderr are kept with the attempt, as `error.output`. */
   outputLimit?: number;

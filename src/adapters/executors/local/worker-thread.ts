@@ -24,7 +24,7 @@ export interface WorkerThreadOptions {
   module: string | URL;
   /** Threads, made when they are needed and kept. Default: one less than there are processors, at least 1. */
   concurrency?: number;
-  /** Of each thread. */
+  /** Limits of each thread, as `node:worker_threads` has them. Default: Node's. */
   resourceLimits?: ResourceLimits;
 }
 

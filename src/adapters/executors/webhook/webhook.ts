@@ -17,8 +17,9 @@ export interface WebhookExecutorOptions {
   url: string;
   /** Signs what is sent, by Standard Webhooks, and makes the one-time tokens of callbacks: `whsec_` and base64. Needs the package `standardwebhooks`. */
   secret: string;
-  /** Where {@link WebhookExecutor.callbacks} is mounted, as the receiver sees it. Without it, only an answer that is the result will do. */
+  /** Where {@link WebhookExecutor.callbacks} is mounted, as the receiver sees it. Without it, only an answer that is the result will do. Default none. */
   callbackUrl?: string;
+  /** Sent with every request. Default none. */
   headers?: Readonly<Record<string, string>>;
   /** Addresses of private networks that may be asked. Default: all; the address is the host's own. */
   allowPrivateNetworks?: PrivateNetworks;

@@ -14,7 +14,7 @@ export interface MemoryStoreOptions {
    * outputs (default 64 MiB), none older than `maxAge` (default `"30d"`). Beyond `count` the pipeline that has most loses its oldest, beyond `bytes` the oldest of all goes.
    */
   retention?: { count?: number; countPerPipeline?: number | null; bytes?: number; maxAge?: Duration };
-  /** Told of everything that is forgotten. */
+  /** Called with everything that is removed. Default: nothing is called. */
   onForget?: (forgotten: Forgotten) => void;
 }
 

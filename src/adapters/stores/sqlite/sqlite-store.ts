@@ -12,6 +12,7 @@ export interface SqliteStoreOptions {
    * the newest commits.
    */
   synchronous?: "full" | "normal";
+  /** What is kept of what has ended. Default: the newest million triggers, for 90 days; audit records for 400 days. */
   retention?: RetentionOptions;
 }
 
