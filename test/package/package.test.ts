@@ -119,6 +119,12 @@ const scheduler = createScheduler({ pipelines: [one], clock: fakeClock() });
 scheduler.on("decision", ({ decision }: { decision: Decision }) => decision.outcome satisfies "run" | "hold" | "skip");
 // @ts-expect-error an unknown event
 export const unknownEvent = () => scheduler.on("decisions", () => {});
+export const typed = async () => {
+  const outcome = await scheduler.run(one, { parameters: { rows: 2 } });
+  if (outcome.status === "succeeded") outcome.output satisfies number;
+  // @ts-expect-error rows are a number
+  await scheduler.trigger("typed", { parameters: { rows: "2" } });
+};
 console.log(HeadgateError.name);${USE}`;
     writeFileSync(join(project, "typed.mts"), code);
     const options = {
