@@ -42,7 +42,8 @@ export async function triggersForFireTimes(session: Session, query: FireTimesQue
   const keys = [Math.max(from, FIRST_KEY), Math.min(until, LAST_KEY)].map((at) => `fire:${at}`);
   const found = await session.query(
     `SELECT id FROM (
-       SELECT * FROM (SELECT id, scheduled_for FROM ${triggers} WHERE pipeline_id = $1 AND unique_key >= $2 AND unique_key < $3 ${order}) AS fired
+       SELECT * FROM (SELECT id, scheduled_for FROM ${triggers} WHERE pipeline_id = $1 AND unique_key >= $2 AND unique_key < $3
+         ORDER BY unique_key DESC LIMIT ${limit}) AS fired
        UNION ALL SELECT * FROM (SELECT id, scheduled_for FROM ${triggers}
          WHERE kind = 'backfill' AND pipeline_id = $1 AND scheduled_for >= $4 AND scheduled_for < $5 ${order}) AS backfilled
      ) AS of_fire_times ${order}`,
