@@ -32,7 +32,7 @@ export async function retry(
   /** Pipelines that this node cannot run: others can. */
   const foreign = new Set<string>();
   let place: readonly [at: number, id: string] = [-1, ""];
-  let isPartial = true;
+  let isPartial = false;
   for (let page = 0; page < PAGES && started.length < request.limit && !usage.isFull(request); page++) {
     const found = await select(session, RUNS, dueFrom(session, size, isPaused), [
       now(),
@@ -58,7 +58,7 @@ export async function retry(
     if (!isPartial) break;
   }
   if (started.length > 0) await session.write([changing(RUNS, started, RUN_STATE)]);
-  return { attempts: await withTriggers(session, started), isPartial: isPartial && !usage.isFull(request) };
+  return { attempts: await withTriggers(session, started), isPartial: isPartial && started.length > 0 && !usage.isFull(request) }; // else what is left has to wait for other nodes
 }
 
 /** What is due behind a place and may begin; what somebody wants ended, too. Places: the time, the instant and the id of the place, open pools, pipelines to pass over. */
