@@ -180,12 +180,13 @@ export class Lifecycle {
       });
     };
     cutAfter(drainMs + settings.graceMs + RECORDING_MS);
-    const onIdle = () => {
-      if (!this.#cut.signal.aborted) cutAfter(Math.min(patienceMs, Math.max(0, cutAt - clock.monotonic())));
+    const cutWithin = (ms: number) => {
+      if (!this.#cut.signal.aborted) cutAfter(Math.min(ms, Math.max(0, cutAt - clock.monotonic())));
     };
-    const ending = this.#end(drainMs, onIdle);
+    const ending = this.#end(drainMs, (isIdle) => cutWithin(isIdle ? patienceMs : Number.POSITIVE_INFINITY));
     const isOverdue = (await Promise.race([ending, overdue])) === "overdue";
     stopTimer();
+    this.#parts.runner.giveUp(); // whatever is open still is written to the log, and holds up no process
     if (isOverdue) {
       events.report(new Error(`it did not end in time: ${this.#waitsFor}`), "stopping the scheduler");
       void this.#release();
@@ -195,8 +196,8 @@ export class Lifecycle {
     events.removeAll();
   }
 
-  /** @param onIdle - called when nothing runs any more */
-  async #end(drainMs: number, onIdle: () => void): Promise<void> {
+  /** @param onChange - called when nothing runs any more, and when the last claim has begun something after that */
+  async #end(drainMs: number, onChange: (isIdle: boolean) => void): Promise<void> {
     const { clock, events } = this.#core;
     const { loop, sensing, alerts, runner, steering, maintenance } = this.#parts;
     steering.adapting.stop();
@@ -205,12 +206,20 @@ export class Lifecycle {
     const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     const stopDraining = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
     await this.#step("runs, and the recording of their ends", () => runner.idle(RECORDING_MS));
-    stopDraining?.();
-    onIdle();
+    onChange(true);
     await this.#step("sensors, alerts and what runs elsewhere", async () => {
       const failed = (await sides).filter((one) => one.status === "rejected");
       for (const { reason } of failed) events.report(reason, "stopping sensors and alerts");
     });
+    await this.#step("the round of the scheduler", () => loop.quiet());
+    if (runner.isBusy) {
+      onChange(false);
+      await this.#step("runs that its last round has begun", async () => {
+        await runner.detach();
+        await runner.idle(RECORDING_MS);
+      });
+    }
+    stopDraining?.();
     await this.#release();
   }
 

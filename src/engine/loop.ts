@@ -111,6 +111,11 @@ export class Loop {
     this.#onFirstRound();
   }
 
+  /** Resolves when the round under way has ended: after `stopClaiming` it is the last that may begin something. */
+  async quiet(): Promise<void> {
+    await this.#round;
+  }
+
   /** Ends; resolves when the round under way has ended. */
   async stop(): Promise<void> {
     this.#isRunning = false;

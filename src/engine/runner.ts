@@ -64,6 +64,11 @@ export class Runner {
     return this.#active.size;
   }
 
+  /** Whether an attempt runs here, or its end is being recorded, or a claim is being handed out. */
+  get isBusy(): boolean {
+    return this.#open > 0;
+  }
+
   /** Whether an attempt runs here, or has ended here and is not recorded yet: its lease is extended. */
   holds({ id, token }: Pick<RunRecord, "id" | "token">): boolean {
     return this.#active.get(id)?.run.token === token || this.ends.has(id, { token });

@@ -50,6 +50,41 @@ describe("stop", () => {
     await second.scheduler.stop();
   });
 
+  it("waits for what a claim begins whose answer comes after it, and records its end", async () => {
+    const store = memoryStore();
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const claim: typeof store.claim = async (request, now) => {
+      const claimed = await store.claim(request, now);
+      if (claimed.decided.length > 0) await answered;
+      return claimed;
+    };
+    const member = (name: string | symbol): unknown => {
+      const found: unknown = Reflect.get(store, name, store);
+      return typeof found === "function" ? found.bind(store) : found;
+    };
+    const slow = new Proxy(store, { get: (_, name) => (name === "claim" ? claim : member(name)) });
+    const { scheduler, clock, heard } = await harness([pipeline({ id: "a", run: ({ clock: time }) => time.sleep("20s") })], {
+      store: slow,
+    });
+    const accepted = await scheduler.trigger("a");
+    while ((await store.trigger(accepted.id))?.status !== "running") await new Promise((resolve) => setImmediate(resolve));
+    let hasStopped = false;
+    const stopping = scheduler.stop({ drain: "1m" }).then(() => {
+      hasStopped = true;
+    });
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    await clock.advance("10s");
+    expect(hasStopped).toBe(false);
+    await clock.advance("15s");
+    await stopping;
+    expect((await store.trigger(accepted.id))?.status).toBe("succeeded");
+    expect(heard("error")).toEqual([]);
+  });
+
   it("before start, and start twice, are harmless", async () => {
     const { scheduler } = await harness([pipeline({ id: "a", schedule: every("1h"), run: () => {} })]);
     await scheduler.start();

@@ -79,7 +79,7 @@ describe("one request for 10,000 fire times with 1 MB of parameters", { timeout:
     expect({ status, waiting, isShared }).toEqual({ status: 202, waiting: 2_880 + 10_000, isShared: true });
     expect(answer).toBeLessThan(3 * MB);
     expect(blockedMs).toBeLessThan(250);
-    expect(rss).toBeLessThan(64 * MB);
+    expect(rss).toBeLessThan(80 * MB); // 10 GB if each had its own; the heap's young generation alone takes tens of MB
     expect(await size()).toBeLessThan(20 * MB);
   });
 });
