@@ -28,7 +28,7 @@ describe("a run on SQLite", PATIENCE, () => {
   }
 
   it.each([
-    ["one by one", 10, 1, { statements: 25, commits: 4.5 }],
+    ["one by one", 10, 1, { statements: 22, commits: 4.5 }],
     ["a hundred at once", 5, 100, { statements: 9, commits: 0.045 }],
   ] as const)("%s", async (_, batches, size, bounds) => {
     const idle = await costOf((store) => runBatches(store, 0, size), `idle-${size}`);

@@ -1,6 +1,5 @@
 import { createScheduler, pipeline, type Store } from "../../src/index.js";
 import type { FinishRequest } from "../../src/ports/store.js";
-import type { RunRecord } from "../../src/run/run.js";
 import { claim, deciding, registration, request, T0 } from "../../src/testing/contract/kit.js";
 import { fakeClock } from "../../src/testing/index.js";
 
@@ -27,14 +26,14 @@ async function runBatch(store: Store, size: number, now: number): Promise<void> 
     now,
   );
   const { decided } = await claim(store, now, { limit: size, judge: (trigger, _, at) => deciding(trigger, "run", at) });
-  const runs = decided.flatMap(({ result }) => (result.run === null ? [] : [result.run]));
-  if (runs.length !== size) throw new Error(`${runs.length} of ${size} have started`);
-  const ends = await store.finish(runs.map(ending), () => now);
+  const started = decided.flatMap(({ result: { run, trigger } }) => (run === null || trigger === null ? [] : [{ run, trigger }]));
+  if (started.length !== size) throw new Error(`${started.length} of ${size} have started`);
+  const ends = await store.finish(started.map(ending), () => now);
   if (!ends.every(({ isAccepted }) => isAccepted)) throw new Error("an end was refused");
 }
 
-function ending({ id, token }: RunRecord): FinishRequest {
-  return { runId: id, token, end: SUCCEEDED, follow: [], onlyIfExpired: false };
+function ending(known: Required<FinishRequest>["known"]): FinishRequest {
+  return { runId: known.run.id, token: known.run.token, end: SUCCEEDED, follow: [], onlyIfExpired: false, known };
 }
 
 /**
