@@ -65,6 +65,7 @@ export class Lifecycle {
   #closing: Promise<void> | null = null;
   #unsubscribe: (() => void) | null = null;
   /** What a stop waits for, to be reported when it does so in vain. */
+  #stopDraining = () => {};
   #waitsFor = "";
 
   constructor(core: Core, parts: LifecycleParts) {
@@ -186,6 +187,7 @@ export class Lifecycle {
     const ending = this.#end(drainMs, (isIdle) => cutWithin(isIdle ? patienceMs : Number.POSITIVE_INFINITY));
     const isOverdue = (await Promise.race([ending, overdue])) === "overdue";
     stopTimer();
+    this.#stopDraining();
     this.#parts.runner.giveUp(); // whatever is open still is written to the log, and holds up no process
     if (isOverdue) {
       events.report(new Error(`it did not end in time: ${this.#waitsFor}`), "stopping the scheduler");
@@ -204,7 +206,8 @@ export class Lifecycle {
     loop.stopClaiming();
     const sides = Promise.allSettled([sensing.stop(), alerts.stop(), maintenance.stop(), runner.detach()]);
     const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
-    const stopDraining = drainMs === 0 ? abort() : clock.setTimer(drainMs, abort);
+    if (drainMs === 0) abort();
+    else this.#stopDraining = clock.setTimer(drainMs, abort);
     await this.#step("runs, and the recording of their ends", () => runner.idle(RECORDING_MS));
     onChange(true);
     await this.#step("sensors, alerts and what runs elsewhere", async () => {
@@ -219,7 +222,6 @@ export class Lifecycle {
         await runner.idle(RECORDING_MS);
       });
     }
-    stopDraining?.();
     await this.#release();
   }
 
