@@ -64,8 +64,9 @@ export class Lifecycle {
   #releasing: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
   #unsubscribe: (() => void) | null = null;
-  /** What a stop waits for, to be reported when it does so in vain. */
+  /** Takes back the timer that aborts what outlasts the drain. */
   #stopDraining = () => {};
+  /** What a stop waits for, to be reported when it does so in vain. */
   #waitsFor = "";
 
   constructor(core: Core, parts: LifecycleParts) {
