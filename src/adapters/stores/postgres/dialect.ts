@@ -69,7 +69,7 @@ export function moveOfWaiting(dialect: Dialect, moved: Step, others: readonly St
   return `WITH moved AS (${move} AND ${mayMove} RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
 }
 
-/** The ends of attempts that are still under way and that nobody wants ended, and what belongs to them. */
+/** Ends attempts that are still running and whose run has no cancel request, together with their triggers and their pipelines' last success. */
 export function endOfRunning(dialect: Dialect, { runs, triggers, pipelines }: RunEnds, values: unknown[]): string {
   const changed = ({ table, records, fields }: Step) => change(dialect, table, records, fields ?? [], values);
   const parts = [

@@ -53,7 +53,7 @@ export interface Session {
    */
   readonly moveWaiting?: (make: () => readonly [moved: Step, ...others: Step[]]) => Promise<ReadonlySet<string>>;
   /**
-   * Ends attempts that are still under way with the token they are given with, of runs that nobody wants ended; with them the triggers of those runs and the last successes of their pipelines. Returns the ids of
+   * Ends attempts that are still running under the given token and whose run has no cancel request, together with their triggers and their pipelines' last success. Returns the ids of
    * the runs changed. A transaction of its own, in as few statements as the database can; what is to be written is made when it can be sent, again when it is sent again. Not within a transaction.
    */
   readonly endRunning?: (make: () => RunEnds) => Promise<ReadonlySet<string>>;

@@ -34,7 +34,7 @@ export async function finish(database: Database, requests: readonly FinishReques
 
 type PlainEnd = FinishRequest & Required<Pick<FinishRequest, "known">>;
 
-/** Whether the end of an attempt changes its own run and trigger alone. */
+/** Returns true if the end of an attempt changes only its own run and trigger, and both are known. */
 function isPlain(request: FinishRequest): request is PlainEnd {
   return request.known !== undefined && request.follow.length === 0 && !request.onlyIfExpired && request.isRepeated !== true;
 }

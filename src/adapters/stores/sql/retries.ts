@@ -9,7 +9,7 @@ import type { Usage } from "./usage.js";
 
 const PAGES = 50;
 
-/** What a claim has begun of the attempts that are due. */
+/** The due attempts that a claim has started. */
 export interface Retried {
   readonly attempts: Claim["attempts"];
   /** There may be more behind. */
@@ -61,7 +61,7 @@ export async function retry(
   return { attempts: await withTriggers(session, started), isPartial: isPartial && started.length > 0 && !usage.isFull(request) }; // else what is left has to wait for other nodes
 }
 
-/** What is due behind a place and may begin; what somebody wants ended, too. Places: the time, the instant and the id of the place, open pools, pipelines to pass over. */
+/** Selects due retries after a position that may start, and those with a cancel request. Parameters: the time, the position's instant and id, pools with a free slot, pipelines to skip. */
 function dueFrom({ dialect }: Session, size: number, isPaused: boolean): string {
   const runs = dialect.name(RUNS.name);
   const mayBegin = `SELECT (${isPaused ? "" : "p.pause IS NULL OR "}${runs}.is_forced) AND (p.pool IS NULL OR p.pool ${dialect.isIn(4)})

@@ -234,7 +234,7 @@ export const TRIGGER_STATE = [
 ] as const;
 /** What a claim changes. */
 export const TRIGGER_CLAIM = ["status", "token", "node", "leaseUntil"] as const;
-/** What changes of a run with the end of an attempt. */
+/** The fields of a run that the end of an attempt changes. */
 export const RUN_END = ["status", "token", "endedAt", "retryAt", "output", "error", "progress", "attempts"] as const;
 /** What changes of a run after its start. */
 export const RUN_STATE = [

@@ -1,6 +1,6 @@
 import { TurnBudget } from "../../../base/turn-budget.js";
 
-/** What the databases of a process may spend of a turn of its event loop: on SQLite's statements, which are synchronous, and on rows. Long work takes several turns; a transaction stays open meanwhile. */
+/** The share of an event-loop turn that the databases of a process use for rows and for SQLite's synchronous statements. Longer work takes several turns, during which its transaction stays open. */
 export const turns = new TurnBudget({
   monotonic: () => performance.now(),
   yield: () => new Promise((resolve) => setImmediate(resolve)),
