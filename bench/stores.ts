@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Store } from "headgate";
 import { storeFromUrl } from "headgate/stores";
 import pg from "pg";
-import { connect } from "../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../src/adapters/shared/sqlite-driver.js";
 import type { BenchOptions } from "./model.js";
 
 type Row = Readonly<Record<string, unknown>>;

@@ -19,12 +19,12 @@ export { type ErrorCode, HeadgateError, NonRetryableError } from "./base/errors.
 export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
 export type { Quantiles } from "./base/quantiles.js";
-export { createScheduler, type SchedulerOptions } from "./create-scheduler.js";
-export type { AlertRunView } from "./engine/alert-runs.js";
-export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/audit-check.js";
-export type { AuditOptions } from "./engine/audit-keys.js";
-export type { EffectiveSetting, EffectiveSettings, SettingSource } from "./engine/effective-settings.js";
-export type { DecisionEventData, RunEventData } from "./engine/event-data.js";
+export { createScheduler, type SchedulerOptions } from "./entry/create-scheduler.js";
+export type { AlertRunView } from "./engine/monitoring/alert-runs.js";
+export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/access/audit-verifier.js";
+export type { AuditOptions } from "./engine/access/audit-keys.js";
+export type { EffectiveSetting, EffectiveSettings, SettingSource } from "./pipeline/effective-settings.js";
+export type { DecisionEventData, RunEventData } from "./engine/feed/event-data.js";
 export type {
   AttemptEvent,
   EventName,
@@ -34,13 +34,13 @@ export type {
   SchedulerEvents,
   SensorEventOf,
   TriggerEvent,
-} from "./engine/events.js";
-export type { MonitoringOptions } from "./engine/monitoring-options.js";
-export { type Pipeline, type PipelineOptions, pipeline } from "./engine/pipeline.js";
-export type { IdOf, OutputOf, ParametersOf, PipelineRef, Upstream, UpstreamOutput } from "./engine/pipeline-ref.js";
-export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/queries.js";
+} from "./engine/context/events.js";
+export type { MonitoringOptions } from "./engine/monitoring/monitoring-options.js";
+export { type Pipeline, type PipelineOptions, pipeline } from "./pipeline/pipeline.js";
+export type { IdOf, OutputOf, ParametersOf, PipelineRef, Upstream, UpstreamOutput } from "./pipeline/pipeline-ref.js";
+export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/reading/queries.js";
 export type { Answer, Explanation, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
-export type { ReloadOptions } from "./engine/reload.js";
+export type { ReloadOptions } from "./engine/pipelines/reload.js";
 export type {
   Act,
   ActionCaller,
@@ -54,31 +54,31 @@ export type {
   TriggerArguments,
   TriggerOptions,
   WaitOptions,
-} from "./engine/request-options.js";
-export type { ParameterProblem } from "./engine/requests.js";
-export type { ReloadResult } from "./engine/roster.js";
-export type { RunClock, RunContext, RunLog } from "./engine/run-context.js";
-export type { RunOutcome } from "./engine/run-outcome.js";
-export type { RunScheduler } from "./engine/run-scheduler.js";
-export type { Scheduler } from "./engine/scheduler-api.js";
-export type { SensorStatus } from "./engine/sensing.js";
-export type { AdapterContext } from "./engine/services/adapter-context.js";
-export type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./engine/services/adaptive-schedules.js";
-export type { Alert, Alerts, SilenceOptions } from "./engine/services/alerts.js";
-export type { AuditLog } from "./engine/services/audit-log.js";
-export type { EventFeed } from "./engine/services/event-feed.js";
-export type { EventReader, EventReaderOptions } from "./engine/services/event-reader.js";
-export type { NodeRegistry, NodeStatus } from "./engine/services/node-registry.js";
-export type { SettingsManager, SettingsView } from "./engine/services/settings-manager.js";
-export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsService } from "./engine/services/statistics-service.js";
-export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./engine/services/tokens.js";
-export type { PipelineSettings, SettingName, SettingsChange } from "./engine/settings.js";
-export type { PipelineStatus, SchedulerStatus } from "./engine/status.js";
-export type { Maintenance } from "./engine/steering.js";
+} from "./pipeline/request-options.js";
+export type { ParameterProblem } from "./pipeline/requests.js";
+export type { ReloadResult } from "./engine/pipelines/pipeline-registry.js";
+export type { RunClock, RunContext, RunLog } from "./pipeline/run-context.js";
+export type { RunOutcome } from "./pipeline/run-outcome.js";
+export type { RunScheduler } from "./pipeline/run-scheduler.js";
+export type { Scheduler } from "./ports/scheduler-api/scheduler.js";
+export type { SensorStatus } from "./engine/intake/sensors.js";
+export type { AdapterContext } from "./ports/scheduler-api/adapter-context.js";
+export type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./ports/scheduler-api/adaptive-schedules.js";
+export type { Alert, Alerts, SilenceOptions } from "./ports/scheduler-api/alerts.js";
+export type { AuditLog } from "./ports/scheduler-api/audit-log.js";
+export type { EventFeed } from "./ports/scheduler-api/event-feed.js";
+export type { EventReader, EventReaderOptions } from "./ports/scheduler-api/event-reader.js";
+export type { NodeRegistry, NodeStatus } from "./ports/scheduler-api/node-registry.js";
+export type { SettingsManager, SettingsView } from "./ports/scheduler-api/settings-manager.js";
+export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsService } from "./ports/scheduler-api/statistics-service.js";
+export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./ports/scheduler-api/tokens.js";
+export type { PipelineSettings, SettingName, SettingsChange } from "./pipeline/overrides.js";
+export type { PipelineStatus, SchedulerStatus } from "./engine/reading/status.js";
+export type { Maintenance } from "./engine/pipelines/pipeline-overrides.js";
 export type { StopOptions } from "./engine/stop-options.js";
-export type { UnrecordedEnd, UnrecordedEnds } from "./engine/unrecorded-ends.js";
-export type { UpcomingFire, UpcomingFireOptions } from "./engine/upcoming.js";
-export type { Decision, FindingView, LateCause, MissedFiresView, Run, Trigger } from "./engine/views.js";
+export type { UnrecordedEnd, UnrecordedEnds } from "./engine/running/unrecorded-ends.js";
+export type { UpcomingFire, UpcomingFireOptions } from "./engine/reading/upcoming.js";
+export type { Decision, FindingView, LateCause, MissedFiresView, Run, Trigger } from "./pipeline/views.js";
 export {
   type Condition,
   type ConditionClock,
@@ -121,7 +121,7 @@ export type {
 export type { AuditEntry, AuditHead, AuditMark, AuditProblem, AuditRecord, AuditSum } from "./monitor/audit.js";
 export type { AuditSealer } from "./monitor/audit-seal.js";
 export type { RefusedCall } from "./monitor/call-sums.js";
-export type { EndedFacts, EndedRecord, EndedSummary } from "./monitor/ended.js";
+export type { EndedFacts, EndedRecord, EndedSummary } from "./monitor/finished-record.js";
 export { type Evaluation, evaluateAlerts } from "./monitor/evaluate-alerts.js";
 export type { AlertNotification, AlertRoute, NotifiedAlert } from "./monitor/notification.js";
 export {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { bullmqExecutor } from "../../src/bullmq.js";
+import { bullmqExecutor } from "../../src/entry/bullmq.js";
 import { createScheduler } from "../../src/index.js";
 import { connection, pipelines } from "./pipelines.js";
 

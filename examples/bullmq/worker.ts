@@ -1,5 +1,5 @@
 /** One worker: takes jobs until SIGTERM. */
-import { createWorker } from "../../src/bullmq.js";
+import { createWorker } from "../../src/entry/bullmq.js";
 import { consoleLogger } from "../../src/index.js";
 import { connection, pipelines } from "./pipelines.js";
 

@@ -1,6 +1,6 @@
 /** One node: `node.ts <store url> <name>`. Start as many as you like. */
 import { createScheduler, every, pipeline } from "../../src/index.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 
 const [url = "memory:", name = "node"] = process.argv.slice(2);
 const say = (line: string) => console.log(`${new Date().toISOString().slice(11, 23)}  ${name}  ${line}`);

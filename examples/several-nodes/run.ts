@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 
 const NODE = fileURLToPath(new URL("node.ts", import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), "headgate-nodes-"));

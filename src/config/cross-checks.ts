@@ -1,8 +1,8 @@
 import { formatDuration } from "../base/duration.js";
 import { isoUtc } from "../base/instant.js";
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import { patterns } from "../pattern/presets.js";
-import type { BuildContext } from "./build/context.js";
+import type { BuildContext } from "./compile/context.js";
 
 const YEAR_MS = 366 * 86_400_000;
 const LONG_AGO_MS = 10 * YEAR_MS;

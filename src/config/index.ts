@@ -1,4 +1,4 @@
-export type { ListenOptions } from "./build/service.js";
+export type { ListenOptions } from "./compile/service.js";
 export { ConfigError, type ConfigProblem, problemLine } from "./diagnostic.js";
 export { type ConfigDifference, differenceLines } from "./difference.js";
 export { configSchema } from "./json-schema.js";

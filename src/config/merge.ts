@@ -1,4 +1,4 @@
-import type { Entry, Tree } from "./tree.js";
+import type { Entry, Tree } from "./ast.js";
 
 /**
  * Lays one tree over another: maps are merged key by key, everything else (lists too) is replaced, and `null` takes away what is below.

@@ -1,5 +1,5 @@
-import { requireHere } from "../adapters/outside/load-peer.js";
-import type { Pipeline } from "../engine/pipeline.js";
+import { requireHere } from "../adapters/shared/load-peer.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import { pathText } from "./diagnostic.js";
 
 /** A part of a file that needs an optional package which is not installed. */

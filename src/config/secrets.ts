@@ -1,5 +1,5 @@
 import { secretsOfNamed, secretsOfUrl } from "../run/secret-forms.js";
-import { plainOf, type Tree } from "./tree.js";
+import { plainOf, type Tree } from "./ast.js";
 
 /** Sections whose keys are names: a variable that holds one of them is no secret. */
 const NAMED = ["pipelines", "patterns", "business_patterns", "calendars", "executors"];

@@ -13,17 +13,17 @@
  * store to take what is to be recorded; after that the store's connections are ended without its leave, and last of all nothing is waited for any more.
  */
 import { HeadgateError } from "../base/errors.js";
-import type { AuditRecorder } from "./audit-log.js";
-import { type Core, closeExecutors } from "./core.js";
-import type { StoreEventFeed } from "./event-feed.js";
+import type { AuditRecorder } from "./access/audit-log.js";
+import { type Core, closeExecutors } from "./context/core.js";
+import type { StoreEventFeed } from "./feed/event-feed.js";
 import type { Loop } from "./loop.js";
-import type { Maintenance } from "./maintenance.js";
-import type { Monitoring } from "./monitoring.js";
-import { stopped } from "./refusals.js";
-import type { Roster } from "./roster.js";
-import type { Runner } from "./runner.js";
-import type { Sensing } from "./sensing.js";
-import type { Steering } from "./steering.js";
+import type { Maintenance } from "./monitoring/maintenance.js";
+import type { Monitoring } from "./monitoring/alert-monitor.js";
+import { stopped } from "./context/errors.js";
+import type { Roster } from "./pipelines/pipeline-registry.js";
+import type { Runner } from "./running/runner.js";
+import type { Sensing } from "./intake/sensors.js";
+import type { Steering } from "./pipelines/pipeline-overrides.js";
 
 /** For how long a stopping scheduler, when its runs have ended, goes on trying to record what is left while the store does not answer. */
 const RECORDING_MS = 5_000;

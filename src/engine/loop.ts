@@ -1,18 +1,18 @@
 import type { GlobalPause } from "../ports/store.js";
-import { CatchupCauses } from "./catchup-causes.js";
-import type { Claimer } from "./claim.js";
-import { ClockJumpDetector } from "./clock-jumps.js";
-import { ClockRecovery } from "./clock-recovery.js";
-import { ClockSkewMonitor } from "./clock-skew.js";
-import type { Core } from "./core.js";
-import { FailureReports } from "./failure-reports.js";
-import { fireDue } from "./fire.js";
-import { LeaseKeeper } from "./lease-keeper.js";
-import { isOfStore, type Outage } from "./outage.js";
-import { recoverLost } from "./recover.js";
+import { CatchupCauses } from "./firing/catchup-causes.js";
+import type { Claimer } from "./gating/claimer.js";
+import { ClockJumpDetector } from "./firing/clock-jumps.js";
+import { ClockRecovery } from "./firing/clock-recovery.js";
+import { ClockSkewMonitor } from "./firing/clock-skew.js";
+import type { Core } from "./context/core.js";
+import { FailureReports } from "./context/failure-reports.js";
+import { fireDue } from "./firing/fire.js";
+import { LeaseKeeper } from "./running/lease-extender.js";
+import { isOfStore, type Outage } from "./context/store-health.js";
+import { recoverLost } from "./running/recover.js";
 import { RoundHealth } from "./round-health.js";
-import type { Runner } from "./runner.js";
-import { ofTrigger } from "./tell.js";
+import type { Runner } from "./running/runner.js";
+import { ofTrigger } from "./context/event-payloads.js";
 
 const AFTER_ERROR_MS = 1_000;
 /** How often a node with a backlog looks for what is due by time alone. */

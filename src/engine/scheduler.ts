@@ -1,24 +1,24 @@
 import { epochMs, type Instant } from "../base/instant.js";
-import type { Adapting } from "./adapting.js";
-import { Asking } from "./asking.js";
-import { AuditRecorder } from "./audit-log.js";
-import { cancel } from "./cancel.js";
-import { Claimer } from "./claim.js";
-import type { Core } from "./core.js";
-import type { EventName, Listener } from "./events.js";
-import { GateKeeper } from "./gate-keeper.js";
-import { Host } from "./host.js";
+import type { Adapting } from "./pipelines/adaptive-intervals.js";
+import { Asking } from "./intake/submit.js";
+import { AuditRecorder } from "./access/audit-log.js";
+import { cancel } from "./intake/cancel.js";
+import { Claimer } from "./gating/claimer.js";
+import type { Core } from "./context/core.js";
+import type { EventName, Listener } from "./context/events.js";
+import { GateKeeper } from "./gating/gate-evaluator.js";
+import { Host } from "./adapter-context.js";
 import { Lifecycle } from "./lifecycle.js";
 import { Loop } from "./loop.js";
-import { Maintenance } from "./maintenance.js";
-import { Monitoring } from "./monitoring.js";
-import type { MonitoringSettings } from "./monitoring-options.js";
-import { NodeBoard } from "./node-board.js";
-import { Outage } from "./outage.js";
-import { OutcomeWaiter } from "./outcomes.js";
-import { Pausing } from "./pausing.js";
-import type { Pipeline } from "./pipeline.js";
-import type { PipelineRef } from "./pipeline-ref.js";
+import { Maintenance } from "./monitoring/maintenance.js";
+import { Monitoring } from "./monitoring/alert-monitor.js";
+import type { MonitoringSettings } from "./monitoring/monitoring-options.js";
+import { NodeBoard } from "./monitoring/node-registry.js";
+import { Outage } from "./context/store-health.js";
+import { OutcomeWaiter } from "./intake/outcomes.js";
+import { Pausing } from "./pipelines/pause.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
+import type { PipelineRef } from "../pipeline/pipeline-ref.js";
 import {
   type DecisionListOptions,
   decisionsPage,
@@ -27,27 +27,27 @@ import {
   runsPage,
   type TriggerListOptions,
   triggersPage,
-} from "./queries.js";
+} from "./reading/queries.js";
 import { type Explanation, explain } from "./reading/explain.js";
 import type { Surroundings } from "./reading/explain-future.js";
-import { recheckSoon } from "./recheck.js";
-import { type ReloadOptions, reloadOf } from "./reload.js";
-import type { Act, BackfillOptions, PauseOptions, ResumeOptions, RunOptions, TriggerOptions, WaitOptions } from "./request-options.js";
-import { checkedId, runRequest, waitSignal } from "./requests.js";
-import { retire } from "./retire.js";
-import { type ReloadResult, Roster } from "./roster.js";
-import type { RunOutcome } from "./run-outcome.js";
-import { Runner } from "./runner.js";
-import type { Scheduler } from "./scheduler-api.js";
-import { Sensing } from "./sensing.js";
-import { SettingsDesk } from "./settings-desk.js";
-import { StatisticsDesk } from "./statistics-desk.js";
-import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, wordOf } from "./status.js";
-import { Steering } from "./steering.js";
+import { recheckSoon } from "./gating/recheck.js";
+import { type ReloadOptions, reloadOf } from "./pipelines/reload.js";
+import type { Act, BackfillOptions, PauseOptions, ResumeOptions, RunOptions, TriggerOptions, WaitOptions } from "../pipeline/request-options.js";
+import { checkedId, runRequest, waitSignal } from "../pipeline/requests.js";
+import { retire } from "./pipelines/retire.js";
+import { type ReloadResult, Roster } from "./pipelines/pipeline-registry.js";
+import type { RunOutcome } from "../pipeline/run-outcome.js";
+import { Runner } from "./running/runner.js";
+import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import { Sensing } from "./intake/sensors.js";
+import { SettingsDesk } from "./pipelines/settings-manager.js";
+import { StatisticsDesk } from "./monitoring/statistics.js";
+import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, wordOf } from "./reading/status.js";
+import { Steering } from "./pipelines/pipeline-overrides.js";
 import { drainMsOf, type StopOptions } from "./stop-options.js";
-import { TokenService } from "./tokens.js";
-import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./upcoming.js";
-import { type Decision, type Run, runView, type Trigger, triggerView } from "./views.js";
+import { TokenService } from "./access/tokens.js";
+import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./reading/upcoming.js";
+import { type Decision, type Run, runView, type Trigger, triggerView } from "../pipeline/views.js";
 
 /** The scheduler, made of its parts. */
 export class SchedulerEngine implements Scheduler {

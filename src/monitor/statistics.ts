@@ -1,7 +1,7 @@
 import { type Quantiles, quantilesOf } from "../base/quantiles.js";
-import { type EndedFacts, endedAtOf } from "./ended.js";
-import { type Timing, TimingRing } from "./ring.js";
-import { Tally, type TallyState } from "./tally.js";
+import { type EndedFacts, endedAtOf } from "./finished-record.js";
+import { type Timing, TimingRing } from "./sample-ring.js";
+import { Tally, type TallyState } from "./bucket-counter.js";
 
 /** How statistics are kept. */
 export interface WindowOptions {

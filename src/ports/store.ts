@@ -2,7 +2,7 @@ import type { DecisionRecord } from "../gate/finding.js";
 import type { RecentStarts } from "../gate/start-limit.js";
 import type { ActiveRun } from "../monitor/alert.js";
 import type { AuditSealer } from "../monitor/audit-seal.js";
-import type { EndedSummary } from "../monitor/ended.js";
+import type { EndedSummary } from "../monitor/finished-record.js";
 import type { CancelRequest, RunError, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
 import type { EndedPause } from "../schedule/ended-pauses.js";

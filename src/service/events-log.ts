@@ -1,4 +1,4 @@
-import type { Scheduler } from "../engine/scheduler-api.js";
+import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 import type { Logger } from "../ports/logger.js";
 
 /** Logs what a scheduler decides and does, a line each, beside what it logs itself: attempts that fail, conditions that throw. */

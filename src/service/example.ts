@@ -1,4 +1,4 @@
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 
 /** What `headgate serve` runs when there is no file: something to look at and to trigger. */
 export const EXAMPLE = `# what headgate serve runs when there is no schedule_config.yaml

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TriggerApi } from "../adapters/http/api.js";
-import { originForm } from "../adapters/http/asked.js";
+import { originForm } from "../adapters/http/http-request.js";
 import { nodeTriggerApi } from "../adapters/http/node.js";
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;

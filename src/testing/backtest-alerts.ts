@@ -1,6 +1,6 @@
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { AlertRule, AlertState, PipelineSnapshot } from "../monitor/alert.js";
-import type { EndedFacts } from "../monitor/ended.js";
+import type { EndedFacts } from "../monitor/finished-record.js";
 import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
 import { RunWindow } from "../monitor/statistics.js";
 import type { PlayedRun } from "./backtest-side.js";

@@ -1,4 +1,4 @@
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { AlertRule } from "../monitor/alert.js";
 import type { RunStatus } from "../run/run.js";
 import { alertsOver } from "./backtest-alerts.js";

@@ -2,7 +2,7 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { AlertRule } from "../monitor/alert.js";
 import { defaultRules } from "../monitor/rules.js";
 import { type BacktestSide, sideOf, tableText } from "./backtest-side.js";

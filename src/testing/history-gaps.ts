@@ -1,6 +1,6 @@
 import { isAdaptive } from "../adaptive/adaptive.js";
 import { isoUtc } from "../base/instant.js";
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { Recorded, RecordedDecision } from "./recorded.js";
 import type { RecordedRun } from "./recorded-run.js";
 import type { Unknowns } from "./unknowns.js";

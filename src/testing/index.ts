@@ -2,7 +2,7 @@ export { type Backtest, type BacktestOptions, type BacktestWorld, backtest } fro
 export type { BacktestSide } from "./backtest-side.js";
 export { type ContractWork, describeExecutor, type ExecutorUnderTest, type MakeExecutor } from "./contract/describe-executor.js";
 export { type BreakTrigger, describeStore, type MakeStore } from "./contract/describe-store.js";
-export type { ContractRetention } from "./contract/kit.js";
+export type { ContractRetention } from "./contract/fixtures.js";
 export type { TestRunner } from "./contract/runner.js";
 export { type FakeClock, type FakeClockOptions, fakeClock, type UnsettledWork } from "./fake-clock.js";
 export type { Freshness } from "./freshness.js";

@@ -1,4 +1,4 @@
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { Condition, ConditionContext, Verdict } from "../gate/condition.js";
 import type { Gate } from "../gate/decide.js";
 import type { Finding } from "../gate/finding.js";

@@ -1,5 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import { decide } from "../gate/decide.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import { lastUpTo, wasFull } from "./history-gaps.js";

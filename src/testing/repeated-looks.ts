@@ -1,4 +1,4 @@
-import type { Pipeline } from "../engine/pipeline.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { Gate } from "../gate/decide.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { PlayedTriggers } from "./played-triggers.js";

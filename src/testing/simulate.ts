@@ -3,11 +3,11 @@ import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant, toDate } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
-import type { SchedulerOptions } from "../create-scheduler.js";
-import type { Pipeline } from "../engine/pipeline.js";
-import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "../engine/views.js";
+import type { SchedulerOptions } from "../entry/create-scheduler.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
+import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "../pipeline/views.js";
 import { type Played, play, type Refusal, type Step } from "./play.js";
-import { inOrderMade } from "./record-log.js";
+import { inOrderMade } from "./simulation-history.js";
 import { type Unknown, Unknowns } from "./unknowns.js";
 import { checkedWorld, inWorld, type World } from "./world.js";
 

@@ -3,8 +3,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { loadPeer } from "../../src/adapters/outside/load-peer.js";
-import { openWith } from "../../src/adapters/outside/sqlite-driver.js";
+import { loadPeer } from "../../src/adapters/shared/load-peer.js";
+import { openWith } from "../../src/adapters/shared/sqlite-driver.js";
 
 const load = createRequire(import.meta.url);
 const rootOf = (name: string) => {

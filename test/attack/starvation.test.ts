@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import { scaled } from "./scale.js";
 import { OPERATOR, VIEWER, type Victim, victim } from "./serving.js";
 

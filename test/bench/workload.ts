@@ -1,6 +1,6 @@
 import { createScheduler, pipeline, type Store } from "../../src/index.js";
 import type { FinishRequest } from "../../src/ports/store.js";
-import { claim, deciding, registration, request, T0 } from "../../src/testing/contract/kit.js";
+import { claim, deciding, registration, request, T0 } from "../../src/testing/contract/fixtures.js";
 import { fakeClock } from "../../src/testing/index.js";
 
 const SUCCEEDED: FinishRequest["end"] = { outcome: "succeeded", error: null, output: null, retryAt: null };

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { connect, type SqliteConnection } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect, type SqliteConnection } from "../../src/adapters/shared/sqlite-driver.js";
 import { holdsWriteLock, isWriteLockOf } from "./file-locks.js";
 
 const open: SqliteConnection[] = [];

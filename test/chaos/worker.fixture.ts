@@ -1,5 +1,5 @@
 /** One worker of the queue: `worker.fixture.ts <settings as JSON>`. */
-import { createWorker } from "../../src/bullmq.js";
+import { createWorker } from "../../src/entry/bullmq.js";
 import { LogWriter } from "./log.js";
 import type { NodeSettings } from "./orders.js";
 import { LEASE_MS, PIPELINES, pipelinesOf } from "./pipelines.js";

@@ -3,7 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { configSchema } from "../../src/config/index.js";
-import { STARTING_FILE } from "../../src/service/starting-file.js";
+import { STARTING_FILE } from "../../src/service/template.js";
 import { problemsOf } from "../support/config-file.js";
 
 const ajv = new Ajv2020({ strict: true, strictTypes: false, allErrors: true });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, describe, it } from "vitest";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
 import { memoryStore, type Store } from "../../src/index.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 import { checkInvariants } from "./invariants.js";
 import { processes } from "./processes.js";

@@ -3,9 +3,9 @@
  * before: so many turns after so many steps have begun, in the middle of a transaction.
  */
 import { setImmediate } from "node:timers/promises";
-import type { Settings } from "../../src/engine/core.js";
-import { rollUpStatistics } from "../../src/engine/statistics-roll-up.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import type { Settings } from "../../src/engine/context/core.js";
+import { rollUpStatistics } from "../../src/engine/monitoring/statistics-roll-up.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 
 const LIMIT = 10;
 const LEASE = "maintenance";

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { TOTAL, windowOf } from "../../src/engine/statistics-roll-up.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
-import { claim, decideAll, MINUTE, registration, request, T0 } from "../../src/testing/contract/kit.js";
+import { TOTAL, windowOf } from "../../src/engine/monitoring/statistics-roll-up.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { claim, decideAll, MINUTE, registration, request, T0 } from "../../src/testing/contract/fixtures.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 import { processes } from "./processes.js";
 

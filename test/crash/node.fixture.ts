@@ -1,6 +1,6 @@
 /** One node of the crash tests: `node.fixture.ts <store url> <name> <clock ahead, ms>`. Ends on SIGTERM. */
 import { createScheduler, every, pipeline, systemClock } from "../../src/index.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 
 const [url = "", node = "node", ahead = "0"] = process.argv.slice(2);
 const clock = systemClock();

@@ -1,6 +1,6 @@
 /** One node of the crash test of work done elsewhere: `remote.fixture.ts <store url> <name> <service url>`. */
 import { createScheduler, pipeline } from "../../src/index.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import { engineAt } from "./remote-engine.js";
 
 const [url = "", node = "node", service = ""] = process.argv.slice(2);

@@ -7,7 +7,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { createScheduler, pipeline } from "../../src/index.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 import { Engine, engineAt } from "./remote-engine.js";
 

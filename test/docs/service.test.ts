@@ -6,7 +6,7 @@ import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { createScheduler, pipeline } from "../../src/index.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import { headgate, newFolder, served } from "../support/cli.js";
 import { postgresBinaries, privatePostgres } from "../support/private-postgres.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Batcher } from "../../src/engine/batcher.js";
+import { Batcher } from "../../src/engine/context/batcher.js";
 import { HeadgateError } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
 import { createScheduler, every, type NamedConnections, pipeline, type SchedulerOptions } from "../../src/index.js";
 import { type Harness, harness } from "../support/harness.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
 import { every, memoryStore, pipeline, type Store } from "../../src/index.js";
-import { claim, decideAll, registration, request } from "../../src/testing/contract/kit.js";
+import { claim, decideAll, registration, request } from "../../src/testing/contract/fixtures.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { bound } from "../support/bound-store.js";
 import { type Faults, faultyStore, storeIsAway } from "../support/faulty-store.js";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { createTriggerApi } from "../../src/adapters/http/index.js";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
 import { createScheduler, every, HeadgateError, memoryStore, nodeFailing, pipeline, type Scheduler, type Store } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Settings } from "../../src/engine/core.js";
-import { rollUpStatistics, TOTAL, windowOf } from "../../src/engine/statistics-roll-up.js";
+import type { Settings } from "../../src/engine/context/core.js";
+import { rollUpStatistics, TOTAL, windowOf } from "../../src/engine/monitoring/statistics-roll-up.js";
 import { createScheduler, every, memoryStore, pipeline, type Store } from "../../src/index.js";
-import { pipelineOf } from "../../src/monitor/ended.js";
-import { claim, decideAll, finishOne, MINUTE, registration, request, T0 } from "../../src/testing/contract/kit.js";
+import { pipelineOf } from "../../src/monitor/finished-record.js";
+import { claim, decideAll, finishOne, MINUTE, registration, request, T0 } from "../../src/testing/contract/fixtures.js";
 import { type FakeClock, fakeClock } from "../../src/testing/index.js";
 import { bound } from "../support/bound-store.js";
 import { type Faults, faultyStore, storeIsAway } from "../support/faulty-store.js";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Queue } from "bullmq";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { type BullmqConnection, type BullmqWorkerOptions, bullmqExecutor, createWorker } from "../../src/bullmq.js";
+import { type BullmqConnection, type BullmqWorkerOptions, bullmqExecutor, createWorker } from "../../src/entry/bullmq.js";
 import {
   createScheduler,
   HeadgateError,

@@ -1,5 +1,5 @@
 /** A worker process of the BullMQ tests: `worker.fixture.ts <connection as JSON>`. Says `ready`, and `start <run>` for every run. */
-import { createWorker } from "../../src/bullmq.js";
+import { createWorker } from "../../src/entry/bullmq.js";
 import { type Pipeline, pipeline } from "../../src/index.js";
 
 const work = (id: string): Pipeline =>

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { canUseHandles } from "../../src/adapters/files/held-directory.js";
-import { Places } from "../../src/adapters/files/places.js";
+import { Places } from "../../src/adapters/files/claim-directory.js";
 
 const root = mkdtempSync(join(tmpdir(), "headgate-places-"));
 afterAll(() => rmSync(root, { recursive: true }));

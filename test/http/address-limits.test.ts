@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { addressKey, forwardedAddress } from "../../src/adapters/http/client-address.js";
 import { createTriggerApi, type TriggerApi, type TriggerApiOptions } from "../../src/adapters/http/index.js";
-import { Limit } from "../../src/adapters/http/limits.js";
+import { Limit } from "../../src/adapters/http/rate-limit.js";
 import type { Scheduler } from "../../src/index.js";
 import { harness } from "../support/harness.js";
 import { ADMIN, sales } from "../support/service.js";

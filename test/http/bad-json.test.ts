@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { jsonProblemOf, locateJsonProblem } from "../../src/adapters/outside/json-syntax.js";
+import { jsonProblemOf, locateJsonProblem } from "../../src/adapters/shared/json-syntax.js";
 import { service } from "../support/service.js";
 
 const isJson = (text: string) => {

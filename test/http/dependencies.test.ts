@@ -171,7 +171,7 @@ describe.skipIf(url === null)("an admin limited to pipeline a", () => {
 });
 
 it("a declared query without end does not hold up the service: /health answers, and its finding says that it timed out", async () => {
-  const { connect } = await import("../../src/adapters/outside/sqlite-driver.js");
+  const { connect } = await import("../../src/adapters/shared/sqlite-driver.js");
   const file = join(folder, "endless.db");
   const connection = connect(file);
   connection.exec("CREATE TABLE t (a)");

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createTriggerApi, nodeTriggerApi } from "../../src/adapters/http/index.js";
 import { condition, createScheduler, memoryStore, pipeline, systemClock } from "../../src/index.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { ADMIN } from "../support/service.js";
 

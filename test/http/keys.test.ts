@@ -1,6 +1,6 @@
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, it } from "vitest";
-import { composedKey } from "../../src/adapters/http/key.js";
+import { composedKey } from "../../src/adapters/http/idempotency-key.js";
 import { START } from "../support/harness.js";
 import { type Service, sales, service } from "../support/service.js";
 import { places } from "../support/stores.js";

@@ -5,7 +5,7 @@ import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
 import { createScheduler, every, pipeline, type Scheduler } from "../../src/index.js";
-import { request } from "../../src/testing/contract/kit.js";
+import { request } from "../../src/testing/contract/fixtures.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 

@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { dialectOf, TYPES as POSTGRES_TYPES } from "../../src/adapters/stores/postgres/dialect.js";
 import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
 import { migrations } from "../../src/adapters/stores/sql/schema.js";
 import { DIALECT, TYPES as SQLITE_TYPES } from "../../src/adapters/stores/sqlite/dialect.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
 import type { Store } from "../../src/index.js";
-import { claim, decideAll, finishOne, request, T0 } from "../../src/testing/contract/kit.js";
+import { claim, decideAll, finishOne, request, T0 } from "../../src/testing/contract/fixtures.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 /** The schema of 0.1.0. */

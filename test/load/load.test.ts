@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
-import { storeFromUrl } from "../../src/store-from-url.js";
-import { registration, request, T0 } from "../../src/testing/contract/kit.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { registration, request, T0 } from "../../src/testing/contract/fixtures.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 const FIXTURE = fileURLToPath(new URL("load.fixture.ts", import.meta.url));

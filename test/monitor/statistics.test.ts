@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { quantilesOf } from "../../src/base/quantiles.js";
-import type { EndedRecord } from "../../src/monitor/ended.js";
+import type { EndedRecord } from "../../src/monitor/finished-record.js";
 import { RunWindow } from "../../src/monitor/statistics.js";
 
 const HOUR = 3_600_000;

@@ -20,7 +20,7 @@ import {
   upcoming,
   validatePattern,
 } from "../../src/index.js";
-import { STARTING_FILE } from "../../src/service/starting-file.js";
+import { STARTING_FILE } from "../../src/service/template.js";
 
 interface Fact {
   cron?: string | null;

@@ -6,7 +6,7 @@ import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store
 import { adding, changing } from "../../src/adapters/stores/sql/database.js";
 import { PIPELINES, RUN_END, RUNS, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "../../src/adapters/stores/sql/tables.js";
 import type { RunRecord } from "../../src/run/run.js";
-import { registration, request, startAll, T0 } from "../../src/testing/contract/kit.js";
+import { registration, request, startAll, T0 } from "../../src/testing/contract/fixtures.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 afterAll(dropSchemas);

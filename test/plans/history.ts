@@ -1,4 +1,4 @@
-import { T0 } from "../../src/testing/contract/kit.js";
+import { T0 } from "../../src/testing/contract/fixtures.js";
 
 /** The pipeline that half of the history is in: the one that the contract suite uses most. */
 export const HOT = "a";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { PLANNER } from "../../src/adapters/stores/postgres/pool.js";
 import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
 import { migrations } from "../../src/adapters/stores/sql/schema.js";

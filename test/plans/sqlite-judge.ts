@@ -1,4 +1,4 @@
-import { connect, type SqliteConnection } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect, type SqliteConnection } from "../../src/adapters/shared/sqlite-driver.js";
 import { migrations } from "../../src/adapters/stores/sql/schema.js";
 import { DIALECT, TYPES } from "../../src/adapters/stores/sqlite/dialect.js";
 import { complaint, HISTORY, isExempt, mostRead } from "./bounds.js";

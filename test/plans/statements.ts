@@ -1,5 +1,5 @@
 import pg from "pg";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 
 /** A statement as it reached the driver, with some of the values that it was sent with. */
 export interface Statement {

@@ -1,5 +1,5 @@
 import type { Store } from "../../src/index.js";
-import type { ContractRetention } from "../../src/testing/contract/kit.js";
+import type { ContractRetention } from "../../src/testing/contract/fixtures.js";
 import { describeStore } from "../../src/testing/index.js";
 import { COLD, END, HOT, idOf, LAST_SEQ, START } from "./history.js";
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { sqlNumber, sqlProbe, sqlTimestamp } from "../../src/adapters/probes/index.js";
 import { sqlSensor } from "../../src/adapters/sensors/index.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";

@@ -6,9 +6,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { webhookChannel } from "../../src/adapters/alerts/index.js";
 import { createTriggerApi, nodeTriggerApi } from "../../src/adapters/http/index.js";
-import { bullmqExecutor, createWorker } from "../../src/bullmq.js";
+import { bullmqExecutor, createWorker } from "../../src/entry/bullmq.js";
 import { createScheduler, every, pipeline, pipelineRule } from "../../src/index.js";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import type { HostMessage, HostOptions } from "./host.js";
 
 const { postgres, redis, hook, token } = JSON.parse(process.argv[2] ?? "") as HostOptions;

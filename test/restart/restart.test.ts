@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { storeFromUrl } from "../../src/store-from-url.js";
+import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import { checkInvariants } from "../crash/invariants.js";
 import { type PostgresEnd, postgresBinaries, privatePostgres } from "../support/private-postgres.js";
 import { hasRedisBinary, PrivateRedis } from "../support/redis.js";

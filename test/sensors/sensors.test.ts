@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { fileSensor, httpSensor, patternSensors, pipelineSensor, sqlSensor } from "../../src/adapters/sensors/index.js";
 import { type AnySensor, definePattern, pipeline, type SchedulerOptions } from "../../src/index.js";
 import { harness } from "../support/harness.js";

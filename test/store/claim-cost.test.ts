@@ -4,7 +4,7 @@ import type { Database, Session } from "../../src/adapters/stores/sql/database.j
 import { sqlStore } from "../../src/adapters/stores/sql/sql-store.js";
 import type { Store } from "../../src/index.js";
 import type { PipelineRegistration } from "../../src/ports/store.js";
-import { claim, decideAll, registration, request, T0 } from "../../src/testing/contract/kit.js";
+import { claim, decideAll, registration, request, T0 } from "../../src/testing/contract/fixtures.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 afterAll(dropSchemas);

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { connect, prepare } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect, prepare } from "../../src/adapters/shared/sqlite-driver.js";
 import type { Database, Session } from "../../src/adapters/stores/sql/database.js";
 import { sqlStore } from "../../src/adapters/stores/sql/sql-store.js";
 import { sqliteDatabase } from "../../src/adapters/stores/sqlite/sqlite-database.js";
-import { firing, MINUTE, registration, T0 } from "../../src/testing/contract/kit.js";
+import { firing, MINUTE, registration, T0 } from "../../src/testing/contract/fixtures.js";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-fire-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { connect } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
-import { claim, finishOne, MINUTE, registration, request, startAll, T0 } from "../../src/testing/contract/kit.js";
+import { claim, finishOne, MINUTE, registration, request, startAll, T0 } from "../../src/testing/contract/fixtures.js";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-kept-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

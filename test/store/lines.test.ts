@@ -8,7 +8,7 @@ import type { Database } from "../../src/adapters/stores/sql/database.js";
 import { sqlStore } from "../../src/adapters/stores/sql/sql-store.js";
 import { sqliteDatabase } from "../../src/adapters/stores/sqlite/sqlite-database.js";
 import { memoryStore, type Store } from "../../src/index.js";
-import { claim, deciding, nextId, registration, request, T0 } from "../../src/testing/contract/kit.js";
+import { claim, deciding, nextId, registration, request, T0 } from "../../src/testing/contract/fixtures.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 import { Draws } from "../worlds/random.js";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Store } from "../../src/index.js";
-import { claim, decideAll, finishOne, registration, request, startAll, T0 } from "../../src/testing/contract/kit.js";
+import { claim, decideAll, finishOne, registration, request, startAll, T0 } from "../../src/testing/contract/fixtures.js";
 import type { NewTrigger, TriggerKind, TriggerStatus } from "../../src/trigger/trigger.js";
 import { places } from "../support/stores.js";
 

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { connect, prepare } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect, prepare } from "../../src/adapters/shared/sqlite-driver.js";
 import { postgresDatabase } from "../../src/adapters/stores/postgres/postgres-database.js";
 import type { Database, Row, Session } from "../../src/adapters/stores/sql/database.js";
 import { prune, type SqlRetention } from "../../src/adapters/stores/sql/prune.js";
 import { sqliteDatabase } from "../../src/adapters/stores/sqlite/sqlite-database.js";
-import { MINUTE, T0 } from "../../src/testing/contract/kit.js";
+import { MINUTE, T0 } from "../../src/testing/contract/fixtures.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 /** Rows of each table: enough for a database to prefer an index where it has one. */

@@ -17,7 +17,7 @@ import {
   registration,
   request,
   T0,
-} from "../../src/testing/contract/kit.js";
+} from "../../src/testing/contract/fixtures.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-retention-"));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Claim, FireRequest, Store } from "../../src/ports/store.js";
 import type { RunRecord } from "../../src/run/run.js";
-import { deciding, firing, MINUTE, registration, request, T0 } from "../../src/testing/contract/kit.js";
+import { deciding, firing, MINUTE, registration, request, T0 } from "../../src/testing/contract/fixtures.js";
 import { randomFrom } from "../../src/testing/random.js";
 import { OVERLAPS } from "../../src/trigger/overlap.js";
 import type { TriggerRecord } from "../../src/trigger/trigger.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll } from "vitest";
-import { connect, prepare } from "../../src/adapters/outside/sqlite-driver.js";
+import { connect, prepare } from "../../src/adapters/shared/sqlite-driver.js";
 import { postgresStore } from "../../src/adapters/stores/postgres/postgres-store.js";
 import type { RetentionOptions } from "../../src/adapters/stores/sql/sql-store.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";

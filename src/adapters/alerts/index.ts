@@ -1,6 +1,6 @@
 export type { AlertNotification } from "../../monitor/notification.js";
 export type { AlertChannel } from "../../ports/alert-channel.js";
-export type { AddressOptions, PrivateNetworks } from "../outside/address.js";
+export type { AddressOptions, PrivateNetworks } from "../shared/address.js";
 export type { ChannelOptions, RenderedAlert } from "./channel.js";
 export { type ConsoleChannelOptions, consoleChannel } from "./console.js";
 export { type EmailChannelOptions, emailChannel } from "./email.js";

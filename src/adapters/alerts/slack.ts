@@ -2,8 +2,8 @@ import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import { type AlertNotification, detailsOf, messageOf } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
-import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
-import { ask, checkUrl } from "../outside/request.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../shared/address.js";
+import { ask, checkUrl } from "../shared/request.js";
 import { answerShower, CHANNEL_OPTIONS, type ChannelOptions, channelOf, rendered } from "./channel.js";
 
 /** Options of {@link slackChannel}. */

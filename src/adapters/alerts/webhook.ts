@@ -1,9 +1,9 @@
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
-import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
-import { ask, checkUrl } from "../outside/request.js";
-import { signerOf } from "../outside/standard-webhooks.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../shared/address.js";
+import { ask, checkUrl } from "../shared/request.js";
+import { signerOf } from "../shared/standard-webhooks.js";
 import { answerShower, CHANNEL_OPTIONS, type ChannelOptions, channelOf, jsonOf, rendered } from "./channel.js";
 
 /** Options of {@link webhookChannel}. */

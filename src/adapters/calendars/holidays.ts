@@ -1,7 +1,7 @@
 import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { HolidayRule } from "../../schedule/business-days.js";
-import { loadPeer } from "../outside/load-peer.js";
+import { loadPeer } from "../shared/load-peer.js";
 
 /** Which holidays count; see the package `date-holidays` for the codes. */
 export interface PublicHolidayOptions {

@@ -5,9 +5,9 @@ import { HeadgateError, isError, messageOf } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
 import { FileFailures } from "./file-failures.js";
-import { Intake, isPassing, type Outcome } from "./intake.js";
-import type { OpenPlaces } from "./open-places.js";
-import { Places } from "./places.js";
+import { Intake, isPassing, type Outcome } from "./trigger-file-processor.js";
+import type { OpenPlaces } from "./open-directories.js";
+import { Places } from "./claim-directory.js";
 
 /** Options of {@link watchTriggerFiles}. */
 export interface TriggerFileOptions {

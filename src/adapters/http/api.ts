@@ -1,14 +1,14 @@
 import type { Scheduler } from "../../index.js";
-import { type Asked, askedBy, type Reply, requestIdOf } from "./asked.js";
+import { type Asked, askedBy, type Reply, requestIdOf } from "./http-request.js";
 import { AuditGuard, unavailable } from "./audit-guard.js";
 import { Authentication, requireRole } from "./auth.js";
 import { checked, parseJson, queryOf } from "./body.js";
 import { CallLog } from "./call-log.js";
 import { addressKey, forwardedAddress, plainAddress } from "./client-address.js";
 import { EventStream } from "./events.js";
-import { Limit } from "./limits.js";
+import { Limit } from "./rate-limit.js";
 import { failedReply } from "./net.js";
-import { answerOnce } from "./once.js";
+import { answerOnce } from "./idempotency.js";
 import { openApiOf } from "./openapi.js";
 import { type Settled, settled, type TriggerApiOptions } from "./options.js";
 import { Problem, problemBody, problemOf } from "./problem.js";

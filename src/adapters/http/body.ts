@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import type { z } from "zod";
-import { jsonProblemOf } from "../outside/json-syntax.js";
-import { DEEPEST, escaped, type FieldProblem, isTooDeep, mischiefIn } from "../outside/safe-json.js";
-import type { Asked } from "./asked.js";
+import { jsonProblemOf } from "../shared/json-syntax.js";
+import { DEEPEST, escaped, type FieldProblem, isTooDeep, mischiefIn } from "../shared/safe-json.js";
+import type { Asked } from "./http-request.js";
 import { Problem } from "./problem.js";
 
 /**

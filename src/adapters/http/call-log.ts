@@ -1,6 +1,6 @@
 import type { Scheduler } from "../../index.js";
 import { nameOf } from "./acting.js";
-import type { Asked } from "./asked.js";
+import type { Asked } from "./http-request.js";
 import type { AuditGuard } from "./audit-guard.js";
 import { addressKey } from "./client-address.js";
 import type { Answer, Call, Caller, Route } from "./route.js";

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TriggerApi } from "./api.js";
-import { originForm } from "./asked.js";
+import { originForm } from "./http-request.js";
 import { guarded } from "./net.js";
 import { type HostRequest, nodeTriggerApi } from "./node.js";
 

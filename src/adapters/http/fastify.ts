@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import { checkOptions } from "../../base/options.js";
 import type { TriggerApi } from "./api.js";
-import { originForm } from "./asked.js";
+import { originForm } from "./http-request.js";
 import { guarded } from "./net.js";
 import { type HostRequest, nodeTriggerApi } from "./node.js";
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { Scheduler } from "../../index.js";
-import type { Reply } from "./asked.js";
+import type { Reply } from "./http-request.js";
 import { Problem, problemBody } from "./problem.js";
 
 /** The part of a scheduler's host that reports errors. */

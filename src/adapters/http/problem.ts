@@ -1,6 +1,6 @@
 import { type ErrorCode, HeadgateError } from "../../base/errors.js";
 import type { ParameterProblem } from "../../index.js";
-import { escaped, type FieldProblem } from "../outside/safe-json.js";
+import { escaped, type FieldProblem } from "../shared/safe-json.js";
 
 /** The stable codes of answers that are not headgate's own {@link ErrorCode}s. */
 export type HttpCode =

@@ -1,5 +1,5 @@
 import type { Scheduler } from "../../index.js";
-import type { Asked, Reply } from "./asked.js";
+import type { Asked, Reply } from "./http-request.js";
 import type { Answer } from "./route.js";
 
 const SECURE: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import type { AuditRecord, Decision, Run, TokenInfo, Trigger } from "../../index.js";
 import { jsonLength, type Shortened, shortened, VALUE_BYTES } from "./bounded.js";
-import { auditOut, decisionOut, findingOut, runOut, tokenOut, triggerOut } from "./out.js";
+import { auditOut, decisionOut, findingOut, runOut, tokenOut, triggerOut } from "./serialize.js";
 
 const REASON_CHARACTERS = 500;
 

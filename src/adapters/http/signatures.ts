@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { HeadgateError } from "../../base/errors.js";
-import { secretKeyOf } from "../outside/standard-webhooks.js";
+import { secretKeyOf } from "../shared/standard-webhooks.js";
 import { GITHUB_EVENTS } from "./github-events.js";
 import { Problem } from "./problem.js";
 import type { Call, Caller } from "./route.js";

@@ -2,7 +2,7 @@ import type { Priority, Trigger } from "../../index.js";
 import { actOf } from "./acting.js";
 import { admissionOf } from "./admission.js";
 import { GITHUB_EVENTS, githubEventOf } from "./github-events.js";
-import { keyOf } from "./key.js";
+import { keyOf } from "./idempotency-key.js";
 import { pipelineOf } from "./pipeline-of.js";
 import { Problem } from "./problem.js";
 import type { Call } from "./route.js";

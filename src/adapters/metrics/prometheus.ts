@@ -2,7 +2,7 @@ import type { Counter, Gauge as GaugeMetric, Histogram, Registry } from "prom-cl
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
-import { loadPeer } from "../outside/load-peer.js";
+import { loadPeer } from "../shared/load-peer.js";
 import { BUCKETS, gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
 
 /** Options of {@link prometheusMetrics}. */

@@ -5,7 +5,7 @@ import type { Health } from "../../gate/conditions/outside.js";
 import { dependencyProblem, type NamedConnection, type NamedConnections, type RuntimeDependency } from "../../gate/dependency.js";
 import type { DependencyFactory } from "../../ports/dependency.js";
 import type { Probe } from "../../ports/probe.js";
-import { type AddressOptions, AddressRule } from "../outside/address.js";
+import { type AddressOptions, AddressRule } from "../shared/address.js";
 import { conditionOfProbes, dependencyProbe, fileProbe } from "./dependency.js";
 import { httpProbe } from "./http.js";
 import { sqlProbe } from "./sql.js";

@@ -5,7 +5,7 @@ import type { Condition } from "../../gate/condition.js";
 import { asking, type Health, healthOf, OUTSIDE_OPTIONS, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
 import type { ExternalDependency } from "../../gate/dependency.js";
 import type { Probe } from "../../ports/probe.js";
-import { ADDRESS_OPTIONS, type AddressOptions } from "../outside/address.js";
+import { ADDRESS_OPTIONS, type AddressOptions } from "../shared/address.js";
 import { checkFile } from "./file.js";
 import { httpProbe } from "./http.js";
 import { sqlProbe } from "./sql.js";

@@ -1,4 +1,4 @@
-import { builtin } from "../../base/builtin.js";
+import { builtin } from "../../base/lazy-module.js";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
@@ -6,9 +6,9 @@ import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
-import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
-import { checkPath, jsonOf, valueAt } from "../outside/json-path.js";
-import { addressOf, ask, checkUrl, type WebRequest } from "../outside/request.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../shared/address.js";
+import { checkPath, jsonOf, valueAt } from "../shared/json-path.js";
+import { addressOf, ask, checkUrl, type WebRequest } from "../shared/request.js";
 
 /** What is asked over http or https. */
 export interface HttpQuestion extends ProbeOptions, AddressOptions {

@@ -1,12 +1,12 @@
-import { builtin } from "../../base/builtin.js";
+import { builtin } from "../../base/lazy-module.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
 import { checkOptions, isOptionsObject } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
-import { ADDRESS_OPTIONS, type AddressOptions } from "../outside/address.js";
-import { SQL_SOURCE, type SqlSource, sqlDatabase } from "../outside/sql.js";
+import { ADDRESS_OPTIONS, type AddressOptions } from "../shared/address.js";
+import { SQL_SOURCE, type SqlSource, sqlDatabase } from "../shared/sql.js";
 import { instantOf } from "./http.js";
 
 /** One value is looked at. */

@@ -1,10 +1,10 @@
-import { builtin } from "../../base/builtin.js";
+import { builtin } from "../../base/lazy-module.js";
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
-import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../shared/address.js";
 
 /** Options of {@link tcpProbe}. */
 export interface TcpProbeOptions extends ProbeOptions, AddressOptions {

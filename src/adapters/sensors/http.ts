@@ -3,9 +3,9 @@ import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Sensor, SensorAnswer } from "../../ports/sensor.js";
 import { SENSOR_TIMING, type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
-import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../outside/address.js";
-import { checkPath, jsonOf, valueAt } from "../outside/json-path.js";
-import { addressOf, ask, checkUrl, type WebAnswer } from "../outside/request.js";
+import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../shared/address.js";
+import { checkPath, jsonOf, valueAt } from "../shared/json-path.js";
+import { addressOf, ask, checkUrl, type WebAnswer } from "../shared/request.js";
 
 /** Options of {@link httpSensor}. */
 export interface HttpSensorOptions extends SensorTiming, AddressOptions {

@@ -7,8 +7,8 @@ export {
   sensor,
   webhookSensor,
 } from "../../trigger/sensor.js";
-export type { AddressOptions, PrivateNetworks } from "../outside/address.js";
-export type { SqlRow, SqlSource } from "../outside/sql.js";
+export type { AddressOptions, PrivateNetworks } from "../shared/address.js";
+export type { SqlRow, SqlSource } from "../shared/sql.js";
 export { type FileSensorOptions, fileSensor } from "./file.js";
 export { type HttpSensorOptions, httpSensor } from "./http.js";
 export { type PatternSensorOptions, patternSensors } from "./patterns.js";

@@ -2,8 +2,8 @@ import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Sensor, SensorAnswer } from "../../ports/sensor.js";
 import { SENSOR_TIMING, type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
-import { ADDRESS_OPTIONS, type AddressOptions } from "../outside/address.js";
-import { SQL_SOURCE, type SqlDatabase, type SqlRow, type SqlSource, sqlDatabase } from "../outside/sql.js";
+import { ADDRESS_OPTIONS, type AddressOptions } from "../shared/address.js";
+import { SQL_SOURCE, type SqlDatabase, type SqlRow, type SqlSource, sqlDatabase } from "../shared/sql.js";
 
 /** Options of {@link sqlSensor}. */
 export type SqlSensorOptions = SqlSource &

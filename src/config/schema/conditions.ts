@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { businessDays, duration, name, onBlock, onError, oneOf, privateNetworks, text, texts, timeWindow, whole } from "./words.js";
+import { businessDays, duration, name, onBlock, onError, oneOf, privateNetworks, text, texts, timeWindow, whole } from "./primitives.js";
 
 const probeCommon = {
   name: text.max(100).optional().describe("What findings call it. Default: what it asks"),

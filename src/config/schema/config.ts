@@ -4,7 +4,7 @@ import { executor, executorUse } from "./executors.js";
 import { monitoring } from "./monitoring.js";
 import { calendar, pattern, pipeline } from "./pipelines.js";
 import { adaptiveScheduling, conditionalExecution, logging, resources, security, store, triggers } from "./sections.js";
-import { name, timeZone } from "./words.js";
+import { name, timeZone } from "./primitives.js";
 
 const patternName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "must be 1 to 64 letters, digits, dots, dashes or underscores");
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { name, privateNetworks, text, texts } from "./words.js";
+import { name, privateNetworks, text, texts } from "./primitives.js";
 
 const FIELDS = {
   sql: { needed: ["url"], others: ["query", "queries", "allow_private_networks"] },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, name, oneOf, privateNetworks, secret, text, texts, whole } from "./words.js";
+import { duration, name, oneOf, privateNetworks, secret, text, texts, whole } from "./primitives.js";
 
 /** Who carries runs out: one key says which. */
 export const executor = z

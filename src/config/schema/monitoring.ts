@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, name, names, oneOf, privateNetworks, secret, share, text, texts, whole } from "./words.js";
+import { duration, name, names, oneOf, privateNetworks, secret, share, text, texts, whole } from "./primitives.js";
 
 const severity = z.enum(["info", "warning", "critical"]);
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cronText, duration, instant, name, oneOf, timeWindow, timeZone } from "./words.js";
+import { cronText, duration, instant, name, oneOf, timeWindow, timeZone } from "./primitives.js";
 
 /** A calendar by its name, or windows. */
 const calendarUse = z.union([name, timeWindow, z.array(timeWindow).min(1)]);

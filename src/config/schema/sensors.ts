@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, name, names, oneOf, privateNetworks, text, texts } from "./words.js";
+import { duration, name, names, oneOf, privateNetworks, text, texts } from "./primitives.js";
 
 const timing = {
   name: text.max(100).optional(),

@@ -1,6 +1,6 @@
 import type { Backlog } from "../../ports/store.js";
-import { type Core, executorOf } from "../core.js";
-import type { Pipeline } from "../pipeline.js";
+import { type Core, executorOf } from "../context/core.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { OpenMatter } from "./story.js";
 
 /** Slots that a pipeline may take, from an instant on (epoch ms; `-Infinity`: by now). */

@@ -1,6 +1,6 @@
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
-import type { Pipeline } from "../pipeline.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import { byWhom, lateBecause } from "./explain-words.js";
 import type { Story } from "./story.js";
 

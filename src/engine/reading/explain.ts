@@ -1,10 +1,10 @@
 import { isoUtc, toDate } from "../../base/instant.js";
 import type { ScheduleKind } from "../../schedule/schedule.js";
-import type { Core } from "../core.js";
-import type { GateKeeper } from "../gate-keeper.js";
-import type { Pipeline } from "../pipeline.js";
-import type { SensorStatus } from "../sensing.js";
-import { type Decision, decisionView, type FindingView, findingView, type Run, runView, type Trigger, triggerView } from "../views.js";
+import type { Core } from "../context/core.js";
+import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { SensorStatus } from "../intake/sensors.js";
+import { type Decision, decisionView, type FindingView, findingView, type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
 import { foretell, type Surroundings } from "./explain-future.js";
 import { tell } from "./explain-past.js";
 import { clockChangeNear, withLocalTimes, zoneNameOf } from "./local-time.js";

@@ -3,9 +3,9 @@ import { firstIdAt } from "../../base/id.js";
 import { isoUtc } from "../../base/instant.js";
 import type { EndedPause } from "../../schedule/ended-pauses.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import type { Core } from "../core.js";
-import type { Pipeline } from "../pipeline.js";
-import type { SensorStatus } from "../sensing.js";
+import type { Core } from "../context/core.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { SensorStatus } from "../intake/sensors.js";
 import { byWhom, counted, lateBecause, nameOf, paused, wasPaused } from "./explain-words.js";
 import { LIGHT } from "./story.js";
 

@@ -3,8 +3,8 @@ import type { Condition } from "../../gate/condition.js";
 import { decide } from "../../gate/decide.js";
 import type { DecisionRecord, Finding } from "../../gate/finding.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import type { GateKeeper } from "../gate-keeper.js";
-import type { Pipeline } from "../pipeline.js";
+import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { OpenMatter } from "./story.js";
 
 /** A gate at an instant to come. `blocked`: it is held or skipped, and does not run; `open`: some conditions cannot be known. */

@@ -3,8 +3,8 @@ import type { GlobalPause, Pause, PipelineState } from "../../ports/store.js";
 import type { RunRecord } from "../../run/run.js";
 import type { PausedSpan } from "../../schedule/misfire.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import type { Core } from "../core.js";
-import type { Pipeline } from "../pipeline.js";
+import type { Core } from "../context/core.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 
 const WAITING_READ = 500;
 const RUNS_READ = 100;

@@ -1,8 +1,8 @@
 import { isAdaptive } from "../../adaptive/adaptive.js";
 import { planMisfires } from "../../schedule/misfire.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import type { Core } from "../core.js";
-import type { GateKeeper } from "../gate-keeper.js";
+import type { Core } from "../context/core.js";
+import type { GateKeeper } from "../gating/gate-evaluator.js";
 import type { Contention } from "./contention.js";
 import { nameOf, paused } from "./explain-words.js";
 import { type ProjectedGate, projectGate } from "./projected-gate.js";

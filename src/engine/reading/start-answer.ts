@@ -1,5 +1,5 @@
 import { isoUtc } from "../../base/instant.js";
-import type { Pipeline } from "../pipeline.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { ProjectedGate } from "./projected-gate.js";
 import type { SlotsNeeded } from "./projected-slots.js";
 import { dependingOn, isOverlapped, type Said, type Waiting } from "./projection-items.js";

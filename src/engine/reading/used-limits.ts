@@ -2,9 +2,9 @@
 import { firstIdAt } from "../../base/id.js";
 import { isoUtc } from "../../base/instant.js";
 import { isActive, type RunRecord } from "../../run/run.js";
-import type { Core } from "../core.js";
-import { executorOf } from "../core.js";
-import type { Pipeline } from "../pipeline.js";
+import type { Core } from "../context/core.js";
+import { executorOf } from "../context/core.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import { isOrAre } from "./explain-words.js";
 
 /** Runs that are looked at, and pipelines of a pool whose runs are. */

@@ -2,8 +2,8 @@
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import type { Core } from "../core.js";
-import type { Pipeline } from "../pipeline.js";
+import type { Core } from "../context/core.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import { counted, isOrAre, paused } from "./explain-words.js";
 import { LIGHT } from "./story.js";
 import { type UsedLimit, usedNow } from "./used-limits.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../ports/store.js";
 import type { AttemptOutcome, RunRecord } from "../../run/run.js";
-import { type Case, claim, decideAll, finishOne, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, finishOne, MINUTE, registration, request, startAll, T0 } from "./fixtures.js";
 
 const STOP = { at: T0 + 10, user: "ana", reason: "wrong data" };
 const ERROR = { message: "down", code: "E_DOWN" };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ClaimRequest } from "../../ports/claims.js";
 import type { RunRecord } from "../../run/run.js";
-import { type Case, claim, decideAll, deciding, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, deciding, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./fixtures.js";
 
 const ANY_END = { outcome: "failed", error: { message: "down", code: null }, output: null } as const;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { ReplanRequest } from "../../ports/clock-recovery.js";
 import type { Store } from "../../ports/store.js";
-import { type Case, claim, decideAll, finishOne, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, finishOne, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./fixtures.js";
 
 /** How far a clock was ahead. */
 const AHEAD = T0 + 600 * MINUTE;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { memoryStore } from "../../adapters/stores/memory/memory-store.js";
-import { createScheduler } from "../../create-scheduler.js";
-import { pipeline } from "../../engine/pipeline.js";
-import type { Scheduler } from "../../engine/scheduler-api.js";
-import type { Run } from "../../engine/views.js";
+import { createScheduler } from "../../entry/create-scheduler.js";
+import { pipeline } from "../../pipeline/pipeline.js";
+import type { Scheduler } from "../../ports/scheduler-api/scheduler.js";
+import type { Run } from "../../pipeline/views.js";
 import type { Executor } from "../../ports/executor.js";
 import type { Store } from "../../ports/store.js";
 import { globalRunner, type TestRunner } from "./runner.js";

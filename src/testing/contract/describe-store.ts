@@ -8,7 +8,7 @@ import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
 import { HISTORY } from "./history.js";
 import { HOLDS } from "./holds.js";
-import { type Case, type ContractRetention, claim, registration, request, T0 } from "./kit.js";
+import { type Case, type ContractRetention, claim, registration, request, T0 } from "./fixtures.js";
 import { OVERLAPPING } from "./overlaps.js";
 import { PAUSES } from "./pauses.js";
 import { QUEUE } from "./queue.js";

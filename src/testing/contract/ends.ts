@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { FinishRequest, Store } from "../../ports/store.js";
 import type { RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import { type Case, finishOne, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, finishOne, MINUTE, registration, request, startAll, T0 } from "./fixtures.js";
 
 type Started = Required<Pick<FinishRequest, "known">>["known"];
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { EventBounds, NewEvent } from "../../ports/event-log.js";
 import type { Store } from "../../ports/store.js";
-import { type Case, MINUTE, pruneAll, T0 } from "./kit.js";
+import { type Case, MINUTE, pruneAll, T0 } from "./fixtures.js";
 
 const WIDE: EventBounds = { count: 1_000, bytes: 1_000_000, ageMs: 60 * MINUTE };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import { type Case, firing, MINUTE, nextId, registration, request, T0 } from "./kit.js";
+import { type Case, firing, MINUTE, nextId, registration, request, T0 } from "./fixtures.js";
 
 /** Registering, firing, accepting. */
 export const FIRES: readonly Case[] = [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { Store } from "../../ports/store.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import { type Case, claim, decideAll, finishOne, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, finishOne, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./fixtures.js";
 
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { DecideRequest, DecideResult } from "../../ports/claims.js";
 import type { Store } from "../../ports/store.js";
-import { type Case, claim, deciding, MINUTE, registration, request, T0 } from "./kit.js";
+import { type Case, claim, deciding, MINUTE, registration, request, T0 } from "./fixtures.js";
 
 /** Looks at a trigger once: claims it and holds it for a reason until `now` + 1 min. */
 async function look(store: Store, now: number, reason: string, isKnown = true): Promise<{ asked: DecideRequest; result: DecideResult }> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Claim, DecideRequest, Store } from "../../ports/store.js";
 import { REPLACED } from "../../trigger/overlap.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import { type Case, claim, deciding, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, deciding, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./fixtures.js";
 
 /** Fire times of a pipeline, one a minute from the given one on, made by one fire. */
 async function fireAll(store: Store, pipelineId: string, from: number, count: number, now: number): Promise<readonly TriggerRecord[]> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Case, firing, MINUTE, nextId, registration, T0 } from "./kit.js";
+import { type Case, firing, MINUTE, nextId, registration, T0 } from "./fixtures.js";
 
 const ANA = { until: null, reason: "moving", user: "ana" };
 const BEN = { until: null, reason: null, user: "ben" };

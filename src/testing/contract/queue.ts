@@ -3,7 +3,7 @@ import { HeadgateError } from "../../base/errors.js";
 import type { Store } from "../../ports/store.js";
 import type { QueueLimit, QueueLimits } from "../../trigger/queue-limits.js";
 import type { NewTrigger } from "../../trigger/trigger.js";
-import { type Case, claim, decideAll, finishOne, firing, MINUTE, pruneAll, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, finishOne, firing, MINUTE, pruneAll, registration, request, startAll, T0 } from "./fixtures.js";
 
 const WIDE: QueueLimit = { count: 1_000, bytes: 1_000_000 };
 const NONE: QueueLimit = { count: 0, bytes: 0 };

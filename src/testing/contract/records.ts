@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type AuditEntry, type AuditKeys, brokenLink } from "../../monitor/audit.js";
 import { auditSealer, isSealedMark } from "../../monitor/audit-seal.js";
-import { type Case, claim, finishOne, firing, MINUTE, nextId, pruneAll, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, finishOne, firing, MINUTE, nextId, pruneAll, registration, request, startAll, T0 } from "./fixtures.js";
 
 const entry = (action: string, pipelineId: string | null): AuditEntry => ({
   at: T0,

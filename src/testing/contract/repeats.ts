@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { DecideRequest, FinishRequest, Store } from "../../ports/store.js";
 import type { RunRecord } from "../../run/run.js";
-import { type Case, claim, deciding, finishOne, MINUTE, nextId, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, deciding, finishOne, MINUTE, nextId, registration, request, startAll, T0 } from "./fixtures.js";
 
 const FAILED = { outcome: "failed", error: { message: "down", code: "E_DOWN" }, output: null } as const;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../ports/store.js";
 import type { RunRecord } from "../../run/run.js";
-import { type Case, claim, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, MINUTE, registration, request, startAll, T0 } from "./fixtures.js";
 
 const PAUSE = { at: T0, until: null, reason: null, user: null };
 /** More than any claim reads at once. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { StatisticsRollUp } from "../../ports/statistics-store.js";
-import { type Case, MINUTE, T0 } from "./kit.js";
+import { type Case, MINUTE, T0 } from "./fixtures.js";
 
 const row = (pipelineId: string, until: number): StatisticsRollUp => ({ pipelineId, until, windowMs: MINUTE, state: { until } });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { DecideRequest } from "../../ports/claims.js";
 import type { Store } from "../../ports/store.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import { type Case, claim, decideAll, deciding, finishOne, MINUTE, registration, request, startAll, T0 } from "./kit.js";
+import { type Case, claim, decideAll, deciding, finishOne, MINUTE, registration, request, startAll, T0 } from "./fixtures.js";
 
 const PAUSE = { at: T0, until: null, reason: null, user: null };
 

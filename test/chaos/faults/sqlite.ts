@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { connect, type SqliteConnection } from "../../../src/adapters/outside/sqlite-driver.js";
+import { connect, type SqliteConnection } from "../../../src/adapters/shared/sqlite-driver.js";
 import { HeadgateError } from "../../../src/index.js";
 import type { Environment } from "../environment.js";
 import type { Fault } from "./fault.js";

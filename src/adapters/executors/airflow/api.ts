@@ -2,8 +2,8 @@ import { HeadgateError } from "../../../base/errors.js";
 import type { OptionNames } from "../../../base/options.js";
 import type { RemoteCall } from "../../../ports/executor.js";
 import { secretsOfUrl } from "../../../run/secret-forms.js";
-import { AddressRule } from "../../outside/address.js";
-import { addressOf, ask, checkUrl } from "../../outside/request.js";
+import { AddressRule } from "../../shared/address.js";
+import { addressOf, ask, checkUrl } from "../../shared/request.js";
 
 /** Where Airflow is and how it is asked. */
 export interface AirflowConnection {

@@ -10,7 +10,7 @@ import { checkOptions } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
 import type { PrintedOutput } from "../../../run/run.js";
 import { secretsOfNamed } from "../../../run/secret-forms.js";
-import { jsonProblemOf } from "../../outside/json-syntax.js";
+import { jsonProblemOf } from "../../shared/json-syntax.js";
 import { Watchdog } from "./watchdog.js";
 
 /** What a command is told of the run it carries out. */

@@ -6,10 +6,10 @@ import { checkOptions } from "../../../base/options.js";
 import type { Scheduler } from "../../../index.js";
 import type { RemoteCall, RemoteExecutor, RemoteRun, RemoteState } from "../../../ports/executor.js";
 import { secretsOfNamed, secretsOfUrl } from "../../../run/secret-forms.js";
-import { AddressRule, type PrivateNetworks } from "../../outside/address.js";
-import { jsonProblemOf } from "../../outside/json-syntax.js";
-import { ask, checkUrl } from "../../outside/request.js";
-import { signerOf } from "../../outside/standard-webhooks.js";
+import { AddressRule, type PrivateNetworks } from "../../shared/address.js";
+import { jsonProblemOf } from "../../shared/json-syntax.js";
+import { ask, checkUrl } from "../../shared/request.js";
+import { signerOf } from "../../shared/standard-webhooks.js";
 
 /** Options of {@link webhookExecutor}. */
 export interface WebhookExecutorOptions {

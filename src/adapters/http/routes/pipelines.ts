@@ -2,15 +2,15 @@ import type { OpenMatter, UpcomingFire } from "../../../index.js";
 import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
 import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
-import { keyOf } from "../key.js";
-import { decisionOut, pipelineOut, runOut } from "../out.js";
+import { keyOf } from "../idempotency-key.js";
+import { decisionOut, pipelineOut, runOut } from "../serialize.js";
 import { foundFor, pipelineOf, visible } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
 import { clipped, decisionShort, findingShort, runShort, triggerShort, whole } from "../short.js";
-import { given, ok } from "./answers.js";
+import { given, ok } from "./responses.js";
 
 const ID = "/api/v1/pipelines/{id}";
 /** Bytes of the decisions, and of the findings, of an explanation. */

@@ -3,15 +3,15 @@ import type { z } from "zod";
 import type { RuntimeDependency, SettingName, SettingsChange, SettingsView, TimeWindow } from "../../../index.js";
 import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
-import { keyOf } from "../key.js";
-import { maintenanceOut, settingsOut } from "../out.js";
+import { keyOf } from "../idempotency-key.js";
+import { maintenanceOut, settingsOut } from "../serialize.js";
 import { foundFor, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Answer, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
 import { whole } from "../short.js";
-import { given, ok } from "./answers.js";
+import { given, ok } from "./responses.js";
 
 function settingsAnswer(view: SettingsView): Answer {
   return { status: 200, body: settingsOut(view), headers: { etag: `"${view.version}"` }, pipelineId: view.pipelineId };

@@ -1,12 +1,12 @@
 import { actOf, nameOf, refuseOthersName } from "../acting.js";
 import { listAnswer, pageAnswer } from "../bounded.js";
-import { auditOut, tokenOut } from "../out.js";
+import { auditOut, tokenOut } from "../serialize.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
 import { auditShort, tokenShort } from "../short.js";
-import { given, ok } from "./answers.js";
+import { given, ok } from "./responses.js";
 
 /** Tokens reach beyond pipelines: who is limited to some must not make or end them. */
 function unlimited(call: Call): ReturnType<typeof actOf> {

@@ -3,8 +3,8 @@ import type { Run, TriggerStatus } from "../../../index.js";
 import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
 import { fitting, pageAnswer, SHORT_VALUES } from "../bounded.js";
-import { keyOf } from "../key.js";
-import { runOut, triggerOut } from "../out.js";
+import { keyOf } from "../idempotency-key.js";
+import { runOut, triggerOut } from "../serialize.js";
 import { foundFor, narrowed, oneNameOf, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Route, route } from "../route.js";
@@ -12,7 +12,7 @@ import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
 import { decisionShort, runShort, triggerShort } from "../short.js";
 import { eventOf, webhookTrigger } from "../webhooks.js";
-import { ACCEPTED, accepted, given, ok } from "./answers.js";
+import { ACCEPTED, accepted, given, ok } from "./responses.js";
 
 /** The newest of a trigger's decisions; `GET /api/v1/pipelines/{id}/decisions` has them all. */
 const MOST_DECISIONS = 100;

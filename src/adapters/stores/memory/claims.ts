@@ -4,9 +4,9 @@ import { startAttempt } from "../../../run/transitions.js";
 import { CANCELLED, planOverlap, REPLACED } from "../../../trigger/overlap.js";
 import { claimTrigger, endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import type { RunCell, TriggerCell } from "./cells.js";
-import { type Lines, overlapStateOf } from "./lines.js";
-import type { Settling } from "./settling.js";
+import type { RunCell, TriggerCell } from "./entities.js";
+import { type Lines, overlapStateOf } from "./ready-queue.js";
+import type { Settling } from "./run-lifecycle.js";
 import type { Slots } from "./slots.js";
 
 interface Decided {

@@ -4,10 +4,10 @@ import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.
 import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
-import { type PipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
-import type { Desk } from "./desk.js";
+import { type PipelineCell, type RunCell, stateOf, type TriggerCell } from "./entities.js";
+import type { Desk } from "./side-tables.js";
 import type { History } from "./history.js";
-import type { Lines } from "./lines.js";
+import type { Lines } from "./ready-queue.js";
 import type { Pipelines } from "./pipelines.js";
 
 /** Puts right what a clock ahead of time has recorded. */

@@ -1,8 +1,8 @@
 import { Heap, type HeapEntry } from "../../../base/heap.js";
-import { Trail } from "../../../base/trail.js";
+import { Trail } from "../../../base/fifo-list.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Retention } from "../../../trigger/retention.js";
-import type { TriggerCell } from "./cells.js";
+import type { TriggerCell } from "./entities.js";
 
 /** Bounds of the memory store's history. */
 export interface MemoryRetention extends Retention {

@@ -1,10 +1,10 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import { DECISIONS_PER_TRIGGER, foldHold, isRepeatedHold } from "../../../gate/repeated-hold.js";
-import type { EndedRecord, EndedSummary } from "../../../monitor/ended.js";
+import type { EndedRecord, EndedSummary } from "../../../monitor/finished-record.js";
 import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import type { RunCell, TriggerCell } from "./cells.js";
+import type { RunCell, TriggerCell } from "./entities.js";
 import { type Ended, EndedRecords, type MemoryRetention } from "./ended-records.js";
 import { within } from "./within.js";
 

@@ -3,11 +3,11 @@ import { isOverlapping, REPLACED, replacesWaiting } from "../../../trigger/overl
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
-import { lifeOf, type PipelineCell, stateOf, type TriggerCell, triggerCell } from "./cells.js";
+import { lifeOf, type PipelineCell, stateOf, type TriggerCell, triggerCell } from "./entities.js";
 import type { History } from "./history.js";
-import type { Lines } from "./lines.js";
+import type { Lines } from "./ready-queue.js";
 import type { Pipelines } from "./pipelines.js";
-import type { Settling } from "./settling.js";
+import type { Settling } from "./run-lifecycle.js";
 import type { QueueUsage } from "./usage.js";
 
 /** Triggers added between two turns of the event loop. */

@@ -1,9 +1,9 @@
 import { HeadgateError } from "../../../base/errors.js";
-import { Trail } from "../../../base/trail.js";
+import { Trail } from "../../../base/fifo-list.js";
 import type { RecentStarts } from "../../../gate/start-limit.js";
 import type { Backlog, BacklogGroup, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
-import { type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell } from "./cells.js";
-import type { Lines } from "./lines.js";
+import { type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell } from "./entities.js";
+import type { Lines } from "./ready-queue.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
 const RETIRED = "retired()";

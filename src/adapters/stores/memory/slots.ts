@@ -1,4 +1,4 @@
-import type { TriggerCell } from "./cells.js";
+import type { TriggerCell } from "./entities.js";
 
 /** Who holds slots of the global limit and of the pools: claimed triggers and running attempts. */
 export class Slots {

@@ -1,5 +1,5 @@
 import type { Client, ClientBase, Pool } from "pg";
-import { loadPeer } from "../../outside/load-peer.js";
+import { loadPeer } from "../../shared/load-peer.js";
 import type { Connections } from "./connections.js";
 import type { PostgresStoreOptions } from "./postgres-store.js";
 

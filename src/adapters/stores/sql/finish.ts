@@ -5,7 +5,7 @@ import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Database, type RunEnds, type Session, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { recordedEnds } from "./repeats.js";
-import { close, endOf, lastSuccesses } from "./settle.js";
+import { close, endOf, lastSuccesses } from "./run-lifecycle.js";
 import { PIPELINES, RUN_END, RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 /** Closes attempts, their triggers, and enqueues what follows from a success. What the node that sends it knows of a run is not read again where the database sees that it still holds. */

@@ -5,7 +5,7 @@ import { endTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, selectLocked } from "./database.js";
 import { withParameters } from "./payloads.js";
-import { cancelRuns } from "./settle.js";
+import { cancelRuns } from "./run-lifecycle.js";
 import { type PipelineRow, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./tables.js";
 
 type Limits = Pick<PipelineRow, "overlap" | "maxActiveRuns">;

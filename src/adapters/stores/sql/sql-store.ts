@@ -8,7 +8,7 @@ import * as claims from "./claim.js";
 import * as recovery from "./clock-recovery.js";
 import { type Database, type Session, select } from "./database.js";
 import * as decisions from "./decide.js";
-import * as desk from "./desk.js";
+import * as desk from "./side-tables.js";
 import * as events from "./events.js";
 import { finish } from "./finish.js";
 import * as fires from "./fire.js";
@@ -18,13 +18,13 @@ import * as pipelines from "./pipelines.js";
 import { prune, type SqlRetention } from "./prune.js";
 import * as queue from "./queue.js";
 import { register } from "./register.js";
-import * as settle from "./settle.js";
+import * as settle from "./run-lifecycle.js";
 import { recentStarts } from "./start-checks.js";
 import * as statistics from "./statistics.js";
 import { HIDDEN } from "./statuses.js";
 import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
 import * as history from "./trigger-history.js";
-import * as upkeep from "./upkeep.js";
+import * as upkeep from "./maintenance.js";
 
 /** What a durable store keeps of what has ended. */
 export interface RetentionOptions {

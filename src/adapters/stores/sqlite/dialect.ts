@@ -1,4 +1,4 @@
-import type { Prepared } from "../../outside/sqlite-driver.js";
+import type { Prepared } from "../../shared/sqlite-driver.js";
 import type { Dialect, Row, RunEnds, Session } from "../sql/database.js";
 import { HIDDEN } from "../sql/statuses.js";
 import { encoded, type Table } from "../sql/table.js";

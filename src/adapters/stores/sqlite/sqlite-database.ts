@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { HeadgateError, quote } from "../../../base/errors.js";
-import { addOwnFile } from "../../outside/own-files.js";
-import { connect, type Prepared, prepare, type SqliteConnection } from "../../outside/sqlite-driver.js";
+import { addOwnFile } from "../../shared/own-files.js";
+import { connect, type Prepared, prepare, type SqliteConnection } from "../../shared/sqlite-driver.js";
 import { type Database, newerSchema, type Session } from "../sql/database.js";
 import { migrations } from "../sql/schema.js";
 import { turns } from "../sql/turns.js";

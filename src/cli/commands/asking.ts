@@ -1,0 +1,106 @@
+import { stdout } from "node:process";
+import type { Command } from "commander";
+import { systemClock } from "../../adapters/clocks/system-clock.js";
+import { consoleLogger } from "../../adapters/loggers/console-logger.js";
+import { stackText } from "../../base/error-facts.js";
+import { epochMs } from "../../base/instant.js";
+import type { LoadedConfig } from "../../config/load.js";
+import { createScheduler } from "../../entry/create-scheduler.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { Scheduler } from "../../ports/scheduler-api/scheduler.js";
+import { mergedFires, type UpcomingFire } from "../../engine/reading/upcoming.js";
+import { loadedFor } from "../../service/config-source.js";
+import { checkPipeline, globalsOf, outputOf, wholeOf } from "../globals.js";
+import { paint, tableOf } from "../output.js";
+
+/** Commands that ask what will be, or why something was. */
+export function addAsking(program: Command): void {
+  program
+    .command("next")
+    .description("the next fire times of all pipelines or one, soonest first, and what becomes of each as far as that is certain")
+    .argument("[pipeline]")
+    .option("--count <number>", "how many", wholeOf, 10)
+    .option("--from <instant>", "fire times after this instant (default: now); for an instant in the past, the rule's alone")
+    .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
+    .action(
+      async (pipelineId: string | undefined, { count, from, file }: { count: number; from?: string; file?: string }, command: Command) => {
+        const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
+        checkPipeline(pipelineId, config.scheduler.pipelines);
+        const now = systemClock().now();
+        const after = from === undefined ? now : epochMs(from, "--from");
+        const items: readonly Item[] =
+          after < now
+            ? ruled(config.scheduler.pipelines, pipelineId, after, count)
+            : await answering(config, async (scheduler) =>
+                (await scheduler.upcoming({ count, from: after, ...(pipelineId === undefined ? {} : { pipelineId }) })).map(itemOf),
+              );
+        outputOf(command).tell({ items }, () => tableOfItems(items));
+      },
+    );
+
+  program
+    .command("explain")
+    .description("why a pipeline ran, did not run, or waits, at an instant past or future (default: now)")
+    .argument("<pipeline>")
+    .option("--at <instant>")
+    .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
+    .action(async (pipelineId: string, { at, file }: { at?: string; file?: string }, command: Command) => {
+      const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
+      checkPipeline(pipelineId, config.scheduler.pipelines);
+      const found = await answering(config, (scheduler) => scheduler.explain(pipelineId, at));
+      const { answer, text, trigger, run, decisions, findings, dependsOn, nextFireAt } = found;
+      const shown = { pipeline: pipelineId, at: found.at, answer, text, trigger, run, decisions, findings, dependsOn, nextFireAt };
+      outputOf(command).tell(shown, () =>
+        [
+          paint(stdout, "bold", answer),
+          text,
+          ...(run?.error?.stack === undefined && run?.error?.cause === undefined ? [] : [stackText(run.error)]),
+          ...(nextFireAt === null ? [] : [`next fire time: ${nextFireAt.toISOString()}`]),
+        ].join("\n"),
+      );
+    });
+}
+
+/** Asks a scheduler that is not started, with the store that the file names open. */
+async function answering<T>(config: LoadedConfig, ask: (scheduler: Scheduler) => Promise<T>): Promise<T> {
+  const scheduler = createScheduler({ ...config.scheduler, logger: consoleLogger({ level: "warn" }) }); // standard output is the answer's
+  const { store } = config.scheduler;
+  await store?.open();
+  try {
+    return await ask(scheduler);
+  } finally {
+    await store?.close();
+  }
+}
+
+interface Item {
+  readonly pipeline: string;
+  readonly at: string;
+  readonly answer?: UpcomingFire["answer"];
+  readonly reason?: string;
+  readonly dependsOn?: UpcomingFire["dependsOn"];
+}
+
+function itemOf({ pipelineId, fireAt, answer, reason, dependsOn }: UpcomingFire): Item {
+  return { pipeline: pipelineId, at: fireAt.toISOString(), answer, reason, dependsOn };
+}
+
+/** Fire times that may have passed: what became of them, `headgate explain` answers. */
+function ruled(pipelines: readonly Pipeline[], pipelineId: string | undefined, after: number, count: number): readonly Item[] {
+  const wanted = pipelines.filter(({ id }) => pipelineId === undefined || id === pipelineId);
+  const fires = mergedFires(wanted, ({ schedule }) => schedule.nextAfter(after), { from: after, until: Number.POSITIVE_INFINITY, count });
+  return fires.map(({ pipeline, at }) => ({ pipeline: pipeline.id, at: new Date(at).toISOString() }));
+}
+
+function tableOfItems(items: readonly Item[]): string {
+  if (items.length === 0) return "nothing fires by itself";
+  if (items.every(({ answer }) => answer === undefined))
+    return tableOf(
+      ["at", "pipeline"],
+      items.map(({ at, pipeline }) => [at, pipeline]),
+    );
+  return tableOf(
+    ["at", "pipeline", "answer", "why"],
+    items.map(({ at, pipeline, answer = "", reason = "" }) => [at, pipeline, answer, answer === "will_run" ? "" : reason]),
+  );
+}

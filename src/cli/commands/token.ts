@@ -1,0 +1,55 @@
+import { stdout } from "node:process";
+import type { Command } from "commander";
+import { consoleLogger } from "../../adapters/loggers/console-logger.js";
+import { createScheduler } from "../../entry/create-scheduler.js";
+import type { Role } from "../../ports/scheduler-api/tokens.js";
+import { loadedFor } from "../../service/config-source.js";
+import { globalsOf, outputOf } from "../globals.js";
+import { paint } from "../output.js";
+
+interface TokenFlags {
+  readonly role: Role;
+  readonly pipeline?: readonly string[];
+  readonly expiresIn?: string;
+  readonly description?: string;
+  readonly user?: string;
+  readonly actsForOthers?: boolean;
+  readonly file?: string;
+}
+
+/** Tokens, in the store of the configuration: they count at once, on all nodes. */
+export function addToken(program: Command): void {
+  const token = program.command("token").description("tokens for the HTTP API");
+  token
+    .command("create")
+    .description("make a token; its text is told only now")
+    .requiredOption("--role <role>", "viewer, operator or admin")
+    .option("--pipeline <id...>", "only for these pipelines")
+    .option("--expires-in <duration>", "such as 90d (default: never)")
+    .option("--description <text>")
+    .option("--user <name>", "the name that its holder acts as (default: the token's id)")
+    .option("--acts-for-others", "let its holder act as anybody, by the field user of requests")
+    .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
+    .action(async ({ role, pipeline, expiresIn, description, user, actsForOthers, file }: TokenFlags, command: Command) => {
+      const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
+      const scheduler = createScheduler({ ...config.scheduler, logger: consoleLogger({ level: "warn" }) }); // standard output is the answer's
+      const { store } = config.scheduler;
+      await store?.open();
+      try {
+        await scheduler.audit.open();
+        const made = await scheduler.tokens.issue({
+          role,
+          createdBy: "headgate token create",
+          actsForOthers: actsForOthers === true,
+          ...(user === undefined ? {} : { user }),
+          ...(pipeline === undefined ? {} : { pipelines: pipeline }),
+          ...(expiresIn === undefined ? {} : { expiresIn }),
+          ...(description === undefined ? {} : { description }),
+        });
+        outputOf(command).tell(made, () => `${made.token}\n${paint(stdout, "dim", `${made.role} ${made.id}; it is not told again`)}`);
+      } finally {
+        await store?.close();
+      }
+    });
+  for (const one of token.commands) one.exitOverride();
+}

@@ -1,0 +1,214 @@
+import { builtin } from "../../base/lazy-module.js";
+import { type Duration, durationMs } from "../../base/duration.js";
+import { HeadgateError, quote } from "../../base/errors.js";
+import { toDate } from "../../base/instant.js";
+import { checkOptions, type OptionNames } from "../../base/options.js";
+import { isReservedUser } from "../../monitor/reserved-user.js";
+import { sha256 } from "./audit-keys.js";
+import type { AuditRecorder } from "./audit-log.js";
+import { changeKept } from "../context/compare-and-set.js";
+import type { Core } from "../context/core.js";
+import type { Act } from "../../pipeline/request-options.js";
+import { ACT_OPTIONS, checkAct, text } from "../../pipeline/requests.js";
+import type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "../../ports/scheduler-api/tokens.js";
+
+const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
+
+interface KeptToken {
+  readonly id: string;
+  readonly role: Role;
+  readonly pipelines: readonly string[] | null;
+  readonly description: string | null;
+  readonly createdAt: number;
+  readonly createdBy: string | null;
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+  /** SHA-256, hexadecimal. */
+  readonly hash: string;
+  readonly previous: { readonly hash: string; readonly until: number } | null;
+  /** Absent from tokens of 0.1.0, like the next one. */
+  readonly user?: string | null;
+  readonly actsForOthers?: boolean;
+}
+
+const TOKEN_OPTIONS: OptionNames<TokenOptions> = {
+  role: true,
+  pipelines: true,
+  description: true,
+  user: true,
+  actsForOthers: true,
+  createdBy: true,
+  expiresIn: true,
+  reason: true,
+  caller: true,
+};
+const KEY = "tokens";
+const LIMIT = 1_000;
+const FORM = /^hg_([0-9a-z]{4,40})_[\w-]{20,100}$/;
+
+/**
+ * Tokens for those who ask over HTTP. Only SHA-256 hashes are kept, in the store: what is issued, rotated or revoked on one node is so on all at once.
+ */
+export class TokenService implements Tokens {
+  readonly #core: Core;
+  readonly #audit: AuditRecorder;
+  readonly #knows: (pipelineId: string) => boolean;
+
+  constructor(core: Core, audit: AuditRecorder, knows: (pipelineId: string) => boolean) {
+    this.#knows = knows;
+    this.#core = core;
+    this.#audit = audit;
+  }
+
+  async issue(options: TokenOptions): Promise<IssuedToken> {
+    checkOptions(options, TOKEN_OPTIONS, "tokens.issue");
+    const { clock, newId, newSecret } = this.#core;
+    if (!ROLES.includes(options.role)) throw bad("role", `${quote(options.role)} is unknown; allowed: ${ROLES.join(", ")}`);
+    const pipelines = options.pipelines ?? null;
+    if (pipelines !== null && (!Array.isArray(pipelines) || pipelines.length === 0))
+      throw bad("pipelines", "must be a list of at least one pipeline id");
+    for (const id of pipelines ?? [])
+      if (!this.#knows(id))
+        throw new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${quote(id)}`, { details: { pipelineId: id } });
+    const now = clock.now();
+    const id = newId(now)
+      .toLowerCase()
+      .replaceAll(/[^0-9a-z]/g, "")
+      .slice(0, 40);
+    const token = `hg_${id}_${newSecret()}`;
+    const made: KeptToken = {
+      id,
+      role: options.role,
+      pipelines,
+      description: text(options.description, "description", 200),
+      createdAt: now,
+      createdBy: text(options.createdBy, "createdBy", 200),
+      user: userOf(options.user),
+      actsForOthers: options.actsForOthers === true,
+      expiresAt: options.expiresIn === undefined ? null : now + durationMs(options.expiresIn, "expiresIn"),
+      revokedAt: null,
+      hash: sha256(token),
+      previous: null,
+    };
+    const { reason, caller, createdBy } = options;
+    const act = { ...(reason === undefined ? {} : { reason }), ...(caller === undefined ? {} : { caller }) };
+    await this.#write("token.issue", createdBy === undefined ? act : { ...act, user: createdBy }, (all) => {
+      const alive = all.filter(({ expiresAt, revokedAt }) => revokedAt === null && (expiresAt ?? now) >= now);
+      if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `there are ${LIMIT} tokens; revoke some`);
+      return { next: [...(all.length >= LIMIT ? alive : all), made], before: null, after: infoOf(made) };
+    });
+    return { ...infoOf(made), token };
+  }
+
+  async list(): Promise<readonly TokenInfo[]> {
+    return (await this.#read()).map(infoOf);
+  }
+
+  async rotate(id: string, options: Act & { /** Default `"1h"`. */ overlap?: Duration } = {}): Promise<IssuedToken> {
+    checkOptions(options, { ...ACT_OPTIONS, overlap: true }, "tokens.rotate");
+    const { clock, newSecret } = this.#core;
+    const until = clock.now() + durationMs(options.overlap ?? "1h", "overlap");
+    const token = `hg_${id}_${newSecret()}`;
+    let made: KeptToken | undefined;
+    await this.#write("token.rotate", options, (all) => {
+      const old = this.#usable(all, id);
+      made = { ...old, hash: sha256(token), previous: { hash: old.hash, until } };
+      return { next: all.map((one) => (one.id === id ? (made as KeptToken) : one)), before: infoOf(old), after: infoOf(made) };
+    });
+    return { ...infoOf(made as KeptToken), token };
+  }
+
+  async revoke(id: string, act: Act = {}): Promise<TokenInfo> {
+    checkAct(act, "tokens.revoke");
+    const revokedAt = this.#core.clock.now();
+    let made: KeptToken | undefined;
+    await this.#write("token.revoke", act, (all) => {
+      const old = this.#usable(all, id);
+      made = { ...old, revokedAt, previous: null };
+      return { next: all.map((one) => (one.id === id ? (made as KeptToken) : one)), before: infoOf(old), after: infoOf(made) };
+    });
+    return infoOf(made as KeptToken);
+  }
+
+  async holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked"> {
+    return this.#holderAmong(await this.#read(), token);
+  }
+
+  async holdersOf(tokens: readonly string[]): Promise<readonly (TokenHolder | "unknown" | "expired" | "revoked")[]> {
+    const all = await this.#read();
+    return tokens.map((token) => this.#holderAmong(all, token));
+  }
+
+  #holderAmong(all: readonly KeptToken[], token: string): TokenHolder | "unknown" | "expired" | "revoked" {
+    const id = FORM.exec(token)?.[1];
+    const found = id === undefined ? undefined : all.find((one) => one.id === id);
+    const now = this.#core.clock.now();
+    const presented = Buffer.from(sha256(token), "hex");
+    const isCurrent = equals(presented, found?.hash ?? "");
+    const isPrevious = equals(presented, found?.previous?.hash ?? "");
+    if (found === undefined || !(isCurrent || isPrevious)) return "unknown";
+    if (found.revokedAt !== null) return "revoked";
+    const until = Math.min(
+      found.expiresAt ?? Number.POSITIVE_INFINITY,
+      isCurrent ? Number.POSITIVE_INFINITY : (found.previous?.until ?? 0),
+    );
+    if (until <= now) return "expired";
+    const { role, pipelines, user = null, actsForOthers = false } = found;
+    return { id: found.id, role, pipelines, user, actsForOthers, validUntil: until === Number.POSITIVE_INFINITY ? null : toDate(until) };
+  }
+
+  #usable(all: readonly KeptToken[], id: string): KeptToken {
+    const found = all.find((one) => one.id === id && one.revokedAt === null);
+    if (found === undefined) throw new HeadgateError("NOT_FOUND", `there is no token ${quote(id)} in use`, { details: { id } });
+    return found;
+  }
+
+  async #read(): Promise<readonly KeptToken[]> {
+    const record = await this.#core.store.config(KEY);
+    return (record?.value as readonly KeptToken[] | undefined) ?? [];
+  }
+
+  async #write(
+    action: string,
+    act: Act,
+    make: (all: readonly KeptToken[]) => { next: readonly KeptToken[]; before: TokenInfo | null; after: TokenInfo },
+  ): Promise<void> {
+    const written = await changeKept(this.#core, { key: KEY, what: "the tokens are" }, (all: readonly KeptToken[] | undefined) => {
+      const { next, before, after } = make(all ?? []);
+      const change = { action, pipelineId: null, before, after, ids: [after.id] };
+      return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
+    });
+    if (written !== null) this.#audit.logChange(written.change, act);
+  }
+}
+
+/** Whether a hash is the one in hexadecimal, in constant time. */
+function equals(hash: Buffer, hex: string): boolean {
+  const other = Buffer.alloc(hash.length);
+  other.write(hex, "hex");
+  return builtin("node:crypto").timingSafeEqual(hash, other) && hex !== "";
+}
+
+function infoOf(token: KeptToken): TokenInfo {
+  const { hash: _, previous, createdAt, expiresAt, revokedAt, user = null, actsForOthers = false, ...rest } = token;
+  return {
+    ...rest,
+    user,
+    actsForOthers,
+    createdAt: toDate(createdAt),
+    expiresAt: toDate(expiresAt),
+    revokedAt: toDate(revokedAt),
+    previousUntil: toDate(previous?.until ?? null),
+  };
+}
+
+function userOf(given: string | undefined): string | null {
+  const user = text(given, "user", 200);
+  if (user !== null && isReservedUser(user))
+    throw bad("user", `${quote(user)} is reserved for what comes without a token; take another name`);
+  return user;
+}
+
+function bad(name: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `token: ${name}: ${problem}`, { details: { option: name } });
+}

@@ -1,0 +1,106 @@
+import type { Clock } from "../ports/clock.js";
+import type { RemoteState } from "../ports/executor.js";
+import type { AnswerRecord } from "../ports/store.js";
+import type { Admission } from "../trigger/queue-limits.js";
+import type { Asking } from "./intake/submit.js";
+import type { AuditRecorder } from "./access/audit-log.js";
+import { changeKept } from "./context/compare-and-set.js";
+import type { Core } from "./context/core.js";
+import { StoreEventFeed } from "./feed/event-feed.js";
+import type { SchedulerEvents } from "./context/events.js";
+import { FailureReports } from "./context/failure-reports.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
+import type { BackfillOptions, TriggerOptions } from "../pipeline/request-options.js";
+import type { Runner } from "./running/runner.js";
+import type { AdapterContext } from "../ports/scheduler-api/adapter-context.js";
+import type { Trigger } from "../pipeline/views.js";
+
+/** What adapters that ask a scheduler need beside its public methods. */
+export class Host implements AdapterContext {
+  readonly #core: Core;
+  readonly #runner: Runner;
+  readonly #audit: AuditRecorder;
+  readonly #failures: FailureReports;
+  /** Events of all nodes. */
+  readonly feed: StoreEventFeed;
+  readonly #asking: Asking;
+  readonly #pipelineOf: (id: string) => Pipeline;
+
+  /** @param pipelineOf - a pipeline of a running scheduler; throws otherwise */
+  constructor(core: Core, runner: Runner, audit: AuditRecorder, asking: Asking, pipelineOf: (id: string) => Pipeline) {
+    this.#core = core;
+    this.feed = new StoreEventFeed(core);
+    this.#failures = new FailureReports(core);
+    this.#asking = asking;
+    this.#pipelineOf = pipelineOf;
+    this.#audit = audit;
+    this.#runner = runner;
+  }
+
+  /** The clock that the scheduler was made with. */
+  get clock(): Clock {
+    return this.#core.clock;
+  }
+
+  report(error: unknown, where: string): void {
+    this.#core.events.report(error, where);
+  }
+
+  reportFailure(kind: string, error: unknown, where?: string): void {
+    this.#failures.failed(kind, error, where);
+  }
+
+  reportSuccess(kind: string): void {
+    this.#failures.succeeded(kind);
+  }
+
+  redact(text: string): string {
+    return this.#core.redact(text);
+  }
+
+  tell<E extends "file.accepted" | "file.rejected">(name: E, event: SchedulerEvents[E]): void {
+    this.#core.events.tell(name, () => event);
+  }
+
+  complete(runId: string, attempt: number, state: Exclude<RemoteState, { status: "lost" }>): Promise<void> {
+    return this.#runner.complete(runId, attempt, state);
+  }
+
+  webhookSourcesOf(pipelineId: string): readonly string[] | null {
+    const sensors = this.#core.registry.get(pipelineId)?.pipeline.sensors ?? [];
+    const sources = sensors.flatMap((one) => (one.kind === "webhook" ? one.sources : []));
+    return sources.length === 0 ? null : sources;
+  }
+
+  pipelinesOfSource(source: string): readonly string[] {
+    return [...this.#core.registry.all()].flatMap(({ pipeline: { id } }) => (this.webhookSourcesOf(id)?.includes(source) ? [id] : []));
+  }
+
+  async trigger(pipelineId: string, options: TriggerOptions, admission: Admission): Promise<Trigger> {
+    return this.#asking.trigger(this.#pipelineOf(pipelineId), options, admission);
+  }
+
+  async backfill(pipelineId: string, options: BackfillOptions, admission: Admission): Promise<readonly Trigger[]> {
+    return this.#asking.backfill(this.#pipelineOf(pipelineId), options, admission);
+  }
+
+  keepAnswer(record: AnswerRecord): Promise<AnswerRecord> {
+    return this.#core.store.keepAnswer(record);
+  }
+
+  freeAnswer(key: string, request: string): Promise<void> {
+    return this.#core.store.freeAnswer(key, request);
+  }
+
+  async recordConfig(
+    shown: unknown,
+    compare: (before: unknown, after: unknown) => { readonly before: unknown; readonly after: unknown } | null,
+  ): Promise<void> {
+    await changeKept(this.#core, { key: "config-file", what: "the configuration is" }, (kept: unknown) => {
+      const difference = compare(kept ?? null, shown);
+      if (difference === null) return null;
+      const change = { action: "config", pipelineId: null, ...difference };
+      return { next: shown, user: null, noted: this.#audit.noted(change, { reason: "the configuration file was changed" }) };
+    });
+  }
+}

@@ -1,0 +1,94 @@
+import type { Load } from "../../adaptive/performance.js";
+import type { IdSource } from "../../base/id.js";
+import type { NamedConnections } from "../../gate/dependency.js";
+import type { SensorOptions } from "../../pattern/sensor-options.js";
+import type { DependencyFactory } from "../../ports/dependency.js";
+import type { Executor } from "../../ports/executor.js";
+import type { Logger } from "../../ports/logger.js";
+import type { AnySensor } from "../../ports/sensor.js";
+import type { Store } from "../../ports/store.js";
+import type { Redact, Secrets } from "../../run/redact.js";
+import type { AuditSettings } from "../access/audit-keys.js";
+import type { Events } from "./events.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { Registry } from "../firing/fire-queue.js";
+import type { RunScheduler } from "../../pipeline/run-scheduler.js";
+import type { StoreClock } from "./store-clock.js";
+
+/** Numbers of one scheduler; lengths in ms. */
+export interface Settings {
+  /** How long a node may be silent before its work is taken from it. */
+  readonly leaseMs: number;
+  /** A fire time no older than this is on time, not missed. */
+  readonly onTimeMs: number;
+  /** How long a run may go on after its signal. */
+  readonly graceMs: number;
+  /** No timer is trusted for longer. */
+  readonly trustMs: number;
+  /** How long a measured probe value is shared. */
+  readonly probeTtlMs: number;
+  /** How far back statistics look. */
+  readonly statisticsMs: number;
+  /** Runs at once over all nodes and pipelines; `null` is no limit. */
+  readonly maxActiveRuns: number | null;
+  readonly pools: ReadonlyMap<string, number>;
+}
+
+/** What the parts of the engine share: the ports, the pipelines and the settings of one scheduler. */
+export interface Core {
+  /** The scheduler's clock, corrected by the store's. */
+  readonly clock: StoreClock;
+  readonly store: Store;
+  /** Of pipelines that name none. */
+  readonly executor: Executor;
+  /** By the names that pipelines may give. */
+  readonly executors: ReadonlyMap<string, Executor>;
+  /** Secrets that must not be kept or shown. */
+  readonly secrets: Secrets;
+  /** Takes them out of a text. */
+  readonly redact: Redact;
+  readonly logger: Logger;
+  readonly events: Events;
+  readonly registry: Registry;
+  /** What runs are handed of the scheduler, which sets it when it is made. */
+  scheduler: RunScheduler | null;
+  readonly newId: IdSource;
+  /** A number in [0, 1), for jitter. Named is what it is drawn for, so that simulations can keep what pipelines draw apart. */
+  readonly random: (pipelineId?: string, runId?: string) => number;
+  /** The name of this node. */
+  readonly node: string;
+  /** Replaced as a whole when they are loaded anew. */
+  settings: Settings;
+  /** Text of at least 128 bits that nobody can guess, for tokens. */
+  readonly newSecret: () => string;
+  /** Makes the sensor that a pattern describes; `null` when there is nobody who could. */
+  readonly sensorOf: ((options: SensorOptions, pipelineId: string) => AnySensor | null) | null;
+  /** Keys of the audit log, and how often its head is reported. */
+  readonly audit: AuditSettings;
+  /** How busy this machine is. */
+  readonly measureLoad: () => Pick<Load, "cpu" | "memory">;
+  /** Makes conditions of external systems that are set at run time. Replaced as a whole when connections are loaded again. */
+  dependencies: DependencyFactory;
+  /** Makes the one that knows these connections, checked. */
+  readonly dependenciesOf: (connections: NamedConnections, where: string) => DependencyFactory;
+}
+
+/** Who carries a pipeline's runs out. */
+export function executorOf({ executor, executors }: Pick<Core, "executor" | "executors">, { executor: own }: Pipeline): Executor {
+  if (own === null) return executor;
+  return typeof own === "string" ? (executors.get(own) ?? executor) : own;
+}
+
+/** Releases what executors hold, each once; what that throws is reported. */
+export async function closeExecutors(core: Core): Promise<void> {
+  const own = [...core.registry.all()].flatMap(({ pipeline }) =>
+    typeof pipeline.executor === "object" && pipeline.executor !== null ? [pipeline.executor] : [],
+  );
+  for (const one of new Set([core.executor, ...core.executors.values(), ...own]))
+    await one.close?.().catch((error: unknown) => core.events.report(error, "closing an executor"));
+}
+
+/** Returns the values that the executors of pipelines hold and that must not be kept or shown. */
+export function secretsOf(executors: Iterable<Executor | string | null>): readonly string[] {
+  return [...executors].flatMap((one) => (typeof one === "object" && one !== null ? (one.secrets ?? []) : []));
+}

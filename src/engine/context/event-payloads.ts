@@ -1,0 +1,32 @@
+import type { DecisionRecord } from "../../gate/finding.js";
+import type { FinishResult } from "../../ports/store.js";
+import type { AttemptOutcome, RunRecord } from "../../run/run.js";
+import type { TriggerRecord } from "../../trigger/trigger.js";
+import { logAttemptEnd } from "./attempt-log.js";
+import type { Core } from "./core.js";
+import { decisionView, runView, triggerView } from "../../pipeline/views.js";
+
+/** What events carry, made of records; functions of their own, so that telling nobody costs nothing. */
+export const ofTrigger = (trigger: TriggerRecord) => ({ trigger: triggerView(trigger) });
+export const ofRun = (run: RunRecord) => ({ run: runView(run) });
+export const ofDecision = (decision: DecisionRecord) => ({ decision: decisionView(decision) });
+
+/** Tells and logs how an attempt ended, what became of its run and of its trigger, and which triggers followed. */
+export function tellAttemptEnd(core: Core, outcome: AttemptOutcome, { run, trigger, followed }: FinishResult): void {
+  const { events } = core;
+  if (run === null) return;
+  logAttemptEnd(core.logger, outcome, run);
+  if (outcome === "lost") events.tell("run.lost", ofRun, run);
+  tellRunEnd(core, run, trigger);
+  for (const next of followed) events.tell("trigger.created", ofTrigger, next);
+}
+
+/** Tells a run's new status, and its trigger's if that has ended with it. */
+export function tellRunEnd({ events }: Core, run: RunRecord, trigger: TriggerRecord | null): void {
+  const { status } = run;
+  if (status !== "running") events.tell(`run.${status}`, ofRun, run);
+  if (trigger === null) return;
+  if (trigger.status === "succeeded") events.tell("trigger.succeeded", ofTrigger, trigger);
+  else if (trigger.status === "failed") events.tell("trigger.failed", ofTrigger, trigger);
+  else if (trigger.status === "cancelled") events.tell("trigger.cancelled", ofTrigger, trigger);
+}

@@ -1,0 +1,123 @@
+import { durationMs } from "../../base/duration.js";
+import { HeadgateError } from "../../base/errors.js";
+import type { Condition, ConditionClock, PartFinding, RunHistory, Verdict } from "../../gate/condition.js";
+import { evaluate, type GateContext } from "../../gate/evaluate.js";
+import { redactJson } from "../../run/redact.js";
+import type { TriggerRecord } from "../../trigger/trigger.js";
+import { ConditionFailures } from "./condition-failures.js";
+import type { Core } from "../context/core.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import { Prober } from "./probe-cache.js";
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const NO_FINDINGS: readonly PartFinding[] = Object.freeze([]);
+/** Handed to conditions that nothing aborts: those that read only the time end before anything could, and those made of parts wait for these alone. */
+const NEVER = new AbortController().signal;
+
+/** What a gate wants to know of a trigger. */
+type Asking = Pick<TriggerRecord, "id" | "kind" | "scheduledFor" | "parameters">;
+
+/** Asks the conditions of gates: within their timeouts, with the history of the store, sharing what probes measure. */
+export class GateKeeper {
+  readonly #core: Core;
+  readonly #history: RunHistory;
+  readonly #clock: ConditionClock;
+  readonly #prober: Prober;
+  readonly #failures: ConditionFailures;
+  readonly #onWell: (pipelineIds: readonly string[]) => void;
+  /** The pipelines that each probe holds up, as far as this node has seen. */
+  readonly #blocked = new Map<string, Set<string>>();
+
+  /** @param onWell - called with pipelines that were held by a probe that is well again */
+  constructor(core: Core, onWell: (pipelineIds: readonly string[]) => void) {
+    this.#core = core;
+    this.#onWell = onWell;
+    this.#history = {
+      lastSuccessAt: async (id) => (await core.store.states([id]))[0]?.lastSuccessAt ?? null,
+      countRuns: (id, from, until) => core.store.countRuns(id, from, until),
+      recentStarts: (id, from, until, limit) => core.store.recentStarts(id, from, until, limit),
+      countWaiting: (limit) => core.store.countWaiting(limit),
+    };
+    const { clock } = core;
+    this.#clock = { now: () => clock.now(), sleep: (length, signal) => clock.sleep(durationMs(length, "sleep"), signal) };
+    this.#prober = new Prober(core);
+    this.#failures = new ConditionFailures(core);
+  }
+
+  /** Probes whose last measurements failed. */
+  failingProbes(): ReturnType<Prober["failing"]> {
+    return this.#prober.failing();
+  }
+
+  /** The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. */
+  ask(pipeline: Pipeline, trigger: Asking, now: number): readonly PartFinding[] | Promise<readonly PartFinding[]> {
+    if (pipeline.gate.conditions.length === 0) return NO_FINDINGS;
+    const failed = new Set<string>();
+    const context: GateContext = {
+      now,
+      pipelineId: pipeline.id,
+      trigger,
+      history: this.#history,
+      clock: this.#clock,
+      measure: async (probe) => (await this.#prober.measure(probe, { now, pipeline })).value,
+      observe: (probe, problemOf) => this.#prober.measure(probe, { now, pipeline, ...(problemOf === undefined ? {} : { problemOf }) }),
+      onError: (condition, error) => {
+        failed.add(condition.name);
+        this.#failures.failed(pipeline.id, trigger.id, condition, error);
+      },
+    };
+    const found = evaluate(pipeline.gate, context, (condition, work) => this.#guard(condition, work));
+    if (!(found instanceof Promise)) {
+      this.#failures.evaluated(pipeline.id, found, failed);
+      return found;
+    }
+    return found.then((findings) => {
+      this.#failures.evaluated(pipeline.id, findings, failed);
+      return this.#noted(
+        pipeline,
+        findings.map((one) => this.#withoutSecrets(one)),
+      );
+    });
+  }
+
+  /** What held up one pipeline and lets another pass is worth a look by those that it holds. */
+  #noted({ id, gate }: Pipeline, findings: readonly PartFinding[]): readonly PartFinding[] {
+    const well = new Set<string>();
+    for (const [index, { result }] of findings.entries()) {
+      if (result === "not_evaluated") continue;
+      for (const probe of gate.conditions[index]?.watches?.probes ?? []) {
+        const blocked = this.#blocked.get(probe);
+        if (result === "block") this.#blocked.set(probe, (blocked ?? new Set()).add(id));
+        else if (blocked !== undefined) {
+          for (const one of blocked) if (one !== id) well.add(one);
+          this.#blocked.delete(probe);
+        }
+      }
+    }
+    if (well.size > 0) this.#onWell([...well]);
+    return findings;
+  }
+
+  /** Of conditions that ask something outside: what it answers may quote what it was asked with. */
+  #withoutSecrets(finding: PartFinding): PartFinding {
+    const { redact } = this.#core;
+    return { ...(redactJson(finding, redact) as PartFinding), reason: redact(finding.reason, "end") };
+  }
+
+  #guard(condition: Condition, work: (signal: AbortSignal) => Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {
+    if (condition.needs === "time") return work(NEVER);
+    if (condition.parts !== undefined) return work(NEVER); // each part has a timeout of its own
+    const controller = new AbortController();
+    const verdict = work(controller.signal);
+    if (!(verdict instanceof Promise)) return verdict;
+    const timeoutMs = condition.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    return new Promise((resolve, reject) => {
+      const stopTimer = this.#core.clock.setTimer(timeoutMs, () => {
+        const error = new HeadgateError("CONDITION_TIMED_OUT", `no answer within ${timeoutMs} ms`);
+        controller.abort(error);
+        reject(error);
+      });
+      verdict.then(resolve, reject).finally(stopTimer);
+    });
+  }
+}

@@ -1,0 +1,280 @@
+import { durationMs } from "../../base/duration.js";
+import { HeadgateError } from "../../base/errors.js";
+import { toDate } from "../../base/instant.js";
+import { checkOptions } from "../../base/options.js";
+import type { AlertState, PipelineSnapshot, Silence, Snapshot } from "../../monitor/alert.js";
+import { evaluateAlerts } from "../../monitor/evaluate-alerts.js";
+import { deliveriesOf } from "../../monitor/notification.js";
+import type { AlertChannel } from "../../ports/alert-channel.js";
+import type { PipelineState } from "../../ports/store.js";
+import { AlertBook } from "./alert-state.js";
+import { alertRunView, withRuns } from "./alert-runs.js";
+import type { AuditRecorder } from "../access/audit-log.js";
+import { changeKept } from "../context/compare-and-set.js";
+import type { Core } from "../context/core.js";
+import { Deliverer } from "./notification-dispatcher.js";
+import type { MonitoringSettings } from "./monitoring-options.js";
+import type { NodeBoard, NodeWord } from "./node-registry.js";
+import { isUnavailable } from "../context/store-health.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { Act } from "../../pipeline/request-options.js";
+import { ACT_OPTIONS, checkAct } from "../../pipeline/requests.js";
+import type { Alert, Alerts, SilenceOptions } from "../../ports/scheduler-api/alerts.js";
+import type { StatisticsDesk } from "./statistics.js";
+import { Waiting } from "./backlog.js";
+
+const SILENCES_KEY = "silences";
+const SILENCES_KEPT = 1_000;
+const NO_CHANNELS = { channels: new Map<string, AlertChannel>(), baseUrl: null };
+
+/** Evaluates rules and has alerts delivered: on one node at a time, which writes what it does before it does it. */
+export class Monitoring implements Alerts {
+  readonly #core: Core;
+  #settings: MonitoringSettings | null;
+  readonly #statistics: StatisticsDesk;
+  readonly #audit: AuditRecorder;
+  readonly #word: () => NodeWord;
+  readonly #pipelines: () => Iterable<Pipeline>;
+  readonly #board: NodeBoard;
+  readonly #book: AlertBook;
+  readonly #deliverer: Deliverer;
+  #isRunning = false;
+  #hasStarted = false;
+  #stopTimer: (() => void) | null = null;
+  #round: Promise<void> | null = null;
+  #roundAt = 0;
+  #problems = new Set<string>();
+
+  constructor(
+    core: Core,
+    settings: MonitoringSettings | null,
+    {
+      statistics,
+      audit,
+      nodes,
+      word,
+      pipelines,
+    }: { statistics: StatisticsDesk; audit: AuditRecorder; nodes: NodeBoard; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
+  ) {
+    this.#core = core;
+    this.#settings = settings;
+    this.#statistics = statistics;
+    this.#audit = audit;
+    this.#word = word;
+    this.#pipelines = pipelines;
+    this.#board = nodes;
+    this.#book = new AlertBook(core);
+    this.#deliverer = new Deliverer(core, this.#book);
+    this.#deliverer.use(settings ?? NO_CHANNELS);
+  }
+
+  start(): void {
+    this.#hasStarted = true;
+    if (this.#settings === null) return;
+    this.#isRunning = true;
+    this.#arm(this.#core.clock.now() + this.#settings.everyMs);
+  }
+
+  /**
+   * Other rules, channels and routes from now on; `null` for none.
+   *
+   * @internal
+   */
+  async reload(settings: MonitoringSettings | null): Promise<void> {
+    const wasRunning = this.#isRunning;
+    if (settings === null) await this.stop();
+    await this.#round;
+    this.#settings = settings;
+    this.#deliverer.use(settings ?? NO_CHANNELS);
+    if (!wasRunning && this.#hasStarted) this.start();
+  }
+
+  /** Ends the round and the deliveries under way, and lets another node go on. */
+  async stop(): Promise<void> {
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
+    this.#stopTimer?.();
+    await this.#round;
+    await this.#deliverer.stop();
+    try {
+      await this.#book.release();
+      await this.#board.leave(this.#core.clock.now());
+    } catch (error) {
+      if (!isUnavailable(error)) this.#core.events.report(error, "leaving the watch over alerts");
+    }
+  }
+
+  async list(): Promise<readonly Alert[]> {
+    const { alerts } = await this.#book.read();
+    return alerts.map(({ run = null, ...one }) => ({
+      ...one,
+      since: toDate(one.since),
+      firedAt: toDate(one.firedAt),
+      toldAt: toDate(one.toldAt),
+      run: run === null ? null : alertRunView(run),
+    }));
+  }
+
+  async silences(): Promise<readonly Silence[]> {
+    const now = this.#core.clock.now();
+    const record = await this.#core.store.config(SILENCES_KEY);
+    return ((record?.value ?? []) as readonly Silence[]).filter(({ until }) => until > now);
+  }
+
+  async silence(options: SilenceOptions): Promise<Silence> {
+    checkOptions(options, { ...ACT_OPTIONS, pipelineId: true, rule: true, tag: true, duration: true }, "silence");
+    const { clock, newId } = this.#core;
+    const lengthMs = durationMs(options.duration, "silence: duration");
+    if (lengthMs < 1) throw new HeadgateError("INVALID_ARGUMENT", "silence: duration must be over 0");
+    const now = clock.now();
+    const { pipelineId = null, rule = null, tag = null, reason = null, user = null } = options;
+    const made: Silence = { id: newId(now), pipelineId, rule, tag, from: now, until: now + lengthMs, reason, user };
+    await this.#changeSilences((all) => {
+      if (all.length >= SILENCES_KEPT) throw new HeadgateError("TOO_MANY", `there are ${SILENCES_KEPT} silences; end some`);
+      return { next: [...all, made], pipelineId, before: null, after: made, ids: [made.id] };
+    }, options);
+    return made;
+  }
+
+  async unsilence(id: string, act: Act = {}): Promise<void> {
+    checkAct(act, "unsilence");
+    await this.#changeSilences((all) => {
+      const ended = all.find((one) => one.id === id);
+      if (ended === undefined) throw new HeadgateError("NOT_FOUND", `there is no silence ${id}`, { details: { id } });
+      return { next: all.filter((one) => one.id !== id), pipelineId: ended.pipelineId, before: ended, after: null, ids: [id] };
+    }, act);
+  }
+
+  async evaluate(): Promise<void> {
+    if (this.#settings === null) return;
+    await this.#roundOnce();
+    await this.#deliverer.idle();
+  }
+
+  #arm(at: number): void {
+    if (!this.#isRunning) return;
+    const { clock, settings } = this.#core;
+    this.#stopTimer?.();
+    this.#stopTimer = clock.setTimer(Math.max(1, Math.min(at - clock.now(), settings.trustMs)), () => void this.#wake());
+  }
+
+  async #wake(): Promise<void> {
+    if (!this.#isRunning || this.#settings === null) return;
+    const now = this.#core.clock.now();
+    const isDue = now - this.#roundAt >= this.#settings.everyMs || now < this.#roundAt;
+    if (isDue) await this.#roundOnce();
+    const next = this.#deliverer.deliver(this.#core.clock.now());
+    this.#arm(Math.min(this.#roundAt + this.#settings.everyMs, next ?? Number.POSITIVE_INFINITY));
+  }
+
+  #roundOnce(): Promise<void> {
+    if (this.#round !== null) return this.#round;
+    this.#round = this.#evaluate(this.#settings as MonitoringSettings)
+      .catch((error: unknown) => {
+        if (!isUnavailable(error)) this.#core.events.report(error, "evaluating alerts");
+      })
+      .finally(() => {
+        this.#round = null;
+      });
+    this.#core.clock.track?.(this.#round, "work");
+    return this.#round;
+  }
+
+  async #evaluate({ rules, routes }: MonitoringSettings): Promise<void> {
+    const { clock, newId } = this.#core;
+    const now = clock.now();
+    this.#roundAt = now;
+    await this.#board.say(this.#word(), now);
+    if (!(await this.#book.leads(now))) return;
+    const snapshot = await this.#snapshot(now);
+    const before = this.#book.kept;
+    const { problems, ...found } = evaluateAlerts(rules, snapshot, before.alerts, now);
+    this.#tellProblems(problems);
+    const { alerts, transitions } = await withRuns(this.#core.store, found);
+    const deliveries = deliveriesOf(transitions, routes, () => newId(now), now);
+    const isChanged = transitions.length > 0 || shapeOf(alerts) !== shapeOf(before.alerts);
+    if (isChanged && !(await this.#book.change((kept) => ({ alerts, deliveries: [...kept.deliveries, ...deliveries] })))) return;
+    if (!isChanged) this.#book.refresh(alerts);
+    for (const { kind, alert } of transitions) this.#core.events.tell(`alert.${kind}`, () => ({ alert }));
+    this.#deliverer.deliver(now);
+  }
+
+  async #snapshot(now: number): Promise<Snapshot> {
+    const { store } = this.#core;
+    const pipelines = [...this.#pipelines()];
+    const [states, waiting, global, silences] = await Promise.all([
+      store.states(pipelines.map(({ id }) => id)),
+      Waiting.read(store),
+      store.globalPause(),
+      this.silences(),
+      this.#statistics.refresh(),
+      this.#board.read(),
+    ]);
+    return {
+      now,
+      pipelines: pipelines.map((one, index) => this.#pipeline(one, states[index] ?? null, global.pause !== null, waiting, now)),
+      nodes: this.#board.nodes(now),
+      queue: { length: waiting.length, oldestAt: waiting.oldestAt },
+      silences,
+    };
+  }
+
+  #pipeline(
+    { id, tags, alertOn, slaMs, gate }: Pipeline,
+    state: PipelineState | null,
+    isAllPaused: boolean,
+    all: Waiting,
+    now: number,
+  ): PipelineSnapshot {
+    const { activeRuns, length, oldestAt, oldestFireTimeAt, oldestPendingFireTimeAt } = all.of(id);
+    return {
+      id,
+      tags,
+      alertOn,
+      slaMs,
+      isPaused: isAllPaused || (state?.pause ?? null) !== null,
+      isInMaintenance: gate.conditions.some((one) => one.isMaintenanceAt?.(now) === true),
+      nextFireAt: state?.nextFireAt ?? null,
+      lastSuccessAt: state?.lastSuccessAt ?? null,
+      activeRuns,
+      waiting: length,
+      oldestWaitingAt: oldestAt,
+      oldestFireTimeAt,
+      oldestPendingFireTimeAt,
+      statistics: this.#statistics.window(id).at(now),
+    };
+  }
+
+  /** Once per rule, until it does not throw. */
+  #tellProblems(problems: readonly { readonly rule: string; readonly error: unknown }[]): void {
+    for (const { rule, error } of problems) if (!this.#problems.has(rule)) this.#core.events.report(error, `the alert rule ${rule}`);
+    this.#problems = new Set(problems.map(({ rule }) => rule));
+  }
+
+  async #changeSilences(
+    make: (all: readonly Silence[]) => {
+      next: readonly Silence[];
+      pipelineId: string | null;
+      before: Silence | null;
+      after: Silence | null;
+      ids: readonly string[];
+    },
+    act: Act,
+  ): Promise<void> {
+    const written = await changeKept(
+      this.#core,
+      { key: SILENCES_KEY, what: "silences are" },
+      (kept: readonly Silence[] | undefined, now) => {
+        const { next, ...rest } = make((kept ?? []).filter(({ until }) => until > now));
+        const change = { action: "silence", ...rest };
+        return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
+      },
+    );
+    if (written !== null) this.#audit.logChange(written.change, act);
+  }
+}
+
+/** What of alerts is worth writing down: numbers that move alone are not. */
+function shapeOf(alerts: readonly AlertState[]): string {
+  return JSON.stringify(alerts.map(({ id, status, toldAt, silencedBy, since }) => [id, status, toldAt, silencedBy, since]));
+}

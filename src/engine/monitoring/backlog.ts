@@ -1,0 +1,72 @@
+import type { ActiveRun } from "../../monitor/alert.js";
+import type { Store } from "../../ports/store.js";
+import type { Priority } from "../../trigger/trigger.js";
+
+/** Triggers that wait. Instants are epoch ms. */
+interface Queue {
+  length: number;
+  oldestAt: number | null;
+}
+
+/** What waits of a pipeline, and what is under way. */
+export interface PipelineWaiting extends Queue {
+  /** The oldest fire time among them; and among those that nothing holds. */
+  oldestFireTimeAt: number | null;
+  oldestPendingFireTimeAt: number | null;
+  readonly activeRuns: ActiveRun[];
+}
+
+const NOTHING: PipelineWaiting = Object.freeze({
+  length: 0,
+  oldestAt: null,
+  oldestFireTimeAt: null,
+  oldestPendingFireTimeAt: null,
+  activeRuns: [],
+});
+
+/** What waits and what is under way over all nodes, at one look. */
+export class Waiting implements Queue {
+  readonly byPriority = new Map<Priority, Queue>();
+  readonly #pipelines = new Map<string, PipelineWaiting>();
+  length = 0;
+  oldestAt: number | null = null;
+  activeRuns = 0;
+
+  static async read(store: Store, pipelineId?: string): Promise<Waiting> {
+    const { groups, activeRuns } = await store.backlog(pipelineId);
+    const all = new Waiting();
+    for (const group of groups) {
+      const pipeline = all.#pipeline(group.pipelineId);
+      const queue = all.byPriority.get(group.priority) ?? { length: 0, oldestAt: null };
+      all.byPriority.set(group.priority, queue);
+      for (const one of [all, pipeline, queue]) {
+        one.length += group.waiting;
+        one.oldestAt = older(one.oldestAt, group.oldestAt);
+      }
+      pipeline.oldestFireTimeAt = older(pipeline.oldestFireTimeAt, group.oldestFireTimeAt);
+      pipeline.oldestPendingFireTimeAt = older(pipeline.oldestPendingFireTimeAt, group.oldestPendingFireTimeAt);
+    }
+    for (const { id, pipelineId: whose, startedAt, scheduledFor } of activeRuns) {
+      all.#pipeline(whose).activeRuns.push({ id, startedAt, scheduledFor });
+      all.activeRuns++;
+    }
+    return all;
+  }
+
+  of(pipelineId: string): PipelineWaiting {
+    return this.#pipelines.get(pipelineId) ?? NOTHING;
+  }
+
+  #pipeline(id: string): PipelineWaiting {
+    const known = this.#pipelines.get(id);
+    if (known !== undefined) return known;
+    const made: PipelineWaiting = { ...NOTHING, activeRuns: [] };
+    this.#pipelines.set(id, made);
+    return made;
+  }
+}
+
+function older(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
+}

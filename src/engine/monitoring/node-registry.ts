@@ -1,0 +1,143 @@
+import { HeadgateError, quote } from "../../base/errors.js";
+import { toDate } from "../../base/instant.js";
+import type { NodeSnapshot } from "../../monitor/alert.js";
+import type { Noted } from "../../ports/audit-store.js";
+import type { AuditRecorder } from "../access/audit-log.js";
+import { changeKept } from "../context/compare-and-set.js";
+import type { Core } from "../context/core.js";
+import type { Act } from "../../pipeline/request-options.js";
+import { checkAct, checkedId } from "../../pipeline/requests.js";
+import type { NodeRegistry, NodeStatus } from "../../ports/scheduler-api/node-registry.js";
+
+const KEY = "nodes";
+const FORGET_MS = 24 * 3_600_000;
+const NODES_KEPT = 1_000;
+const TOLD_AT_MOST = 20;
+/** A node that is silent for so many times as long as it has between two words is lost. */
+const SILENCES = 3;
+
+type Entry = Omit<NodeSnapshot, "isLost" | "node">;
+type Board = Readonly<Record<string, Entry>>;
+
+/** What a node says of itself. */
+export type NodeWord = Omit<Entry, "seenAt">;
+
+/** Where nodes that raise alerts say that they are there and how they are: one setting of the store, which each of them writes its own part of. */
+export class NodeBoard implements NodeRegistry {
+  readonly #core: Core;
+  readonly #audit: AuditRecorder;
+  #board: Board = {};
+  #saidAt = Number.NEGATIVE_INFINITY;
+
+  constructor(core: Core, audit: AuditRecorder) {
+    this.#core = core;
+    this.#audit = audit;
+  }
+
+  async list(): Promise<readonly NodeStatus[]> {
+    const { clock } = this.#core;
+    await this.read();
+    return this.nodes(clock.now()).map(({ failingSince = null, failure = null, ...node }) => ({
+      ...node,
+      seenAt: toDate(node.seenAt),
+      failingSince: toDate(failingSince),
+      failure,
+    }));
+  }
+
+  async dismiss(node: string, act: Act = {}): Promise<void> {
+    checkAct(act, "nodes.dismiss");
+    checkedId(node, "nodes.dismiss");
+    let before: { node: string; seenAt: string } | null = null;
+    await this.#write(
+      (board, now) => {
+        const known = Object.hasOwn(board, node) ? board[node] : undefined;
+        if (known === undefined) throw new HeadgateError("NOT_FOUND", `there is no node ${quote(node)}`, { details: { node } });
+        if (!this.#isLost(known, now)) {
+          const problem = `node ${quote(node)} was last seen ${toDate(known.seenAt).toISOString()} and is not lost; stop it instead`;
+          throw new HeadgateError("NODE_ACTIVE", problem, { details: { node } });
+        }
+        const { [node]: dismissed, ...others } = board;
+        before = { node, seenAt: toDate(known.seenAt).toISOString() };
+        return { next: others, noted: this.#audit.noted({ action: "node", pipelineId: null, before, after: null, ids: [node] }, act) };
+      },
+      this.#core.clock.now(),
+      act.user,
+    );
+    this.#audit.logChange({ action: "node", pipelineId: null, before, after: null, ids: [node] }, act);
+  }
+
+  /**
+   * Says how this node is, once per lease.
+   *
+   * @internal
+   */
+  async say(word: NodeWord, now: number): Promise<void> {
+    const { node, settings, store } = this.#core;
+    if (store.pollMs === null) {
+      this.#board = { [node]: { ...bounded(word), seenAt: now } }; // nobody else can be there
+      return;
+    }
+    const silentMs = now - this.#saidAt; // negative after the clock went back
+    if (silentMs >= 0 && silentMs < settings.leaseMs) {
+      this.#board = { ...this.#board, [node]: { ...bounded(word), seenAt: now } };
+      return;
+    }
+    await this.#write((board) => ({ next: { ...board, [node]: { ...bounded(word), seenAt: now } } }), now);
+    this.#saidAt = now;
+  }
+
+  /**
+   * Takes this node from the board: it stops, and is not lost.
+   *
+   * @internal
+   */
+  async leave(now: number): Promise<void> {
+    if (this.#core.store.pollMs === null || this.#saidAt === Number.NEGATIVE_INFINITY) return;
+    await this.#write(({ [this.#core.node]: _, ...others }) => ({ next: others }), now);
+  }
+
+  /**
+   * Reads what other nodes have written.
+   *
+   * @internal
+   */
+  async read(): Promise<void> {
+    const { store } = this.#core;
+    if (store.pollMs === null) return; // nobody else can be there
+    const own = Object.hasOwn(this.#board, this.#core.node) ? { [this.#core.node]: this.#board[this.#core.node] as Entry } : {};
+    this.#board = { ...(((await store.config(KEY))?.value as Board | undefined) ?? {}), ...own };
+  }
+
+  /**
+   * All nodes, as they last said.
+   *
+   * @internal
+   */
+  nodes(now: number): readonly NodeSnapshot[] {
+    return Object.entries(this.#board).map(([node, entry]) => ({ node, ...entry, isLost: this.#isLost(entry, now) }));
+  }
+
+  #isLost({ seenAt }: Entry, now: number): boolean {
+    return now - seenAt > this.#core.settings.leaseMs * SILENCES;
+  }
+
+  async #write(change: (board: Board, now: number) => { next: Board; noted?: Noted }, now: number, user = this.#core.node): Promise<void> {
+    const written = await changeKept(this.#core, { key: KEY, what: "the board of nodes is" }, (board: Board | undefined) => {
+      const { next, ...rest } = change(board ?? {}, now);
+      const kept = Object.entries(next)
+        .filter(([, { seenAt }]) => now - seenAt < FORGET_MS)
+        .slice(-NODES_KEPT);
+      return { next: Object.fromEntries(kept), user, ...rest };
+    });
+    if (written !== null) this.#board = written.next;
+  }
+}
+
+function bounded(word: NodeWord): NodeWord {
+  return {
+    ...word,
+    failingSensors: word.failingSensors.slice(0, TOLD_AT_MOST),
+    failingProbes: word.failingProbes.slice(0, TOLD_AT_MOST),
+  };
+}

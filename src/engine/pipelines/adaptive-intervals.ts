@@ -1,0 +1,236 @@
+import { type AdaptivePolicy, adapt, adaptiveAt, isAdaptive } from "../../adaptive/adaptive.js";
+import { type Load, type Performance, sampleOf } from "../../adaptive/performance.js";
+import { HeadgateError } from "../../base/errors.js";
+import { toDate } from "../../base/instant.js";
+import type { RunStatus } from "../../run/run.js";
+import type { AuditRecorder } from "../access/audit-log.js";
+import { changeKept } from "../context/compare-and-set.js";
+import type { Core } from "../context/core.js";
+import { isUnavailable } from "../context/store-health.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import { unknownPipeline } from "../context/errors.js";
+import type { Act } from "../../pipeline/request-options.js";
+import { checkAct } from "../../pipeline/requests.js";
+import type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "../../ports/scheduler-api/adaptive-schedules.js";
+
+const KEY = "adaptive";
+const CHANGES_KEPT = 20;
+const QUEUE_COUNTED = 10_000;
+/** How often tuners that follow the load look at it, whether runs end or not, ms. */
+const LOAD_LOOK_MS = 600_000;
+/** A measured load is shared for so long, ms: that of the processors is the mean since it was measured last. */
+const LOAD_SHARED_MS = 60_000;
+const ENDED: readonly RunStatus[] = ["succeeded", "failed", "timed_out"];
+
+interface Kept {
+  readonly baseMs: number;
+  readonly intervalMs: number;
+  readonly anchorAt: number;
+  readonly changedAt: number;
+  readonly changes: readonly (Omit<IntervalChange, "at"> & { readonly at: number })[];
+}
+type AllKept = Readonly<Record<string, Kept>>;
+
+/** What {@link Adapting} needs of the settings. */
+interface Steered {
+  isFrozen(pipelineId: string): boolean;
+  base(pipelineId: string): Pipeline | undefined;
+  /** Registers a pipeline anew, as it is now. */
+  reapply(pipelineIds: readonly string[]): Promise<void>;
+}
+
+/** Keeps the intervals of adaptive schedules: in the store under one key with a version, so that a change happens once on several nodes and survives restarts. */
+export class Adapting implements AdaptiveSchedules {
+  readonly #core: Core;
+  readonly #audit: AuditRecorder;
+  readonly #steered: Steered;
+  readonly #looks = new Map<string, { readonly at: number; readonly reason: string }>();
+  #kept: AllKept = {};
+  #version = 0;
+  #load: { readonly at: number; readonly value: Pick<Load, "cpu" | "memory"> } | null = null;
+  #stopTimer: (() => void) | null = null;
+  #isStarted = false;
+
+  constructor(core: Core, audit: AuditRecorder, steered: Steered) {
+    this.#core = core;
+    this.#audit = audit;
+    this.#steered = steered;
+  }
+
+  /** A pipeline at the interval that it has now. */
+  adapted(pipeline: Pipeline): Pipeline {
+    const { schedule, id } = pipeline;
+    if (followsLoad(pipeline)) this.#lookLater();
+    const kept = isAdaptive(schedule) ? this.#of(id, schedule.policy) : null;
+    if (kept === null || !isAdaptive(schedule)) return pipeline;
+    return { ...pipeline, schedule: adaptiveAt(schedule.policy, within(schedule.policy, kept.intervalMs), kept.anchorAt) };
+  }
+
+  async refresh(): Promise<void> {
+    const record = await this.#core.store.config(KEY);
+    if (record === null || record.version === this.#version) return;
+    await this.#takeOver(record.value as AllKept, record.version);
+  }
+
+  /** Begins to look at the load between runs, while there are tuners that follow it. */
+  start(): void {
+    this.#isStarted = true;
+    for (const { pipeline } of this.#core.registry.all()) {
+      if (!followsLoad(pipeline)) continue;
+      this.#lookLater();
+      break;
+    }
+  }
+
+  stop(): void {
+    this.#isStarted = false;
+    this.#stopTimer?.();
+    this.#stopTimer = null;
+  }
+
+  #lookLater(): void {
+    if (!this.#isStarted || this.#stopTimer !== null) return;
+    this.#stopTimer = this.#core.clock.setTimer(LOAD_LOOK_MS, () => {
+      this.#stopTimer = null;
+      for (const { pipeline } of this.#core.registry.all()) {
+        if (!followsLoad(pipeline)) continue;
+        this.onRunEnd(pipeline.id);
+        this.#lookLater();
+      }
+    });
+  }
+
+  /** Calls the tuner of a pipeline, if it has one: a run has ended, or it is time to look at the load. */
+  onRunEnd(pipelineId: string): void {
+    const schedule = this.#core.registry.get(pipelineId)?.pipeline.schedule;
+    if (schedule === undefined || !isAdaptive(schedule) || this.#steered.isFrozen(pipelineId)) return;
+    const work = this.#look(pipelineId, schedule.policy).catch((error: unknown) => {
+      if (!isUnavailable(error)) this.#core.events.report(error, `adapting the schedule of ${pipelineId}`);
+    });
+    this.#core.clock.track?.(work, "work");
+  }
+
+  of(pipelineId: string): AdaptiveStatus | null {
+    const base = this.#steered.base(pipelineId);
+    if (base === undefined) throw unknownPipeline(pipelineId);
+    if (!isAdaptive(base.schedule)) return null;
+    const { policy } = base.schedule;
+    const kept = this.#of(pipelineId, policy);
+    const look = this.#looks.get(pipelineId);
+    const current = this.#core.registry.get(pipelineId)?.pipeline.schedule ?? base.schedule;
+    return {
+      pipelineId,
+      intervalMs: within(policy, kept?.intervalMs ?? policy.baseMs),
+      baseMs: policy.baseMs,
+      minMs: policy.minMs,
+      maxMs: policy.maxMs,
+      isFrozen: this.#steered.isFrozen(pipelineId),
+      isOverridden: !isAdaptive(current),
+      changes: (kept?.changes ?? []).map((one) => ({ ...one, at: toDate(one.at) })),
+      lastLook: look === undefined ? null : { at: toDate(look.at), reason: look.reason },
+    };
+  }
+
+  async reset(pipelineId: string, act: Act = {}): Promise<void> {
+    checkAct(act, "adaptive.reset");
+    const base = this.#steered.base(pipelineId);
+    if (base === undefined) throw unknownPipeline(pipelineId);
+    if (!isAdaptive(base.schedule)) throw new HeadgateError("INVALID_ARGUMENT", `the schedule of ${pipelineId} does not adapt`);
+    const { policy } = base.schedule;
+    const reason = act.reason ?? "reset";
+    await this.#write(pipelineId, policy, act, (kept) => ({
+      toMs: policy.baseMs,
+      reason,
+      performance: null,
+      hasChanged: kept !== null,
+    }));
+  }
+
+  async #look(pipelineId: string, policy: AdaptivePolicy): Promise<void> {
+    const { store, clock } = this.#core;
+    const runs = await store.listRuns({ pipelineId, statuses: ENDED, limit: policy.runs + 1 });
+    const samples = runs.toReversed().flatMap((run) => sampleOf(run) ?? []);
+    const load = { ...this.#measuredLoad(clock.now()), queueLength: await store.countWaiting(QUEUE_COUNTED) };
+    const now = clock.now();
+    const ask = (kept: Kept | null) =>
+      adapt(policy, within(policy, kept?.intervalMs ?? policy.baseMs), kept?.changedAt ?? null, samples, load, now);
+    const first = ask(this.#of(pipelineId, policy));
+    this.#looks.set(pipelineId, { at: now, reason: first.reason });
+    if (!first.isChange) return;
+    await this.#write(pipelineId, policy, null, (kept) => {
+      const { intervalMs, isChange, reason, performance } = ask(kept);
+      return { toMs: intervalMs, reason, performance, hasChanged: isChange };
+    });
+  }
+
+  #measuredLoad(now: number): Pick<Load, "cpu" | "memory"> {
+    if (this.#load === null || now - this.#load.at >= LOAD_SHARED_MS) this.#load = { at: now, value: this.#core.measureLoad() };
+    return this.#load.value;
+  }
+
+  /** Reads, decides and writes; when another node was quicker, again with what it wrote. */
+  async #write(
+    pipelineId: string,
+    policy: AdaptivePolicy,
+    act: Act | null,
+    decide: (kept: Kept | null) => { toMs: number; reason: string; performance: Performance | null; hasChanged: boolean },
+  ): Promise<void> {
+    const { registry, events } = this.#core;
+    const user = act?.user ?? null;
+    const written = await changeKept(this.#core, { key: KEY, what: "intervals are" }, (known: AllKept | undefined, now) => {
+      const all = known ?? {};
+      const kept = keptOf(all, pipelineId, policy);
+      const { toMs, reason, performance, hasChanged } = decide(kept);
+      if (!hasChanged) return null;
+      const fromMs = kept?.intervalMs ?? policy.baseMs;
+      const numbers = performance === null ? null : numbersOf(performance);
+      const next: Kept = {
+        baseMs: policy.baseMs,
+        intervalMs: toMs,
+        anchorAt: registry.get(pipelineId)?.lastFireAt ?? now,
+        changedAt: now,
+        changes: [{ at: now, fromMs, toMs, reason, user }, ...(kept?.changes ?? [])].slice(0, CHANGES_KEPT),
+      };
+      const noted = this.#audit.noted(
+        { action: "interval", pipelineId, before: { intervalMs: fromMs }, after: { intervalMs: toMs, performance: numbers } },
+        { ...(act ?? { user: "tuner" }), reason },
+      );
+      return { next: { ...all, [pipelineId]: next }, user, noted, told: { fromMs, toMs, reason, performance: numbers } };
+    });
+    if (written === null) return;
+    await this.#takeOver(written.next, written.version);
+    events.tell("interval.changed", () => ({ pipelineId, ...written.told, user }));
+  }
+
+  async #takeOver(next: AllKept, version: number): Promise<void> {
+    if (version <= this.#version) return;
+    const changed = [...new Set([...Object.keys(this.#kept), ...Object.keys(next)])].filter(
+      (id) => this.#core.registry.has(id) && JSON.stringify(this.#kept[id]) !== JSON.stringify(next[id]),
+    );
+    this.#kept = next;
+    this.#version = version;
+    if (changed.length > 0) await this.#steered.reapply(changed);
+  }
+
+  #of(pipelineId: string, policy: AdaptivePolicy): Kept | null {
+    return keptOf(this.#kept, pipelineId, policy);
+  }
+}
+
+/** What is kept for another base interval was learnt of another schedule. A pipeline may be called `constructor`. */
+function keptOf(all: AllKept, pipelineId: string, { baseMs }: AdaptivePolicy): Kept | null {
+  const kept = Object.hasOwn(all, pipelineId) ? all[pipelineId] : undefined;
+  return kept === undefined || kept.baseMs !== baseMs ? null : kept;
+}
+
+function followsLoad({ schedule }: Pipeline): boolean {
+  return isAdaptive(schedule) && schedule.policy.tuner.followsLoad === true;
+}
+
+function within({ minMs, maxMs }: AdaptivePolicy, ms: number): number {
+  return Math.min(maxMs, Math.max(minMs, ms));
+}
+
+function numbersOf({ samples, ...rest }: Performance): PerformanceNumbers {
+  return { runs: samples.length, ...rest };
+}

@@ -1,0 +1,125 @@
+import { durationMs } from "../../base/duration.js";
+import { toDate } from "../../base/instant.js";
+import { checkOptions, invalidArgument, isOptionsObject, type OptionNames } from "../../base/options.js";
+import { shown } from "../../base/shown.js";
+import type { Pause } from "../../ports/store.js";
+import type { AuditRecorder } from "../access/audit-log.js";
+import type { Core } from "../context/core.js";
+import type { Loop } from "../loop.js";
+import type { PauseOptions, ResumeOptions } from "../../pipeline/request-options.js";
+import { text } from "../../pipeline/requests.js";
+
+const RESUME: OptionNames<ResumeOptions> = { pipelineId: true, reason: true, user: true, caller: true };
+const NAMES: Readonly<Record<"pause" | "resume", OptionNames<PauseOptions>>> = {
+  pause: { ...RESUME, duration: true },
+  resume: RESUME as OptionNames<PauseOptions>,
+};
+
+/**
+ * Returns the arguments of `pause` and `resume` as one object: a pipeline's id with options, or options alone. Whatever does not say clearly which pipeline is meant is refused, since
+ * no pipeline means all of them.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`
+ */
+function pauseOptions(method: "pause" | "resume", target: unknown, options: unknown): PauseOptions {
+  const refuse = invalidArgument(method);
+  if (typeof target === "string") {
+    const rest: unknown = options === undefined ? {} : options;
+    checkOptions(rest as PauseOptions, NAMES[method], method, refuse);
+    if ("pipelineId" in (rest as PauseOptions)) throw refuse("pipelineId", "name the pipeline once");
+    return { ...(rest as PauseOptions), pipelineId: target };
+  }
+  if (target === undefined && options === undefined) return {};
+  if (!isOptionsObject(target))
+    throw refuse(null, `must be a pipeline's id, as in ${method}("sales"), or an object of options (got ${shown(target)})`);
+  if (options !== undefined) throw refuse(null, "takes options once: all in one object, or after a pipeline's id");
+  checkOptions(target as PauseOptions, NAMES[method], method, refuse);
+  if ("pipelineId" in target && typeof target.pipelineId !== "string")
+    throw refuse("pipelineId", `must be a pipeline's id; leave it out for the whole scheduler (got ${shown(target.pipelineId)})`);
+  return target;
+}
+
+/** Returns true for a pause whose time is over. */
+function hasRunOut(pause: Pause | null, now: number): boolean {
+  const until = pause?.until ?? null;
+  return until !== null && until <= now;
+}
+
+/** Pauses and resumes a pipeline or everything (`null`), and has what waits looked at again. */
+export class Pausing {
+  readonly #core: Core;
+  readonly #loop: Loop;
+  readonly #audit: AuditRecorder;
+  readonly #targetOf: (id: string | undefined) => string | null;
+
+  /** @param targetOf - what is meant by a pipeline's id: `null` for everything; throws for one that is unknown */
+  constructor(core: Core, loop: Loop, audit: AuditRecorder, targetOf: (id: string | undefined) => string | null) {
+    this.#targetOf = targetOf;
+    this.#core = core;
+    this.#loop = loop;
+    this.#audit = audit;
+  }
+
+  /** Keeps a pause; one that is there already keeps its beginning, unless it has run out. */
+  async pause(target: unknown, rest: unknown): Promise<void> {
+    const options = pauseOptions("pause", target, rest);
+    const pipelineId = this.#targetOf(options.pipelineId);
+    const { clock, store, events, registry } = this.#core;
+    const there = pipelineId === null ? this.#loop.globalPause.pause : (registry.get(pipelineId)?.pause ?? null);
+    const now = clock.now();
+    const isOver = hasRunOut(there, now);
+    if (isOver) await this.#endAtItsEnd(pipelineId, now);
+    const made: Pause = {
+      at: isOver ? now : (there?.at ?? now),
+      until: options.duration === undefined ? null : now + durationMs(options.duration, "duration"),
+      reason: text(options.reason, "reason", 1_000),
+      user: text(options.user, "user", 200),
+    };
+    await store.pause(pipelineId, made, this.#audit.noted({ action: "pause", pipelineId, after: made }, options));
+    await this.#sync(pipelineId);
+    events.tell("paused", () => ({ pipelineId, reason: made.reason, user: made.user, until: toDate(made.until) }));
+  }
+
+  /** Ends a pause; gives false when there was none. */
+  async resume(target: unknown, rest: unknown): Promise<boolean> {
+    const options = pauseOptions("resume", target, rest);
+    const pipelineId = this.#targetOf(options.pipelineId);
+    const { clock, store, events } = this.#core;
+    const act = { reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
+    const ended = await store.resume(pipelineId, clock.now(), this.#audit.noted({ action: "resume", pipelineId, after: null }, options));
+    await store.recheck(pipelineId === null ? null : [pipelineId], clock.now());
+    await this.#sync(pipelineId);
+    if (ended === null) return false;
+    if (hasRunOut(ended, clock.now())) this.#tellEnd(pipelineId, ended);
+    else events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
+    return true;
+  }
+
+  /** Ends a pause that has run out and that no round has ended yet, before another one takes its place. */
+  async #endAtItsEnd(pipelineId: string | null, now: number): Promise<void> {
+    const { store } = this.#core;
+    const current = pipelineId === null ? (await store.globalPause()).pause : ((await store.states([pipelineId]))[0]?.pause ?? null);
+    if (!hasRunOut(current, now)) return;
+    const ended = await store.resume(pipelineId, now);
+    if (ended !== null) this.#tellEnd(pipelineId, ended);
+  }
+
+  #tellEnd(pipelineId: string | null, { reason, user }: Pause): void {
+    this.#core.events.tell("resumed", () => ({ pipelineId, reason, user, isAutomatic: true }));
+  }
+
+  async recheck(id: string | undefined): Promise<void> {
+    const pipelineId = this.#targetOf(id);
+    await this.#core.store.recheck(pipelineId === null ? null : [pipelineId], this.#core.clock.now());
+    this.#loop.wake();
+  }
+
+  async #sync(pipelineId: string | null): Promise<void> {
+    const { store, registry, clock } = this.#core;
+    if (pipelineId === null) return this.#loop.readGlobal();
+    const entry = registry.get(pipelineId);
+    const [state] = await store.states([pipelineId]);
+    if (entry !== undefined) registry.sync(entry, state ?? null, clock.now());
+    this.#loop.wake();
+  }
+}

@@ -1,0 +1,135 @@
+import type { NamedConnections } from "../../gate/dependency.js";
+
+import { checkTogether, register } from "./register-pipelines.js";
+import { type Core, type Settings, secretsOf } from "../context/core.js";
+import type { MonitoringSettings } from "../monitoring/monitoring-options.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import { unknownPipeline } from "../context/errors.js";
+import type { Sensing } from "../intake/sensors.js";
+import type { Steering } from "./pipeline-overrides.js";
+
+/** What a scheduler has from now on. */
+export interface Reload {
+  /** All of its pipelines: one that is the same object as before stays as it is. */
+  readonly pipelines: readonly Pipeline[];
+  readonly settings: Partial<Pick<Settings, "pools" | "maxActiveRuns">>;
+  /** `null`: those of before. */
+  readonly secrets: { readonly given: readonly string[]; readonly except: readonly string[] } | null;
+  readonly monitoring: MonitoringSettings | null;
+  /** `null`: those of before. */
+  readonly connections: NamedConnections | null;
+}
+
+/** What `Scheduler.reload` did: ids of pipelines. */
+export interface ReloadResult {
+  readonly added: readonly string[];
+  readonly replaced: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** The pipelines of this node: a list until the scheduler starts, then those of the registry. */
+export class Roster {
+  readonly #core: Core;
+  readonly #steering: Steering;
+  readonly #sensing: Sensing;
+  #early: Pipeline[];
+  #isStarted = false;
+
+  constructor(core: Core, steering: Steering, sensing: Sensing, pipelines: readonly Pipeline[]) {
+    this.#core = core;
+    this.#steering = steering;
+    this.#sensing = sensing;
+    checkTogether(core, pipelines, false);
+    this.#early = [...pipelines];
+    core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
+  }
+
+  get size(): number {
+    return this.#core.registry.size + this.#early.length;
+  }
+
+  all(): readonly Pipeline[] {
+    return [...this.#early, ...[...this.#core.registry.all()].map(({ pipeline }) => pipeline)];
+  }
+
+  /** @throws HeadgateError `INVALID_ARGUMENT` for anything but text */
+  find(id: string): Pipeline | undefined {
+    if (typeof id !== "string") throw unknownPipeline(id);
+    return this.#core.registry.get(id)?.pipeline ?? this.#early.find((one) => one.id === id);
+  }
+
+  /** @throws HeadgateError `UNKNOWN_PIPELINE` */
+  known(id: string): Pipeline {
+    const found = this.find(id);
+    if (found !== undefined) return found;
+    throw unknownPipeline(id);
+  }
+
+  /** The pipelines as they would be with what the store says of them, for a scheduler that is not started and only answers. */
+  async preview(): Promise<readonly Pipeline[]> {
+    await this.#steering.refresh();
+    return this.#steering.take(this.#early);
+  }
+
+  /** Tells the store of them all. */
+  async begin(): Promise<void> {
+    await register(this.#core, this.#early, (some) => this.#steering.take(some));
+    this.#early = [];
+    this.#isStarted = true;
+  }
+
+  async put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
+    const ids = new Set(pipelines.map((one) => one?.id));
+    const rest = this.#isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
+    checkTogether(this.#core, [...rest, ...pipelines], replaces);
+    this.#core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
+    if (this.#isStarted) await register(this.#core, pipelines, (some) => this.#steering.take(some));
+    else this.#early = [...rest, ...pipelines];
+    if (this.#isStarted) for (const one of pipelines) this.#sensing.put(one);
+    for (const { id } of pipelines) this.#core.events.tell("pipeline.added", () => ({ pipelineId: id }));
+  }
+
+  remove(id: string): boolean {
+    this.find(id);
+    const before = this.#early.length;
+    this.#early = this.#early.filter((one) => one.id !== id);
+    this.#steering.forget(id);
+    this.#sensing.remove(id);
+    const isRemoved = this.#core.registry.remove(id) || this.#early.length < before;
+    if (isRemoved) this.#core.events.tell("pipeline.removed", () => ({ pipelineId: id }));
+    return isRemoved;
+  }
+
+  /** All of it, or (when something is refused, or the store cannot be reached) nothing. */
+  async reload({ pipelines, settings, secrets, connections }: Omit<Reload, "monitoring">): Promise<ReloadResult> {
+    const core = this.#core;
+    const { settings: before, dependencies } = core;
+    const next = connections === null ? dependencies : core.dependenciesOf(connections, "reload");
+    const isRedeclared = JSON.stringify(next.connections) !== JSON.stringify(dependencies.connections);
+    const wanted = new Set(pipelines.map(({ id }) => id));
+    const changed = pipelines.filter((one) => this.#base(one.id) !== one);
+    const added = changed.filter(({ id }) => this.find(id) === undefined).map(({ id }) => id);
+    const old = changed.flatMap(({ id }) => this.#base(id) ?? []);
+    const removed = this.all().flatMap(({ id }) => (wanted.has(id) ? [] : [id]));
+    core.settings = { ...before, ...settings };
+    core.dependencies = next;
+    try {
+      checkTogether(core, pipelines, true);
+      await this.put(changed, true);
+      if (isRedeclared) await this.#steering.remakeDependencies();
+    } catch (error) {
+      core.settings = before;
+      core.dependencies = dependencies;
+      if (this.#isStarted) this.#steering.take(old);
+      throw error;
+    }
+    if (secrets !== null) core.secrets.replace(secrets.given, secrets.except);
+    for (const id of removed) this.remove(id);
+    return { added, replaced: changed.flatMap(({ id }) => (added.includes(id) ? [] : [id])), removed };
+  }
+
+  /** A pipeline as the code has it. */
+  #base(id: string): Pipeline | undefined {
+    return this.#steering.base(id) ?? this.#early.find((one) => one.id === id);
+  }
+}

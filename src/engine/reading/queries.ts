@@ -1,0 +1,121 @@
+import { HeadgateError } from "../../base/errors.js";
+import { epochMs, type Instant } from "../../base/instant.js";
+import { checkOptions, type OptionNames } from "../../base/options.js";
+import type { DecisionOutcome } from "../../gate/finding.js";
+import type { DecisionQuery, Listed, ListQuery, RunQuery, Store, TriggerQuery } from "../../ports/store.js";
+import type { RunStatus } from "../../run/run.js";
+import type { TriggerKind, TriggerStatus } from "../../trigger/trigger.js";
+import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
+
+/** A part of a list, newest first. */
+export interface Page<T> {
+  /**
+   * At most `limit`. There may be fewer, even none, while `nextCursor` is not `null`: a page ends after looking at some thousands of records that do not match its filters, so that none takes long. A pipeline, or a
+   * status other than `succeeded`, is found without looking at others.
+   */
+  readonly items: readonly T[];
+  /** Hand it in as `cursor` for what follows; `null` at the end. */
+  readonly nextCursor: string | null;
+}
+
+/** What every list can be narrowed by. */
+export interface ListOptions {
+  /** Only of this pipeline. Default: of all. */
+  pipelineId?: string;
+  /** Only of this trigger. Default: of all. */
+  triggerId?: string;
+  /** Only from this instant on, by fire time, or by creation for what has none. Default: no bound. */
+  from?: Instant;
+  /** Only before this instant. Default: no bound. */
+  until?: Instant;
+  /** Items in a page, 1 to 1,000. Default 50. */
+  limit?: number;
+  /** The `nextCursor` of the page before. Default: from the newest on. */
+  cursor?: string;
+  /**
+   * Bytes of JSON: larger parameters, outputs, progress, errors, attempts and findings are not read from the store; the item has `null` (or an empty list) in
+   * their place and names them in `omitted`. Default: everything is read.
+   */
+  valueLimit?: number;
+}
+
+export interface TriggerListOptions extends ListOptions {
+  /** Only with one of these statuses. Default: with any. */
+  status?: TriggerStatus | readonly TriggerStatus[];
+  /** Only of one of these kinds. Default: of any. */
+  kind?: TriggerKind | readonly TriggerKind[];
+}
+
+export interface RunListOptions extends ListOptions {
+  /** Only with one of these statuses. Default: with any. */
+  status?: RunStatus | readonly RunStatus[];
+}
+
+export interface DecisionListOptions extends ListOptions {
+  /** Only with one of these outcomes. Default: with any. */
+  outcome?: DecisionOutcome | readonly DecisionOutcome[];
+}
+
+const LIST: OptionNames<ListOptions> = {
+  pipelineId: true,
+  triggerId: true,
+  from: true,
+  until: true,
+  limit: true,
+  cursor: true,
+  valueLimit: true,
+};
+
+export async function triggersPage(store: Store, options: TriggerListOptions): Promise<Page<Trigger>> {
+  checkOptions(options, { ...LIST, status: true, kind: true }, "triggers");
+  const query: TriggerQuery = { ...common(options), ...listed("statuses", options.status), ...listed("kinds", options.kind) };
+  return page(await store.listTriggers(query), query, triggerView);
+}
+
+export async function runsPage(store: Store, options: RunListOptions): Promise<Page<Run>> {
+  checkOptions(options, { ...LIST, status: true }, "runs");
+  const query: RunQuery = { ...common(options), ...listed("statuses", options.status) };
+  return page(await store.listRuns(query), query, runView);
+}
+
+export async function decisionsPage(store: Store, options: DecisionListOptions): Promise<Page<Decision>> {
+  checkOptions(options, { ...LIST, outcome: true }, "decisions");
+  const query: DecisionQuery = { ...common(options), ...listed("outcomes", options.outcome) };
+  return page(await store.listDecisions(query), query, decisionView);
+}
+
+/** One more than asked for is read, to know whether there are more. */
+function common(options: ListOptions): ListQuery {
+  const limit = options.limit ?? 50;
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
+    throw new HeadgateError("INVALID_ARGUMENT", `limit: ${limit} must be a whole number from 1 to 1,000`, { details: { option: "limit" } });
+  }
+  const { valueLimit } = options;
+  if (valueLimit !== undefined && (!Number.isInteger(valueLimit) || valueLimit < 0)) {
+    throw new HeadgateError("INVALID_ARGUMENT", `valueLimit: must be an integer ≥ 0 (got ${valueLimit})`, {
+      details: { option: "valueLimit" },
+    });
+  }
+  return {
+    limit: limit + 1,
+    ...(valueLimit === undefined ? {} : { valueLimit }),
+    ...(options.pipelineId === undefined ? {} : { pipelineId: options.pipelineId }),
+    ...(options.triggerId === undefined ? {} : { triggerId: options.triggerId }),
+    ...(options.from === undefined ? {} : { scheduledFrom: epochMs(options.from, "from") }),
+    ...(options.until === undefined ? {} : { scheduledUntil: epochMs(options.until, "until") }),
+    ...(options.cursor === undefined ? {} : { before: options.cursor }),
+    ...(options.valueLimit === undefined ? {} : { valueLimit: options.valueLimit }),
+  };
+}
+
+function listed<K extends string, T extends string>(name: K, value: T | readonly T[] | undefined): { [P in K]?: readonly T[] } {
+  if (value === undefined) return {};
+  const list: readonly T[] = typeof value === "string" ? [value] : value;
+  return { [name]: list } as { [P in K]?: readonly T[] };
+}
+
+function page<R extends { readonly id: string }, V>(records: Listed<R>, query: ListQuery, view: (record: R) => V): Page<V> {
+  const hasMore = records.length === query.limit;
+  const shown = hasMore ? records.slice(0, -1) : records;
+  return { items: shown.map((one) => view(one)), nextCursor: (hasMore ? shown.at(-1)?.id : records.next) ?? null };
+}

@@ -1,0 +1,152 @@
+import { isError } from "../../base/errors.js";
+import { toDate } from "../../base/instant.js";
+import type { Pause } from "../../ports/store.js";
+import type { Core } from "../context/core.js";
+import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { Phase } from "../lifecycle.js";
+import type { Loop } from "../loop.js";
+import type { NodeWord } from "../monitoring/node-registry.js";
+import type { Outage } from "../context/store-health.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import { whyNotReady } from "./readiness.js";
+import type { Runner } from "../running/runner.js";
+import type { Sensing, SensorStatus } from "../intake/sensors.js";
+import type { UnrecordedEnds } from "../running/unrecorded-ends.js";
+
+/** Of what a node tells the others of its failure. */
+const MESSAGE_CHARACTERS = 500;
+
+/** How a scheduler is. */
+export interface SchedulerStatus {
+  readonly phase: "created" | "starting" | "running" | "stopping" | "stopped";
+  /** Whether this node does its work: it runs, its last round succeeded, and that is no longer ago than `timerTrust` + 15 s. What `/ready` answers. */
+  readonly isReady: boolean;
+  /** Why it is not ready, without anything confidential; `null` when it is. */
+  readonly notReadyReason: string | null;
+  readonly node: string;
+  readonly now: Date;
+  readonly pipelines: number;
+  /** Runs under way on this node. */
+  readonly activeRuns: number;
+  /** Runs that have ended on this node and that the store has not taken yet, because it is away or for another reason. */
+  readonly unrecordedEnds: UnrecordedEnds;
+  /** When this node fires next. */
+  readonly nextFireAt: Date | null;
+  /** When a whole round of the loop last succeeded, at most `timerTrust` (30 s) ago on a healthy node; `null` before the first. A dead scheduler differs from an idle one. */
+  readonly lastRoundAt: Date | null;
+  /** Since when rounds fail, and what the last one failed of, errors of the store included; `null` when the last one succeeded. */
+  readonly roundFailure: { readonly since: Date; readonly error: string } | null;
+  /** The pause of everything. */
+  readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
+  /** How far this node's clock is ahead of the store's server, ms; `null` while that is not known, or there is none. */
+  readonly clockAheadMs: number | null;
+  /** What is added to this node's clock so that it goes by the store's, ms; 0 while it is believed. */
+  readonly clockCorrectionMs: number;
+  /** The sensors of this node's pipelines. */
+  readonly sensors: readonly SensorStatus[];
+  readonly store: {
+    readonly name: string;
+    readonly isAvailable: boolean;
+    readonly unavailableSince: Date | null;
+    readonly error: string | null;
+  };
+}
+
+export function statusOf(
+  core: Core,
+  phase: Phase,
+  runner: Runner,
+  loop: Loop,
+  outage: Outage,
+  sensors: readonly SensorStatus[],
+  pipelines: number,
+): SchedulerStatus {
+  const { pause } = loop.globalPause;
+  const { health } = loop;
+  const { failure } = health;
+  const notReadyReason = whyNotReady(phase, health);
+  const nextAt = core.registry.nextAt();
+  return {
+    phase,
+    isReady: notReadyReason === null,
+    notReadyReason,
+    node: core.node,
+    now: toDate(core.clock.now()),
+    pipelines,
+    activeRuns: runner.size,
+    unrecordedEnds: runner.ends.status(),
+    nextFireAt: Number.isFinite(nextAt) && phase === "running" ? toDate(nextAt) : null,
+    lastRoundAt: toDate(health.lastSuccessAt),
+    roundFailure: failure === null ? null : { since: toDate(failure.since), error: core.redact(messageOf(failure.error)) },
+    pause: pauseView(pause),
+    clockAheadMs: loop.skew.aheadMs,
+    clockCorrectionMs: core.clock.correctionMs,
+    sensors,
+    store: {
+      name: core.store.name,
+      isAvailable: outage.since === null,
+      unavailableSince: toDate(outage.since),
+      error: outage.error === null ? null : core.redact(outage.error.message),
+    },
+  };
+}
+
+/** How a pipeline is. */
+export interface PipelineStatus {
+  readonly pipelineId: string;
+  readonly description: string | null;
+  readonly tags: readonly string[];
+  /** Its schedule in words. */
+  readonly schedule: string;
+  readonly nextFireAt: Date | null;
+  readonly lastFireAt: Date | null;
+  readonly lastSuccessAt: Date | null;
+  readonly activeRuns: number;
+  readonly maxActiveRuns: number;
+  readonly conditions: readonly string[];
+  /** Its own pause, or the pause of everything. */
+  readonly pause: SchedulerStatus["pause"];
+}
+
+export async function pipelineStatus({ store }: Core, pipeline: Pipeline): Promise<PipelineStatus> {
+  const [[state], global] = await Promise.all([store.states([pipeline.id]), store.globalPause()]);
+  const pause = state?.pause ?? global.pause;
+  return {
+    pipelineId: pipeline.id,
+    description: pipeline.description,
+    tags: pipeline.tags,
+    schedule: pipeline.schedule.describe(),
+    nextFireAt: pause === null ? toDate(state?.nextFireAt ?? null) : null,
+    lastFireAt: toDate(state?.lastFireAt ?? null),
+    lastSuccessAt: toDate(state?.lastSuccessAt ?? null),
+    activeRuns: state?.activeRuns ?? 0,
+    maxActiveRuns: pipeline.execution.maxActiveRuns,
+    conditions: pipeline.gate.conditions.map(({ name }) => name),
+    pause: pauseView(pause),
+  };
+}
+
+function pauseView(pause: Pause | null): SchedulerStatus["pause"] {
+  return pause === null ? null : { at: toDate(pause.at), until: toDate(pause.until), reason: pause.reason, user: pause.user };
+}
+
+function messageOf(error: unknown): string {
+  return isError(error) ? error.message : String(error);
+}
+
+/** What this node says of itself to the others. */
+export function wordOf(core: Core, loop: Loop, runner: Runner, sensing: Sensing, gates: GateKeeper): NodeWord {
+  return {
+    clockAheadMs: loop.skew.aheadMs,
+    failingSince: loop.health.failure?.since ?? null,
+    failure: loop.health.failure === null ? null : core.redact(messageOf(loop.health.failure.error)).slice(0, MESSAGE_CHARACTERS),
+    ...core.measureLoad(),
+    activeRuns: runner.size,
+    failingSensors: sensing
+      .status()
+      .flatMap(({ pipelineId, name, isHeldHere, failures, error }) =>
+        failures === 0 || !isHeldHere ? [] : [{ pipelineId, sensor: name, failures, error }],
+      ),
+    failingProbes: gates.failingProbes(),
+  };
+}

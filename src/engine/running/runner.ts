@@ -1,0 +1,326 @@
+import { HeadgateError } from "../../base/errors.js";
+import type { Executor, RemoteState } from "../../ports/executor.js";
+import type { FinishRequest, FinishResult } from "../../ports/store.js";
+import { printedOf, runErrorOf } from "../../run/retry.js";
+import { type AttemptOutcome, type CancelRequest, isActive, type RunRecord } from "../../run/run.js";
+import type { TriggerRecord } from "../../trigger/trigger.js";
+import { ActiveAttempt, AttemptHandle } from "./attempt.js";
+import { Batcher } from "../context/batcher.js";
+import { type Core, executorOf } from "../context/core.js";
+import { endRequest, keptOutput } from "./end-request.js";
+import { FailureReports } from "../context/failure-reports.js";
+import { sendHeartbeats } from "./heartbeats.js";
+import { jsonCopy } from "../../run/json-copy.js";
+import { isUnavailable } from "../context/store-health.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import { failureOf, watchElsewhere } from "./remote.js";
+import { ofRun, tellAttemptEnd } from "../context/event-payloads.js";
+import { EndRecorder } from "./unrecorded-ends.js";
+
+const PROGRESS_LIMIT = 10_000;
+
+/** What an executor has in hand. */
+interface Places {
+  attempts: number;
+  /** Ended, and being recorded. */
+  ends: number;
+}
+
+/** Carries attempts out on the executor, keeps their leases alive, and records how they ended. */
+export class Runner {
+  readonly #core: Core;
+  readonly #active = new Map<string, ActiveAttempt>();
+  readonly #places = new Map<Executor, Places>();
+  /** Ends of attempts of this node. */
+  readonly ends: EndRecorder;
+  /** Ends of other attempts: of nodes that died, and those that are reported from outside. Whoever sends one sends it again. */
+  readonly #closings: Batcher<FinishRequest, FinishResult>;
+  readonly #failures: FailureReports;
+  readonly #onLeave: () => void;
+  readonly #onEnd: () => void;
+  readonly #onRunEnd: (pipelineId: string) => void;
+  #onIdle: (() => void)[] = [];
+  #onQuiet: (() => void)[] = [];
+  /** Attempts under way, those whose end is being recorded, and claims that are being handed out. */
+  #open = 0;
+  /** Why every attempt is aborted, and those that have yet to begin, too. */
+  #abortReason: HeadgateError | null = null;
+
+  /**
+   * @param on - `leave`: an attempt runs no more, its end is being recorded; `end`: it is recorded, or given up; `runEnd`: a run of a pipeline has ended for good
+   */
+  constructor(core: Core, on: { readonly leave: () => void; readonly end: () => void; readonly runEnd: (pipelineId: string) => void }) {
+    this.#core = core;
+    this.#onLeave = on.leave;
+    this.#onEnd = on.end;
+    this.#onRunEnd = on.runEnd;
+    this.ends = new EndRecorder(core);
+    this.#closings = new Batcher(core, (requests) => core.store.finish(requests, () => core.clock.now()), { isPatient: false });
+    this.#failures = new FailureReports(core);
+  }
+
+  /** Attempts under way here. */
+  get size(): number {
+    return this.#active.size;
+  }
+
+  /** Whether an attempt runs here, or its end is being recorded, or a claim is being handed out. */
+  get isBusy(): boolean {
+    return this.#open > 0;
+  }
+
+  /** Whether an attempt runs here, or has ended here and is not recorded yet: its lease is extended. */
+  holds({ id, token }: Pick<RunRecord, "id" | "token">): boolean {
+    return this.#active.get(id)?.run.token === token || this.ends.has(id, { token });
+  }
+
+  /** Whether there are leases to extend. */
+  get hasLeases(): boolean {
+    return this.#active.size > 0 || this.ends.size > 0;
+  }
+
+  /** How many places of an executor are taken: by attempts, and by ends that are being recorded as far as there are more of these than places. */
+  placesOf(executor: Exclude<Executor, { readonly kind: "remote" }>): number {
+    const { attempts, ends } = this.#placesOf(executor);
+    return attempts + Math.max(0, ends - executor.concurrency);
+  }
+
+  /** Waits, when the scheduler stops, for what a claim is about to begin. */
+  async handOut(work: () => Promise<void>): Promise<void> {
+    this.#open++;
+    try {
+      await work();
+    } finally {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  start(run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline): void {
+    const executor = executorOf(this.#core, pipeline);
+    const attempt = new ActiveAttempt(this.#core, run, trigger, pipeline);
+    if (this.#abortReason !== null) attempt.abort(this.#abortReason);
+    this.#active.set(run.id, attempt);
+    this.#open++;
+    const places = this.#placesOf(executor);
+    places.attempts++;
+    const handle = new AttemptHandle(this.#core, attempt, trigger, this.#tellLate);
+    const carriedOut = executor.kind === "local" ? executor.execute(handle, handle) : watchElsewhere(this.#core, executor, attempt, handle);
+    const work = carriedOut
+      .then(
+        (output) => this.#ended(attempt, places, output, null),
+        (error: unknown) => this.#ended(attempt, places, null, error ?? new Error("the run threw nothing")),
+      )
+      .finally(() => places.ends--);
+    this.#core.clock.track?.(work, "run", `attempt ${run.attempt} of run ${run.id} of pipeline ${run.pipelineId}`);
+  }
+
+  #placesOf(executor: Executor): Places {
+    const known = this.#places.get(executor);
+    if (known !== undefined) return known;
+    const places = { attempts: 0, ends: 0 };
+    this.#places.set(executor, places);
+    return places;
+  }
+
+  /** Goes on watching an attempt that is carried out elsewhere, and that its node watches no more. Gives false when another node was quicker. */
+  async adopt(run: RunRecord, pipeline: Pipeline): Promise<boolean> {
+    const { store, clock, node, settings, events } = this.#core;
+    const now = clock.now();
+    const trigger = await store.trigger(run.triggerId);
+    if (trigger === null) return false;
+    const adopted = await store.adopt(run.id, run.token, node, now + settings.leaseMs, now);
+    if (adopted === null) return false;
+    events.tell("run.adopted", ofRun, adopted);
+    this.start(adopted, trigger, pipeline);
+    return true;
+  }
+
+  /**
+   * Takes the end of an attempt, or its progress, from whoever carries it out: watched here or on another node.
+   *
+   * @throws HeadgateError `NOT_FOUND`, `ALREADY_FINISHED` when it is another attempt, or none
+   */
+  async complete(runId: string, attempt: number, state: Exclude<RemoteState, { status: "lost" }>): Promise<void> {
+    const own = this.#active.get(runId);
+    if (own !== undefined && own.attempt === attempt && own.told === null) return own.tell(state);
+    const { store, clock, registry } = this.#core;
+    const isOpen = this.ends.has(runId, { attempt });
+    const run = await store.run(runId);
+    if (run === null) throw new HeadgateError("NOT_FOUND", `there is no run ${runId}, or no longer`, { details: { runId } });
+    const pipeline = registry.get(run.pipelineId)?.pipeline;
+    if (own !== undefined || isOpen || run.status !== "running" || run.attempt !== attempt || pipeline === undefined)
+      throw new HeadgateError("ALREADY_FINISHED", `attempt ${attempt} of run ${runId} has ended`, { details: { runId, attempt } });
+    if (state.status === "running") {
+      const progress = jsonCopy(state.progress, PROGRESS_LIMIT, `progress of run ${runId}`, this.#core.redact);
+      await store.heartbeat([{ runId, token: run.token, progress }], run.leaseUntil, clock.now());
+      return;
+    }
+    const isSuccess = state.status === "succeeded";
+    const output = isSuccess ? keptOutput(this.#core, state.output, run) : null;
+    const error = isSuccess ? null : failureOf(state);
+    const result = await this.#closings.add(endRequest(this.#core, run, pipeline, { outcome: state.status, output, error }));
+    if (!result.isAccepted)
+      throw new HeadgateError("ALREADY_FINISHED", `attempt ${attempt} of run ${runId} has ended`, { details: { runId, attempt } });
+    this.#tellEnd(state.status, result);
+    this.#onEnd();
+  }
+
+  /** Lets go of what is carried out elsewhere: it goes on there, and whoever starts next watches it. */
+  async detach(): Promise<void> {
+    const { store, clock } = this.#core;
+    const elsewhere = [...this.#active.values()].filter(({ pipeline }) => executorOf(this.#core, pipeline).kind === "remote");
+    if (elsewhere.length === 0) return;
+    for (const attempt of elsewhere) {
+      attempt.isDetached = true;
+      attempt.abort(new HeadgateError("RUN_LOST", "the scheduler stopped; the run goes on elsewhere"));
+    }
+    const now = clock.now();
+    try {
+      await store.heartbeat(
+        elsewhere.map((attempt) => attempt.takeHeartbeat()),
+        now,
+        now,
+      );
+    } catch (error) {
+      this.#core.events.report(error, "letting go of runs that are carried out elsewhere"); // their leases run out
+    }
+  }
+
+  /** Passes on a wish to end a run, if it is under way here. */
+  cancel(run: RunRecord): void {
+    const attempt = this.#active.get(run.id);
+    if (run.cancelRequest !== null) attempt?.cancel(run.cancelRequest as CancelRequest);
+  }
+
+  /** Extends the leases of everything under way, and of what has ended and is not recorded yet; what is no longer ours is aborted, what somebody wants ended is cancelled. */
+  async heartbeat(): Promise<void> {
+    const attempts = [...this.#active.values()];
+    const own = attempts.map((attempt) => attempt.takeHeartbeat());
+    const requests = [...own, ...this.ends.heartbeats()];
+    if (requests.length === 0) return;
+    let answers: Awaited<ReturnType<typeof sendHeartbeats>>;
+    try {
+      answers = await sendHeartbeats(this.#core, requests, this.#failures);
+    } catch (error) {
+      for (const [index, attempt] of attempts.entries()) attempt.putBack(own[index]);
+      throw error;
+    }
+    for (const [index, attempt] of attempts.entries()) {
+      const run = answers[index];
+      if (run === undefined) continue;
+      if (run === null && this.#active.get(attempt.runId) === attempt) {
+        attempt.isDetached = executorOf(this.#core, attempt.pipeline).kind === "remote"; // another node has it, or was told of its end
+        attempt.abort(new HeadgateError("RUN_LOST", "another node has taken the run over: this node was silent for longer than its lease"));
+      } else if (run !== null) this.cancel(run);
+    }
+  }
+
+  abortAll(reason: HeadgateError): void {
+    this.#abortReason = reason;
+    for (const attempt of this.#active.values()) attempt.abort(reason);
+  }
+
+  /**
+   * Resolves when nothing runs and every end is recorded; ends that the store does not take within a time after the last attempt has ended are given up: their leases run out, and another node
+   * closes them.
+   */
+  async idle(recordingMs: number): Promise<void> {
+    if (this.#active.size > 0) await new Promise<void>((resolve) => this.#onQuiet.push(resolve));
+    this.ends.hurry();
+    const stopTimer = this.#core.clock.setTimer(recordingMs, () => this.ends.giveUp());
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    stopTimer();
+  }
+
+  /** Waits for the store no more: what it has not taken is logged. */
+  giveUp(): void {
+    this.ends.giveUp();
+  }
+
+  async #ended(attempt: ActiveAttempt, places: Places, output: unknown, error: unknown): Promise<void> {
+    attempt.end();
+    places.attempts--;
+    places.ends++;
+    const { run, pipeline } = attempt;
+    const { events, logger, registry, store, clock } = this.#core;
+    const isOver = attempt.isDetached;
+    if (error instanceof HeadgateError && error.code === "RUN_UNRESPONSIVE" && !isOver) {
+      events.tell("run.unresponsive", () => ({ pipelineId: run.pipelineId, runId: run.id, attempt: run.attempt }));
+      logger.log("error", error.message, { pipelineId: run.pipelineId, runId: run.id });
+    }
+    try {
+      const outcome = attempt.outcomeOf(error);
+      const isSuccess = outcome === "succeeded";
+      const why = isSuccess ? null : (attempt.abortReason ?? error);
+      const kept = isSuccess && !isOver ? keptOutput(this.#core, output, run) : null;
+      const printed = isSuccess ? null : printedOf(error, output);
+      const ended = { outcome, output: kept, error: why, printed, progress: attempt.unsentProgress };
+      const request = { ...endRequest(this.#core, run, pipeline, ended), ...this.#knownOf(attempt) };
+      const recording = isOver ? null : this.ends.record(run, request);
+      this.#leave(attempt);
+      if (!isOver) this.#onLeave();
+      const found = await recording;
+      if (found === null) return;
+      const result = withParameters(found, attempt.triggerRecord);
+      if (result.isAccepted) this.#tellEnd(outcome, result);
+      else this.#tellLate(run, why, outcome);
+      const watchers = isSuccess ? registry.watchersOf(run.pipelineId) : [];
+      if (watchers.length > 0) await store.recheck(watchers, clock.now());
+    } catch (problem) {
+      if (!isUnavailable(problem)) events.report(problem, `what follows from the end of run ${run.id}`);
+    } finally {
+      this.#leave(attempt);
+      this.#close();
+      if (!isOver) this.#onEnd();
+    }
+  }
+
+  /** What the store need not read again. Of what is carried out elsewhere other nodes are told, too. */
+  #knownOf(attempt: ActiveAttempt): Pick<FinishRequest, "known"> {
+    const isOwn = executorOf(this.#core, attempt.pipeline).kind === "local" && !attempt.hasTold;
+    return isOwn ? { known: { run: attempt.run, trigger: attempt.triggerRecord } } : {};
+  }
+
+  /** The attempt runs no more; its end is being recorded. */
+  #leave(attempt: ActiveAttempt): void {
+    if (this.#active.get(attempt.runId) !== attempt) return;
+    this.#active.delete(attempt.runId);
+    if (this.#active.size === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
+  }
+
+  /**
+   * Closes the attempt of a node that died.
+   *
+   * @throws the store's error; it is tried again with the next round
+   */
+  async closeLost(run: RunRecord, pipeline: Pipeline): Promise<void> {
+    const error = new HeadgateError("RUN_LOST", `node ${run.node} was silent for longer than its lease`, { details: { node: run.node } });
+    const request = endRequest(this.#core, run, pipeline, { outcome: "lost", output: null, error });
+    const result = await this.#closings.add({ ...request, onlyIfExpired: true });
+    if (result.isAccepted) this.#tellEnd("lost", result);
+  }
+
+  #tellEnd(outcome: AttemptOutcome, result: FinishResult): void {
+    tellAttemptEnd(this.#core, outcome, result);
+    if (result.run !== null && !isActive(result.run)) this.#onRunEnd(result.run.pipelineId);
+  }
+
+  readonly #tellLate = (run: RunRecord, error: unknown, outcome: AttemptOutcome = error === null ? "succeeded" : "failed"): void => {
+    const message = error === null ? null : this.#core.redact(runErrorOf(error).message, "end");
+    const { id: runId, pipelineId, attempt } = run;
+    this.#core.events.tell("run.late_result", () => ({ pipelineId, runId, attempt, outcome, error: message }));
+    const what = outcome === "succeeded" ? "a success" : "a result";
+    this.#core.logger.log("warn", `${what} came after its attempt was closed, and was refused`, { pipelineId, runId, attempt, outcome });
+  };
+}
+
+/** A result whose trigger has its parameters, which a store does not read again to record an end. */
+function withParameters(result: FinishResult, { parameters, omitted: isUnknown }: TriggerRecord): FinishResult {
+  if (result.trigger?.omitted === undefined || isUnknown !== undefined) return result;
+  const { omitted: _, ...rest } = result.trigger;
+  return { ...result, trigger: { ...rest, parameters } };
+}

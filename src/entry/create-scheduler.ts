@@ -1,0 +1,208 @@
+import { hostname } from "node:os";
+import { pid } from "node:process";
+import { systemClock } from "../adapters/clocks/system-clock.js";
+import { functionExecutor } from "../adapters/executors/function-executor.js";
+import { consoleLogger } from "../adapters/loggers/console-logger.js";
+import { AddressRule, type PrivateNetworks } from "../adapters/shared/address.js";
+import { dependencyFactory } from "../adapters/probes/connections.js";
+import { machineLoad } from "../adapters/probes/machine.js";
+import { memoryStore } from "../adapters/stores/memory/memory-store.js";
+import { builtin } from "../base/lazy-module.js";
+import { type Duration, durationMs } from "../base/duration.js";
+import { HeadgateError } from "../base/errors.js";
+import { type IdSource, ulidSource } from "../base/id.js";
+import { checkOptions, type OptionNames } from "../base/options.js";
+import { type AuditOptions, auditSettings } from "../engine/access/audit-keys.js";
+import { type Settings, secretsOf } from "../engine/context/core.js";
+import { Events } from "../engine/context/events.js";
+import { type MonitoringOptions, monitoringOf } from "../engine/monitoring/monitoring-options.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
+import { redactingLogger } from "../engine/context/redacting-logger.js";
+import { Registry } from "../engine/firing/fire-queue.js";
+import { SchedulerEngine } from "../engine/scheduler.js";
+import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import { StoreClock } from "../engine/context/store-clock.js";
+import type { NamedConnections } from "../gate/dependency.js";
+import type { SensorOptions } from "../pattern/sensor-options.js";
+import type { Clock } from "../ports/clock.js";
+import type { Executor } from "../ports/executor.js";
+import type { Logger } from "../ports/logger.js";
+import type { AnySensor } from "../ports/sensor.js";
+import type { Store } from "../ports/store.js";
+import { type Redact, Secrets } from "../run/redact.js";
+
+/** Options of {@link createScheduler}. */
+export interface SchedulerOptions<P extends Pipeline = Pipeline> {
+  /** Default none: they can be added later. */
+  pipelines?: readonly P[];
+  /** Default {@link memoryStore}. */
+  store?: Store;
+  /** Default {@link functionExecutor}, 100 runs at once. */
+  executor?: Executor;
+  /** Executors that pipelines name. Default none. */
+  executors?: Readonly<Record<string, Executor>>;
+  /**
+   * Secrets of 4 characters or more that must not stand in outputs, errors, progress, logs, decisions, events and alerts. Hidden anyway: passwords, tokens and keys in addresses,
+   * bearer tokens, and what executors hold (`env`, `envFrom`, `headers`, passwords), if it has 6 characters or more, and is neither a number of up to 8 digits nor a usual word. Default none.
+   */
+  redact?: readonly string[];
+  /** Values that executors hold and that are no secrets, such as the name of a table in `env`. Default none. */
+  redactExcept?: readonly string[];
+  /** Makes the sensors that event-driven patterns describe: `patternSensors(…)` of `headgate/sensors`. Default: none. */
+  sensors?: (options: SensorOptions, pipelineId: string) => AnySensor | null;
+  /** Default {@link systemClock}. */
+  clock?: Clock;
+  /** Default {@link consoleLogger}: information, warnings and errors. */
+  logger?: Logger;
+  /** The name of this node, unique among those on one store. Default `host-pid-random`. */
+  node?: string;
+  /** Slots by pool name: how many runs of the pipelines in the pool are active at once, over all nodes. Default none. */
+  pools?: Readonly<Record<string, number>>;
+  /** Runs active at once, over all pipelines and nodes. Default no limit but the executor's. */
+  maxActiveRuns?: number;
+  /** How long a node may be silent before its work is taken from it. Default `"30s"`. */
+  lease?: Duration;
+  /** A fire time no older than this is on time, not missed. Default `"30s"`. */
+  misfireThreshold?: Duration;
+  /** How long a run may go on after its signal before it is given up. Default `"10s"`. */
+  grace?: Duration;
+  /** How long a probe's value is shared between conditions and pipelines. Default `"5s"`. */
+  probeTtl?: Duration;
+  /** How far back statistics look. Default `"24h"`. */
+  statisticsWindow?: Duration;
+  /** Rules and channels of alerts. Default: none are raised. */
+  monitoring?: MonitoringOptions;
+  /** Key and reporting of the audit log. Default: no key, the newest hash is reported every 10 minutes. */
+  audit?: AuditOptions;
+  /** Addresses of this machine and of private networks that external dependencies set at run time may ask. Default none. */
+  allowPrivateNetworks?: PrivateNetworks;
+  /** Databases, files and servers that external dependencies set at run time may name; nobody is shown their addresses. Default none. */
+  connections?: NamedConnections;
+  /** How busy the machine is, for adaptive schedules: shares, 0 to 1. Default: measured. */
+  load?: () => { readonly cpu: number | null; readonly memory: number | null };
+  /** A number in [0, 1), for ids and jitter. Default `Math.random`. */
+  random?: () => number;
+  /** Makes ids; must sort in the order they were made, and by their instant as ULIDs do: `explain` looks for what came before an instant by its id. Default ULIDs. */
+  newId?: IdSource;
+  /** The longest time for which a timer is trusted. Default `"30s"`. */
+  timerTrust?: Duration;
+}
+
+/**
+ * A scheduler, not yet started.
+ *
+ * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `DUPLICATE_PIPELINE`, `UNKNOWN_POOL`, `INVALID_PIPELINE`
+ * @example
+ * const scheduler = createScheduler({ pipelines: [daily] });
+ * await scheduler.start();
+ * process.once("SIGTERM", () => scheduler.stop({ drain: "20s" }));
+ */
+export function createScheduler<P extends Pipeline = Pipeline>(options: SchedulerOptions<P> = {}): Scheduler<P> {
+  checkOptions(options, OPTIONS, "createScheduler");
+  const addresses = { allowPrivateNetworks: options.allowPrivateNetworks ?? false };
+  new AddressRule(addresses); // says at once what is no network
+  const dependenciesOf = (connections: NamedConnections, where: string) => dependencyFactory(connections, addresses, where);
+  const random = options.random ?? Math.random;
+  const secrets = new Secrets(options.redact, options.redactExcept);
+  secrets.hold(secretsOf([options.executor ?? null, ...Object.values(options.executors ?? {})]));
+  const logger = safe(options.logger ?? consoleLogger({ clock: options.clock ?? systemClock() }), secrets.redact);
+  const core = {
+    clock: new StoreClock(options.clock ?? systemClock()),
+    store: options.store ?? memoryStore(),
+    executor: options.executor ?? functionExecutor(),
+    executors: new Map(Object.entries(options.executors ?? {})),
+    secrets,
+    redact: secrets.redact,
+    logger,
+    events: new Events(logger, secrets.redact),
+    registry: new Registry(),
+    scheduler: null,
+    newId: options.newId ?? ulidSource(random),
+    random,
+    node: options.node ?? `${hostname()}-${pid}-${Math.floor(random() * 1e9).toString(36)}`,
+    settings: settingsOf(options),
+    sensorOf: options.sensors ?? null,
+    dependencies: dependenciesOf(options.connections ?? {}, "createScheduler"),
+    dependenciesOf,
+    audit: auditSettings(options.audit),
+    measureLoad: options.load ?? machineLoad(),
+    newSecret: () => builtin("node:crypto").randomBytes(32).toString("base64url"),
+  };
+  const monitoring = options.monitoring === undefined ? null : monitoringOf(options.monitoring);
+  return new SchedulerEngine(core, options.pipelines ?? [], monitoring);
+}
+
+const OPTIONS: OptionNames<SchedulerOptions> = {
+  pipelines: true,
+  store: true,
+  sensors: true,
+  executor: true,
+  executors: true,
+  redact: true,
+  redactExcept: true,
+  clock: true,
+  logger: true,
+  node: true,
+  pools: true,
+  maxActiveRuns: true,
+  lease: true,
+  misfireThreshold: true,
+  grace: true,
+  probeTtl: true,
+  statisticsWindow: true,
+  monitoring: true,
+  audit: true,
+  allowPrivateNetworks: true,
+  connections: true,
+  load: true,
+  random: true,
+  newId: true,
+  timerTrust: true,
+};
+
+function settingsOf(options: SchedulerOptions): Settings {
+  const length = (
+    name: "lease" | "misfireThreshold" | "grace" | "probeTtl" | "timerTrust" | "statisticsWindow",
+    fallback: Duration,
+    least: number,
+  ) => {
+    const ms = durationMs(options[name] ?? fallback, name);
+    if (ms < least) throw bad(name, `${ms} ms is too short; at least ${least} ms`);
+    return ms;
+  };
+  const pools = new Map(Object.entries(options.pools ?? {}));
+  for (const [name, slots] of pools) whole(slots, `pools.${name}`);
+  if (options.maxActiveRuns !== undefined) whole(options.maxActiveRuns, "maxActiveRuns");
+  return {
+    leaseMs: length("lease", "30s", 1_000),
+    onTimeMs: length("misfireThreshold", "30s", 0),
+    graceMs: length("grace", "10s", 0),
+    probeTtlMs: length("probeTtl", "5s", 0),
+    trustMs: length("timerTrust", "30s", 100),
+    statisticsMs: length("statisticsWindow", "24h", 1_000),
+    maxActiveRuns: options.maxActiveRuns ?? null,
+    pools,
+  };
+}
+
+function whole(value: number, name: string): void {
+  if (!Number.isInteger(value) || value < 1) throw bad(name, `${value} must be a whole number from 1`);
+}
+
+function bad(name: string, problem: string): HeadgateError {
+  return new HeadgateError("INVALID_ARGUMENT", `createScheduler: ${name}: ${problem}`, { details: { option: name } });
+}
+
+/** A logger that throws must not stop a scheduler, and has nobody else to tell. It gets no secrets. */
+function safe(logger: Logger, redact: Redact): Logger {
+  const quiet = redactingLogger(logger, redact);
+  return {
+    log: (level, message, fields) => {
+      try {
+        quiet.log(level, message, fields);
+      } catch {
+        // by the port's contract: what a logger throws is dropped
+      }
+    },
+  };
+}

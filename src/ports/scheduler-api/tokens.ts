@@ -1,0 +1,87 @@
+import type { Duration } from "../../base/duration.js";
+import type { Act } from "../../pipeline/request-options.js";
+
+/** What the holder of a token may do: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
+export type Role = "viewer" | "operator" | "admin";
+
+/** What is known of a token; never the token itself. */
+export interface TokenInfo {
+  readonly id: string;
+  readonly role: Role;
+  /** The pipelines it is limited to; `null`: all. */
+  readonly pipelines: readonly string[] | null;
+  readonly description: string | null;
+  /** The name that acts when a request gives none; `null`: the token's id. */
+  readonly user: string | null;
+  /** Requests may give any other name as `user`. */
+  readonly actsForOthers: boolean;
+  readonly createdAt: Date;
+  readonly createdBy: string | null;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+  /** Until when the token from before its rotation is still good. */
+  readonly previousUntil: Date | null;
+}
+
+/** A new token: the only time its text is told. */
+export interface IssuedToken extends TokenInfo {
+  readonly token: string;
+}
+
+export interface TokenOptions extends Omit<Act, "user"> {
+  /** What its holder may do. */
+  role: Role;
+  /** Limits it to these. Default: all. */
+  pipelines?: readonly string[];
+  /** For people. Default none. */
+  description?: string;
+  /** The name that its holder acts as; at most 200 characters. Default: the token's id. */
+  user?: string;
+  /** Lets its holder act as anybody, by `user` in requests: for services that act for their own users. Default false. */
+  actsForOthers?: boolean;
+  /** Who issues it; at most 200 characters. Default: nobody is named. */
+  createdBy?: string;
+  /** Default: never. */
+  expiresIn?: Duration;
+}
+
+/** Who a token stands for. */
+export interface TokenHolder extends Pick<TokenInfo, "id" | "role" | "pipelines" | "user" | "actsForOthers"> {
+  /** When the text that was presented expires, by itself or because it was rotated; `null`: never. */
+  readonly validUntil: Date | null;
+}
+
+/** Tokens for callers of the HTTP API. The store keeps their hashes. */
+export interface Tokens {
+  /**
+   * Makes a token.
+   *
+   * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `UNKNOWN_PIPELINE`, `TOO_MANY` beyond 1,000 tokens
+   * @example
+   * const { token } = await scheduler.tokens.issue({ role: "operator", pipelines: ["daily-sales"], expiresIn: "90d" });
+   */
+  issue(options: TokenOptions): Promise<IssuedToken>;
+
+  /** All tokens, without their text. */
+  list(): Promise<readonly TokenInfo[]>;
+
+  /**
+   * Replaces a token by a new one with the same rights; the old one is good for the overlap.
+   *
+   * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked, `INVALID_DURATION`
+   */
+  rotate(id: string, options?: Act & { /** Default `"1h"`. */ overlap?: Duration }): Promise<IssuedToken>;
+
+  /**
+   * Ends a token, and the one it replaced, at once.
+   *
+   * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked
+   */
+  revoke(id: string, act?: Act): Promise<TokenInfo>;
+
+  /** Who holds a token; what is wrong with it otherwise. Takes the same time whatever is wrong with the secret. */
+  holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked">;
+
+  /** The same for several tokens by one reading of the store, in their order. */
+  holdersOf(tokens: readonly string[]): Promise<readonly (TokenHolder | "unknown" | "expired" | "revoked")[]>;
+}
