@@ -2,7 +2,7 @@ export { systemClock } from "./adapters/clocks/system-clock.js";
 export { type FunctionExecutorOptions, functionExecutor } from "./adapters/executors/function-executor.js";
 export { type ConsoleLoggerOptions, consoleLogger } from "./adapters/loggers/console-logger.js";
 export { type JsonLoggerOptions, jsonLogger } from "./adapters/loggers/json-logger.js";
-export type { Forgotten } from "./adapters/stores/memory/history.js";
+export type { PrunedRecord } from "./adapters/stores/memory/history.js";
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./adapters/stores/memory/memory-store.js";
 export { type AdaptiveOptions, type AdaptivePolicy, type AdaptiveSchedule, adaptive } from "./adaptive/adaptive.js";
 export { combine } from "./adaptive/combine.js";
@@ -32,19 +32,19 @@ export type {
   PauseEvent,
   RunEvent,
   SchedulerEvents,
-  SensorEventOf,
+  SensorRef,
   TriggerEvent,
 } from "./engine/context/events.js";
 export type { MonitoringOptions } from "./engine/monitoring/monitoring-options.js";
 export { type Pipeline, type PipelineOptions, pipeline } from "./pipeline/pipeline.js";
 export type { IdOf, OutputOf, ParametersOf, PipelineRef, Upstream, UpstreamOutput } from "./pipeline/pipeline-ref.js";
 export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/reading/queries.js";
-export type { Answer, Explanation, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
+export type { ExplanationOutcome, Explanation, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
 export type { ReloadOptions } from "./engine/pipelines/reload.js";
 export type {
-  Act,
+  ActionContext,
   ActionCaller,
-  AskedKind,
+  RequestedKind,
   BackfillArgument,
   BackfillOptions,
   PauseOptions,
@@ -74,7 +74,7 @@ export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, Statisti
 export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./ports/scheduler-api/tokens.js";
 export type { PipelineSettings, SettingName, SettingsChange } from "./pipeline/overrides.js";
 export type { PipelineStatus, SchedulerStatus } from "./engine/reading/status.js";
-export type { Maintenance } from "./engine/pipelines/pipeline-overrides.js";
+export type { StoredWindow } from "./engine/pipelines/pipeline-overrides.js";
 export type { StopOptions } from "./engine/stop-options.js";
 export type { UnrecordedEnd, UnrecordedEnds } from "./engine/running/unrecorded-ends.js";
 export type { UpcomingFire, UpcomingFireOptions } from "./engine/reading/upcoming.js";
@@ -87,7 +87,7 @@ export {
   type ConditionOptions,
   condition,
   type OnBlock,
-  type OwnConditionOptions,
+  type CustomConditionOptions,
   type PartFinding,
   type RunHistory,
   type Verdict,
@@ -109,7 +109,7 @@ export type {
   AlertState,
   AlertTransition,
   Concern,
-  Firing,
+  RuleViolation,
   NodeSnapshot,
   PipelineRule,
   PipelineSnapshot,
@@ -121,7 +121,7 @@ export type {
 export type { AuditEntry, AuditHead, AuditMark, AuditProblem, AuditRecord, AuditSum } from "./monitor/audit.js";
 export type { AuditSealer } from "./monitor/audit-seal.js";
 export type { RefusedCall } from "./monitor/call-sums.js";
-export type { EndedFacts, EndedRecord, EndedSummary } from "./monitor/finished-record.js";
+export type { FinishedFacts, FinishedRecord, FinishedSummary } from "./monitor/finished-record.js";
 export { type Evaluation, evaluateAlerts } from "./monitor/evaluate-alerts.js";
 export type { AlertNotification, AlertRoute, NotifiedAlert } from "./monitor/notification.js";
 export {
@@ -217,15 +217,15 @@ export {
 export { excessOf, type PipelineExcess, type PipelineHistory, type Retention, SETTLED_MS } from "./trigger/retention.js";
 export {
   type AnySensor,
-  type SeenRun,
+  type RunSummary,
   type Sensor,
-  type SensorAnswer,
+  type SensorPollResult,
   type SensorEvent,
-  type SensorLook,
+  type SensorPollContext,
   type SensorMode,
   type SensorTiming,
   sensor,
-  type WebhookSensor,
+  type WebhookSource,
   webhookSensor,
 } from "./trigger/sensor.js";
 export type {

@@ -13,7 +13,7 @@ const load = pipeline({
 });
 const report = pipeline({ id: "report", after: "load", run: () => {} });
 
-const scheduler = createScheduler({ pipelines: [load, report], store: storeFromUrl(url), node: name, lease: "2s" });
+const scheduler = createScheduler({ pipelines: [load, report], store: storeFromUrl(url), node: name, leaseDuration: "2s" });
 scheduler.on("run.started", ({ run }) =>
   say(`starts ${run.pipelineId} for ${run.scheduledFor?.toISOString().slice(11, 19) ?? "its predecessor"}`),
 );

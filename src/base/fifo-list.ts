@@ -1,5 +1,5 @@
 /** A list that grows at its end and is forgotten from its beginning, both at a cost that does not depend on its length. */
-export class Trail<T> {
+export class FifoList<T> {
   #items: T[] = [];
   #first = 0;
 

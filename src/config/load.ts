@@ -139,7 +139,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
     scheduler: {
       pipelines,
       logger: jsonLogger({ level, clock: systemClock() }),
-      sensors: patternSensors(sensorsOf(context, settled)),
+      sensorFactory: patternSensors(sensorsOf(context, settled)),
       redact: secrets,
       connections: context.connections,
       redactExcept: except,

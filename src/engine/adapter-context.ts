@@ -1,10 +1,10 @@
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
-import type { AnswerRecord } from "../ports/store.js";
+import type { IdempotencyRecord } from "../ports/store.js";
 import type { Admission } from "../trigger/queue-limits.js";
-import type { Asking } from "./intake/submit.js";
+import type { TriggerSubmission } from "./intake/submit.js";
 import type { AuditRecorder } from "./access/audit-log.js";
-import { changeKept } from "./context/compare-and-set.js";
+import { compareAndSet } from "./context/compare-and-set.js";
 import type { Core } from "./context/core.js";
 import { StoreEventFeed } from "./feed/event-feed.js";
 import type { SchedulerEvents } from "./context/events.js";
@@ -16,18 +16,18 @@ import type { AdapterContext } from "../ports/scheduler-api/adapter-context.js";
 import type { Trigger } from "../pipeline/views.js";
 
 /** What adapters that ask a scheduler need beside its public methods. */
-export class Host implements AdapterContext {
+export class EngineAdapterContext implements AdapterContext {
   readonly #core: Core;
   readonly #runner: Runner;
   readonly #audit: AuditRecorder;
   readonly #failures: FailureReports;
   /** Events of all nodes. */
   readonly feed: StoreEventFeed;
-  readonly #asking: Asking;
+  readonly #asking: TriggerSubmission;
   readonly #pipelineOf: (id: string) => Pipeline;
 
   /** @param pipelineOf - a pipeline of a running scheduler; throws otherwise */
-  constructor(core: Core, runner: Runner, audit: AuditRecorder, asking: Asking, pipelineOf: (id: string) => Pipeline) {
+  constructor(core: Core, runner: Runner, audit: AuditRecorder, asking: TriggerSubmission, pipelineOf: (id: string) => Pipeline) {
     this.#core = core;
     this.feed = new StoreEventFeed(core);
     this.#failures = new FailureReports(core);
@@ -58,8 +58,8 @@ export class Host implements AdapterContext {
     return this.#core.redact(text);
   }
 
-  tell<E extends "file.accepted" | "file.rejected">(name: E, event: SchedulerEvents[E]): void {
-    this.#core.events.tell(name, () => event);
+  emit<E extends "file.accepted" | "file.rejected">(name: E, event: SchedulerEvents[E]): void {
+    this.#core.events.emit(name, () => event);
   }
 
   complete(runId: string, attempt: number, state: Exclude<RemoteState, { status: "lost" }>): Promise<void> {
@@ -84,19 +84,19 @@ export class Host implements AdapterContext {
     return this.#asking.backfill(this.#pipelineOf(pipelineId), options, admission);
   }
 
-  keepAnswer(record: AnswerRecord): Promise<AnswerRecord> {
-    return this.#core.store.keepAnswer(record);
+  saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord> {
+    return this.#core.store.saveResponse(record);
   }
 
-  freeAnswer(key: string, request: string): Promise<void> {
-    return this.#core.store.freeAnswer(key, request);
+  releaseKey(key: string, request: string): Promise<void> {
+    return this.#core.store.releaseKey(key, request);
   }
 
   async recordConfig(
     shown: unknown,
     compare: (before: unknown, after: unknown) => { readonly before: unknown; readonly after: unknown } | null,
   ): Promise<void> {
-    await changeKept(this.#core, { key: "config-file", what: "the configuration is" }, (kept: unknown) => {
+    await compareAndSet(this.#core, { key: "config-file", what: "the configuration is" }, (kept: unknown) => {
       const difference = compare(kept ?? null, shown);
       if (difference === null) return null;
       const change = { action: "config", pipelineId: null, ...difference };

@@ -18,12 +18,12 @@ import { type Core, closeExecutors } from "./context/core.js";
 import type { StoreEventFeed } from "./feed/event-feed.js";
 import type { Loop } from "./loop.js";
 import type { Maintenance } from "./monitoring/maintenance.js";
-import type { Monitoring } from "./monitoring/alert-monitor.js";
+import type { AlertMonitor } from "./monitoring/alert-monitor.js";
 import { stopped } from "./context/errors.js";
-import type { Roster } from "./pipelines/pipeline-registry.js";
+import type { PipelineRegistry } from "./pipelines/pipeline-registry.js";
 import type { Runner } from "./running/runner.js";
-import type { Sensing } from "./intake/sensors.js";
-import type { Steering } from "./pipelines/pipeline-overrides.js";
+import type { SensorRunner } from "./intake/sensors.js";
+import type { PipelineOverrides } from "./pipelines/pipeline-overrides.js";
 
 /** For how long a stopping scheduler, when its runs have ended, goes on trying to record what is left while the store does not answer. */
 const RECORDING_MS = 5_000;
@@ -40,11 +40,11 @@ export type Phase = "created" | "starting" | "running" | "stopping" | "stopped";
 /** What is started and stopped. */
 export interface LifecycleParts {
   readonly audit: AuditRecorder;
-  readonly steering: Steering;
-  readonly roster: Roster;
+  readonly steering: PipelineOverrides;
+  readonly roster: PipelineRegistry;
   readonly loop: Loop;
-  readonly sensing: Sensing;
-  readonly alerts: Monitoring;
+  readonly sensing: SensorRunner;
+  readonly alerts: AlertMonitor;
   readonly runner: Runner;
   readonly feed: StoreEventFeed;
   readonly maintenance: Maintenance;
@@ -115,7 +115,7 @@ export class Lifecycle {
       this.#starting = null;
       throw error;
     }
-    events.tell("started", () => ({ node }));
+    events.emit("started", () => ({ node }));
   }
 
   async #steps(signal: AbortSignal): Promise<void> {
@@ -195,7 +195,7 @@ export class Lifecycle {
       void this.#release();
     }
     this.#phase = "stopped";
-    events.tell("stopped", () => ({ node }));
+    events.emit("stopped", () => ({ node }));
     events.removeAll();
   }
 

@@ -7,8 +7,8 @@ import { ClockSkewMonitor } from "./firing/clock-skew.js";
 import type { Core } from "./context/core.js";
 import { FailureReports } from "./context/failure-reports.js";
 import { fireDue } from "./firing/fire.js";
-import { LeaseKeeper } from "./running/lease-extender.js";
-import { isOfStore, type Outage } from "./context/store-health.js";
+import { LeaseExtender } from "./running/lease-extender.js";
+import { isStoreError, type StoreHealth } from "./context/store-health.js";
 import { recoverLost } from "./running/recover.js";
 import { RoundHealth } from "./round-health.js";
 import type { Runner } from "./running/runner.js";
@@ -27,11 +27,11 @@ export class Loop {
   readonly #core: Core;
   readonly #runner: Runner;
   readonly #claimer: Claimer;
-  readonly #outage: Outage;
+  readonly #outage: StoreHealth;
   readonly #jumps: ClockJumpDetector;
   readonly #recovery: ClockRecovery;
   readonly #causes: CatchupCauses;
-  readonly #leases: LeaseKeeper;
+  readonly #leases: LeaseExtender;
   readonly #failures: FailureReports;
   readonly #refresh: () => Promise<void>;
   readonly skew: ClockSkewMonitor;
@@ -49,7 +49,7 @@ export class Loop {
   readonly health: RoundHealth;
 
   /** @param refresh - takes over what other nodes have changed of settings */
-  constructor(core: Core, runner: Runner, claimer: Claimer, outage: Outage, refresh: () => Promise<void>) {
+  constructor(core: Core, runner: Runner, claimer: Claimer, outage: StoreHealth, refresh: () => Promise<void>) {
     this.#core = core;
     this.#runner = runner;
     this.#claimer = claimer;
@@ -58,7 +58,7 @@ export class Loop {
     this.#jumps = new ClockJumpDetector(core);
     this.#recovery = new ClockRecovery(core);
     this.#causes = new CatchupCauses(core);
-    this.#leases = new LeaseKeeper(core, runner);
+    this.#leases = new LeaseExtender(core, runner);
     this.#failures = new FailureReports(core);
     this.skew = new ClockSkewMonitor(core);
     this.health = new RoundHealth(core.clock, core.settings.trustMs);
@@ -148,7 +148,7 @@ export class Loop {
       return 0;
     } catch (error) {
       this.health.failed(error);
-      if (isOfStore(error)) return this.#outage.failed(error);
+      if (isStoreError(error)) return this.#outage.failed(error);
       this.#failures.failed(ROUND, error);
       return AFTER_ERROR_MS;
     }
@@ -200,7 +200,7 @@ export class Loop {
     if (until !== null && until <= now) {
       const pause = await store.resume(null, until);
       await store.recheck(null, now);
-      if (pause !== null) events.tell("resumed", () => ({ pipelineId: null, reason: pause.reason, user: pause.user, isAutomatic: true }));
+      if (pause !== null) events.emit("resumed", () => ({ pipelineId: null, reason: pause.reason, user: pause.user, isAutomatic: true }));
       this.#globalAt = 0;
     }
     if (this.#globalAt <= now) {
@@ -234,7 +234,7 @@ export class Loop {
 
   async #expire(now: number): Promise<void> {
     const { store, events } = this.#core;
-    for (const trigger of await store.expire(now)) events.tell("trigger.expired", ofTrigger, trigger);
+    for (const trigger of await store.expire(now)) events.emit("trigger.expired", ofTrigger, trigger);
   }
 
   #arm(waitMs: number): void {

@@ -1,22 +1,22 @@
 import { epochMs, type Instant } from "../base/instant.js";
-import type { Adapting } from "./pipelines/adaptive-intervals.js";
-import { Asking } from "./intake/submit.js";
+import type { AdaptiveIntervals } from "./pipelines/adaptive-intervals.js";
+import { TriggerSubmission } from "./intake/submit.js";
 import { AuditRecorder } from "./access/audit-log.js";
 import { cancel } from "./intake/cancel.js";
 import { Claimer } from "./gating/claimer.js";
 import type { Core } from "./context/core.js";
 import type { EventName, Listener } from "./context/events.js";
-import { GateKeeper } from "./gating/gate-evaluator.js";
-import { Host } from "./adapter-context.js";
+import { GateEvaluator } from "./gating/gate-evaluator.js";
+import { EngineAdapterContext } from "./adapter-context.js";
 import { Lifecycle } from "./lifecycle.js";
 import { Loop } from "./loop.js";
 import { Maintenance } from "./monitoring/maintenance.js";
-import { Monitoring } from "./monitoring/alert-monitor.js";
+import { AlertMonitor } from "./monitoring/alert-monitor.js";
 import type { MonitoringSettings } from "./monitoring/monitoring-options.js";
-import { NodeBoard } from "./monitoring/node-registry.js";
-import { Outage } from "./context/store-health.js";
+import { StoredNodeRegistry } from "./monitoring/node-registry.js";
+import { StoreHealth } from "./context/store-health.js";
 import { OutcomeWaiter } from "./intake/outcomes.js";
-import { Pausing } from "./pipelines/pause.js";
+import { PauseControl } from "./pipelines/pause.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import type { PipelineRef } from "../pipeline/pipeline-ref.js";
 import {
@@ -32,18 +32,18 @@ import { type Explanation, explain } from "./reading/explain.js";
 import type { Surroundings } from "./reading/explain-future.js";
 import { recheckSoon } from "./gating/recheck.js";
 import { type ReloadOptions, reloadOf } from "./pipelines/reload.js";
-import type { Act, BackfillOptions, PauseOptions, ResumeOptions, RunOptions, TriggerOptions, WaitOptions } from "../pipeline/request-options.js";
+import type { ActionContext, BackfillOptions, PauseOptions, ResumeOptions, RunOptions, TriggerOptions, WaitOptions } from "../pipeline/request-options.js";
 import { checkedId, runRequest, waitSignal } from "../pipeline/requests.js";
 import { retire } from "./pipelines/retire.js";
-import { type ReloadResult, Roster } from "./pipelines/pipeline-registry.js";
+import { type ReloadResult, PipelineRegistry } from "./pipelines/pipeline-registry.js";
 import type { RunOutcome } from "../pipeline/run-outcome.js";
 import { Runner } from "./running/runner.js";
 import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
-import { Sensing } from "./intake/sensors.js";
-import { SettingsDesk } from "./pipelines/settings-manager.js";
-import { StatisticsDesk } from "./monitoring/statistics.js";
-import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, wordOf } from "./reading/status.js";
-import { Steering } from "./pipelines/pipeline-overrides.js";
+import { SensorRunner } from "./intake/sensors.js";
+import { PipelineSettingsManager } from "./pipelines/settings-manager.js";
+import { StoredStatistics } from "./monitoring/statistics.js";
+import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, nodeReportOf } from "./reading/status.js";
+import { PipelineOverrides } from "./pipelines/pipeline-overrides.js";
 import { drainMsOf, type StopOptions } from "./stop-options.js";
 import { TokenService } from "./access/tokens.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./reading/upcoming.js";
@@ -54,28 +54,28 @@ export class SchedulerEngine implements Scheduler {
   readonly #core: Core;
   readonly #runner: Runner;
   readonly #loop: Loop;
-  readonly #gates: GateKeeper;
-  readonly #outage: Outage;
-  readonly #steering: Steering;
-  readonly #roster: Roster;
-  readonly settings: SettingsDesk;
-  readonly adaptive: Adapting;
-  readonly statistics: StatisticsDesk;
-  readonly alerts: Monitoring;
-  readonly nodes: NodeBoard;
+  readonly #gates: GateEvaluator;
+  readonly #outage: StoreHealth;
+  readonly #steering: PipelineOverrides;
+  readonly #roster: PipelineRegistry;
+  readonly settings: PipelineSettingsManager;
+  readonly adaptive: AdaptiveIntervals;
+  readonly statistics: StoredStatistics;
+  readonly alerts: AlertMonitor;
+  readonly nodes: StoredNodeRegistry;
   readonly tokens: TokenService;
   readonly audit: AuditRecorder;
-  readonly host: Host;
-  readonly #asking: Asking;
-  readonly #pausing: Pausing;
-  readonly #sensing: Sensing;
+  readonly host: EngineAdapterContext;
+  readonly #asking: TriggerSubmission;
+  readonly #pausing: PauseControl;
+  readonly #sensing: SensorRunner;
   readonly #lifecycle: Lifecycle;
   readonly #outcomes: OutcomeWaiter;
 
   constructor(core: Core, pipelines: readonly Pipeline[], monitoring: MonitoringSettings | null) {
     this.#core = core;
-    this.#outage = new Outage(core);
-    this.#gates = new GateKeeper(core, (ids) => recheckSoon(core, ids, () => this.#loop.wake()));
+    this.#outage = new StoreHealth(core);
+    this.#gates = new GateEvaluator(core, (ids) => recheckSoon(core, ids, () => this.#loop.wake()));
     this.#runner = new Runner(core, {
       leave: () => claimer.hasMore && this.#loop.wake(),
       end: () => this.#loop.wake(),
@@ -83,25 +83,25 @@ export class SchedulerEngine implements Scheduler {
     });
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
     this.audit = new AuditRecorder(core);
-    this.#steering = new Steering(core, this.audit);
+    this.#steering = new PipelineOverrides(core, this.audit);
     this.adaptive = this.#steering.adapting;
-    this.settings = new SettingsDesk(core, this.#steering);
+    this.settings = new PipelineSettingsManager(core, this.#steering);
     this.tokens = new TokenService(core, this.audit, (id) => this.has(id));
     this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh().then(() => this.host.feed.refresh()));
-    this.#pausing = new Pausing(core, this.#loop, this.audit, (id) => this.#target(id));
-    this.#asking = new Asking(core, this.#loop, this.audit);
-    this.host = new Host(core, this.#runner, this.audit, this.#asking, (id) => this.#pipeline(id));
-    this.#sensing = new Sensing(core, () => this.#loop.wake());
-    this.statistics = new StatisticsDesk(core);
-    this.nodes = new NodeBoard(core, this.audit);
-    this.alerts = new Monitoring(core, monitoring, {
+    this.#pausing = new PauseControl(core, this.#loop, this.audit, (id) => this.#target(id));
+    this.#asking = new TriggerSubmission(core, this.#loop, this.audit);
+    this.host = new EngineAdapterContext(core, this.#runner, this.audit, this.#asking, (id) => this.#pipeline(id));
+    this.#sensing = new SensorRunner(core, () => this.#loop.wake());
+    this.statistics = new StoredStatistics(core);
+    this.nodes = new StoredNodeRegistry(core, this.audit);
+    this.alerts = new AlertMonitor(core, monitoring, {
       statistics: this.statistics,
       audit: this.audit,
       nodes: this.nodes,
-      word: () => wordOf(core, this.#loop, this.#runner, this.#sensing, this.#gates),
+      word: () => nodeReportOf(core, this.#loop, this.#runner, this.#sensing, this.#gates),
       pipelines: () => this.pipelines(),
     });
-    this.#roster = new Roster(core, this.#steering, this.#sensing, pipelines);
+    this.#roster = new PipelineRegistry(core, this.#steering, this.#sensing, pipelines);
     this.#lifecycle = new Lifecycle(core, {
       audit: this.audit,
       steering: this.#steering,
@@ -148,7 +148,7 @@ export class SchedulerEngine implements Scheduler {
     return this.#asking.backfill(this.#pipeline(idOf(pipeline)), options);
   }
 
-  async cancel(id: string, act: Act = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
+  async cancel(id: string, act: ActionContext = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
     this.#lifecycle.refuseUnlessRunning();
     const cancelled = await cancel(this.#core, this.#runner, this.audit, id, act);
     this.#loop.wake();
@@ -159,7 +159,7 @@ export class SchedulerEngine implements Scheduler {
     await this.#pausing.pause(target, options);
   }
 
-  async resume(target?: string | ResumeOptions, options?: Act): Promise<boolean> {
+  async resume(target?: string | ResumeOptions, options?: ActionContext): Promise<boolean> {
     return this.#pausing.resume(target, options);
   }
 
@@ -192,7 +192,7 @@ export class SchedulerEngine implements Scheduler {
     return this.#roster.remove(pipelineId);
   }
 
-  async retire(pipelineId: string, act: Act = {}): Promise<void> {
+  async retire(pipelineId: string, act: ActionContext = {}): Promise<void> {
     this.#lifecycle.refuseUnlessRunning();
     await retire(this.#core, this.audit, pipelineId, act);
     await this.remove(pipelineId);

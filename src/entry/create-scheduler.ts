@@ -7,7 +7,7 @@ import { AddressRule, type PrivateNetworks } from "../adapters/shared/address.js
 import { dependencyFactory } from "../adapters/probes/connections.js";
 import { machineLoad } from "../adapters/probes/machine.js";
 import { memoryStore } from "../adapters/stores/memory/memory-store.js";
-import { builtin } from "../base/lazy-module.js";
+import { lazyModule } from "../base/lazy-module.js";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { type IdSource, ulidSource } from "../base/id.js";
@@ -18,7 +18,7 @@ import { Events } from "../engine/context/events.js";
 import { type MonitoringOptions, monitoringOf } from "../engine/monitoring/monitoring-options.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import { redactingLogger } from "../engine/context/redacting-logger.js";
-import { Registry } from "../engine/firing/fire-queue.js";
+import { FireQueue } from "../engine/firing/fire-queue.js";
 import { SchedulerEngine } from "../engine/scheduler.js";
 import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 import { StoreClock } from "../engine/context/store-clock.js";
@@ -49,7 +49,7 @@ export interface SchedulerOptions<P extends Pipeline = Pipeline> {
   /** Values that executors hold and that are no secrets, such as the name of a table in `env`. Default none. */
   redactExcept?: readonly string[];
   /** Makes the sensors that event-driven patterns describe: `patternSensors(…)` of `headgate/sensors`. Default: none. */
-  sensors?: (options: SensorOptions, pipelineId: string) => AnySensor | null;
+  sensorFactory?: (options: SensorOptions, pipelineId: string) => AnySensor | null;
   /** Default {@link systemClock}. */
   clock?: Clock;
   /** Default {@link consoleLogger}: information, warnings and errors. */
@@ -61,11 +61,11 @@ export interface SchedulerOptions<P extends Pipeline = Pipeline> {
   /** Runs active at once, over all pipelines and nodes. Default no limit but the executor's. */
   maxActiveRuns?: number;
   /** How long a node may be silent before its work is taken from it. Default `"30s"`. */
-  lease?: Duration;
+  leaseDuration?: Duration;
   /** A fire time no older than this is on time, not missed. Default `"30s"`. */
   misfireThreshold?: Duration;
   /** How long a run may go on after its signal before it is given up. Default `"10s"`. */
-  grace?: Duration;
+  cancelGracePeriod?: Duration;
   /** How long a probe's value is shared between conditions and pipelines. Default `"5s"`. */
   probeTtl?: Duration;
   /** How far back statistics look. Default `"24h"`. */
@@ -79,13 +79,13 @@ export interface SchedulerOptions<P extends Pipeline = Pipeline> {
   /** Databases, files and servers that external dependencies set at run time may name; nobody is shown their addresses. Default none. */
   connections?: NamedConnections;
   /** How busy the machine is, for adaptive schedules: shares, 0 to 1. Default: measured. */
-  load?: () => { readonly cpu: number | null; readonly memory: number | null };
+  measureLoad?: () => { readonly cpu: number | null; readonly memory: number | null };
   /** A number in [0, 1), for ids and jitter. Default `Math.random`. */
   random?: () => number;
   /** Makes ids; must sort in the order they were made, and by their instant as ULIDs do: `explain` looks for what came before an instant by its id. Default ULIDs. */
   newId?: IdSource;
   /** The longest time for which a timer is trusted. Default `"30s"`. */
-  timerTrust?: Duration;
+  maxTimerDelay?: Duration;
 }
 
 /**
@@ -115,18 +115,18 @@ export function createScheduler<P extends Pipeline = Pipeline>(options: Schedule
     redact: secrets.redact,
     logger,
     events: new Events(logger, secrets.redact),
-    registry: new Registry(),
+    registry: new FireQueue(),
     scheduler: null,
     newId: options.newId ?? ulidSource(random),
     random,
     node: options.node ?? `${hostname()}-${pid}-${Math.floor(random() * 1e9).toString(36)}`,
     settings: settingsOf(options),
-    sensorOf: options.sensors ?? null,
+    sensorOf: options.sensorFactory ?? null,
     dependencies: dependenciesOf(options.connections ?? {}, "createScheduler"),
     dependenciesOf,
     audit: auditSettings(options.audit),
-    measureLoad: options.load ?? machineLoad(),
-    newSecret: () => builtin("node:crypto").randomBytes(32).toString("base64url"),
+    measureLoad: options.measureLoad ?? machineLoad(),
+    newSecret: () => lazyModule("node:crypto").randomBytes(32).toString("base64url"),
   };
   const monitoring = options.monitoring === undefined ? null : monitoringOf(options.monitoring);
   return new SchedulerEngine(core, options.pipelines ?? [], monitoring);

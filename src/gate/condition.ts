@@ -126,7 +126,7 @@ const ON_ERROR = ["pass", "block"] as const;
 const NEEDS: readonly ConditionNeeds[] = ["time", "history", "outside"];
 
 /** Options of one's own condition. */
-export interface OwnConditionOptions extends ConditionOptions {
+export interface CustomConditionOptions extends ConditionOptions {
   /** Default `"outside"`: it is asked last, and only if nothing else blocks. */
   needs?: ConditionNeeds;
   /** What a throw or a timeout counts as. Default `"block"`. */
@@ -145,7 +145,7 @@ export interface OwnConditionOptions extends ConditionOptions {
 export function condition(
   name: string,
   check: (context: ConditionContext) => boolean | Verdict | Promise<boolean | Verdict>,
-  options: OwnConditionOptions = {},
+  options: CustomConditionOptions = {},
 ): Condition {
   if (typeof name !== "string" || name.length === 0 || name.length > 100) {
     throw new HeadgateError("INVALID_ARGUMENT", "condition: give it a name of 1 to 100 characters; findings are known by it");

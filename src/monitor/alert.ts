@@ -10,7 +10,7 @@ export type Severity = "info" | "warning" | "critical";
 export const SEVERITIES: readonly Severity[] = ["info", "warning", "critical"];
 
 /** What a rule found to be wrong. */
-export interface Firing {
+export interface RuleViolation {
   /** In words, with the numbers. */
   readonly message: string;
   readonly value?: number | null;
@@ -63,13 +63,13 @@ export interface PipelineRule extends RuleBase {
   readonly alertOn: AlertReason | null;
   /** Only those of these. */
   readonly appliesTo: ((pipeline: PipelineSnapshot) => boolean) | null;
-  check(pipeline: PipelineSnapshot, snapshot: Snapshot): Firing | null;
+  check(pipeline: PipelineSnapshot, snapshot: Snapshot): RuleViolation | null;
 }
 
 /** A rule that looks at the whole. */
 export interface SchedulerRule extends RuleBase {
   readonly scope: "scheduler";
-  check(snapshot: Snapshot): readonly Firing[];
+  check(snapshot: Snapshot): readonly RuleViolation[];
 }
 
 export type AlertRule = PipelineRule | SchedulerRule;

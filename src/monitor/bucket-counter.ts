@@ -2,25 +2,25 @@
 type Counts = (string | number)[];
 
 /** Both generations, as they are kept. */
-export interface TallyState {
+export interface BucketCounterState {
   readonly newer: readonly (string | number)[];
   readonly older: readonly (string | number)[];
 }
 
 /** Counts by name, in two generations: what is older than two turns is forgotten. Bounded by a number of names. */
-export class Tally {
+export class BucketCounter {
   readonly #limit: number;
   #newer: Counts = [];
   #older: Counts = [];
 
-  constructor(limit: number, state?: TallyState) {
+  constructor(limit: number, state?: BucketCounterState) {
     this.#limit = limit;
     if (state === undefined) return;
     this.#newer = [...state.newer];
     this.#older = [...state.older];
   }
 
-  get state(): TallyState {
+  get state(): BucketCounterState {
     return { newer: this.#newer, older: this.#older };
   }
 

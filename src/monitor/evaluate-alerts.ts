@@ -1,4 +1,4 @@
-import type { AlertRule, AlertState, AlertTransition, Concern, Firing, PipelineSnapshot, Silence, Snapshot } from "./alert.js";
+import type { AlertRule, AlertState, AlertTransition, Concern, RuleViolation, PipelineSnapshot, Silence, Snapshot } from "./alert.js";
 
 /** What an evaluation comes to. */
 export interface Evaluation {
@@ -30,7 +30,7 @@ export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, 
   const problems: { rule: string; error: unknown }[] = [];
   const pipelines = new Map(snapshot.pipelines.map((one) => [one.id, one]));
   const silences = snapshot.silences.filter(({ from, until }) => from <= now && now < until);
-  const take = (rule: AlertRule, firing: Firing, pipeline: PipelineSnapshot | null) => {
+  const take = (rule: AlertRule, firing: RuleViolation, pipeline: PipelineSnapshot | null) => {
     const id = idOf(rule, pipeline, firing);
     if (taken.has(id)) return; // a rule found it twice: it is one alert
     taken.add(id);
@@ -67,14 +67,14 @@ export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, 
   return { alerts, transitions, concerns, problems };
 }
 
-function idOf({ name }: AlertRule, pipeline: PipelineSnapshot | null, { key }: Firing): string {
+function idOf({ name }: AlertRule, pipeline: PipelineSnapshot | null, { key }: RuleViolation): string {
   return [name, pipeline?.id ?? "", key ?? ""].join("|");
 }
 
 function stateOf(
   id: string,
   rule: AlertRule,
-  { message, value = null, limit = null }: Firing,
+  { message, value = null, limit = null }: RuleViolation,
   pipeline: PipelineSnapshot | null,
   known: AlertState | undefined,
   now: number,

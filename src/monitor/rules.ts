@@ -2,7 +2,7 @@ import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { isoUtc } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
-import type { AlertReason, AlertRule, Firing, PipelineRule, PipelineSnapshot, SchedulerRule, Severity, Snapshot } from "./alert.js";
+import type { AlertReason, AlertRule, RuleViolation, PipelineRule, PipelineSnapshot, SchedulerRule, Severity, Snapshot } from "./alert.js";
 import { SEVERITIES } from "./alert.js";
 
 /** Options that every rule takes. */
@@ -31,7 +31,7 @@ const RULE_OPTIONS: OptionNames<RuleOptions> = { name: true, severity: true, for
 const PIPELINE_RULE_OPTIONS: OptionNames<PipelineRuleOptions> = { ...RULE_OPTIONS, pipelines: true, tags: true };
 
 /** Looks at one pipeline. */
-export type PipelineCheck = (pipeline: PipelineSnapshot, snapshot: Snapshot) => Firing | null;
+export type PipelineCheck = (pipeline: PipelineSnapshot, snapshot: Snapshot) => RuleViolation | null;
 
 /**
  * A rule of one's own about each pipeline: `null` while all is well.
@@ -50,7 +50,7 @@ export function pipelineRule(name: string, check: PipelineCheck, options: Pipeli
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
-export function schedulerRule(name: string, check: (snapshot: Snapshot) => readonly Firing[], options: RuleOptions = {}): SchedulerRule {
+export function schedulerRule(name: string, check: (snapshot: Snapshot) => readonly RuleViolation[], options: RuleOptions = {}): SchedulerRule {
   checkOptions(options, RULE_OPTIONS, "schedulerRule");
   return { scope: "scheduler", ...baseOf(name, "warning", options), check };
 }
@@ -113,7 +113,7 @@ export function slaAtRisk(options: PipelineRuleOptions & { within?: Duration } =
   });
 }
 
-function slaOf({ slaMs, activeRuns, oldestFireTimeAt }: PipelineSnapshot, now: number, earlyMs: number, what: string): Firing | null {
+function slaOf({ slaMs, activeRuns, oldestFireTimeAt }: PipelineSnapshot, now: number, earlyMs: number, what: string): RuleViolation | null {
   if (slaMs === null) return null;
   const run = oldestOf(activeRuns, ({ scheduledFor }) => scheduledFor);
   const oldest = Math.min(run?.scheduledFor ?? Number.POSITIVE_INFINITY, oldestFireTimeAt ?? Number.POSITIVE_INFINITY);
@@ -237,7 +237,7 @@ export function sensorFailing(options: RuleOptions & { failures?: number } = {})
 }
 
 /** Of what several nodes say of the same thing, the one with the largest value: it is one alert. */
-function worstByKey(found: readonly (Firing & { readonly key: string; readonly value: number })[]): readonly Firing[] {
+function worstByKey(found: readonly (RuleViolation & { readonly key: string; readonly value: number })[]): readonly RuleViolation[] {
   const byKey = new Map<string, (typeof found)[number]>();
   for (const one of found) {
     const known = byKey.get(one.key);

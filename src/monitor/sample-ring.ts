@@ -10,7 +10,7 @@ export interface Timing {
 }
 
 /** The newest so many timings, in memory that grows with them up to a bound: twelve bytes each. */
-export class TimingRing {
+export class SampleRing {
   readonly #limit: number;
   readonly #baseAt: number;
   #cells = new Float32Array(4 * COLUMNS);

@@ -1,7 +1,7 @@
 import { type Quantiles, quantilesOf } from "../base/quantiles.js";
-import { type EndedFacts, endedAtOf } from "./finished-record.js";
-import { type Timing, TimingRing } from "./sample-ring.js";
-import { Tally, type TallyState } from "./bucket-counter.js";
+import { type FinishedFacts, endedAtOf } from "./finished-record.js";
+import { type Timing, SampleRing } from "./sample-ring.js";
+import { BucketCounter, type BucketCounterState } from "./bucket-counter.js";
 
 /** How statistics are kept. */
 export interface WindowOptions {
@@ -53,8 +53,8 @@ export interface WindowState {
   readonly counts: readonly number[];
   /** Three numbers for each: when it ended, how long it took, how late it started (`null`: nothing was scheduled). */
   readonly timings: readonly (number | null)[];
-  readonly reasons: TallyState | null;
-  readonly conditions: TallyState | null;
+  readonly reasons: BucketCounterState | null;
+  readonly conditions: BucketCounterState | null;
   readonly lastSuccessAt: number;
   readonly lastFailureAt: number;
   readonly lastMissedAt: number;
@@ -89,10 +89,10 @@ export class RunWindow {
   /** Counts by slot; the slot of an instant is its number modulo the slots. */
   readonly #counts = new Uint32Array(SLOTS * COUNTED.length);
   #newestSlot = Number.NEGATIVE_INFINITY;
-  #timings: TimingRing | null = null;
-  #reasons: Tally | null = null;
+  #timings: SampleRing | null = null;
+  #reasons: BucketCounter | null = null;
   /** By result and condition. */
-  #conditions: Tally | null = null;
+  #conditions: BucketCounter | null = null;
   #lastSuccessAt = 0;
   #lastFailureAt = 0;
   #lastMissedAt = 0;
@@ -107,8 +107,8 @@ export class RunWindow {
     if (state === undefined || state.newestSlot === null) return;
     this.#newestSlot = state.newestSlot;
     this.#counts.set(state.counts.slice(0, this.#counts.length));
-    this.#reasons = state.reasons === null ? null : new Tally(NAMES_KEPT, state.reasons);
-    this.#conditions = state.conditions === null ? null : new Tally(2 * NAMES_KEPT, state.conditions);
+    this.#reasons = state.reasons === null ? null : new BucketCounter(NAMES_KEPT, state.reasons);
+    this.#conditions = state.conditions === null ? null : new BucketCounter(2 * NAMES_KEPT, state.conditions);
     for (let place = 0; place < state.timings.length; place += 3) {
       const [endedAt, durationMs, lagMs] = state.timings.slice(place, place + 3) as [number, number, number | null];
       this.#time({ endedAt, durationMs, lagMs: lagMs ?? Number.NaN });
@@ -138,7 +138,7 @@ export class RunWindow {
   }
 
   /** Takes in what has ended; in about the order in which it did. */
-  add(ended: EndedFacts): void {
+  add(ended: FinishedFacts): void {
     const at = endedAtOf(ended);
     const slot = this.#slotOf(at);
     if (slot <= this.#newestSlot - SLOTS) return; // older than the window
@@ -165,7 +165,7 @@ export class RunWindow {
     }
   }
 
-  #addRun(run: NonNullable<EndedFacts["run"]>, count: (name: Counted, by?: number) => void): void {
+  #addRun(run: NonNullable<FinishedFacts["run"]>, count: (name: Counted, by?: number) => void): void {
     const { status, startedAt, endedAt, scheduledFor, attempt, attempts } = run;
     if (endedAt === null || status === "running" || status === "retrying") return;
     count(status === "timed_out" ? "timedOut" : status);
@@ -187,7 +187,7 @@ export class RunWindow {
   }
 
   #time(timing: Timing): void {
-    this.#timings ??= new TimingRing(this.#options.timings, timing.endedAt);
+    this.#timings ??= new SampleRing(this.#options.timings, timing.endedAt);
     this.#spread = null;
     this.#timings.add(timing);
   }
@@ -258,17 +258,17 @@ export class RunWindow {
   }
 
   #because(reason: string): void {
-    this.#reasons ??= new Tally(NAMES_KEPT);
+    this.#reasons ??= new BucketCounter(NAMES_KEPT);
     this.#reasons.add(reason.slice(0, 100));
   }
 
   #found(condition: string, result: "pass" | "block", looks: number): void {
-    this.#conditions ??= new Tally(2 * NAMES_KEPT);
+    this.#conditions ??= new BucketCounter(2 * NAMES_KEPT);
     this.#conditions.add(`${result} ${condition.slice(0, 100)}`, looks);
   }
 }
 
-function conditionsOf(tally: Tally | null): Statistics["conditions"] {
+function conditionsOf(tally: BucketCounter | null): Statistics["conditions"] {
   const found: Record<string, { pass: number; block: number }> = {};
   for (const [key, count] of tally?.counts() ?? []) {
     const [result, name] = [key.slice(0, key.indexOf(" ")) as "pass" | "block", key.slice(key.indexOf(" ") + 1)];

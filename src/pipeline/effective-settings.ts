@@ -3,7 +3,7 @@ import type { RuntimeDependency } from "../gate/dependency.js";
 import type { TimeWindow } from "../schedule/window.js";
 import type { Pipeline } from "./pipeline.js";
 import { type Overrides, type PipelineSettings, type SettingName, shownDependencies } from "./overrides.js";
-import type { Maintenance } from "../engine/pipelines/pipeline-overrides.js";
+import type { StoredWindow } from "../engine/pipelines/pipeline-overrides.js";
 
 /** Where a setting in force comes from: the code, the configuration file, or a change at run time. */
 export type SettingSource = "code" | "file" | "override";
@@ -44,7 +44,7 @@ export function effectiveSettings(
   base: Pipeline,
   schedule: string,
   overrides: Overrides,
-  windows: readonly Maintenance[],
+  windows: readonly StoredWindow[],
 ): EffectiveSettings {
   const source: SettingSource = base.origin ?? "code";
   const declared = <T>(value: T): EffectiveSetting<T> => ({ value, source, at: null, user: null });

@@ -3,12 +3,12 @@ import type { Instant } from "../base/instant.js";
 import type { Priority } from "../trigger/trigger.js";
 
 /** What may be asked for by hand or by another system. */
-export type AskedKind = "manual" | "immediate" | "webhook" | "file" | "sensor";
+export type RequestedKind = "manual" | "immediate" | "webhook" | "file" | "sensor";
 
 /** Options of `Scheduler.trigger`. */
 export interface TriggerOptions<Parameters = unknown> {
   /** Default `"manual"`. `"immediate"` skips the conditions and goes to the head of the line. */
-  kind?: AskedKind;
+  kind?: RequestedKind;
   /** Why; at most 1,000 characters. Default none. */
   reason?: string;
   /** Who; at most 200 characters. Default none. */
@@ -65,7 +65,7 @@ export interface ActionCaller {
 }
 
 /** Who does something, and why. */
-export interface Act {
+export interface ActionContext {
   /** Why; at most 1,000 characters. Default none. */
   reason?: string;
   /** Who; at most 200 characters. Default none. */
@@ -75,7 +75,7 @@ export interface Act {
 }
 
 /** Options of `Scheduler.pause`. */
-export interface PauseOptions extends Act {
+export interface PauseOptions extends ActionContext {
   /** Default: the whole scheduler. */
   pipelineId?: string;
   /** Resumes by itself after this. Default: never. */
@@ -83,13 +83,13 @@ export interface PauseOptions extends Act {
 }
 
 /** Options of `Scheduler.resume`. */
-export interface ResumeOptions extends Act {
+export interface ResumeOptions extends ActionContext {
   /** Default: the whole scheduler. */
   pipelineId?: string;
 }
 
 /** Options of `Scheduler.backfill`. */
-export interface BackfillOptions<Parameters = unknown> extends Act {
+export interface BackfillOptions<Parameters = unknown> extends ActionContext {
   /** The first instant whose fire times are wanted. */
   from: Instant;
   /** The end, exclusive. Default now. */

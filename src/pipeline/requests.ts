@@ -6,9 +6,9 @@ import { shown } from "../base/shown.js";
 import { type NewTrigger, PRIORITIES, type Priority } from "../trigger/trigger.js";
 import { measuredJsonCopy } from "../run/json-copy.js";
 import { issuesOf, type Pipeline } from "./pipeline.js";
-import type { Act, AskedKind, RunOptions, TriggerOptions, WaitOptions } from "./request-options.js";
+import type { ActionContext, RequestedKind, RunOptions, TriggerOptions, WaitOptions } from "./request-options.js";
 
-const KINDS: readonly AskedKind[] = ["manual", "immediate", "webhook", "file", "sensor"];
+const KINDS: readonly RequestedKind[] = ["manual", "immediate", "webhook", "file", "sensor"];
 const TRIGGER: OptionNames<TriggerOptions> = {
   kind: true,
   reason: true,
@@ -24,7 +24,7 @@ const TRIGGER: OptionNames<TriggerOptions> = {
 const { transaction: _, ...LASTING } = TRIGGER;
 const WAIT: OptionNames<WaitOptions> = { signal: true };
 const RUN: OptionNames<RunOptions> = { ...LASTING, ...WAIT };
-export const ACT_OPTIONS: OptionNames<Act> = { reason: true, user: true, caller: true };
+export const ACT_OPTIONS: OptionNames<ActionContext> = { reason: true, user: true, caller: true };
 const PARAMETERS_LIMIT = 1_000_000;
 
 /**
@@ -141,7 +141,7 @@ export async function checkedParameters(
  *
  * @throws HeadgateError `INVALID_ARGUMENT`
  */
-export function checkAct(act: Act, where: string): void {
+export function checkAct(act: ActionContext, where: string): void {
   checkOptions(act, ACT_OPTIONS, where);
 }
 

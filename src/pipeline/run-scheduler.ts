@@ -1,5 +1,5 @@
 import type { IdOf, OutputOf, ParametersOf, PipelineRef } from "./pipeline-ref.js";
-import type { Act, RunArguments, TriggerArguments, WaitOptions } from "./request-options.js";
+import type { ActionContext, RunArguments, TriggerArguments, WaitOptions } from "./request-options.js";
 import type { RunOutcome } from "./run-outcome.js";
 import type { Run, Trigger } from "./views.js";
 
@@ -49,7 +49,7 @@ export interface RunScheduler<P extends PipelineRef = PipelineRef> {
    * @param id - of a trigger or a run
    * @throws HeadgateError `NOT_FOUND`, `ALREADY_FINISHED`
    */
-  cancel(id: string, act?: Act): Promise<{ trigger: Trigger | null; run: Run | null }>;
+  cancel(id: string, act?: ActionContext): Promise<{ trigger: Trigger | null; run: Run | null }>;
 
   /** Returns one trigger; `null` when there is none, or no longer. */
   getTrigger(id: string): Promise<Trigger | null>;

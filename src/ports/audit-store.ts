@@ -2,7 +2,7 @@ import type { AuditEntry, AuditMark, AuditRecord } from "../monitor/audit.js";
 import type { AuditSealer } from "../monitor/audit-seal.js";
 
 /** An entry of the audit log that is kept in one transaction with the change it tells of: both are there, or neither. */
-export interface Noted {
+export interface AuditedWrite {
   /** Given what was there before the change. */
   readonly entry: (before: unknown) => AuditEntry;
   readonly sealer: AuditSealer;

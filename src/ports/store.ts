@@ -2,14 +2,14 @@ import type { DecisionRecord } from "../gate/finding.js";
 import type { RecentStarts } from "../gate/start-limit.js";
 import type { ActiveRun } from "../monitor/alert.js";
 import type { AuditSealer } from "../monitor/audit-seal.js";
-import type { EndedSummary } from "../monitor/finished-record.js";
+import type { FinishedSummary } from "../monitor/finished-record.js";
 import type { CancelRequest, RunError, RunRecord, RunStatus } from "../run/run.js";
 import type { AttemptEnd } from "../run/transitions.js";
 import type { EndedPause } from "../schedule/ended-pauses.js";
 import type { Overlap } from "../trigger/overlap.js";
 import type { QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
-import type { AuditStore, Noted, NotedResult } from "./audit-store.js";
+import type { AuditStore, AuditedWrite, NotedResult } from "./audit-store.js";
 import type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
 import type { ClockRecovery } from "./clock-recovery.js";
 import type { EventLog } from "./event-log.js";
@@ -207,7 +207,7 @@ export interface CursorRecord {
 }
 
 /** What was asked under an idempotency key for the first time, and what was answered. */
-export interface AnswerRecord {
+export interface IdempotencyRecord {
   /** Unique over all callers. */
   readonly key: string;
   /** A digest of what was asked. */
@@ -314,9 +314,9 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
   ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null>;
 
   /** Pauses a pipeline, or everything (`null`). */
-  pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void>;
+  pause(pipelineId: string | null, pause: Pause, noted?: AuditedWrite): Promise<void>;
   /** Ends a pause, at its own end if that has passed; gives the one that ended, `null` (and nothing noted) if there was none. */
-  resume(pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null>;
+  resume(pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null>;
   globalPause(): Promise<GlobalPause>;
   /** Returns the ids of pipelines that are paused by themselves, also those whose pause has run out and was not ended yet. */
   pausedPipelines(): Promise<readonly string[]>;
@@ -330,7 +330,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
    * What has ended in [from, until): triggers with their runs and decisions, and dropped fire times; in the order in which it ended. What ended at the same instant as the last one may be
    * missing when there are `limit`. Parameters and outputs are not read.
    */
-  listEnded(query: EndedQuery): Promise<readonly EndedSummary[]>;
+  listFinished(query: EndedQuery): Promise<readonly FinishedSummary[]>;
   /**
    * Counts what waits, of a pipeline or of all, without reading parameters; and lists active runs, the newest 10,000. Exact up to 100,000 waiting triggers: beyond
    * that, counts and oldest instants are a lower bound.
@@ -371,16 +371,16 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
     expected: number | null,
     by: string | null,
     now: number,
-    noted?: Noted,
+    noted?: AuditedWrite,
   ): Promise<ConfigRecord | null>;
 
   /**
    * Keeps what was asked, and its answer, under its key; gives what is kept. The first one stays: another request, or another answer to the same one, changes
    * nothing.
    */
-  keepAnswer(record: AnswerRecord): Promise<AnswerRecord>;
+  saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord>;
   /** Frees a key under which this was asked and nothing answered. */
-  freeAnswer(key: string, request: string): Promise<void>;
+  releaseKey(key: string, request: string): Promise<void>;
 
   /** How many triggers wait, counted no further than `limit`. */
   countWaiting(limit: number): Promise<number>;

@@ -1,6 +1,6 @@
 import type { Pipeline } from "../pipeline/pipeline.js";
 import type { AlertRule, AlertState, PipelineSnapshot } from "../monitor/alert.js";
-import type { EndedFacts } from "../monitor/finished-record.js";
+import type { FinishedFacts } from "../monitor/finished-record.js";
 import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
 import { RunWindow } from "../monitor/statistics.js";
 import type { PlayedRun } from "./backtest-side.js";
@@ -62,7 +62,7 @@ export function alertsOver(
   return fired;
 }
 
-function endedOf({ status, scheduledFor, startedAt, endedAt, attempt }: PlayedRun): EndedFacts {
+function endedOf({ status, scheduledFor, startedAt, endedAt, attempt }: PlayedRun): FinishedFacts {
   const triggerStatus = status === "succeeded" || status === "cancelled" ? status : "failed";
   return {
     trigger: { status: triggerStatus, endedAt },

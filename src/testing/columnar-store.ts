@@ -9,7 +9,7 @@ const CHUNK = 1 << 16;
  * Records kept by column: a number costs 8 bytes, a text that comes again 4, a field that never changes nothing. A million records that
  * would fill a gigabyte as objects fit into a hundred megabytes, and are made again when somebody looks.
  */
-export class ColumnLog<T extends object> {
+export class ColumnarStore<T extends object> {
   readonly #names: readonly (keyof T & string)[];
   readonly #columns: readonly Column[];
   #size = 0;

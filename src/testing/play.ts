@@ -13,7 +13,7 @@ import type { DecideRequest, Store } from "../ports/store.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { type FakeClock, fakeClock } from "./fake-clock.js";
 import { randomStreams } from "./random.js";
-import { RecordLog } from "./simulation-history.js";
+import { SimulationHistory } from "./simulation-history.js";
 import { type Script, scriptedExecutor } from "./scripted-executor.js";
 import type { SimulatedAttempt } from "./world.js";
 
@@ -67,7 +67,7 @@ export interface Refusal {
 
 /** What was played. */
 export interface Played {
-  readonly log: RecordLog;
+  readonly log: SimulationHistory;
   readonly refused: readonly Refusal[];
   readonly intervals: readonly {
     readonly pipelineId: string;
@@ -89,9 +89,9 @@ export async function play(options: Play): Promise<Played> {
   const { from, to, load, jitterOf } = options;
   const streams = randomStreams(options.seed);
   const clock = fakeClock(from - 1);
-  const log = new RecordLog();
+  const log = new SimulationHistory();
   const newId = countingIds();
-  const store = memoryStore({ retention: { count: rememberedFor(options.pipelines), maxAge: "36500d" }, onForget: log.add });
+  const store = memoryStore({ retention: { count: rememberedFor(options.pipelines), maxAge: "36500d" }, onPrune: log.add });
   if (options.nextLook !== undefined) lookAgain(store, options.nextLook);
   let wake = () => {};
   store.subscribe = (onChange) => {
@@ -107,9 +107,9 @@ export async function play(options: Play): Promise<Played> {
     executor: scriptedExecutor(options.script, (pipelineId) => streams(`runs ${pipelineId}`)),
     logger: { log: () => {} },
     node: "simulation",
-    lease: "36500d", // nobody dies here
-    timerTrust: "36500d", // and no clock jumps
-    load: () => load(toDate(clock.now())),
+    leaseDuration: "36500d", // nobody dies here
+    maxTimerDelay: "36500d", // and no clock jumps
+    measureLoad: () => load(toDate(clock.now())),
     ...(options.pools === undefined ? {} : { pools: options.pools }),
     ...(options.maxActiveRuns === undefined ? {} : { maxActiveRuns: options.maxActiveRuns }),
     ...(options.misfireThreshold === undefined ? {} : { misfireThreshold: options.misfireThreshold }),
@@ -122,7 +122,7 @@ export async function play(options: Play): Promise<Played> {
   const stage: Stage = { scheduler, store, newId, now: () => clock.now(), wake: () => wake() };
   const refused = await playSteps(options.steps, stage, clock, to - 1);
   await keepOpen(store, log);
-  store.forgetEnded();
+  store.pruneFinished();
   await scheduler.stop({ drain: 0 });
   const intervals = changes.map(({ pipelineId, at, fromMs, toMs, reason }) => ({ pipelineId, at, fromMs, toMs, reason }));
   return { log, refused, intervals };
@@ -197,7 +197,7 @@ async function playSteps(steps: readonly Step[], stage: Stage, clock: FakeClock,
 }
 
 /** What has not ended at the end belongs to the result too. */
-async function keepOpen(store: Store, log: RecordLog): Promise<void> {
+async function keepOpen(store: Store, log: SimulationHistory): Promise<void> {
   for (const trigger of await store.listTriggers({ statuses: ["pending", "held", "running"], limit: ALL })) {
     const run = trigger.runId === null ? null : await store.run(trigger.runId);
     log.add({ trigger, run, decisions: await store.listDecisions({ triggerId: trigger.id, limit: ALL }) });

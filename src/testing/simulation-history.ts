@@ -1,12 +1,12 @@
-import type { Forgotten } from "../adapters/stores/memory/history.js";
+import type { PrunedRecord } from "../adapters/stores/memory/history.js";
 import type { DecisionRecord } from "../gate/finding.js";
 import type { RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
-import { ColumnLog } from "./columnar-store.js";
+import { ColumnarStore } from "./columnar-store.js";
 
 /** What a simulation keeps of what its store forgets. */
-export class RecordLog {
-  readonly triggers = new ColumnLog<TriggerRecord>({
+export class SimulationHistory {
+  readonly triggers = new ColumnarStore<TriggerRecord>({
     id: "id",
     pipelineId: "text",
     kind: "text",
@@ -35,7 +35,7 @@ export class RecordLog {
     supersededBy: "id",
     catchup: "json",
   });
-  readonly runs = new ColumnLog<RunRecord>({
+  readonly runs = new ColumnarStore<RunRecord>({
     id: "id",
     pipelineId: "text",
     triggerId: "id",
@@ -57,7 +57,7 @@ export class RecordLog {
     attempts: "json",
     isForced: "json",
   });
-  readonly decisions = new ColumnLog<DecisionRecord>({
+  readonly decisions = new ColumnarStore<DecisionRecord>({
     id: "id",
     pipelineId: "text",
     triggerId: "id",
@@ -71,7 +71,7 @@ export class RecordLog {
     repeated: "json",
   });
 
-  readonly add = ({ trigger, run, decisions }: Forgotten): void => {
+  readonly add = ({ trigger, run, decisions }: PrunedRecord): void => {
     if (trigger !== null) this.triggers.push(trigger);
     if (run !== null) this.runs.push(run);
     for (const decision of decisions) this.decisions.push(decision);
@@ -79,7 +79,7 @@ export class RecordLog {
 }
 
 /** The records of a log as they are handed out, in the order in which they were made. */
-export function inOrderMade<T extends { readonly id: string }, V>(log: ColumnLog<T>, view: (record: T) => V): V[] {
+export function inOrderMade<T extends { readonly id: string }, V>(log: ColumnarStore<T>, view: (record: T) => V): V[] {
   const ids = new Float64Array(log.size);
   for (let index = 0; index < log.size; index++) ids[index] = Number.parseInt(log.field("id" as keyof T & string, index) as string, 36);
   const places = Uint32Array.from(ids, (_, index) => index).sort((a, b) => (ids[a] as number) - (ids[b] as number));

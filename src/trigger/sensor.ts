@@ -18,7 +18,7 @@ export interface SensorEvent {
 }
 
 /** A run as a sensor sees it. */
-export interface SeenRun {
+export interface RunSummary {
   readonly id: string;
   readonly status: string;
   readonly endedAt: number | null;
@@ -26,7 +26,7 @@ export interface SeenRun {
 }
 
 /** What a look is told. */
-export interface SensorLook {
+export interface SensorPollContext {
   /** What the last look that found something has left; `null` at first. */
   readonly cursor: unknown;
   /** Aborts when the look takes longer than its timeout, or the scheduler stops. */
@@ -35,11 +35,11 @@ export interface SensorLook {
   readonly now: number;
   readonly pipelineId: string;
   /** Runs that the scheduler's own store keeps, newest first: by pipeline, older than the one with the id `before`. */
-  runs(query: { pipelineId: string; before?: string; limit: number }): Promise<readonly SeenRun[]>;
+  runs(query: { pipelineId: string; before?: string; limit: number }): Promise<readonly RunSummary[]>;
 }
 
 /** What a look found. */
-export interface SensorAnswer {
+export interface SensorPollResult {
   /** Oldest first; at most 10,000. */
   readonly events: readonly SensorEvent[];
   /** Where to go on: JSON of at most 5,000,000 characters. Kept in one transaction with the triggers of the events. */
@@ -65,18 +65,18 @@ export interface Sensor {
   readonly maxBackoffMs: number;
   /** Silence for longer than this is told as `sensor.overdue`; `null`: never. */
   readonly expectWithinMs: number | null;
-  poll(look: SensorLook): Promise<SensorAnswer>;
+  poll(look: SensorPollContext): Promise<SensorPollResult>;
 }
 
 /** Nothing is polled: the HTTP API takes webhooks for the pipeline from these sources only. */
-export interface WebhookSensor {
+export interface WebhookSource {
   readonly kind: "webhook";
   readonly name: string;
   readonly sources: readonly string[];
 }
 
 /** What may start a pipeline from outside. */
-export type AnySensor = Sensor | WebhookSensor;
+export type AnySensor = Sensor | WebhookSource;
 
 /** How a sensor looks. */
 export interface SensorTiming {
@@ -112,7 +112,7 @@ export type SensorMode = "edge" | "level";
  */
 export function sensor(
   name: string,
-  poll: (look: SensorLook) => SensorAnswer | boolean | Promise<SensorAnswer | boolean>,
+  poll: (look: SensorPollContext) => SensorPollResult | boolean | Promise<SensorPollResult | boolean>,
   options: SensorTiming & { mode?: SensorMode } = {},
 ): Sensor {
   checkOptions(options, { ...SENSOR_TIMING, mode: true }, "sensor", refuseOf(name));
@@ -129,7 +129,7 @@ export function sensor(
 }
 
 /** What a truth comes to: an event when it becomes true (`edge`), or while it is, whenever nothing waits or runs (`level`). The cursor is the last truth. */
-export function truthOf(mode: SensorMode, isTrue: boolean, cursor: unknown, event: SensorEvent): SensorAnswer {
+export function truthOf(mode: SensorMode, isTrue: boolean, cursor: unknown, event: SensorEvent): SensorPollResult {
   const isRaised = isTrue && (mode === "level" || cursor !== true);
   return { events: isRaised ? [mode === "level" ? { ...event, onlyIfIdle: true } : event] : [], cursor: isTrue };
 }
@@ -163,7 +163,7 @@ export function timingOf(name: string, options: SensorTiming): Omit<Sensor, "pol
  * @example
  * pipeline({ id: "import", sensors: [webhookSensor({ sources: ["data_provider"] })], run: () => {} });
  */
-export function webhookSensor(options: { sources: readonly string[] }): WebhookSensor {
+export function webhookSensor(options: { sources: readonly string[] }): WebhookSource {
   checkOptions(options, { sources: true }, "webhookSensor");
   const { sources } = options;
   if (!Array.isArray(sources) || sources.length === 0 || sources.some((one) => typeof one !== "string" || one === ""))

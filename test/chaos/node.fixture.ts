@@ -25,10 +25,10 @@ const scheduler = createScheduler({
   clock: { ...clock, now: () => clock.now() + aheadMs },
   pools: POOLS,
   maxActiveRuns: GLOBAL_LIMIT,
-  lease: LEASE_MS,
-  grace: GRACE_MS,
+  leaseDuration: LEASE_MS,
+  cancelGracePeriod: GRACE_MS,
   misfireThreshold: "1s",
-  timerTrust: "1s",
+  maxTimerDelay: "1s",
   logger: { log: () => {} },
 });
 

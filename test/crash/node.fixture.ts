@@ -23,8 +23,8 @@ const scheduler = createScheduler({
   store: storeFromUrl(url),
   node,
   clock: { ...clock, now: () => clock.now() + Number(ahead) },
-  lease: "1s",
-  grace: "500ms",
+  leaseDuration: "1s",
+  cancelGracePeriod: "500ms",
   logger: { log: () => {} },
 });
 scheduler.on("run.late_result", ({ runId }) => console.log(`late ${runId}`));

@@ -8,7 +8,7 @@ const scheduler = createScheduler({
   pipelines: [pipeline({ id: "job", executor: engineAt(service), execution: { maxActiveRuns: 50, retries: 0 } })],
   store: storeFromUrl(url),
   node,
-  lease: "1s",
+  leaseDuration: "1s",
   logger: { log: () => {} },
 });
 await scheduler.start();

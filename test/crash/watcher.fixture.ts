@@ -23,7 +23,7 @@ const scheduler = createScheduler({
   pipelines: [pipeline({ id: "files", run: () => {} }), pipeline({ id: "counted", sensors: [counter], run: () => {} })],
   store: storeFromUrl(url),
   node,
-  lease: "1s",
+  leaseDuration: "1s",
   logger: { log: () => {} },
 });
 await scheduler.start();

@@ -114,7 +114,7 @@ describe("an adaptive schedule", () => {
 
   it("goes by the load of the machine and of the line", async () => {
     let cpu = 0.95;
-    const { clock, scheduler } = await harness([sync(loadBased())], { load: () => ({ cpu, memory: 0.5 }) });
+    const { clock, scheduler } = await harness([sync(loadBased())], { measureLoad: () => ({ cpu, memory: 0.5 }) });
     await clock.advance("10h");
     expect(scheduler.adaptive.of("sync")).toMatchObject({ intervalMs: 4 * HOUR });
     cpu = 0.1;
@@ -129,7 +129,7 @@ describe("an adaptive schedule", () => {
       measured++;
       return { cpu, memory: 0.5 };
     };
-    const { clock, scheduler, heard } = await harness([sync(loadBased())], { load });
+    const { clock, scheduler, heard } = await harness([sync(loadBased())], { measureLoad: load });
     await clock.advance("12h");
     expect(scheduler.adaptive.of("sync")?.intervalMs).toBe(4 * HOUR);
     const { items } = await scheduler.runs({ pipelineId: "sync" });

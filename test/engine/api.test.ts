@@ -66,8 +66,8 @@ describe("createScheduler()", () => {
     ["an unknown pool", { pipelines: [pipeline({ id: "a", run: ok, execution: { pool: "db" } })] }, "UNKNOWN_POOL"],
     ["a pool without slots", { pools: { db: 0 } }, "INVALID_ARGUMENT"],
     ["an unknown option", { pipeline: [] } as never, "INVALID_ARGUMENT"],
-    ["a lease that is too short", { lease: "10ms" }, "INVALID_ARGUMENT"],
-    ["a lease that is no duration", { lease: "soon" }, "INVALID_DURATION"],
+    ["a lease that is too short", { leaseDuration: "10ms" }, "INVALID_ARGUMENT"],
+    ["a lease that is no duration", { leaseDuration: "soon" }, "INVALID_DURATION"],
     ["something that is no pipeline", { pipelines: [{ id: "a", run: ok } as never] }, "INVALID_PIPELINE"],
   ];
   it.each(bad)("refuses %s", (_, options, code) => {

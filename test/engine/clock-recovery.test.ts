@@ -105,7 +105,7 @@ describe("what a wrong clock leaves behind", () => {
     const store = sharedStore();
     const long = () => pipeline({ id: "long", run: ({ clock: time }) => time.sleep("2m") });
     const nodes = await Promise.all(
-      ["one", "two"].map((node, n) => harness([long()], { clock, store, node, random: () => (n + 1) / 4, lease: "10s" })),
+      ["one", "two"].map((node, n) => harness([long()], { clock, store, node, random: () => (n + 1) / 4, leaseDuration: "10s" })),
     );
     await nodes[0]?.scheduler.trigger("long");
     await nodes[1]?.scheduler.trigger("long");

@@ -17,7 +17,7 @@ describe("the lease of an attempt", () => {
       const first = await harness([job(async (attempt) => (attempt < lostAttempt ? Promise.reject(new Error("down")) : never))], {
         clock: dead,
         store,
-        lease: "10s",
+        leaseDuration: "10s",
       });
       await first.scheduler.trigger("a");
       await dead.advance("6s");
@@ -25,7 +25,7 @@ describe("the lease of an attempt", () => {
       expect(running).toMatchObject({ status: "running", attempt: lostAttempt });
       // from here on the first node is silent
       const alive = fakeClock(new Date(dead.now()).toISOString());
-      const second = await harness([job(async () => "done")], { clock: alive, store, node: "node-2", lease: "10s" });
+      const second = await harness([job(async () => "done")], { clock: alive, store, node: "node-2", leaseDuration: "10s" });
       await alive.advance("16s");
       expect(second.heard("run.lost")).toHaveLength(1);
       await alive.advance("1m");

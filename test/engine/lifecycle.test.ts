@@ -164,7 +164,7 @@ describe("a stop", () => {
         [method]: (...args: unknown[]) => (isStuck ? never() : (store[method] as (...all: unknown[]) => unknown)(...args)),
       } as Store;
       const deaf = pipeline({ id: "deaf", schedule: every("1s"), execution: { maxActiveRuns: 100 }, run: () => never() });
-      const scheduler = createScheduler({ pipelines: [deaf], clock, store: away, grace: `${GRACE_S}s`, logger: SILENT });
+      const scheduler = createScheduler({ pipelines: [deaf], clock, store: away, cancelGracePeriod: `${GRACE_S}s`, logger: SILENT });
       await scheduler.start();
       for (let second = 0; second < 3; second++) {
         await fake.advance("1s");

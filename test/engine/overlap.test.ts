@@ -89,7 +89,7 @@ describe("overlap", () => {
 
   it("of fire times that come due together keeps the newest under queue_one, and every one is recorded", async () => {
     const { scheduler, clock } = await harness([pipeline({ id: "fast", schedule: cron("* * * * * *"), run: () => {} })], {
-      timerTrust: "10s",
+      maxTimerDelay: "10s",
     });
     clock.jump(20_000);
     await clock.advance("1s");

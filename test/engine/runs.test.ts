@@ -103,7 +103,7 @@ describe("a run", () => {
       execution: { retries: 0, timeout: "1m", maxActiveRuns: 5 },
       run: () => new Promise<string>((resolve) => release.push(() => resolve("late"))),
     });
-    const { scheduler, clock, heard } = await harness([deaf], { executor: functionExecutor({ concurrency: 1 }), grace: "10s" });
+    const { scheduler, clock, heard } = await harness([deaf], { executor: functionExecutor({ concurrency: 1 }), cancelGracePeriod: "10s" });
     await scheduler.trigger("deaf");
     await scheduler.trigger("deaf");
     await clock.advance("61s");

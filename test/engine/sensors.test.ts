@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { HeadgateError, memoryStore, pipeline, type SensorLook, sensor } from "../../src/index.js";
+import { HeadgateError, memoryStore, pipeline, type SensorPollContext, sensor } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { harness, START } from "../support/harness.js";
 
 const numbers = (upTo: () => number, seen: unknown[] = []) =>
   sensor(
     "numbers",
-    ({ cursor }: SensorLook) => {
+    ({ cursor }: SensorPollContext) => {
       seen.push(cursor);
       const from = Number(cursor ?? 0);
       const events = Array.from({ length: Math.max(0, upTo() - from) }, (_, index) => ({ parameters: { n: from + index + 1 } }));

@@ -39,7 +39,7 @@ async function end(
 
 /** The state of windows that were given all that the store has, in order. */
 async function expected(store: Store, now: number) {
-  const all = await store.listEnded({ from: 0, until: now, limit: 100_000 });
+  const all = await store.listFinished({ from: 0, until: now, limit: 100_000 });
   const windows = new Map([TOTAL, ...PIPELINES].map((id) => [id, windowOf(id, WINDOW_MS)]));
   for (const one of all) {
     windows.get(TOTAL)?.add(one);
@@ -111,8 +111,8 @@ describe("rolled-up statistics", () => {
     let read = 0;
     const counting: Store = {
       ...bound(shared),
-      listEnded: async (query) => {
-        const found = await shared.listEnded(query);
+      listFinished: async (query) => {
+        const found = await shared.listFinished(query);
         read += found.length;
         return found;
       },
@@ -123,7 +123,7 @@ describe("rolled-up statistics", () => {
       clock,
       node: "second",
       logger: { log: () => {} },
-      load: () => ({ cpu: null, memory: null }),
+      measureLoad: () => ({ cpu: null, memory: null }),
     });
     await second.start();
     const after = [await second.statistics.total(), await second.statistics.of("fails")];

@@ -108,10 +108,10 @@ describe("a node that was silent for longer than its lease", () => {
       run: () => new Promise<void>((resolve) => (finishLate = resolve)),
     });
     const quick = pipeline({ id: "slow", execution: { retries: 2, retryDelay: "10s" }, run: () => "done by the other" });
-    const first = await harness([slow], { clock: dead, store, node: "node-1", lease: "30s" });
+    const first = await harness([slow], { clock: dead, store, node: "node-1", leaseDuration: "30s" });
     await first.scheduler.trigger("slow");
     await dead.settle();
-    const second = await harness([quick], { clock: alive, store, node: "node-2", lease: "30s" });
+    const second = await harness([quick], { clock: alive, store, node: "node-2", leaseDuration: "30s" });
     await alive.advance("25s");
     expect((await second.scheduler.runs()).items[0]).toMatchObject({ status: "running", node: "node-1" });
     await alive.advance("1m");
@@ -143,10 +143,10 @@ describe("a node that was silent for longer than its lease", () => {
           }),
         ),
     });
-    const first = await harness([slow], { clock: hung, store, node: "node-1", lease: "30s" });
+    const first = await harness([slow], { clock: hung, store, node: "node-1", leaseDuration: "30s" });
     await first.scheduler.trigger("slow");
     await hung.settle();
-    const second = await harness([slow], { clock: alive, store, node: "node-2", lease: "30s" });
+    const second = await harness([slow], { clock: alive, store, node: "node-2", leaseDuration: "30s" });
     await alive.advance("1m");
     expect((await second.scheduler.runs()).items[0]?.status).toBe("failed");
     await hung.advance("1m");
@@ -179,7 +179,7 @@ describe("a node that was silent for longer than its lease", () => {
     });
     const open = condition("open", async () => true);
     const job = pipeline({ id: "a", conditions: [open], run: ({ clock: time }) => time.sleep("5m") });
-    const { scheduler, clock } = await harness([job], { store, lease: "10s" });
+    const { scheduler, clock } = await harness([job], { store, leaseDuration: "10s" });
     await scheduler.trigger("a");
     await clock.settle();
     let run = null;

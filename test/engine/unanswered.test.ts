@@ -133,7 +133,7 @@ describe("progress", () => {
       });
     const { scheduler, clock, heard } = await harness([slow("good", { rows: 1 }), slow("bad", { poison: true })], {
       store: faultyStore(shared, faults),
-      lease: "30s",
+      leaseDuration: "30s",
     });
     let failures = 0;
     faults.before = (method, [requests]) => {

@@ -69,8 +69,8 @@ describe("an end that fails for a reason nobody foresaw", () => {
     const { lines, logger } = logged();
     let executions = 0;
     const job = pipeline({ id: "a", execution: { retries: 3, retryDelay: "1s" }, run: () => ({ executions: ++executions }) });
-    const first = await harness([job], { clock, store: faultyStore(shared, faults), logger, lease: "30s" });
-    const second = await harness([job], { clock, store: shared, node: "node-2", lease: "30s" });
+    const first = await harness([job], { clock, store: faultyStore(shared, faults), logger, leaseDuration: "30s" });
+    const second = await harness([job], { clock, store: shared, node: "node-2", leaseDuration: "30s" });
     await first.scheduler.trigger("a");
     await clock.advance("5h");
     const [running] = (await first.scheduler.runs()).items;
@@ -129,7 +129,7 @@ describe("an end that fails for a reason nobody foresaw", () => {
     const clock = fakeClock(START);
     const never = pipeline({ id: "dead", run: () => new Promise(() => {}) });
     const ok = pipeline({ id: "ok", run: () => "fine" });
-    const dead = await harness([never], { clock: fakeClock(START), store: memory, node: "dead-node", lease: "10s" });
+    const dead = await harness([never], { clock: fakeClock(START), store: memory, node: "dead-node", leaseDuration: "10s" });
     await dead.scheduler.trigger("dead");
     await (dead.clock as ReturnType<typeof fakeClock>).settle();
     const poison = (await dead.scheduler.runs()).items[0]?.id;
@@ -137,7 +137,7 @@ describe("an end that fails for a reason nobody foresaw", () => {
       before: (method, [requests]) =>
         method === "finish" && (requests as FinishRequest[]).some(({ runId }) => runId === poison) ? unforeseen() : null,
     };
-    const { scheduler, heard } = await harness([never, ok], { clock, store: faultyStore(memory, faults), lease: "10s" });
+    const { scheduler, heard } = await harness([never, ok], { clock, store: faultyStore(memory, faults), leaseDuration: "10s" });
     await clock.advance("5m");
     await scheduler.trigger("ok");
     await clock.advance("5s");
@@ -199,10 +199,10 @@ describe("a success that could not be recorded for hours", () => {
       });
     const stores = faults.map((one) => faultyStore(shared, one)) as [Store, Store];
     const { lines, logger } = logged();
-    const first = await harness([job("node-1")], { clock, store: stores[0], lease: leases, logger });
+    const first = await harness([job("node-1")], { clock, store: stores[0], leaseDuration: leases, logger });
     await first.scheduler.trigger("a");
     await clock.advance("5s");
-    const second = await harness([job("node-2")], { clock, store: stores[1], node: "node-2", lease: leases });
+    const second = await harness([job("node-2")], { clock, store: stores[1], node: "node-2", leaseDuration: leases });
     return { first, second, faults, clock, executions, lines };
   }
 

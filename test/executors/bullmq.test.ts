@@ -91,7 +91,7 @@ async function scheduling(
     execution: { maxActiveRuns: 10_000, retries: 3, retryDelay: "50ms", ...execution },
     run: () => {},
   });
-  const scheduler = createScheduler({ pipelines: [job], executor, logger: { log: () => {} }, lease: "5s", ...options });
+  const scheduler = createScheduler({ pipelines: [job], executor, logger: { log: () => {} }, leaseDuration: "5s", ...options });
   await scheduler.start();
   ends.push(() => scheduler.stop({ drain: 0 }));
   return scheduler;

@@ -19,7 +19,7 @@ async function ran(
     executor: commandExecutor({ command: "/bin/sh", args: ["-c", script], ...options }),
     ...rest,
   });
-  const scheduler = createScheduler({ pipelines: [one], store: memoryStore(), logger: { log: () => {} }, grace: "2s" });
+  const scheduler = createScheduler({ pipelines: [one], store: memoryStore(), logger: { log: () => {} }, cancelGracePeriod: "2s" });
   ends.push(() => scheduler.stop({ drain: 0 }));
   await scheduler.start();
   const done = new Promise<Run>((resolve) => {

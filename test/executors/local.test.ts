@@ -56,7 +56,7 @@ describeExecutor(
 describeExecutor("workerThreadExecutor", () => ({ executor: workerThreadExecutor({ module: WORK, concurrency: 4 }) }), { describe, it });
 
 async function ran(one: Pipeline, options: Parameters<typeof createScheduler>[0] = {}, trigger: object = {}): Promise<Run> {
-  const scheduler = createScheduler({ pipelines: [one], logger: { log: () => {} }, grace: "1s", ...options });
+  const scheduler = createScheduler({ pipelines: [one], logger: { log: () => {} }, cancelGracePeriod: "1s", ...options });
   await scheduler.start();
   const done = new Promise<Run>((resolve) => {
     for (const name of ["run.succeeded", "run.failed", "run.timed_out", "run.cancelled"] as const)
@@ -220,7 +220,7 @@ describe("a thread", () => {
   it("that never looks up is ended with its thread after the grace, and the next run gets another", async () => {
     const executor = workerThreadExecutor({ module: WORK, concurrency: 1 });
     const spinning = pipeline({ id: "job", executor, execution: { retries: 0, timeout: "300ms" } });
-    const scheduler = createScheduler({ pipelines: [spinning], logger: { log: () => {} }, grace: "300ms" });
+    const scheduler = createScheduler({ pipelines: [spinning], logger: { log: () => {} }, cancelGracePeriod: "300ms" });
     await scheduler.start();
     const timedOut = new Promise((resolve) => scheduler.once("run.timed_out", resolve));
     await scheduler.trigger("job", { parameters: { work: "spin", ms: 60_000 } });

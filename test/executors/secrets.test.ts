@@ -44,7 +44,7 @@ async function started(pipelines: readonly Pipeline[], options: SchedulerOptions
   const scheduler = createScheduler({
     pipelines,
     logger: { log: (...line) => void said.push(JSON.stringify(line, withErrors)) },
-    grace: "1s",
+    cancelGracePeriod: "1s",
     ...options,
   });
   for (const name of EVENTS) scheduler.on(name, (event) => void said.push(JSON.stringify([name, event], withErrors)));

@@ -54,7 +54,7 @@ async function started(url: string, rest: Partial<Parameters<typeof pipeline>[0]
   const callbackUrl = await listening((request, response) => callbacks?.(request, response));
   const executor = webhookExecutor({ url, secret: SECRET, callbackUrl: `${callbackUrl}/callbacks` });
   const job: Pipeline = pipeline({ id: "job", executor, execution: { retries: 1, retryDelay: "50ms" }, ...rest });
-  const scheduler = createScheduler({ pipelines: [job], logger: { log: () => {} }, lease: "2s", ...options });
+  const scheduler = createScheduler({ pipelines: [job], logger: { log: () => {} }, leaseDuration: "2s", ...options });
   schedulers.add(scheduler);
   callbacks = executor.callbacks(scheduler);
   await scheduler.start();

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { canUseHandles } from "../../src/adapters/files/held-directory.js";
-import { Places } from "../../src/adapters/files/claim-directory.js";
+import { ClaimDirectory } from "../../src/adapters/files/claim-directory.js";
 
 const root = mkdtempSync(join(tmpdir(), "headgate-places-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -15,7 +15,7 @@ async function opened(usesHandles: boolean) {
   const directory = join(service, "triggers");
   mkdirSync(join(service, "private"), { recursive: true });
   writeFileSync(join(service, "private", "0123456789abcdef01234567~secret.json"), "{}");
-  const all = new Places({ directory, workDirectory: null, keepsProcessed: true, usesHandles });
+  const all = new ClaimDirectory({ directory, workDirectory: null, keepsProcessed: true, usesHandles });
   await all.make();
   const places = await all.open();
   writeFileSync(join(directory, "a.json"), "{}");

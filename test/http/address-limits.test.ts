@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { addressKey, forwardedAddress } from "../../src/adapters/http/client-address.js";
 import { createTriggerApi, type TriggerApi, type TriggerApiOptions } from "../../src/adapters/http/index.js";
-import { Limit } from "../../src/adapters/http/rate-limit.js";
+import { RateLimiter } from "../../src/adapters/http/rate-limit.js";
 import type { Scheduler } from "../../src/index.js";
 import { harness } from "../support/harness.js";
 import { ADMIN, sales } from "../support/service.js";
@@ -82,7 +82,7 @@ describe("the limit of an address", () => {
   });
 
   it("keeps no more than 10,000 addresses, and forgets the one that was seen longest ago", async () => {
-    const limit = new Limit("address", { requests: 1, perMs: 3_600_000 });
+    const limit = new RateLimiter("address", { requests: 1, perMs: 3_600_000 });
     await limit.count("first");
     for (let index = 0; index < 9_999; index++) await limit.count(`other-${index}`);
     await expect(limit.count("first")).rejects.toMatchObject({ status: 429 });

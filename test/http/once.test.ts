@@ -107,8 +107,8 @@ describe("an idempotency key", () => {
         const member = target[name as keyof Store];
         if (typeof member !== "function") return member;
         if (name !== "keepAnswer") return member.bind(target);
-        return (record: Parameters<Store["keepAnswer"]>[0]) => {
-          if (record.answer === null || !isCrashing) return target.keepAnswer(record);
+        return (record: Parameters<Store["saveResponse"]>[0]) => {
+          if (record.answer === null || !isCrashing) return target.saveResponse(record);
           isCrashing = false;
           throw new Error("the process ends here");
         };

@@ -38,7 +38,7 @@ describe.skipIf(url === null)("a node that is cut off without a word", () => {
         pipelines: [tick, long],
         store: postgresStore({ connectionString: url ?? "", schema }),
         node: "healthy",
-        lease: LEASE_MS,
+        leaseDuration: LEASE_MS,
         logger: SILENT,
       });
       await healthy.start();
@@ -50,7 +50,7 @@ describe.skipIf(url === null)("a node that is cut off without a word", () => {
         pipelines: [pipeline({ ...TICK, run: () => {} }), pipeline({ ...OWN, run: () => {} })],
         store: postgresStore({ connectionString: proxy.url, schema }),
         node: "other",
-        lease: LEASE_MS,
+        leaseDuration: LEASE_MS,
         logger: SILENT,
       });
       const starting = other.start().catch(() => {}); // it may be cut off while it starts

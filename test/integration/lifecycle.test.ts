@@ -149,7 +149,7 @@ describe.each(NEWER)("a node whose %s store a newer version has migrated", (_, p
     const scheduler = createScheduler({
       pipelines: [tick, long],
       store,
-      timerTrust: "1s",
+      maxTimerDelay: "1s",
       logger: { log: (level, message) => void logged.push(`${level}: ${message}`) },
     });
     await scheduler.start();

@@ -138,7 +138,7 @@ describe.skipIf(url === null)("the PostgreSQL store", () => {
     const scheduler = createScheduler({
       pipelines: [slow, tick],
       store: postgresStore({ connectionString: through.url, schema }),
-      lease: "20s",
+      leaseDuration: "20s",
       logger: SILENT,
     });
     await scheduler.start();
@@ -184,7 +184,7 @@ describe.skipIf(url === null)("the PostgreSQL store", () => {
       return createScheduler({
         pipelines: [slow, tick],
         store: postgresStore({ connectionString: node === "cut" ? through.url : connectionString, schema }),
-        lease: "20s",
+        leaseDuration: "20s",
         logger: SILENT,
         clock,
         node,

@@ -18,7 +18,7 @@ describe.skipIf(url === null)("a claim that waits for another node's lock", () =
     const scheduler = createScheduler({
       pipelines: [job],
       store: postgresStore({ connectionString: url ?? "", schema }),
-      lease: LEASE_MS,
+      leaseDuration: LEASE_MS,
       logger: SILENT,
     });
     await scheduler.start();

@@ -13,7 +13,7 @@ const scheduler = createScheduler({
   store: storeFromUrl(url),
   node,
   clock: { ...own, now: () => own.now() + aheadMs },
-  lease: "6s",
+  leaseDuration: "6s",
   logger: { log: () => {} },
 });
 scheduler.on("clock.jumped", ({ byMs }) => process.send?.({ byMs }));

@@ -33,7 +33,7 @@ describe.skipIf(url === null)("sessions that the server ends, one after the othe
     let isOver = false;
     const busy = Array.from({ length: 8 }, async (_, n) => {
       for (let round = 0; !isOver; round++)
-        await store.keepAnswer({ key: `${n}:${round}`, request: "r", at: Date.now(), answer: null }).catch(() => {}); // a session may have ended within it
+        await store.saveResponse({ key: `${n}:${round}`, request: "r", at: Date.now(), answer: null }).catch(() => {}); // a session may have ended within it
     });
     for (let round = 0; ended < ENOUGH && round < ENOUGH * 100; round++) {
       const { rows } = await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", [name]);

@@ -23,7 +23,7 @@ async function busy() {
     },
   });
   const skipped = pipeline({ id: "other", schedule: every("1m"), execution: { catchup: "none" }, run: () => {} });
-  return harness([sync, skipped], { load: () => ({ cpu: 0.7, memory: 0.1 }) });
+  return harness([sync, skipped], { measureLoad: () => ({ cpu: 0.7, memory: 0.1 }) });
 }
 
 describe("Prometheus metrics", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { quantilesOf } from "../../src/base/quantiles.js";
-import type { EndedRecord } from "../../src/monitor/finished-record.js";
+import type { FinishedRecord } from "../../src/monitor/finished-record.js";
 import { RunWindow } from "../../src/monitor/statistics.js";
 
 const HOUR = 3_600_000;
@@ -11,7 +11,7 @@ let made = 0;
 function ended(
   at: number,
   rest: { status?: string; durationMs?: number; lagMs?: number | null; attempt?: number; findings?: object[] } = {},
-): EndedRecord {
+): FinishedRecord {
   const { status = "succeeded", durationMs = 1_000, lagMs = 0, attempt = 1, findings = [] } = rest;
   const isRun = ["succeeded", "failed", "timed_out", "cancelled"].includes(status);
   const startedAt = at - durationMs;
@@ -22,15 +22,15 @@ function ended(
       ? { status, startedAt, endedAt: at, scheduledFor: lagMs === null ? null : startedAt - lagMs, attempt, attempts: [], output: null }
       : null,
     decisions: isRun ? [] : [{ id: `d${made}`, outcome: "skip", reason: "because", findings }],
-  } as unknown as EndedRecord;
+  } as unknown as FinishedRecord;
 }
 
-function dropped(at: number, count: number, reason = "missed, 2h late; catchup is none"): EndedRecord {
+function dropped(at: number, count: number, reason = "missed, 2h late; catchup is none"): FinishedRecord {
   return {
     trigger: null,
     run: null,
     decisions: [{ id: `d${made++}`, pipelineId: "p", at, reason, missed: { count, lastAt: at } }],
-  } as unknown as EndedRecord;
+  } as unknown as FinishedRecord;
 }
 
 const window = (timings = 50) => new RunWindow({ lengthMs: 24 * HOUR, timings });

@@ -114,7 +114,7 @@ async function readAll(store: Store): Promise<void> {
   await store.expiredRuns(END, 100);
   await store.nextDueAt(START);
   await store.listEvents(LAST_SEQ + 5, 100);
-  await store.listEnded({ from: START + HOUR, until: START + 2 * HOUR, limit: 50 });
+  await store.listFinished({ from: START + HOUR, until: START + 2 * HOUR, limit: 50 });
   await store.trigger(idOf(5));
   await store.run("none");
 }

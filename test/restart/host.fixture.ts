@@ -40,7 +40,7 @@ const schedulers = ["a", "b"].map((node) =>
     pipelines,
     store: storeFromUrl(postgres),
     node,
-    lease: "5s",
+    leaseDuration: "5s",
     logger: { log: () => {} },
     executors: { bullmq: bullmqExecutor({ ...connection, pollInterval: "500ms" }) },
     monitoring: {

@@ -22,7 +22,7 @@ const quiet = { log: () => {} };
 const reported: string[] = [];
 
 async function started(options: SchedulerOptions) {
-  const scheduler = createScheduler({ logger: quiet, grace: "200ms", ...options });
+  const scheduler = createScheduler({ logger: quiet, cancelGracePeriod: "200ms", ...options });
   scheduler.on("error", ({ where, error }) => reported.push(`${where}: ${error.message}`));
   await scheduler.start();
   return scheduler;

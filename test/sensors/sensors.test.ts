@@ -311,7 +311,7 @@ describe("an event-driven pattern", () => {
     const jobs = (["data_arrival", "external_api_update"] as const).map((pattern) =>
       pipeline({ id: pattern, pattern, run: ({ pipelineId }) => void seen.push(pipelineId) }),
     );
-    const { scheduler, clock, heard } = await harness(jobs, { sensors: patternSensors({ directory, baseUrl: base, ...LOCAL }) });
+    const { scheduler, clock, heard } = await harness(jobs, { sensorFactory: patternSensors({ directory, baseUrl: base, ...LOCAL }) });
     await clock.advance("10m");
     expect(seen).toEqual([]);
     writeFileSync(join(directory, "incoming", "flights.csv"), "a,b\n");
@@ -331,7 +331,7 @@ describe("an event-driven pattern", () => {
     Object.assign(site, { status: 200, etag: '"a"', modified: null, body: "[]" });
     const seen: string[] = [];
     const job = pipeline({ id: "job", pattern: "external_api_update", run: ({ pipelineId }) => void seen.push(pipelineId) });
-    const { scheduler, clock } = await harness([job], { sensors: patternSensors({ baseUrl: base, ...LOCAL }) });
+    const { scheduler, clock } = await harness([job], { sensorFactory: patternSensors({ baseUrl: base, ...LOCAL }) });
     await clock.advance("30m");
     expect(seen).toEqual([]);
     site.etag = '"b"';
@@ -342,8 +342,8 @@ describe("an event-driven pattern", () => {
 
   it("says what is missing to look for it", async () => {
     const job = (pattern: "external_api_update" | "database_change") => pipeline({ id: "job", pattern, run: () => {} });
-    await expect(harness([job("external_api_update")], { sensors: patternSensors() })).rejects.toThrow(/needs baseUrl/);
-    await expect(harness([job("database_change")], { sensors: patternSensors() })).rejects.toThrow(/needs database/);
+    await expect(harness([job("external_api_update")], { sensorFactory: patternSensors() })).rejects.toThrow(/needs baseUrl/);
+    await expect(harness([job("database_change")], { sensorFactory: patternSensors() })).rejects.toThrow(/needs database/);
     const lines: string[] = [];
     const logger = { log: (_: string, message: string) => void lines.push(message) };
     const { scheduler } = await harness([job("external_api_update")], { logger });
@@ -361,7 +361,7 @@ describe("an event-driven pattern", () => {
     });
     const seen: unknown[] = [];
     const job = pipeline({ id: "job", pattern: own, run: ({ parameters }) => void seen.push(parameters.value) });
-    const { scheduler, clock } = await harness([job], { sensors: patternSensors({ database: { url: `sqlite:${file}` } }) });
+    const { scheduler, clock } = await harness([job], { sensorFactory: patternSensors({ database: { url: `sqlite:${file}` } }) });
     await clock.advance("3m");
     connection.exec("INSERT INTO t VALUES (2)");
     await clock.advance("3m");

@@ -7,7 +7,7 @@ const ok = () => {};
 describe("the memory store's retention", () => {
   it("keeps the newest ended triggers with their runs and decisions, and all that is not ended", async () => {
     const forgotten: string[] = [];
-    const store = memoryStore({ retention: { count: 10 }, onForget: ({ trigger }) => forgotten.push(trigger?.id ?? "dropped") });
+    const store = memoryStore({ retention: { count: 10 }, onPrune: ({ trigger }) => forgotten.push(trigger?.id ?? "dropped") });
     const { scheduler, clock } = await harness(
       [
         pipeline({ id: "often", schedule: every("1m"), run: ok }),
@@ -77,10 +77,10 @@ describe("the memory store's bounds in bytes", () => {
     const asked = (n: number) => ({ key: `k${n}`, request: "same", at: n });
     const large = { text: "x".repeat(1_000_000) };
     for (let n = 0; n < 50; n++) {
-      await store.keepAnswer({ ...asked(n), answer: null });
-      await store.keepAnswer({ ...asked(n), answer: large });
+      await store.saveResponse({ ...asked(n), answer: null });
+      await store.saveResponse({ ...asked(n), answer: large });
     }
-    const isKept = async (n: number) => (await store.keepAnswer({ ...asked(n), request: "another", answer: null })).request === "same";
+    const isKept = async (n: number) => (await store.saveResponse({ ...asked(n), request: "another", answer: null })).request === "same";
     expect([await isKept(49), await isKept(20), await isKept(10)]).toEqual([true, true, false]);
   });
 });

@@ -55,7 +55,7 @@ describe("the fake clock", () => {
       [pipeline({ id: "stuck", execution: { retries: 0, timeout: "10h" }, run: () => new Promise(() => {}) })],
       {
         clock: fakeClock(T0, { patience: "50ms" }),
-        grace: "1s",
+        cancelGracePeriod: "1s",
       },
     );
     await scheduler.trigger("stuck");
@@ -70,7 +70,7 @@ describe("the fake clock", () => {
     const listener = (warning: Error) => warnings.push(warning);
     process.on("warning", listener);
     const stuck = pipeline({ id: "stuck", execution: { retries: 0, timeout: "1h" }, run: () => new Promise(() => {}) });
-    const { scheduler, clock } = await harness([stuck], { clock: fakeClock(T0, { patience: "20ms" }), grace: "1s" });
+    const { scheduler, clock } = await harness([stuck], { clock: fakeClock(T0, { patience: "20ms" }), cancelGracePeriod: "1s" });
     await scheduler.trigger("stuck");
     await clock.advance("30m");
     expect(clock.unsettled).toMatchObject([

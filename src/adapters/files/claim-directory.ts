@@ -3,14 +3,14 @@ import { access, mkdir, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { HeadgateError } from "../../base/errors.js";
 import { canUseHandles, HeldDirectory, unsafeDirectory } from "./held-directory.js";
-import { isGone, OpenPlaces } from "./open-directories.js";
+import { isGone, OpenDirectories } from "./open-directories.js";
 
 const CLAIMED = ".claimed";
 const PROCESSED = "processed";
 const REJECTED = "rejected";
 
 /** Where trigger files are dropped and kept; absolute paths. */
-export interface PlacesOptions {
+export interface ClaimDirectoryOptions {
   /** The drop directory. */
   readonly directory: string;
   /** Holds `.claimed`, `rejected` and `processed`; `null`: the drop directory itself. */
@@ -25,17 +25,17 @@ export interface PlacesOptions {
  * The drop directory, which others may write, and the working directories, which only the service may: `.claimed`, `rejected` and, if asked for, `processed`. They are made with mode 0700, and
  * before each use opened without following links and checked: type, owner, mode, and that each is still the directory it was.
  */
-export class Places {
+export class ClaimDirectory {
   readonly directory: string;
   readonly claimed: string;
   readonly processed: string;
   readonly rejected: string;
-  readonly #options: PlacesOptions;
+  readonly #options: ClaimDirectoryOptions;
   #usesHandles = false;
   /** Identities of working directories by path, as they were when they were first opened. */
   readonly #identities = new Map<string, string>();
 
-  constructor(options: PlacesOptions) {
+  constructor(options: ClaimDirectoryOptions) {
     const base = options.workDirectory ?? options.directory;
     this.#options = options;
     this.directory = options.directory;
@@ -71,7 +71,7 @@ export class Places {
    *
    * @throws HeadgateError `UNSAFE_DIRECTORY` when a working directory is not safe, or is another than before: reported once, then checked like a new one
    */
-  async open(): Promise<OpenPlaces> {
+  async open(): Promise<OpenDirectories> {
     const { workDirectory, keepsProcessed } = this.#options;
     const held: HeldDirectory[] = [];
     const keep = (directory: HeldDirectory) => {
@@ -85,7 +85,7 @@ export class Places {
       const claimed = await work(CLAIMED);
       const rejected = await work(REJECTED);
       const processed = keepsProcessed ? await work(PROCESSED) : null;
-      return new OpenPlaces({ drop, claimed, rejected, processed }, held);
+      return new OpenDirectories({ drop, claimed, rejected, processed }, held);
     } catch (error) {
       await Promise.all(held.map((one) => one.close()));
       throw error;

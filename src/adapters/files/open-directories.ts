@@ -41,7 +41,7 @@ export interface FilePlace {
  * The directories of trigger files during one scan, and how files move: drop directory ──► `.claimed` ──► removed, or `processed`; or ──► `rejected`. Each move is one rename between open
  * directories, so that a file is in one place at any instant, of two processes that want it one gets it, and no link or directory that somebody plants meanwhile redirects it.
  */
-export class OpenPlaces {
+export class OpenDirectories {
   readonly #directories: Directories;
   readonly #held: readonly HeldDirectory[];
   #syncing: Promise<void> | null = null;

@@ -3,11 +3,11 @@ import { HeadgateError } from "../../base/errors.js";
 import type { Scheduler, Trigger } from "../../index.js";
 import { BadFile, type FileRequest, requestIn } from "./parse-trigger-file.js";
 import { KnownFiles } from "./known-files.js";
-import { type FilePlace, isGone, type OpenPlaces, splitClaimed } from "./open-directories.js";
+import { type FilePlace, isGone, type OpenDirectories, splitClaimed } from "./open-directories.js";
 import { readTriggerFile, signatureOf } from "./read-file.js";
 
 /** What a file is taken by. */
-export interface IntakeOptions {
+export interface ProcessorOptions {
   /** The pipeline of files that name none; `null`: they must name one. */
   readonly pipeline: string | null;
   /** Bytes that a file has at most. */
@@ -31,13 +31,13 @@ export function isPassing(error: unknown): boolean {
  * The life of one trigger file: read, taken (renamed to a name that nobody has used, which is the key of its trigger), accepted, removed. Killed in between, whoever finds it
  * in `.claimed` goes on: its name is the same, so the trigger is the same.
  */
-export class Intake {
+export class TriggerFileProcessor {
   readonly #scheduler: Scheduler;
-  readonly #options: IntakeOptions;
+  readonly #options: ProcessorOptions;
   /** Files that make no sense yet: as they were seen, and since when. */
   readonly #unfinished = new KnownFiles<{ readonly signature: string; readonly since: number }>();
 
-  constructor(scheduler: Scheduler, options: IntakeOptions) {
+  constructor(scheduler: Scheduler, options: ProcessorOptions) {
     this.#scheduler = scheduler;
     this.#options = options;
   }
@@ -51,7 +51,7 @@ export class Intake {
   }
 
   /** A file that has arrived. @throws HeadgateError that {@link isPassing}, or an error of the file system */
-  async arrived(places: OpenPlaces, name: string): Promise<Outcome> {
+  async arrived(places: OpenDirectories, name: string): Promise<Outcome> {
     const file = places.dropped(name);
     try {
       const { request, signature } = await this.#read(file, name);
@@ -67,7 +67,7 @@ export class Intake {
   }
 
   /** A file that was claimed, by this process or by one that died. */
-  async claimed(places: OpenPlaces, claimed: string): Promise<Outcome> {
+  async claimed(places: OpenDirectories, claimed: string): Promise<Outcome> {
     const file = places.inClaimed(claimed);
     const { name } = splitClaimed(claimed);
     try {
@@ -78,7 +78,7 @@ export class Intake {
     }
   }
 
-  async #settle(places: OpenPlaces, file: FilePlace, name: string, error: unknown): Promise<Outcome> {
+  async #settle(places: OpenDirectories, file: FilePlace, name: string, error: unknown): Promise<Outcome> {
     if (isGone(error)) return "gone";
     if (!(error instanceof BadFile)) throw error;
     return this.#isStillWritten(file.name, error) ? "unfinished" : await this.#reject(places, file, name, error);
@@ -107,7 +107,7 @@ export class Intake {
     return now - before.since < this.#options.settleMs;
   }
 
-  async #accept(places: OpenPlaces, claimed: string, name: string, { pipeline, options }: FileRequest): Promise<Outcome> {
+  async #accept(places: OpenDirectories, claimed: string, name: string, { pipeline, options }: FileRequest): Promise<Outcome> {
     const { id } = splitClaimed(claimed);
     let trigger: Trigger;
     try {
@@ -117,7 +117,7 @@ export class Intake {
       return this.#reject(places, places.inClaimed(claimed), name, error);
     }
     await places.finish(claimed);
-    this.#scheduler.host.tell("file.accepted", { file: name, pipelineId: trigger.pipelineId, triggerId: trigger.id });
+    this.#scheduler.host.emit("file.accepted", { file: name, pipelineId: trigger.pipelineId, triggerId: trigger.id });
     return "accepted";
   }
 
@@ -131,14 +131,14 @@ export class Intake {
     throw new BadFile(`it names no pipeline; give one in the field pipeline: ${listed.join(", ")}${all.length > 20 ? " …" : ""}`);
   }
 
-  async #reject(places: OpenPlaces, file: FilePlace, name: string, error: HeadgateError): Promise<Outcome> {
+  async #reject(places: OpenDirectories, file: FilePlace, name: string, error: HeadgateError): Promise<Outcome> {
     this.#unfinished.delete(file.name);
     const { host } = this.#scheduler;
     const { signature, ...details } = error.details;
     const why = { file: name, code: error.code, error: error.message, ...details, rejected_at: new Date(host.clock.now()).toISOString() };
     const movedTo = await places.reject(file, name, why);
     if (movedTo === null) return "gone";
-    host.tell("file.rejected", { file: name, movedTo, error });
+    host.emit("file.rejected", { file: name, movedTo, error });
     return "rejected";
   }
 }

@@ -5,9 +5,9 @@ import { HeadgateError, isError, messageOf } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
 import { FileFailures } from "./file-failures.js";
-import { Intake, isPassing, type Outcome } from "./trigger-file-processor.js";
-import type { OpenPlaces } from "./open-directories.js";
-import { Places } from "./claim-directory.js";
+import { TriggerFileProcessor, isPassing, type Outcome } from "./trigger-file-processor.js";
+import type { OpenDirectories } from "./open-directories.js";
+import { ClaimDirectory } from "./claim-directory.js";
 
 /** Options of {@link watchTriggerFiles}. */
 export interface TriggerFileOptions {
@@ -81,7 +81,7 @@ export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFi
   if (!isPath(directory)) throw bad("directory: must be a path (a text that is not empty)");
   if (workDirectory !== null && !isPath(workDirectory)) throw bad("workDirectory: must be a path (a text that is not empty)");
   if (!Number.isInteger(sizeLimit) || sizeLimit < 1) throw bad(`sizeLimit: ${sizeLimit} must be a whole number from 1`);
-  const places = new Places({
+  const places = new ClaimDirectory({
     directory: resolve(directory),
     workDirectory: workDirectory === null ? null : resolve(workDirectory),
     keepsProcessed: options.keepProcessed ?? false,
@@ -98,7 +98,7 @@ export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFi
     if (cause instanceof HeadgateError) throw cause;
     throw new HeadgateError("INVALID_ARGUMENT", `watchTriggerFiles: ${directory} cannot be used (${(cause as Error).message})`, { cause });
   }
-  const intake = new Intake(scheduler, { pipeline: options.pipeline ?? null, sizeLimit, settleMs });
+  const intake = new TriggerFileProcessor(scheduler, { pipeline: options.pipeline ?? null, sizeLimit, settleMs });
   const watcher = new Watcher(scheduler, places, intake, { settleMs, rescanMs });
   if (polling === false) await watcher.listen();
   watcher.begin();
@@ -107,8 +107,8 @@ export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFi
 
 class Watcher implements TriggerFileWatcher {
   readonly #scheduler: Scheduler;
-  readonly #places: Places;
-  readonly #intake: Intake;
+  readonly #places: ClaimDirectory;
+  readonly #intake: TriggerFileProcessor;
   readonly #lengths: { readonly settleMs: number; readonly rescanMs: number };
   readonly #queue = new PQueue({ concurrency: FILES_AT_ONCE });
   readonly #failures = new FileFailures();
@@ -129,7 +129,7 @@ class Watcher implements TriggerFileWatcher {
   #lastScanAt: number | null = null;
   #error: string | null = null;
 
-  constructor(scheduler: Scheduler, places: Places, intake: Intake, lengths: { readonly settleMs: number; readonly rescanMs: number }) {
+  constructor(scheduler: Scheduler, places: ClaimDirectory, intake: TriggerFileProcessor, lengths: { readonly settleMs: number; readonly rescanMs: number }) {
     this.#scheduler = scheduler;
     this.#places = places;
     this.#intake = intake;
@@ -237,7 +237,7 @@ class Watcher implements TriggerFileWatcher {
   }
 
   /** Does work on files, 64 at once; returns true when some of them may still be written. @throws what {@link isPassing} */
-  async #handle(places: OpenPlaces, work: readonly (readonly [file: string, work: () => Promise<Outcome>])[]): Promise<boolean> {
+  async #handle(places: OpenDirectories, work: readonly (readonly [file: string, work: () => Promise<Outcome>])[]): Promise<boolean> {
     const { host } = this.#scheduler;
     const passing: unknown[] = [];
     let isUnfinished = false;
@@ -265,7 +265,7 @@ class Watcher implements TriggerFileWatcher {
   }
 
   /** Claimed files to go on with: all at first and after a failure, then those that nobody has been done with for long. */
-  async #leftBehind(places: OpenPlaces): Promise<readonly string[]> {
+  async #leftBehind(places: OpenDirectories): Promise<readonly string[]> {
     const now = this.#scheduler.host.clock.now();
     const { own, foreign } = await places.claimed();
     this.#reportForeign(foreign);
@@ -294,7 +294,7 @@ function isPath(path: unknown): path is string {
 }
 
 /** An error of the file system, with the paths that people know instead of those of open handles. */
-function readableOf(error: unknown, places: OpenPlaces): unknown {
+function readableOf(error: unknown, places: OpenDirectories): unknown {
   if (!isError(error)) return error;
   const message = places.readable(error.message);
   return message === error.message ? error : Object.assign(new Error(message), { code: (error as NodeJS.ErrnoException).code });

@@ -1,4 +1,4 @@
-import type { Act } from "../../index.js";
+import type { ActionContext } from "../../index.js";
 import { Problem } from "./problem.js";
 import type { Call, Caller } from "./route.js";
 
@@ -15,7 +15,7 @@ export function nameOf({ user, id }: Pick<Caller, "user" | "id">): string {
 export function actOf(
   { caller, address, requestId }: Pick<Call, "caller" | "address" | "requestId">,
   { user, reason }: { readonly user?: string | undefined; readonly reason?: string | undefined } = {},
-): Required<Pick<Act, "user" | "caller">> & Pick<Act, "reason"> {
+): Required<Pick<ActionContext, "user" | "caller">> & Pick<ActionContext, "reason"> {
   const own = nameOf(caller);
   if (user !== undefined && user !== own && !caller.actsForOthers)
     throw new Problem(

@@ -1,16 +1,16 @@
 import type { Scheduler } from "../../index.js";
-import { type Asked, askedBy, type Reply, requestIdOf } from "./http-request.js";
+import { type HttpRequest, fromFetch, type Reply, requestIdOf } from "./http-request.js";
 import { AuditGuard, unavailable } from "./audit-guard.js";
 import { Authentication, requireRole } from "./auth.js";
 import { checked, parseJson, queryOf } from "./body.js";
 import { CallLog } from "./call-log.js";
 import { addressKey, forwardedAddress, plainAddress } from "./client-address.js";
 import { EventStream } from "./events.js";
-import { Limit } from "./rate-limit.js";
+import { RateLimiter } from "./rate-limit.js";
 import { failedReply } from "./net.js";
 import { answerOnce } from "./idempotency.js";
 import { openApiOf } from "./openapi.js";
-import { type Settled, settled, type TriggerApiOptions } from "./options.js";
+import { type ResolvedOptions, resolveOptions, type TriggerApiOptions } from "./options.js";
 import { Problem, problemBody, problemOf } from "./problem.js";
 import { headOf, Replies, withText } from "./reply.js";
 import { type Answer, type Call, type Caller, type Route, type RouteInfo, route } from "./route.js";
@@ -40,7 +40,7 @@ export interface TriggerApi {
   /** Answers a request: for any host that has standard requests. */
   fetch(request: Request, connection?: Connection): Promise<Response>;
   /** The same for hosts that have none. */
-  answer(asked: Asked, connection?: Connection): Promise<Reply>;
+  answer(asked: HttpRequest, connection?: Connection): Promise<Reply>;
   /** Whether a path is one of the API's. */
   handles(path: string): boolean;
   /** Everything that can be asked, with the least role that may. */
@@ -75,35 +75,35 @@ type Origin = Omit<Connection, "address"> & Pick<Call, "address" | "requestId">;
  * createServer(nodeTriggerApi(api)).listen(5000);
  */
 export function createTriggerApi(scheduler: Scheduler, options: TriggerApiOptions = {}): TriggerApi {
-  return new Api(scheduler, settled(options, process.env));
+  return new Api(scheduler, resolveOptions(options, process.env));
 }
 
 class Api implements TriggerApi {
   readonly routes: readonly Route[];
   readonly #scheduler: Scheduler;
-  readonly #options: Settled;
+  readonly #options: ResolvedOptions;
   readonly #authentication: Authentication;
   readonly #signatures: Signatures;
   readonly #events: EventStream;
-  readonly #tokenLimit: Limit | null;
-  readonly #addressLimit: Limit | null;
-  readonly #healthLimit: Limit | null;
+  readonly #tokenLimit: RateLimiter | null;
+  readonly #addressLimit: RateLimiter | null;
+  readonly #healthLimit: RateLimiter | null;
   readonly #routing: Routing;
   readonly #auditGuard: AuditGuard;
   readonly #calls: CallLog;
   readonly #replies: Replies;
   #document: Record<string, unknown> | null = null;
 
-  constructor(scheduler: Scheduler, options: Settled) {
+  constructor(scheduler: Scheduler, options: ResolvedOptions) {
     this.#scheduler = scheduler;
     this.#options = options;
     this.#replies = new Replies(options);
     this.#authentication = new Authentication(scheduler, options.tokens);
     this.#signatures = new Signatures(options.webhooks);
     this.#events = new EventStream(scheduler, this.#authentication);
-    this.#tokenLimit = options.tokenLimit === null ? null : new Limit("token", options.tokenLimit);
-    this.#addressLimit = options.addressLimit === null ? null : new Limit("address", options.addressLimit);
-    this.#healthLimit = options.addressLimit === null ? null : new Limit("health", HEALTH_LIMIT);
+    this.#tokenLimit = options.tokenLimit === null ? null : new RateLimiter("token", options.tokenLimit);
+    this.#addressLimit = options.addressLimit === null ? null : new RateLimiter("address", options.addressLimit);
+    this.#healthLimit = options.addressLimit === null ? null : new RateLimiter("health", HEALTH_LIMIT);
     this.#auditGuard = new AuditGuard(scheduler);
     this.#calls = new CallLog(scheduler, this.#auditGuard);
     this.routes = [
@@ -131,7 +131,7 @@ class Api implements TriggerApi {
 
   async fetch(request: Request, connection: Connection = {}): Promise<Response> {
     try {
-      const { status, headers, body, stream } = await this.answer(askedBy(request), connection);
+      const { status, headers, body, stream } = await this.answer(fromFetch(request), connection);
       return new Response(stream ?? body, { status, headers });
     } catch (error) {
       const { status, headers, body } = failedReply(this.host, error, "answering a request");
@@ -140,7 +140,7 @@ class Api implements TriggerApi {
   }
 
   /** Never rejects: what nothing else has answered is reported and answered with 500. */
-  async answer(asked: Asked, connection: Connection = {}): Promise<Reply> {
+  async answer(asked: HttpRequest, connection: Connection = {}): Promise<Reply> {
     try {
       const end = asked.url.indexOf("?");
       const path = end === -1 ? asked.url : asked.url.slice(0, end);
@@ -180,7 +180,7 @@ class Api implements TriggerApi {
     });
   }
 
-  async #answer(one: Route, request: Asked, params: Readonly<Record<string, unknown>>, connection: Connection): Promise<Reply> {
+  async #answer(one: Route, request: HttpRequest, params: Readonly<Record<string, unknown>>, connection: Connection): Promise<Reply> {
     const requestId = requestIdOf(request);
     const address = this.#addressOf(request, connection);
     const headers: Record<string, string> = { "x-request-id": requestId };
@@ -217,7 +217,7 @@ class Api implements TriggerApi {
   /** Who asks for what: limits, token, role, body, in the order of their cost. */
   async #call(
     one: Route,
-    asked: Asked,
+    asked: HttpRequest,
     params: Readonly<Record<string, string>>,
     connection: Origin,
     headers: Record<string, string>,
@@ -256,7 +256,7 @@ class Api implements TriggerApi {
 
   /** Written out: a spread copy costs more than all the rest of it. */
   #asCall(
-    { header }: Asked,
+    { header }: HttpRequest,
     params: Readonly<Record<string, string>>,
     { prefix = "", address, requestId }: Origin,
     caller: Caller,
@@ -283,7 +283,7 @@ class Api implements TriggerApi {
   }
 
   /** The address of whoever asks, as far as the proxies in between are believed. */
-  #addressOf(request: Asked, connection: Connection): string | null {
+  #addressOf(request: HttpRequest, connection: Connection): string | null {
     const { trustProxy } = this.#options;
     const own = connection.address === undefined ? null : plainAddress(connection.address);
     if (trustProxy === 0) return own;
@@ -292,7 +292,7 @@ class Api implements TriggerApi {
   }
 
   /** Answers a request for which there is no route. */
-  async #nowhere(request: Asked, methods: readonly string[], connection: Connection): Promise<Reply> {
+  async #nowhere(request: HttpRequest, methods: readonly string[], connection: Connection): Promise<Reply> {
     const requestId = requestIdOf(request);
     const own = { "x-request-id": requestId };
     const address = this.#addressOf(request, connection);

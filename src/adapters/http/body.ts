@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { z } from "zod";
 import { jsonProblemOf } from "../shared/json-syntax.js";
 import { DEEPEST, escaped, type FieldProblem, isTooDeep, mischiefIn } from "../shared/safe-json.js";
-import type { Asked } from "./http-request.js";
+import type { HttpRequest } from "./http-request.js";
 import { Problem } from "./problem.js";
 
 /**
@@ -29,7 +29,7 @@ export function parseJson(bytes: Uint8Array, contentType: string | null): unknow
 }
 
 /** A query, checked by its schema. */
-export function queryOf({ url }: Pick<Asked, "url">, schema: z.ZodObject): Record<string, unknown> {
+export function queryOf({ url }: Pick<HttpRequest, "url">, schema: z.ZodObject): Record<string, unknown> {
   const at = url.indexOf("?");
   const given = at === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(at)));
   const bad = Object.keys(given).filter((name) => given[name]?.includes("\0"));

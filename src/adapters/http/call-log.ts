@@ -1,6 +1,6 @@
 import type { Scheduler } from "../../index.js";
 import { nameOf } from "./acting.js";
-import type { Asked } from "./http-request.js";
+import type { HttpRequest } from "./http-request.js";
 import type { AuditGuard } from "./audit-guard.js";
 import { addressKey } from "./client-address.js";
 import type { Answer, Call, Caller, Route } from "./route.js";
@@ -49,7 +49,7 @@ export class CallLog {
   }
 
   /** Adds up a call to a path that does not exist, or with a method that its path does not have. */
-  countUnknown({ method }: Pick<Asked, "method">, address: string | null, outcome: string): void {
+  countUnknown({ method }: Pick<HttpRequest, "method">, address: string | null, outcome: string): void {
     const action = `${METHODS.has(method) ? method : "other method"} unknown path`;
     this.#scheduler.audit.count({ action, address: networkOf(address), outcome });
   }

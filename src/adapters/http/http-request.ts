@@ -11,7 +11,7 @@ export interface BodyLimits {
 }
 
 /** A request as any host can hand it over. */
-export interface Asked {
+export interface HttpRequest {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
@@ -31,7 +31,7 @@ export interface Reply {
 }
 
 /** The id of a request: the caller's, if it is a plain one, else a new one. */
-export function requestIdOf({ header }: Pick<Asked, "header">): string {
+export function requestIdOf({ header }: Pick<HttpRequest, "header">): string {
   const given = header("x-request-id");
   return given !== null && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
 }
@@ -43,7 +43,7 @@ export function originForm(target: string): string {
 }
 
 /** @throws Problem `UNSUPPORTED_MEDIA_TYPE` for a body that is compressed */
-export function refuseEncoding(header: Asked["header"]): void {
+export function refuseEncoding(header: HttpRequest["header"]): void {
   const encoding = header("content-encoding");
   if (encoding === null || /^\s*(?:identity)?\s*$/i.test(encoding)) return;
   throw new Problem(415, "UNSUPPORTED_MEDIA_TYPE", "send the body without Content-Encoding", {
@@ -52,7 +52,7 @@ export function refuseEncoding(header: Asked["header"]): void {
 }
 
 /** A standard request. */
-export function askedBy(request: Request): Asked {
+export function fromFetch(request: Request): HttpRequest {
   const { pathname, search } = new URL(request.url);
   return {
     method: request.method,

@@ -21,7 +21,7 @@ export async function answerOnce(one: Route, call: Call, act: () => Promise<Answ
     one.once?.scope === undefined || call.caller.deliveryKey !== undefined ? own : composedKey("source", one.once.scope(call), own);
   const request = digestOf(one, call);
   const at = host.clock.now();
-  const known = await host.keepAnswer({ key, request, at, answer: null });
+  const known = await host.saveResponse({ key, request, at, answer: null });
   if (known.request !== request)
     throw new Problem(422, "IDEMPOTENCY_CONFLICT", "the idempotency key was used for another request; use a new one");
   if (known.answer !== null) return known.answer as Kept;
@@ -29,9 +29,9 @@ export async function answerOnce(one: Route, call: Call, act: () => Promise<Answ
     const { status, body, headers = {}, pipelineId = null, ids = [] } = await act();
     const shown = ids.length <= 100 ? ids : [ids[0] as string, ids.at(-1) as string];
     const answer: Kept = { status, text: JSON.stringify(body), headers, pipelineId, ids: shown };
-    return (await host.keepAnswer({ key, request, at, answer })).answer as Kept;
+    return (await host.saveResponse({ key, request, at, answer })).answer as Kept;
   } catch (error) {
-    if (problemOf(error).status < 500) await host.freeAnswer(key, request);
+    if (problemOf(error).status < 500) await host.releaseKey(key, request);
     throw error;
   }
 }

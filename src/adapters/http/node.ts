@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { HeadgateError } from "../../base/errors.js";
 import { shown } from "../../base/shown.js";
 import type { Connection, TriggerApi } from "./api.js";
-import { type Asked, inTime, originForm, type Reply, refuseEncoding, tooLarge } from "./http-request.js";
+import { type HttpRequest, inTime, originForm, type Reply, refuseEncoding, tooLarge } from "./http-request.js";
 import { StreamBroken } from "./event-connection.js";
 import { guarded } from "./net.js";
 import { SlowReaders } from "./slow-readers.js";
@@ -63,7 +63,7 @@ function linger({ status, headers, body }: Reply, request: HostRequest, response
   request.once("end", end).once("close", end).resume();
 }
 
-function askedOf(request: HostRequest, isParsed: boolean): Asked {
+function askedOf(request: HostRequest, isParsed: boolean): HttpRequest {
   return {
     method: request.method ?? "GET",
     url: originForm(request.url ?? "/"),

@@ -82,7 +82,7 @@ export interface TriggerApiOptions {
   hsts?: boolean;
 }
 
-export interface Settled {
+export interface ResolvedOptions {
   readonly tokens: readonly StaticToken[];
   readonly defaultPipeline: string | null;
   readonly webhooks: readonly WebhookSource[];
@@ -127,7 +127,7 @@ function checkList<T>(list: readonly T[], path: string, names: OptionNames<NoInf
 }
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
-export function settled(options: TriggerApiOptions, environment: Readonly<Record<string, string | undefined>>): Settled {
+export function resolveOptions(options: TriggerApiOptions, environment: Readonly<Record<string, string | undefined>>): ResolvedOptions {
   checkOptions(options, OPTIONS, "createTriggerApi", (name, problem) => bad(name ?? "options", problem));
   const whole = (name: "bodyLimit" | "trustProxy", fallback: number, least: number) => {
     const value = options[name] ?? fallback;

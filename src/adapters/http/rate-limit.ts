@@ -10,7 +10,7 @@ const MOST_KEYS = 10_000;
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
-export class Limit {
+export class RateLimiter {
   readonly #name: string;
   readonly #limiter: RateLimiterMemory;
   readonly #policy: string;

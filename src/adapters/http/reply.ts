@@ -1,5 +1,5 @@
 import type { Scheduler } from "../../index.js";
-import type { Asked, Reply } from "./http-request.js";
+import type { HttpRequest, Reply } from "./http-request.js";
 import type { Answer } from "./route.js";
 
 const SECURE: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ export class Replies {
     this.#origins = cors;
   }
 
-  reply(asked: Asked, { status, body, headers = {}, stream, text: given }: Answer, own: Readonly<Record<string, string>>): Reply {
+  reply(asked: HttpRequest, { status, body, headers = {}, stream, text: given }: Answer, own: Readonly<Record<string, string>>): Reply {
     const text = given ?? (body === undefined ? null : JSON.stringify(body));
     const all: Record<string, string> = Object.assign({ "content-type": "application/json" }, this.#secure, own, headers);
     if (text !== null) all["content-length"] = String(Buffer.byteLength(text));
@@ -30,7 +30,7 @@ export class Replies {
   }
 
   /** The answer to a browser that asks whether it may ask; `null` for other requests, and for origins that may not. */
-  preflight(asked: Asked, methods: readonly string[]): Reply | null {
+  preflight(asked: HttpRequest, methods: readonly string[]): Reply | null {
     const allowed = this.#allowed(asked);
     if (asked.method !== "OPTIONS" || methods.length === 0 || !("access-control-allow-origin" in allowed)) return null;
     const headers = {
@@ -43,7 +43,7 @@ export class Replies {
     return { status: 204, headers, body: null, stream: null };
   }
 
-  #allowed(request: Asked): Record<string, string> {
+  #allowed(request: HttpRequest): Record<string, string> {
     const origin = request.header("origin");
     if (origin === null || !this.#origins.includes(origin)) return {};
     return { "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED, vary: "Origin" };

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Role, Scheduler } from "../../index.js";
-import type { Settled } from "./options.js";
+import type { ResolvedOptions } from "./options.js";
 
 /** Who asks: the holder of a token, or the signer of a webhook. */
 export interface Caller {
@@ -19,7 +19,7 @@ export interface Caller {
 /** One request, checked and ready to be answered. */
 export interface Call {
   readonly scheduler: Scheduler;
-  readonly options: Settled;
+  readonly options: ResolvedOptions;
   readonly caller: Caller;
   /** A header of the request, its name in lower case. */
   readonly header: (name: string) => string | null;

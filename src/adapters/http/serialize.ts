@@ -2,7 +2,7 @@ import type {
   AuditRecord,
   Decision,
   EffectiveSetting,
-  Maintenance,
+  StoredWindow,
   PipelineStatus,
   Run,
   RuntimeDependency,
@@ -146,7 +146,7 @@ function windowOut(window: TimeWindow): Json {
   return { start: window.start, end: window.end, days: window.days ?? null, time_zone: window.timeZone ?? "UTC", description };
 }
 
-export function maintenanceOut({ id, pipelineId, window, at, user }: Maintenance): Json {
+export function maintenanceOut({ id, pipelineId, window, at, user }: StoredWindow): Json {
   return { id, pipeline: pipelineId, ...windowOut(window), created_at: iso(at), user };
 }
 

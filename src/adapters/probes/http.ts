@@ -1,4 +1,4 @@
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
@@ -142,5 +142,5 @@ function nameOf({ name, url, method, headers, body }: HttpQuestion, rest: readon
     headers === undefined &&
     body === undefined &&
     rest.every((one) => one === undefined || one === null);
-  return isPlain ? addressOf(url) : `${addressOf(url)} #${builtin("node:crypto").hash("sha256", JSON.stringify(more)).slice(0, 8)}`;
+  return isPlain ? addressOf(url) : `${addressOf(url)} #${lazyModule("node:crypto").hash("sha256", JSON.stringify(more)).slice(0, 8)}`;
 }

@@ -1,4 +1,4 @@
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
 import { checkOptions, isOptionsObject } from "../../base/options.js";
@@ -60,7 +60,7 @@ function asked<T>(where: string, options: SqlQuestion, read: (value: unknown) =>
   return {
     name:
       options.name ??
-      `${database.label} #${builtin("node:crypto")
+      `${database.label} #${lazyModule("node:crypto")
         .hash("sha256", JSON.stringify([where, "url" in options ? options.url : "", query]))
         .slice(0, 8)}`,
     ...policy,

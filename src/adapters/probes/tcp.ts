@@ -1,4 +1,4 @@
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
@@ -38,7 +38,7 @@ export function tcpProbe(options: TcpProbeOptions): Probe<Health> {
 function taken(host: string, port: number, rule: AddressRule, signal: AbortSignal): Promise<Health> {
   rule.check(host);
   return new Promise((resolve, reject) => {
-    const socket = builtin("node:net").connect({ host, port, signal, lookup: rule.lookup });
+    const socket = lazyModule("node:net").connect({ host, port, signal, lookup: rule.lookup });
     socket.once("connect", () => {
       socket.destroy();
       resolve({ isHealthy: true, reason: "takes connections" });

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
-import type { Sensor, SensorAnswer } from "../../ports/sensor.js";
+import type { Sensor, SensorPollResult } from "../../ports/sensor.js";
 import { SENSOR_TIMING, type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
 import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../shared/address.js";
 import { checkPath, jsonOf, valueAt } from "../shared/json-path.js";
@@ -129,7 +129,7 @@ function validatorsOf({ headers }: WebAnswer, watch: HttpSensorOptions["watch"])
   return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
 }
 
-function changeOf(next: Cursor, last: Cursor | null, first: "ignore" | "take", address: string): SensorAnswer {
+function changeOf(next: Cursor, last: Cursor | null, first: "ignore" | "take", address: string): SensorPollResult {
   const isChanged = last === null ? first === "take" : !isSame(next.value, last.value);
   if (!isChanged) return { events: [], cursor: next };
   const parameters = { url: address, value: next.value, previous: last?.value ?? null };

@@ -1,9 +1,9 @@
 export {
   type AnySensor,
   type Sensor,
-  type SensorAnswer,
+  type SensorPollResult,
   type SensorEvent,
-  type SensorLook,
+  type SensorPollContext,
   sensor,
   webhookSensor,
 } from "../../trigger/sensor.js";

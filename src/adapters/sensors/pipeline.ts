@@ -1,7 +1,7 @@
 import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
-import type { Sensor, SensorAnswer, SensorLook } from "../../ports/sensor.js";
-import { SENSOR_TIMING, type SeenRun, type SensorTiming, timingOf } from "../../trigger/sensor.js";
+import type { Sensor, SensorPollResult, SensorPollContext } from "../../ports/sensor.js";
+import { SENSOR_TIMING, type RunSummary, type SensorTiming, timingOf } from "../../trigger/sensor.js";
 
 /** How a run that is over ended. */
 export type Ended = "succeeded" | "failed" | "timed_out" | "cancelled";
@@ -54,8 +54,8 @@ export function pipelineSensor(options: PipelineSensorOptions): Sensor {
 }
 
 /** Runs behind a place, oldest first; at the very first look only those under way, and the newest. */
-async function runsBehind({ runs }: SensorLook, pipelineId: string, until: string | null): Promise<SeenRun[]> {
-  const found: SeenRun[] = [];
+async function runsBehind({ runs }: SensorPollContext, pipelineId: string, until: string | null): Promise<RunSummary[]> {
+  const found: RunSummary[] = [];
   let before: string | undefined;
   for (let page = 0; page < PAGES; page++) {
     const some = await runs({ pipelineId, limit: PAGE, ...(before === undefined ? {} : { before }) });
@@ -67,7 +67,7 @@ async function runsBehind({ runs }: SensorLook, pipelineId: string, until: strin
   return found.reverse();
 }
 
-function answerOf(found: readonly SeenRun[], cursor: Cursor | null, pipeline: string, statuses: readonly string[]): SensorAnswer {
+function answerOf(found: readonly RunSummary[], cursor: Cursor | null, pipeline: string, statuses: readonly string[]): SensorPollResult {
   const told = new Set(cursor === null ? found.filter(({ status }) => ENDED.has(status)).map(({ id }) => id) : cursor.told);
   const fresh = found.filter(({ id, status }) => ENDED.has(status) && !told.has(id));
   for (const { id } of fresh) told.add(id);

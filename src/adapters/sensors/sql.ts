@@ -1,6 +1,6 @@
 import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
-import type { Sensor, SensorAnswer } from "../../ports/sensor.js";
+import type { Sensor, SensorPollResult } from "../../ports/sensor.js";
 import { SENSOR_TIMING, type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
 import { ADDRESS_OPTIONS, type AddressOptions } from "../shared/address.js";
 import { SQL_SOURCE, type SqlDatabase, type SqlRow, type SqlSource, sqlDatabase } from "../shared/sql.js";
@@ -73,7 +73,7 @@ async function rows(
   { query, cursorColumn, start = null, batch = false }: SqlSensorOptions & { readonly cursorColumn: string },
   cursor: unknown,
   signal: AbortSignal,
-): Promise<SensorAnswer> {
+): Promise<SensorPollResult> {
   const after = (cursor as { after?: unknown } | null)?.after ?? start;
   const found = await database.query(query, query.includes("$1") ? [after] : [], signal);
   const taken = found.slice(0, ROWS_AT_ONCE);
@@ -97,7 +97,7 @@ async function value(
   mode: "change" | SensorMode,
   cursor: unknown,
   signal: AbortSignal,
-): Promise<SensorAnswer> {
+): Promise<SensorPollResult> {
   const [row = null] = await database.query(query, [], signal);
   if (mode !== "change") {
     const first = row === null ? null : Object.values(row)[0];

@@ -1,6 +1,6 @@
 import type { LookupAddress, LookupOptions } from "node:dns";
 import type { BlockList, LookupFunction } from "node:net";
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError, quote } from "../../base/errors.js";
 import type { OptionNames } from "../../base/options.js";
 import { bytesOfIpv6, embeddedIpv4, isIpv4Mapped, SPECIAL_IPV4, SPECIAL_IPV6 } from "./special-networks.js";
@@ -24,7 +24,7 @@ let special: Networks | null = null;
 
 /** @throws HeadgateError `INVALID_ARGUMENT` for text that is not a network such as `10.0.0.0/8` */
 function networks(list: readonly string[]): Networks {
-  const { BlockList, isIP } = builtin("node:net");
+  const { BlockList, isIP } = lazyModule("node:net");
   const made: Networks = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const one of list) {
     const [address = "", bits] = String(one).split("/");
@@ -62,7 +62,7 @@ export class AddressRule {
   allows(address: string): boolean {
     if (this.#allowed === "all") return true;
     const plain = address.replace(/%.*$/, "");
-    const version = builtin("node:net").isIP(plain);
+    const version = lazyModule("node:net").isIP(plain);
     if (version === 4) return this.#allowsOne(plain, "ipv4");
     if (version !== 6) return false;
     const { ipv4, isOnlyIpv4 } = embeddedIpv4(bytesOfIpv6(plain));
@@ -79,12 +79,12 @@ export class AddressRule {
   /** @throws HeadgateError `ADDRESS_REFUSED` for a host written as an address that may not be asked */
   check(host: string): void {
     const address = host.startsWith("[") ? host.slice(1, -1) : host;
-    if (builtin("node:net").isIP(address) !== 0 && !this.allows(address)) throw refused(host);
+    if (lazyModule("node:net").isIP(address) !== 0 && !this.allows(address)) throw refused(host);
   }
 
   /** Finds a host's addresses, as sockets ask for them, and gives only those that may be asked: a name cannot change its mind in between. */
   readonly lookup: LookupFunction = (host, options, done) => {
-    builtin("node:dns").lookup(host, { ...(options as LookupOptions), all: true }, (error, found) => {
+    lazyModule("node:dns").lookup(host, { ...(options as LookupOptions), all: true }, (error, found) => {
       if (error !== null) return done(error, "", 0);
       const allowed = (found as LookupAddress[]).filter(({ address }) => this.allows(address));
       const [first] = allowed;

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { AddressRule } from "./address.js";
 import { loadPeer } from "./load-peer.js";
@@ -85,7 +85,7 @@ function openingOf({ schema }: PostgresTarget, { timeoutMs }: SqlLimits): string
 
 /** A socket that resolves a name once, to addresses that may be asked. */
 function pinnedSocket(rule: AddressRule): Socket {
-  const { Socket } = builtin("node:net");
+  const { Socket } = lazyModule("node:net");
   const socket = new Socket();
   const connect = socket.connect.bind(socket);
   return Object.assign(socket, {

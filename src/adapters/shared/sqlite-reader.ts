@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { realpath, stat } from "node:fs/promises";
 import { execPath } from "node:process";
 import PQueue from "p-queue";
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError } from "../../base/errors.js";
 import { isOwnFile } from "./own-files.js";
 import type { SqlLimits, SqlRow } from "./sql.js";
@@ -101,7 +101,7 @@ async function asked(task: Task, signal: AbortSignal): Promise<readonly SqlRow[]
 }
 
 function started(): ChildProcess {
-  const child = builtin("node:child_process").spawn(execPath, ["-e", SOURCE], {
+  const child = lazyModule("node:child_process").spawn(execPath, ["-e", SOURCE], {
     stdio: ["ignore", "ignore", "ignore", "ipc"],
     serialization: "advanced",
     env: {},

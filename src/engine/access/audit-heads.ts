@@ -61,7 +61,7 @@ export class AuditHeads {
         events.report(new HeadgateError("AUDIT_CHANGED", text, { details: { seq: lost } }), "watching the audit log");
       } else if (seq > 0) this.#known = { seq, hash };
       logger.log("info", "head of the audit log", { seq, hash });
-      events.tell("audit.head", () => ({ seq, hash }));
+      events.emit("audit.head", () => ({ seq, hash }));
     } catch (error) {
       if (!isUnavailable(error)) events.report(error, "reporting the head of the audit log");
       this.changed();

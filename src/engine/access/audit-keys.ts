@@ -1,4 +1,4 @@
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
@@ -53,11 +53,11 @@ export function auditSettings(options: AuditOptions = {}): AuditSettings {
 }
 
 export function sha256(text: string): string {
-  return builtin("node:crypto").hash("sha256", text);
+  return lazyModule("node:crypto").hash("sha256", text);
 }
 
 function hmac(key: string, text: string): string {
-  return builtin("node:crypto").createHmac("sha256", key).update(text).digest("hex");
+  return lazyModule("node:crypto").createHmac("sha256", key).update(text).digest("hex");
 }
 
 /** Names a key without saying anything of it. */

@@ -2,14 +2,14 @@ import { checkOptions, invalidArgument } from "../../base/options.js";
 import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../monitor/audit.js";
 import { type AuditSealer, auditSealer, unknownKey } from "../../monitor/audit-seal.js";
 import { CallSums, type RefusedCall } from "../../monitor/call-sums.js";
-import type { Noted } from "../../ports/audit-store.js";
+import type { AuditedWrite } from "../../ports/audit-store.js";
 import { redactJson } from "../../run/redact.js";
 import { type AuditCheck, AuditVerifier, type AuditVerifyOptions } from "./audit-verifier.js";
 import { AuditHeads } from "./audit-heads.js";
 import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import { text } from "../../pipeline/requests.js";
 import type { AuditLog } from "../../ports/scheduler-api/audit-log.js";
 
@@ -114,7 +114,7 @@ export class AuditRecorder implements AuditLog {
   }
 
   /** What a store keeps together with the change itself. Without `before`, it is what the store had. */
-  noted(change: AuditedChange, act: Act): Noted {
+  noted(change: AuditedChange, act: ActionContext): AuditedWrite {
     const at = this.#core.clock.now();
     const made = this.entry(change, act, at);
     this.#heads.changed();
@@ -122,7 +122,7 @@ export class AuditRecorder implements AuditLog {
   }
 
   /** @internal Logs a change that was made: what, of which pipeline, by whom, with before and after. */
-  logChange({ action, pipelineId, before, after, ids = [] }: AuditedChange, { user, reason, caller }: Act): void {
+  logChange({ action, pipelineId, before, after, ids = [] }: AuditedChange, { user, reason, caller }: ActionContext): void {
     const { logger } = this.#core;
     const what = LOGGED[action] ?? action;
     const did = before === null ? "added" : after === null ? "removed" : "changed";
@@ -150,7 +150,7 @@ export class AuditRecorder implements AuditLog {
    * @internal
    * @throws HeadgateError `INVALID_ARGUMENT` when what is said of the caller is no text, or too long
    */
-  entry(change: AuditedChange, { user, reason, caller }: Act, at: number): AuditEntry {
+  entry(change: AuditedChange, { user, reason, caller }: ActionContext, at: number): AuditEntry {
     const { action, pipelineId, before = null, after, ids = [] } = change;
     const by = {
       token: text(caller?.token, "caller.token", 200),

@@ -1,4 +1,4 @@
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, quote } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
@@ -6,9 +6,9 @@ import { checkOptions, type OptionNames } from "../../base/options.js";
 import { isReservedUser } from "../../monitor/reserved-user.js";
 import { sha256 } from "./audit-keys.js";
 import type { AuditRecorder } from "./audit-log.js";
-import { changeKept } from "../context/compare-and-set.js";
+import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import { ACT_OPTIONS, checkAct, text } from "../../pipeline/requests.js";
 import type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "../../ports/scheduler-api/tokens.js";
 
@@ -104,7 +104,7 @@ export class TokenService implements Tokens {
     return (await this.#read()).map(infoOf);
   }
 
-  async rotate(id: string, options: Act & { /** Default `"1h"`. */ overlap?: Duration } = {}): Promise<IssuedToken> {
+  async rotate(id: string, options: ActionContext & { /** Default `"1h"`. */ overlap?: Duration } = {}): Promise<IssuedToken> {
     checkOptions(options, { ...ACT_OPTIONS, overlap: true }, "tokens.rotate");
     const { clock, newSecret } = this.#core;
     const until = clock.now() + durationMs(options.overlap ?? "1h", "overlap");
@@ -118,7 +118,7 @@ export class TokenService implements Tokens {
     return { ...infoOf(made as KeptToken), token };
   }
 
-  async revoke(id: string, act: Act = {}): Promise<TokenInfo> {
+  async revoke(id: string, act: ActionContext = {}): Promise<TokenInfo> {
     checkAct(act, "tokens.revoke");
     const revokedAt = this.#core.clock.now();
     let made: KeptToken | undefined;
@@ -170,10 +170,10 @@ export class TokenService implements Tokens {
 
   async #write(
     action: string,
-    act: Act,
+    act: ActionContext,
     make: (all: readonly KeptToken[]) => { next: readonly KeptToken[]; before: TokenInfo | null; after: TokenInfo },
   ): Promise<void> {
-    const written = await changeKept(this.#core, { key: KEY, what: "the tokens are" }, (all: readonly KeptToken[] | undefined) => {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the tokens are" }, (all: readonly KeptToken[] | undefined) => {
       const { next, before, after } = make(all ?? []);
       const change = { action, pipelineId: null, before, after, ids: [after.id] };
       return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
@@ -186,7 +186,7 @@ export class TokenService implements Tokens {
 function equals(hash: Buffer, hex: string): boolean {
   const other = Buffer.alloc(hash.length);
   other.write(hex, "hex");
-  return builtin("node:crypto").timingSafeEqual(hash, other) && hex !== "";
+  return lazyModule("node:crypto").timingSafeEqual(hash, other) && hex !== "";
 }
 
 function infoOf(token: KeptToken): TokenInfo {

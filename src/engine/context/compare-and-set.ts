@@ -1,5 +1,5 @@
 import { HeadgateError } from "../../base/errors.js";
-import type { Noted } from "../../ports/audit-store.js";
+import type { AuditedWrite } from "../../ports/audit-store.js";
 import type { Core } from "./core.js";
 
 const ATTEMPTS = 20;
@@ -8,7 +8,7 @@ const ATTEMPTS = 20;
 interface Change<T> {
   readonly next: T;
   readonly user: string | null;
-  readonly noted?: Noted;
+  readonly noted?: AuditedWrite;
 }
 
 /**
@@ -17,7 +17,7 @@ interface Change<T> {
  * @param what - for the error, such as `the settings are`
  * @throws HeadgateError `STORE_UNAVAILABLE` when others were quicker each time
  */
-export async function changeKept<T, C extends Change<T>>(
+export async function compareAndSet<T, C extends Change<T>>(
   { store, clock }: Pick<Core, "store" | "clock">,
   { key, what }: { key: string; what: string },
   make: (kept: T | undefined, now: number) => C | null,

@@ -11,7 +11,7 @@ import type { Redact, Secrets } from "../../run/redact.js";
 import type { AuditSettings } from "../access/audit-keys.js";
 import type { Events } from "./events.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import type { Registry } from "../firing/fire-queue.js";
+import type { FireQueue } from "../firing/fire-queue.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import type { StoreClock } from "./store-clock.js";
 
@@ -49,7 +49,7 @@ export interface Core {
   readonly redact: Redact;
   readonly logger: Logger;
   readonly events: Events;
-  readonly registry: Registry;
+  readonly registry: FireQueue;
   /** What runs are handed of the scheduler, which sets it when it is made. */
   scheduler: RunScheduler | null;
   readonly newId: IdSource;

@@ -12,21 +12,21 @@ export const ofRun = (run: RunRecord) => ({ run: runView(run) });
 export const ofDecision = (decision: DecisionRecord) => ({ decision: decisionView(decision) });
 
 /** Tells and logs how an attempt ended, what became of its run and of its trigger, and which triggers followed. */
-export function tellAttemptEnd(core: Core, outcome: AttemptOutcome, { run, trigger, followed }: FinishResult): void {
+export function emitAttemptEnd(core: Core, outcome: AttemptOutcome, { run, trigger, followed }: FinishResult): void {
   const { events } = core;
   if (run === null) return;
   logAttemptEnd(core.logger, outcome, run);
-  if (outcome === "lost") events.tell("run.lost", ofRun, run);
-  tellRunEnd(core, run, trigger);
-  for (const next of followed) events.tell("trigger.created", ofTrigger, next);
+  if (outcome === "lost") events.emit("run.lost", ofRun, run);
+  emitRunEnd(core, run, trigger);
+  for (const next of followed) events.emit("trigger.created", ofTrigger, next);
 }
 
 /** Tells a run's new status, and its trigger's if that has ended with it. */
-export function tellRunEnd({ events }: Core, run: RunRecord, trigger: TriggerRecord | null): void {
+export function emitRunEnd({ events }: Core, run: RunRecord, trigger: TriggerRecord | null): void {
   const { status } = run;
-  if (status !== "running") events.tell(`run.${status}`, ofRun, run);
+  if (status !== "running") events.emit(`run.${status}`, ofRun, run);
   if (trigger === null) return;
-  if (trigger.status === "succeeded") events.tell("trigger.succeeded", ofTrigger, trigger);
-  else if (trigger.status === "failed") events.tell("trigger.failed", ofTrigger, trigger);
-  else if (trigger.status === "cancelled") events.tell("trigger.cancelled", ofTrigger, trigger);
+  if (trigger.status === "succeeded") events.emit("trigger.succeeded", ofTrigger, trigger);
+  else if (trigger.status === "failed") events.emit("trigger.failed", ofTrigger, trigger);
+  else if (trigger.status === "cancelled") events.emit("trigger.cancelled", ofTrigger, trigger);
 }

@@ -33,7 +33,7 @@ export interface PauseEvent {
 }
 
 /** What such an event is of. */
-export interface SensorEventOf {
+export interface SensorRef {
   readonly pipelineId: string;
   readonly sensor: string;
 }
@@ -77,13 +77,13 @@ export interface SchedulerEvents {
   "schedule.fired": { readonly pipelineId: string; readonly fireTimes: readonly Date[]; readonly nextFireAt: Date | null };
   "schedule.dropped": { readonly pipelineId: string; readonly decisions: readonly Decision[] };
   /** A look of a sensor failed; it looks again at `nextLookAt`. */
-  "sensor.failed": SensorEventOf & { readonly error: Error; readonly failures: number; readonly nextLookAt: Date };
+  "sensor.failed": SensorRef & { readonly error: Error; readonly failures: number; readonly nextLookAt: Date };
   /** A look succeeded after so many that had failed. */
-  "sensor.recovered": SensorEventOf & { readonly failures: number };
+  "sensor.recovered": SensorRef & { readonly failures: number };
   /** The pipeline could not take what a sensor found (its parameters, say); it was passed over. */
-  "sensor.rejected": SensorEventOf & { readonly event: SensorEvent; readonly error: Error };
+  "sensor.rejected": SensorRef & { readonly event: SensorEvent; readonly error: Error };
   /** A sensor has found nothing for longer than expected. Told once until it finds something. */
-  "sensor.overdue": SensorEventOf & { readonly since: Date; readonly expectWithinMs: number };
+  "sensor.overdue": SensorRef & { readonly since: Date; readonly expectWithinMs: number };
   /** A trigger file was accepted and removed. */
   "file.accepted": { readonly file: string; readonly pipelineId: string; readonly triggerId: string };
   /** A trigger file was set aside, with the reason beside it. */
@@ -232,9 +232,9 @@ export class Events {
   }
 
   /** Tells an event; what it carries is only made, from `subject`, if somebody listens. */
-  tell<E extends EventName>(name: E, make: () => SchedulerEvents[E]): void;
-  tell<E extends EventName, S>(name: E, make: (subject: S) => SchedulerEvents[E], subject: S): void;
-  tell<E extends EventName, S>(name: E, make: (subject: S) => SchedulerEvents[E], subject?: S): void {
+  emit<E extends EventName>(name: E, make: () => SchedulerEvents[E]): void;
+  emit<E extends EventName, S>(name: E, make: (subject: S) => SchedulerEvents[E], subject: S): void;
+  emit<E extends EventName, S>(name: E, make: (subject: S) => SchedulerEvents[E], subject?: S): void {
     const count = this.#listeners.get(name);
     if (count !== undefined && count > 0) this.#emitter.emit(name, make(subject as S));
   }
@@ -243,7 +243,7 @@ export class Events {
   report(error: unknown, where: string): void {
     const known = redactError(errorOf(error), this.#redact);
     this.#logger.log("error", `${where}: ${known.message}`, { error: known });
-    this.tell("error", () => ({ error: known, where }));
+    this.emit("error", () => ({ error: known, where }));
   }
 
   removeAll(): void {

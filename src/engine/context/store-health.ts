@@ -14,12 +14,12 @@ const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 
 /** Whether an error is one of the store itself, and not of what was to be written. */
-export function isOfStore(error: unknown): error is HeadgateError {
+export function isStoreError(error: unknown): error is HeadgateError {
   return error instanceof HeadgateError && error.code.startsWith("STORE_") && error.code !== "STORE_REJECTED";
 }
 
 /** Knows whether the store can be used, says when that changes, and how long to wait before it is asked again. */
-export class Outage {
+export class StoreHealth {
   readonly #core: Core;
   #since: number | null = null;
   #error: Error | null = null;
@@ -47,7 +47,7 @@ export class Outage {
     const { events, clock } = this.#core;
     if (this.#since === null) {
       this.#since = clock.now();
-      events.tell("store.unavailable", () => ({ error }));
+      events.emit("store.unavailable", () => ({ error }));
       this.#core.logger.log("error", `the store cannot be used, trying again: ${error.message}`, { error });
     }
     this.#error = error;
@@ -64,6 +64,6 @@ export class Outage {
     this.#error = null;
     this.#waitMs = FIRST_WAIT_MS;
     this.#core.logger.log("info", "the store is back", { downMs });
-    this.#core.events.tell("store.recovered", () => ({ downMs }));
+    this.#core.events.emit("store.recovered", () => ({ downMs }));
   }
 }

@@ -38,7 +38,7 @@ export class ClockJumpDetector {
   #report(event: { readonly kind: "stepped" | "stalled"; readonly byMs: number }): void {
     const text = event.kind === "stepped" ? "the wall clock jumped" : "nothing could run for a while";
     this.#core.logger.log("warn", text, event);
-    this.#core.events.tell("clock.jumped", () => event);
+    this.#core.events.emit("clock.jumped", () => event);
   }
 }
 

@@ -155,7 +155,7 @@ export class ClockRecovery {
       if (known !== undefined) before.set(id, { ...known, opened: (opened[index] ?? []).map((one) => spanOf(one, since)) });
       replanned.push(id);
       const withdrawn = opened[index]?.length ?? 0;
-      events.tell("schedule.replanned", () => ({ pipelineId: id, nextFireAt: toDate(entry.nextFireAt), withdrawn }));
+      events.emit("schedule.replanned", () => ({ pipelineId: id, nextFireAt: toDate(entry.nextFireAt), withdrawn }));
     }
     if (replanned.length > 0)
       logger.log("warn", "schedules that a clock ahead of time had advanced go on from now", {

@@ -39,7 +39,7 @@ export class ClockSkewMonitor {
         aheadMs,
         correctionMs,
       });
-      events.tell("clock.skewed", () => ({ aheadMs, correctionMs }));
+      events.emit("clock.skewed", () => ({ aheadMs, correctionMs }));
     }
     if (!isCorrected && this.#isWarned) logger.log("info", "this node's clock agrees with the store's again", { aheadMs });
     this.#isWarned = isCorrected;

@@ -42,7 +42,7 @@ function unknownEntry(pipeline: Pipeline): Entry {
 const PAUSE_TRUST_MS = 30_000;
 
 /** The pipelines of this node, in the order in which they fire. */
-export class Registry {
+export class FireQueue {
   readonly #entries = new Map<string, Entry>();
   readonly #due = new Heap<Entry>();
   readonly #followers = new Map<string, Pipeline[]>();

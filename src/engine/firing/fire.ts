@@ -110,7 +110,7 @@ async function resumeOne(core: Core, entry: Entry, until: number, now: number): 
   await core.store.recheck([id], now);
   const [state] = await core.store.states([id]);
   core.registry.sync(entry, state ?? null, now);
-  if (pause !== null) core.events.tell("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
+  if (pause !== null) core.events.emit("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
 }
 
 type Plan = MisfirePlan<CoveringPause>;
@@ -271,19 +271,19 @@ function pausedReason({ at, until, reason, user, isGlobal }: MissedPause): strin
 function tellFired({ events }: Core, request: FireRequest, { triggers, superseded }: FireResult): void {
   const { pipelineId, dropped, nextFireAt } = request;
   if (triggers.length > 0) {
-    events.tell("schedule.fired", () => ({
+    events.emit("schedule.fired", () => ({
       pipelineId,
       fireTimes: triggers.map(({ scheduledFor }) => toDate(scheduledFor as number)),
       nextFireAt: toDate(nextFireAt),
     }));
   }
   if (dropped.length > 0) {
-    events.tell("schedule.dropped", () => ({ pipelineId, decisions: dropped.map(decisionView) }));
-    for (const decision of dropped) events.tell("decision", ofDecision, decision);
+    events.emit("schedule.dropped", () => ({ pipelineId, decisions: dropped.map(decisionView) }));
+    for (const decision of dropped) events.emit("decision", ofDecision, decision);
   }
-  for (const trigger of triggers) events.tell("trigger.created", ofTrigger, trigger);
-  for (const trigger of superseded) events.tell("trigger.superseded", ofTrigger, trigger);
+  for (const trigger of triggers) events.emit("trigger.created", ofTrigger, trigger);
+  for (const trigger of superseded) events.emit("trigger.superseded", ofTrigger, trigger);
   for (const trigger of triggers) {
-    if (trigger.status === "superseded") events.tell("trigger.superseded", ofTrigger, trigger);
+    if (trigger.status === "superseded") events.emit("trigger.superseded", ofTrigger, trigger);
   }
 }

@@ -11,11 +11,11 @@ import type { TriggerRecord } from "../../trigger/trigger.js";
 import { Batcher } from "../context/batcher.js";
 import { type Core, executorOf } from "../context/core.js";
 import { FailureReports } from "../context/failure-reports.js";
-import type { GateKeeper } from "./gate-evaluator.js";
+import type { GateEvaluator } from "./gate-evaluator.js";
 import { isUnavailable } from "../context/store-health.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Runner } from "../running/runner.js";
-import { ofDecision, ofRun, ofTrigger, tellRunEnd } from "../context/event-payloads.js";
+import { ofDecision, ofRun, ofTrigger, emitRunEnd } from "../context/event-payloads.js";
 
 const TRIGGERS_AT_ONCE = 500;
 /** The first claim takes so many at most, and each that takes all it may lets the next take twice as many: code that has not run yet is slow, and would hold up the event loop for long. */
@@ -28,7 +28,7 @@ const EVALUATIONS = 3;
 /** Claims triggers in order, asks their gates, records the decisions and starts the runs. */
 export class Claimer {
   readonly #core: Core;
-  readonly #gates: GateKeeper;
+  readonly #gates: GateEvaluator;
   readonly #runner: Runner;
   readonly #decisions: Batcher<DecideRequest, DecideResult>;
   readonly #onDecided: () => void;
@@ -40,7 +40,7 @@ export class Claimer {
   /** Decisions made within claims that were not answered. */
   #unanswered: DecideRequest[] = [];
 
-  constructor(core: Core, gates: GateKeeper, runner: Runner, onDecided: () => void) {
+  constructor(core: Core, gates: GateEvaluator, runner: Runner, onDecided: () => void) {
     this.#core = core;
     this.#gates = gates;
     this.#runner = runner;
@@ -72,10 +72,10 @@ export class Claimer {
   /** Begins what was claimed; much of it takes several turns of the event loop. */
   async #handOut({ superseded, ended, attempts, decided, cancelled, triggers }: Claim): Promise<void> {
     const { events, clock } = this.#core;
-    for (const trigger of superseded) events.tell("trigger.superseded", ofTrigger, trigger);
-    for (const { run, trigger } of ended) tellRunEnd(this.#core, run, trigger);
+    for (const trigger of superseded) events.emit("trigger.superseded", ofTrigger, trigger);
+    for (const { run, trigger } of ended) emitRunEnd(this.#core, run, trigger);
     for (const { run, trigger } of attempts) {
-      events.tell("run.attempt", ofRun, run);
+      events.emit("run.attempt", ofRun, run);
       this.#start(run, trigger);
       if (clock.turns.isSpent) await clock.turns.next();
     }
@@ -258,15 +258,15 @@ export class Claimer {
     if (!isAccepted || trigger === null) return; // cancelled or superseded meanwhile: that is its recorded outcome
     const { events, clock, node } = this.#core;
     const decision = folded === undefined ? request.decision : { ...folded, at: request.decision.at }; // each look is an event, under the id of the record that keeps it
-    events.tell("decision", ofDecision, decision);
+    events.emit("decision", ofDecision, decision);
     if (run !== null) {
       if (!isFirstAttemptOf(run, node)) return; // recorded by a request whose answer was lost, and over since
-      events.tell("trigger.running", ofTrigger, trigger);
-      events.tell("run.started", ofRun, run);
+      events.emit("trigger.running", ofTrigger, trigger);
+      events.emit("run.started", ofRun, run);
       if (run.leaseUntil > clock.now()) this.#start(run, trigger);
       else this.#startLate(run, trigger);
     } else if (trigger.status === "held" || trigger.status === "skipped")
-      events.tell(`trigger.${trigger.status}`, ofBoth, { trigger, decision });
+      events.emit(`trigger.${trigger.status}`, ofBoth, { trigger, decision });
   }
 
   /** Starts a run whose lease has run out before its decision was answered, if nobody has closed it. */

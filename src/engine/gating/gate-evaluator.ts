@@ -7,7 +7,7 @@ import type { TriggerRecord } from "../../trigger/trigger.js";
 import { ConditionFailures } from "./condition-failures.js";
 import type { Core } from "../context/core.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import { Prober } from "./probe-cache.js";
+import { ProbeCache } from "./probe-cache.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const NO_FINDINGS: readonly PartFinding[] = Object.freeze([]);
@@ -18,11 +18,11 @@ const NEVER = new AbortController().signal;
 type Asking = Pick<TriggerRecord, "id" | "kind" | "scheduledFor" | "parameters">;
 
 /** Asks the conditions of gates: within their timeouts, with the history of the store, sharing what probes measure. */
-export class GateKeeper {
+export class GateEvaluator {
   readonly #core: Core;
   readonly #history: RunHistory;
   readonly #clock: ConditionClock;
-  readonly #prober: Prober;
+  readonly #prober: ProbeCache;
   readonly #failures: ConditionFailures;
   readonly #onWell: (pipelineIds: readonly string[]) => void;
   /** The pipelines that each probe holds up, as far as this node has seen. */
@@ -40,12 +40,12 @@ export class GateKeeper {
     };
     const { clock } = core;
     this.#clock = { now: () => clock.now(), sleep: (length, signal) => clock.sleep(durationMs(length, "sleep"), signal) };
-    this.#prober = new Prober(core);
+    this.#prober = new ProbeCache(core);
     this.#failures = new ConditionFailures(core);
   }
 
   /** Probes whose last measurements failed. */
-  failingProbes(): ReturnType<Prober["failing"]> {
+  failingProbes(): ReturnType<ProbeCache["failing"]> {
     return this.#prober.failing();
   }
 

@@ -31,7 +31,7 @@ interface Known {
  * Measures probes: one measurement serves everyone who asks while it is young, and a failed one is shared too, so that an outage is not hammered. One that failed often is
  * left alone for a while, then asked once (a circuit breaker).
  */
-export class Prober {
+export class ProbeCache {
   readonly #core: Pick<Core, "clock" | "settings" | "redact" | "registry">;
   readonly #known = new Map<string, Known>();
 

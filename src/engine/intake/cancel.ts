@@ -4,10 +4,10 @@ import { isActive, type RunRecord } from "../../run/run.js";
 import { isEnded, type TriggerRecord } from "../../trigger/trigger.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import type { Core } from "../context/core.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import { checkAct, checkedId, text } from "../../pipeline/requests.js";
 import type { Runner } from "../running/runner.js";
-import { ofTrigger, tellRunEnd } from "../context/event-payloads.js";
+import { ofTrigger, emitRunEnd } from "../context/event-payloads.js";
 import { type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
 
 /** Ends a waiting trigger, or asks a run to end. */
@@ -16,7 +16,7 @@ export async function cancel(
   runner: Runner,
   audit: AuditRecorder,
   id: string,
-  act: Act,
+  act: ActionContext,
 ): Promise<{ trigger: Trigger | null; run: Run | null }> {
   const { store, clock } = core;
   checkedId(id, "cancel");
@@ -43,7 +43,7 @@ export async function cancel(
   audit.touched();
   const { trigger = null, run = null } = result ?? {};
   if (run !== null) runner.cancel(run);
-  if (run !== null && !isActive(run)) tellRunEnd(core, run, trigger);
-  else if (run === null && trigger?.status === "cancelled") core.events.tell("trigger.cancelled", ofTrigger, trigger);
+  if (run !== null && !isActive(run)) emitRunEnd(core, run, trigger);
+  else if (run === null && trigger?.status === "cancelled") core.events.emit("trigger.cancelled", ofTrigger, trigger);
   return { trigger: trigger === null ? null : triggerView(trigger), run: run === null ? null : runView(run) };
 }

@@ -1,8 +1,8 @@
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { errorFacts, errorOfFacts } from "../../base/error-facts.js";
 import { errorOf, HeadgateError, messageOf } from "../../base/errors.js";
 import type { HeapEntry } from "../../base/heap.js";
-import type { Sensor, SensorAnswer, SensorEvent } from "../../ports/sensor.js";
+import type { Sensor, SensorPollResult, SensorEvent } from "../../ports/sensor.js";
 import type { CursorRecord } from "../../ports/store.js";
 import { redactError } from "../../run/redact.js";
 import type { NewTrigger } from "../../trigger/trigger.js";
@@ -19,7 +19,7 @@ const KEY_LIMIT = 255;
 const CHECKED_AT_ONCE = 250;
 
 /** One sensor of one pipeline on this node: whether it may look, when it looks next, and how it goes. In a heap by when it looks. */
-export class SensorTask implements HeapEntry {
+export class SensorPoller implements HeapEntry {
   heapIndex = -1;
   heapKey = 0;
   sensor: Sensor;
@@ -61,7 +61,7 @@ export class SensorTask implements HeapEntry {
       const hasMore = await this.#once();
       if (this.failures > 0) {
         const failures = this.failures;
-        events.tell("sensor.recovered", () => ({ ...about, failures }));
+        events.emit("sensor.recovered", () => ({ ...about, failures }));
       }
       this.failures = 0;
       this.error = null;
@@ -79,7 +79,7 @@ export class SensorTask implements HeapEntry {
         error: errorOfFacts(errorFacts(known)),
       });
       const failures = this.failures;
-      events.tell("sensor.failed", () => ({ ...about, error: known, failures, nextLookAt: new Date(clock.now() + waitMs) }));
+      events.emit("sensor.failed", () => ({ ...about, error: known, failures, nextLookAt: new Date(clock.now() + waitMs) }));
       this.#tellSilence();
       return waitMs * (1 - sensor.jitter * random());
     }
@@ -102,7 +102,7 @@ export class SensorTask implements HeapEntry {
       return false;
     }
     this.cursor = { ...(this.cursor ?? cursor), value, updatedAt: now };
-    for (const { trigger, isNew } of accepted) if (isNew) this.#core.events.tell("trigger.created", ofTrigger, trigger);
+    for (const { trigger, isNew } of accepted) if (isNew) this.#core.events.emit("trigger.created", ofTrigger, trigger);
     if (found.length > 0) {
       this.lastEventAt = now;
       this.isOverdue = false;
@@ -111,7 +111,7 @@ export class SensorTask implements HeapEntry {
   }
 
   /** Asks the sensor within its timeout. */
-  #answer({ value }: CursorRecord): Promise<SensorAnswer> {
+  #answer({ value }: CursorRecord): Promise<SensorPollResult> {
     const { clock, store } = this.#core;
     const { sensor, pipelineId } = this;
     const controller = new AbortController();
@@ -146,7 +146,7 @@ export class SensorTask implements HeapEntry {
       } catch (error) {
         const about = { pipelineId: pipeline.id, sensor: this.sensor.name };
         logger.log("error", `an event of sensor ${this.sensor.name} was refused: ${messageOf(error)}`, { ...about, error });
-        events.tell("sensor.rejected", () => ({ ...about, event, error: redactError(errorOf(error), redact) }));
+        events.emit("sensor.rejected", () => ({ ...about, event, error: redactError(errorOf(error), redact) }));
       }
     }
     return triggers;
@@ -158,11 +158,11 @@ export class SensorTask implements HeapEntry {
     if (expectWithinMs === null || this.isOverdue || this.lastEventAt === null || clock.now() - this.lastEventAt <= expectWithinMs) return;
     this.isOverdue = true;
     const since = new Date(this.lastEventAt);
-    events.tell("sensor.overdue", () => ({ pipelineId: this.pipelineId, sensor: name, since, expectWithinMs }));
+    events.emit("sensor.overdue", () => ({ pipelineId: this.pipelineId, sensor: name, since, expectWithinMs }));
   }
 }
 
-function checked(answer: SensorAnswer, sensor: Sensor): SensorAnswer {
+function checked(answer: SensorPollResult, sensor: Sensor): SensorPollResult {
   const bad = (problem: string) => new HeadgateError("INVALID_ARGUMENT", `sensor ${sensor.name}: it answered ${problem}`);
   if (typeof answer !== "object" || answer === null || !Array.isArray(answer.events))
     throw bad(`${JSON.stringify(answer) ?? "nothing"} instead of { events, cursor }`.slice(0, 200));
@@ -179,6 +179,6 @@ function optionsOf({ key, reason, parameters, priority }: SensorEvent, name: str
     reason: (reason ?? `sensor ${name}`).slice(0, 1_000),
     ...(parameters === undefined ? {} : { parameters }),
     ...(priority === undefined ? {} : { priority }),
-    ...(key === undefined ? {} : { idempotencyKey: whole.length > KEY_LIMIT ? builtin("node:crypto").hash("sha256", whole) : whole }),
+    ...(key === undefined ? {} : { idempotencyKey: whole.length > KEY_LIMIT ? lazyModule("node:crypto").hash("sha256", whole) : whole }),
   };
 }

@@ -5,7 +5,7 @@ import type { AnySensor } from "../../ports/sensor.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import { SensorTask } from "./sensor-poller.js";
+import { SensorPoller } from "./sensor-poller.js";
 
 /** How a sensor is on this node. */
 export interface SensorStatus {
@@ -27,13 +27,13 @@ export interface SensorStatus {
  * Looks through the sensors of this node's pipelines. A sensor is looked through by the node that has its cursor; the lease on all cursors of a node is extended in
  * one statement every third of a lease, so that a look that finds nothing writes nothing.
  */
-export class Sensing {
+export class SensorRunner {
   readonly #core: Core;
   readonly #onTriggers: () => void;
-  readonly #tasks = new Map<string, SensorTask>();
+  readonly #tasks = new Map<string, SensorPoller>();
   /** The same by pipeline, of those that have any. */
-  readonly #byPipeline = new Map<string, Set<SensorTask>>();
-  readonly #due = new Heap<SensorTask>();
+  readonly #byPipeline = new Map<string, Set<SensorPoller>>();
+  readonly #due = new Heap<SensorPoller>();
   readonly #busy = new Set<Promise<unknown>>();
   #isRunning = false;
   #claimAt = 0;
@@ -59,7 +59,7 @@ export class Sensing {
     const names = new Set(polled.map(({ name }) => name));
     for (const task of own ?? []) if (!names.has(task.sensor.name)) this.#drop(task);
     for (const sensor of polled) {
-      const task = new SensorTask(this.#core, pipelineId, sensor);
+      const task = new SensorPoller(this.#core, pipelineId, sensor);
       const known = this.#tasks.get(task.cursorName);
       if (known !== undefined) known.sensor = sensor;
       else this.#add(task);
@@ -145,7 +145,7 @@ export class Sensing {
       if (task.heapIndex !== -1) this.#due.set(task, Math.min(task.heapKey, now + task.sensor.everyMs));
   }
 
-  #look(task: SensorTask, now: number): void {
+  #look(task: SensorPoller, now: number): void {
     const { clock } = this.#core;
     if (task.cursor === null) return; // looked through elsewhere; when it comes here, it is put in line again
     if ((task.cursor.leaseUntil ?? 0) <= now || task.isLooking) {
@@ -185,12 +185,12 @@ export class Sensing {
     }
   }
 
-  #add(task: SensorTask): void {
+  #add(task: SensorPoller): void {
     this.#tasks.set(task.cursorName, task);
     this.#byPipeline.set(task.pipelineId, (this.#byPipeline.get(task.pipelineId) ?? new Set()).add(task));
   }
 
-  #drop(task: SensorTask): void {
+  #drop(task: SensorPoller): void {
     this.#tasks.delete(task.cursorName);
     const own = this.#byPipeline.get(task.pipelineId);
     own?.delete(task);
@@ -201,7 +201,7 @@ export class Sensing {
   }
 
   /** What cannot be given back now is taken over when its lease has run out. */
-  async #release(tasks: readonly SensorTask[]): Promise<void> {
+  async #release(tasks: readonly SensorPoller[]): Promise<void> {
     const held = tasks.filter(({ cursor }) => cursor !== null);
     for (const task of held) task.cursor = null;
     if (held.length === 0) return;

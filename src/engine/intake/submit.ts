@@ -24,7 +24,7 @@ interface Accepted {
 }
 
 /** Takes what somebody asks for: triggers that come at once are accepted together. */
-export class Asking {
+export class TriggerSubmission {
   readonly #core: Core;
   readonly #loop: Loop;
   readonly #audit: AuditRecorder;
@@ -47,7 +47,7 @@ export class Asking {
       ? this.#batcherOf(admission).add({ request, caller: options.caller })
       : store.enqueue([request], clock.now(), { transaction, ...limitsOf(admission) }).then(([result]) => result as EnqueueResult));
     if (!isNew) refuseOtherContent(trigger, request);
-    else events.tell("trigger.created", ofTrigger, trigger);
+    else events.emit("trigger.created", ofTrigger, trigger);
     if (request.isForced || !this.#isPaused(pipeline.id)) this.#loop.wake();
     return triggerView(trigger);
   }
@@ -61,7 +61,7 @@ export class Asking {
     const results = await store.enqueue(requests, now, { ...limitsOf(admission), ...(noted === undefined ? {} : { noted }) });
     if (noted !== undefined) this.#audit.touched();
     for (const [index, { trigger, isNew }] of results.entries()) {
-      if (isNew) events.tell("trigger.created", ofTrigger, trigger);
+      if (isNew) events.emit("trigger.created", ofTrigger, trigger);
       if (index % EMITTED_AT_ONCE === EMITTED_AT_ONCE - 1) await clock.yield?.();
     }
     this.#loop.wake();

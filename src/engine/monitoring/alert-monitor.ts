@@ -7,37 +7,37 @@ import { evaluateAlerts } from "../../monitor/evaluate-alerts.js";
 import { deliveriesOf } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import type { PipelineState } from "../../ports/store.js";
-import { AlertBook } from "./alert-state.js";
+import { AlertStateStore } from "./alert-state.js";
 import { alertRunView, withRuns } from "./alert-runs.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { changeKept } from "../context/compare-and-set.js";
+import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
-import { Deliverer } from "./notification-dispatcher.js";
+import { NotificationDispatcher } from "./notification-dispatcher.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
-import type { NodeBoard, NodeWord } from "./node-registry.js";
+import type { StoredNodeRegistry, NodeReport } from "./node-registry.js";
 import { isUnavailable } from "../context/store-health.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import { ACT_OPTIONS, checkAct } from "../../pipeline/requests.js";
 import type { Alert, Alerts, SilenceOptions } from "../../ports/scheduler-api/alerts.js";
-import type { StatisticsDesk } from "./statistics.js";
-import { Waiting } from "./backlog.js";
+import type { StoredStatistics } from "./statistics.js";
+import { Backlog } from "./backlog.js";
 
 const SILENCES_KEY = "silences";
 const SILENCES_KEPT = 1_000;
 const NO_CHANNELS = { channels: new Map<string, AlertChannel>(), baseUrl: null };
 
 /** Evaluates rules and has alerts delivered: on one node at a time, which writes what it does before it does it. */
-export class Monitoring implements Alerts {
+export class AlertMonitor implements Alerts {
   readonly #core: Core;
   #settings: MonitoringSettings | null;
-  readonly #statistics: StatisticsDesk;
+  readonly #statistics: StoredStatistics;
   readonly #audit: AuditRecorder;
-  readonly #word: () => NodeWord;
+  readonly #word: () => NodeReport;
   readonly #pipelines: () => Iterable<Pipeline>;
-  readonly #board: NodeBoard;
-  readonly #book: AlertBook;
-  readonly #deliverer: Deliverer;
+  readonly #board: StoredNodeRegistry;
+  readonly #book: AlertStateStore;
+  readonly #deliverer: NotificationDispatcher;
   #isRunning = false;
   #hasStarted = false;
   #stopTimer: (() => void) | null = null;
@@ -54,7 +54,7 @@ export class Monitoring implements Alerts {
       nodes,
       word,
       pipelines,
-    }: { statistics: StatisticsDesk; audit: AuditRecorder; nodes: NodeBoard; word: () => NodeWord; pipelines: () => Iterable<Pipeline> },
+    }: { statistics: StoredStatistics; audit: AuditRecorder; nodes: StoredNodeRegistry; word: () => NodeReport; pipelines: () => Iterable<Pipeline> },
   ) {
     this.#core = core;
     this.#settings = settings;
@@ -63,8 +63,8 @@ export class Monitoring implements Alerts {
     this.#word = word;
     this.#pipelines = pipelines;
     this.#board = nodes;
-    this.#book = new AlertBook(core);
-    this.#deliverer = new Deliverer(core, this.#book);
+    this.#book = new AlertStateStore(core);
+    this.#deliverer = new NotificationDispatcher(core, this.#book);
     this.#deliverer.use(settings ?? NO_CHANNELS);
   }
 
@@ -136,7 +136,7 @@ export class Monitoring implements Alerts {
     return made;
   }
 
-  async unsilence(id: string, act: Act = {}): Promise<void> {
+  async unsilence(id: string, act: ActionContext = {}): Promise<void> {
     checkAct(act, "unsilence");
     await this.#changeSilences((all) => {
       const ended = all.find((one) => one.id === id);
@@ -195,7 +195,7 @@ export class Monitoring implements Alerts {
     const isChanged = transitions.length > 0 || shapeOf(alerts) !== shapeOf(before.alerts);
     if (isChanged && !(await this.#book.change((kept) => ({ alerts, deliveries: [...kept.deliveries, ...deliveries] })))) return;
     if (!isChanged) this.#book.refresh(alerts);
-    for (const { kind, alert } of transitions) this.#core.events.tell(`alert.${kind}`, () => ({ alert }));
+    for (const { kind, alert } of transitions) this.#core.events.emit(`alert.${kind}`, () => ({ alert }));
     this.#deliverer.deliver(now);
   }
 
@@ -204,7 +204,7 @@ export class Monitoring implements Alerts {
     const pipelines = [...this.#pipelines()];
     const [states, waiting, global, silences] = await Promise.all([
       store.states(pipelines.map(({ id }) => id)),
-      Waiting.read(store),
+      Backlog.read(store),
       store.globalPause(),
       this.silences(),
       this.#statistics.refresh(),
@@ -223,7 +223,7 @@ export class Monitoring implements Alerts {
     { id, tags, alertOn, slaMs, gate }: Pipeline,
     state: PipelineState | null,
     isAllPaused: boolean,
-    all: Waiting,
+    all: Backlog,
     now: number,
   ): PipelineSnapshot {
     const { activeRuns, length, oldestAt, oldestFireTimeAt, oldestPendingFireTimeAt } = all.of(id);
@@ -259,9 +259,9 @@ export class Monitoring implements Alerts {
       after: Silence | null;
       ids: readonly string[];
     },
-    act: Act,
+    act: ActionContext,
   ): Promise<void> {
-    const written = await changeKept(
+    const written = await compareAndSet(
       this.#core,
       { key: SILENCES_KEY, what: "silences are" },
       (kept: readonly Silence[] | undefined, now) => {

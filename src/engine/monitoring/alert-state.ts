@@ -8,17 +8,17 @@ const LEADERSHIP = "headgate: alerts";
 const DELIVERIES_KEPT = 1_000;
 
 /** What is kept of alerts: those that are pending or fire, and what has not arrived yet. */
-export interface AlertsKept {
+export interface StoredAlerts {
   readonly alerts: readonly AlertState[];
   readonly deliveries: readonly Delivery[];
 }
 
-const NOTHING: AlertsKept = { alerts: [], deliveries: [] };
+const NOTHING: StoredAlerts = { alerts: [], deliveries: [] };
 
 /** Alerts as the store keeps them: written by the one node that leads, refused from one that no longer does, read by all. */
-export class AlertBook {
+export class AlertStateStore {
   readonly #core: Core;
-  #kept: AlertsKept = NOTHING;
+  #kept: StoredAlerts = NOTHING;
   #version = 0;
   #leadsUntil = 0;
   #claimAt = 0;
@@ -28,7 +28,7 @@ export class AlertBook {
     this.#core = core;
   }
 
-  get kept(): AlertsKept {
+  get kept(): StoredAlerts {
     return this.#kept;
   }
 
@@ -53,22 +53,22 @@ export class AlertBook {
   }
 
   /** Reads what is kept, whoever wrote it. */
-  async read(): Promise<AlertsKept> {
+  async read(): Promise<StoredAlerts> {
     const record = await this.#core.store.config(KEY);
     if (record !== null && record.version === this.#version) return this.#kept;
-    this.#kept = (record?.value as AlertsKept | undefined) ?? NOTHING;
+    this.#kept = (record?.value as StoredAlerts | undefined) ?? NOTHING;
     this.#version = record?.version ?? 0;
     return this.#kept;
   }
 
   /** Changes what is kept, one change after the other. Gives false, and forgets that it leads, when another node has written meanwhile. */
-  change(make: (kept: AlertsKept) => AlertsKept): Promise<boolean> {
+  change(make: (kept: StoredAlerts) => StoredAlerts): Promise<boolean> {
     const result = this.#line.then(() => this.#change(make));
     this.#line = result.catch(() => {}); // told to whoever asked
     return result;
   }
 
-  async #change(make: (kept: AlertsKept) => AlertsKept): Promise<boolean> {
+  async #change(make: (kept: StoredAlerts) => StoredAlerts): Promise<boolean> {
     const { store, node, clock } = this.#core;
     const made = make(this.#kept);
     if (made === this.#kept) return true;

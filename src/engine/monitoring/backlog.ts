@@ -9,14 +9,14 @@ interface Queue {
 }
 
 /** What waits of a pipeline, and what is under way. */
-export interface PipelineWaiting extends Queue {
+export interface PipelineBacklog extends Queue {
   /** The oldest fire time among them; and among those that nothing holds. */
   oldestFireTimeAt: number | null;
   oldestPendingFireTimeAt: number | null;
   readonly activeRuns: ActiveRun[];
 }
 
-const NOTHING: PipelineWaiting = Object.freeze({
+const NOTHING: PipelineBacklog = Object.freeze({
   length: 0,
   oldestAt: null,
   oldestFireTimeAt: null,
@@ -25,16 +25,16 @@ const NOTHING: PipelineWaiting = Object.freeze({
 });
 
 /** What waits and what is under way over all nodes, at one look. */
-export class Waiting implements Queue {
+export class Backlog implements Queue {
   readonly byPriority = new Map<Priority, Queue>();
-  readonly #pipelines = new Map<string, PipelineWaiting>();
+  readonly #pipelines = new Map<string, PipelineBacklog>();
   length = 0;
   oldestAt: number | null = null;
   activeRuns = 0;
 
-  static async read(store: Store, pipelineId?: string): Promise<Waiting> {
+  static async read(store: Store, pipelineId?: string): Promise<Backlog> {
     const { groups, activeRuns } = await store.backlog(pipelineId);
-    const all = new Waiting();
+    const all = new Backlog();
     for (const group of groups) {
       const pipeline = all.#pipeline(group.pipelineId);
       const queue = all.byPriority.get(group.priority) ?? { length: 0, oldestAt: null };
@@ -53,14 +53,14 @@ export class Waiting implements Queue {
     return all;
   }
 
-  of(pipelineId: string): PipelineWaiting {
+  of(pipelineId: string): PipelineBacklog {
     return this.#pipelines.get(pipelineId) ?? NOTHING;
   }
 
-  #pipeline(id: string): PipelineWaiting {
+  #pipeline(id: string): PipelineBacklog {
     const known = this.#pipelines.get(id);
     if (known !== undefined) return known;
-    const made: PipelineWaiting = { ...NOTHING, activeRuns: [] };
+    const made: PipelineBacklog = { ...NOTHING, activeRuns: [] };
     this.#pipelines.set(id, made);
     return made;
   }

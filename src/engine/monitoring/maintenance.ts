@@ -14,7 +14,7 @@
 import { auditSealer } from "../../monitor/audit-seal.js";
 import type { Core } from "../context/core.js";
 import { FailureReports } from "../context/failure-reports.js";
-import { isOfStore, isUnavailable } from "../context/store-health.js";
+import { isStoreError, isUnavailable } from "../context/store-health.js";
 import { rollUpStatistics } from "./statistics-roll-up.js";
 import { STEP_MS } from "../context/store-clock.js";
 
@@ -107,7 +107,7 @@ export class Maintenance {
     } catch (error) {
       this.#token = null; // what is kept of the cursor is read again
       this.#dueAt = now + AFTER_ERROR_MS;
-      if (!isOfStore(error)) this.#failures.failed(WORK, error); // the rounds of the loop report a store that is away
+      if (!isStoreError(error)) this.#failures.failed(WORK, error); // the rounds of the loop report a store that is away
     }
   }
 

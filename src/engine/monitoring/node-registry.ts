@@ -1,11 +1,11 @@
 import { HeadgateError, quote } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
 import type { NodeSnapshot } from "../../monitor/alert.js";
-import type { Noted } from "../../ports/audit-store.js";
+import type { AuditedWrite } from "../../ports/audit-store.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { changeKept } from "../context/compare-and-set.js";
+import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import { checkAct, checkedId } from "../../pipeline/requests.js";
 import type { NodeRegistry, NodeStatus } from "../../ports/scheduler-api/node-registry.js";
 
@@ -20,10 +20,10 @@ type Entry = Omit<NodeSnapshot, "isLost" | "node">;
 type Board = Readonly<Record<string, Entry>>;
 
 /** What a node says of itself. */
-export type NodeWord = Omit<Entry, "seenAt">;
+export type NodeReport = Omit<Entry, "seenAt">;
 
 /** Where nodes that raise alerts say that they are there and how they are: one setting of the store, which each of them writes its own part of. */
-export class NodeBoard implements NodeRegistry {
+export class StoredNodeRegistry implements NodeRegistry {
   readonly #core: Core;
   readonly #audit: AuditRecorder;
   #board: Board = {};
@@ -45,7 +45,7 @@ export class NodeBoard implements NodeRegistry {
     }));
   }
 
-  async dismiss(node: string, act: Act = {}): Promise<void> {
+  async dismiss(node: string, act: ActionContext = {}): Promise<void> {
     checkAct(act, "nodes.dismiss");
     checkedId(node, "nodes.dismiss");
     let before: { node: string; seenAt: string } | null = null;
@@ -72,7 +72,7 @@ export class NodeBoard implements NodeRegistry {
    *
    * @internal
    */
-  async say(word: NodeWord, now: number): Promise<void> {
+  async say(word: NodeReport, now: number): Promise<void> {
     const { node, settings, store } = this.#core;
     if (store.pollMs === null) {
       this.#board = { [node]: { ...bounded(word), seenAt: now } }; // nobody else can be there
@@ -122,8 +122,8 @@ export class NodeBoard implements NodeRegistry {
     return now - seenAt > this.#core.settings.leaseMs * SILENCES;
   }
 
-  async #write(change: (board: Board, now: number) => { next: Board; noted?: Noted }, now: number, user = this.#core.node): Promise<void> {
-    const written = await changeKept(this.#core, { key: KEY, what: "the board of nodes is" }, (board: Board | undefined) => {
+  async #write(change: (board: Board, now: number) => { next: Board; noted?: AuditedWrite }, now: number, user = this.#core.node): Promise<void> {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the board of nodes is" }, (board: Board | undefined) => {
       const { next, ...rest } = change(board ?? {}, now);
       const kept = Object.entries(next)
         .filter(([, { seenAt }]) => now - seenAt < FORGET_MS)
@@ -134,7 +134,7 @@ export class NodeBoard implements NodeRegistry {
   }
 }
 
-function bounded(word: NodeWord): NodeWord {
+function bounded(word: NodeReport): NodeReport {
   return {
     ...word,
     failingSensors: word.failingSensors.slice(0, TOLD_AT_MOST),

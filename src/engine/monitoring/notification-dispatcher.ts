@@ -10,7 +10,7 @@ import {
 } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import { redactError } from "../../run/redact.js";
-import type { AlertBook, AlertsKept } from "./alert-state.js";
+import type { AlertStateStore, StoredAlerts } from "./alert-state.js";
 import type { Core } from "../context/core.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
 import { isUnavailable } from "../context/store-health.js";
@@ -33,9 +33,9 @@ function isDue({ nextAt }: Delivery, now: number): boolean {
  * Takes what is on its way to where it goes: one at a time per channel, within its rate, again after failures, and what happened to one alert in the order in which it did. Holds up
  * nobody.
  */
-export class Deliverer {
+export class NotificationDispatcher {
   readonly #core: Core;
-  readonly #book: AlertBook;
+  readonly #book: AlertStateStore;
   #channels: ReadonlyMap<string, AlertChannel> = new Map();
   #baseUrl: string | null = null;
   readonly #busy = new Map<string, Promise<void>>();
@@ -45,7 +45,7 @@ export class Deliverer {
   readonly #failures = new Map<string, number>();
   readonly #stopping = new AbortController();
 
-  constructor(core: Core, book: AlertBook) {
+  constructor(core: Core, book: AlertStateStore) {
     this.#core = core;
     this.#book = book;
   }
@@ -115,7 +115,7 @@ export class Deliverer {
       return;
     }
     const failures = this.#failures.get(channel.name) ?? 0;
-    if (failures > 0) events.tell("channel.recovered", () => ({ channel: channel.name, failures }));
+    if (failures > 0) events.emit("channel.recovered", () => ({ channel: channel.name, failures }));
     this.#failures.delete(channel.name);
     const isKept = await this.#change((kept) => ({ ...kept, deliveries: kept.deliveries.filter(({ id }) => !ids.has(id)) }));
     if (!isKept)
@@ -150,7 +150,7 @@ export class Deliverer {
     const now = clock.now();
     const failures = (this.#failures.get(name) ?? 0) + 1;
     this.#failures.set(name, failures);
-    events.tell("channel.failed", () => ({ channel: name, error, failures }));
+    events.emit("channel.failed", () => ({ channel: name, error, failures }));
     logger.log("error", `the alert channel ${name} failed (${failures} in a row): ${error.message}`, { channel: name });
     const ids = new Set(deliveries.map(({ id }) => id));
     const givenUp: Delivery[] = [];
@@ -181,10 +181,10 @@ export class Deliverer {
       return { ...kept, deliveries: next };
     });
     for (const one of givenUp)
-      events.tell("alert.undelivered", () => ({ channel: name, alerts: one.transitions.map(({ alert }) => alert), error }));
+      events.emit("alert.undelivered", () => ({ channel: name, alerts: one.transitions.map(({ alert }) => alert), error }));
   }
 
-  async #change(make: (kept: AlertsKept) => AlertsKept): Promise<boolean> {
+  async #change(make: (kept: StoredAlerts) => StoredAlerts): Promise<boolean> {
     try {
       return await this.#book.change(make);
     } catch (error) {

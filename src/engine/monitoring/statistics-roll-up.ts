@@ -1,4 +1,4 @@
-import { type EndedSummary, endedAtOf, pipelineOf } from "../../monitor/finished-record.js";
+import { type FinishedSummary, endedAtOf, pipelineOf } from "../../monitor/finished-record.js";
 import { RunWindow, type WindowState } from "../../monitor/statistics.js";
 import type { StatisticsRollUp } from "../../ports/statistics-store.js";
 import { SETTLED_MS } from "../../trigger/retention.js";
@@ -26,7 +26,7 @@ export function isCurrent(rollUp: StatisticsRollUp, windowMs: number, now: numbe
 /** Where reading begins when nothing was rolled up: where the window does, or later when that would be too much to read, as far as its first page tells. */
 export async function beginningOf({ store, settings }: Pick<Core, "store" | "settings">, now: number): Promise<number> {
   const from = now - settings.statisticsMs;
-  const page = await store.listEnded({ from, until: now, limit: PAGE });
+  const page = await store.listFinished({ from, until: now, limit: PAGE });
   const [first, last] = [page[0], page.at(-1)];
   if (first === undefined || last === undefined || page.length < PAGE) return from;
   const expected = (PAGE * settings.statisticsMs) / Math.max(1, endedAtOf(last) - endedAtOf(first));
@@ -72,12 +72,12 @@ async function endedIn(
   from: number,
   before: number,
   limit: number,
-): Promise<{ readonly ended: readonly EndedSummary[]; readonly until: number }> {
+): Promise<{ readonly ended: readonly FinishedSummary[]; readonly until: number }> {
   if (from >= before) return { ended: [], until: from };
   for (let most = limit; ; most *= 2) {
-    const ended = await store.listEnded({ from, until: before, limit: most });
+    const ended = await store.listFinished({ from, until: before, limit: most });
     if (ended.length < most) return { ended, until: before };
-    const until = endedAtOf(ended.at(-1) as EndedSummary);
+    const until = endedAtOf(ended.at(-1) as FinishedSummary);
     const whole = ended.filter((one) => endedAtOf(one) < until);
     if (whole.length > 0) return { ended: whole, until };
   }

@@ -1,5 +1,5 @@
 import { toDate } from "../../base/instant.js";
-import { type EndedSummary, endedAtOf, idOf, pipelineOf } from "../../monitor/finished-record.js";
+import { type FinishedSummary, endedAtOf, idOf, pipelineOf } from "../../monitor/finished-record.js";
 import type { RunWindow } from "../../monitor/statistics.js";
 import type { StatisticsRollUp } from "../../ports/statistics-store.js";
 import { PRIORITIES, type Priority } from "../../trigger/trigger.js";
@@ -7,7 +7,7 @@ import type { Core } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
 import type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsService } from "../../ports/scheduler-api/statistics-service.js";
 import { beginningOf, isCurrent, TOTAL, windowOf } from "./statistics-roll-up.js";
-import { Waiting } from "./backlog.js";
+import { Backlog } from "./backlog.js";
 
 const PAGE = 1_000;
 /** What other nodes recorded a little late is read all the same. */
@@ -18,7 +18,7 @@ const ROLL_UPS = 200;
 /**
  * Statistics in constant memory: what the store has rolled up, and what has ended since. They are the same on every node, and after a restart, which reads no history.
  */
-export class StatisticsDesk implements StatisticsService {
+export class StoredStatistics implements StatisticsService {
   readonly #core: Core;
   readonly #windowMs: number;
   readonly #windows = new Map<string, RunWindow>();
@@ -38,14 +38,14 @@ export class StatisticsDesk implements StatisticsService {
 
   async of(pipelineId: string): Promise<PipelineStatistics> {
     if (!this.#core.registry.has(pipelineId)) throw unknownPipeline(pipelineId);
-    const [waiting] = await Promise.all([Waiting.read(this.#core.store, pipelineId), this.refresh()]);
+    const [waiting] = await Promise.all([Backlog.read(this.#core.store, pipelineId), this.refresh()]);
     const { activeRuns, length, oldestAt } = waiting.of(pipelineId);
     const queue = { length, oldestAt: toDate(oldestAt) };
     return { pipelineId, activeRuns: activeRuns.length, queue, ...this.window(pipelineId).at(this.#core.clock.now()) };
   }
 
   async total(): Promise<SchedulerStatistics> {
-    const [waiting] = await Promise.all([Waiting.read(this.#core.store), this.refresh()]);
+    const [waiting] = await Promise.all([Backlog.read(this.#core.store), this.refresh()]);
     const byPriority = Object.fromEntries(
       PRIORITIES.map((name) => {
         const { length, oldestAt } = waiting.byPriority.get(name) ?? { length: 0, oldestAt: null };
@@ -88,7 +88,7 @@ export class StatisticsDesk implements StatisticsService {
     let limit = PAGE;
     const until = now + OVERLAP_MS; // nodes whose clocks are a little ahead
     for (;;) {
-      const ended = await store.listEnded({ from, until, limit });
+      const ended = await store.listFinished({ from, until, limit });
       for (const one of ended) this.#take(one);
       const last = ended.at(-1);
       if (last === undefined || ended.length < limit) break;
@@ -127,7 +127,7 @@ export class StatisticsDesk implements StatisticsService {
     }
   }
 
-  #take(ended: EndedSummary): void {
+  #take(ended: FinishedSummary): void {
     const id = idOf(ended);
     if (this.#seen.has(id)) return;
     const at = endedAtOf(ended);

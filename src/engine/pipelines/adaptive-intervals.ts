@@ -4,12 +4,12 @@ import { HeadgateError } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
 import type { RunStatus } from "../../run/run.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { changeKept } from "../context/compare-and-set.js";
+import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { unknownPipeline } from "../context/errors.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import { checkAct } from "../../pipeline/requests.js";
 import type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "../../ports/scheduler-api/adaptive-schedules.js";
 
@@ -31,7 +31,7 @@ interface Kept {
 }
 type AllKept = Readonly<Record<string, Kept>>;
 
-/** What {@link Adapting} needs of the settings. */
+/** What {@link AdaptiveIntervals} needs of the settings. */
 interface Steered {
   isFrozen(pipelineId: string): boolean;
   base(pipelineId: string): Pipeline | undefined;
@@ -40,7 +40,7 @@ interface Steered {
 }
 
 /** Keeps the intervals of adaptive schedules: in the store under one key with a version, so that a change happens once on several nodes and survives restarts. */
-export class Adapting implements AdaptiveSchedules {
+export class AdaptiveIntervals implements AdaptiveSchedules {
   readonly #core: Core;
   readonly #audit: AuditRecorder;
   readonly #steered: Steered;
@@ -131,7 +131,7 @@ export class Adapting implements AdaptiveSchedules {
     };
   }
 
-  async reset(pipelineId: string, act: Act = {}): Promise<void> {
+  async reset(pipelineId: string, act: ActionContext = {}): Promise<void> {
     checkAct(act, "adaptive.reset");
     const base = this.#steered.base(pipelineId);
     if (base === undefined) throw unknownPipeline(pipelineId);
@@ -172,12 +172,12 @@ export class Adapting implements AdaptiveSchedules {
   async #write(
     pipelineId: string,
     policy: AdaptivePolicy,
-    act: Act | null,
+    act: ActionContext | null,
     decide: (kept: Kept | null) => { toMs: number; reason: string; performance: Performance | null; hasChanged: boolean },
   ): Promise<void> {
     const { registry, events } = this.#core;
     const user = act?.user ?? null;
-    const written = await changeKept(this.#core, { key: KEY, what: "intervals are" }, (known: AllKept | undefined, now) => {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "intervals are" }, (known: AllKept | undefined, now) => {
       const all = known ?? {};
       const kept = keptOf(all, pipelineId, policy);
       const { toMs, reason, performance, hasChanged } = decide(kept);
@@ -199,7 +199,7 @@ export class Adapting implements AdaptiveSchedules {
     });
     if (written === null) return;
     await this.#takeOver(written.next, written.version);
-    events.tell("interval.changed", () => ({ pipelineId, ...written.told, user }));
+    events.emit("interval.changed", () => ({ pipelineId, ...written.told, user }));
   }
 
   async #takeOver(next: AllKept, version: number): Promise<void> {

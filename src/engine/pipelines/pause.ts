@@ -46,7 +46,7 @@ function hasRunOut(pause: Pause | null, now: number): boolean {
 }
 
 /** Pauses and resumes a pipeline or everything (`null`), and has what waits looked at again. */
-export class Pausing {
+export class PauseControl {
   readonly #core: Core;
   readonly #loop: Loop;
   readonly #audit: AuditRecorder;
@@ -77,7 +77,7 @@ export class Pausing {
     };
     await store.pause(pipelineId, made, this.#audit.noted({ action: "pause", pipelineId, after: made }, options));
     await this.#sync(pipelineId);
-    events.tell("paused", () => ({ pipelineId, reason: made.reason, user: made.user, until: toDate(made.until) }));
+    events.emit("paused", () => ({ pipelineId, reason: made.reason, user: made.user, until: toDate(made.until) }));
   }
 
   /** Ends a pause; gives false when there was none. */
@@ -91,7 +91,7 @@ export class Pausing {
     await this.#sync(pipelineId);
     if (ended === null) return false;
     if (hasRunOut(ended, clock.now())) this.#tellEnd(pipelineId, ended);
-    else events.tell("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
+    else events.emit("resumed", () => ({ pipelineId, ...act, isAutomatic: false }));
     return true;
   }
 
@@ -105,7 +105,7 @@ export class Pausing {
   }
 
   #tellEnd(pipelineId: string | null, { reason, user }: Pause): void {
-    this.#core.events.tell("resumed", () => ({ pipelineId, reason, user, isAutomatic: true }));
+    this.#core.events.emit("resumed", () => ({ pipelineId, reason, user, isAutomatic: true }));
   }
 
   async recheck(id: string | undefined): Promise<void> {

@@ -2,13 +2,13 @@ import { HeadgateError, quote } from "../../base/errors.js";
 import { ENDLESS } from "../../gate/conditions/time.js";
 import type { TimeWindow } from "../../schedule/window.js";
 import { areEndless, timeWindows } from "../../schedule/window.js";
-import { Adapting } from "./adaptive-intervals.js";
+import { AdaptiveIntervals } from "./adaptive-intervals.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { register } from "./register-pipelines.js";
-import { changeKept } from "../context/compare-and-set.js";
+import { registerPipelines } from "./register-pipelines.js";
+import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import {
   checkChange,
   type Overrides,
@@ -23,7 +23,7 @@ const KEY = "settings";
 const WINDOWS_LIMIT = 1_000;
 
 /** A window in which nothing runs, or one pipeline does not, added while the scheduler is in use. */
-export interface Maintenance {
+export interface StoredWindow {
   readonly id: string;
   /** `null`: all pipelines. */
   readonly pipelineId: string | null;
@@ -32,7 +32,7 @@ export interface Maintenance {
   readonly user: string | null;
 }
 
-interface KeptWindow extends Omit<Maintenance, "at"> {
+interface KeptWindow extends Omit<StoredWindow, "at"> {
   readonly at: number;
 }
 
@@ -46,7 +46,7 @@ const NOTHING: Kept = { pipelines: {}, windows: [] };
 /**
  * What is changed of pipelines at run time: kept in the store under one key with a version, so that two changes never undo each other, and taken over by all nodes.
  */
-export class Steering {
+export class PipelineOverrides {
   readonly #core: Core;
   readonly #audit: AuditRecorder;
   readonly #bases = new Map<string, Pipeline>();
@@ -54,12 +54,12 @@ export class Steering {
   #version = 0;
   #line: Promise<void> = Promise.resolve();
   /** The intervals of adaptive schedules. */
-  readonly adapting: Adapting;
+  readonly adapting: AdaptiveIntervals;
 
   constructor(core: Core, audit: AuditRecorder) {
     this.#core = core;
     this.#audit = audit;
-    this.adapting = new Adapting(core, audit, {
+    this.adapting = new AdaptiveIntervals(core, audit, {
       isFrozen: (id) => this.overrides(id).isAdaptive?.value === false,
       base: (id) => this.#bases.get(id),
       reapply: (ids) => this.#register(ids, this.#kept),
@@ -85,7 +85,7 @@ export class Steering {
     return ofPipeline(this.#kept, pipelineId) ?? {};
   }
 
-  windows(): readonly Maintenance[] {
+  windows(): readonly StoredWindow[] {
     return this.#kept.windows.map((one) => ({ ...one, at: new Date(one.at) }));
   }
 
@@ -96,7 +96,7 @@ export class Steering {
     await this.adapting.refresh();
   }
 
-  async change(pipelineId: string, change: SettingsChange, act: Act, isCurrent: (overrides: Overrides) => boolean): Promise<void> {
+  async change(pipelineId: string, change: SettingsChange, act: ActionContext, isCurrent: (overrides: Overrides) => boolean): Promise<void> {
     checkChange(change, this.#core.dependencies);
     const at = this.#core.clock.now();
     const user = act.user ?? null;
@@ -120,7 +120,7 @@ export class Steering {
   }
 
   /** Adds a window; asking again with the same id and window adds nothing. */
-  async addWindow(id: string, pipelineId: string | null, window: TimeWindow, act: Act): Promise<Maintenance> {
+  async addWindow(id: string, pipelineId: string | null, window: TimeWindow, act: ActionContext): Promise<StoredWindow> {
     timeWindows([window]);
     const added: KeptWindow = { id, pipelineId, window, at: this.#core.clock.now(), user: act.user ?? null };
     let kept = added;
@@ -139,7 +139,7 @@ export class Steering {
     return { ...kept, at: new Date(kept.at) };
   }
 
-  async removeWindow(id: string, act: Act): Promise<Maintenance> {
+  async removeWindow(id: string, act: ActionContext): Promise<StoredWindow> {
     const known = this.#kept.windows.find((one) => one.id === id);
     let removed = known;
     await this.#write({ ...act, pipelineId: known?.pipelineId ?? null, action: "maintenance", ids: [id] }, (kept) => {
@@ -153,10 +153,10 @@ export class Steering {
 
   /** Reads, changes and writes; when another node was quicker, again with what it wrote. */
   async #write(
-    { action, pipelineId, ids = [], ...act }: Act & { action: string; pipelineId: string | null; ids?: readonly string[] },
+    { action, pipelineId, ids = [], ...act }: ActionContext & { action: string; pipelineId: string | null; ids?: readonly string[] },
     make: (kept: Kept) => { next: Kept; before: unknown; after: unknown } | null,
   ): Promise<void> {
-    const written = await changeKept(this.#core, { key: KEY, what: "the settings are" }, (kept: Kept | undefined) => {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the settings are" }, (kept: Kept | undefined) => {
       const made = make(kept ?? NOTHING);
       if (made === null) return null;
       const { next, before, after } = made;
@@ -186,7 +186,7 @@ export class Steering {
     }
     this.#kept = next;
     this.#version = version;
-    for (const id of changed) events.tell("settings.changed", () => ({ pipelineId: id }));
+    for (const id of changed) events.emit("settings.changed", () => ({ pipelineId: id }));
   }
 
   /** Makes the pipelines that have external dependencies again: what these refer to is declared otherwise now. */
@@ -199,7 +199,7 @@ export class Steering {
   }
 
   #register(ids: readonly string[], kept: Kept): Promise<void> {
-    return register(
+    return registerPipelines(
       this.#core,
       ids.map((id) => this.#steered(this.#bases.get(id) as Pipeline, kept)),
     );

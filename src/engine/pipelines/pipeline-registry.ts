@@ -1,12 +1,12 @@
 import type { NamedConnections } from "../../gate/dependency.js";
 
-import { checkTogether, register } from "./register-pipelines.js";
+import { checkPipelines, registerPipelines } from "./register-pipelines.js";
 import { type Core, type Settings, secretsOf } from "../context/core.js";
 import type { MonitoringSettings } from "../monitoring/monitoring-options.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { unknownPipeline } from "../context/errors.js";
-import type { Sensing } from "../intake/sensors.js";
-import type { Steering } from "./pipeline-overrides.js";
+import type { SensorRunner } from "../intake/sensors.js";
+import type { PipelineOverrides } from "./pipeline-overrides.js";
 
 /** What a scheduler has from now on. */
 export interface Reload {
@@ -28,18 +28,18 @@ export interface ReloadResult {
 }
 
 /** The pipelines of this node: a list until the scheduler starts, then those of the registry. */
-export class Roster {
+export class PipelineRegistry {
   readonly #core: Core;
-  readonly #steering: Steering;
-  readonly #sensing: Sensing;
+  readonly #steering: PipelineOverrides;
+  readonly #sensing: SensorRunner;
   #early: Pipeline[];
   #isStarted = false;
 
-  constructor(core: Core, steering: Steering, sensing: Sensing, pipelines: readonly Pipeline[]) {
+  constructor(core: Core, steering: PipelineOverrides, sensing: SensorRunner, pipelines: readonly Pipeline[]) {
     this.#core = core;
     this.#steering = steering;
     this.#sensing = sensing;
-    checkTogether(core, pipelines, false);
+    checkPipelines(core, pipelines, false);
     this.#early = [...pipelines];
     core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
   }
@@ -73,7 +73,7 @@ export class Roster {
 
   /** Tells the store of them all. */
   async begin(): Promise<void> {
-    await register(this.#core, this.#early, (some) => this.#steering.take(some));
+    await registerPipelines(this.#core, this.#early, (some) => this.#steering.take(some));
     this.#early = [];
     this.#isStarted = true;
   }
@@ -81,12 +81,12 @@ export class Roster {
   async put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
     const ids = new Set(pipelines.map((one) => one?.id));
     const rest = this.#isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
-    checkTogether(this.#core, [...rest, ...pipelines], replaces);
+    checkPipelines(this.#core, [...rest, ...pipelines], replaces);
     this.#core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
-    if (this.#isStarted) await register(this.#core, pipelines, (some) => this.#steering.take(some));
+    if (this.#isStarted) await registerPipelines(this.#core, pipelines, (some) => this.#steering.take(some));
     else this.#early = [...rest, ...pipelines];
     if (this.#isStarted) for (const one of pipelines) this.#sensing.put(one);
-    for (const { id } of pipelines) this.#core.events.tell("pipeline.added", () => ({ pipelineId: id }));
+    for (const { id } of pipelines) this.#core.events.emit("pipeline.added", () => ({ pipelineId: id }));
   }
 
   remove(id: string): boolean {
@@ -96,7 +96,7 @@ export class Roster {
     this.#steering.forget(id);
     this.#sensing.remove(id);
     const isRemoved = this.#core.registry.remove(id) || this.#early.length < before;
-    if (isRemoved) this.#core.events.tell("pipeline.removed", () => ({ pipelineId: id }));
+    if (isRemoved) this.#core.events.emit("pipeline.removed", () => ({ pipelineId: id }));
     return isRemoved;
   }
 
@@ -114,7 +114,7 @@ export class Roster {
     core.settings = { ...before, ...settings };
     core.dependencies = next;
     try {
-      checkTogether(core, pipelines, true);
+      checkPipelines(core, pipelines, true);
       await this.put(changed, true);
       if (isRedeclared) await this.#steering.remakeDependencies();
     } catch (error) {

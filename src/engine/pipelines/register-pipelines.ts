@@ -12,7 +12,7 @@ const PIPELINES_AT_ONCE = 1_000;
  *
  * @throws HeadgateError `DUPLICATE_PIPELINE`, `UNKNOWN_POOL`, `INVALID_PIPELINE` for pipelines that follow each other in a circle
  */
-export function checkTogether(core: Core, added: readonly Pipeline[], replaces: boolean): void {
+export function checkPipelines(core: Core, added: readonly Pipeline[], replaces: boolean): void {
   const { registry, settings, logger } = core;
   const byId = new Map<string, Pipeline>();
   for (const one of added) {
@@ -82,7 +82,7 @@ function refuseCircle(start: Pipeline, find: (id: string) => Pipeline | undefine
  *
  * @param applied - some of the pipelines as they are to be registered
  */
-export async function register(
+export async function registerPipelines(
   core: Core,
   pipelines: readonly Pipeline[],
   applied: (some: readonly Pipeline[]) => readonly Pipeline[] = (some) => some,

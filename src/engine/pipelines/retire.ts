@@ -2,12 +2,12 @@ import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import type { Core } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import { checkAct, text } from "../../pipeline/requests.js";
 import { ofTrigger } from "../context/event-payloads.js";
 
 /** Takes a pipeline out of use in the store; what waits is cancelled. */
-export async function retire({ store, clock, events }: Core, audit: AuditRecorder, pipelineId: string, act: Act): Promise<void> {
+export async function retire({ store, clock, events }: Core, audit: AuditRecorder, pipelineId: string, act: ActionContext): Promise<void> {
   if (typeof pipelineId !== "string") throw unknownPipeline(pipelineId);
   checkAct(act, "retire");
   const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };
@@ -18,5 +18,5 @@ export async function retire({ store, clock, events }: Core, audit: AuditRecorde
   const cancelled = await store.retire(pipelineId, request, { entries, sealer: audit.sealer });
   audit.touched();
   if (cancelled === null) throw unknownPipeline(pipelineId);
-  for (const trigger of cancelled) events.tell("trigger.cancelled", ofTrigger, trigger);
+  for (const trigger of cancelled) events.emit("trigger.cancelled", ofTrigger, trigger);
 }

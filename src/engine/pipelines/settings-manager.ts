@@ -5,19 +5,19 @@ import type { Core } from "../context/core.js";
 import { effectiveSettings } from "../../pipeline/effective-settings.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { unknownPipeline } from "../context/errors.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import { ACT_OPTIONS, checkAct, text } from "../../pipeline/requests.js";
 import type { SettingsManager, SettingsView } from "../../ports/scheduler-api/settings-manager.js";
 import type { Overrides, SettingName, SettingsChange } from "../../pipeline/overrides.js";
 import { SETTING_NAMES, shownDependencies } from "../../pipeline/overrides.js";
-import type { Maintenance, Steering } from "./pipeline-overrides.js";
+import type { StoredWindow, PipelineOverrides } from "./pipeline-overrides.js";
 
 /** Changes of pipelines while they are in use: kept in the store, in force on all nodes, and until they are reset. */
-export class SettingsDesk implements SettingsManager {
+export class PipelineSettingsManager implements SettingsManager {
   readonly #core: Core;
-  readonly #steering: Steering;
+  readonly #steering: PipelineOverrides;
 
-  constructor(core: Core, steering: Steering) {
+  constructor(core: Core, steering: PipelineOverrides) {
     this.#core = core;
     this.#steering = steering;
   }
@@ -27,7 +27,7 @@ export class SettingsDesk implements SettingsManager {
     return this.#view(pipelineId, this.#steering.overrides(pipelineId));
   }
 
-  async change(pipelineId: string, change: SettingsChange, act: Act & { ifVersion?: string } = {}): Promise<SettingsView> {
+  async change(pipelineId: string, change: SettingsChange, act: ActionContext & { ifVersion?: string } = {}): Promise<SettingsView> {
     checkOptions(act, { ...ACT_OPTIONS, ifVersion: true }, "settings.change");
     this.#mustBeKnown(pipelineId);
     const { ifVersion } = act;
@@ -40,19 +40,19 @@ export class SettingsDesk implements SettingsManager {
     return this.#view(pipelineId, this.#steering.overrides(pipelineId));
   }
 
-  async maintenance(): Promise<readonly Maintenance[]> {
+  async maintenance(): Promise<readonly StoredWindow[]> {
     await this.#steering.refresh();
     return this.#steering.windows();
   }
 
-  async addMaintenance(window: TimeWindow, act: Act & { pipelineId?: string; id?: string } = {}): Promise<Maintenance> {
+  async addMaintenance(window: TimeWindow, act: ActionContext & { pipelineId?: string; id?: string } = {}): Promise<StoredWindow> {
     checkOptions(act, { ...ACT_OPTIONS, pipelineId: true, id: true }, "settings.addMaintenance");
     if (act.pipelineId !== undefined) this.#mustBeKnown(act.pipelineId);
     const id = text(act.id, "id", 255) ?? this.#core.newId(this.#core.clock.now());
     return this.#steering.addWindow(id, act.pipelineId ?? null, window, checked(act));
   }
 
-  async removeMaintenance(id: string, act: Act = {}): Promise<Maintenance> {
+  async removeMaintenance(id: string, act: ActionContext = {}): Promise<StoredWindow> {
     checkAct(act, "settings.removeMaintenance");
     return this.#steering.removeWindow(id, checked(act));
   }
@@ -93,7 +93,7 @@ function shownValue(name: SettingName, overrides: Overrides): unknown {
   return name === "externalDependencies" && Array.isArray(value) ? shownDependencies(value) : value;
 }
 
-function checked({ user, reason, caller }: Act): Act {
+function checked({ user, reason, caller }: ActionContext): ActionContext {
   text(user, "user", 200);
   text(reason, "reason", 1_000);
   return {

@@ -1,7 +1,7 @@
 import { isoUtc } from "../../base/instant.js";
 import { holdReason } from "../../gate/decide.js";
 import type { Core } from "../context/core.js";
-import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { SharedLimits } from "./contention.js";
 import { tell } from "./explain-past.js";
@@ -27,7 +27,7 @@ const ALSO = 3;
 /** What will happen at an instant, from where the pipeline stands now. */
 export async function foretell(
   core: Core,
-  gates: GateKeeper,
+  gates: GateEvaluator,
   pipeline: Pipeline,
   at: number,
   now: number,

@@ -1,7 +1,7 @@
 import { isoUtc, toDate } from "../../base/instant.js";
 import type { ScheduleKind } from "../../schedule/schedule.js";
 import type { Core } from "../context/core.js";
-import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { SensorStatus } from "../intake/sensors.js";
 import { type Decision, decisionView, type FindingView, findingView, type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
@@ -9,15 +9,15 @@ import { foretell, type Surroundings } from "./explain-future.js";
 import { tell } from "./explain-past.js";
 import { clockChangeNear, withLocalTimes, zoneNameOf } from "./local-time.js";
 import { isPlanned } from "./projection-state.js";
-import type { Answer, OpenMatter, Story } from "./story.js";
+import type { ExplanationOutcome, OpenMatter, Story } from "./story.js";
 
-export type { Answer, FutureAnswer, OpenMatter } from "./story.js";
+export type { ExplanationOutcome, FutureAnswer, OpenMatter } from "./story.js";
 
 /** Why a pipeline ran, did not run, or is waiting. */
 export interface Explanation {
   readonly pipelineId: string;
   readonly at: Date;
-  readonly answer: Answer;
+  readonly answer: ExplanationOutcome;
   /** The whole answer in words. */
   readonly text: string;
   readonly trigger: Trigger | null;
@@ -34,7 +34,7 @@ export interface Explanation {
 
 /** What an explanation is made of beside the store. */
 interface ExplainParts {
-  readonly gates: GateKeeper;
+  readonly gates: GateEvaluator;
   readonly sensors: readonly SensorStatus[];
   readonly surroundings: Surroundings;
 }

@@ -3,7 +3,7 @@ import type { Condition } from "../../gate/condition.js";
 import { decide } from "../../gate/decide.js";
 import type { DecisionRecord, Finding } from "../../gate/finding.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { OpenMatter } from "./story.js";
 
@@ -39,7 +39,7 @@ export function canHold({ gate }: Pipeline): boolean {
  * Evaluates a gate for an instant to come as far as it is certain: conditions that need only the time; conditions on the pipeline's own runs, which block for certain when what is known now blocks,
  * and pass for certain when no run comes before.
  */
-export async function projectGate(gates: GateKeeper, pipeline: Pipeline, question: GateQuestion): Promise<ProjectedGate> {
+export async function projectGate(gates: GateEvaluator, pipeline: Pipeline, question: GateQuestion): Promise<ProjectedGate> {
   const { at, trigger, isHistoryKnown } = question;
   const { gate } = pipeline;
   const evaluated = async (conditions: readonly Condition[]): Promise<readonly Finding[]> =>

@@ -2,7 +2,7 @@ import { isAdaptive } from "../../adaptive/adaptive.js";
 import { planMisfires } from "../../schedule/misfire.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { Contention } from "./contention.js";
 import { nameOf, paused } from "./explain-words.js";
 import { type ProjectedGate, projectGate } from "./projected-gate.js";
@@ -26,7 +26,7 @@ const INTERVAL: OpenMatter = { kind: "interval", name: null, reason: "its interv
  */
 export class Projection {
   readonly #core: Core;
-  readonly #gates: GateKeeper;
+  readonly #gates: GateEvaluator;
   readonly #state: ProjectionState;
   readonly #contention: Contention;
   readonly #isAdapting: boolean;
@@ -45,7 +45,7 @@ export class Projection {
    * @param isAdapting - its adaptive interval is neither frozen nor overridden
    * @param interestFrom - if very many fire times come before this instant (epoch ms), some are passed over, and whatever they leave behind counts as open
    */
-  constructor(core: Core, gates: GateKeeper, state: ProjectionState, contention: Contention, isAdapting: boolean, interestFrom: number) {
+  constructor(core: Core, gates: GateEvaluator, state: ProjectionState, contention: Contention, isAdapting: boolean, interestFrom: number) {
     const { pipeline, pause, now } = state;
     this.#core = core;
     this.#gates = gates;

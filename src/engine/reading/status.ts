@@ -2,15 +2,15 @@ import { isError } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
 import type { Pause } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
-import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { Phase } from "../lifecycle.js";
 import type { Loop } from "../loop.js";
-import type { NodeWord } from "../monitoring/node-registry.js";
-import type { Outage } from "../context/store-health.js";
+import type { NodeReport } from "../monitoring/node-registry.js";
+import type { StoreHealth } from "../context/store-health.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { whyNotReady } from "./readiness.js";
 import type { Runner } from "../running/runner.js";
-import type { Sensing, SensorStatus } from "../intake/sensors.js";
+import type { SensorRunner, SensorStatus } from "../intake/sensors.js";
 import type { UnrecordedEnds } from "../running/unrecorded-ends.js";
 
 /** Of what a node tells the others of its failure. */
@@ -57,7 +57,7 @@ export function statusOf(
   phase: Phase,
   runner: Runner,
   loop: Loop,
-  outage: Outage,
+  outage: StoreHealth,
   sensors: readonly SensorStatus[],
   pipelines: number,
 ): SchedulerStatus {
@@ -135,7 +135,7 @@ function messageOf(error: unknown): string {
 }
 
 /** What this node says of itself to the others. */
-export function wordOf(core: Core, loop: Loop, runner: Runner, sensing: Sensing, gates: GateKeeper): NodeWord {
+export function nodeReportOf(core: Core, loop: Loop, runner: Runner, sensing: SensorRunner, gates: GateEvaluator): NodeReport {
   return {
     clockAheadMs: loop.skew.aheadMs,
     failingSince: loop.health.failure?.since ?? null,

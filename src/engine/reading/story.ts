@@ -10,7 +10,7 @@ import type { TriggerRecord } from "../../trigger/trigger.js";
  *
  * Of an instant to come, see {@link FutureAnswer}.
  */
-export type Answer =
+export type ExplanationOutcome =
   | "ran"
   | "running"
   | "retrying"
@@ -66,7 +66,7 @@ export interface OpenMatter {
 
 /** An answer of `explain` in the terms of the store. */
 export interface Story {
-  readonly answer: Answer;
+  readonly answer: ExplanationOutcome;
   readonly text: string;
   /** What can be done about it, as sentences. */
   readonly advice?: string | null;

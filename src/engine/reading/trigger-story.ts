@@ -8,7 +8,7 @@ import type { Core } from "../context/core.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { byWhom, nameOf, roughly } from "./explain-words.js";
 import { statusAt } from "./nothing-due.js";
-import { type Answer, MEANT_MS, type Story } from "./story.js";
+import { type ExplanationOutcome, MEANT_MS, type Story } from "./story.js";
 import { usedDuring } from "./used-limits.js";
 import { dueAtOf, whyWaited } from "./waiting-time.js";
 import { whyWaiting } from "./why-waiting.js";
@@ -180,7 +180,7 @@ const ENDED = {
   lost: "was lost with its node",
 } as const;
 
-const ANSWERS: Readonly<Partial<Record<TriggerRecord["status"], Answer>>> = {
+const ANSWERS: Readonly<Partial<Record<TriggerRecord["status"], ExplanationOutcome>>> = {
   failed: "failed",
   cancelled: "cancelled",
   running: "running",

@@ -5,7 +5,7 @@ import { epochMs } from "../../base/instant.js";
 import { checkOptions } from "../../base/options.js";
 import type { PipelineState } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
-import type { GateKeeper } from "../gating/gate-evaluator.js";
+import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { SharedLimits } from "./contention.js";
 import type { Surroundings } from "./explain-future.js";
@@ -57,7 +57,7 @@ const PROJECTED_AT_ONCE = 8;
  */
 export async function upcomingFires(
   core: Core,
-  gates: GateKeeper,
+  gates: GateEvaluator,
   surroundings: Surroundings,
   options: UpcomingFireOptions,
   now: number,
@@ -117,7 +117,7 @@ export function mergedFires(
 
 async function projected(
   core: Core,
-  gates: GateKeeper,
+  gates: GateEvaluator,
   { pipelines, isStarted, isAdapting }: Surroundings,
   states: ReadonlyMap<string, PipelineState>,
   fires: readonly Fire[],

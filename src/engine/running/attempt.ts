@@ -137,7 +137,7 @@ export class ActiveAttempt implements RunContext<unknown> {
       if (progress === undefined) return;
       const kept = jsonCopy(progress, PROGRESS_LIMIT, `progress of run ${this.runId}`, this.#core.redact);
       this.#progress = kept;
-      this.#core.events.tell("run.progress", () => ({ pipelineId: this.pipelineId, runId: this.runId, progress: kept }));
+      this.#core.events.emit("run.progress", () => ({ pipelineId: this.pipelineId, runId: this.runId, progress: kept }));
     };
   }
 

@@ -10,7 +10,7 @@ const AGAIN_MS = 1_000;
  * Extends the leases of what runs on this node, three times within each lease, on a timer of its own: a round that waits for another node's lock or for a slow answer
  * must not cost a healthy node its runs.
  */
-export class LeaseKeeper {
+export class LeaseExtender {
   readonly #core: Core;
   readonly #runner: Runner;
   #isRunning = false;

@@ -14,7 +14,7 @@ import { jsonCopy } from "../../run/json-copy.js";
 import { isUnavailable } from "../context/store-health.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { failureOf, watchElsewhere } from "./remote.js";
-import { ofRun, tellAttemptEnd } from "../context/event-payloads.js";
+import { ofRun, emitAttemptEnd } from "../context/event-payloads.js";
 import { EndRecorder } from "./unrecorded-ends.js";
 
 const PROGRESS_LIMIT = 10_000;
@@ -134,7 +134,7 @@ export class Runner {
     if (trigger === null) return false;
     const adopted = await store.adopt(run.id, run.token, node, now + settings.leaseMs, now);
     if (adopted === null) return false;
-    events.tell("run.adopted", ofRun, adopted);
+    events.emit("run.adopted", ofRun, adopted);
     this.start(adopted, trigger, pipeline);
     return true;
   }
@@ -249,7 +249,7 @@ export class Runner {
     const { events, logger, registry, store, clock } = this.#core;
     const isOver = attempt.isDetached;
     if (error instanceof HeadgateError && error.code === "RUN_UNRESPONSIVE" && !isOver) {
-      events.tell("run.unresponsive", () => ({ pipelineId: run.pipelineId, runId: run.id, attempt: run.attempt }));
+      events.emit("run.unresponsive", () => ({ pipelineId: run.pipelineId, runId: run.id, attempt: run.attempt }));
       logger.log("error", error.message, { pipelineId: run.pipelineId, runId: run.id });
     }
     try {
@@ -305,14 +305,14 @@ export class Runner {
   }
 
   #tellEnd(outcome: AttemptOutcome, result: FinishResult): void {
-    tellAttemptEnd(this.#core, outcome, result);
+    emitAttemptEnd(this.#core, outcome, result);
     if (result.run !== null && !isActive(result.run)) this.#onRunEnd(result.run.pipelineId);
   }
 
   readonly #tellLate = (run: RunRecord, error: unknown, outcome: AttemptOutcome = error === null ? "succeeded" : "failed"): void => {
     const message = error === null ? null : this.#core.redact(runErrorOf(error).message, "end");
     const { id: runId, pipelineId, attempt } = run;
-    this.#core.events.tell("run.late_result", () => ({ pipelineId, runId, attempt, outcome, error: message }));
+    this.#core.events.emit("run.late_result", () => ({ pipelineId, runId, attempt, outcome, error: message }));
     const what = outcome === "succeeded" ? "a success" : "a result";
     this.#core.logger.log("warn", `${what} came after its attempt was closed, and was refused`, { pipelineId, runId, attempt, outcome });
   };

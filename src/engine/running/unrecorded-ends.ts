@@ -1,4 +1,4 @@
-import { builtin } from "../../base/lazy-module.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError, isError } from "../../base/errors.js";
 import type { FinishRequest, FinishResult, HeartbeatRequest } from "../../ports/store.js";
 import { redactError } from "../../run/redact.js";
@@ -204,7 +204,7 @@ export class EndRecorder {
   }
 
   #tell({ run, request }: OpenEnd, error: Error, isGivenUp: boolean): void {
-    this.#core.events.tell("run.unrecorded", () => ({ ...idsOf(run), outcome: request.end.outcome, error, isGivenUp }));
+    this.#core.events.emit("run.unrecorded", () => ({ ...idsOf(run), outcome: request.end.outcome, error, isGivenUp }));
   }
 
   #error(error: unknown): Error {
@@ -220,7 +220,7 @@ function idsOf({ pipelineId, id, attempt }: RunRecord): { readonly pipelineId: s
 function digestOf({ end: { output } }: FinishRequest): { readonly bytes: number; readonly sha256: string } | null {
   if (output === null || output === undefined) return null;
   const json = JSON.stringify(output);
-  return { bytes: Buffer.byteLength(json), sha256: builtin("node:crypto").hash("sha256", json) };
+  return { bytes: Buffer.byteLength(json), sha256: lazyModule("node:crypto").hash("sha256", json) };
 }
 
 function messageOf(error: unknown): string {

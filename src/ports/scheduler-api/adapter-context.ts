@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.js";
 import type { RemoteState } from "../executor.js";
-import type { AnswerRecord } from "../store.js";
+import type { IdempotencyRecord } from "../store.js";
 import type { Admission } from "../../trigger/queue-limits.js";
 import type { SchedulerEvents } from "../../engine/context/events.js";
 import type { BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
@@ -33,7 +33,7 @@ export interface AdapterContext {
   redact(text: string): string;
 
   /** Emits an event of an adapter. */
-  tell<E extends "file.accepted" | "file.rejected">(name: E, event: SchedulerEvents[E]): void;
+  emit<E extends "file.accepted" | "file.rejected">(name: E, event: SchedulerEvents[E]): void;
 
   /**
    * Accepts the end, or the progress, of an attempt that is executed elsewhere.
@@ -63,10 +63,10 @@ export interface AdapterContext {
   backfill(pipelineId: string, options: BackfillOptions, admission: Admission): Promise<readonly Trigger[]>;
 
   /** Keeps the first answer under an idempotency key: see `Store.keepAnswer`. */
-  keepAnswer(record: AnswerRecord): Promise<AnswerRecord>;
+  saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord>;
 
   /** Frees an idempotency key that has no answer: see `Store.freeAnswer`. */
-  freeAnswer(key: string, request: string): Promise<void>;
+  releaseKey(key: string, request: string): Promise<void>;
 
   /** Keeps what a configuration file says, and the difference to what was kept in the audit log, in one transaction; `compare` returns `null` for none. */
   recordConfig(

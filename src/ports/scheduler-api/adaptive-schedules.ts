@@ -1,5 +1,5 @@
 import type { Performance } from "../../adaptive/performance.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 
 /** One change of an interval. Lengths in ms. */
 export interface IntervalChange {
@@ -48,5 +48,5 @@ export interface AdaptiveSchedules {
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT` when its schedule does not adapt
    */
-  reset(pipelineId: string, act?: Act): Promise<void>;
+  reset(pipelineId: string, act?: ActionContext): Promise<void>;
 }

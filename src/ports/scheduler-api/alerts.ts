@@ -1,10 +1,10 @@
 import type { Duration } from "../../base/duration.js";
 import type { AlertState, Silence } from "../../monitor/alert.js";
 import type { AlertRunView } from "../../engine/monitoring/alert-runs.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 
 /** Options of `scheduler.alerts.silence`. What is not named is any. */
-export interface SilenceOptions extends Act {
+export interface SilenceOptions extends ActionContext {
   /** Alerts of this pipeline. Default: of any. */
   pipelineId?: string;
   /** Alerts of the rule with this name. Default: of any. */
@@ -42,7 +42,7 @@ export interface Alerts {
   silence(options: SilenceOptions): Promise<Silence>;
 
   /** Ends a silence. @throws HeadgateError `NOT_FOUND` */
-  unsilence(id: string, act?: Act): Promise<void>;
+  unsilence(id: string, act?: ActionContext): Promise<void>;
 
   /** Evaluates the rules now, if this node is the one that does; resolves when what is due was sent, or has failed. */
   evaluate(): Promise<void>;

@@ -1,5 +1,5 @@
 import type { NodeSnapshot } from "../../monitor/alert.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 
 /** A node as it last reported itself. */
 export interface NodeStatus extends Omit<NodeSnapshot, "seenAt" | "failingSince" | "failure"> {
@@ -21,5 +21,5 @@ export interface NodeRegistry {
    * @example
    * await scheduler.nodes.dismiss("worker-3", { user: "ana", reason: "the machine was replaced" });
    */
-  dismiss(node: string, act?: Act): Promise<void>;
+  dismiss(node: string, act?: ActionContext): Promise<void>;
 }

@@ -5,7 +5,7 @@ import type { IdOf, OutputOf, ParametersOf, PipelineRef } from "../../pipeline/p
 import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } from "../../engine/reading/queries.js";
 import type { Explanation } from "../../engine/reading/explain.js";
 import type { ReloadOptions } from "../../engine/pipelines/reload.js";
-import type { Act, BackfillArgument, PauseOptions, ResumeOptions } from "../../pipeline/request-options.js";
+import type { ActionContext, BackfillArgument, PauseOptions, ResumeOptions } from "../../pipeline/request-options.js";
 import type { ReloadResult } from "../../engine/pipelines/pipeline-registry.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import type { AdapterContext } from "./adapter-context.js";
@@ -99,7 +99,7 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`
    */
-  resume(target?: string | ResumeOptions, options?: Act): Promise<boolean>;
+  resume(target?: string | ResumeOptions, options?: ActionContext): Promise<boolean>;
 
   /**
    * Adds pipelines, before or while running.
@@ -130,7 +130,7 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE` when the store does not know it, `SCHEDULER_STOPPED`
    */
-  retire(pipelineId: string, act?: Act): Promise<void>;
+  retire(pipelineId: string, act?: ActionContext): Promise<void>;
 
   /** Returns the pipelines of this node. */
   pipelines(): readonly Pipeline[];

@@ -1,8 +1,8 @@
 import type { TimeWindow } from "../../schedule/window.js";
 import type { EffectiveSettings } from "../../pipeline/effective-settings.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 import type { PipelineSettings, SettingName, SettingsChange } from "../../pipeline/overrides.js";
-import type { Maintenance } from "../../engine/pipelines/pipeline-overrides.js";
+import type { StoredWindow } from "../../engine/pipelines/pipeline-overrides.js";
 
 /** A pipeline's settings, and which of them were changed at run time. */
 export interface SettingsView {
@@ -30,10 +30,10 @@ export interface SettingsManager {
    * @example
    * await scheduler.settings.change("daily-sales", { scheduleIntervalMs: 2 * 3_600_000 }, { user: "ana", reason: "less load" });
    */
-  change(pipelineId: string, change: SettingsChange, act?: Act & { ifVersion?: string }): Promise<SettingsView>;
+  change(pipelineId: string, change: SettingsChange, act?: ActionContext & { ifVersion?: string }): Promise<SettingsView>;
 
   /** Returns the maintenance windows that were added at run time. */
-  maintenance(): Promise<readonly Maintenance[]>;
+  maintenance(): Promise<readonly StoredWindow[]>;
 
   /**
    * Adds a maintenance window for one pipeline, or for all.
@@ -43,8 +43,8 @@ export interface SettingsManager {
    * @example
    * await scheduler.settings.addMaintenance({ start: "02:00", end: "04:00", days: ["sunday"] }, { user: "ana" });
    */
-  addMaintenance(window: TimeWindow, act?: Act & { pipelineId?: string; id?: string }): Promise<Maintenance>;
+  addMaintenance(window: TimeWindow, act?: ActionContext & { pipelineId?: string; id?: string }): Promise<StoredWindow>;
 
   /** Removes a maintenance window that was added at run time. @throws HeadgateError `NOT_FOUND` */
-  removeMaintenance(id: string, act?: Act): Promise<Maintenance>;
+  removeMaintenance(id: string, act?: ActionContext): Promise<StoredWindow>;
 }

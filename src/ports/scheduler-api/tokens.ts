@@ -1,5 +1,5 @@
 import type { Duration } from "../../base/duration.js";
-import type { Act } from "../../pipeline/request-options.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
 
 /** What the holder of a token may do: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
 export type Role = "viewer" | "operator" | "admin";
@@ -28,7 +28,7 @@ export interface IssuedToken extends TokenInfo {
   readonly token: string;
 }
 
-export interface TokenOptions extends Omit<Act, "user"> {
+export interface TokenOptions extends Omit<ActionContext, "user"> {
   /** What its holder may do. */
   role: Role;
   /** Limits it to these. Default: all. */
@@ -70,14 +70,14 @@ export interface Tokens {
    *
    * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked, `INVALID_DURATION`
    */
-  rotate(id: string, options?: Act & { /** Default `"1h"`. */ overlap?: Duration }): Promise<IssuedToken>;
+  rotate(id: string, options?: ActionContext & { /** Default `"1h"`. */ overlap?: Duration }): Promise<IssuedToken>;
 
   /**
    * Ends a token, and the one it replaced, at once.
    *
    * @throws HeadgateError `NOT_FOUND` when there is none or it was revoked
    */
-  revoke(id: string, act?: Act): Promise<TokenInfo>;
+  revoke(id: string, act?: ActionContext): Promise<TokenInfo>;
 
   /** Who holds a token; what is wrong with it otherwise. Takes the same time whatever is wrong with the secret. */
   holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked">;

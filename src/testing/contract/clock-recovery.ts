@@ -60,7 +60,7 @@ export const CLOCK_RECOVERY: readonly Case[] = [
         [T0 + MINUTE],
       );
       assert.equal((await store.listDecisions({ pipelineId: "b", limit: 10 })).length, 1);
-      const ended = await store.listEnded({ from: T0, until: AHEAD + MINUTE, limit: 10 });
+      const ended = await store.listFinished({ from: T0, until: AHEAD + MINUTE, limit: 10 });
       assert.equal(ended.filter(({ decisions }) => decisions[0]?.pipelineId === "a").length, 1);
       const [gone] = await store.replan([replanning("nobody", T0)], T0);
       assert.equal(gone?.outcome, "gone");

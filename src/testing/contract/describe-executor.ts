@@ -178,7 +178,7 @@ function schedulerFor({ executor, run = () => undefined }: ExecutorUnderTest, st
   const execution = { maxActiveRuns: 100, retries: 1, retryDelay: "50ms" };
   const contract = pipeline({ id: "contract", executor, execution, run });
   const impatient = pipeline({ id: "impatient", executor, execution: { ...execution, retries: 0, timeout: "1500ms" }, run });
-  return createScheduler({ pipelines: [contract, impatient], store, grace: "2s", lease: "5s", logger: { log: () => {} } });
+  return createScheduler({ pipelines: [contract, impatient], store, cancelGracePeriod: "2s", leaseDuration: "5s", logger: { log: () => {} } });
 }
 
 async function ended(scheduler: Scheduler, triggerId: string): Promise<Run> {

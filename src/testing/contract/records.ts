@@ -147,7 +147,7 @@ export const RECORDS: readonly Case[] = [
       const dropped = { id: nextId(), pipelineId: "a", triggerId: null, kind: "scheduled" as const, scheduledFor: T0, at: T0 + 90_000 };
       const reason = "missed; catchup is none";
       await store.fire([{ ...fire, triggers: [], dropped: [{ ...dropped, outcome: "skip", reason, findings: [], missed }] }], T0 + 90_000);
-      const all = await store.listEnded({ from: T0, until: T0 + 10 * MINUTE, limit: 10 });
+      const all = await store.listFinished({ from: T0, until: T0 + 10 * MINUTE, limit: 10 });
       assert.deepEqual(
         all.map(({ trigger, run, decisions }) => [
           trigger?.endedAt ?? null,
@@ -162,11 +162,11 @@ export const RECORDS: readonly Case[] = [
         ].sort((one, other) => Number(one[0] ?? T0 + 90_000) - Number(other[0] ?? T0 + 90_000)),
       );
       assert.equal(
-        (await store.listEnded({ from: T0 + MINUTE, until: T0 + 2 * MINUTE, limit: 10 })).length,
+        (await store.listFinished({ from: T0 + MINUTE, until: T0 + 2 * MINUTE, limit: 10 })).length,
         2,
         "from is within, until is not",
       );
-      assert.equal((await store.listEnded({ from: T0, until: T0 + 10 * MINUTE, limit: 2 })).length, 2);
+      assert.equal((await store.listFinished({ from: T0, until: T0 + 10 * MINUTE, limit: 2 })).length, 2);
     },
   ],
   [
@@ -192,22 +192,22 @@ export const RECORDS: readonly Case[] = [
     "keeps the first answer under a key, and frees a key that nothing was answered under",
     async (store) => {
       const asked = { key: "ana:1", request: "digest", at: T0, answer: null };
-      assert.deepEqual(await store.keepAnswer(asked), asked);
-      assert.deepEqual(await store.keepAnswer({ ...asked, request: "another", at: T0 + 1 }), asked);
-      const races = await Promise.all([1, 2, 3].map((n) => store.keepAnswer({ ...asked, at: T0 + n, answer: { n } })));
+      assert.deepEqual(await store.saveResponse(asked), asked);
+      assert.deepEqual(await store.saveResponse({ ...asked, request: "another", at: T0 + 1 }), asked);
+      const races = await Promise.all([1, 2, 3].map((n) => store.saveResponse({ ...asked, at: T0 + n, answer: { n } })));
       assert.equal(new Set(races.map(({ answer }) => JSON.stringify(answer))).size, 1);
       const [first] = races;
       assert.deepEqual(first?.at, T0);
-      assert.deepEqual(await store.keepAnswer({ ...asked, request: "another", answer: { n: 9 } }), first);
-      await store.freeAnswer("ana:1", "digest");
-      assert.deepEqual(await store.keepAnswer(asked), first);
-      await store.keepAnswer({ ...asked, key: "ana:2" });
-      await store.freeAnswer("ana:2", "another");
-      assert.equal((await store.keepAnswer({ ...asked, key: "ana:2", request: "another" })).request, "digest");
-      await store.freeAnswer("ana:2", "digest");
-      assert.equal((await store.keepAnswer({ ...asked, key: "ana:2", request: "another" })).request, "another");
+      assert.deepEqual(await store.saveResponse({ ...asked, request: "another", answer: { n: 9 } }), first);
+      await store.releaseKey("ana:1", "digest");
+      assert.deepEqual(await store.saveResponse(asked), first);
+      await store.saveResponse({ ...asked, key: "ana:2" });
+      await store.releaseKey("ana:2", "another");
+      assert.equal((await store.saveResponse({ ...asked, key: "ana:2", request: "another" })).request, "digest");
+      await store.releaseKey("ana:2", "digest");
+      assert.equal((await store.saveResponse({ ...asked, key: "ana:2", request: "another" })).request, "another");
       await pruneAll(store, T0 + 61 * MINUTE);
-      assert.deepEqual((await store.keepAnswer({ ...asked, answer: { n: 10 } })).answer, { n: 10 });
+      assert.deepEqual((await store.saveResponse({ ...asked, answer: { n: 10 } })).answer, { n: 10 });
     },
     { count: 2, maxAge: "1h" },
   ],

@@ -28,10 +28,10 @@ export class WorldNode {
       newId: options.newId,
       pools: world.pools,
       misfireThreshold: world.misfireThreshold,
-      lease: world.lease,
-      timerTrust: world.timerTrust,
+      leaseDuration: world.lease,
+      maxTimerDelay: world.timerTrust,
       ...(world.globalLimit === null ? {} : { maxActiveRuns: world.globalLimit }),
-      load: () => ({ cpu: null, memory: null }),
+      measureLoad: () => ({ cpu: null, memory: null }),
     });
   }
 

@@ -4,9 +4,9 @@ import { startAttempt } from "../../../run/transitions.js";
 import { CANCELLED, planOverlap, REPLACED } from "../../../trigger/overlap.js";
 import { claimTrigger, endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import type { RunCell, TriggerCell } from "./entities.js";
-import { type Lines, overlapStateOf } from "./ready-queue.js";
-import type { Settling } from "./run-lifecycle.js";
+import type { RunEntity, TriggerEntity } from "./entities.js";
+import { type ReadyQueue, overlapStateOf } from "./ready-queue.js";
+import type { RunLifecycle } from "./run-lifecycle.js";
 import type { Slots } from "./slots.js";
 
 interface Decided {
@@ -26,12 +26,12 @@ interface Made {
 
 /** Hands out work: what a claimant may decide on, retry, skip or cancel. */
 export class Claims {
-  readonly #lines: Lines;
+  readonly #lines: ReadyQueue;
   readonly #slots: Slots;
-  readonly #running: Set<RunCell>;
-  readonly #settling: Settling;
+  readonly #running: Set<RunEntity>;
+  readonly #settling: RunLifecycle;
 
-  constructor(lines: Lines, slots: Slots, running: Set<RunCell>, settling: Settling) {
+  constructor(lines: ReadyQueue, slots: Slots, running: Set<RunEntity>, settling: RunLifecycle) {
     this.#lines = lines;
     this.#slots = slots;
     this.#running = running;
@@ -57,7 +57,7 @@ export class Claims {
 
   /** Claims a trigger, and decides on it if the claimant can at once. */
   #hand(
-    cell: TriggerCell,
+    cell: TriggerEntity,
     request: ClaimRequest,
     { isOverlapping, decided, left }: { isOverlapping: boolean; decided: Decided[]; left: TriggerRecord[] },
     now: number,
@@ -79,11 +79,11 @@ export class Claims {
       const plan = planOverlap(overlapStateOf(cell, life));
       const waiting = new Map([...life.waiting].map((one) => [one.record.id, one]));
       for (const id of plan.skip) {
-        const late = waiting.get(id) as TriggerCell;
+        const late = waiting.get(id) as TriggerEntity;
         this.#hand(late, request, { isOverlapping: true, decided: made.decided, left: made.overlapping }, now);
       }
       for (const { id, by } of plan.supersede) {
-        const older = waiting.get(id) as TriggerCell;
+        const older = waiting.get(id) as TriggerEntity;
         isFreed ||= older.isClaimed;
         this.#settling.end(older, endTrigger(older.record, "superseded", REPLACED, now, { supersededBy: by }));
         made.superseded.push(older.record);

@@ -4,20 +4,20 @@ import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.
 import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
-import { type PipelineCell, type RunCell, stateOf, type TriggerCell } from "./entities.js";
-import type { Desk } from "./side-tables.js";
+import { type PipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
+import type { SideTables } from "./side-tables.js";
 import type { History } from "./history.js";
-import type { Lines } from "./ready-queue.js";
+import type { ReadyQueue } from "./ready-queue.js";
 import type { Pipelines } from "./pipelines.js";
 
 /** Puts right what a clock ahead of time has recorded. */
 export class ClockRecovery {
   readonly #pipelines: Pipelines;
   readonly #history: History;
-  readonly #lines: Lines;
-  readonly #desk: Desk;
+  readonly #lines: ReadyQueue;
+  readonly #desk: SideTables;
 
-  constructor(pipelines: Pipelines, history: History, lines: Lines, desk: Desk) {
+  constructor(pipelines: Pipelines, history: History, lines: ReadyQueue, desk: SideTables) {
     this.#pipelines = pipelines;
     this.#history = history;
     this.#lines = lines;
@@ -53,7 +53,7 @@ export class ClockRecovery {
     for (const cell of this.#pipelines.all()) this.#rebasePipeline(cell, leaseUntil, now);
   }
 
-  #rebasePipeline(cell: PipelineCell, leaseUntil: number, now: number): void {
+  #rebasePipeline(cell: PipelineEntity, leaseUntil: number, now: number): void {
     if (cell.pause !== null) cell.pause = rebasePause(cell.pause, now);
     if (cell.endedPauses.length > 0) cell.endedPauses = rebaseSpans(cell.endedPauses, now);
     if (cell.lastSuccessAt !== null) cell.lastSuccessAt = Math.min(cell.lastSuccessAt, now);
@@ -61,7 +61,7 @@ export class ClockRecovery {
     for (const run of cell.life?.active ?? []) this.#rebaseRun(run, leaseUntil, now);
   }
 
-  #rebaseTrigger(cell: TriggerCell, leaseUntil: number, now: number): void {
+  #rebaseTrigger(cell: TriggerEntity, leaseUntil: number, now: number): void {
     const { record } = cell;
     const last = cell.decisions.at(-1);
     const moved = rebaseHold(rebaseTrigger(record, now), last?.repeated?.lastAt ?? last?.at ?? now, now);
@@ -75,7 +75,7 @@ export class ClockRecovery {
     this.#lines.refresh(cell.owner);
   }
 
-  #rebaseRun(cell: RunCell, leaseUntil: number, now: number): void {
+  #rebaseRun(cell: RunEntity, leaseUntil: number, now: number): void {
     const { record } = cell;
     if (record.status === "running") cell.record = record.leaseUntil <= leaseUntil ? record : { ...record, leaseUntil };
     else cell.record = rebaseRetry(record, now);

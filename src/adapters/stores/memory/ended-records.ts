@@ -1,8 +1,8 @@
 import { Heap, type HeapEntry } from "../../../base/heap.js";
-import { Trail } from "../../../base/fifo-list.js";
+import { FifoList } from "../../../base/fifo-list.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Retention } from "../../../trigger/retention.js";
-import type { TriggerCell } from "./entities.js";
+import type { TriggerEntity } from "./entities.js";
 
 /** Bounds of the memory store's history. */
 export interface MemoryRetention extends Retention {
@@ -13,7 +13,7 @@ export interface MemoryRetention extends Retention {
 /** A trigger that has ended, or a decision on a dropped fire time. */
 export interface Ended {
   readonly at: number;
-  readonly cell: TriggerCell | null;
+  readonly cell: TriggerEntity | null;
   decision: DecisionRecord | null;
   readonly pipeline: PipelineRecords;
   isRemoved: boolean;
@@ -22,7 +22,7 @@ export interface Ended {
 /** Records kept of a pipeline, oldest first; in a heap, by their number. */
 interface PipelineRecords extends HeapEntry {
   readonly id: string;
-  readonly records: Trail<Ended>;
+  readonly records: FifoList<Ended>;
 }
 
 /** Removed records that may stand between others. */
@@ -37,10 +37,10 @@ export class EndedRecords {
   readonly #pipelines = new Map<string, PipelineRecords>();
   readonly #largest = new Heap<PipelineRecords>();
 
-  add(at: number, pipelineId: string, cell: TriggerCell | null, decision: DecisionRecord | null): void {
+  add(at: number, pipelineId: string, cell: TriggerEntity | null, decision: DecisionRecord | null): void {
     let pipeline = this.#pipelines.get(pipelineId);
     if (pipeline === undefined) {
-      pipeline = { heapIndex: -1, heapKey: 0, id: pipelineId, records: new Trail() };
+      pipeline = { heapIndex: -1, heapKey: 0, id: pipelineId, records: new FifoList() };
       this.#pipelines.set(pipelineId, pipeline);
     }
     const ended: Ended = { at, cell, decision, pipeline, isRemoved: false };

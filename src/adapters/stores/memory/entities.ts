@@ -1,14 +1,14 @@
 import type { HeapEntry } from "../../../base/heap.js";
-import { Trail } from "../../../base/fifo-list.js";
+import { FifoList } from "../../../base/fifo-list.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import { ReadyLine } from "./ready-list.js";
+import { ReadyList } from "./ready-list.js";
 
 /** A pipeline and what hangs on it. In the heap of its pool by the order of the trigger that would be claimed next. */
-export interface PipelineCell extends HeapEntry {
+export interface PipelineEntity extends HeapEntry {
   registration: PipelineRegistration;
   /** The id of that trigger. */
   headId: string;
@@ -24,31 +24,31 @@ export interface PipelineCell extends HeapEntry {
 /** A pipeline's triggers and runs. */
 export interface Life {
   /** Triggers that may be claimed now. */
-  readonly ready: ReadyLine;
+  readonly ready: ReadyList;
   /** Triggers pending or held, ready or not. */
-  readonly waiting: Set<TriggerCell>;
+  readonly waiting: Set<TriggerEntity>;
   /** Runs running or retrying: they take its slots. */
-  readonly active: Set<RunCell>;
+  readonly active: Set<RunEntity>;
   /** Triggers claimed and not yet decided: they take its slots too. */
   claimed: number;
   /** Kept runs, oldest first. */
-  readonly runs: Trail<RunCell>;
+  readonly runs: FifoList<RunEntity>;
   /** Whether they stand in the order of their starts, as they do unless a clock was set back. */
   isInOrder: boolean;
   /** Kept triggers by fire time and by key: what makes each unique. */
-  readonly byFireTime: Map<number, TriggerCell>;
-  readonly byKey: Map<string, TriggerCell>;
+  readonly byFireTime: Map<number, TriggerEntity>;
+  readonly byKey: Map<string, TriggerEntity>;
   /** The latest fire time that ever had a trigger. */
   newestFireTime: number;
 }
 
 /** A trigger. In the heap of timers while something about it changes by time alone. */
-export interface TriggerCell extends HeapEntry {
+export interface TriggerEntity extends HeapEntry {
   record: TriggerRecord;
-  readonly owner: PipelineCell;
+  readonly owner: PipelineEntity;
   readonly life: Life;
   decisions: readonly DecisionRecord[];
-  run: RunCell | null;
+  run: RunEntity | null;
   isReady: boolean;
   /** Counted in its pipeline's `claimed`. */
   isClaimed: boolean;
@@ -59,17 +59,17 @@ export interface TriggerCell extends HeapEntry {
 }
 
 /** A run. In the heap of timers while it waits for its next attempt. */
-export interface RunCell extends HeapEntry {
+export interface RunEntity extends HeapEntry {
   record: RunRecord;
-  readonly trigger: TriggerCell;
+  readonly trigger: TriggerEntity;
 }
 
-export type TimerCell = TriggerCell | RunCell;
+export type TimerEntity = TriggerEntity | RunEntity;
 
 const NO_DECISIONS: readonly DecisionRecord[] = [];
 const NO_PAUSES: readonly EndedPause[] = [];
 
-export function pipelineCell(registration: PipelineRegistration): PipelineCell {
+export function newPipelineEntity(registration: PipelineRegistration): PipelineEntity {
   return {
     heapIndex: -1,
     heapKey: 0,
@@ -84,13 +84,13 @@ export function pipelineCell(registration: PipelineRegistration): PipelineCell {
   };
 }
 
-export function lifeOf(cell: PipelineCell): Life {
+export function lifeOf(cell: PipelineEntity): Life {
   cell.life ??= {
-    ready: new ReadyLine(),
+    ready: new ReadyList(),
     waiting: new Set(),
     active: new Set(),
     claimed: 0,
-    runs: new Trail(),
+    runs: new FifoList(),
     isInOrder: true,
     byFireTime: new Map(),
     byKey: new Map(),
@@ -99,7 +99,7 @@ export function lifeOf(cell: PipelineCell): Life {
   return cell.life;
 }
 
-export function triggerCell(record: TriggerRecord, owner: PipelineCell): TriggerCell {
+export function newTriggerEntity(record: TriggerRecord, owner: PipelineEntity): TriggerEntity {
   return {
     heapIndex: -1,
     heapKey: 0,
@@ -115,11 +115,11 @@ export function triggerCell(record: TriggerRecord, owner: PipelineCell): Trigger
   };
 }
 
-export function isRunCell(cell: TimerCell): cell is RunCell {
+export function isRunEntity(cell: TimerEntity): cell is RunEntity {
   return "trigger" in cell;
 }
 
-export function stateOf(cell: PipelineCell): PipelineState {
+export function stateOf(cell: PipelineEntity): PipelineState {
   return {
     id: cell.registration.id,
     scheduleKey: cell.registration.scheduleKey,

@@ -1,32 +1,32 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import { DECISIONS_PER_TRIGGER, foldHold, isRepeatedHold } from "../../../gate/repeated-hold.js";
-import type { EndedRecord, EndedSummary } from "../../../monitor/finished-record.js";
+import type { FinishedRecord, FinishedSummary } from "../../../monitor/finished-record.js";
 import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import type { RunCell, TriggerCell } from "./entities.js";
+import type { RunEntity, TriggerEntity } from "./entities.js";
 import { type Ended, EndedRecords, type MemoryRetention } from "./ended-records.js";
 import { within } from "./within.js";
 
 /** What is told of what is forgotten. */
-export type Forgotten = EndedRecord;
+export type PrunedRecord = FinishedRecord;
 
 /** Everything the memory store keeps, by id, and what it forgets first. */
 export class History {
-  readonly triggers = new Map<string, TriggerCell>();
-  readonly runs = new Map<string, RunCell>();
+  readonly triggers = new Map<string, TriggerEntity>();
+  readonly runs = new Map<string, RunEntity>();
   readonly #decisions = new Map<string, DecisionRecord>();
   readonly #ended = new EndedRecords();
   readonly #retention: MemoryRetention;
-  readonly #onForget: ((forgotten: Forgotten) => void) | undefined;
+  readonly #onForget: ((forgotten: PrunedRecord) => void) | undefined;
 
-  constructor(retention: MemoryRetention, onForget: ((forgotten: Forgotten) => void) | undefined) {
+  constructor(retention: MemoryRetention, onForget: ((forgotten: PrunedRecord) => void) | undefined) {
     this.#retention = retention;
     this.#onForget = onForget;
   }
 
   /** Whether a decision on a trigger is recorded, by itself or as the last look of a hold that was the same before. */
-  hasDecision(id: string, cell: TriggerCell | undefined): boolean {
+  hasDecision(id: string, cell: TriggerEntity | undefined): boolean {
     return this.#decisions.has(id) || cell?.decisions.some(({ repeated }) => repeated?.lastId === id) === true;
   }
 
@@ -37,7 +37,7 @@ export class History {
   }
 
   /** Records a decision on a trigger, and returns it as recorded: a hold that says the same as the one before is folded into that. The first decision and the newest are kept. */
-  addDecision(decision: DecisionRecord, cell: TriggerCell): DecisionRecord {
+  addDecision(decision: DecisionRecord, cell: TriggerEntity): DecisionRecord {
     const { decisions } = cell;
     const last = decisions.at(-1);
     const isRepeated = last !== undefined && isRepeatedHold(last, decision);
@@ -74,7 +74,7 @@ export class History {
   }
 
   /** Counts a trigger as ended, and forgets what is too much by now. */
-  ended(cell: TriggerCell): void {
+  ended(cell: TriggerEntity): void {
     this.#ended.add(cell.record.endedAt as number, cell.record.pipelineId, cell, null);
     this.#forgetExcess();
   }
@@ -120,8 +120,8 @@ export class History {
   }
 
   /** Records that ended in a span. */
-  listEnded({ from, until, limit }: EndedQuery): EndedSummary[] {
-    const found: EndedSummary[] = [];
+  listEnded({ from, until, limit }: EndedQuery): FinishedSummary[] {
+    const found: FinishedSummary[] = [];
     for (const { at, cell, decision } of this.#ended.since(from)) {
       if (at >= until || found.length >= limit) break;
       if (cell !== null) found.push({ trigger: cell.record, run: cell.run?.record ?? null, decisions: cell.decisions });
@@ -131,7 +131,7 @@ export class History {
   }
 
   /** @param ofPipeline - the runs of the query's pipeline, if it names one, in the order they were made */
-  listRuns(query: RunQuery, ofPipeline: Listed<RunCell> | null): RunRecord[] {
+  listRuns(query: RunQuery, ofPipeline: Listed<RunEntity> | null): RunRecord[] {
     return newest(
       ofPipeline ?? [...this.runs.values()],
       query,
@@ -169,7 +169,7 @@ export class History {
       this.#onForget?.({ trigger: null, run: null, decisions: [decision] });
       return;
     }
-    const { record, life, run, decisions } = cell as TriggerCell;
+    const { record, life, run, decisions } = cell as TriggerEntity;
     this.triggers.delete(record.id);
     for (const one of decisions) this.#decisions.delete(one.id);
     if (record.scheduledFor !== null && life.byFireTime.get(record.scheduledFor) === cell) life.byFireTime.delete(record.scheduledFor);

@@ -1,10 +1,10 @@
 import { HeadgateError } from "../../../base/errors.js";
 import type { AuditMark, AuditRecord } from "../../../monitor/audit.js";
-import type { EndedSummary } from "../../../monitor/finished-record.js";
-import type { Noted, NotedResult } from "../../../ports/audit-store.js";
+import type { FinishedSummary } from "../../../monitor/finished-record.js";
+import type { AuditedWrite, NotedResult } from "../../../ports/audit-store.js";
 import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type {
-  AnswerRecord,
+  IdempotencyRecord,
   Backlog,
   Claim,
   ClaimRequest,
@@ -32,17 +32,17 @@ import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
 import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import type { RunCell } from "./entities.js";
+import type { RunEntity } from "./entities.js";
 import { Claims } from "./claims.js";
 import { ClockRecovery } from "./clock-recovery.js";
-import { Desk } from "./side-tables.js";
+import { SideTables } from "./side-tables.js";
 import { EventRing } from "./event-ring.js";
 import { History } from "./history.js";
 import { Intake } from "./intake.js";
-import { Lines } from "./ready-queue.js";
+import { ReadyQueue } from "./ready-queue.js";
 import { Pipelines } from "./pipelines.js";
 import { RollUps } from "./roll-ups.js";
-import { Settling } from "./run-lifecycle.js";
+import { RunLifecycle } from "./run-lifecycle.js";
 import { Slots } from "./slots.js";
 import { dropsInto, forFireTimes, openAt } from "./trigger-history.js";
 import { QueueUsage } from "./usage.js";
@@ -50,7 +50,7 @@ import { QueueUsage } from "./usage.js";
 /** A store that also says what it holds, for tests and simulations. */
 export interface MemoryStore extends Store {
   /** Forgets everything that has ended, telling `onForget`. */
-  forgetEnded(): void;
+  pruneFinished(): void;
 }
 
 /** Everything in this process's memory. */
@@ -60,14 +60,14 @@ export class InMemory implements MemoryStore {
   readonly #pipelines: Pipelines;
   readonly #maxAgeMs: number;
   readonly #history: History;
-  readonly #lines: Lines;
+  readonly #lines: ReadyQueue;
   readonly #slots = new Slots();
   readonly #usage = new QueueUsage();
-  readonly #running = new Set<RunCell>();
+  readonly #running = new Set<RunEntity>();
   readonly #claims: Claims;
-  readonly #settling: Settling;
+  readonly #settling: RunLifecycle;
   readonly #intake: Intake;
-  readonly #desk = new Desk();
+  readonly #desk = new SideTables();
   readonly #recovery: ClockRecovery;
   readonly #events = new EventRing();
   readonly #rollUps = new RollUps();
@@ -75,9 +75,9 @@ export class InMemory implements MemoryStore {
   constructor(retention: ConstructorParameters<typeof History>[0], onForget: ConstructorParameters<typeof History>[1]) {
     this.#maxAgeMs = retention.maxAgeMs;
     this.#history = new History(retention, onForget);
-    this.#lines = new Lines(this.#slots);
+    this.#lines = new ReadyQueue(this.#slots);
     this.#pipelines = new Pipelines(this.#lines);
-    this.#settling = new Settling(this.#history, this.#pipelines, this.#lines, this.#slots, this.#usage, this.#running, (trigger, now) =>
+    this.#settling = new RunLifecycle(this.#history, this.#pipelines, this.#lines, this.#slots, this.#usage, this.#running, (trigger, now) =>
       this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#intake.enqueue(trigger, now),
     );
     this.#intake = new Intake(this.#pipelines, this.#history, this.#lines, this.#usage, this.#settling);
@@ -95,7 +95,7 @@ export class InMemory implements MemoryStore {
     return () => {};
   }
 
-  forgetEnded(): void {
+  pruneFinished(): void {
     this.#history.forgetAll();
   }
 
@@ -209,11 +209,11 @@ export class InMemory implements MemoryStore {
     return this.#desk.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
   }
 
-  async pause(pipelineId: string | null, pause: Pause, noted?: Noted): Promise<void> {
+  async pause(pipelineId: string | null, pause: Pause, noted?: AuditedWrite): Promise<void> {
     this.#pipelines.pause(pipelineId, pause, (before) => this.#desk.note(noted, before));
   }
 
-  async resume(pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null> {
+  async resume(pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null> {
     return this.#pipelines.resume(pipelineId, now, (before) => this.#desk.note(noted, before));
   }
 
@@ -257,7 +257,7 @@ export class InMemory implements MemoryStore {
     return this.#pipelines.recentStarts(...args);
   }
 
-  async listEnded(query: Parameters<Store["listEnded"]>[0]): Promise<readonly EndedSummary[]> {
+  async listFinished(query: Parameters<Store["listFinished"]>[0]): Promise<readonly FinishedSummary[]> {
     return this.#history.listEnded(query);
   }
 
@@ -312,11 +312,11 @@ export class InMemory implements MemoryStore {
     return this.#desk.putConfig(...args);
   }
 
-  async keepAnswer(record: AnswerRecord): Promise<AnswerRecord> {
+  async saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord> {
     return this.#desk.keepAnswer(record);
   }
 
-  async freeAnswer(key: string, request: string): Promise<void> {
+  async releaseKey(key: string, request: string): Promise<void> {
     this.#desk.freeAnswer(key, request);
   }
 

@@ -3,11 +3,11 @@ import { isOverlapping, REPLACED, replacesWaiting } from "../../../trigger/overl
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
-import { lifeOf, type PipelineCell, stateOf, type TriggerCell, triggerCell } from "./entities.js";
+import { lifeOf, type PipelineEntity, stateOf, type TriggerEntity, newTriggerEntity } from "./entities.js";
 import type { History } from "./history.js";
-import type { Lines } from "./ready-queue.js";
+import type { ReadyQueue } from "./ready-queue.js";
 import type { Pipelines } from "./pipelines.js";
-import type { Settling } from "./run-lifecycle.js";
+import type { RunLifecycle } from "./run-lifecycle.js";
 import type { QueueUsage } from "./usage.js";
 
 /** Triggers added between two turns of the event loop. */
@@ -17,11 +17,11 @@ const ADDED_AT_ONCE = 1_000;
 export class Intake {
   readonly #pipelines: Pipelines;
   readonly #history: History;
-  readonly #lines: Lines;
+  readonly #lines: ReadyQueue;
   readonly #usage: QueueUsage;
-  readonly #settling: Settling;
+  readonly #settling: RunLifecycle;
 
-  constructor(pipelines: Pipelines, history: History, lines: Lines, usage: QueueUsage, settling: Settling) {
+  constructor(pipelines: Pipelines, history: History, lines: ReadyQueue, usage: QueueUsage, settling: RunLifecycle) {
     this.#pipelines = pipelines;
     this.#history = history;
     this.#lines = lines;
@@ -38,12 +38,12 @@ export class Intake {
     cell.nextFireAt = request.nextFireAt;
     if (request.lastFireAt !== null) cell.lastFireAt = request.lastFireAt;
     for (const decision of request.dropped) this.#history.addDropped(decision);
-    const fired: TriggerCell[] = [];
+    const fired: TriggerEntity[] = [];
     const superseded: TriggerRecord[] = [];
     for (const trigger of request.triggers) {
       const life = lifeOf(cell);
       if (life.byFireTime.has(trigger.scheduledFor as number)) continue;
-      let replaced: TriggerCell | null = null;
+      let replaced: TriggerEntity | null = null;
       if (replacesWaiting(cell.registration.overlap)) {
         for (const waiting of life.waiting) {
           if (!isOverlapping(waiting.record)) continue;
@@ -85,8 +85,8 @@ export class Intake {
     return { trigger: this.#accept(cell, trigger, now, null).record, isNew: true };
   }
 
-  #accept(owner: PipelineCell, request: NewTrigger, now: number, supersedes: string | null): TriggerCell {
-    const cell = triggerCell(acceptTrigger(request, now, supersedes), owner);
+  #accept(owner: PipelineEntity, request: NewTrigger, now: number, supersedes: string | null): TriggerEntity {
+    const cell = newTriggerEntity(acceptTrigger(request, now, supersedes), owner);
     const { life, record } = cell;
     this.#history.triggers.set(record.id, cell);
     life.waiting.add(cell);

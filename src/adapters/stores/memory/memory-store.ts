@@ -2,7 +2,7 @@ import { type Duration, durationMs } from "../../../base/duration.js";
 import { HeadgateError } from "../../../base/errors.js";
 import { checkOptions } from "../../../base/options.js";
 import { countsOf } from "../../../trigger/retention.js";
-import type { Forgotten } from "./history.js";
+import type { PrunedRecord } from "./history.js";
 import { InMemory, type MemoryStore } from "./in-memory.js";
 
 export type { MemoryStore } from "./in-memory.js";
@@ -15,7 +15,7 @@ export interface MemoryStoreOptions {
    */
   retention?: { count?: number; countPerPipeline?: number | null; bytes?: number; maxAge?: Duration };
   /** Called with everything that is removed. Default: nothing is called. */
-  onForget?: (forgotten: Forgotten) => void;
+  onPrune?: (forgotten: PrunedRecord) => void;
 }
 
 const ENDED_BYTES = 67_108_864;
@@ -36,5 +36,5 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   if (!Number.isInteger(bytes) || bytes < 0) {
     throw new HeadgateError("INVALID_ARGUMENT", `memoryStore: \`retention.bytes\`: must be an integer ≥ 0 (got ${bytes})`);
   }
-  return new InMemory({ ...counts, bytes, maxAgeMs: durationMs(options.retention?.maxAge ?? "30d", "retention.maxAge") }, options.onForget);
+  return new InMemory({ ...counts, bytes, maxAgeMs: durationMs(options.retention?.maxAge ?? "30d", "retention.maxAge") }, options.onPrune);
 }

@@ -1,23 +1,23 @@
 import { HeadgateError } from "../../../base/errors.js";
-import { Trail } from "../../../base/fifo-list.js";
+import { FifoList } from "../../../base/fifo-list.js";
 import type { RecentStarts } from "../../../gate/start-limit.js";
 import type { Backlog, BacklogGroup, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
-import { type PipelineCell, pipelineCell, type RunCell, stateOf, type TriggerCell } from "./entities.js";
-import type { Lines } from "./ready-queue.js";
+import { type PipelineEntity, newPipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
+import type { ReadyQueue } from "./ready-queue.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
 const RETIRED = "retired()";
 
 /** The pipelines, and what is said of a whole one. */
 export class Pipelines {
-  readonly #cells = new Map<string, PipelineCell>();
-  readonly #lines: Lines;
+  readonly #cells = new Map<string, PipelineEntity>();
+  readonly #lines: ReadyQueue;
 
-  constructor(lines: Lines) {
+  constructor(lines: ReadyQueue) {
     this.#lines = lines;
   }
 
-  get(id: string): PipelineCell | undefined {
+  get(id: string): PipelineEntity | undefined {
     return this.#cells.get(id);
   }
 
@@ -25,12 +25,12 @@ export class Pipelines {
     return this.#cells.keys();
   }
 
-  all(): Iterable<PipelineCell> {
+  all(): Iterable<PipelineEntity> {
     return this.#cells.values();
   }
 
   /** @throws HeadgateError `UNKNOWN_PIPELINE` */
-  known(pipelineId: string): PipelineCell {
+  known(pipelineId: string): PipelineEntity {
     const cell = this.#cells.get(pipelineId);
     if (cell !== undefined) return cell;
     throw new HeadgateError("UNKNOWN_PIPELINE", `pipeline ${pipelineId} is not registered`, { details: { pipelineId } });
@@ -38,7 +38,7 @@ export class Pipelines {
 
   register(registration: PipelineRegistration): PipelineState {
     const known = this.#cells.get(registration.id);
-    const cell = known ?? pipelineCell(registration);
+    const cell = known ?? newPipelineEntity(registration);
     if (known === undefined) this.#cells.set(registration.id, cell);
     else if (isDifferent(registration, cell.registration)) {
       this.#lines.leavePool(cell);
@@ -57,7 +57,7 @@ export class Pipelines {
   }
 
   /** Takes a pipeline out of use; gives what waited. */
-  retire(id: string): readonly TriggerCell[] | null {
+  retire(id: string): readonly TriggerEntity[] | null {
     const cell = this.#cells.get(id);
     if (cell === undefined) return null;
     cell.nextFireAt = null;
@@ -85,15 +85,15 @@ export class Pipelines {
   }
 
   /** Kept runs of a pipeline, oldest first. */
-  runsOf(id: string): Trail<RunCell> {
-    return this.#cells.get(id)?.life?.runs ?? new Trail();
+  runsOf(id: string): FifoList<RunEntity> {
+    return this.#cells.get(id)?.life?.runs ?? new FifoList();
   }
 
   countRuns(id: string, from: number, until: number): number {
     const runs = this.runsOf(id);
     let count = 0;
     for (let index = runs.length - 1; index >= 0; index--) {
-      const { startedAt } = (runs.at(index) as RunCell).record;
+      const { startedAt } = (runs.at(index) as RunEntity).record;
       if (startedAt < from) break;
       if (startedAt < until) count++;
     }
@@ -106,7 +106,7 @@ export class Pipelines {
     const found: number[] = [];
     if (life === null || life === undefined) return { count: 0, oldestAt: null };
     for (let index = life.runs.length - 1; index >= 0 && (found.length < limit || !life.isInOrder); index--) {
-      const { startedAt } = (life.runs.at(index) as RunCell).record;
+      const { startedAt } = (life.runs.at(index) as RunEntity).record;
       if (startedAt >= from && startedAt < until) found.push(startedAt);
       else if (startedAt < from && life.isInOrder) break;
     }

@@ -2,25 +2,25 @@ import { Heap } from "../../../base/heap.js";
 import type { ClaimRequest, GlobalPause, Pause } from "../../../ports/store.js";
 import { withEndedPause } from "../../../schedule/ended-pauses.js";
 import { isOverlapping, type OverlapState } from "../../../trigger/overlap.js";
-import { isRunCell, type Life, type PipelineCell, type RunCell, type TimerCell, type TriggerCell } from "./entities.js";
+import { isRunEntity, type Life, type PipelineEntity, type RunEntity, type TimerEntity, type TriggerEntity } from "./entities.js";
 import type { Slots } from "./slots.js";
 
 /**
  * What may be claimed, and in which order: one line of ready triggers per pipeline, one heap of pipelines per pool by the
  * order of the first trigger that the pipeline may start, and one heap of timers for what becomes ready by time alone.
  */
-export class Lines {
-  readonly #pools = new Map<string | null, Heap<PipelineCell>>();
-  readonly #timers = new Heap<TimerCell>(isSooner);
+export class ReadyQueue {
+  readonly #pools = new Map<string | null, Heap<PipelineEntity>>();
+  readonly #timers = new Heap<TimerEntity>(isSooner);
   readonly #slots: Slots;
   /** Runs whose next attempt is due, oldest first. */
-  readonly dueRetries = new Set<RunCell>();
+  readonly dueRetries = new Set<RunEntity>();
   /** Held triggers whose time ran out. */
-  readonly overdue = new Set<TriggerCell>();
+  readonly overdue = new Set<TriggerEntity>();
   /** Pipelines with more scheduled triggers than slots, where that means skipping, superseding or cancelling. */
-  readonly crowded = new Set<PipelineCell>();
+  readonly crowded = new Set<PipelineEntity>();
   /** Pipelines that are paused by themselves. */
-  readonly paused = new Set<PipelineCell>();
+  readonly paused = new Set<PipelineEntity>();
   global: GlobalPause = { pause: null, endedPauses: [] };
 
   constructor(slots: Slots) {
@@ -28,11 +28,11 @@ export class Lines {
   }
 
   /** Looks at a trigger again at an instant. */
-  wakeAt(cell: TimerCell, at: number): void {
+  wakeAt(cell: TimerEntity, at: number): void {
     this.#timers.set(cell, at);
   }
 
-  forget(cell: TimerCell): void {
+  forget(cell: TimerEntity): void {
     this.#timers.remove(cell);
   }
 
@@ -46,7 +46,7 @@ export class Lines {
   settle(now: number): void {
     for (let cell = this.#timers.peek(); cell !== undefined && cell.heapKey <= now; cell = this.#timers.peek()) {
       this.#timers.remove(cell);
-      if (isRunCell(cell)) this.dueRetries.add(cell);
+      if (isRunEntity(cell)) this.dueRetries.add(cell);
       else if (cell.record.expiresAt !== null && cell.record.expiresAt <= now && !cell.isClaimed) {
         cell.life.ready.remove(cell);
         this.refresh(cell.owner);
@@ -56,14 +56,14 @@ export class Lines {
   }
 
   /** Lets a trigger be claimed: it is new, to be looked at again, or its claimant's lease ran out. */
-  makeReady(cell: TriggerCell): void {
+  makeReady(cell: TriggerEntity): void {
     this.unclaim(cell);
     cell.life.ready.add(cell);
     if (cell.record.expiresAt !== null) this.wakeAt(cell, cell.record.expiresAt);
     this.refresh(cell.owner);
   }
 
-  claim(cell: TriggerCell, leaseUntil: number, takesSlot: boolean): void {
+  claim(cell: TriggerEntity, leaseUntil: number, takesSlot: boolean): void {
     cell.life.ready.remove(cell);
     if (takesSlot) {
       cell.isClaimed = true;
@@ -75,7 +75,7 @@ export class Lines {
   }
 
   /** Ends a claim without a run. */
-  unclaim(cell: TriggerCell): void {
+  unclaim(cell: TriggerEntity): void {
     if (!cell.isClaimed) return;
     cell.isClaimed = false;
     cell.life.claimed--;
@@ -83,7 +83,7 @@ export class Lines {
   }
 
   /** Takes a trigger out of everything that could start it. */
-  drop(cell: TriggerCell): void {
+  drop(cell: TriggerEntity): void {
     this.unclaim(cell);
     cell.life.ready.remove(cell);
     this.#timers.remove(cell);
@@ -92,8 +92,8 @@ export class Lines {
   }
 
   /** The pipeline whose first trigger is next under all limits, among those that the claimant can run. */
-  next(request: ClaimRequest): TriggerCell | null {
-    let best: PipelineCell | null = null;
+  next(request: ClaimRequest): TriggerEntity | null {
+    let best: PipelineEntity | null = null;
     for (const [pool, heap] of this.#pools) {
       if (!this.#slots.hasRoom(pool, request.globalLimit, request.pools)) continue;
       const first = firstRunnable(heap, request);
@@ -103,7 +103,7 @@ export class Lines {
   }
 
   /** Places a pipeline in its pool by its first startable trigger; call it after anything about it changed. */
-  refresh(cell: PipelineCell): void {
+  refresh(cell: PipelineEntity): void {
     const { pool, overlap } = cell.registration;
     const head = this.#head(cell);
     const heap = this.#poolOf(pool);
@@ -119,34 +119,34 @@ export class Lines {
   }
 
   /** Takes a pipeline out of its pool, before the pool changes. */
-  leavePool(cell: PipelineCell): void {
+  leavePool(cell: PipelineEntity): void {
     this.#poolOf(cell.registration.pool).remove(cell);
     this.crowded.delete(cell);
   }
 
   /** Places a pipeline that has another pool now, with the slots that it holds. */
-  enterPool(cell: PipelineCell): void {
+  enterPool(cell: PipelineEntity): void {
     for (const { trigger } of cell.life?.active ?? []) this.#slots.move(trigger);
     for (const trigger of cell.life?.waiting ?? []) if (trigger.isClaimed) this.#slots.move(trigger);
     this.refresh(cell);
   }
 
-  isPaused(cell: PipelineCell): boolean {
+  isPaused(cell: PipelineEntity): boolean {
     return cell.pause !== null || this.global.pause !== null;
   }
 
   /** Of a pipeline, or (`null`) of everything. */
-  pauseOf(cell: PipelineCell | null): Pause | null {
+  pauseOf(cell: PipelineEntity | null): Pause | null {
     return cell === null ? this.global.pause : cell.pause;
   }
 
-  pause(cell: PipelineCell, pause: Pause): void {
+  pause(cell: PipelineEntity, pause: Pause): void {
     cell.pause = pause;
     this.paused.add(cell);
     this.refresh(cell);
   }
 
-  resume(cell: PipelineCell, now: number): Pause | null {
+  resume(cell: PipelineEntity, now: number): Pause | null {
     const { pause } = cell;
     if (pause === null) return null;
     cell.pause = null;
@@ -156,12 +156,12 @@ export class Lines {
     return pause;
   }
 
-  pauseAll(pause: Pause, all: Iterable<PipelineCell>): void {
+  pauseAll(pause: Pause, all: Iterable<PipelineEntity>): void {
     this.global = { ...this.global, pause };
     for (const cell of all) if (cell.life !== null) this.refresh(cell);
   }
 
-  resumeAll(now: number, all: Iterable<PipelineCell>): Pause | null {
+  resumeAll(now: number, all: Iterable<PipelineEntity>): Pause | null {
     const { pause, endedPauses } = this.global;
     if (pause === null) return null;
     const cells = [...all];
@@ -171,38 +171,38 @@ export class Lines {
     return pause;
   }
 
-  #head(cell: PipelineCell): TriggerCell | null {
+  #head(cell: PipelineEntity): TriggerEntity | null {
     const { life } = cell;
     if (life === null || life.ready.length === 0) return null;
-    if (!this.isPaused(cell) && life.active.size + life.claimed < cell.registration.maxActiveRuns) return life.ready.head as TriggerCell;
+    if (!this.isPaused(cell) && life.active.size + life.claimed < cell.registration.maxActiveRuns) return life.ready.head as TriggerEntity;
     return life.ready.firstForced ?? null;
   }
 
-  #isCrowded(cell: PipelineCell): boolean {
+  #isCrowded(cell: PipelineEntity): boolean {
     const { life, registration } = cell;
     if (life === null || life.ready.length === 0 || this.isPaused(cell)) return false;
     const wanted = registration.overlap === "skip" ? life.active.size + 1 : life.active.size + life.claimed + life.ready.length;
     return wanted > registration.maxActiveRuns && life.ready.hasOverlapping;
   }
 
-  #poolOf(pool: string | null): Heap<PipelineCell> {
+  #poolOf(pool: string | null): Heap<PipelineEntity> {
     const known = this.#pools.get(pool);
     if (known !== undefined) return known;
-    const heap = new Heap<PipelineCell>(comesFirst);
+    const heap = new Heap<PipelineEntity>(comesFirst);
     this.#pools.set(pool, heap);
     return heap;
   }
 }
 
 /** The order of triggers, by which pipelines stand in the heap of their pool: of two that are equally old and urgent, the one with the lower id. */
-function comesFirst(one: PipelineCell, other: PipelineCell): boolean {
+function comesFirst(one: PipelineEntity, other: PipelineEntity): boolean {
   return one.heapKey < other.heapKey || (one.heapKey === other.heapKey && one.headId < other.headId);
 }
 
 /** Returns a pipeline as the overlap rule sees it. */
-export function overlapStateOf({ registration: { overlap, maxActiveRuns } }: PipelineCell, life: Life): OverlapState {
-  const isConcerned = ({ record }: TriggerCell) => isOverlapping(record);
-  const fireOf = ({ record: { id, scheduledFor } }: TriggerCell) => ({ id, fireTime: scheduledFor as number });
+export function overlapStateOf({ registration: { overlap, maxActiveRuns } }: PipelineEntity, life: Life): OverlapState {
+  const isConcerned = ({ record }: TriggerEntity) => isOverlapping(record);
+  const fireOf = ({ record: { id, scheduledFor } }: TriggerEntity) => ({ id, fireTime: scheduledFor as number });
   const claimed = [...life.waiting].filter((cell) => cell.isClaimed && isConcerned(cell));
   return {
     overlap,
@@ -221,8 +221,8 @@ export function overlapStateOf({ registration: { overlap, maxActiveRuns } }: Pip
 }
 
 /** The first pipeline of a heap that the claimant can run; the others are set aside meanwhile. */
-function firstRunnable(heap: Heap<PipelineCell>, request: ClaimRequest): PipelineCell | null {
-  const aside: PipelineCell[] = [];
+function firstRunnable(heap: Heap<PipelineEntity>, request: ClaimRequest): PipelineEntity | null {
+  const aside: PipelineEntity[] = [];
   let found = heap.peek();
   while (found !== undefined && !request.canRun(found.registration.id)) {
     heap.remove(found);
@@ -234,6 +234,6 @@ function firstRunnable(heap: Heap<PipelineCell>, request: ClaimRequest): Pipelin
 }
 
 /** Of the same instant, by id: as in a database. */
-function isSooner(one: TimerCell, other: TimerCell): boolean {
+function isSooner(one: TimerEntity, other: TimerEntity): boolean {
   return one.heapKey < other.heapKey || (one.heapKey === other.heapKey && one.record.id < other.record.id);
 }

@@ -6,30 +6,30 @@ import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { cancelRetry, endAttempt, isRecordedEnd, requestCancel, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, releaseTrigger, startTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
-import type { RunCell, TriggerCell } from "./entities.js";
+import type { RunEntity, TriggerEntity } from "./entities.js";
 import type { History } from "./history.js";
-import type { Lines } from "./ready-queue.js";
+import type { ReadyQueue } from "./ready-queue.js";
 import type { Pipelines } from "./pipelines.js";
 import type { Slots } from "./slots.js";
 import type { QueueUsage } from "./usage.js";
 
 /** What becomes of claimed triggers and of runs: decisions, ends of attempts, cancellations. */
-export class Settling {
+export class RunLifecycle {
   readonly #history: History;
   readonly #pipelines: Pipelines;
-  readonly #lines: Lines;
+  readonly #lines: ReadyQueue;
   readonly #slots: Slots;
   readonly #usage: QueueUsage;
-  readonly #running: Set<RunCell>;
+  readonly #running: Set<RunEntity>;
   readonly #enqueue: (trigger: NewTrigger, now: number) => EnqueueResult | null;
 
   constructor(
     history: History,
     pipelines: Pipelines,
-    lines: Lines,
+    lines: ReadyQueue,
     slots: Slots,
     usage: QueueUsage,
-    running: Set<RunCell>,
+    running: Set<RunEntity>,
     enqueue: (trigger: NewTrigger, now: number) => EnqueueResult | null,
   ) {
     this.#history = history;
@@ -56,7 +56,7 @@ export class Settling {
     }
     const decision = this.#history.addDecision(request.decision, cell);
     if (request.run !== null) {
-      const run: RunCell = {
+      const run: RunEntity = {
         heapIndex: -1,
         heapKey: 0,
         record: startRun(request.run.id, cell.record, request.run.node, request.run.leaseMs, now),
@@ -86,7 +86,7 @@ export class Settling {
   }
 
   /** Why a run must not start now; `null` when it may. */
-  #refusalOf({ run, limits = [] }: DecideRequest, { record, owner }: TriggerCell, now: number): StartRefusal | null {
+  #refusalOf({ run, limits = [] }: DecideRequest, { record, owner }: TriggerEntity, now: number): StartRefusal | null {
     if (run === null) return null;
     if (this.#lines.isPaused(owner) && !record.isForced) return { kind: "paused" };
     for (const limit of limits) {
@@ -98,7 +98,7 @@ export class Settling {
   }
 
   /** Ends a claim; the trigger waits as before. */
-  #release(cell: TriggerCell): void {
+  #release(cell: TriggerEntity): void {
     this.#lines.drop(cell);
     cell.record = releaseTrigger(cell.record);
     this.#lines.makeReady(cell);
@@ -130,7 +130,7 @@ export class Settling {
   }
 
   /** What follows from a run's end: its slot, its trigger, its pipeline's last success. */
-  #closeRun(cell: RunCell, now: number): void {
+  #closeRun(cell: RunEntity, now: number): void {
     const { trigger } = cell;
     const { status, error, cancelRequest, endedAt } = cell.record;
     const at = endedAt ?? now;
@@ -153,12 +153,12 @@ export class Settling {
     }
   }
 
-  #leaveQueue(cell: TriggerCell): void {
+  #leaveQueue(cell: TriggerEntity): void {
     if (cell.life.waiting.delete(cell)) this.#usage.remove(cell.record);
   }
 
   /** Ends a trigger. */
-  end(cell: TriggerCell, record: TriggerRecord): void {
+  end(cell: TriggerEntity, record: TriggerRecord): void {
     this.#lines.drop(cell);
     this.#leaveQueue(cell);
     cell.record = record;
@@ -166,13 +166,13 @@ export class Settling {
     this.#history.ended(cell);
   }
 
-  cancel(cell: RunCell, request: CancelRequest): RunRecord {
+  cancel(cell: RunEntity, request: CancelRequest): RunRecord {
     this.requestCancel(cell, request);
     return cell.record;
   }
 
   /** Asks a run to end; one between attempts ends at once. */
-  requestCancel(cell: RunCell, request: CancelRequest): RunRecord {
+  requestCancel(cell: RunEntity, request: CancelRequest): RunRecord {
     cell.record = requestCancel(cell.record, request);
     if (cell.record.status === "retrying") {
       cell.record = cancelRetry(cell.record, request.at);

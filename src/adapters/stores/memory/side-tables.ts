@@ -1,8 +1,8 @@
 import { jsonSize } from "../../../base/json-size.js";
 import type { AuditEntry, AuditMark, AuditRecord } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AuditQuery, Noted, NotedResult } from "../../../ports/audit-store.js";
-import type { AnswerRecord, ConfigRecord, CursorRecord } from "../../../ports/store.js";
+import type { AuditQuery, AuditedWrite, NotedResult } from "../../../ports/audit-store.js";
+import type { IdempotencyRecord, ConfigRecord, CursorRecord } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 import { AuditTrail } from "./audit-trail.js";
 
@@ -11,11 +11,11 @@ const ANSWERS_KEPT = 10_000;
 const ANSWERS_BYTES = 33_554_432;
 
 /** Cursors, settings, answers under idempotency keys, and the audit log. */
-export class Desk {
+export class SideTables {
   readonly #cursors = new Map<string, CursorRecord>();
   readonly #config = new Map<string, ConfigRecord>();
   /** Oldest first, each with its bytes; the oldest are forgotten beyond the limits. */
-  readonly #answers = new Map<string, { readonly record: AnswerRecord; readonly bytes: number }>();
+  readonly #answers = new Map<string, { readonly record: IdempotencyRecord; readonly bytes: number }>();
   #answerBytes = 0;
   readonly #audit = new AuditTrail();
 
@@ -49,7 +49,7 @@ export class Desk {
     return this.#config.get(key) ?? null;
   }
 
-  putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number, noted?: Noted): ConfigRecord | null {
+  putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number, noted?: AuditedWrite): ConfigRecord | null {
     const known = this.#config.get(key);
     const version = known?.version ?? 0;
     if (expected !== null && expected !== version) return null;
@@ -59,7 +59,7 @@ export class Desk {
     return written;
   }
 
-  keepAnswer(record: AnswerRecord): AnswerRecord {
+  keepAnswer(record: IdempotencyRecord): IdempotencyRecord {
     const known = this.#answers.get(record.key)?.record ?? { ...record, answer: null };
     if (known.request !== record.request || known.answer !== null) return known;
     const kept = { ...known, answer: record.answer };
@@ -91,7 +91,7 @@ export class Desk {
   }
 
   /** Before the change it tells of: what throws leaves both undone. */
-  note(noted: Noted | undefined, before: unknown): void {
+  note(noted: AuditedWrite | undefined, before: unknown): void {
     if (noted !== undefined) this.#audit.append([noted.entry(before)], noted.sealer);
   }
 

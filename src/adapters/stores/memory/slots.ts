@@ -1,4 +1,4 @@
-import type { TriggerCell } from "./entities.js";
+import type { TriggerEntity } from "./entities.js";
 
 /** Who holds slots of the global limit and of the pools: claimed triggers and running attempts. */
 export class Slots {
@@ -11,21 +11,21 @@ export class Slots {
     return pool === null || (this.#byPool.get(pool) ?? 0) < (limits.get(pool) ?? 0);
   }
 
-  take(cell: TriggerCell): void {
+  take(cell: TriggerEntity): void {
     if (cell.slot !== undefined) return;
     const { pool } = cell.owner.registration;
     cell.slot = pool;
     this.#count(pool, 1);
   }
 
-  release(cell: TriggerCell): void {
+  release(cell: TriggerEntity): void {
     if (cell.slot === undefined) return;
     this.#count(cell.slot, -1);
     cell.slot = undefined;
   }
 
   /** Takes over the pool that the pipeline has now. */
-  move(cell: TriggerCell): void {
+  move(cell: TriggerEntity): void {
     if (cell.slot === undefined) return;
     this.release(cell);
     this.take(cell);

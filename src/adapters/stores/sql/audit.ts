@@ -1,6 +1,6 @@
 import { type AuditEntry, type AuditMark, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AuditQuery, Noted, NotedResult } from "../../../ports/audit-store.js";
+import type { AuditQuery, AuditedWrite, NotedResult } from "../../../ports/audit-store.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { AUDIT, type AuditRow, META } from "./tables.js";
 
@@ -30,7 +30,7 @@ export async function append(session: Session, entries: readonly AuditEntry[], s
 }
 
 /** In the transaction of the change that it tells of. */
-export async function note(session: Session, noted: Noted | undefined, before: unknown): Promise<void> {
+export async function note(session: Session, noted: AuditedWrite | undefined, before: unknown): Promise<void> {
   if (noted !== undefined) await append(session, [noted.entry(before)], noted.sealer);
 }
 

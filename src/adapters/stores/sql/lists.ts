@@ -1,5 +1,5 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import { type EndedSummary, endedAtOf } from "../../../monitor/finished-record.js";
+import { type FinishedSummary, endedAtOf } from "../../../monitor/finished-record.js";
 import type { DecisionQuery, EndedQuery, Listed, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
@@ -120,7 +120,7 @@ function among(dialect: Dialect, column: string, values: readonly string[] | und
 }
 
 /** Each part by an index of its own: triggers by their end, dropped fire times by when that was decided. Reads the columns that statistics need, and no others. */
-export async function listEnded(session: Session, { from, until, limit }: EndedQuery): Promise<readonly EndedSummary[]> {
+export async function listEnded(session: Session, { from, until, limit }: EndedQuery): Promise<readonly FinishedSummary[]> {
   const { dialect } = session;
   const [runsName, triggersName] = [dialect.name(RUNS.name), dialect.name(TRIGGERS.name)];
   const span = [from, until, limit];
@@ -157,7 +157,7 @@ export async function listEnded(session: Session, { from, until, limit }: EndedQ
     if (known === undefined) decisionsOf.set(one.triggerId, [one]);
     else known.push(one);
   }
-  const ended: EndedSummary[] = triggers.map((row) => {
+  const ended: FinishedSummary[] = triggers.map((row) => {
     const { id, pipelineId, status, endedAt, runId } = TRIGGERS.decode({ ...row, kind: "manual", priority: "normal" });
     return {
       trigger: { id, pipelineId, status, endedAt },

@@ -1,4 +1,4 @@
-import type { Noted } from "../../../ports/audit-store.js";
+import type { AuditedWrite } from "../../../ports/audit-store.js";
 import type { GlobalPause, Pause, PipelineState } from "../../../ports/store.js";
 import type { CancelRequest } from "../../../run/run.js";
 import { withEndedPause } from "../../../schedule/ended-pauses.js";
@@ -83,7 +83,7 @@ export function globallyPaused({ name }: Dialect): string {
 }
 
 /** Pauses one pipeline or everything; false when there is no such pipeline. Whatever starts a run has ended before, or sees the pause. */
-export async function pause(session: Session, pipelineId: string | null, wanted: Pause, noted?: Noted): Promise<boolean> {
+export async function pause(session: Session, pipelineId: string | null, wanted: Pause, noted?: AuditedWrite): Promise<boolean> {
   if (session.dialect.pauseLock !== null) await session.query(session.dialect.pauseLock);
   if (pipelineId === null) {
     const global = await lockedGlobal(session);
@@ -99,7 +99,7 @@ export async function pause(session: Session, pipelineId: string | null, wanted:
 }
 
 /** Ends a pause; `undefined` when there is no such pipeline. */
-export async function resume(session: Session, pipelineId: string | null, now: number, noted?: Noted): Promise<Pause | null | undefined> {
+export async function resume(session: Session, pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null | undefined> {
   if (session.dialect.pauseLock !== null) await session.query(session.dialect.pauseLock);
   if (pipelineId === null) {
     const global = await lockedGlobal(session);

@@ -1,4 +1,4 @@
-import type { AnswerRecord, ConfigRecord, CursorRecord, EnqueueResult, Store } from "../../../ports/store.js";
+import type { IdempotencyRecord, ConfigRecord, CursorRecord, EnqueueResult, Store } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 import type { NewTrigger } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
@@ -68,7 +68,7 @@ export async function putConfig(
   return written;
 }
 
-export async function keepAnswer(session: Session, record: AnswerRecord): Promise<AnswerRecord> {
+export async function keepAnswer(session: Session, record: IdempotencyRecord): Promise<IdempotencyRecord> {
   await session.insert(ANSWERS, [record], { unlessThere: true });
   const kept = (await selectLocked(session, ANSWERS, [record.key])).get(record.key) ?? record;
   if (kept.request !== record.request || kept.answer !== null || record.answer === null) return kept;

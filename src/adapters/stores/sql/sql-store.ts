@@ -147,7 +147,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     triggersOpenAt: (query) => history.triggersOpenAt(session, query),
     triggersForFireTimes: (query) => history.triggersForFireTimes(session, query),
     dropsOfFireTimes: (query) => history.dropsOfFireTimes(session, query),
-    listEnded: (query) => lists.listEnded(session, query),
+    listFinished: (query) => lists.listEnded(session, query),
     backlog: (pipelineId) => queue.backlog(session, pipelineId),
     countRuns: async (id, from, until) => {
       const sql = `SELECT count(*) AS n FROM ${session.dialect.name("runs")} WHERE ${HIDDEN.pipelineId} = $1 AND started_at >= $2 AND started_at < $3`;
@@ -167,8 +167,8 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     },
     config: async (key) => (await select(session, CONFIG, "WHERE key = $1 AND version > 0", [key]))[0] ?? null,
     putConfig: (...args) => telling((on) => desk.putConfig(on, ...args)),
-    keepAnswer: (record) => within((on) => desk.keepAnswer(on, record)),
-    freeAnswer: (key, request) => desk.freeAnswer(session, key, request),
+    saveResponse: (record) => within((on) => desk.keepAnswer(on, record)),
+    releaseKey: (key, request) => desk.freeAnswer(session, key, request),
     appendAudit: (entries, sealer) => within((on) => audit.append(on, entries, sealer)),
     listAudit: (query) => audit.list(session, query),
     auditHead: () => audit.head(session),

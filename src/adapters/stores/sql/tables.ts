@@ -2,7 +2,7 @@ import type { DecisionRecord } from "../../../gate/finding.js";
 import type { AuditRecord } from "../../../monitor/audit.js";
 import type { EventRecord } from "../../../ports/event-log.js";
 import type { StatisticsRollUp } from "../../../ports/statistics-store.js";
-import type { AnswerRecord, ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
+import type { IdempotencyRecord, ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
@@ -196,7 +196,7 @@ export const CURSORS = table<CursorRecord>("cursors", {
 
 export const CONFIG = table<ConfigRecord>("config", { key: "text", value: "json", version: "int", updatedAt: "int", updatedBy: "text" });
 
-export const ANSWERS = table<AnswerRecord>("answers", { key: "text", request: "text", at: "int", answer: "json" });
+export const ANSWERS = table<IdempotencyRecord>("answers", { key: "text", request: "text", at: "int", answer: "json" });
 
 export const META = table<MetaRow>("meta", { key: "text", value: "json" });
 
