@@ -19,12 +19,8 @@ export { type ErrorCode, HeadgateError, NonRetryableError } from "./base/errors.
 export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
 export type { Quantiles } from "./base/quantiles.js";
-export { createScheduler, type SchedulerOptions } from "./entry/create-scheduler.js";
-export type { AlertRunView } from "./engine/monitoring/alert-runs.js";
-export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/access/audit-verifier.js";
 export type { AuditOptions } from "./engine/access/audit-keys.js";
-export type { EffectiveSetting, EffectiveSettings, SettingSource } from "./pipeline/effective-settings.js";
-export type { DecisionEventData, RunEventData } from "./engine/feed/event-data.js";
+export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/access/audit-verifier.js";
 export type {
   AttemptEvent,
   EventName,
@@ -35,59 +31,29 @@ export type {
   SensorRef,
   TriggerEvent,
 } from "./engine/context/events.js";
-export type { MonitoringOptions } from "./engine/monitoring/monitoring-options.js";
-export { type Pipeline, type PipelineOptions, pipeline } from "./pipeline/pipeline.js";
-export type { IdOf, OutputOf, ParametersOf, PipelineRef, Upstream, UpstreamOutput } from "./pipeline/pipeline-ref.js";
-export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/reading/queries.js";
-export type { ExplanationOutcome, Explanation, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
-export type { ReloadOptions } from "./engine/pipelines/reload.js";
-export type {
-  ActionContext,
-  ActionCaller,
-  RequestedKind,
-  BackfillArgument,
-  BackfillOptions,
-  PauseOptions,
-  ResumeOptions,
-  RunArguments,
-  RunOptions,
-  TriggerArguments,
-  TriggerOptions,
-  WaitOptions,
-} from "./pipeline/request-options.js";
-export type { ParameterProblem } from "./pipeline/requests.js";
-export type { ReloadResult } from "./engine/pipelines/pipeline-registry.js";
-export type { RunClock, RunContext, RunLog } from "./pipeline/run-context.js";
-export type { RunOutcome } from "./pipeline/run-outcome.js";
-export type { RunScheduler } from "./pipeline/run-scheduler.js";
-export type { Scheduler } from "./ports/scheduler-api/scheduler.js";
+export type { DecisionEventData, RunEventData } from "./engine/feed/event-data.js";
 export type { SensorStatus } from "./engine/intake/sensors.js";
-export type { AdapterContext } from "./ports/scheduler-api/adapter-context.js";
-export type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./ports/scheduler-api/adaptive-schedules.js";
-export type { Alert, Alerts, SilenceOptions } from "./ports/scheduler-api/alerts.js";
-export type { AuditLog } from "./ports/scheduler-api/audit-log.js";
-export type { EventFeed } from "./ports/scheduler-api/event-feed.js";
-export type { EventReader, EventReaderOptions } from "./ports/scheduler-api/event-reader.js";
-export type { NodeRegistry, NodeStatus } from "./ports/scheduler-api/node-registry.js";
-export type { SettingsManager, SettingsView } from "./ports/scheduler-api/settings-manager.js";
-export type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsService } from "./ports/scheduler-api/statistics-service.js";
-export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./ports/scheduler-api/tokens.js";
-export type { PipelineSettings, SettingName, SettingsChange } from "./pipeline/overrides.js";
-export type { PipelineStatus, SchedulerStatus } from "./engine/reading/status.js";
+export type { AlertRunView } from "./engine/monitoring/alert-runs.js";
+export type { MonitoringOptions } from "./engine/monitoring/monitoring-options.js";
 export type { StoredWindow } from "./engine/pipelines/pipeline-overrides.js";
-export type { StopOptions } from "./engine/stop-options.js";
-export type { UnrecordedEnd, UnrecordedEnds } from "./engine/running/unrecorded-ends.js";
+export type { ReloadResult } from "./engine/pipelines/pipeline-registry.js";
+export type { ReloadOptions } from "./engine/pipelines/reload.js";
+export type { Explanation, ExplanationOutcome, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
+export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/reading/queries.js";
+export type { PipelineStatus, SchedulerStatus } from "./engine/reading/status.js";
 export type { UpcomingFire, UpcomingFireOptions } from "./engine/reading/upcoming.js";
-export type { Decision, FindingView, LateCause, MissedFiresView, Run, Trigger } from "./pipeline/views.js";
+export type { UnrecordedEnd, UnrecordedEnds } from "./engine/running/unrecorded-ends.js";
+export type { StopOptions } from "./engine/stop-options.js";
+export { createScheduler, type SchedulerOptions } from "./entry/create-scheduler.js";
 export {
   type Condition,
   type ConditionClock,
   type ConditionContext,
   type ConditionNeeds,
   type ConditionOptions,
+  type CustomConditionOptions,
   condition,
   type OnBlock,
-  type CustomConditionOptions,
   type PartFinding,
   type RunHistory,
   type Verdict,
@@ -109,10 +75,10 @@ export type {
   AlertState,
   AlertTransition,
   Concern,
-  RuleViolation,
   NodeSnapshot,
   PipelineRule,
   PipelineSnapshot,
+  RuleViolation,
   SchedulerRule,
   Severity,
   Silence,
@@ -121,8 +87,8 @@ export type {
 export type { AuditEntry, AuditHead, AuditMark, AuditProblem, AuditRecord, AuditSum } from "./monitor/audit.js";
 export type { AuditSealer } from "./monitor/audit-seal.js";
 export type { RefusedCall } from "./monitor/call-sums.js";
-export type { FinishedFacts, FinishedRecord, FinishedSummary } from "./monitor/finished-record.js";
 export { type Evaluation, evaluateAlerts } from "./monitor/evaluate-alerts.js";
+export type { FinishedFacts, FinishedRecord, FinishedSummary } from "./monitor/finished-record.js";
 export type { AlertNotification, AlertRoute, NotifiedAlert } from "./monitor/notification.js";
 export {
   clockSkew,
@@ -155,6 +121,29 @@ export { type Environment, recommendPattern, type UseCase } from "./pattern/reco
 export type { Polling, SensorOptions } from "./pattern/sensor-options.js";
 export type { Bounds, TunerOptions } from "./pattern/tuner-options.js";
 export { type PatternProblems, validatePattern } from "./pattern/validate.js";
+export type { EffectiveSetting, EffectiveSettings, SettingSource } from "./pipeline/effective-settings.js";
+export type { PipelineSettings, SettingName, SettingsChange } from "./pipeline/overrides.js";
+export { type Pipeline, type PipelineOptions, pipeline } from "./pipeline/pipeline.js";
+export type { IdOf, OutputOf, ParametersOf, PipelineRef, Upstream, UpstreamOutput } from "./pipeline/pipeline-ref.js";
+export type {
+  ActionCaller,
+  ActionContext,
+  BackfillArgument,
+  BackfillOptions,
+  PauseOptions,
+  RequestedKind,
+  ResumeOptions,
+  RunArguments,
+  RunOptions,
+  TriggerArguments,
+  TriggerOptions,
+  WaitOptions,
+} from "./pipeline/request-options.js";
+export type { ParameterProblem } from "./pipeline/requests.js";
+export type { RunClock, RunContext, RunLog } from "./pipeline/run-context.js";
+export type { RunOutcome } from "./pipeline/run-outcome.js";
+export type { RunScheduler } from "./pipeline/run-scheduler.js";
+export type { Decision, FindingView, LateCause, MissedFiresView, Run, Trigger } from "./pipeline/views.js";
 export type { AlertChannel } from "./ports/alert-channel.js";
 export type * from "./ports/audit-store.js";
 export type { Clock } from "./ports/clock.js";
@@ -173,6 +162,22 @@ export type {
 } from "./ports/executor.js";
 export type { Logger, LogLevel } from "./ports/logger.js";
 export type { Probe } from "./ports/probe.js";
+export type { AdapterContext } from "./ports/scheduler-api/adapter-context.js";
+export type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./ports/scheduler-api/adaptive-schedules.js";
+export type { Alert, Alerts, SilenceOptions } from "./ports/scheduler-api/alerts.js";
+export type { AuditLog } from "./ports/scheduler-api/audit-log.js";
+export type { EventFeed } from "./ports/scheduler-api/event-feed.js";
+export type { EventReader, EventReaderOptions } from "./ports/scheduler-api/event-reader.js";
+export type { NodeRegistry, NodeStatus } from "./ports/scheduler-api/node-registry.js";
+export type { Scheduler } from "./ports/scheduler-api/scheduler.js";
+export type { SettingsManager, SettingsView } from "./ports/scheduler-api/settings-manager.js";
+export type {
+  PipelineStatistics,
+  QueueStatistics,
+  SchedulerStatistics,
+  StatisticsService,
+} from "./ports/scheduler-api/statistics-service.js";
+export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./ports/scheduler-api/tokens.js";
 export type { StatisticsRollUp, StatisticsStore } from "./ports/statistics-store.js";
 export type * from "./ports/store.js";
 export type { FireTimesQuery, OpenAtQuery } from "./ports/trigger-history.js";
@@ -219,10 +224,10 @@ export {
   type AnySensor,
   type RunSummary,
   type Sensor,
-  type SensorPollResult,
   type SensorEvent,
-  type SensorPollContext,
   type SensorMode,
+  type SensorPollContext,
+  type SensorPollResult,
   type SensorTiming,
   sensor,
   type WebhookSource,

@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import express from "express";
 import { expressTriggerApi } from "../../src/adapters/http/express.js";
 import { createTriggerApi } from "../../src/adapters/http/index.js";
-import { createScheduler } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler } from "../../src/index.js";
 import { flightDelays } from "../flight-delays.js";
 
 const port = Number(process.env.PORT ?? 5_000);

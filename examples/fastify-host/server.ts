@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import fastify from "fastify";
 import { fastifyTriggerApi } from "../../src/adapters/http/fastify.js";
 import { createTriggerApi } from "../../src/adapters/http/index.js";
-import { createScheduler } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler } from "../../src/index.js";
 import { flightDelays } from "../flight-delays.js";
 
 const port = Number(process.env.PORT ?? 5_000);

@@ -1,6 +1,7 @@
 /** One node: `node.ts <store url> <name>`. Start as many as you like. */
-import { createScheduler, every, pipeline } from "../../src/index.js";
+
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, every, pipeline } from "../../src/index.js";
 
 const [url = "memory:", name = "node"] = process.argv.slice(2);
 const say = (line: string) => console.log(`${new Date().toISOString().slice(11, 23)}  ${name}  ${line}`);

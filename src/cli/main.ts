@@ -4,10 +4,10 @@ import { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError } from "commander";
 import { addAsking } from "./commands/asking.js";
 import { addFile } from "./commands/file.js";
-import { EXIT, Output } from "./output.js";
 import { addServe } from "./commands/serve.js";
 import { addSimulate } from "./commands/simulate.js";
 import { addToken } from "./commands/token.js";
+import { EXIT, Output } from "./output.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 

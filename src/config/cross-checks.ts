@@ -1,7 +1,7 @@
 import { formatDuration } from "../base/duration.js";
 import { isoUtc } from "../base/instant.js";
-import type { Pipeline } from "../pipeline/pipeline.js";
 import { patterns } from "../pattern/presets.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { BuildContext } from "./compile/context.js";
 
 const YEAR_MS = 366 * 86_400_000;

@@ -1,6 +1,6 @@
 import { parse } from "yaml";
-import { type ConfigProblem, type Path, pathText } from "./diagnostic.js";
 import type { Scalar, Tree } from "./ast.js";
+import { type ConfigProblem, type Path, pathText } from "./diagnostic.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

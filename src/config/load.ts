@@ -11,6 +11,7 @@ import type { SchedulerOptions } from "../entry/create-scheduler.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import type { LogLevel } from "../ports/logger.js";
 import { isLikelySecret } from "../run/secret-forms.js";
+import { plainOf, type Tree } from "./ast.js";
 import { connectionsOf } from "./compile/connections.js";
 import { BuildContext, camel, OWN_ADDRESSES } from "./compile/context.js";
 import { type Callbacks, callbacksOf, type Work } from "./compile/executors.js";
@@ -26,7 +27,6 @@ import { type MissingPackage, missingPackages } from "./missing-packages.js";
 import { readSource } from "./read.js";
 import type { SettledConfig } from "./schema/config.js";
 import { namesIn, secretsIn } from "./secrets.js";
-import { plainOf, type Tree } from "./ast.js";
 import { validated } from "./validate.js";
 
 /** Options of {@link loadConfig}. */

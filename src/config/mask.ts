@@ -1,6 +1,6 @@
 import { HIDDEN, redactor } from "../run/redact.js";
-import type { ConfigProblem } from "./diagnostic.js";
 import type { Tree } from "./ast.js";
+import type { ConfigProblem } from "./diagnostic.js";
 
 /** Names of values that are secrets, whatever they are. */
 const SECRET_NAMES = /(?:^|_)(?:token|secret|password|server)$|^(?:redact|headers|env)$/;

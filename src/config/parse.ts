@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLParseError, Scalar as YamlScalar } from "yaml";
-import type { ConfigProblem, Place } from "./diagnostic.js";
 import type { Entry, Tree } from "./ast.js";
+import type { ConfigProblem, Place } from "./diagnostic.js";
 
 /** Bytes of one file. */
 export const FILE_LIMIT = 131_072;

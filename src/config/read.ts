@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
+import type { Tree } from "./ast.js";
 import type { ConfigProblem, Place } from "./diagnostic.js";
 import { mergeTrees, without } from "./merge.js";
 import { FILE_LIMIT, parseTree } from "./parse.js";
-import type { Tree } from "./ast.js";
 
 const FILES = 100;
 /** Bytes of all files together. */

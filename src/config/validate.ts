@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { partAt, placeOf, plainOf, type Tree } from "./ast.js";
 import { type ConfigProblem, nearMatch, type Path, pathText } from "./diagnostic.js";
 import { readScalar } from "./interpolate.js";
 import { type SettledConfig, settledConfig } from "./schema/config.js";
-import { partAt, placeOf, plainOf, type Tree } from "./ast.js";
 
 /** What is right of a configuration, part by part, and everything that is wrong. */
 export interface Validated {

@@ -1,19 +1,19 @@
+import type { Pipeline } from "../pipeline/pipeline.js";
+import type { BackfillOptions, TriggerOptions } from "../pipeline/request-options.js";
+import type { Trigger } from "../pipeline/views.js";
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
+import type { AdapterContext } from "../ports/scheduler-api/adapter-context.js";
 import type { IdempotencyRecord } from "../ports/store.js";
 import type { Admission } from "../trigger/queue-limits.js";
-import type { TriggerSubmission } from "./intake/submit.js";
 import type { AuditRecorder } from "./access/audit-log.js";
 import { compareAndSet } from "./context/compare-and-set.js";
 import type { Core } from "./context/core.js";
-import { StoreEventFeed } from "./feed/event-feed.js";
 import type { SchedulerEvents } from "./context/events.js";
 import { FailureReports } from "./context/failure-reports.js";
-import type { Pipeline } from "../pipeline/pipeline.js";
-import type { BackfillOptions, TriggerOptions } from "../pipeline/request-options.js";
+import { StoreEventFeed } from "./feed/event-feed.js";
+import type { TriggerSubmission } from "./intake/submit.js";
 import type { Runner } from "./running/runner.js";
-import type { AdapterContext } from "../ports/scheduler-api/adapter-context.js";
-import type { Trigger } from "../pipeline/views.js";
 
 /** What adapters that ask a scheduler need beside its public methods. */
 export class EngineAdapterContext implements AdapterContext {
@@ -23,15 +23,15 @@ export class EngineAdapterContext implements AdapterContext {
   readonly #failures: FailureReports;
   /** Events of all nodes. */
   readonly feed: StoreEventFeed;
-  readonly #asking: TriggerSubmission;
+  readonly #submission: TriggerSubmission;
   readonly #pipelineOf: (id: string) => Pipeline;
 
   /** @param pipelineOf - a pipeline of a running scheduler; throws otherwise */
-  constructor(core: Core, runner: Runner, audit: AuditRecorder, asking: TriggerSubmission, pipelineOf: (id: string) => Pipeline) {
+  constructor(core: Core, runner: Runner, audit: AuditRecorder, submission: TriggerSubmission, pipelineOf: (id: string) => Pipeline) {
     this.#core = core;
     this.feed = new StoreEventFeed(core);
     this.#failures = new FailureReports(core);
-    this.#asking = asking;
+    this.#submission = submission;
     this.#pipelineOf = pipelineOf;
     this.#audit = audit;
     this.#runner = runner;
@@ -67,21 +67,21 @@ export class EngineAdapterContext implements AdapterContext {
   }
 
   webhookSourcesOf(pipelineId: string): readonly string[] | null {
-    const sensors = this.#core.registry.get(pipelineId)?.pipeline.sensors ?? [];
+    const sensors = this.#core.fireQueue.get(pipelineId)?.pipeline.sensors ?? [];
     const sources = sensors.flatMap((one) => (one.kind === "webhook" ? one.sources : []));
     return sources.length === 0 ? null : sources;
   }
 
   pipelinesOfSource(source: string): readonly string[] {
-    return [...this.#core.registry.all()].flatMap(({ pipeline: { id } }) => (this.webhookSourcesOf(id)?.includes(source) ? [id] : []));
+    return [...this.#core.fireQueue.all()].flatMap(({ pipeline: { id } }) => (this.webhookSourcesOf(id)?.includes(source) ? [id] : []));
   }
 
   async trigger(pipelineId: string, options: TriggerOptions, admission: Admission): Promise<Trigger> {
-    return this.#asking.trigger(this.#pipelineOf(pipelineId), options, admission);
+    return this.#submission.trigger(this.#pipelineOf(pipelineId), options, admission);
   }
 
   async backfill(pipelineId: string, options: BackfillOptions, admission: Admission): Promise<readonly Trigger[]> {
-    return this.#asking.backfill(this.#pipelineOf(pipelineId), options, admission);
+    return this.#submission.backfill(this.#pipelineOf(pipelineId), options, admission);
   }
 
   saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord> {

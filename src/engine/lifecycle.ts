@@ -15,15 +15,15 @@
 import { HeadgateError } from "../base/errors.js";
 import type { AuditRecorder } from "./access/audit-log.js";
 import { type Core, closeExecutors } from "./context/core.js";
-import type { StoreEventFeed } from "./feed/event-feed.js";
-import type { Loop } from "./loop.js";
-import type { Maintenance } from "./monitoring/maintenance.js";
-import type { AlertMonitor } from "./monitoring/alert-monitor.js";
 import { stopped } from "./context/errors.js";
+import type { StoreEventFeed } from "./feed/event-feed.js";
+import type { SensorRunner } from "./intake/sensors.js";
+import type { Loop } from "./loop.js";
+import type { AlertMonitor } from "./monitoring/alert-monitor.js";
+import type { Maintenance } from "./monitoring/maintenance.js";
+import type { PipelineOverrides } from "./pipelines/pipeline-overrides.js";
 import type { PipelineRegistry } from "./pipelines/pipeline-registry.js";
 import type { Runner } from "./running/runner.js";
-import type { SensorRunner } from "./intake/sensors.js";
-import type { PipelineOverrides } from "./pipelines/pipeline-overrides.js";
 
 /** For how long a stopping scheduler, when its runs have ended, goes on trying to record what is left while the store does not answer. */
 const RECORDING_MS = 5_000;
@@ -40,10 +40,10 @@ export type Phase = "created" | "starting" | "running" | "stopping" | "stopped";
 /** What is started and stopped. */
 export interface LifecycleParts {
   readonly audit: AuditRecorder;
-  readonly steering: PipelineOverrides;
-  readonly roster: PipelineRegistry;
+  readonly overrides: PipelineOverrides;
+  readonly registry: PipelineRegistry;
   readonly loop: Loop;
-  readonly sensing: SensorRunner;
+  readonly sensors: SensorRunner;
   readonly alerts: AlertMonitor;
   readonly runner: Runner;
   readonly feed: StoreEventFeed;
@@ -120,7 +120,7 @@ export class Lifecycle {
 
   async #steps(signal: AbortSignal): Promise<void> {
     const { store } = this.#core;
-    const { audit, steering, roster, loop, sensing, alerts, maintenance } = this.#parts;
+    const { audit, overrides, registry, loop, sensors, alerts, maintenance } = this.#parts;
     await store.open(signal);
     if (signal.aborted) await store.close(signal); // it heeds no signal, and was closed before it was open
     signal.throwIfAborted();
@@ -128,9 +128,9 @@ export class Lifecycle {
     signal.throwIfAborted();
     await audit.open();
     signal.throwIfAborted();
-    await steering.refresh();
+    await overrides.refresh();
     signal.throwIfAborted();
-    await roster.begin();
+    await fireQueue.begin();
     signal.throwIfAborted();
     this.#phase = "running";
     this.#unsubscribe = store.subscribe(() => loop.refreshGlobal());
@@ -138,20 +138,20 @@ export class Lifecycle {
     signal.throwIfAborted();
     await this.#putSensors();
     signal.throwIfAborted();
-    sensing.start();
+    sensors.start();
     alerts.start();
-    steering.adapting.start();
+    overrides.adaptive.start();
     audit.start();
     maintenance.start();
     this.#hasStarted = true;
   }
 
   async #putSensors(): Promise<void> {
-    const { registry, clock } = this.#core;
+    const { fireQueue, clock } = this.#core;
     let count = 0;
-    for (const { pipeline } of registry.all()) {
+    for (const { pipeline } of fireQueue.all()) {
       if (++count % PIPELINES_AT_ONCE === 0) await clock.yield?.();
-      this.#parts.sensing.put(pipeline);
+      this.#parts.sensors.put(pipeline);
     }
   }
 
@@ -202,10 +202,10 @@ export class Lifecycle {
   /** @param onChange - called when nothing runs any more, and when the last claim has begun something after that */
   async #end(drainMs: number, onChange: (isIdle: boolean) => void): Promise<void> {
     const { clock, events } = this.#core;
-    const { loop, sensing, alerts, runner, steering, maintenance } = this.#parts;
-    steering.adapting.stop();
+    const { loop, sensors, alerts, runner, overrides, maintenance } = this.#parts;
+    overrides.adaptive.stop();
     loop.stopClaiming();
-    const sides = Promise.allSettled([sensing.stop(), alerts.stop(), maintenance.stop(), runner.detach()]);
+    const sides = Promise.allSettled([sensors.stop(), alerts.stop(), maintenance.stop(), runner.detach()]);
     const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
     if (drainMs === 0) abort();
     else this.#stopDraining = clock.setTimer(drainMs, abort);

@@ -1,18 +1,18 @@
 import type { GlobalPause } from "../ports/store.js";
+import type { Core } from "./context/core.js";
+import { ofTrigger } from "./context/event-payloads.js";
+import { FailureReports } from "./context/failure-reports.js";
+import { isStoreError, type StoreHealth } from "./context/store-health.js";
 import { CatchupCauses } from "./firing/catchup-causes.js";
-import type { Claimer } from "./gating/claimer.js";
 import { ClockJumpDetector } from "./firing/clock-jumps.js";
 import { ClockRecovery } from "./firing/clock-recovery.js";
 import { ClockSkewMonitor } from "./firing/clock-skew.js";
-import type { Core } from "./context/core.js";
-import { FailureReports } from "./context/failure-reports.js";
 import { fireDue } from "./firing/fire.js";
-import { LeaseExtender } from "./running/lease-extender.js";
-import { isStoreError, type StoreHealth } from "./context/store-health.js";
-import { recoverLost } from "./running/recover.js";
+import type { Claimer } from "./gating/claimer.js";
 import { RoundHealth } from "./round-health.js";
+import { LeaseExtender } from "./running/lease-extender.js";
+import { recoverLost } from "./running/recover.js";
 import type { Runner } from "./running/runner.js";
-import { ofTrigger } from "./context/event-payloads.js";
 
 const AFTER_ERROR_MS = 1_000;
 /** How often a node with a backlog looks for what is due by time alone. */
@@ -27,7 +27,7 @@ export class Loop {
   readonly #core: Core;
   readonly #runner: Runner;
   readonly #claimer: Claimer;
-  readonly #outage: StoreHealth;
+  readonly #storeHealth: StoreHealth;
   readonly #jumps: ClockJumpDetector;
   readonly #recovery: ClockRecovery;
   readonly #causes: CatchupCauses;
@@ -49,11 +49,11 @@ export class Loop {
   readonly health: RoundHealth;
 
   /** @param refresh - takes over what other nodes have changed of settings */
-  constructor(core: Core, runner: Runner, claimer: Claimer, outage: StoreHealth, refresh: () => Promise<void>) {
+  constructor(core: Core, runner: Runner, claimer: Claimer, storeHealth: StoreHealth, refresh: () => Promise<void>) {
     this.#core = core;
     this.#runner = runner;
     this.#claimer = claimer;
-    this.#outage = outage;
+    this.#storeHealth = storeHealth;
     this.#refresh = refresh;
     this.#jumps = new ClockJumpDetector(core);
     this.#recovery = new ClockRecovery(core);
@@ -143,12 +143,12 @@ export class Loop {
     try {
       await this.#one();
       this.health.succeeded();
-      this.#outage.recovered();
+      this.#storeHealth.recovered();
       this.#failures.succeeded(ROUND);
       return 0;
     } catch (error) {
       this.health.failed(error);
-      if (isStoreError(error)) return this.#outage.failed(error);
+      if (isStoreError(error)) return this.#storeHealth.failed(error);
       this.#failures.failed(ROUND, error);
       return AFTER_ERROR_MS;
     }
@@ -160,7 +160,7 @@ export class Loop {
     const now = clock.now();
     const steppedMs = this.#jumps.check(now);
     const isStep = steppedMs !== 0;
-    this.#causes.look(now, steppedMs, this.#outage.since);
+    this.#causes.look(now, steppedMs, this.#storeHealth.since);
     if (isStep) this.#stepped(now);
     await this.#keepLeases(now, isStep);
     await this.#recovery.stepped(steppedMs, now);
@@ -186,7 +186,7 @@ export class Loop {
     const third = Math.ceil(this.#core.settings.leaseMs / 3);
     if (this.#runner.hasLeases) await this.#leases.catchUp(now, isStep);
     if (!this.#isClaiming || this.#recoverAt > now) return;
-    if (this.#outage.lengthMs(now) >= third) {
+    if (this.#storeHealth.lengthMs(now) >= third) {
       this.#recoverAt = now + this.#core.settings.leaseMs; // no node could extend a lease, nor record what it has done: each has a lease's time for it now
       return;
     }
@@ -216,12 +216,12 @@ export class Loop {
 
   /** Takes over pauses that other nodes have made: one of a pipeline that does not fire here shows nowhere else, and may be left to this node to end. */
   async #learnPauses(now: number): Promise<void> {
-    const { store, registry, settings } = this.#core;
+    const { store, fireQueue, settings } = this.#core;
     this.#pausedAt = now + settings.trustMs;
-    const unknown = (await store.pausedPipelines()).flatMap((id) => registry.get(id) ?? []).filter(({ pause }) => pause === null);
+    const unknown = (await store.pausedPipelines()).flatMap((id) => fireQueue.get(id) ?? []).filter(({ pause }) => pause === null);
     if (unknown.length === 0) return;
     const states = await store.states(unknown.map(({ pipeline }) => pipeline.id));
-    for (const [index, entry] of unknown.entries()) registry.sync(entry, states[index] ?? null, now);
+    for (const [index, entry] of unknown.entries()) fireQueue.sync(entry, states[index] ?? null, now);
   }
 
   /** One claim; while there may be more, the next round goes on, so that firing, leases and a stop have their turn in between. */
@@ -238,12 +238,12 @@ export class Loop {
   }
 
   #arm(waitMs: number): void {
-    const { clock, registry, settings, store } = this.#core;
+    const { clock, fireQueue, settings, store } = this.#core;
     const now = clock.now();
     let next = Math.min(this.#recoverAt, now + (store.pollMs ?? Number.POSITIVE_INFINITY));
     if (this.#isClaiming) {
       const fireAt =
-        this.#global.pause === null ? registry.nextAt() : Math.min(this.#global.pause.until ?? Number.POSITIVE_INFINITY, this.#globalAt);
+        this.#global.pause === null ? fireQueue.nextAt() : Math.min(this.#global.pause.until ?? Number.POSITIVE_INFINITY, this.#globalAt);
       next = Math.min(next, fireAt, this.#storeDueAt);
     }
     const delay = waitMs > 0 ? waitMs : Math.max(1, Math.min(next - now, settings.trustMs)); // a round that failed is tried again whatever is due

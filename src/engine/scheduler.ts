@@ -1,24 +1,48 @@
 import { epochMs, type Instant } from "../base/instant.js";
-import type { AdaptiveIntervals } from "./pipelines/adaptive-intervals.js";
-import { TriggerSubmission } from "./intake/submit.js";
-import { AuditRecorder } from "./access/audit-log.js";
-import { cancel } from "./intake/cancel.js";
-import { Claimer } from "./gating/claimer.js";
-import type { Core } from "./context/core.js";
-import type { EventName, Listener } from "./context/events.js";
-import { GateEvaluator } from "./gating/gate-evaluator.js";
-import { EngineAdapterContext } from "./adapter-context.js";
-import { Lifecycle } from "./lifecycle.js";
-import { Loop } from "./loop.js";
-import { Maintenance } from "./monitoring/maintenance.js";
-import { AlertMonitor } from "./monitoring/alert-monitor.js";
-import type { MonitoringSettings } from "./monitoring/monitoring-options.js";
-import { StoredNodeRegistry } from "./monitoring/node-registry.js";
-import { StoreHealth } from "./context/store-health.js";
-import { OutcomeWaiter } from "./intake/outcomes.js";
-import { PauseControl } from "./pipelines/pause.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import type { PipelineRef } from "../pipeline/pipeline-ref.js";
+import type {
+  ActionContext,
+  BackfillOptions,
+  PauseOptions,
+  ResumeOptions,
+  RunOptions,
+  TriggerOptions,
+  WaitOptions,
+} from "../pipeline/request-options.js";
+import { checkedId, runRequest, waitSignal } from "../pipeline/requests.js";
+import type { RunOutcome } from "../pipeline/run-outcome.js";
+import { type Decision, type Run, runView, type Trigger, triggerView } from "../pipeline/views.js";
+import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import { AuditRecorder } from "./access/audit-log.js";
+import { TokenService } from "./access/tokens.js";
+import { EngineAdapterContext } from "./adapter-context.js";
+import type { Core } from "./context/core.js";
+import type { EventName, Listener } from "./context/events.js";
+import { StoreHealth } from "./context/store-health.js";
+import { Claimer } from "./gating/claimer.js";
+import { GateEvaluator } from "./gating/gate-evaluator.js";
+import { recheckSoon } from "./gating/recheck.js";
+import { cancel } from "./intake/cancel.js";
+import { OutcomeWaiter } from "./intake/outcomes.js";
+import { SensorRunner } from "./intake/sensors.js";
+import { TriggerSubmission } from "./intake/submit.js";
+import { Lifecycle } from "./lifecycle.js";
+import { Loop } from "./loop.js";
+import { AlertMonitor } from "./monitoring/alert-monitor.js";
+import { Maintenance } from "./monitoring/maintenance.js";
+import type { MonitoringSettings } from "./monitoring/monitoring-options.js";
+import { StoredNodeRegistry } from "./monitoring/node-registry.js";
+import { StoredStatistics } from "./monitoring/statistics.js";
+import type { AdaptiveIntervals } from "./pipelines/adaptive-intervals.js";
+import { PauseControl } from "./pipelines/pause.js";
+import { PipelineOverrides } from "./pipelines/pipeline-overrides.js";
+import { PipelineRegistry, type ReloadResult } from "./pipelines/pipeline-registry.js";
+import { type ReloadOptions, reloadOf } from "./pipelines/reload.js";
+import { retire } from "./pipelines/retire.js";
+import { PipelineSettingsManager } from "./pipelines/settings-manager.js";
+import { type Explanation, explain } from "./reading/explain.js";
+import type { Surroundings } from "./reading/explain-future.js";
 import {
   type DecisionListOptions,
   decisionsPage,
@@ -28,26 +52,10 @@ import {
   type TriggerListOptions,
   triggersPage,
 } from "./reading/queries.js";
-import { type Explanation, explain } from "./reading/explain.js";
-import type { Surroundings } from "./reading/explain-future.js";
-import { recheckSoon } from "./gating/recheck.js";
-import { type ReloadOptions, reloadOf } from "./pipelines/reload.js";
-import type { ActionContext, BackfillOptions, PauseOptions, ResumeOptions, RunOptions, TriggerOptions, WaitOptions } from "../pipeline/request-options.js";
-import { checkedId, runRequest, waitSignal } from "../pipeline/requests.js";
-import { retire } from "./pipelines/retire.js";
-import { type ReloadResult, PipelineRegistry } from "./pipelines/pipeline-registry.js";
-import type { RunOutcome } from "../pipeline/run-outcome.js";
-import { Runner } from "./running/runner.js";
-import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
-import { SensorRunner } from "./intake/sensors.js";
-import { PipelineSettingsManager } from "./pipelines/settings-manager.js";
-import { StoredStatistics } from "./monitoring/statistics.js";
-import { type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf, nodeReportOf } from "./reading/status.js";
-import { PipelineOverrides } from "./pipelines/pipeline-overrides.js";
-import { drainMsOf, type StopOptions } from "./stop-options.js";
-import { TokenService } from "./access/tokens.js";
+import { nodeReportOf, type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf } from "./reading/status.js";
 import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./reading/upcoming.js";
-import { type Decision, type Run, runView, type Trigger, triggerView } from "../pipeline/views.js";
+import { Runner } from "./running/runner.js";
+import { drainMsOf, type StopOptions } from "./stop-options.js";
 
 /** The scheduler, made of its parts. */
 export class SchedulerEngine implements Scheduler {
@@ -55,9 +63,9 @@ export class SchedulerEngine implements Scheduler {
   readonly #runner: Runner;
   readonly #loop: Loop;
   readonly #gates: GateEvaluator;
-  readonly #outage: StoreHealth;
-  readonly #steering: PipelineOverrides;
-  readonly #roster: PipelineRegistry;
+  readonly #storeHealth: StoreHealth;
+  readonly #overrides: PipelineOverrides;
+  readonly #registry: PipelineRegistry;
   readonly settings: PipelineSettingsManager;
   readonly adaptive: AdaptiveIntervals;
   readonly statistics: StoredStatistics;
@@ -66,15 +74,15 @@ export class SchedulerEngine implements Scheduler {
   readonly tokens: TokenService;
   readonly audit: AuditRecorder;
   readonly host: EngineAdapterContext;
-  readonly #asking: TriggerSubmission;
-  readonly #pausing: PauseControl;
-  readonly #sensing: SensorRunner;
+  readonly #submission: TriggerSubmission;
+  readonly #pauses: PauseControl;
+  readonly #sensors: SensorRunner;
   readonly #lifecycle: Lifecycle;
   readonly #outcomes: OutcomeWaiter;
 
   constructor(core: Core, pipelines: readonly Pipeline[], monitoring: MonitoringSettings | null) {
     this.#core = core;
-    this.#outage = new StoreHealth(core);
+    this.#storeHealth = new StoreHealth(core);
     this.#gates = new GateEvaluator(core, (ids) => recheckSoon(core, ids, () => this.#loop.wake()));
     this.#runner = new Runner(core, {
       leave: () => claimer.hasMore && this.#loop.wake(),
@@ -83,31 +91,33 @@ export class SchedulerEngine implements Scheduler {
     });
     const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
     this.audit = new AuditRecorder(core);
-    this.#steering = new PipelineOverrides(core, this.audit);
-    this.adaptive = this.#steering.adapting;
-    this.settings = new PipelineSettingsManager(core, this.#steering);
+    this.#overrides = new PipelineOverrides(core, this.audit);
+    this.adaptive = this.#overrides.adaptive;
+    this.settings = new PipelineSettingsManager(core, this.#overrides);
     this.tokens = new TokenService(core, this.audit, (id) => this.has(id));
-    this.#loop = new Loop(core, this.#runner, claimer, this.#outage, () => this.#steering.refresh().then(() => this.host.feed.refresh()));
-    this.#pausing = new PauseControl(core, this.#loop, this.audit, (id) => this.#target(id));
-    this.#asking = new TriggerSubmission(core, this.#loop, this.audit);
-    this.host = new EngineAdapterContext(core, this.#runner, this.audit, this.#asking, (id) => this.#pipeline(id));
-    this.#sensing = new SensorRunner(core, () => this.#loop.wake());
+    this.#loop = new Loop(core, this.#runner, claimer, this.#storeHealth, () =>
+      this.#overrides.refresh().then(() => this.host.feed.refresh()),
+    );
+    this.#pauses = new PauseControl(core, this.#loop, this.audit, (id) => this.#target(id));
+    this.#submission = new TriggerSubmission(core, this.#loop, this.audit);
+    this.host = new EngineAdapterContext(core, this.#runner, this.audit, this.#submission, (id) => this.#pipeline(id));
+    this.#sensors = new SensorRunner(core, () => this.#loop.wake());
     this.statistics = new StoredStatistics(core);
     this.nodes = new StoredNodeRegistry(core, this.audit);
     this.alerts = new AlertMonitor(core, monitoring, {
       statistics: this.statistics,
       audit: this.audit,
       nodes: this.nodes,
-      word: () => nodeReportOf(core, this.#loop, this.#runner, this.#sensing, this.#gates),
+      word: () => nodeReportOf(core, this.#loop, this.#runner, this.#sensors, this.#gates),
       pipelines: () => this.pipelines(),
     });
-    this.#roster = new PipelineRegistry(core, this.#steering, this.#sensing, pipelines);
+    this.#registry = new PipelineRegistry(core, this.#overrides, this.#sensors, pipelines);
     this.#lifecycle = new Lifecycle(core, {
       audit: this.audit,
-      steering: this.#steering,
-      roster: this.#roster,
+      overrides: this.#overrides,
+      registry: this.#registry,
       loop: this.#loop,
-      sensing: this.#sensing,
+      sensors: this.#sensors,
       alerts: this.alerts,
       runner: this.#runner,
       feed: this.host.feed,
@@ -126,7 +136,7 @@ export class SchedulerEngine implements Scheduler {
   }
 
   async trigger(pipeline: string | PipelineRef, options: TriggerOptions = {}): Promise<Trigger> {
-    return this.#asking.trigger(this.#pipeline(idOf(pipeline)), options);
+    return this.#submission.trigger(this.#pipeline(idOf(pipeline)), options);
   }
 
   async run(pipeline: string | PipelineRef, options: RunOptions = {}): Promise<RunOutcome> {
@@ -145,7 +155,7 @@ export class SchedulerEngine implements Scheduler {
   }
 
   async backfill(pipeline: string | PipelineRef, options: BackfillOptions): Promise<readonly Trigger[]> {
-    return this.#asking.backfill(this.#pipeline(idOf(pipeline)), options);
+    return this.#submission.backfill(this.#pipeline(idOf(pipeline)), options);
   }
 
   async cancel(id: string, act: ActionContext = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
@@ -156,11 +166,11 @@ export class SchedulerEngine implements Scheduler {
   }
 
   async pause(target?: string | PauseOptions, options?: Omit<PauseOptions, "pipelineId">): Promise<void> {
-    await this.#pausing.pause(target, options);
+    await this.#pauses.pause(target, options);
   }
 
   async resume(target?: string | ResumeOptions, options?: ActionContext): Promise<boolean> {
-    return this.#pausing.resume(target, options);
+    return this.#pauses.resume(target, options);
   }
 
   async add(...pipelines: readonly Pipeline[]): Promise<void> {
@@ -168,20 +178,20 @@ export class SchedulerEngine implements Scheduler {
   }
 
   async replace(pipeline: Pipeline): Promise<void> {
-    this.#roster.known(pipeline?.id);
+    this.#registry.known(pipeline?.id);
     await this.#put([pipeline], true);
   }
 
   async #put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
     await this.#lifecycle.settled();
-    await this.#roster.put(pipelines, replaces);
+    await this.#registry.put(pipelines, replaces);
     this.#loop.wake();
   }
 
   async reload(options: ReloadOptions): Promise<ReloadResult> {
     await this.#lifecycle.settled();
     const { monitoring, ...rest } = reloadOf(options);
-    const result = await this.#roster.reload(rest);
+    const result = await this.#registry.reload(rest);
     await this.alerts.reload(monitoring);
     this.#loop.wake();
     return result;
@@ -189,7 +199,7 @@ export class SchedulerEngine implements Scheduler {
 
   async remove(pipelineId: string): Promise<boolean> {
     await this.#lifecycle.settled().catch(() => {}); // there is nothing to wait for, or no longer
-    return this.#roster.remove(pipelineId);
+    return this.#registry.remove(pipelineId);
   }
 
   async retire(pipelineId: string, act: ActionContext = {}): Promise<void> {
@@ -199,11 +209,11 @@ export class SchedulerEngine implements Scheduler {
   }
 
   pipelines(): readonly Pipeline[] {
-    return this.#roster.all();
+    return this.#registry.all();
   }
 
   has(pipelineId: string): boolean {
-    return this.#roster.find(pipelineId) !== undefined;
+    return this.#registry.find(pipelineId) !== undefined;
   }
 
   async upcoming(options: UpcomingFireOptions = {}): Promise<readonly UpcomingFire[]> {
@@ -233,26 +243,34 @@ export class SchedulerEngine implements Scheduler {
   }
 
   status(): SchedulerStatus {
-    return statusOf(this.#core, this.#lifecycle.phase, this.#runner, this.#loop, this.#outage, this.#sensing.status(), this.#roster.size);
+    return statusOf(
+      this.#core,
+      this.#lifecycle.phase,
+      this.#runner,
+      this.#loop,
+      this.#storeHealth,
+      this.#sensors.status(),
+      this.#registry.size,
+    );
   }
 
   pipelineStatus(pipelineId: string): Promise<PipelineStatus> {
-    return pipelineStatus(this.#core, this.#roster.known(pipelineId));
+    return pipelineStatus(this.#core, this.#registry.known(pipelineId));
   }
 
   async explain(pipelineId: string, at?: Instant): Promise<Explanation> {
-    this.#roster.known(pipelineId);
+    this.#registry.known(pipelineId);
     const now = this.#core.clock.now();
     const instant = at === undefined ? now : epochMs(at, "at");
     const surroundings = await this.#surroundings();
-    const pipeline = surroundings.pipelines.find(({ id }) => id === pipelineId) ?? this.#roster.known(pipelineId);
-    return explain(this.#core, { gates: this.#gates, sensors: this.#sensing.status(), surroundings }, pipeline, instant, now);
+    const pipeline = surroundings.pipelines.find(({ id }) => id === pipelineId) ?? this.#registry.known(pipelineId);
+    return explain(this.#core, { gates: this.#gates, sensors: this.#sensors.status(), surroundings }, pipeline, instant, now);
   }
 
   /** The pipelines as they are with what the store says of them, also for a scheduler that is not started and only answers. */
   async #surroundings(): Promise<Surroundings> {
     const isStarted = this.#lifecycle.phase !== "created";
-    const pipelines = isStarted ? this.pipelines() : await this.#roster.preview();
+    const pipelines = isStarted ? this.pipelines() : await this.#registry.preview();
     const isAdapting = (id: string) => {
       const status = this.adaptive.of(id);
       return status !== null && !status.isFrozen;
@@ -269,7 +287,7 @@ export class SchedulerEngine implements Scheduler {
   }
 
   async recheck(pipelineId?: string): Promise<void> {
-    await this.#pausing.recheck(pipelineId);
+    await this.#pauses.recheck(pipelineId);
   }
 
   /** What a pause is of: a pipeline, or (`null`) everything. */
@@ -281,7 +299,7 @@ export class SchedulerEngine implements Scheduler {
 
   #pipeline(pipelineId: string): Pipeline {
     this.#lifecycle.refuseUnlessRunning();
-    return this.#roster.known(pipelineId);
+    return this.#registry.known(pipelineId);
   }
 }
 

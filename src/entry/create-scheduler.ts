@@ -3,30 +3,30 @@ import { pid } from "node:process";
 import { systemClock } from "../adapters/clocks/system-clock.js";
 import { functionExecutor } from "../adapters/executors/function-executor.js";
 import { consoleLogger } from "../adapters/loggers/console-logger.js";
-import { AddressRule, type PrivateNetworks } from "../adapters/shared/address.js";
 import { dependencyFactory } from "../adapters/probes/connections.js";
 import { machineLoad } from "../adapters/probes/machine.js";
+import { AddressRule, type PrivateNetworks } from "../adapters/shared/address.js";
 import { memoryStore } from "../adapters/stores/memory/memory-store.js";
-import { lazyModule } from "../base/lazy-module.js";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { type IdSource, ulidSource } from "../base/id.js";
+import { lazyModule } from "../base/lazy-module.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import { type AuditOptions, auditSettings } from "../engine/access/audit-keys.js";
 import { type Settings, secretsOf } from "../engine/context/core.js";
 import { Events } from "../engine/context/events.js";
-import { type MonitoringOptions, monitoringOf } from "../engine/monitoring/monitoring-options.js";
-import type { Pipeline } from "../pipeline/pipeline.js";
 import { redactingLogger } from "../engine/context/redacting-logger.js";
-import { FireQueue } from "../engine/firing/fire-queue.js";
-import { SchedulerEngine } from "../engine/scheduler.js";
-import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 import { StoreClock } from "../engine/context/store-clock.js";
+import { FireQueue } from "../engine/firing/fire-queue.js";
+import { type MonitoringOptions, monitoringOf } from "../engine/monitoring/monitoring-options.js";
+import { SchedulerEngine } from "../engine/scheduler.js";
 import type { NamedConnections } from "../gate/dependency.js";
 import type { SensorOptions } from "../pattern/sensor-options.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { Clock } from "../ports/clock.js";
 import type { Executor } from "../ports/executor.js";
 import type { Logger } from "../ports/logger.js";
+import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 import type { AnySensor } from "../ports/sensor.js";
 import type { Store } from "../ports/store.js";
 import { type Redact, Secrets } from "../run/redact.js";
@@ -115,7 +115,7 @@ export function createScheduler<P extends Pipeline = Pipeline>(options: Schedule
     redact: secrets.redact,
     logger,
     events: new Events(logger, secrets.redact),
-    registry: new FireQueue(),
+    fireQueue: new FireQueue(),
     scheduler: null,
     newId: options.newId ?? ulidSource(random),
     random,
@@ -135,7 +135,7 @@ export function createScheduler<P extends Pipeline = Pipeline>(options: Schedule
 const OPTIONS: OptionNames<SchedulerOptions> = {
   pipelines: true,
   store: true,
-  sensors: true,
+  sensorFactory: true,
   executor: true,
   executors: true,
   redact: true,
@@ -145,24 +145,24 @@ const OPTIONS: OptionNames<SchedulerOptions> = {
   node: true,
   pools: true,
   maxActiveRuns: true,
-  lease: true,
+  leaseDuration: true,
   misfireThreshold: true,
-  grace: true,
+  cancelGracePeriod: true,
   probeTtl: true,
   statisticsWindow: true,
   monitoring: true,
   audit: true,
   allowPrivateNetworks: true,
   connections: true,
-  load: true,
+  measureLoad: true,
   random: true,
   newId: true,
-  timerTrust: true,
+  maxTimerDelay: true,
 };
 
 function settingsOf(options: SchedulerOptions): Settings {
   const length = (
-    name: "lease" | "misfireThreshold" | "grace" | "probeTtl" | "timerTrust" | "statisticsWindow",
+    name: "leaseDuration" | "misfireThreshold" | "cancelGracePeriod" | "probeTtl" | "maxTimerDelay" | "statisticsWindow",
     fallback: Duration,
     least: number,
   ) => {
@@ -174,11 +174,11 @@ function settingsOf(options: SchedulerOptions): Settings {
   for (const [name, slots] of pools) whole(slots, `pools.${name}`);
   if (options.maxActiveRuns !== undefined) whole(options.maxActiveRuns, "maxActiveRuns");
   return {
-    leaseMs: length("lease", "30s", 1_000),
+    leaseMs: length("leaseDuration", "30s", 1_000),
     onTimeMs: length("misfireThreshold", "30s", 0),
-    graceMs: length("grace", "10s", 0),
+    graceMs: length("cancelGracePeriod", "10s", 0),
     probeTtlMs: length("probeTtl", "5s", 0),
-    trustMs: length("timerTrust", "30s", 100),
+    trustMs: length("maxTimerDelay", "30s", 100),
     statisticsMs: length("statisticsWindow", "24h", 1_000),
     maxActiveRuns: options.maxActiveRuns ?? null,
     pools,

@@ -1,4 +1,4 @@
-import type { AlertRule, AlertState, AlertTransition, Concern, RuleViolation, PipelineSnapshot, Silence, Snapshot } from "./alert.js";
+import type { AlertRule, AlertState, AlertTransition, Concern, PipelineSnapshot, RuleViolation, Silence, Snapshot } from "./alert.js";
 
 /** What an evaluation comes to. */
 export interface Evaluation {

@@ -2,7 +2,7 @@ import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { isoUtc } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
-import type { AlertReason, AlertRule, RuleViolation, PipelineRule, PipelineSnapshot, SchedulerRule, Severity, Snapshot } from "./alert.js";
+import type { AlertReason, AlertRule, PipelineRule, PipelineSnapshot, RuleViolation, SchedulerRule, Severity, Snapshot } from "./alert.js";
 import { SEVERITIES } from "./alert.js";
 
 /** Options that every rule takes. */
@@ -50,7 +50,11 @@ export function pipelineRule(name: string, check: PipelineCheck, options: Pipeli
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
-export function schedulerRule(name: string, check: (snapshot: Snapshot) => readonly RuleViolation[], options: RuleOptions = {}): SchedulerRule {
+export function schedulerRule(
+  name: string,
+  check: (snapshot: Snapshot) => readonly RuleViolation[],
+  options: RuleOptions = {},
+): SchedulerRule {
   checkOptions(options, RULE_OPTIONS, "schedulerRule");
   return { scope: "scheduler", ...baseOf(name, "warning", options), check };
 }
@@ -113,7 +117,12 @@ export function slaAtRisk(options: PipelineRuleOptions & { within?: Duration } =
   });
 }
 
-function slaOf({ slaMs, activeRuns, oldestFireTimeAt }: PipelineSnapshot, now: number, earlyMs: number, what: string): RuleViolation | null {
+function slaOf(
+  { slaMs, activeRuns, oldestFireTimeAt }: PipelineSnapshot,
+  now: number,
+  earlyMs: number,
+  what: string,
+): RuleViolation | null {
   if (slaMs === null) return null;
   const run = oldestOf(activeRuns, ({ scheduledFor }) => scheduledFor);
   const oldest = Math.min(run?.scheduledFor ?? Number.POSITIVE_INFINITY, oldestFireTimeAt ?? Number.POSITIVE_INFINITY);

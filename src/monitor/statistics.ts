@@ -1,7 +1,7 @@
 import { type Quantiles, quantilesOf } from "../base/quantiles.js";
-import { type FinishedFacts, endedAtOf } from "./finished-record.js";
-import { type Timing, SampleRing } from "./sample-ring.js";
 import { BucketCounter, type BucketCounterState } from "./bucket-counter.js";
+import { endedAtOf, type FinishedFacts } from "./finished-record.js";
+import { SampleRing, type Timing } from "./sample-ring.js";
 
 /** How statistics are kept. */
 export interface WindowOptions {

@@ -1,9 +1,9 @@
 import { isAdaptive } from "../adaptive/adaptive.js";
+import type { StoredWindow } from "../engine/pipelines/pipeline-overrides.js";
 import type { RuntimeDependency } from "../gate/dependency.js";
 import type { TimeWindow } from "../schedule/window.js";
-import type { Pipeline } from "./pipeline.js";
 import { type Overrides, type PipelineSettings, type SettingName, shownDependencies } from "./overrides.js";
-import type { StoredWindow } from "../engine/pipelines/pipeline-overrides.js";
+import type { Pipeline } from "./pipeline.js";
 
 /** Where a setting in force comes from: the code, the configuration file, or a change at run time. */
 export type SettingSource = "code" | "file" | "override";

@@ -3,8 +3,8 @@ import { HeadgateError, quote } from "../base/errors.js";
 import { epochMs } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
-import { type NewTrigger, PRIORITIES, type Priority } from "../trigger/trigger.js";
 import { measuredJsonCopy } from "../run/json-copy.js";
+import { type NewTrigger, PRIORITIES, type Priority } from "../trigger/trigger.js";
 import { issuesOf, type Pipeline } from "./pipeline.js";
 import type { ActionContext, RequestedKind, RunOptions, TriggerOptions, WaitOptions } from "./request-options.js";
 

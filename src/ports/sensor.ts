@@ -1,2 +1,2 @@
 /** The ports through which a pipeline is started from outside; their rules stand with the trigger, which is what comes of them. */
-export type { AnySensor, Sensor, SensorPollResult, SensorEvent, SensorPollContext } from "../trigger/sensor.js";
+export type { AnySensor, Sensor, SensorEvent, SensorPollContext, SensorPollResult } from "../trigger/sensor.js";

@@ -9,7 +9,7 @@ import type { EndedPause } from "../schedule/ended-pauses.js";
 import type { Overlap } from "../trigger/overlap.js";
 import type { QueueLimits } from "../trigger/queue-limits.js";
 import type { NewTrigger, Priority, TriggerEnd, TriggerKind, TriggerRecord, TriggerStatus } from "../trigger/trigger.js";
-import type { AuditStore, AuditedWrite, NotedResult } from "./audit-store.js";
+import type { AuditedWrite, AuditStore, NotedResult } from "./audit-store.js";
 import type { Claim, ClaimRequest, DecideRequest, DecideResult, Now } from "./claims.js";
 import type { ClockRecovery } from "./clock-recovery.js";
 import type { EventLog } from "./event-log.js";

@@ -1,5 +1,5 @@
-import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 import type { Logger } from "../ports/logger.js";
+import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 
 /** Logs what a scheduler decides and does, a line each, beside what it logs itself: attempts that fail, conditions that throw. */
 export function logEvents(scheduler: Scheduler, logger: Logger): void {

@@ -11,13 +11,13 @@ import { differenceLines } from "../config/difference.js";
 import type { LoadedConfig } from "../config/load.js";
 import { missingPackageLine } from "../config/missing-packages.js";
 import { type ConfigChange, type ConfigWatch, recordConfig, watchConfig } from "../config/watch.js";
-import { createScheduler } from "../entry/create-scheduler.js";
-import { redactingLogger } from "../engine/context/redacting-logger.js";
 import { stopped } from "../engine/context/errors.js";
-import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import { redactingLogger } from "../engine/context/redacting-logger.js";
+import { createScheduler } from "../entry/create-scheduler.js";
 import type { Logger } from "../ports/logger.js";
-import { logEvents } from "./events-log.js";
+import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 import { type ConfigChoice, loadedFor } from "./config-source.js";
+import { logEvents } from "./events-log.js";
 import { type Listener, mounted } from "./mount.js";
 
 /** Options of {@link serve}. */

@@ -1,8 +1,8 @@
-import type { Pipeline } from "../pipeline/pipeline.js";
 import type { AlertRule, AlertState, PipelineSnapshot } from "../monitor/alert.js";
-import type { FinishedFacts } from "../monitor/finished-record.js";
 import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
+import type { FinishedFacts } from "../monitor/finished-record.js";
 import { RunWindow } from "../monitor/statistics.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { PlayedRun } from "./backtest-side.js";
 
 const WINDOW_MS = 24 * 3_600_000;

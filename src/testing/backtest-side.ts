@@ -1,5 +1,5 @@
-import type { Pipeline } from "../pipeline/pipeline.js";
 import type { AlertRule } from "../monitor/alert.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { RunStatus } from "../run/run.js";
 import { alertsOver } from "./backtest-alerts.js";
 import { type Freshness, freshnessOf } from "./freshness.js";

@@ -3,18 +3,18 @@ import { isAdaptive } from "../adaptive/adaptive.js";
 import { HeadgateError } from "../base/errors.js";
 import { countingIds, type IdSource } from "../base/id.js";
 import { toDate } from "../base/instant.js";
-import { createScheduler, type SchedulerOptions } from "../entry/create-scheduler.js";
 import type { SchedulerEvents } from "../engine/context/events.js";
+import { createScheduler, type SchedulerOptions } from "../entry/create-scheduler.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
-import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 import type { Clock } from "../ports/clock.js";
 import type { RunRequest } from "../ports/executor.js";
+import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
 import type { DecideRequest, Store } from "../ports/store.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { type FakeClock, fakeClock } from "./fake-clock.js";
 import { randomStreams } from "./random.js";
-import { SimulationHistory } from "./simulation-history.js";
 import { type Script, scriptedExecutor } from "./scripted-executor.js";
+import { SimulationHistory } from "./simulation-history.js";
 import type { SimulatedAttempt } from "./world.js";
 
 /** What is played: pipelines in their world, and what happens to them. Instants are epoch ms. */

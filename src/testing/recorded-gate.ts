@@ -1,7 +1,7 @@
-import type { Pipeline } from "../pipeline/pipeline.js";
 import type { Condition, ConditionContext, Verdict } from "../gate/condition.js";
 import type { Gate } from "../gate/decide.js";
 import type { Finding } from "../gate/finding.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { PlayedTriggers } from "./played-triggers.js";
 import type { RecordedDecision } from "./recorded.js";
 import { DEFAULT_CONDITION_TIMEOUT_MS, type RepeatedLooks } from "./repeated-looks.js";

@@ -1,6 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
-import type { Pipeline } from "../pipeline/pipeline.js";
 import { decide } from "../gate/decide.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import { lastUpTo, wasFull } from "./history-gaps.js";
 import type { Step } from "./play.js";

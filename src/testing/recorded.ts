@@ -1,8 +1,8 @@
 import { epochMs } from "../base/instant.js";
 import { checkOptions, invalidArgument, isOptionsObject, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
-import type { Pipeline } from "../pipeline/pipeline.js";
 import type { DecisionOutcome, Finding } from "../gate/finding.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import { PRIORITIES, type Priority, type TriggerKind } from "../trigger/trigger.js";
 import type { HistoricalDecision, HistoricalFinding, HistoricalPause, HistoricalRun, HistoricalTrigger, History } from "./history.js";
 import { keyOf, type RecordedRun, recordedRun } from "./recorded-run.js";

@@ -1,5 +1,5 @@
-import type { Pipeline } from "../pipeline/pipeline.js";
 import type { Gate } from "../gate/decide.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import type { PlayedTriggers } from "./played-triggers.js";
 import { decisionsByTrigger, type RecordedDecision } from "./recorded.js";

@@ -3,10 +3,10 @@ import { HeadgateError } from "../base/errors.js";
 import type { Instant } from "../base/instant.js";
 import { toDate } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
-import type { Pipeline } from "../pipeline/pipeline.js";
-import type { PauseOptions, TriggerOptions } from "../pipeline/request-options.js";
 import type { Condition, ConditionContext, Verdict } from "../gate/condition.js";
 import type { MeasurableProbe } from "../gate/probe.js";
+import type { Pipeline } from "../pipeline/pipeline.js";
+import type { PauseOptions, TriggerOptions } from "../pipeline/request-options.js";
 import type { Unknowns } from "./unknowns.js";
 
 /** One attempt that a simulation asks its world about. */

@@ -1,8 +1,8 @@
 /** One node: `node.fixture.ts <settings as JSON>`. Takes orders over IPC, ends on SIGTERM, and writes down what it really does. */
 import { setTimeout as wait } from "node:timers/promises";
 import { bullmqExecutor } from "../../src/entry/bullmq.js";
-import { createScheduler, type EventName, HeadgateError, systemClock } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, type EventName, HeadgateError, systemClock } from "../../src/index.js";
 import { LogWriter } from "./log.js";
 import { observedStore } from "./observed-store.js";
 import type { NodeSettings, Order, Reply } from "./orders.js";

@@ -1,7 +1,7 @@
-import { AuditVerifier } from "../../src/engine/access/audit-verifier.js";
 import { auditSettings } from "../../src/engine/access/audit-keys.js";
-import type { Store } from "../../src/index.js";
+import { AuditVerifier } from "../../src/engine/access/audit-verifier.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import type { Store } from "../../src/index.js";
 import type { Setting, StoreRecords } from "./evidence.js";
 import { PIPELINES } from "./pipelines.js";
 

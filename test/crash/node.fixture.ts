@@ -1,6 +1,7 @@
 /** One node of the crash tests: `node.fixture.ts <store url> <name> <clock ahead, ms>`. Ends on SIGTERM. */
-import { createScheduler, every, pipeline, systemClock } from "../../src/index.js";
+
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, every, pipeline, systemClock } from "../../src/index.js";
 
 const [url = "", node = "node", ahead = "0"] = process.argv.slice(2);
 const clock = systemClock();

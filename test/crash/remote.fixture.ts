@@ -1,6 +1,7 @@
 /** One node of the crash test of work done elsewhere: `remote.fixture.ts <store url> <name> <service url>`. */
-import { createScheduler, pipeline } from "../../src/index.js";
+
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, pipeline } from "../../src/index.js";
 import { engineAt } from "./remote-engine.js";
 
 const [url = "", node = "node", service = ""] = process.argv.slice(2);

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { argv, exit } from "node:process";
 import { watchTriggerFiles } from "../../src/adapters/files/index.js";
-import { createScheduler, pipeline, sensor } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, pipeline, sensor } from "../../src/index.js";
 
 const [, , url = "", directory = "", node = "", workDirectory] = argv;
 const counter = sensor(

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { createScheduler, pipeline } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, pipeline } from "../../src/index.js";
 import { headgate, newFolder, served } from "../support/cli.js";
 import { postgresBinaries, privatePostgres } from "../support/private-postgres.js";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { CatchupCauses } from "../../src/engine/firing/catchup-causes.js";
 import type { Core } from "../../src/engine/context/core.js";
+import { CatchupCauses } from "../../src/engine/firing/catchup-causes.js";
 import type { Entry } from "../../src/engine/firing/fire-queue.js";
 import { cron, memoryStore, pipeline } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { canUseHandles } from "../../src/adapters/files/held-directory.js";
 import { ClaimDirectory } from "../../src/adapters/files/claim-directory.js";
+import { canUseHandles } from "../../src/adapters/files/held-directory.js";
 
 const root = mkdtempSync(join(tmpdir(), "headgate-places-"));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createTriggerApi, nodeTriggerApi } from "../../src/adapters/http/index.js";
-import { condition, createScheduler, memoryStore, pipeline, systemClock } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { condition, createScheduler, memoryStore, pipeline, systemClock } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { ADMIN } from "../support/service.js";
 

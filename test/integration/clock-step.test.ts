@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import type { Store } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import type { Store } from "../../src/index.js";
 import { dropSchemas, freshSchema, testDatabaseUrl } from "../support/postgres.js";
 
 const FIXTURE = fileURLToPath(new URL("stepping-node.fixture.ts", import.meta.url));

@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
-import { createScheduler, cron, pipeline } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, cron, pipeline } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { harness, START, timeOf } from "../support/harness.js";
 

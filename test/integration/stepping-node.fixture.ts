@@ -1,6 +1,7 @@
 /** One node whose wall clock can be set: `stepping-node.fixture.ts <store url> <name>`. A message is by how much its clock is ahead, ms. Ends when it is disconnected. */
-import { createScheduler, cron, pipeline, systemClock } from "../../src/index.js";
+
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, cron, pipeline, systemClock } from "../../src/index.js";
 
 const [url = "", node = "node"] = process.argv.slice(2);
 const own = systemClock();

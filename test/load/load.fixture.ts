@@ -5,8 +5,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createTriggerApi, nodeTriggerApi } from "../../src/adapters/http/index.js";
 import { prometheusMetrics } from "../../src/adapters/metrics/prometheus.js";
-import { createScheduler, every, type Pipeline, pipeline, queueBacklog } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, every, type Pipeline, pipeline, queueBacklog } from "../../src/index.js";
 
 const [what = "", url = "", count = "0"] = process.argv.slice(2);
 const MB = 1_000_000;

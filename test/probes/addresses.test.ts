@@ -5,9 +5,9 @@ import { createServer as createTcpServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { webhookChannel } from "../../src/adapters/alerts/index.js";
 import { webhookExecutor } from "../../src/adapters/executors/webhook/webhook.js";
-import { AddressRule } from "../../src/adapters/shared/address.js";
 import { httpProbe, tcpProbe } from "../../src/adapters/probes/index.js";
 import { httpSensor } from "../../src/adapters/sensors/index.js";
+import { AddressRule } from "../../src/adapters/shared/address.js";
 import type { Probe } from "../../src/index.js";
 import { notificationOf } from "../../src/monitor/notification.js";
 

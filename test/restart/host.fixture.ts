@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { webhookChannel } from "../../src/adapters/alerts/index.js";
 import { createTriggerApi, nodeTriggerApi } from "../../src/adapters/http/index.js";
 import { bullmqExecutor, createWorker } from "../../src/entry/bullmq.js";
-import { createScheduler, every, pipeline, pipelineRule } from "../../src/index.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
+import { createScheduler, every, pipeline, pipelineRule } from "../../src/index.js";
 import type { HostMessage, HostOptions } from "./host.js";
 
 const { postgres, redis, hook, token } = JSON.parse(process.argv[2] ?? "") as HostOptions;

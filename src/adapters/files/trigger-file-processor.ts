@@ -1,9 +1,9 @@
 import { lstat } from "node:fs/promises";
 import { HeadgateError } from "../../base/errors.js";
 import type { Scheduler, Trigger } from "../../index.js";
-import { BadFile, type FileRequest, requestIn } from "./parse-trigger-file.js";
 import { KnownFiles } from "./known-files.js";
 import { type FilePlace, isGone, type OpenDirectories, splitClaimed } from "./open-directories.js";
+import { BadFile, type FileRequest, requestIn } from "./parse-trigger-file.js";
 import { readTriggerFile, signatureOf } from "./read-file.js";
 
 /** What a file is taken by. */

@@ -4,10 +4,10 @@ import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, isError, messageOf } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
-import { FileFailures } from "./file-failures.js";
-import { TriggerFileProcessor, isPassing, type Outcome } from "./trigger-file-processor.js";
-import type { OpenDirectories } from "./open-directories.js";
 import { ClaimDirectory } from "./claim-directory.js";
+import { FileFailures } from "./file-failures.js";
+import type { OpenDirectories } from "./open-directories.js";
+import { isPassing, type Outcome, TriggerFileProcessor } from "./trigger-file-processor.js";
 
 /** Options of {@link watchTriggerFiles}. */
 export interface TriggerFileOptions {
@@ -129,7 +129,12 @@ class Watcher implements TriggerFileWatcher {
   #lastScanAt: number | null = null;
   #error: string | null = null;
 
-  constructor(scheduler: Scheduler, places: ClaimDirectory, intake: TriggerFileProcessor, lengths: { readonly settleMs: number; readonly rescanMs: number }) {
+  constructor(
+    scheduler: Scheduler,
+    places: ClaimDirectory,
+    intake: TriggerFileProcessor,
+    lengths: { readonly settleMs: number; readonly rescanMs: number },
+  ) {
     this.#scheduler = scheduler;
     this.#places = places;
     this.#intake = intake;

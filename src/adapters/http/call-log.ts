@@ -1,8 +1,8 @@
 import type { Scheduler } from "../../index.js";
 import { nameOf } from "./acting.js";
-import type { HttpRequest } from "./http-request.js";
 import type { AuditGuard } from "./audit-guard.js";
 import { addressKey } from "./client-address.js";
+import type { HttpRequest } from "./http-request.js";
 import type { Answer, Call, Caller, Route } from "./route.js";
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { HeadgateError } from "../../base/errors.js";
 import { shown } from "../../base/shown.js";
 import type { Connection, TriggerApi } from "./api.js";
-import { type HttpRequest, inTime, originForm, type Reply, refuseEncoding, tooLarge } from "./http-request.js";
 import { StreamBroken } from "./event-connection.js";
+import { type HttpRequest, inTime, originForm, type Reply, refuseEncoding, tooLarge } from "./http-request.js";
 import { guarded } from "./net.js";
 import { SlowReaders } from "./slow-readers.js";
 

@@ -2,11 +2,11 @@ import type {
   AuditRecord,
   Decision,
   EffectiveSetting,
-  StoredWindow,
   PipelineStatus,
   Run,
   RuntimeDependency,
   SettingsView,
+  StoredWindow,
   TokenInfo,
   Trigger,
 } from "../../index.js";

@@ -1,7 +1,7 @@
-import { lazyModule } from "../../base/lazy-module.js";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Instant } from "../../base/instant.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";

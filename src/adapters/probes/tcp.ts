@@ -1,5 +1,5 @@
-import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError } from "../../base/errors.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { checkOptions } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";

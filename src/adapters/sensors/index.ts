@@ -1,9 +1,9 @@
 export {
   type AnySensor,
   type Sensor,
-  type SensorPollResult,
   type SensorEvent,
   type SensorPollContext,
+  type SensorPollResult,
   sensor,
   webhookSensor,
 } from "../../trigger/sensor.js";

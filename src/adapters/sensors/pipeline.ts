@@ -1,7 +1,7 @@
 import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
-import type { Sensor, SensorPollResult, SensorPollContext } from "../../ports/sensor.js";
-import { SENSOR_TIMING, type RunSummary, type SensorTiming, timingOf } from "../../trigger/sensor.js";
+import type { Sensor, SensorPollContext, SensorPollResult } from "../../ports/sensor.js";
+import { type RunSummary, SENSOR_TIMING, type SensorTiming, timingOf } from "../../trigger/sensor.js";
 
 /** How a run that is over ended. */
 export type Ended = "succeeded" | "failed" | "timed_out" | "cancelled";

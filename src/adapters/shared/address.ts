@@ -1,7 +1,7 @@
 import type { LookupAddress, LookupOptions } from "node:dns";
 import type { BlockList, LookupFunction } from "node:net";
-import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError, quote } from "../../base/errors.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import type { OptionNames } from "../../base/options.js";
 import { bytesOfIpv6, embeddedIpv4, isIpv4Mapped, SPECIAL_IPV4, SPECIAL_IPV6 } from "./special-networks.js";
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError } from "../../base/errors.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import type { AddressRule } from "./address.js";
 import { loadPeer } from "./load-peer.js";
 import type { PostgresTarget } from "./postgres-url.js";

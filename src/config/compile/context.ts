@@ -3,9 +3,9 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { HeadgateError } from "../../base/errors.js";
 import type { NamedConnections } from "../../gate/dependency.js";
 import { secretsOfUrl } from "../../run/secret-forms.js";
+import { partAt, placeOf, plainOf, type Tree } from "../ast.js";
 import { type ConfigProblem, nearMatch, type Path, pathText } from "../diagnostic.js";
 import type { SettledConfig } from "../schema/config.js";
-import { partAt, placeOf, plainOf, type Tree } from "../ast.js";
 
 /** What the parts of a configuration are made with: where things stand, what is wrong with them, and which names there are. */
 export class BuildContext {

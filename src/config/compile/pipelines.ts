@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { systemLoad } from "../../adapters/probes/load.js";
-import { type Pipeline, pipeline } from "../../pipeline/pipeline.js";
 import type { Condition } from "../../gate/condition.js";
 import { maintenanceWindow } from "../../gate/conditions/time.js";
+import { type Pipeline, pipeline } from "../../pipeline/pipeline.js";
 import type { Schedule } from "../../schedule/schedule.js";
 import type { Path } from "../diagnostic.js";
 import type { PipelineConfig } from "../schema/pipelines.js";

@@ -8,8 +8,8 @@ import { at, every, manual } from "../../schedule/simple.js";
 import { type TimeWindow, timeWindows } from "../../schedule/window.js";
 import type { Path } from "../diagnostic.js";
 import type { CalendarConfig } from "../schema/pipelines.js";
-import type { ScheduleConfig } from "../schema/schedules.js";
 import type { BusinessDaysConfig, TimeWindowConfig } from "../schema/primitives.js";
+import type { ScheduleConfig } from "../schema/schedules.js";
 import { type BuildContext, camel } from "./context.js";
 
 export function scheduleOf(context: BuildContext, path: Path, config: ScheduleConfig | "manual"): Schedule | undefined {

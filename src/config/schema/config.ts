@@ -3,8 +3,8 @@ import { connection } from "./connections.js";
 import { executor, executorUse } from "./executors.js";
 import { monitoring } from "./monitoring.js";
 import { calendar, pattern, pipeline } from "./pipelines.js";
-import { adaptiveScheduling, conditionalExecution, logging, resources, security, store, triggers } from "./sections.js";
 import { name, timeZone } from "./primitives.js";
+import { adaptiveScheduling, conditionalExecution, logging, resources, security, store, triggers } from "./sections.js";
 
 const patternName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "must be 1 to 64 letters, digits, dots, dashes or underscores");
 

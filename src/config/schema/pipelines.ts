@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { condition } from "./conditions.js";
 import { executorUse } from "./executors.js";
+import { businessDays, cronText, duration, name, names, onBlock, share, text, timeWindow, timeZone, whole } from "./primitives.js";
 import { schedule } from "./schedules.js";
 import { sensor } from "./sensors.js";
-import { businessDays, cronText, duration, name, names, onBlock, share, text, timeWindow, timeZone, whole } from "./primitives.js";
 
 /** How runs are carried out; what is not said here is the pattern's. */
 const execution = z

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { condition, dependency, stale, systemLoad } from "./conditions.js";
-import { patternSensors } from "./sensors.js";
 import { duration, name, names, onBlock, privateNetworks, secret, text, timeWindow, whole } from "./primitives.js";
+import { patternSensors } from "./sensors.js";
 
 const queueLimit = z.strictObject({
   count: z.int().min(0).optional().describe("Triggers"),

@@ -1,8 +1,8 @@
 import { HeadgateError } from "../../base/errors.js";
 import type { AuditHead } from "../../monitor/audit.js";
-import { type AuditVerifier, anchorProblem } from "./audit-verifier.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
+import { type AuditVerifier, anchorProblem } from "./audit-verifier.js";
 
 /**
  * Reports the newest hash of the audit log, as an event and in the log, where somebody who can write to the database cannot take it back; and looks whether the one reported before is

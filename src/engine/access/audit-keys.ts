@@ -1,6 +1,6 @@
-import { lazyModule } from "../../base/lazy-module.js";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { checkOptions } from "../../base/options.js";
 import type { AuditKeys } from "../../monitor/audit.js";
 

@@ -1,16 +1,16 @@
-import { lazyModule } from "../../base/lazy-module.js";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, quote } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
 import { isReservedUser } from "../../monitor/reserved-user.js";
-import { sha256 } from "./audit-keys.js";
-import type { AuditRecorder } from "./audit-log.js";
-import { compareAndSet } from "../context/compare-and-set.js";
-import type { Core } from "../context/core.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import { ACT_OPTIONS, checkAct, text } from "../../pipeline/requests.js";
 import type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "../../ports/scheduler-api/tokens.js";
+import { compareAndSet } from "../context/compare-and-set.js";
+import type { Core } from "../context/core.js";
+import { sha256 } from "./audit-keys.js";
+import type { AuditRecorder } from "./audit-log.js";
 
 const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
 

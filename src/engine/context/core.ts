@@ -2,6 +2,8 @@ import type { Load } from "../../adaptive/performance.js";
 import type { IdSource } from "../../base/id.js";
 import type { NamedConnections } from "../../gate/dependency.js";
 import type { SensorOptions } from "../../pattern/sensor-options.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import type { DependencyFactory } from "../../ports/dependency.js";
 import type { Executor } from "../../ports/executor.js";
 import type { Logger } from "../../ports/logger.js";
@@ -9,10 +11,8 @@ import type { AnySensor } from "../../ports/sensor.js";
 import type { Store } from "../../ports/store.js";
 import type { Redact, Secrets } from "../../run/redact.js";
 import type { AuditSettings } from "../access/audit-keys.js";
-import type { Events } from "./events.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { FireQueue } from "../firing/fire-queue.js";
-import type { RunScheduler } from "../../pipeline/run-scheduler.js";
+import type { Events } from "./events.js";
 import type { StoreClock } from "./store-clock.js";
 
 /** Numbers of one scheduler; lengths in ms. */
@@ -49,7 +49,7 @@ export interface Core {
   readonly redact: Redact;
   readonly logger: Logger;
   readonly events: Events;
-  readonly registry: FireQueue;
+  readonly fireQueue: FireQueue;
   /** What runs are handed of the scheduler, which sets it when it is made. */
   scheduler: RunScheduler | null;
   readonly newId: IdSource;
@@ -81,7 +81,7 @@ export function executorOf({ executor, executors }: Pick<Core, "executor" | "exe
 
 /** Releases what executors hold, each once; what that throws is reported. */
 export async function closeExecutors(core: Core): Promise<void> {
-  const own = [...core.registry.all()].flatMap(({ pipeline }) =>
+  const own = [...core.fireQueue.all()].flatMap(({ pipeline }) =>
     typeof pipeline.executor === "object" && pipeline.executor !== null ? [pipeline.executor] : [],
   );
   for (const one of new Set([core.executor, ...core.executors.values(), ...own]))

@@ -1,10 +1,10 @@
 import type { DecisionRecord } from "../../gate/finding.js";
+import { decisionView, runView, triggerView } from "../../pipeline/views.js";
 import type { FinishResult } from "../../ports/store.js";
 import type { AttemptOutcome, RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import { logAttemptEnd } from "./attempt-log.js";
 import type { Core } from "./core.js";
-import { decisionView, runView, triggerView } from "../../pipeline/views.js";
 
 /** What events carry, made of records; functions of their own, so that telling nobody costs nothing. */
 export const ofTrigger = (trigger: TriggerRecord) => ({ trigger: triggerView(trigger) });

@@ -3,12 +3,12 @@ import { errorOf, HeadgateError } from "../../base/errors.js";
 import { nearestName } from "../../base/near-match.js";
 import { shown } from "../../base/shown.js";
 import type { AlertState } from "../../monitor/alert.js";
+import type { Decision, Run, Trigger } from "../../pipeline/views.js";
 import type { Logger } from "../../ports/logger.js";
+import type { PerformanceNumbers } from "../../ports/scheduler-api/adaptive-schedules.js";
 import type { SensorEvent } from "../../ports/sensor.js";
 import { type Redact, redactError } from "../../run/redact.js";
 import type { AttemptOutcome } from "../../run/run.js";
-import type { PerformanceNumbers } from "../../ports/scheduler-api/adaptive-schedules.js";
-import type { Decision, Run, Trigger } from "../../pipeline/views.js";
 
 /** What such an event carries. */
 export interface TriggerEvent {

@@ -10,15 +10,16 @@
  * A node with readers keeps an EventLease in the store; all nodes publish while it is in force, and write nothing otherwise. A reader holds a place, not events: what it
  * missed comes from the store, what is new from the window, and one that is too slow for the window is let go.
  */
+
+import type { EventFeed } from "../../ports/scheduler-api/event-feed.js";
+import type { EventReaderOptions } from "../../ports/scheduler-api/event-reader.js";
 import type { Core } from "../context/core.js";
+import { stopped } from "../context/errors.js";
+import { isUnavailable } from "../context/store-health.js";
 import { EventLease } from "./event-lease.js";
 import { EventPublisher } from "./event-publisher.js";
 import { FeedReader } from "./event-reader.js";
 import { EventWindow } from "./event-window.js";
-import { isUnavailable } from "../context/store-health.js";
-import { stopped } from "../context/errors.js";
-import type { EventFeed } from "../../ports/scheduler-api/event-feed.js";
-import type { EventReaderOptions } from "../../ports/scheduler-api/event-reader.js";
 
 /** Interval at which a node with readers reads the events of other nodes. */
 const LOOK_MS = 500;

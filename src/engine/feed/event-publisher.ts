@@ -1,7 +1,7 @@
 import { EVENT_BOUNDS, type NewEvent } from "../../ports/event-log.js";
 import type { Core } from "../context/core.js";
-import { decisionEventData, runEventData } from "./event-data.js";
 import { isUnavailable } from "../context/store-health.js";
+import { decisionEventData, runEventData } from "./event-data.js";
 
 const RUN_EVENTS = [
   "run.started",

@@ -1,6 +1,6 @@
 import type { EventLog, EventRecord } from "../../ports/event-log.js";
-import type { EventWindow } from "./event-window.js";
 import type { EventReader, EventReaderOptions } from "../../ports/scheduler-api/event-reader.js";
+import type { EventWindow } from "./event-window.js";
 
 /** Events that a reader takes from the store at once while it catches up. */
 const PAGE = 32;

@@ -28,7 +28,7 @@ export class CatchupCauses {
 
   /** Reads from the store when a scheduler was there last. */
   async start(now: number): Promise<void> {
-    const { store, registry } = this.#core;
+    const { store, fireQueue } = this.#core;
     const [[trigger], [run], nodes] = await Promise.all([
       store.listTriggers({ limit: 1, valueLimit: 2 }),
       store.listRuns({ limit: 1, valueLimit: 2 }),
@@ -40,7 +40,7 @@ export class CatchupCauses {
     };
     for (const at of [trigger?.createdAt, trigger?.endedAt, run?.startedAt, run?.attemptStartedAt, run?.endedAt]) note(at);
     for (const { seenAt } of Object.values((nodes?.value ?? {}) as Readonly<Record<string, { readonly seenAt?: number }>>)) note(seenAt);
-    for (const { lastFireAt } of registry.all()) note(lastFireAt);
+    for (const { lastFireAt } of fireQueue.all()) note(lastFireAt);
     this.#lastSeenAt = Number.isFinite(lastAt) ? lastAt : null;
   }
 

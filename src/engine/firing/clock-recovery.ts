@@ -52,8 +52,8 @@ export class ClockRecovery {
     if (steppedMs < 0) {
       const since = this.#since(now);
       const before = new Map<string, Before>();
-      for (const { pipeline, nextFireAt } of this.#core.registry.all()) before.set(pipeline.id, { nextFireAt, opened: [] });
-      for (const entry of this.#core.registry.all()) entry.checkedFireAt = undefined;
+      for (const { pipeline, nextFireAt } of this.#core.fireQueue.all()) before.set(pipeline.id, { nextFireAt, opened: [] });
+      for (const entry of this.#core.fireQueue.all()) entry.checkedFireAt = undefined;
       await this.#rebase(now);
       await this.#replanAll(now, since, 0, before);
       this.#forwardAt = null;
@@ -82,14 +82,14 @@ export class ClockRecovery {
   }
 
   async #rebase(now: number): Promise<void> {
-    const { store, settings, registry } = this.#core;
-    await store.rebase(now + 2 * (settings.leaseMs + registry.longestGateMs), now);
+    const { store, settings, fireQueue } = this.#core;
+    await store.rebase(now + 2 * (settings.leaseMs + fireQueue.longestGateMs), now);
     const paused: Entry[] = [];
-    for (const entry of registry.all())
+    for (const entry of fireQueue.all())
       if (entry.pause !== null || (entry.endedPauses.length > 0 && entry.endedPauses.some(({ until }) => until > now))) paused.push(entry);
     if (paused.length === 0) return;
     const states = await store.states(paused.map(({ pipeline }) => pipeline.id));
-    for (const [index, entry] of paused.entries()) registry.sync(entry, states[index] ?? null, now);
+    for (const [index, entry] of paused.entries()) fireQueue.sync(entry, states[index] ?? null, now);
   }
 
   /**
@@ -97,10 +97,10 @@ export class ClockRecovery {
    * @param before - takes what is opened again
    */
   async #replanAll(now: number, since: number, toleranceMs: number, before: Map<string, Before>): Promise<void> {
-    const { registry, clock } = this.#core;
+    const { fireQueue, clock } = this.#core;
     let looked = 0;
     let ahead: Entry[] = [];
-    for (const entry of registry.all()) {
+    for (const entry of fireQueue.all()) {
       if (!entry.isOurs || entry.checkedFireAt === entry.nextFireAt) continue;
       if (this.#isAhead(entry, now + toleranceMs)) ahead.push(entry);
       else entry.checkedFireAt = entry.nextFireAt;
@@ -125,7 +125,7 @@ export class ClockRecovery {
 
   async #replan(ahead: readonly Entry[], now: number, since: number, before: Map<string, Before>): Promise<void> {
     if (ahead.length === 0) return;
-    const { store, registry, events, logger } = this.#core;
+    const { store, fireQueue, events, logger } = this.#core;
     const opened = ahead.map((): DecisionRecord[] => []);
     const requests = ahead.map(
       ({ pipeline, nextFireAt }, index): ReplanRequest => ({
@@ -144,8 +144,8 @@ export class ClockRecovery {
     for (const [index, { outcome, state }] of results.entries()) {
       const entry = ahead[index] as Entry;
       const { id } = entry.pipeline;
-      if (registry.get(id) !== entry) continue;
-      registry.sync(entry, state, now);
+      if (fireQueue.get(id) !== entry) continue;
+      fireQueue.sync(entry, state, now);
       if (outcome !== "replanned") {
         before.delete(id); // another node did, and only that one knows which fire times it opened again
         continue;
@@ -166,8 +166,8 @@ export class ClockRecovery {
 
   /** The clock is back where it was before it went back: what it would have fired meanwhile was dealt with before. */
   async #goOn(before: ReadonlyMap<string, Before>, now: number): Promise<void> {
-    const { registry, store } = this.#core;
-    const entries = [...registry.all()].filter((entry) => isBehind(entry, before.get(entry.pipeline.id)));
+    const { fireQueue, store } = this.#core;
+    const entries = [...fireQueue.all()].filter((entry) => isBehind(entry, before.get(entry.pipeline.id)));
     for (let from = 0; from < entries.length; from += CHECKED_AT_ONCE) {
       const some = entries.slice(from, from + CHECKED_AT_ONCE);
       const results = await store.fire(
@@ -187,7 +187,7 @@ export class ClockRecovery {
         }),
         now,
       );
-      for (const [index, { state }] of results.entries()) registry.sync(some[index] as Entry, state, now);
+      for (const [index, { state }] of results.entries()) fireQueue.sync(some[index] as Entry, state, now);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { Heap, type HeapEntry } from "../../base/heap.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Pause, PipelineState } from "../../ports/store.js";
 import type { EndedPause } from "../../schedule/ended-pauses.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 
 /** What this node knows of a pipeline that it can run. In the heap by when it must be looked at: its next fire time, or the end of its pause. */
 export interface Entry extends HeapEntry {

@@ -1,16 +1,16 @@
 import { formatDuration } from "../../base/duration.js";
 import { isoUtc, toDate } from "../../base/instant.js";
 import type { DecisionRecord, MissedFires, MissedPause } from "../../gate/finding.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import { decisionView } from "../../pipeline/views.js";
 import type { FireRequest, FireResult, GlobalPause } from "../../ports/store.js";
 import { type DroppedFires, type MisfirePlan, planMisfires } from "../../schedule/misfire.js";
 import type { CatchupRecord, NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
-import type { CatchupCauses, CoveringPause } from "./catchup-causes.js";
 import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
+import { ofDecision, ofTrigger } from "../context/event-payloads.js";
+import type { CatchupCauses, CoveringPause } from "./catchup-causes.js";
 import type { Entry } from "./fire-queue.js";
 import { severalUntil } from "./replan.js";
-import { ofDecision, ofTrigger } from "../context/event-payloads.js";
-import { decisionView } from "../../pipeline/views.js";
 
 const PIPELINES_AT_ONCE = 1_000;
 
@@ -19,13 +19,13 @@ const PIPELINES_AT_ONCE = 1_000;
  * Gives false when everything is paused and nothing fires.
  */
 export async function fireDue(core: Core, causes: CatchupCauses, global: GlobalPause, now: number): Promise<boolean> {
-  const { registry } = core;
-  for (let taken = registry.takeDue(now, PIPELINES_AT_ONCE); taken.length > 0; taken = registry.takeDue(now, PIPELINES_AT_ONCE)) {
+  const { fireQueue } = core;
+  for (let taken = fireQueue.takeDue(now, PIPELINES_AT_ONCE); taken.length > 0; taken = fireQueue.takeDue(now, PIPELINES_AT_ONCE)) {
     try {
       if (!(await fireThese(core, causes, taken, global, now))) return false;
       await core.clock.yield?.();
     } catch (error) {
-      for (const entry of taken) registry.place(entry, now); // still due: fired when the store is back
+      for (const entry of taken) fireQueue.place(entry, now); // still due: fired when the store is back
       throw error;
     }
   }
@@ -33,7 +33,7 @@ export async function fireDue(core: Core, causes: CatchupCauses, global: GlobalP
 }
 
 async function fireThese(core: Core, causes: CatchupCauses, taken: readonly Entry[], global: GlobalPause, now: number): Promise<boolean> {
-  const { registry } = core;
+  const { fireQueue } = core;
   const due: Entry[] = [];
   const requests: FireRequest[] = [];
   for (const one of await plansOf(core, await endPauses(core, taken, now), global, now)) {
@@ -48,7 +48,7 @@ async function fireThese(core: Core, causes: CatchupCauses, taken: readonly Entr
   for (let index = 0; index < results.length; index++) {
     const result = results[index] as FireResult;
     const entry = due[index] as Entry;
-    if (registry.get(entry.pipeline.id) === entry) registry.sync(entry, result.state, now);
+    if (fireQueue.get(entry.pipeline.id) === entry) fireQueue.sync(entry, result.state, now);
     if (result.outcome === "fired") tellFired(core, requests[index] as FireRequest, result);
     else if (result.outcome === "moved") await tellUnanswered(core, entry);
     unanswered.delete(entry);
@@ -87,19 +87,19 @@ async function tellUnanswered(core: Core, entry: Entry): Promise<void> {
 
 /** Refreshes what is believed paused, ends pauses whose time is over, and gives the entries whose fire time is due. */
 async function endPauses(core: Core, taken: readonly Entry[], now: number): Promise<Entry[]> {
-  const { registry, store } = core;
+  const { fireQueue, store } = core;
   const paused = taken.filter(({ pause }) => pause !== null);
   if (paused.length > 0) {
     const states = await store.states(paused.map(({ pipeline }) => pipeline.id));
     for (const [index, entry] of paused.entries()) {
-      registry.sync(entry, states[index] ?? null, now);
+      fireQueue.sync(entry, states[index] ?? null, now);
       const until = entry.pause?.until ?? null;
       if (until !== null && until <= now) await resumeOne(core, entry, until, now);
     }
   }
   return taken.filter((entry) => {
     const isDue = entry.pause === null && entry.nextFireAt !== null && entry.nextFireAt <= now;
-    if (!isDue) registry.place(entry, now);
+    if (!isDue) fireQueue.place(entry, now);
     return isDue;
   });
 }
@@ -109,7 +109,7 @@ async function resumeOne(core: Core, entry: Entry, until: number, now: number): 
   const pause = await core.store.resume(id, until);
   await core.store.recheck([id], now);
   const [state] = await core.store.states([id]);
-  core.registry.sync(entry, state ?? null, now);
+  core.fireQueue.sync(entry, state ?? null, now);
   if (pause !== null) core.events.emit("resumed", () => ({ pipelineId: id, reason: pause.reason, user: pause.user, isAutomatic: true }));
 }
 
@@ -153,7 +153,7 @@ async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPaus
   return planned.flatMap((one): Planned[] => {
     const { entry, plan } = one;
     if (!isCurrent(one)) {
-      core.registry.place(entry, now); // if it is still due, it is planned again from where it stands now
+      core.fireQueue.place(entry, now); // if it is still due, it is planned again from where it stands now
       return [];
     }
     const known = madeOf.get(entry) ?? [];
@@ -180,7 +180,7 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made
   } catch (error) {
     entry.nextFireAt = null;
     entry.isOurs = false;
-    core.registry.place(entry, now);
+    core.fireQueue.place(entry, now);
     core.events.report(error, `the schedule of pipeline ${id}, which fires no more`);
     return null;
   }

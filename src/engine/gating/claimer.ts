@@ -4,18 +4,18 @@ import type { PartFinding } from "../../gate/condition.js";
 import { decide } from "../../gate/decide.js";
 import type { DecisionRecord, Finding } from "../../gate/finding.js";
 import { recordable } from "../../gate/start-limit.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Executor } from "../../ports/executor.js";
 import type { Claim, DecideRequest, DecideResult, StartRefusal } from "../../ports/store.js";
 import type { RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import { Batcher } from "../context/batcher.js";
 import { type Core, executorOf } from "../context/core.js";
+import { emitRunEnd, ofDecision, ofRun, ofTrigger } from "../context/event-payloads.js";
 import { FailureReports } from "../context/failure-reports.js";
-import type { GateEvaluator } from "./gate-evaluator.js";
 import { isUnavailable } from "../context/store-health.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Runner } from "../running/runner.js";
-import { ofDecision, ofRun, ofTrigger, emitRunEnd } from "../context/event-payloads.js";
+import type { GateEvaluator } from "./gate-evaluator.js";
 
 const TRIGGERS_AT_ONCE = 500;
 /** The first claim takes so many at most, and each that takes all it may lets the next take twice as many: code that has not run yet is slow, and would hold up the event loop for long. */
@@ -91,7 +91,7 @@ export class Claimer {
   }
 
   async #claim(room: number): Promise<Claim> {
-    const { store, node, settings, registry, clock } = this.#core;
+    const { store, node, settings, fireQueue, clock } = this.#core;
     const made: DecideRequest[] = [];
     const judge = (trigger: TriggerRecord, isOverlapping: boolean, now: number) => {
       const request = isOverlapping ? this.#skipOverlapping(trigger, now) : this.#judgedAtOnce(trigger, now);
@@ -99,10 +99,10 @@ export class Claimer {
       return request;
     };
     const canRun = (id: string) => {
-      const entry = registry.get(id);
+      const entry = fireQueue.get(id);
       return entry !== undefined && (this.#isSingle || this.#roomOf(executorOf(this.#core, entry.pipeline)) > 0);
     };
-    const leases = { claimLeaseMs: settings.leaseMs + registry.longestGateMs, attemptLeaseMs: settings.leaseMs };
+    const leases = { claimLeaseMs: settings.leaseMs + fireQueue.longestGateMs, attemptLeaseMs: settings.leaseMs };
     try {
       return await store.claim(
         { node, limit: room, ...leases, globalLimit: settings.maxActiveRuns, pools: settings.pools, canRun, judge },
@@ -131,7 +131,7 @@ export class Claimer {
 
   /** Whether all pipelines have the scheduler's own executor. */
   get #isSingle(): boolean {
-    return !this.#core.registry.hasOwnExecutors;
+    return !this.#core.fireQueue.hasOwnExecutors;
   }
 
   /** How many may be claimed: as many as the scheduler's executor has room for; when that is full, those of other executors. */
@@ -289,7 +289,7 @@ export class Claimer {
 
   /** `undefined` when it was removed from this node after the claim: the claim's lease runs out, and another node may take it. */
   #pipelineOf(trigger: TriggerRecord): Pipeline | undefined {
-    return this.#core.registry.get(trigger.pipelineId)?.pipeline;
+    return this.#core.fireQueue.get(trigger.pipelineId)?.pipeline;
   }
 }
 

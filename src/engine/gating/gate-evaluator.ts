@@ -2,11 +2,11 @@ import { durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import type { Condition, ConditionClock, PartFinding, RunHistory, Verdict } from "../../gate/condition.js";
 import { evaluate, type GateContext } from "../../gate/evaluate.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import { redactJson } from "../../run/redact.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import { ConditionFailures } from "./condition-failures.js";
 import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
+import { ConditionFailures } from "./condition-failures.js";
 import { ProbeCache } from "./probe-cache.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -22,7 +22,7 @@ export class GateEvaluator {
   readonly #core: Core;
   readonly #history: RunHistory;
   readonly #clock: ConditionClock;
-  readonly #prober: ProbeCache;
+  readonly #probeCache: ProbeCache;
   readonly #failures: ConditionFailures;
   readonly #onWell: (pipelineIds: readonly string[]) => void;
   /** The pipelines that each probe holds up, as far as this node has seen. */
@@ -40,13 +40,13 @@ export class GateEvaluator {
     };
     const { clock } = core;
     this.#clock = { now: () => clock.now(), sleep: (length, signal) => clock.sleep(durationMs(length, "sleep"), signal) };
-    this.#prober = new ProbeCache(core);
+    this.#probeCache = new ProbeCache(core);
     this.#failures = new ConditionFailures(core);
   }
 
   /** Probes whose last measurements failed. */
   failingProbes(): ReturnType<ProbeCache["failing"]> {
-    return this.#prober.failing();
+    return this.#probeCache.failing();
   }
 
   /** The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. */
@@ -59,8 +59,8 @@ export class GateEvaluator {
       trigger,
       history: this.#history,
       clock: this.#clock,
-      measure: async (probe) => (await this.#prober.measure(probe, { now, pipeline })).value,
-      observe: (probe, problemOf) => this.#prober.measure(probe, { now, pipeline, ...(problemOf === undefined ? {} : { problemOf }) }),
+      measure: async (probe) => (await this.#probeCache.measure(probe, { now, pipeline })).value,
+      observe: (probe, problemOf) => this.#probeCache.measure(probe, { now, pipeline, ...(problemOf === undefined ? {} : { problemOf }) }),
       onError: (condition, error) => {
         failed.add(condition.name);
         this.#failures.failed(pipeline.id, trigger.id, condition, error);

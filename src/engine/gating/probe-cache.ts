@@ -1,7 +1,7 @@
 import { HeadgateError, messageOf } from "../../base/errors.js";
 import type { MeasurableProbe, Measured } from "../../gate/probe.js";
-import type { Core } from "../context/core.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { Core } from "../context/core.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_BREAKER = { failures: 5, resetMs: 30_000 };
@@ -32,10 +32,10 @@ interface Known {
  * left alone for a while, then asked once (a circuit breaker).
  */
 export class ProbeCache {
-  readonly #core: Pick<Core, "clock" | "settings" | "redact" | "registry">;
+  readonly #core: Pick<Core, "clock" | "settings" | "redact" | "fireQueue">;
   readonly #known = new Map<string, Known>();
 
-  constructor(core: Pick<Core, "clock" | "settings" | "redact" | "registry">) {
+  constructor(core: Pick<Core, "clock" | "settings" | "redact" | "fireQueue">) {
     this.#core = core;
   }
 
@@ -95,10 +95,10 @@ export class ProbeCache {
 
   /** A pipeline that was removed, or whose conditions were replaced by others, no longer asks. */
   #isAskedFor(probe: string, { askedFor }: Known): boolean {
-    for (const [id, asking] of askedFor) {
-      const pipeline = this.#core.registry.get(id)?.pipeline;
+    for (const [id, asked] of askedFor) {
+      const pipeline = this.#core.fireQueue.get(id)?.pipeline;
       if (pipeline === undefined) continue;
-      if (pipeline === asking || pipeline.gate.conditions.some(({ watches }) => watches?.probes?.includes(probe))) return true;
+      if (pipeline === asked || pipeline.gate.conditions.some(({ watches }) => watches?.probes?.includes(probe))) return true;
     }
     return false;
   }

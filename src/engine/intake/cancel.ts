@@ -1,14 +1,14 @@
 import { HeadgateError } from "../../base/errors.js";
 import type { AuditEntry } from "../../monitor/audit.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
+import { checkAct, checkedId, text } from "../../pipeline/requests.js";
+import { type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
 import { isActive, type RunRecord } from "../../run/run.js";
 import { isEnded, type TriggerRecord } from "../../trigger/trigger.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import type { Core } from "../context/core.js";
-import type { ActionContext } from "../../pipeline/request-options.js";
-import { checkAct, checkedId, text } from "../../pipeline/requests.js";
+import { emitRunEnd, ofTrigger } from "../context/event-payloads.js";
 import type { Runner } from "../running/runner.js";
-import { ofTrigger, emitRunEnd } from "../context/event-payloads.js";
-import { type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
 
 /** Ends a waiting trigger, or asks a run to end. */
 export async function cancel(

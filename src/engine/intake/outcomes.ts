@@ -11,12 +11,12 @@
  * never polled. All waits end when the scheduler has stopped.
  */
 import { HeadgateError } from "../../base/errors.js";
-import type { Core } from "../context/core.js";
-import type { Events } from "../context/events.js";
-import type { Lifecycle } from "../lifecycle.js";
-import { isUnavailable } from "../context/store-health.js";
-import { stopped } from "../context/errors.js";
 import { outcomeOf, type RunOutcome } from "../../pipeline/run-outcome.js";
+import type { Core } from "../context/core.js";
+import { stopped } from "../context/errors.js";
+import type { Events } from "../context/events.js";
+import { isUnavailable } from "../context/store-health.js";
+import type { Lifecycle } from "../lifecycle.js";
 
 /** Notices say only that something has changed: they may come hundreds of times a second. */
 const NOTICE_MS = 100;

@@ -1,15 +1,15 @@
-import { lazyModule } from "../../base/lazy-module.js";
 import { errorFacts, errorOfFacts } from "../../base/error-facts.js";
 import { errorOf, HeadgateError, messageOf } from "../../base/errors.js";
 import type { HeapEntry } from "../../base/heap.js";
-import type { Sensor, SensorPollResult, SensorEvent } from "../../ports/sensor.js";
+import { lazyModule } from "../../base/lazy-module.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import { triggerRequest } from "../../pipeline/requests.js";
+import type { Sensor, SensorEvent, SensorPollResult } from "../../ports/sensor.js";
 import type { CursorRecord } from "../../ports/store.js";
+import { jsonCopy } from "../../run/json-copy.js";
 import { redactError } from "../../run/redact.js";
 import type { NewTrigger } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import { jsonCopy } from "../../run/json-copy.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
-import { triggerRequest } from "../../pipeline/requests.js";
 import { ofTrigger } from "../context/event-payloads.js";
 
 const CURSOR_LIMIT = 5_000_000;
@@ -86,9 +86,9 @@ export class SensorPoller implements HeapEntry {
   }
 
   async #once(): Promise<boolean> {
-    const { clock, store, registry } = this.#core;
+    const { clock, store, fireQueue } = this.#core;
     const { cursor, sensor, pipelineId } = this;
-    const pipeline = registry.get(pipelineId)?.pipeline;
+    const pipeline = fireQueue.get(pipelineId)?.pipeline;
     if (cursor === null || pipeline === undefined) return false;
     const answer = await this.#answer(cursor);
     const { events: found, hasMore = false } = checked(answer, sensor);

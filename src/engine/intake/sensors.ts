@@ -1,10 +1,10 @@
 import { HeadgateError } from "../../base/errors.js";
 import { Heap } from "../../base/heap.js";
 import { toDate } from "../../base/instant.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { AnySensor } from "../../ports/sensor.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { SensorPoller } from "./sensor-poller.js";
 
 /** How a sensor is on this node. */

@@ -1,19 +1,19 @@
 import type { AuditEntry } from "../../monitor/audit.js";
+import { backfillRequests } from "../../pipeline/backfill.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { ActionCaller, BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
+import { triggerRequest } from "../../pipeline/requests.js";
+import { type Trigger, triggerView } from "../../pipeline/views.js";
 import type { NotedResult } from "../../ports/audit-store.js";
 import type { EnqueueResult } from "../../ports/store.js";
 import type { Admission, QueueLimits } from "../../trigger/queue-limits.js";
 import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { backfillRequests } from "../../pipeline/backfill.js";
 import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";
-import type { Loop } from "../loop.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { refuseOtherContent, refuseWhilePaused } from "../context/errors.js";
-import type { ActionCaller, BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
-import { triggerRequest } from "../../pipeline/requests.js";
 import { ofTrigger } from "../context/event-payloads.js";
-import { type Trigger, triggerView } from "../../pipeline/views.js";
+import type { Loop } from "../loop.js";
 
 /** Events of a backfill that are emitted between two turns of the event loop. */
 const EMITTED_AT_ONCE = 250;
@@ -117,7 +117,7 @@ export class TriggerSubmission {
 
   /** As far as this node knows; a resume that it has not heard of is found by looking. */
   #isPaused(pipelineId: string): boolean {
-    return this.#loop.globalPause.pause !== null || (this.#core.registry.get(pipelineId)?.pause ?? null) !== null;
+    return this.#loop.globalPause.pause !== null || (this.#core.fireQueue.get(pipelineId)?.pause ?? null) !== null;
   }
 }
 

@@ -5,23 +5,23 @@ import { checkOptions } from "../../base/options.js";
 import type { AlertState, PipelineSnapshot, Silence, Snapshot } from "../../monitor/alert.js";
 import { evaluateAlerts } from "../../monitor/evaluate-alerts.js";
 import { deliveriesOf } from "../../monitor/notification.js";
-import type { AlertChannel } from "../../ports/alert-channel.js";
-import type { PipelineState } from "../../ports/store.js";
-import { AlertStateStore } from "./alert-state.js";
-import { alertRunView, withRuns } from "./alert-runs.js";
-import type { AuditRecorder } from "../access/audit-log.js";
-import { compareAndSet } from "../context/compare-and-set.js";
-import type { Core } from "../context/core.js";
-import { NotificationDispatcher } from "./notification-dispatcher.js";
-import type { MonitoringSettings } from "./monitoring-options.js";
-import type { StoredNodeRegistry, NodeReport } from "./node-registry.js";
-import { isUnavailable } from "../context/store-health.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import { ACT_OPTIONS, checkAct } from "../../pipeline/requests.js";
+import type { AlertChannel } from "../../ports/alert-channel.js";
 import type { Alert, Alerts, SilenceOptions } from "../../ports/scheduler-api/alerts.js";
-import type { StoredStatistics } from "./statistics.js";
+import type { PipelineState } from "../../ports/store.js";
+import type { AuditRecorder } from "../access/audit-log.js";
+import { compareAndSet } from "../context/compare-and-set.js";
+import type { Core } from "../context/core.js";
+import { isUnavailable } from "../context/store-health.js";
+import { alertRunView, withRuns } from "./alert-runs.js";
+import { AlertStateStore } from "./alert-state.js";
 import { Backlog } from "./backlog.js";
+import type { MonitoringSettings } from "./monitoring-options.js";
+import type { NodeReport, StoredNodeRegistry } from "./node-registry.js";
+import { NotificationDispatcher } from "./notification-dispatcher.js";
+import type { StoredStatistics } from "./statistics.js";
 
 const SILENCES_KEY = "silences";
 const SILENCES_KEPT = 1_000;
@@ -35,9 +35,9 @@ export class AlertMonitor implements Alerts {
   readonly #audit: AuditRecorder;
   readonly #word: () => NodeReport;
   readonly #pipelines: () => Iterable<Pipeline>;
-  readonly #board: StoredNodeRegistry;
-  readonly #book: AlertStateStore;
-  readonly #deliverer: NotificationDispatcher;
+  readonly #nodes: StoredNodeRegistry;
+  readonly #state: AlertStateStore;
+  readonly #dispatcher: NotificationDispatcher;
   #isRunning = false;
   #hasStarted = false;
   #stopTimer: (() => void) | null = null;
@@ -54,7 +54,13 @@ export class AlertMonitor implements Alerts {
       nodes,
       word,
       pipelines,
-    }: { statistics: StoredStatistics; audit: AuditRecorder; nodes: StoredNodeRegistry; word: () => NodeReport; pipelines: () => Iterable<Pipeline> },
+    }: {
+      statistics: StoredStatistics;
+      audit: AuditRecorder;
+      nodes: StoredNodeRegistry;
+      word: () => NodeReport;
+      pipelines: () => Iterable<Pipeline>;
+    },
   ) {
     this.#core = core;
     this.#settings = settings;
@@ -62,10 +68,10 @@ export class AlertMonitor implements Alerts {
     this.#audit = audit;
     this.#word = word;
     this.#pipelines = pipelines;
-    this.#board = nodes;
-    this.#book = new AlertStateStore(core);
-    this.#deliverer = new NotificationDispatcher(core, this.#book);
-    this.#deliverer.use(settings ?? NO_CHANNELS);
+    this.#nodes = nodes;
+    this.#state = new AlertStateStore(core);
+    this.#dispatcher = new NotificationDispatcher(core, this.#state);
+    this.#dispatcher.use(settings ?? NO_CHANNELS);
   }
 
   start(): void {
@@ -85,7 +91,7 @@ export class AlertMonitor implements Alerts {
     if (settings === null) await this.stop();
     await this.#round;
     this.#settings = settings;
-    this.#deliverer.use(settings ?? NO_CHANNELS);
+    this.#dispatcher.use(settings ?? NO_CHANNELS);
     if (!wasRunning && this.#hasStarted) this.start();
   }
 
@@ -95,17 +101,17 @@ export class AlertMonitor implements Alerts {
     this.#isRunning = false;
     this.#stopTimer?.();
     await this.#round;
-    await this.#deliverer.stop();
+    await this.#dispatcher.stop();
     try {
-      await this.#book.release();
-      await this.#board.leave(this.#core.clock.now());
+      await this.#state.release();
+      await this.#nodes.leave(this.#core.clock.now());
     } catch (error) {
       if (!isUnavailable(error)) this.#core.events.report(error, "leaving the watch over alerts");
     }
   }
 
   async list(): Promise<readonly Alert[]> {
-    const { alerts } = await this.#book.read();
+    const { alerts } = await this.#state.read();
     return alerts.map(({ run = null, ...one }) => ({
       ...one,
       since: toDate(one.since),
@@ -148,7 +154,7 @@ export class AlertMonitor implements Alerts {
   async evaluate(): Promise<void> {
     if (this.#settings === null) return;
     await this.#roundOnce();
-    await this.#deliverer.idle();
+    await this.#dispatcher.idle();
   }
 
   #arm(at: number): void {
@@ -163,7 +169,7 @@ export class AlertMonitor implements Alerts {
     const now = this.#core.clock.now();
     const isDue = now - this.#roundAt >= this.#settings.everyMs || now < this.#roundAt;
     if (isDue) await this.#roundOnce();
-    const next = this.#deliverer.deliver(this.#core.clock.now());
+    const next = this.#dispatcher.deliver(this.#core.clock.now());
     this.#arm(Math.min(this.#roundAt + this.#settings.everyMs, next ?? Number.POSITIVE_INFINITY));
   }
 
@@ -184,19 +190,19 @@ export class AlertMonitor implements Alerts {
     const { clock, newId } = this.#core;
     const now = clock.now();
     this.#roundAt = now;
-    await this.#board.say(this.#word(), now);
-    if (!(await this.#book.leads(now))) return;
+    await this.#nodes.heartbeat(this.#word(), now);
+    if (!(await this.#state.leads(now))) return;
     const snapshot = await this.#snapshot(now);
-    const before = this.#book.kept;
+    const before = this.#state.kept;
     const { problems, ...found } = evaluateAlerts(rules, snapshot, before.alerts, now);
     this.#tellProblems(problems);
     const { alerts, transitions } = await withRuns(this.#core.store, found);
     const deliveries = deliveriesOf(transitions, routes, () => newId(now), now);
     const isChanged = transitions.length > 0 || shapeOf(alerts) !== shapeOf(before.alerts);
-    if (isChanged && !(await this.#book.change((kept) => ({ alerts, deliveries: [...kept.deliveries, ...deliveries] })))) return;
-    if (!isChanged) this.#book.refresh(alerts);
+    if (isChanged && !(await this.#state.change((kept) => ({ alerts, deliveries: [...kept.deliveries, ...deliveries] })))) return;
+    if (!isChanged) this.#state.refresh(alerts);
     for (const { kind, alert } of transitions) this.#core.events.emit(`alert.${kind}`, () => ({ alert }));
-    this.#deliverer.deliver(now);
+    this.#dispatcher.deliver(now);
   }
 
   async #snapshot(now: number): Promise<Snapshot> {
@@ -208,12 +214,12 @@ export class AlertMonitor implements Alerts {
       store.globalPause(),
       this.silences(),
       this.#statistics.refresh(),
-      this.#board.read(),
+      this.#nodes.read(),
     ]);
     return {
       now,
       pipelines: pipelines.map((one, index) => this.#pipeline(one, states[index] ?? null, global.pause !== null, waiting, now)),
-      nodes: this.#board.nodes(now),
+      nodes: this.#nodes.nodes(now),
       queue: { length: waiting.length, oldestAt: waiting.oldestAt },
       silences,
     };

@@ -14,9 +14,9 @@
 import { auditSealer } from "../../monitor/audit-seal.js";
 import type { Core } from "../context/core.js";
 import { FailureReports } from "../context/failure-reports.js";
+import { STEP_MS } from "../context/store-clock.js";
 import { isStoreError, isUnavailable } from "../context/store-health.js";
 import { rollUpStatistics } from "./statistics-roll-up.js";
-import { STEP_MS } from "../context/store-clock.js";
 
 /** The lease by which one node does it. */
 const LEASE = "headgate: maintenance";

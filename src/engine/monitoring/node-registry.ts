@@ -1,13 +1,13 @@
 import { HeadgateError, quote } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
 import type { NodeSnapshot } from "../../monitor/alert.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
+import { checkAct, checkedId } from "../../pipeline/requests.js";
 import type { AuditedWrite } from "../../ports/audit-store.js";
+import type { NodeRegistry, NodeStatus } from "../../ports/scheduler-api/node-registry.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
-import type { ActionContext } from "../../pipeline/request-options.js";
-import { checkAct, checkedId } from "../../pipeline/requests.js";
-import type { NodeRegistry, NodeStatus } from "../../ports/scheduler-api/node-registry.js";
 
 const KEY = "nodes";
 const FORGET_MS = 24 * 3_600_000;
@@ -17,7 +17,7 @@ const TOLD_AT_MOST = 20;
 const SILENCES = 3;
 
 type Entry = Omit<NodeSnapshot, "isLost" | "node">;
-type Board = Readonly<Record<string, Entry>>;
+type Nodes = Readonly<Record<string, Entry>>;
 
 /** What a node says of itself. */
 export type NodeReport = Omit<Entry, "seenAt">;
@@ -26,7 +26,7 @@ export type NodeReport = Omit<Entry, "seenAt">;
 export class StoredNodeRegistry implements NodeRegistry {
   readonly #core: Core;
   readonly #audit: AuditRecorder;
-  #board: Board = {};
+  #nodes: Nodes = {};
   #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(core: Core, audit: AuditRecorder) {
@@ -50,14 +50,14 @@ export class StoredNodeRegistry implements NodeRegistry {
     checkedId(node, "nodes.dismiss");
     let before: { node: string; seenAt: string } | null = null;
     await this.#write(
-      (board, now) => {
-        const known = Object.hasOwn(board, node) ? board[node] : undefined;
+      (nodes, now) => {
+        const known = Object.hasOwn(nodes, node) ? nodes[node] : undefined;
         if (known === undefined) throw new HeadgateError("NOT_FOUND", `there is no node ${quote(node)}`, { details: { node } });
         if (!this.#isLost(known, now)) {
           const problem = `node ${quote(node)} was last seen ${toDate(known.seenAt).toISOString()} and is not lost; stop it instead`;
           throw new HeadgateError("NODE_ACTIVE", problem, { details: { node } });
         }
-        const { [node]: dismissed, ...others } = board;
+        const { [node]: dismissed, ...others } = nodes;
         before = { node, seenAt: toDate(known.seenAt).toISOString() };
         return { next: others, noted: this.#audit.noted({ action: "node", pipelineId: null, before, after: null, ids: [node] }, act) };
       },
@@ -72,23 +72,23 @@ export class StoredNodeRegistry implements NodeRegistry {
    *
    * @internal
    */
-  async say(word: NodeReport, now: number): Promise<void> {
+  async heartbeat(report: NodeReport, now: number): Promise<void> {
     const { node, settings, store } = this.#core;
     if (store.pollMs === null) {
-      this.#board = { [node]: { ...bounded(word), seenAt: now } }; // nobody else can be there
+      this.#nodes = { [node]: { ...bounded(report), seenAt: now } }; // nobody else can be there
       return;
     }
     const silentMs = now - this.#saidAt; // negative after the clock went back
     if (silentMs >= 0 && silentMs < settings.leaseMs) {
-      this.#board = { ...this.#board, [node]: { ...bounded(word), seenAt: now } };
+      this.#nodes = { ...this.#nodes, [node]: { ...bounded(report), seenAt: now } };
       return;
     }
-    await this.#write((board) => ({ next: { ...board, [node]: { ...bounded(word), seenAt: now } } }), now);
+    await this.#write((nodes) => ({ next: { ...nodes, [node]: { ...bounded(report), seenAt: now } } }), now);
     this.#saidAt = now;
   }
 
   /**
-   * Takes this node from the board: it stops, and is not lost.
+   * Removes this node: it stops, and is not lost.
    *
    * @internal
    */
@@ -105,8 +105,8 @@ export class StoredNodeRegistry implements NodeRegistry {
   async read(): Promise<void> {
     const { store } = this.#core;
     if (store.pollMs === null) return; // nobody else can be there
-    const own = Object.hasOwn(this.#board, this.#core.node) ? { [this.#core.node]: this.#board[this.#core.node] as Entry } : {};
-    this.#board = { ...(((await store.config(KEY))?.value as Board | undefined) ?? {}), ...own };
+    const own = Object.hasOwn(this.#nodes, this.#core.node) ? { [this.#core.node]: this.#nodes[this.#core.node] as Entry } : {};
+    this.#nodes = { ...(((await store.config(KEY))?.value as Nodes | undefined) ?? {}), ...own };
   }
 
   /**
@@ -115,22 +115,26 @@ export class StoredNodeRegistry implements NodeRegistry {
    * @internal
    */
   nodes(now: number): readonly NodeSnapshot[] {
-    return Object.entries(this.#board).map(([node, entry]) => ({ node, ...entry, isLost: this.#isLost(entry, now) }));
+    return Object.entries(this.#nodes).map(([node, entry]) => ({ node, ...entry, isLost: this.#isLost(entry, now) }));
   }
 
   #isLost({ seenAt }: Entry, now: number): boolean {
     return now - seenAt > this.#core.settings.leaseMs * SILENCES;
   }
 
-  async #write(change: (board: Board, now: number) => { next: Board; noted?: AuditedWrite }, now: number, user = this.#core.node): Promise<void> {
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the board of nodes is" }, (board: Board | undefined) => {
-      const { next, ...rest } = change(board ?? {}, now);
+  async #write(
+    change: (nodes: Nodes, now: number) => { next: Nodes; noted?: AuditedWrite },
+    now: number,
+    user = this.#core.node,
+  ): Promise<void> {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the list of nodes is" }, (nodes: Nodes | undefined) => {
+      const { next, ...rest } = change(nodes ?? {}, now);
       const kept = Object.entries(next)
         .filter(([, { seenAt }]) => now - seenAt < FORGET_MS)
         .slice(-NODES_KEPT);
       return { next: Object.fromEntries(kept), user, ...rest };
     });
-    if (written !== null) this.#board = written.next;
+    if (written !== null) this.#nodes = written.next;
   }
 }
 

@@ -10,10 +10,10 @@ import {
 } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import { redactError } from "../../run/redact.js";
-import type { AlertStateStore, StoredAlerts } from "./alert-state.js";
 import type { Core } from "../context/core.js";
-import type { MonitoringSettings } from "./monitoring-options.js";
 import { isUnavailable } from "../context/store-health.js";
+import type { AlertStateStore, StoredAlerts } from "./alert-state.js";
+import type { MonitoringSettings } from "./monitoring-options.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_RATE = { count: 20, perMs: 60_000 };
@@ -35,7 +35,7 @@ function isDue({ nextAt }: Delivery, now: number): boolean {
  */
 export class NotificationDispatcher {
   readonly #core: Core;
-  readonly #book: AlertStateStore;
+  readonly #state: AlertStateStore;
   #channels: ReadonlyMap<string, AlertChannel> = new Map();
   #baseUrl: string | null = null;
   readonly #busy = new Map<string, Promise<void>>();
@@ -45,9 +45,9 @@ export class NotificationDispatcher {
   readonly #failures = new Map<string, number>();
   readonly #stopping = new AbortController();
 
-  constructor(core: Core, book: AlertStateStore) {
+  constructor(core: Core, state: AlertStateStore) {
     this.#core = core;
-    this.#book = book;
+    this.#state = state;
   }
 
   /** Other channels from now on, and another address that links begin with. */
@@ -60,7 +60,7 @@ export class NotificationDispatcher {
   deliver(now: number): number | null {
     let next: number | null = null;
     for (const [name, channel] of this.#channels) {
-      const waiting = this.#book.kept.deliveries.filter((one) => one.channel === name);
+      const waiting = this.#state.kept.deliveries.filter((one) => one.channel === name);
       const ready = unblocked(waiting);
       const [first] = ready.filter((one) => isDue(one, now));
       const soonest = Math.min(...ready.map(({ nextAt }) => nextAt));
@@ -186,7 +186,7 @@ export class NotificationDispatcher {
 
   async #change(make: (kept: StoredAlerts) => StoredAlerts): Promise<boolean> {
     try {
-      return await this.#book.change(make);
+      return await this.#state.change(make);
     } catch (error) {
       if (!isUnavailable(error)) this.#core.events.report(error, "keeping what became of an alert");
       return false;

@@ -1,4 +1,4 @@
-import { type FinishedSummary, endedAtOf, pipelineOf } from "../../monitor/finished-record.js";
+import { endedAtOf, type FinishedSummary, pipelineOf } from "../../monitor/finished-record.js";
 import { RunWindow, type WindowState } from "../../monitor/statistics.js";
 import type { StatisticsRollUp } from "../../ports/statistics-store.js";
 import { SETTLED_MS } from "../../trigger/retention.js";

@@ -1,13 +1,18 @@
 import { toDate } from "../../base/instant.js";
-import { type FinishedSummary, endedAtOf, idOf, pipelineOf } from "../../monitor/finished-record.js";
+import { endedAtOf, type FinishedSummary, idOf, pipelineOf } from "../../monitor/finished-record.js";
 import type { RunWindow } from "../../monitor/statistics.js";
+import type {
+  PipelineStatistics,
+  QueueStatistics,
+  SchedulerStatistics,
+  StatisticsService,
+} from "../../ports/scheduler-api/statistics-service.js";
 import type { StatisticsRollUp } from "../../ports/statistics-store.js";
 import { PRIORITIES, type Priority } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
-import type { PipelineStatistics, QueueStatistics, SchedulerStatistics, StatisticsService } from "../../ports/scheduler-api/statistics-service.js";
-import { beginningOf, isCurrent, TOTAL, windowOf } from "./statistics-roll-up.js";
 import { Backlog } from "./backlog.js";
+import { beginningOf, isCurrent, TOTAL, windowOf } from "./statistics-roll-up.js";
 
 const PAGE = 1_000;
 /** What other nodes recorded a little late is read all the same. */
@@ -37,7 +42,7 @@ export class StoredStatistics implements StatisticsService {
   }
 
   async of(pipelineId: string): Promise<PipelineStatistics> {
-    if (!this.#core.registry.has(pipelineId)) throw unknownPipeline(pipelineId);
+    if (!this.#core.fireQueue.has(pipelineId)) throw unknownPipeline(pipelineId);
     const [waiting] = await Promise.all([Backlog.read(this.#core.store, pipelineId), this.refresh()]);
     const { activeRuns, length, oldestAt } = waiting.of(pipelineId);
     const queue = { length, oldestAt: toDate(oldestAt) };
@@ -100,12 +105,12 @@ export class StoredStatistics implements StatisticsService {
     this.#readUntil = now;
     this.#rolledUp.clear();
     for (const [id, at] of this.#seen) if (at < now - 2 * OVERLAP_MS) this.#seen.delete(id);
-    for (const id of this.#windows.keys()) if (!this.#core.registry.has(id)) this.#windows.delete(id);
+    for (const id of this.#windows.keys()) if (!this.#core.fireQueue.has(id)) this.#windows.delete(id);
   }
 
   /** Begins with the roll-ups, and returns from when on to read what has ended. */
   async #begin(now: number): Promise<number> {
-    const { store, registry, clock } = this.#core;
+    const { store, fireQueue, clock } = this.#core;
     this.#windows.clear();
     this.#seen.clear();
     this.#rolledUp.clear();
@@ -116,7 +121,7 @@ export class StoredStatistics implements StatisticsService {
     for (let after: string = TOTAL; ; ) {
       const rows = await store.rollUps({ after, limit: ROLL_UPS });
       for (const row of rows.filter(isUsable)) {
-        if (!registry.has(row.pipelineId)) continue;
+        if (!fireQueue.has(row.pipelineId)) continue;
         this.#windows.set(row.pipelineId, windowOf(row.pipelineId, this.#windowMs, row));
         this.#rolledUp.set(row.pipelineId, row.until);
       }

@@ -2,16 +2,21 @@ import { type AdaptivePolicy, adapt, adaptiveAt, isAdaptive } from "../../adapti
 import { type Load, type Performance, sampleOf } from "../../adaptive/performance.js";
 import { HeadgateError } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
+import { checkAct } from "../../pipeline/requests.js";
+import type {
+  AdaptiveSchedules,
+  AdaptiveStatus,
+  IntervalChange,
+  PerformanceNumbers,
+} from "../../ports/scheduler-api/adaptive-schedules.js";
 import type { RunStatus } from "../../run/run.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
-import { isUnavailable } from "../context/store-health.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { unknownPipeline } from "../context/errors.js";
-import type { ActionContext } from "../../pipeline/request-options.js";
-import { checkAct } from "../../pipeline/requests.js";
-import type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "../../ports/scheduler-api/adaptive-schedules.js";
+import { isUnavailable } from "../context/store-health.js";
 
 const KEY = "adaptive";
 const CHANGES_KEPT = 20;
@@ -75,7 +80,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   /** Begins to look at the load between runs, while there are tuners that follow it. */
   start(): void {
     this.#isStarted = true;
-    for (const { pipeline } of this.#core.registry.all()) {
+    for (const { pipeline } of this.#core.fireQueue.all()) {
       if (!followsLoad(pipeline)) continue;
       this.#lookLater();
       break;
@@ -92,7 +97,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
     if (!this.#isStarted || this.#stopTimer !== null) return;
     this.#stopTimer = this.#core.clock.setTimer(LOAD_LOOK_MS, () => {
       this.#stopTimer = null;
-      for (const { pipeline } of this.#core.registry.all()) {
+      for (const { pipeline } of this.#core.fireQueue.all()) {
         if (!followsLoad(pipeline)) continue;
         this.onRunEnd(pipeline.id);
         this.#lookLater();
@@ -102,7 +107,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
 
   /** Calls the tuner of a pipeline, if it has one: a run has ended, or it is time to look at the load. */
   onRunEnd(pipelineId: string): void {
-    const schedule = this.#core.registry.get(pipelineId)?.pipeline.schedule;
+    const schedule = this.#core.fireQueue.get(pipelineId)?.pipeline.schedule;
     if (schedule === undefined || !isAdaptive(schedule) || this.#steered.isFrozen(pipelineId)) return;
     const work = this.#look(pipelineId, schedule.policy).catch((error: unknown) => {
       if (!isUnavailable(error)) this.#core.events.report(error, `adapting the schedule of ${pipelineId}`);
@@ -117,7 +122,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
     const { policy } = base.schedule;
     const kept = this.#of(pipelineId, policy);
     const look = this.#looks.get(pipelineId);
-    const current = this.#core.registry.get(pipelineId)?.pipeline.schedule ?? base.schedule;
+    const current = this.#core.fireQueue.get(pipelineId)?.pipeline.schedule ?? base.schedule;
     return {
       pipelineId,
       intervalMs: within(policy, kept?.intervalMs ?? policy.baseMs),
@@ -175,7 +180,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
     act: ActionContext | null,
     decide: (kept: Kept | null) => { toMs: number; reason: string; performance: Performance | null; hasChanged: boolean },
   ): Promise<void> {
-    const { registry, events } = this.#core;
+    const { fireQueue, events } = this.#core;
     const user = act?.user ?? null;
     const written = await compareAndSet(this.#core, { key: KEY, what: "intervals are" }, (known: AllKept | undefined, now) => {
       const all = known ?? {};
@@ -187,7 +192,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
       const next: Kept = {
         baseMs: policy.baseMs,
         intervalMs: toMs,
-        anchorAt: registry.get(pipelineId)?.lastFireAt ?? now,
+        anchorAt: fireQueue.get(pipelineId)?.lastFireAt ?? now,
         changedAt: now,
         changes: [{ at: now, fromMs, toMs, reason, user }, ...(kept?.changes ?? [])].slice(0, CHANGES_KEPT),
       };
@@ -205,7 +210,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   async #takeOver(next: AllKept, version: number): Promise<void> {
     if (version <= this.#version) return;
     const changed = [...new Set([...Object.keys(this.#kept), ...Object.keys(next)])].filter(
-      (id) => this.#core.registry.has(id) && JSON.stringify(this.#kept[id]) !== JSON.stringify(next[id]),
+      (id) => this.#core.fireQueue.has(id) && JSON.stringify(this.#kept[id]) !== JSON.stringify(next[id]),
     );
     this.#kept = next;
     this.#version = version;

@@ -2,12 +2,12 @@ import { durationMs } from "../../base/duration.js";
 import { toDate } from "../../base/instant.js";
 import { checkOptions, invalidArgument, isOptionsObject, type OptionNames } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
+import type { PauseOptions, ResumeOptions } from "../../pipeline/request-options.js";
+import { text } from "../../pipeline/requests.js";
 import type { Pause } from "../../ports/store.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import type { Core } from "../context/core.js";
 import type { Loop } from "../loop.js";
-import type { PauseOptions, ResumeOptions } from "../../pipeline/request-options.js";
-import { text } from "../../pipeline/requests.js";
 
 const RESUME: OptionNames<ResumeOptions> = { pipelineId: true, reason: true, user: true, caller: true };
 const NAMES: Readonly<Record<"pause" | "resume", OptionNames<PauseOptions>>> = {
@@ -64,8 +64,8 @@ export class PauseControl {
   async pause(target: unknown, rest: unknown): Promise<void> {
     const options = pauseOptions("pause", target, rest);
     const pipelineId = this.#targetOf(options.pipelineId);
-    const { clock, store, events, registry } = this.#core;
-    const there = pipelineId === null ? this.#loop.globalPause.pause : (registry.get(pipelineId)?.pause ?? null);
+    const { clock, store, events, fireQueue } = this.#core;
+    const there = pipelineId === null ? this.#loop.globalPause.pause : (fireQueue.get(pipelineId)?.pause ?? null);
     const now = clock.now();
     const isOver = hasRunOut(there, now);
     if (isOver) await this.#endAtItsEnd(pipelineId, now);
@@ -115,11 +115,11 @@ export class PauseControl {
   }
 
   async #sync(pipelineId: string | null): Promise<void> {
-    const { store, registry, clock } = this.#core;
+    const { store, fireQueue, clock } = this.#core;
     if (pipelineId === null) return this.#loop.readGlobal();
-    const entry = registry.get(pipelineId);
+    const entry = fireQueue.get(pipelineId);
     const [state] = await store.states([pipelineId]);
-    if (entry !== undefined) registry.sync(entry, state ?? null, clock.now());
+    if (entry !== undefined) fireQueue.sync(entry, state ?? null, clock.now());
     this.#loop.wake();
   }
 }

@@ -1,14 +1,5 @@
 import { HeadgateError, quote } from "../../base/errors.js";
 import { ENDLESS } from "../../gate/conditions/time.js";
-import type { TimeWindow } from "../../schedule/window.js";
-import { areEndless, timeWindows } from "../../schedule/window.js";
-import { AdaptiveIntervals } from "./adaptive-intervals.js";
-import type { AuditRecorder } from "../access/audit-log.js";
-import { registerPipelines } from "./register-pipelines.js";
-import { compareAndSet } from "../context/compare-and-set.js";
-import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
-import type { ActionContext } from "../../pipeline/request-options.js";
 import {
   checkChange,
   type Overrides,
@@ -18,6 +9,15 @@ import {
   shownDependencies,
   withSettings,
 } from "../../pipeline/overrides.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
+import type { TimeWindow } from "../../schedule/window.js";
+import { areEndless, timeWindows } from "../../schedule/window.js";
+import type { AuditRecorder } from "../access/audit-log.js";
+import { compareAndSet } from "../context/compare-and-set.js";
+import type { Core } from "../context/core.js";
+import { AdaptiveIntervals } from "./adaptive-intervals.js";
+import { registerPipelines } from "./register-pipelines.js";
 
 const KEY = "settings";
 const WINDOWS_LIMIT = 1_000;
@@ -54,12 +54,12 @@ export class PipelineOverrides {
   #version = 0;
   #line: Promise<void> = Promise.resolve();
   /** The intervals of adaptive schedules. */
-  readonly adapting: AdaptiveIntervals;
+  readonly adaptive: AdaptiveIntervals;
 
   constructor(core: Core, audit: AuditRecorder) {
     this.#core = core;
     this.#audit = audit;
-    this.adapting = new AdaptiveIntervals(core, audit, {
+    this.adaptive = new AdaptiveIntervals(core, audit, {
       isFrozen: (id) => this.overrides(id).isAdaptive?.value === false,
       base: (id) => this.#bases.get(id),
       reapply: (ids) => this.#register(ids, this.#kept),
@@ -93,10 +93,15 @@ export class PipelineOverrides {
   async refresh(): Promise<void> {
     const record = await this.#core.store.config(KEY);
     if (record !== null && record.version !== this.#version) await this.#takeOver(record.value as Kept, record.version);
-    await this.adapting.refresh();
+    await this.adaptive.refresh();
   }
 
-  async change(pipelineId: string, change: SettingsChange, act: ActionContext, isCurrent: (overrides: Overrides) => boolean): Promise<void> {
+  async change(
+    pipelineId: string,
+    change: SettingsChange,
+    act: ActionContext,
+    isCurrent: (overrides: Overrides) => boolean,
+  ): Promise<void> {
     checkChange(change, this.#core.dependencies);
     const at = this.#core.clock.now();
     const user = act.user ?? null;
@@ -178,8 +183,8 @@ export class PipelineOverrides {
   }
 
   async #apply(next: Kept, version: number): Promise<void> {
-    const { registry, store, clock, events } = this.#core;
-    const changed = changedIds(this.#kept, next, this.#bases).filter((id) => registry.has(id));
+    const { fireQueue, store, clock, events } = this.#core;
+    const changed = changedIds(this.#kept, next, this.#bases).filter((id) => fireQueue.has(id));
     if (changed.length > 0) {
       await this.#register(changed, next);
       await store.recheck(changed, clock.now());
@@ -191,8 +196,8 @@ export class PipelineOverrides {
 
   /** Makes the pipelines that have external dependencies again: what these refer to is declared otherwise now. */
   async remakeDependencies(): Promise<void> {
-    const { registry, store, clock } = this.#core;
-    const ids = [...this.#bases.keys()].filter((id) => registry.has(id) && this.overrides(id).externalDependencies !== undefined);
+    const { fireQueue, store, clock } = this.#core;
+    const ids = [...this.#bases.keys()].filter((id) => fireQueue.has(id) && this.overrides(id).externalDependencies !== undefined);
     if (ids.length === 0) return;
     await this.#register(ids, this.#kept);
     await store.recheck(ids, clock.now());
@@ -207,10 +212,10 @@ export class PipelineOverrides {
 
   #steered(base: Pipeline, kept: Kept): Pipeline {
     const overrides = ofPipeline(kept, base.id);
-    if (overrides === undefined && kept.windows.length === 0) return this.adapting.adapted(base);
+    if (overrides === undefined && kept.windows.length === 0) return this.adaptive.adapted(base);
     const windows = kept.windows.flatMap(({ pipelineId, window }) => (pipelineId === null || pipelineId === base.id ? [window] : []));
-    if (overrides === undefined && windows.length === 0) return this.adapting.adapted(base);
-    return this.adapting.adapted(withSettings(base, overrides ?? {}, windows, (one) => this.#core.dependencies.conditionOf(one)));
+    if (overrides === undefined && windows.length === 0) return this.adaptive.adapted(base);
+    return this.adaptive.adapted(withSettings(base, overrides ?? {}, windows, (one) => this.#core.dependencies.conditionOf(one)));
   }
 }
 

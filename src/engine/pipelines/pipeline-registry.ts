@@ -1,12 +1,11 @@
 import type { NamedConnections } from "../../gate/dependency.js";
-
-import { checkPipelines, registerPipelines } from "./register-pipelines.js";
-import { type Core, type Settings, secretsOf } from "../context/core.js";
-import type { MonitoringSettings } from "../monitoring/monitoring-options.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import { type Core, type Settings, secretsOf } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
 import type { SensorRunner } from "../intake/sensors.js";
+import type { MonitoringSettings } from "../monitoring/monitoring-options.js";
 import type { PipelineOverrides } from "./pipeline-overrides.js";
+import { checkPipelines, registerPipelines } from "./register-pipelines.js";
 
 /** What a scheduler has from now on. */
 export interface Reload {
@@ -30,32 +29,32 @@ export interface ReloadResult {
 /** The pipelines of this node: a list until the scheduler starts, then those of the registry. */
 export class PipelineRegistry {
   readonly #core: Core;
-  readonly #steering: PipelineOverrides;
-  readonly #sensing: SensorRunner;
+  readonly #overrides: PipelineOverrides;
+  readonly #sensors: SensorRunner;
   #early: Pipeline[];
   #isStarted = false;
 
-  constructor(core: Core, steering: PipelineOverrides, sensing: SensorRunner, pipelines: readonly Pipeline[]) {
+  constructor(core: Core, overrides: PipelineOverrides, sensors: SensorRunner, pipelines: readonly Pipeline[]) {
     this.#core = core;
-    this.#steering = steering;
-    this.#sensing = sensing;
+    this.#overrides = overrides;
+    this.#sensors = sensors;
     checkPipelines(core, pipelines, false);
     this.#early = [...pipelines];
     core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
   }
 
   get size(): number {
-    return this.#core.registry.size + this.#early.length;
+    return this.#core.fireQueue.size + this.#early.length;
   }
 
   all(): readonly Pipeline[] {
-    return [...this.#early, ...[...this.#core.registry.all()].map(({ pipeline }) => pipeline)];
+    return [...this.#early, ...[...this.#core.fireQueue.all()].map(({ pipeline }) => pipeline)];
   }
 
   /** @throws HeadgateError `INVALID_ARGUMENT` for anything but text */
   find(id: string): Pipeline | undefined {
     if (typeof id !== "string") throw unknownPipeline(id);
-    return this.#core.registry.get(id)?.pipeline ?? this.#early.find((one) => one.id === id);
+    return this.#core.fireQueue.get(id)?.pipeline ?? this.#early.find((one) => one.id === id);
   }
 
   /** @throws HeadgateError `UNKNOWN_PIPELINE` */
@@ -67,13 +66,13 @@ export class PipelineRegistry {
 
   /** The pipelines as they would be with what the store says of them, for a scheduler that is not started and only answers. */
   async preview(): Promise<readonly Pipeline[]> {
-    await this.#steering.refresh();
-    return this.#steering.take(this.#early);
+    await this.#overrides.refresh();
+    return this.#overrides.take(this.#early);
   }
 
   /** Tells the store of them all. */
   async begin(): Promise<void> {
-    await registerPipelines(this.#core, this.#early, (some) => this.#steering.take(some));
+    await registerPipelines(this.#core, this.#early, (some) => this.#overrides.take(some));
     this.#early = [];
     this.#isStarted = true;
   }
@@ -83,9 +82,9 @@ export class PipelineRegistry {
     const rest = this.#isStarted ? [] : this.#early.filter(({ id }) => !replaces || !ids.has(id));
     checkPipelines(this.#core, [...rest, ...pipelines], replaces);
     this.#core.secrets.hold(secretsOf(pipelines.map(({ executor }) => executor)));
-    if (this.#isStarted) await registerPipelines(this.#core, pipelines, (some) => this.#steering.take(some));
+    if (this.#isStarted) await registerPipelines(this.#core, pipelines, (some) => this.#overrides.take(some));
     else this.#early = [...rest, ...pipelines];
-    if (this.#isStarted) for (const one of pipelines) this.#sensing.put(one);
+    if (this.#isStarted) for (const one of pipelines) this.#sensors.put(one);
     for (const { id } of pipelines) this.#core.events.emit("pipeline.added", () => ({ pipelineId: id }));
   }
 
@@ -93,9 +92,9 @@ export class PipelineRegistry {
     this.find(id);
     const before = this.#early.length;
     this.#early = this.#early.filter((one) => one.id !== id);
-    this.#steering.forget(id);
-    this.#sensing.remove(id);
-    const isRemoved = this.#core.registry.remove(id) || this.#early.length < before;
+    this.#overrides.forget(id);
+    this.#sensors.remove(id);
+    const isRemoved = this.#core.fireQueue.remove(id) || this.#early.length < before;
     if (isRemoved) this.#core.events.emit("pipeline.removed", () => ({ pipelineId: id }));
     return isRemoved;
   }
@@ -116,11 +115,11 @@ export class PipelineRegistry {
     try {
       checkPipelines(core, pipelines, true);
       await this.put(changed, true);
-      if (isRedeclared) await this.#steering.remakeDependencies();
+      if (isRedeclared) await this.#overrides.remakeDependencies();
     } catch (error) {
       core.settings = before;
       core.dependencies = dependencies;
-      if (this.#isStarted) this.#steering.take(old);
+      if (this.#isStarted) this.#overrides.take(old);
       throw error;
     }
     if (secrets !== null) core.secrets.replace(secrets.given, secrets.except);
@@ -130,6 +129,6 @@ export class PipelineRegistry {
 
   /** A pipeline as the code has it. */
   #base(id: string): Pipeline | undefined {
-    return this.#steering.base(id) ?? this.#early.find((one) => one.id === id);
+    return this.#overrides.base(id) ?? this.#early.find((one) => one.id === id);
   }
 }

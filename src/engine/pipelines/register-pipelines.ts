@@ -1,8 +1,8 @@
 import { HeadgateError } from "../../base/errors.js";
 import { shown } from "../../base/shown.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { PipelineRegistration } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 
 /** Pipelines that are planned and compared between two turns of the event loop, and written in one transaction. */
 const PIPELINES_AT_ONCE = 1_000;
@@ -13,13 +13,13 @@ const PIPELINES_AT_ONCE = 1_000;
  * @throws HeadgateError `DUPLICATE_PIPELINE`, `UNKNOWN_POOL`, `INVALID_PIPELINE` for pipelines that follow each other in a circle
  */
 export function checkPipelines(core: Core, added: readonly Pipeline[], replaces: boolean): void {
-  const { registry, settings, logger } = core;
+  const { fireQueue, settings, logger } = core;
   const byId = new Map<string, Pipeline>();
   for (const one of added) {
     if (typeof one?.run !== "function" || one.gate === undefined) {
       throw new HeadgateError("INVALID_PIPELINE", `must be a pipeline made by pipeline({ … }) (got ${shown(one)})`);
     }
-    if (byId.has(one.id) || (!replaces && registry.has(one.id))) {
+    if (byId.has(one.id) || (!replaces && fireQueue.has(one.id))) {
       throw new HeadgateError("DUPLICATE_PIPELINE", `there are two pipelines with the id ${one.id}; ids must be unique`, {
         details: { pipelineId: one.id },
       });
@@ -45,7 +45,7 @@ export function checkPipelines(core: Core, added: readonly Pipeline[], replaces:
       },
     );
   }
-  const find = (id: string) => byId.get(id) ?? registry.get(id)?.pipeline;
+  const find = (id: string) => byId.get(id) ?? fireQueue.get(id)?.pipeline;
   for (const one of added) {
     for (const upstream of one.after) {
       if (find(upstream) === undefined)
@@ -87,7 +87,7 @@ export async function registerPipelines(
   pipelines: readonly Pipeline[],
   applied: (some: readonly Pipeline[]) => readonly Pipeline[] = (some) => some,
 ): Promise<void> {
-  const { registry, store, clock } = core;
+  const { fireQueue, store, clock } = core;
   for (let from = 0; from < pipelines.length; from += PIPELINES_AT_ONCE) {
     if (from > 0) await clock.yield?.();
     const some = applied(pipelines.slice(from, from + PIPELINES_AT_ONCE));
@@ -95,9 +95,9 @@ export async function registerPipelines(
     const registrations = some.map((one) => registrationOf(one, now));
     const states = await store.register(registrations, now);
     for (const [index, one] of some.entries()) {
-      const entry = registry.put(one);
+      const entry = fireQueue.put(one);
       entry.addedAt ??= now;
-      registry.sync(entry, states[index] ?? null, now);
+      fireQueue.sync(entry, states[index] ?? null, now);
       if (entry.nextFireAt === registrations[index]?.nextFireAt) entry.checkedFireAt = entry.nextFireAt;
     }
   }

@@ -2,8 +2,8 @@ import { HeadgateError } from "../../base/errors.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
 import type { NamedConnections } from "../../gate/dependency.js";
-import { type MonitoringOptions, monitoringOf } from "../monitoring/monitoring-options.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import { type MonitoringOptions, monitoringOf } from "../monitoring/monitoring-options.js";
 import type { Reload } from "./pipeline-registry.js";
 
 /** Options of `Scheduler.reload`: what is not given is none. */

@@ -1,9 +1,9 @@
+import type { ActionContext } from "../../pipeline/request-options.js";
+import { checkAct, text } from "../../pipeline/requests.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import type { Core } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
-import type { ActionContext } from "../../pipeline/request-options.js";
-import { checkAct, text } from "../../pipeline/requests.js";
 import { ofTrigger } from "../context/event-payloads.js";
 
 /** Takes a pipeline out of use in the store; what waits is cancelled. */

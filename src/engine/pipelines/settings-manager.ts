@@ -1,67 +1,67 @@
 import { checkOptions } from "../../base/options.js";
-import type { TimeWindow } from "../../schedule/window.js";
-import { sha256 } from "../access/audit-keys.js";
-import type { Core } from "../context/core.js";
 import { effectiveSettings } from "../../pipeline/effective-settings.js";
+import type { Overrides, SettingName, SettingsChange } from "../../pipeline/overrides.js";
+import { SETTING_NAMES, shownDependencies } from "../../pipeline/overrides.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import { unknownPipeline } from "../context/errors.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import { ACT_OPTIONS, checkAct, text } from "../../pipeline/requests.js";
 import type { SettingsManager, SettingsView } from "../../ports/scheduler-api/settings-manager.js";
-import type { Overrides, SettingName, SettingsChange } from "../../pipeline/overrides.js";
-import { SETTING_NAMES, shownDependencies } from "../../pipeline/overrides.js";
-import type { StoredWindow, PipelineOverrides } from "./pipeline-overrides.js";
+import type { TimeWindow } from "../../schedule/window.js";
+import { sha256 } from "../access/audit-keys.js";
+import type { Core } from "../context/core.js";
+import { unknownPipeline } from "../context/errors.js";
+import type { PipelineOverrides, StoredWindow } from "./pipeline-overrides.js";
 
 /** Changes of pipelines while they are in use: kept in the store, in force on all nodes, and until they are reset. */
 export class PipelineSettingsManager implements SettingsManager {
   readonly #core: Core;
-  readonly #steering: PipelineOverrides;
+  readonly #overrides: PipelineOverrides;
 
-  constructor(core: Core, steering: PipelineOverrides) {
+  constructor(core: Core, overrides: PipelineOverrides) {
     this.#core = core;
-    this.#steering = steering;
+    this.#overrides = overrides;
   }
 
   async get(pipelineId: string): Promise<SettingsView> {
-    await this.#steering.refresh();
-    return this.#view(pipelineId, this.#steering.overrides(pipelineId));
+    await this.#overrides.refresh();
+    return this.#view(pipelineId, this.#overrides.overrides(pipelineId));
   }
 
   async change(pipelineId: string, change: SettingsChange, act: ActionContext & { ifVersion?: string } = {}): Promise<SettingsView> {
     checkOptions(act, { ...ACT_OPTIONS, ifVersion: true }, "settings.change");
     this.#mustBeKnown(pipelineId);
     const { ifVersion } = act;
-    await this.#steering.change(
+    await this.#overrides.change(
       pipelineId,
       change,
       checked(act),
       (overrides) => ifVersion === undefined || this.#view(pipelineId, overrides).version === ifVersion,
     );
-    return this.#view(pipelineId, this.#steering.overrides(pipelineId));
+    return this.#view(pipelineId, this.#overrides.overrides(pipelineId));
   }
 
   async maintenance(): Promise<readonly StoredWindow[]> {
-    await this.#steering.refresh();
-    return this.#steering.windows();
+    await this.#overrides.refresh();
+    return this.#overrides.windows();
   }
 
   async addMaintenance(window: TimeWindow, act: ActionContext & { pipelineId?: string; id?: string } = {}): Promise<StoredWindow> {
     checkOptions(act, { ...ACT_OPTIONS, pipelineId: true, id: true }, "settings.addMaintenance");
     if (act.pipelineId !== undefined) this.#mustBeKnown(act.pipelineId);
     const id = text(act.id, "id", 255) ?? this.#core.newId(this.#core.clock.now());
-    return this.#steering.addWindow(id, act.pipelineId ?? null, window, checked(act));
+    return this.#overrides.addWindow(id, act.pipelineId ?? null, window, checked(act));
   }
 
   async removeMaintenance(id: string, act: ActionContext = {}): Promise<StoredWindow> {
     checkAct(act, "settings.removeMaintenance");
-    return this.#steering.removeWindow(id, checked(act));
+    return this.#overrides.removeWindow(id, checked(act));
   }
 
   #view(pipelineId: string, overrides: Overrides): SettingsView {
     this.#mustBeKnown(pipelineId);
-    const known = this.#core.registry.get(pipelineId)?.pipeline as Pipeline;
-    const base = this.#steering.base(pipelineId) ?? known;
-    const windows = this.#steering.windows().filter((one) => one.pipelineId === null || one.pipelineId === pipelineId);
+    const known = this.#core.fireQueue.get(pipelineId)?.pipeline as Pipeline;
+    const base = this.#overrides.base(pipelineId) ?? known;
+    const windows = this.#overrides.windows().filter((one) => one.pipelineId === null || one.pipelineId === pipelineId);
     const effective = effectiveSettings(base, known.schedule.describe(), overrides, windows);
     const inForce: Partial<Record<SettingName, unknown>> = {
       scheduleIntervalMs: effective.scheduleIntervalMs.value,
@@ -84,7 +84,7 @@ export class PipelineSettingsManager implements SettingsManager {
   }
 
   #mustBeKnown(pipelineId: string): void {
-    if (!this.#core.registry.has(pipelineId)) throw unknownPipeline(pipelineId);
+    if (!this.#core.fireQueue.has(pipelineId)) throw unknownPipeline(pipelineId);
   }
 }
 

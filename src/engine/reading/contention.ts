@@ -1,6 +1,6 @@
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Backlog } from "../../ports/store.js";
 import { type Core, executorOf } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { OpenMatter } from "./story.js";
 
 /** Slots that a pipeline may take, from an instant on (epoch ms; `-Infinity`: by now). */
@@ -180,7 +180,7 @@ class Starts {
   }
 
   #fireAt({ id, schedule }: Pipeline): number {
-    const entry = this.#core.registry.get(id);
+    const entry = this.#core.fireQueue.get(id);
     const fireAt = entry === undefined ? schedule.nextAfter(this.#now) : entry.nextFireAt;
     if (fireAt === null) return Number.POSITIVE_INFINITY;
     return entry?.pause == null ? fireAt : Math.max(fireAt, entry.pause.until ?? Number.POSITIVE_INFINITY);

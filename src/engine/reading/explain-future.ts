@@ -1,8 +1,8 @@
 import { isoUtc } from "../../base/instant.js";
 import { holdReason } from "../../gate/decide.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Core } from "../context/core.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { SharedLimits } from "./contention.js";
 import { tell } from "./explain-past.js";
 import { nameOf } from "./explain-words.js";

@@ -1,9 +1,9 @@
 /** What became of a pipeline at an instant that has passed, or is now. */
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { SensorStatus } from "../intake/sensors.js";
 import { tellDropped } from "./dropped.js";
 import { byWhom, nameOf } from "./explain-words.js";

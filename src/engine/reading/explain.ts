@@ -1,10 +1,19 @@
 import { isoUtc, toDate } from "../../base/instant.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
+import {
+  type Decision,
+  decisionView,
+  type FindingView,
+  findingView,
+  type Run,
+  runView,
+  type Trigger,
+  triggerView,
+} from "../../pipeline/views.js";
 import type { ScheduleKind } from "../../schedule/schedule.js";
 import type { Core } from "../context/core.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { SensorStatus } from "../intake/sensors.js";
-import { type Decision, decisionView, type FindingView, findingView, type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
 import { foretell, type Surroundings } from "./explain-future.js";
 import { tell } from "./explain-past.js";
 import { clockChangeNear, withLocalTimes, zoneNameOf } from "./local-time.js";

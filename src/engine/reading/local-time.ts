@@ -1,6 +1,6 @@
 import { isoUtc } from "../../base/instant.js";
-import { zoneOf } from "../../schedule/zone.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import { zoneOf } from "../../schedule/zone.js";
 
 /** An instant as texts have it, unless a local time stands beside it already. */
 const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z(?! \(\d)/g;

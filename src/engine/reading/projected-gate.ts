@@ -2,9 +2,9 @@ import { isoUtc } from "../../base/instant.js";
 import type { Condition } from "../../gate/condition.js";
 import { decide } from "../../gate/decide.js";
 import type { DecisionRecord, Finding } from "../../gate/finding.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { OpenMatter } from "./story.js";
 
 /** A gate at an instant to come. `blocked`: it is held or skipped, and does not run; `open`: some conditions cannot be known. */

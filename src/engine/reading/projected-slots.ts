@@ -1,9 +1,9 @@
 import { isoUtc } from "../../base/instant.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import { longestRunMs } from "../../run/longest.js";
 import type { RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import { type Core, executorOf } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Contention } from "./contention.js";
 import { canHold } from "./projected-gate.js";
 import { type Holder, isOverlapped, type Retry, type Waiting } from "./projection-items.js";

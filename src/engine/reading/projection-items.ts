@@ -1,9 +1,9 @@
 import { isoUtc } from "../../base/instant.js";
 import type { Finding } from "../../gate/finding.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { RunRecord } from "../../run/run.js";
 import { orderOf } from "../../trigger/order.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Judged } from "./projected-gate.js";
 import type { FutureAnswer, OpenMatter } from "./story.js";
 

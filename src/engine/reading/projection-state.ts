@@ -1,10 +1,10 @@
 import type { DecisionRecord } from "../../gate/finding.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { GlobalPause, Pause, PipelineState } from "../../ports/store.js";
 import type { RunRecord } from "../../run/run.js";
 import type { PausedSpan } from "../../schedule/misfire.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 
 const WAITING_READ = 500;
 const RUNS_READ = 100;

@@ -1,17 +1,17 @@
 import { isError } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Pause } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
+import type { StoreHealth } from "../context/store-health.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
+import type { SensorRunner, SensorStatus } from "../intake/sensors.js";
 import type { Phase } from "../lifecycle.js";
 import type { Loop } from "../loop.js";
 import type { NodeReport } from "../monitoring/node-registry.js";
-import type { StoreHealth } from "../context/store-health.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
-import { whyNotReady } from "./readiness.js";
 import type { Runner } from "../running/runner.js";
-import type { SensorRunner, SensorStatus } from "../intake/sensors.js";
 import type { UnrecordedEnds } from "../running/unrecorded-ends.js";
+import { whyNotReady } from "./readiness.js";
 
 /** Of what a node tells the others of its failure. */
 const MESSAGE_CHARACTERS = 500;
@@ -57,7 +57,7 @@ export function statusOf(
   phase: Phase,
   runner: Runner,
   loop: Loop,
-  outage: StoreHealth,
+  storeHealth: StoreHealth,
   sensors: readonly SensorStatus[],
   pipelines: number,
 ): SchedulerStatus {
@@ -65,7 +65,7 @@ export function statusOf(
   const { health } = loop;
   const { failure } = health;
   const notReadyReason = whyNotReady(phase, health);
-  const nextAt = core.registry.nextAt();
+  const nextAt = core.fireQueue.nextAt();
   return {
     phase,
     isReady: notReadyReason === null,
@@ -84,9 +84,9 @@ export function statusOf(
     sensors,
     store: {
       name: core.store.name,
-      isAvailable: outage.since === null,
-      unavailableSince: toDate(outage.since),
-      error: outage.error === null ? null : core.redact(outage.error.message),
+      isAvailable: storeHealth.since === null,
+      unavailableSince: toDate(storeHealth.since),
+      error: storeHealth.error === null ? null : core.redact(storeHealth.error.message),
     },
   };
 }
@@ -135,14 +135,14 @@ function messageOf(error: unknown): string {
 }
 
 /** What this node says of itself to the others. */
-export function nodeReportOf(core: Core, loop: Loop, runner: Runner, sensing: SensorRunner, gates: GateEvaluator): NodeReport {
+export function nodeReportOf(core: Core, loop: Loop, runner: Runner, sensors: SensorRunner, gates: GateEvaluator): NodeReport {
   return {
     clockAheadMs: loop.skew.aheadMs,
     failingSince: loop.health.failure?.since ?? null,
     failure: loop.health.failure === null ? null : core.redact(messageOf(loop.health.failure.error)).slice(0, MESSAGE_CHARACTERS),
     ...core.measureLoad(),
     activeRuns: runner.size,
-    failingSensors: sensing
+    failingSensors: sensors
       .status()
       .flatMap(({ pipelineId, name, isHeldHere, failures, error }) =>
         failures === 0 || !isHeldHere ? [] : [{ pipelineId, sensor: name, failures, error }],

@@ -2,10 +2,10 @@
 import { isoUtc } from "../../base/instant.js";
 import { holdReason } from "../../gate/decide.js";
 import type { DecisionRecord } from "../../gate/finding.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { byWhom, nameOf, roughly } from "./explain-words.js";
 import { statusAt } from "./nothing-due.js";
 import { type ExplanationOutcome, MEANT_MS, type Story } from "./story.js";

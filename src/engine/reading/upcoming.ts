@@ -3,16 +3,16 @@ import { Heap, type HeapEntry } from "../../base/heap.js";
 import type { Instant } from "../../base/instant.js";
 import { epochMs } from "../../base/instant.js";
 import { checkOptions } from "../../base/options.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { PipelineState } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
+import { unknownPipeline } from "../context/errors.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { SharedLimits } from "./contention.js";
 import type { Surroundings } from "./explain-future.js";
 import { Projection } from "./projection.js";
 import { nextFireOf, projectionState } from "./projection-state.js";
 import type { FutureAnswer, OpenMatter } from "./story.js";
-import { unknownPipeline } from "../context/errors.js";
 
 /** Bounds of `Scheduler.upcoming`. */
 export interface UpcomingFireOptions {

@@ -1,10 +1,10 @@
 /** Which limits are, or were, used up, and by which runs. */
 import { firstIdAt } from "../../base/id.js";
 import { isoUtc } from "../../base/instant.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import { isActive, type RunRecord } from "../../run/run.js";
 import type { Core } from "../context/core.js";
 import { executorOf } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { isOrAre } from "./explain-words.js";
 
 /** Runs that are looked at, and pipelines of a pool whose runs are. */
@@ -61,14 +61,14 @@ export async function usedDuring(
 }
 
 function limitsOf(core: Core, pipeline: Pipeline, node: string | null): Limit[] {
-  const { registry, settings } = core;
+  const { fireQueue, settings } = core;
   const { id, execution } = pipeline;
   const limits: Limit[] = [
     { kind: "slots", size: execution.maxActiveRuns, name: "run slots of the pipeline", pipelineIds: [id], countsRetries: true },
   ];
   const { pool } = execution;
   if (pool !== null) {
-    const inPool = [...registry.all()].flatMap(({ pipeline: one }) => (one.execution.pool === pool ? [one.id] : []));
+    const inPool = [...fireQueue.all()].flatMap(({ pipeline: one }) => (one.execution.pool === pool ? [one.id] : []));
     limits.push({
       kind: "pool",
       size: settings.pools.get(pool) ?? 0,
@@ -87,7 +87,7 @@ function limitsOf(core: Core, pipeline: Pipeline, node: string | null): Limit[] 
     });
   const executor = executorOf(core, pipeline);
   if (executor.kind === "local" && node !== null) {
-    const same = [...registry.all()].flatMap(({ pipeline: one }) => (executorOf(core, one) === executor ? [one.id] : []));
+    const same = [...fireQueue.all()].flatMap(({ pipeline: one }) => (executorOf(core, one) === executor ? [one.id] : []));
     const name = `run slots of the node ${node}`;
     limits.push({ kind: "node", size: executor.concurrency, name, pipelineIds: [...new Set([id, ...same])], countsRetries: false });
   }

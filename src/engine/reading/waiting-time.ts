@@ -2,10 +2,10 @@
 import { isoUtc } from "../../base/instant.js";
 import { holdReason } from "../../gate/decide.js";
 import type { DecisionRecord } from "../../gate/finding.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { EndedPause } from "../../schedule/ended-pauses.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { lateBecause, wasPaused } from "./explain-words.js";
 import { MEANT_MS } from "./story.js";
 import { usedDuring } from "./used-limits.js";

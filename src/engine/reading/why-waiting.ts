@@ -1,9 +1,9 @@
 /** Why a trigger is waiting now, and what can be done. */
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 import { counted, isOrAre, paused } from "./explain-words.js";
 import { LIGHT } from "./story.js";
 import { type UsedLimit, usedNow } from "./used-limits.js";

@@ -1,9 +1,9 @@
-import type { Core } from "../context/core.js";
 import type { PipelineRef } from "../../pipeline/pipeline-ref.js";
-import { stopped } from "../context/errors.js";
 import type { RunOptions, TriggerOptions, WaitOptions } from "../../pipeline/request-options.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import type { Trigger } from "../../pipeline/views.js";
+import type { Core } from "../context/core.js";
+import { stopped } from "../context/errors.js";
 
 /** Longer than any run. */
 const FOREVER_MS = 50 * 365 * 86_400_000;

@@ -1,20 +1,20 @@
 import { durationMs } from "../../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../../base/errors.js";
-import type { Clock } from "../../ports/clock.js";
-import type { RemoteState, RunControl, RunRequest } from "../../ports/executor.js";
-import type { LogLevel } from "../../ports/logger.js";
-import type { HeartbeatRequest } from "../../ports/store.js";
-import type { Redact } from "../../run/redact.js";
-import type { AttemptOutcome, CancelRequest, RunError, RunRecord } from "../../run/run.js";
-import type { TriggerRecord } from "../../trigger/trigger.js";
-import { schedulerOf } from "./attempt-scheduler.js";
-import type { Core } from "../context/core.js";
-import { upstreamRunId } from "./end-request.js";
-import { jsonCopy } from "../../run/json-copy.js";
 import { issuesOf, type Pipeline } from "../../pipeline/pipeline.js";
 import type { RunClock, RunContext, RunLog } from "../../pipeline/run-context.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import { type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
+import type { Clock } from "../../ports/clock.js";
+import type { RemoteState, RunControl, RunRequest } from "../../ports/executor.js";
+import type { LogLevel } from "../../ports/logger.js";
+import type { HeartbeatRequest } from "../../ports/store.js";
+import { jsonCopy } from "../../run/json-copy.js";
+import type { Redact } from "../../run/redact.js";
+import type { AttemptOutcome, CancelRequest, RunError, RunRecord } from "../../run/run.js";
+import type { TriggerRecord } from "../../trigger/trigger.js";
+import type { Core } from "../context/core.js";
+import { schedulerOf } from "./attempt-scheduler.js";
+import { upstreamRunId } from "./end-request.js";
 
 const PROGRESS_LIMIT = 10_000;
 

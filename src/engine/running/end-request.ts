@@ -1,11 +1,11 @@
 import { mapFacts } from "../../base/error-facts.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { FinishRequest } from "../../ports/store.js";
+import { jsonCopy } from "../../run/json-copy.js";
 import { retryDelay, runErrorOf } from "../../run/retry.js";
 import type { AttemptOutcome, PrintedOutput, RunError, RunRecord } from "../../run/run.js";
 import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import { jsonCopy } from "../../run/json-copy.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
 
 const OUTPUT_LIMIT = 100_000;
 const NONE: readonly never[] = Object.freeze([]);
@@ -98,8 +98,8 @@ export function upstreamRunId({ kind, key }: Pick<TriggerRecord, "kind" | "key">
   return kind === "dependency" && key?.startsWith(FOLLOWS) ? key.slice(FOLLOWS.length) : null;
 }
 
-function followers({ registry, newId }: Core, run: RunRecord, now: number): readonly NewTrigger[] {
-  const following = registry.followersOf(run.pipelineId);
+function followers({ fireQueue, newId }: Core, run: RunRecord, now: number): readonly NewTrigger[] {
+  const following = fireQueue.followersOf(run.pipelineId);
   if (following.length === 0) return NONE;
   return following.map(({ id, execution }) => ({
     id: newId(now),

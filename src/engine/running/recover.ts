@@ -14,13 +14,13 @@ export async function recoverLost(
   now: number,
   isGoingOn: () => boolean,
 ): Promise<void> {
-  const { store, registry } = core;
+  const { store, fireQueue } = core;
   for (;;) {
     const lost = await store.expiredRuns(now, RUNS_AT_ONCE);
     let closed = 0;
     const closing: Promise<unknown>[] = [];
     for (const run of lost) {
-      const pipeline = registry.get(run.pipelineId)?.pipeline;
+      const pipeline = fireQueue.get(run.pipelineId)?.pipeline;
       if (pipeline === undefined) continue; // a node that knows its retry policy will close it
       if (runner.holds(run)) continue; // it is alive here, or its end is about to be recorded
       if (executorOf(core, pipeline).kind === "remote") await runner.adopt(run, pipeline);

@@ -1,10 +1,10 @@
 import { errorOfFacts } from "../../base/error-facts.js";
 import { HeadgateError, messageOf, NonRetryableError } from "../../base/errors.js";
 import type { RemoteCall, RemoteExecutor, RemoteState } from "../../ports/executor.js";
-import type { ActiveAttempt, AttemptHandle } from "./attempt.js";
-import type { Core } from "../context/core.js";
 import { jsonCopy } from "../../run/json-copy.js";
+import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
+import type { ActiveAttempt, AttemptHandle } from "./attempt.js";
 
 const DEFAULT_CALL_MS = 30_000;
 const REFERENCE_LIMIT = 10_000;

@@ -1,20 +1,20 @@
 import { HeadgateError } from "../../base/errors.js";
+import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Executor, RemoteState } from "../../ports/executor.js";
 import type { FinishRequest, FinishResult } from "../../ports/store.js";
+import { jsonCopy } from "../../run/json-copy.js";
 import { printedOf, runErrorOf } from "../../run/retry.js";
 import { type AttemptOutcome, type CancelRequest, isActive, type RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import { ActiveAttempt, AttemptHandle } from "./attempt.js";
 import { Batcher } from "../context/batcher.js";
 import { type Core, executorOf } from "../context/core.js";
-import { endRequest, keptOutput } from "./end-request.js";
+import { emitAttemptEnd, ofRun } from "../context/event-payloads.js";
 import { FailureReports } from "../context/failure-reports.js";
-import { sendHeartbeats } from "./heartbeats.js";
-import { jsonCopy } from "../../run/json-copy.js";
 import { isUnavailable } from "../context/store-health.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
+import { ActiveAttempt, AttemptHandle } from "./attempt.js";
+import { endRequest, keptOutput } from "./end-request.js";
+import { sendHeartbeats } from "./heartbeats.js";
 import { failureOf, watchElsewhere } from "./remote.js";
-import { ofRun, emitAttemptEnd } from "../context/event-payloads.js";
 import { EndRecorder } from "./unrecorded-ends.js";
 
 const PROGRESS_LIMIT = 10_000;
@@ -147,11 +147,11 @@ export class Runner {
   async complete(runId: string, attempt: number, state: Exclude<RemoteState, { status: "lost" }>): Promise<void> {
     const own = this.#active.get(runId);
     if (own !== undefined && own.attempt === attempt && own.told === null) return own.tell(state);
-    const { store, clock, registry } = this.#core;
+    const { store, clock, fireQueue } = this.#core;
     const isOpen = this.ends.has(runId, { attempt });
     const run = await store.run(runId);
     if (run === null) throw new HeadgateError("NOT_FOUND", `there is no run ${runId}, or no longer`, { details: { runId } });
-    const pipeline = registry.get(run.pipelineId)?.pipeline;
+    const pipeline = fireQueue.get(run.pipelineId)?.pipeline;
     if (own !== undefined || isOpen || run.status !== "running" || run.attempt !== attempt || pipeline === undefined)
       throw new HeadgateError("ALREADY_FINISHED", `attempt ${attempt} of run ${runId} has ended`, { details: { runId, attempt } });
     if (state.status === "running") {
@@ -246,7 +246,7 @@ export class Runner {
     places.attempts--;
     places.ends++;
     const { run, pipeline } = attempt;
-    const { events, logger, registry, store, clock } = this.#core;
+    const { events, logger, fireQueue, store, clock } = this.#core;
     const isOver = attempt.isDetached;
     if (error instanceof HeadgateError && error.code === "RUN_UNRESPONSIVE" && !isOver) {
       events.emit("run.unresponsive", () => ({ pipelineId: run.pipelineId, runId: run.id, attempt: run.attempt }));
@@ -268,7 +268,7 @@ export class Runner {
       const result = withParameters(found, attempt.triggerRecord);
       if (result.isAccepted) this.#tellEnd(outcome, result);
       else this.#tellLate(run, why, outcome);
-      const watchers = isSuccess ? registry.watchersOf(run.pipelineId) : [];
+      const watchers = isSuccess ? fireQueue.watchersOf(run.pipelineId) : [];
       if (watchers.length > 0) await store.recheck(watchers, clock.now());
     } catch (problem) {
       if (!isUnavailable(problem)) events.report(problem, `what follows from the end of run ${run.id}`);

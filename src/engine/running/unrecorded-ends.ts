@@ -1,12 +1,12 @@
-import { lazyModule } from "../../base/lazy-module.js";
 import { HeadgateError, isError } from "../../base/errors.js";
+import { lazyModule } from "../../base/lazy-module.js";
 import type { FinishRequest, FinishResult, HeartbeatRequest } from "../../ports/store.js";
 import { redactError } from "../../run/redact.js";
 import type { AttemptOutcome, RunRecord } from "../../run/run.js";
 import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";
-import { withoutValues } from "./end-request.js";
 import { isUnavailable } from "../context/store-health.js";
+import { withoutValues } from "./end-request.js";
 
 /** Between two tries of an end that the store does not take for a reason nobody foresaw: from this to its double. */
 const AGAIN_MS = 30_000;

@@ -1,10 +1,10 @@
-import type { Clock } from "../clock.js";
-import type { RemoteState } from "../executor.js";
-import type { IdempotencyRecord } from "../store.js";
-import type { Admission } from "../../trigger/queue-limits.js";
 import type { SchedulerEvents } from "../../engine/context/events.js";
 import type { BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
 import type { Trigger } from "../../pipeline/views.js";
+import type { Admission } from "../../trigger/queue-limits.js";
+import type { Clock } from "../clock.js";
+import type { RemoteState } from "../executor.js";
+import type { IdempotencyRecord } from "../store.js";
 import type { EventFeed } from "./event-feed.js";
 
 /** For adapters, such as the HTTP API: what they need of a scheduler beside its public methods. */

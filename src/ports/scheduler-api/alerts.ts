@@ -1,6 +1,6 @@
 import type { Duration } from "../../base/duration.js";
-import type { AlertState, Silence } from "../../monitor/alert.js";
 import type { AlertRunView } from "../../engine/monitoring/alert-runs.js";
+import type { AlertState, Silence } from "../../monitor/alert.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 
 /** Options of `scheduler.alerts.silence`. What is not named is any. */

@@ -1,8 +1,8 @@
-import type { TimeWindow } from "../../schedule/window.js";
-import type { EffectiveSettings } from "../../pipeline/effective-settings.js";
-import type { ActionContext } from "../../pipeline/request-options.js";
-import type { PipelineSettings, SettingName, SettingsChange } from "../../pipeline/overrides.js";
 import type { StoredWindow } from "../../engine/pipelines/pipeline-overrides.js";
+import type { EffectiveSettings } from "../../pipeline/effective-settings.js";
+import type { PipelineSettings, SettingName, SettingsChange } from "../../pipeline/overrides.js";
+import type { ActionContext } from "../../pipeline/request-options.js";
+import type { TimeWindow } from "../../schedule/window.js";
 
 /** A pipeline's settings, and which of them were changed at run time. */
 export interface SettingsView {

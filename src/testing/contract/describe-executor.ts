@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { memoryStore } from "../../adapters/stores/memory/memory-store.js";
 import { createScheduler } from "../../entry/create-scheduler.js";
 import { pipeline } from "../../pipeline/pipeline.js";
-import type { Scheduler } from "../../ports/scheduler-api/scheduler.js";
 import type { Run } from "../../pipeline/views.js";
 import type { Executor } from "../../ports/executor.js";
+import type { Scheduler } from "../../ports/scheduler-api/scheduler.js";
 import type { Store } from "../../ports/store.js";
 import { globalRunner, type TestRunner } from "./runner.js";
 
@@ -178,7 +178,13 @@ function schedulerFor({ executor, run = () => undefined }: ExecutorUnderTest, st
   const execution = { maxActiveRuns: 100, retries: 1, retryDelay: "50ms" };
   const contract = pipeline({ id: "contract", executor, execution, run });
   const impatient = pipeline({ id: "impatient", executor, execution: { ...execution, retries: 0, timeout: "1500ms" }, run });
-  return createScheduler({ pipelines: [contract, impatient], store, cancelGracePeriod: "2s", leaseDuration: "5s", logger: { log: () => {} } });
+  return createScheduler({
+    pipelines: [contract, impatient],
+    store,
+    cancelGracePeriod: "2s",
+    leaseDuration: "5s",
+    logger: { log: () => {} },
+  });
 }
 
 async function ended(scheduler: Scheduler, triggerId: string): Promise<Run> {

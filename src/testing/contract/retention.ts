@@ -1,6 +1,19 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../ports/store.js";
-import { type Case, claim, decideAll, finishOne, firing, MINUTE, nextId, pruneAll, registration, request, startAll, T0 } from "./fixtures.js";
+import {
+  type Case,
+  claim,
+  decideAll,
+  finishOne,
+  firing,
+  MINUTE,
+  nextId,
+  pruneAll,
+  registration,
+  request,
+  startAll,
+  T0,
+} from "./fixtures.js";
 
 /** Triggers that end a millisecond after each other, from an instant on. */
 async function skipped(store: Store, pipelineId: string, count: number, from: number): Promise<string[]> {

@@ -1,10 +1,10 @@
 import { actOf } from "../acting.js";
-import { pauseOut } from "../serialize.js";
 import { pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Answer, type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
+import { pauseOut } from "../serialize.js";
 import { given, ok } from "./responses.js";
 
 type Asked = { pipeline?: string | undefined; dag_id?: string | undefined; all?: boolean | undefined };

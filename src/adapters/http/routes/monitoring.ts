@@ -1,12 +1,12 @@
 import type { AdaptiveStatus, Alert, NodeStatus, PipelineStatistics, SchedulerStatistics, Silence } from "../../../index.js";
 import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
-import { iso } from "../serialize.js";
 import { allow, foundFor, isVisible, oneNameOf, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas-monitoring.js";
 import { actBody, dismissQuery, listQuery } from "../schemas-requests.js";
+import { iso } from "../serialize.js";
 import { whole } from "../short.js";
 import { given, ok } from "./responses.js";
 

@@ -3,12 +3,12 @@ import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
 import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../idempotency-key.js";
-import { decisionOut, pipelineOut, runOut } from "../serialize.js";
 import { foundFor, pipelineOf, visible } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
+import { decisionOut, pipelineOut, runOut } from "../serialize.js";
 import { clipped, decisionShort, findingShort, runShort, triggerShort, whole } from "../short.js";
 import { given, ok } from "./responses.js";
 

@@ -4,12 +4,12 @@ import type { RuntimeDependency, SettingName, SettingsChange, SettingsView, Time
 import { actOf } from "../acting.js";
 import { listAnswer } from "../bounded.js";
 import { keyOf } from "../idempotency-key.js";
-import { maintenanceOut, settingsOut } from "../serialize.js";
 import { foundFor, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
 import { type Answer, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
+import { maintenanceOut, settingsOut } from "../serialize.js";
 import { whole } from "../short.js";
 import { given, ok } from "./responses.js";
 

@@ -1,8 +1,8 @@
 import type { MetricsSource } from "../options.js";
-import { pauseOut } from "../serialize.js";
 import { Problem } from "../problem.js";
 import { type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
+import { pauseOut } from "../serialize.js";
 import { ok } from "./responses.js";
 
 const HEALTH = ok("It is.", schemas.health);

@@ -1,10 +1,10 @@
 import { actOf, nameOf, refuseOthersName } from "../acting.js";
 import { listAnswer, pageAnswer } from "../bounded.js";
-import { auditOut, tokenOut } from "../serialize.js";
 import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
+import { auditOut, tokenOut } from "../serialize.js";
 import { auditShort, tokenShort } from "../short.js";
 import { given, ok } from "./responses.js";
 

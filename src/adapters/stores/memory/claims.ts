@@ -5,7 +5,7 @@ import { CANCELLED, planOverlap, REPLACED } from "../../../trigger/overlap.js";
 import { claimTrigger, endTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunEntity, TriggerEntity } from "./entities.js";
-import { type ReadyQueue, overlapStateOf } from "./ready-queue.js";
+import { overlapStateOf, type ReadyQueue } from "./ready-queue.js";
 import type { RunLifecycle } from "./run-lifecycle.js";
 import type { Slots } from "./slots.js";
 

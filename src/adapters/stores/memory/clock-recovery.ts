@@ -5,23 +5,23 @@ import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
 import { type PipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
-import type { SideTables } from "./side-tables.js";
 import type { History } from "./history.js";
-import type { ReadyQueue } from "./ready-queue.js";
 import type { Pipelines } from "./pipelines.js";
+import type { ReadyQueue } from "./ready-queue.js";
+import type { SideTables } from "./side-tables.js";
 
 /** Puts right what a clock ahead of time has recorded. */
 export class ClockRecovery {
   readonly #pipelines: Pipelines;
   readonly #history: History;
   readonly #lines: ReadyQueue;
-  readonly #desk: SideTables;
+  readonly #sideTables: SideTables;
 
-  constructor(pipelines: Pipelines, history: History, lines: ReadyQueue, desk: SideTables) {
+  constructor(pipelines: Pipelines, history: History, lines: ReadyQueue, sideTables: SideTables) {
     this.#pipelines = pipelines;
     this.#history = history;
     this.#lines = lines;
-    this.#desk = desk;
+    this.#sideTables = sideTables;
   }
 
   replan(requests: readonly ReplanRequest[], now: number): readonly ReplanResult[] {
@@ -49,7 +49,7 @@ export class ClockRecovery {
       pause: pause === null ? null : rebasePause(pause, now),
       endedPauses: rebaseSpans(endedPauses, now),
     };
-    this.#desk.shortenLeases(leaseUntil);
+    this.#sideTables.shortenLeases(leaseUntil);
     for (const cell of this.#pipelines.all()) this.#rebasePipeline(cell, leaseUntil, now);
   }
 

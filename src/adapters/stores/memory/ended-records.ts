@@ -1,5 +1,5 @@
-import { Heap, type HeapEntry } from "../../../base/heap.js";
 import { FifoList } from "../../../base/fifo-list.js";
+import { Heap, type HeapEntry } from "../../../base/heap.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Retention } from "../../../trigger/retention.js";
 import type { TriggerEntity } from "./entities.js";

@@ -1,5 +1,5 @@
-import type { HeapEntry } from "../../../base/heap.js";
 import { FifoList } from "../../../base/fifo-list.js";
+import type { HeapEntry } from "../../../base/heap.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";

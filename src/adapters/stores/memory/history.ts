@@ -4,8 +4,8 @@ import type { FinishedRecord, FinishedSummary } from "../../../monitor/finished-
 import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
-import type { RunEntity, TriggerEntity } from "./entities.js";
 import { type Ended, EndedRecords, type MemoryRetention } from "./ended-records.js";
+import type { RunEntity, TriggerEntity } from "./entities.js";
 import { within } from "./within.js";
 
 /** What is told of what is forgotten. */

@@ -4,7 +4,6 @@ import type { FinishedSummary } from "../../../monitor/finished-record.js";
 import type { AuditedWrite, NotedResult } from "../../../ports/audit-store.js";
 import { EVENT_BOUNDS } from "../../../ports/event-log.js";
 import type {
-  IdempotencyRecord,
   Backlog,
   Claim,
   ClaimRequest,
@@ -20,6 +19,7 @@ import type {
   FireResult,
   GlobalPause,
   HeartbeatRequest,
+  IdempotencyRecord,
   Now,
   Pause,
   PipelineRegistration,
@@ -32,17 +32,17 @@ import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
 import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
-import type { RunEntity } from "./entities.js";
 import { Claims } from "./claims.js";
 import { ClockRecovery } from "./clock-recovery.js";
-import { SideTables } from "./side-tables.js";
+import type { RunEntity } from "./entities.js";
 import { EventRing } from "./event-ring.js";
 import { History } from "./history.js";
 import { Intake } from "./intake.js";
-import { ReadyQueue } from "./ready-queue.js";
 import { Pipelines } from "./pipelines.js";
+import { ReadyQueue } from "./ready-queue.js";
 import { RollUps } from "./roll-ups.js";
 import { RunLifecycle } from "./run-lifecycle.js";
+import { SideTables } from "./side-tables.js";
 import { Slots } from "./slots.js";
 import { dropsInto, forFireTimes, openAt } from "./trigger-history.js";
 import { QueueUsage } from "./usage.js";
@@ -67,7 +67,7 @@ export class InMemory implements MemoryStore {
   readonly #claims: Claims;
   readonly #settling: RunLifecycle;
   readonly #intake: Intake;
-  readonly #desk = new SideTables();
+  readonly #sideTables = new SideTables();
   readonly #recovery: ClockRecovery;
   readonly #events = new EventRing();
   readonly #rollUps = new RollUps();
@@ -77,12 +77,18 @@ export class InMemory implements MemoryStore {
     this.#history = new History(retention, onForget);
     this.#lines = new ReadyQueue(this.#slots);
     this.#pipelines = new Pipelines(this.#lines);
-    this.#settling = new RunLifecycle(this.#history, this.#pipelines, this.#lines, this.#slots, this.#usage, this.#running, (trigger, now) =>
-      this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#intake.enqueue(trigger, now),
+    this.#settling = new RunLifecycle(
+      this.#history,
+      this.#pipelines,
+      this.#lines,
+      this.#slots,
+      this.#usage,
+      this.#running,
+      (trigger, now) => (this.#pipelines.get(trigger.pipelineId) === undefined ? null : this.#intake.enqueue(trigger, now)),
     );
     this.#intake = new Intake(this.#pipelines, this.#history, this.#lines, this.#usage, this.#settling);
     this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
-    this.#recovery = new ClockRecovery(this.#pipelines, this.#history, this.#lines, this.#desk);
+    this.#recovery = new ClockRecovery(this.#pipelines, this.#history, this.#lines, this.#sideTables);
   }
 
   async open(): Promise<void> {}
@@ -119,7 +125,7 @@ export class InMemory implements MemoryStore {
   ): Promise<readonly EnqueueResult[]> {
     if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
     const results = await this.#intake.enqueueAll(triggers, now, limits);
-    this.#desk.noteResult(results, noted);
+    this.#sideTables.noteResult(results, noted);
     return results;
   }
 
@@ -194,9 +200,9 @@ export class InMemory implements MemoryStore {
     const cell = this.#history.triggers.get(triggerId);
     if (cell === undefined) return null;
     if (cell.run !== null && !isEnded(cell.record.status))
-      return this.#desk.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
+      return this.#sideTables.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
     if (isWaiting(cell.record)) this.#settling.end(cell, endTrigger(cell.record, end, request.reason, request.at, { user: request.user }));
-    return this.#desk.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
+    return this.#sideTables.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
   }
 
   async cancelRun(
@@ -206,15 +212,15 @@ export class InMemory implements MemoryStore {
   ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null> {
     const cell = this.#history.runs.get(runId);
     if (cell === undefined) return null;
-    return this.#desk.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
+    return this.#sideTables.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
   }
 
   async pause(pipelineId: string | null, pause: Pause, noted?: AuditedWrite): Promise<void> {
-    this.#pipelines.pause(pipelineId, pause, (before) => this.#desk.note(noted, before));
+    this.#pipelines.pause(pipelineId, pause, (before) => this.#sideTables.note(noted, before));
   }
 
   async resume(pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null> {
-    return this.#pipelines.resume(pipelineId, now, (before) => this.#desk.note(noted, before));
+    return this.#pipelines.resume(pipelineId, now, (before) => this.#sideTables.note(noted, before));
   }
 
   async globalPause(): Promise<GlobalPause> {
@@ -277,18 +283,18 @@ export class InMemory implements MemoryStore {
         trigger,
         endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at, { user: request.user }),
       );
-    return this.#desk.noteResult<readonly TriggerRecord[]>(
+    return this.#sideTables.noteResult<readonly TriggerRecord[]>(
       waiting.map(({ record }) => record),
       noted,
     );
   }
 
   async claimCursors(names: readonly string[], node: string, leaseUntil: number, now: number): Promise<readonly (CursorRecord | null)[]> {
-    return names.map((name) => this.#desk.claimCursor(name, node, leaseUntil, now));
+    return names.map((name) => this.#sideTables.claimCursor(name, node, leaseUntil, now));
   }
 
   async releaseCursors(names: readonly string[], node: string): Promise<void> {
-    for (const name of names) this.#desk.releaseCursor(name, node);
+    for (const name of names) this.#sideTables.releaseCursor(name, node);
   }
 
   async moveCursor(
@@ -298,42 +304,42 @@ export class InMemory implements MemoryStore {
     triggers: readonly NewTrigger[],
     now: number,
   ): Promise<readonly EnqueueResult[] | null> {
-    if (!this.#desk.holdsCursor(name, token)) return null;
+    if (!this.#sideTables.holdsCursor(name, token)) return null;
     const accepted = await this.enqueue(triggers, now);
-    this.#desk.moveCursor(name, value, now);
+    this.#sideTables.moveCursor(name, value, now);
     return accepted;
   }
 
   async config(key: string): Promise<ConfigRecord | null> {
-    return this.#desk.config(key);
+    return this.#sideTables.config(key);
   }
 
   async putConfig(...args: Parameters<Store["putConfig"]>): Promise<ConfigRecord | null> {
-    return this.#desk.putConfig(...args);
+    return this.#sideTables.putConfig(...args);
   }
 
   async saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord> {
-    return this.#desk.keepAnswer(record);
+    return this.#sideTables.keepAnswer(record);
   }
 
   async releaseKey(key: string, request: string): Promise<void> {
-    this.#desk.freeAnswer(key, request);
+    this.#sideTables.freeAnswer(key, request);
   }
 
   async appendAudit(...args: Parameters<Store["appendAudit"]>): Promise<void> {
-    this.#desk.appendAudit(...args);
+    this.#sideTables.appendAudit(...args);
   }
 
   async listAudit(query: Parameters<Store["listAudit"]>[0]): Promise<readonly AuditRecord[]> {
-    return this.#desk.listAudit(query);
+    return this.#sideTables.listAudit(query);
   }
 
   async auditHead(): Promise<AuditMark> {
-    return this.#desk.auditHead();
+    return this.#sideTables.auditHead();
   }
 
   async auditTail(after = 0): Promise<AuditMark> {
-    return this.#desk.auditTail(after);
+    return this.#sideTables.auditTail(after);
   }
 
   async appendEvents(...args: Parameters<Store["appendEvents"]>): Promise<void> {
@@ -373,13 +379,13 @@ export class InMemory implements MemoryStore {
   }
 
   async saveRollUps(...[cursor, rows]: Parameters<Store["saveRollUps"]>): Promise<boolean> {
-    if (!this.#desk.holdsCursor(cursor.name, cursor.token)) return false;
+    if (!this.#sideTables.holdsCursor(cursor.name, cursor.token)) return false;
     this.#rollUps.save(rows);
     return true;
   }
 
   async prune(now: number, { limit = 100 }: PruneOptions = {}): Promise<PruneResult> {
-    this.#desk.forgetAnswers(now - this.#maxAgeMs);
+    this.#sideTables.forgetAnswers(now - this.#maxAgeMs);
     this.#events.prune(EVENT_BOUNDS, now);
     const removed = this.#history.prune(now, limit);
     return { removed, isDone: removed < limit };

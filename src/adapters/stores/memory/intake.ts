@@ -3,10 +3,10 @@ import { isOverlapping, REPLACED, replacesWaiting } from "../../../trigger/overl
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
-import { lifeOf, type PipelineEntity, stateOf, type TriggerEntity, newTriggerEntity } from "./entities.js";
+import { lifeOf, newTriggerEntity, type PipelineEntity, stateOf, type TriggerEntity } from "./entities.js";
 import type { History } from "./history.js";
-import type { ReadyQueue } from "./ready-queue.js";
 import type { Pipelines } from "./pipelines.js";
+import type { ReadyQueue } from "./ready-queue.js";
 import type { RunLifecycle } from "./run-lifecycle.js";
 import type { QueueUsage } from "./usage.js";
 

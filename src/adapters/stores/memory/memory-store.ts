@@ -28,7 +28,7 @@ const ENDED_BYTES = 67_108_864;
  * createScheduler({ pipelines, store: memoryStore({ retention: { count: 1_000, maxAge: "7d" } }) });
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  checkOptions(options, { retention: true, onForget: true }, "memoryStore");
+  checkOptions(options, { retention: true, onPrune: true }, "memoryStore");
   if (options.retention !== undefined)
     checkOptions(options.retention, { count: true, countPerPipeline: true, bytes: true, maxAge: true }, "memoryStore: retention");
   const counts = countsOf(options.retention ?? {}, { count: 10_000 }, "memoryStore: retention");

@@ -2,7 +2,7 @@ import { HeadgateError } from "../../../base/errors.js";
 import { FifoList } from "../../../base/fifo-list.js";
 import type { RecentStarts } from "../../../gate/start-limit.js";
 import type { Backlog, BacklogGroup, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
-import { type PipelineEntity, newPipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
+import { newPipelineEntity, type PipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
 import type { ReadyQueue } from "./ready-queue.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */

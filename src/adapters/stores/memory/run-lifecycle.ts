@@ -8,8 +8,8 @@ import { endTrigger, holdTrigger, releaseTrigger, startTrigger } from "../../../
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunEntity, TriggerEntity } from "./entities.js";
 import type { History } from "./history.js";
-import type { ReadyQueue } from "./ready-queue.js";
 import type { Pipelines } from "./pipelines.js";
+import type { ReadyQueue } from "./ready-queue.js";
 import type { Slots } from "./slots.js";
 import type { QueueUsage } from "./usage.js";
 

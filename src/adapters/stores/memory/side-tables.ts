@@ -1,8 +1,8 @@
 import { jsonSize } from "../../../base/json-size.js";
 import type { AuditEntry, AuditMark, AuditRecord } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AuditQuery, AuditedWrite, NotedResult } from "../../../ports/audit-store.js";
-import type { IdempotencyRecord, ConfigRecord, CursorRecord } from "../../../ports/store.js";
+import type { AuditedWrite, AuditQuery, NotedResult } from "../../../ports/audit-store.js";
+import type { ConfigRecord, CursorRecord, IdempotencyRecord } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 import { AuditTrail } from "./audit-trail.js";
 
@@ -49,7 +49,14 @@ export class SideTables {
     return this.#config.get(key) ?? null;
   }
 
-  putConfig(key: string, value: unknown, expected: number | null, by: string | null, now: number, noted?: AuditedWrite): ConfigRecord | null {
+  putConfig(
+    key: string,
+    value: unknown,
+    expected: number | null,
+    by: string | null,
+    now: number,
+    noted?: AuditedWrite,
+  ): ConfigRecord | null {
     const known = this.#config.get(key);
     const version = known?.version ?? 0;
     if (expected !== null && expected !== version) return null;

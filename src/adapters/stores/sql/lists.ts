@@ -1,5 +1,5 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import { type FinishedSummary, endedAtOf } from "../../../monitor/finished-record.js";
+import { endedAtOf, type FinishedSummary } from "../../../monitor/finished-record.js";
 import type { DecisionQuery, EndedQuery, Listed, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";

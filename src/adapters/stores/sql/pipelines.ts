@@ -99,7 +99,12 @@ export async function pause(session: Session, pipelineId: string | null, wanted:
 }
 
 /** Ends a pause; `undefined` when there is no such pipeline. */
-export async function resume(session: Session, pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null | undefined> {
+export async function resume(
+  session: Session,
+  pipelineId: string | null,
+  now: number,
+  noted?: AuditedWrite,
+): Promise<Pause | null | undefined> {
   if (session.dialect.pauseLock !== null) await session.query(session.dialect.pauseLock);
   if (pipelineId === null) {
     const global = await lockedGlobal(session);

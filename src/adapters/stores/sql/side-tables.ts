@@ -1,4 +1,4 @@
-import type { IdempotencyRecord, ConfigRecord, CursorRecord, EnqueueResult, Store } from "../../../ports/store.js";
+import type { ConfigRecord, CursorRecord, EnqueueResult, IdempotencyRecord, Store } from "../../../ports/store.js";
 import { claimedCursor } from "../../../trigger/cursor.js";
 import type { NewTrigger } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";

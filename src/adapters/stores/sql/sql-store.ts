@@ -8,23 +8,23 @@ import * as claims from "./claim.js";
 import * as recovery from "./clock-recovery.js";
 import { type Database, type Session, select } from "./database.js";
 import * as decisions from "./decide.js";
-import * as desk from "./side-tables.js";
 import * as events from "./events.js";
 import { finish } from "./finish.js";
 import * as fires from "./fire.js";
 import * as lists from "./lists.js";
+import * as upkeep from "./maintenance.js";
 import { mayBeApart, withParameters } from "./payloads.js";
 import * as pipelines from "./pipelines.js";
 import { prune, type SqlRetention } from "./prune.js";
 import * as queue from "./queue.js";
 import { register } from "./register.js";
 import * as settle from "./run-lifecycle.js";
+import * as sideTables from "./side-tables.js";
 import { recentStarts } from "./start-checks.js";
 import * as statistics from "./statistics.js";
 import { HIDDEN } from "./statuses.js";
 import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
 import * as history from "./trigger-history.js";
-import * as upkeep from "./maintenance.js";
 
 /** What a durable store keeps of what has ended. */
 export interface RetentionOptions {
@@ -155,20 +155,20 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     },
     recentStarts: (id, from, until, limit) => recentStarts(session, id, from, until, limit),
     retire: (id, request, noted) => telling(async (on) => audit.noteResult(on, await pipelines.retire(on, id, request), noted)),
-    claimCursors: (names, node, leaseUntil, now) => within((on) => desk.claimCursors(on, names, node, leaseUntil, now)),
-    releaseCursors: (names, node) => database.transaction((on) => desk.releaseCursors(on, names, node)),
+    claimCursors: (names, node, leaseUntil, now) => within((on) => sideTables.claimCursors(on, names, node, leaseUntil, now)),
+    releaseCursors: (names, node) => database.transaction((on) => sideTables.releaseCursors(on, names, node)),
     moveCursor: async (name, token, value, triggers, now) => {
       await mustBeKnown(
         session,
         triggers.map(({ pipelineId }) => pipelineId),
       );
-      const answers = await telling((on) => desk.moveCursor(on, name, token, value, triggers, now));
+      const answers = await telling((on) => sideTables.moveCursor(on, name, token, value, triggers, now));
       return answers?.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?")) ?? null;
     },
     config: async (key) => (await select(session, CONFIG, "WHERE key = $1 AND version > 0", [key]))[0] ?? null,
-    putConfig: (...args) => telling((on) => desk.putConfig(on, ...args)),
-    saveResponse: (record) => within((on) => desk.keepAnswer(on, record)),
-    releaseKey: (key, request) => desk.freeAnswer(session, key, request),
+    putConfig: (...args) => telling((on) => sideTables.putConfig(on, ...args)),
+    saveResponse: (record) => within((on) => sideTables.keepAnswer(on, record)),
+    releaseKey: (key, request) => sideTables.freeAnswer(session, key, request),
     appendAudit: (entries, sealer) => within((on) => audit.append(on, entries, sealer)),
     listAudit: (query) => audit.list(session, query),
     auditHead: () => audit.head(session),

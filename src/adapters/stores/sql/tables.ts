@@ -2,7 +2,7 @@ import type { DecisionRecord } from "../../../gate/finding.js";
 import type { AuditRecord } from "../../../monitor/audit.js";
 import type { EventRecord } from "../../../ports/event-log.js";
 import type { StatisticsRollUp } from "../../../ports/statistics-store.js";
-import type { IdempotencyRecord, ConfigRecord, CursorRecord, Pause } from "../../../ports/store.js";
+import type { ConfigRecord, CursorRecord, IdempotencyRecord, Pause } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
