@@ -130,7 +130,7 @@ export class Lifecycle {
     signal.throwIfAborted();
     await overrides.refresh();
     signal.throwIfAborted();
-    await fireQueue.begin();
+    await registry.begin();
     signal.throwIfAborted();
     this.#phase = "running";
     this.#unsubscribe = store.subscribe(() => loop.refreshGlobal());
