@@ -67,6 +67,7 @@ export type { ExternalDependency, NamedConnection, NamedConnections, RuntimeDepe
 export type { DecisionOutcome, DecisionRecord, Finding, MissedFires, MissedPause } from "./gate/finding.js";
 export type { CircuitBreaker, MeasurableProbe, Measured, ProbeOptions, ProbePolicy } from "./gate/probe.js";
 export type { RecentStarts, StartLimit } from "./gate/start-limit.js";
+export type { Decision, FindingView, MissedFiresView } from "./gate/view.js";
 export type {
   ActiveRun,
   AlertReason,
@@ -143,7 +144,6 @@ export type { ParameterProblem } from "./pipeline/requests.js";
 export type { RunClock, RunContext, RunLog } from "./pipeline/run-context.js";
 export type { RunOutcome } from "./pipeline/run-outcome.js";
 export type { RunScheduler } from "./pipeline/run-scheduler.js";
-export type { Decision, FindingView, LateCause, MissedFiresView, Run, Trigger } from "./pipeline/views.js";
 export type { AlertChannel } from "./ports/alert-channel.js";
 export type * from "./ports/audit-store.js";
 export type { Clock } from "./ports/clock.js";
@@ -185,6 +185,7 @@ export type { ExecutionOptions, ExecutionPolicy } from "./run/policy.js";
 export type { Backoff, RetryPolicy } from "./run/retry.js";
 export type { Attempt, AttemptOutcome, CancelRequest, PrintedOutput, RunEnd, RunError, RunRecord, RunStatus } from "./run/run.js";
 export type { AttemptEnd } from "./run/transitions.js";
+export type { Run } from "./run/view.js";
 export { type BusinessDayOptions, businessDays, type HolidayRule } from "./schedule/business-days.js";
 export type { Calendar } from "./schedule/calendar.js";
 export { type CalendarLike, except, union, within } from "./schedule/combine.js";
@@ -244,3 +245,4 @@ export type {
   TriggerRecord,
   TriggerStatus,
 } from "./trigger/trigger.js";
+export type { LateCause, Trigger } from "./trigger/view.js";

@@ -1,19 +1,27 @@
-import type { Pipeline } from "../pipeline/pipeline.js";
 import type { BackfillOptions, TriggerOptions } from "../pipeline/request-options.js";
-import type { Trigger } from "../pipeline/views.js";
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
 import type { AdapterContext } from "../ports/scheduler-api/adapter-context.js";
 import type { IdempotencyRecord } from "../ports/store.js";
 import type { Admission } from "../trigger/queue-limits.js";
+import type { Trigger } from "../trigger/view.js";
 import type { AuditRecorder } from "./access/audit-log.js";
 import { compareAndSet } from "./context/compare-and-set.js";
 import type { Core } from "./context/core.js";
 import type { SchedulerEvents } from "./context/events.js";
 import { FailureReports } from "./context/failure-reports.js";
-import { StoreEventFeed } from "./feed/event-feed.js";
+import type { StoreEventFeed } from "./feed/event-feed.js";
 import type { TriggerSubmission } from "./intake/submit.js";
+import type { PipelineRegistry } from "./pipelines/pipeline-registry.js";
 import type { Runner } from "./running/runner.js";
+
+interface AdapterContextParts {
+  readonly feed: StoreEventFeed;
+  readonly runner: Runner;
+  readonly audit: AuditRecorder;
+  readonly submission: TriggerSubmission;
+  readonly registry: PipelineRegistry;
+}
 
 /** What adapters that ask a scheduler need beside its public methods. */
 export class EngineAdapterContext implements AdapterContext {
@@ -24,15 +32,14 @@ export class EngineAdapterContext implements AdapterContext {
   /** Events of all nodes. */
   readonly feed: StoreEventFeed;
   readonly #submission: TriggerSubmission;
-  readonly #pipelineOf: (id: string) => Pipeline;
+  readonly #registry: PipelineRegistry;
 
-  /** @param pipelineOf - a pipeline of a running scheduler; throws otherwise */
-  constructor(core: Core, runner: Runner, audit: AuditRecorder, submission: TriggerSubmission, pipelineOf: (id: string) => Pipeline) {
+  constructor(core: Core, { feed, runner, audit, submission, registry }: AdapterContextParts) {
     this.#core = core;
-    this.feed = new StoreEventFeed(core);
+    this.feed = feed;
     this.#failures = new FailureReports(core);
     this.#submission = submission;
-    this.#pipelineOf = pipelineOf;
+    this.#registry = registry;
     this.#audit = audit;
     this.#runner = runner;
   }
@@ -77,11 +84,11 @@ export class EngineAdapterContext implements AdapterContext {
   }
 
   async trigger(pipelineId: string, options: TriggerOptions, admission: Admission): Promise<Trigger> {
-    return this.#submission.trigger(this.#pipelineOf(pipelineId), options, admission);
+    return this.#submission.trigger(this.#registry.running(pipelineId), options, admission);
   }
 
   async backfill(pipelineId: string, options: BackfillOptions, admission: Admission): Promise<readonly Trigger[]> {
-    return this.#submission.backfill(this.#pipelineOf(pipelineId), options, admission);
+    return this.#submission.backfill(this.#registry.running(pipelineId), options, admission);
   }
 
   saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord> {

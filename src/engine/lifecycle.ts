@@ -14,8 +14,9 @@
  */
 import { HeadgateError } from "../base/errors.js";
 import type { AuditRecorder } from "./access/audit-log.js";
-import { type Core, closeExecutors } from "./context/core.js";
+import type { Core } from "./context/core.js";
 import { stopped } from "./context/errors.js";
+import type { SchedulerPhase } from "./context/phase.js";
 import type { StoreEventFeed } from "./feed/event-feed.js";
 import type { SensorRunner } from "./intake/sensors.js";
 import type { Loop } from "./loop.js";
@@ -34,8 +35,6 @@ const LAST_MS = 2_000;
 
 /** Pipelines whose sensors are taken over between two turns of the event loop. */
 const PIPELINES_AT_ONCE = 5_000;
-
-export type Phase = "created" | "starting" | "running" | "stopping" | "stopped";
 
 /** What is started and stopped. */
 export interface LifecycleParts {
@@ -57,7 +56,7 @@ export class Lifecycle {
   readonly #starts = new AbortController();
   /** Aborts when the store is no longer waited for. */
   readonly #cut = new AbortController();
-  #phase: Phase = "created";
+  readonly #phase: SchedulerPhase;
   #hasStarted = false;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -69,18 +68,10 @@ export class Lifecycle {
   /** What a stop waits for, to be reported when it does so in vain. */
   #waitsFor = "";
 
-  constructor(core: Core, parts: LifecycleParts) {
+  constructor(core: Core, phase: SchedulerPhase, parts: LifecycleParts) {
     this.#core = core;
+    this.#phase = phase;
     this.#parts = parts;
-  }
-
-  get phase(): Phase {
-    return this.#phase;
-  }
-
-  /** @throws HeadgateError `SCHEDULER_STOPPED` */
-  refuseUnlessRunning(): void {
-    if (this.#phase !== "running") throw stopped();
   }
 
   /**
@@ -89,12 +80,12 @@ export class Lifecycle {
    * @throws HeadgateError `SCHEDULER_STOPPED`, and what made the start fail
    */
   async settled(): Promise<void> {
-    if (this.#phase === "stopping" || this.#phase === "stopped") throw stopped();
-    await (this.#phase === "starting" ? this.#starting : null);
+    if (this.#phase.current === "stopping" || this.#phase.current === "stopped") throw stopped();
+    await (this.#phase.current === "starting" ? this.#starting : null);
   }
 
   start(): Promise<void> {
-    if (this.#phase === "stopping" || this.#phase === "stopped") return Promise.reject(stopped());
+    if (this.#phase.current === "stopping" || this.#phase.current === "stopped") return Promise.reject(stopped());
     this.#starting ??= this.#start();
     return this.#starting;
   }
@@ -102,7 +93,7 @@ export class Lifecycle {
   async #start(): Promise<void> {
     const { events, node } = this.#core;
     const { signal } = this.#starts;
-    this.#phase = "starting";
+    this.#phase.current = "starting";
     try {
       await unlessAborted(this.#steps(signal), signal);
     } catch (error) {
@@ -111,7 +102,7 @@ export class Lifecycle {
       await this.#parts.loop.stop();
       await this.#core.store.close().catch((problem: unknown) => events.report(problem, "closing the store after a failed start"));
       if (signal.aborted) throw signal.reason;
-      this.#phase = "created";
+      this.#phase.current = "created";
       this.#starting = null;
       throw error;
     }
@@ -132,8 +123,8 @@ export class Lifecycle {
     signal.throwIfAborted();
     await registry.begin();
     signal.throwIfAborted();
-    this.#phase = "running";
-    this.#unsubscribe = store.subscribe(() => loop.refreshGlobal());
+    this.#phase.current = "running";
+    this.#unsubscribe = store.subscribe(() => loop.storeChanged());
     await loop.start();
     signal.throwIfAborted();
     await this.#putSensors();
@@ -163,7 +154,7 @@ export class Lifecycle {
   async #stop(drainMs: number): Promise<void> {
     const { events, node, clock, settings } = this.#core;
     const patienceMs = this.#hasStarted ? RECORDING_MS : STARTING_MS;
-    this.#phase = "stopping";
+    this.#phase.current = "stopping";
     this.#starts.abort(stopped());
     const cutAt = clock.monotonic() + drainMs + settings.graceMs + RECORDING_MS;
     let giveUp = () => {};
@@ -194,7 +185,7 @@ export class Lifecycle {
       events.report(new Error(`it did not end in time: ${this.#waitsFor}`), "stopping the scheduler");
       void this.#release();
     }
-    this.#phase = "stopped";
+    this.#phase.current = "stopped";
     events.emit("stopped", () => ({ node }));
     events.removeAll();
   }
@@ -235,7 +226,7 @@ export class Lifecycle {
   async #releaseAll(): Promise<void> {
     const { audit, loop, feed } = this.#parts;
     this.#unsubscribe?.();
-    const executors = closeExecutors(this.#core);
+    const executors = this.#core.executors.close(this.#parts.registry.all(), (error, where) => this.#core.events.report(error, where));
     await this.#step("the round of the scheduler", () => loop.stop());
     await this.#step("the audit log", () => audit.close());
     await this.#step("the events of all nodes", () => feed.close());

@@ -1,4 +1,3 @@
-import type { GlobalPause } from "../ports/store.js";
 import type { Core } from "./context/core.js";
 import { ofTrigger } from "./context/event-payloads.js";
 import { FailureReports } from "./context/failure-reports.js";
@@ -9,6 +8,7 @@ import { ClockRecovery } from "./firing/clock-recovery.js";
 import { ClockSkewMonitor } from "./firing/clock-skew.js";
 import { fireDue } from "./firing/fire.js";
 import type { Claimer } from "./gating/claimer.js";
+import type { GlobalPause } from "./pipelines/global-pause.js";
 import { RoundHealth } from "./round-health.js";
 import { LeaseExtender } from "./running/lease-extender.js";
 import { recoverLost } from "./running/recover.js";
@@ -18,6 +18,16 @@ const AFTER_ERROR_MS = 1_000;
 /** How often a node with a backlog looks for what is due by time alone. */
 const DUE_MS = 1_000;
 const ROUND = "a round of the scheduler";
+
+/** What the loop sets going. */
+export interface LoopParts {
+  readonly runner: Runner;
+  readonly claimer: Claimer;
+  readonly storeHealth: StoreHealth;
+  readonly globalPause: GlobalPause;
+  /** Takes over what other nodes have changed of settings. */
+  readonly refresh: () => Promise<void>;
+}
 
 /**
  * The one loop: it wakes when something is due or has changed, does everything that is due in the order of the flow, and
@@ -33,9 +43,9 @@ export class Loop {
   readonly #causes: CatchupCauses;
   readonly #leases: LeaseExtender;
   readonly #failures: FailureReports;
+  readonly #global: GlobalPause;
   readonly #refresh: () => Promise<void>;
   readonly skew: ClockSkewMonitor;
-  #global: GlobalPause = { pause: null, endedPauses: [] };
   #isRunning = false;
   #isClaiming = true;
   #round: Promise<void> | null = null;
@@ -43,18 +53,18 @@ export class Loop {
   #stopTimer: (() => void) | null = null;
   #storeDueAt = 0;
   #recoverAt = 0;
-  #globalAt = 0;
   #pausedAt = 0;
   #onFirstRound = () => {};
   readonly health: RoundHealth;
 
-  /** @param refresh - takes over what other nodes have changed of settings */
-  constructor(core: Core, runner: Runner, claimer: Claimer, storeHealth: StoreHealth, refresh: () => Promise<void>) {
+  constructor(core: Core, { runner, claimer, storeHealth, globalPause, refresh }: LoopParts) {
     this.#core = core;
     this.#runner = runner;
     this.#claimer = claimer;
     this.#storeHealth = storeHealth;
+    this.#global = globalPause;
     this.#refresh = refresh;
+    core.signals.wake.on(() => this.wake());
     this.#jumps = new ClockJumpDetector(core);
     this.#recovery = new ClockRecovery(core);
     this.#causes = new CatchupCauses(core);
@@ -62,10 +72,6 @@ export class Loop {
     this.#failures = new FailureReports(core);
     this.skew = new ClockSkewMonitor(core);
     this.health = new RoundHealth(core.clock, core.settings.trustMs);
-  }
-
-  get globalPause(): GlobalPause {
-    return this.#global;
   }
 
   /** Begins; resolves after the first round, whatever is left to do. */
@@ -82,7 +88,7 @@ export class Loop {
     await first;
   }
 
-  /** Has a round soon: something changed. */
+  /** Schedules a round: something has changed. */
   wake(): void {
     if (!this.#isRunning) return;
     if (this.#round !== null) {
@@ -93,16 +99,10 @@ export class Loop {
     this.#core.clock.track?.(this.#round, "work");
   }
 
-  /** Reads the pause of everything again before the next round. */
-  refreshGlobal(): void {
-    this.#globalAt = 0;
+  /** Another node has changed something in the store: the next round reads the pause of everything, and settings, again. */
+  storeChanged(): void {
+    this.#global.invalidate();
     this.wake();
-  }
-
-  /** Reads the pause of everything now, so that this node's own change of it shows at once, and again before the next round. */
-  async readGlobal(): Promise<void> {
-    this.#global = await this.#core.store.globalPause();
-    this.refreshGlobal();
   }
 
   /** Fires and claims no more, but keeps leases alive. */
@@ -166,7 +166,8 @@ export class Loop {
     await this.#recovery.stepped(steppedMs, now);
     if (this.#isClaiming) {
       await this.#keepGlobal(now);
-      if (this.#global.pause === null && !(await fireDue(this.#core, this.#causes, this.#global, now))) this.#globalAt = 0;
+      if (this.#global.current.pause === null && !(await fireDue(this.#core, this.#causes, this.#global.current, now)))
+        this.#global.dueAt = 0;
       if (this.#storeDueAt <= now || isStep) await this.#expire(now);
       if (this.#isClaiming) await this.#claim(now);
     }
@@ -175,7 +176,7 @@ export class Loop {
   /** The time has jumped: instants that were kept mean nothing any more. Nobody's work is taken for lost before a wrong clock could be noticed by others. */
   #stepped(now: number): void {
     const { settings, store } = this.#core;
-    this.#globalAt = 0;
+    this.#global.dueAt = 0;
     this.#pausedAt = 0;
     this.#storeDueAt = 0;
     this.#recoverAt = store.pollMs === null ? now : now + settings.leaseMs;
@@ -196,17 +197,17 @@ export class Loop {
 
   async #keepGlobal(now: number): Promise<void> {
     const { store, events, settings } = this.#core;
-    const until = this.#global.pause?.until ?? null;
+    const until = this.#global.current.pause?.until ?? null;
     if (until !== null && until <= now) {
       const pause = await store.resume(null, until);
       await store.recheck(null, now);
       if (pause !== null) events.emit("resumed", () => ({ pipelineId: null, reason: pause.reason, user: pause.user, isAutomatic: true }));
-      this.#globalAt = 0;
+      this.#global.dueAt = 0;
     }
-    if (this.#globalAt <= now) {
+    if (this.#global.dueAt <= now) {
       await store.verifySchema();
-      this.#global = await store.globalPause();
-      this.#globalAt = now + Math.min(settings.trustMs, store.pollMs ?? settings.trustMs);
+      await this.#global.read();
+      this.#global.dueAt = now + Math.min(settings.trustMs, store.pollMs ?? settings.trustMs);
       if (this.#pausedAt <= now) await this.#learnPauses(now);
       await this.#refresh();
       await this.skew.measure();
@@ -243,7 +244,9 @@ export class Loop {
     let next = Math.min(this.#recoverAt, now + (store.pollMs ?? Number.POSITIVE_INFINITY));
     if (this.#isClaiming) {
       const fireAt =
-        this.#global.pause === null ? fireQueue.nextAt() : Math.min(this.#global.pause.until ?? Number.POSITIVE_INFINITY, this.#globalAt);
+        this.#global.current.pause === null
+          ? fireQueue.nextAt()
+          : Math.min(this.#global.current.pause.until ?? Number.POSITIVE_INFINITY, this.#global.dueAt);
       next = Math.min(next, fireAt, this.#storeDueAt);
     }
     const delay = waitMs > 0 ? waitMs : Math.max(1, Math.min(next - now, settings.trustMs)); // a round that failed is tried again whatever is due

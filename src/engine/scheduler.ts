@@ -1,4 +1,5 @@
 import { epochMs, type Instant } from "../base/instant.js";
+import type { Decision } from "../gate/view.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import type { PipelineRef } from "../pipeline/pipeline-ref.js";
 import type {
@@ -12,17 +13,19 @@ import type {
 } from "../pipeline/request-options.js";
 import { checkedId, runRequest, waitSignal } from "../pipeline/requests.js";
 import type { RunOutcome } from "../pipeline/run-outcome.js";
-import { type Decision, type Run, runView, type Trigger, triggerView } from "../pipeline/views.js";
 import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import { type Run, runView } from "../run/view.js";
+import { type Trigger, triggerView } from "../trigger/view.js";
 import { AuditRecorder } from "./access/audit-log.js";
 import { TokenService } from "./access/tokens.js";
 import { EngineAdapterContext } from "./adapter-context.js";
 import type { Core } from "./context/core.js";
 import type { EventName, Listener } from "./context/events.js";
+import { SchedulerPhase } from "./context/phase.js";
 import { StoreHealth } from "./context/store-health.js";
+import { StoreEventFeed } from "./feed/event-feed.js";
 import { Claimer } from "./gating/claimer.js";
 import { GateEvaluator } from "./gating/gate-evaluator.js";
-import { recheckSoon } from "./gating/recheck.js";
 import { cancel } from "./intake/cancel.js";
 import { OutcomeWaiter } from "./intake/outcomes.js";
 import { SensorRunner } from "./intake/sensors.js";
@@ -35,6 +38,7 @@ import type { MonitoringSettings } from "./monitoring/monitoring-options.js";
 import { StoredNodeRegistry } from "./monitoring/node-registry.js";
 import { StoredStatistics } from "./monitoring/statistics.js";
 import type { AdaptiveIntervals } from "./pipelines/adaptive-intervals.js";
+import { GlobalPause } from "./pipelines/global-pause.js";
 import { PauseControl } from "./pipelines/pause.js";
 import { PipelineOverrides } from "./pipelines/pipeline-overrides.js";
 import { PipelineRegistry, type ReloadResult } from "./pipelines/pipeline-registry.js";
@@ -60,8 +64,10 @@ import { drainMsOf, type StopOptions } from "./stop-options.js";
 /** The scheduler, made of its parts. */
 export class SchedulerEngine implements Scheduler {
   readonly #core: Core;
+  readonly #phase = new SchedulerPhase();
   readonly #runner: Runner;
   readonly #loop: Loop;
+  readonly #globalPause: GlobalPause;
   readonly #gates: GateEvaluator;
   readonly #storeHealth: StoreHealth;
   readonly #overrides: PipelineOverrides;
@@ -83,25 +89,39 @@ export class SchedulerEngine implements Scheduler {
   constructor(core: Core, pipelines: readonly Pipeline[], monitoring: MonitoringSettings | null) {
     this.#core = core;
     this.#storeHealth = new StoreHealth(core);
-    this.#gates = new GateEvaluator(core, (ids) => recheckSoon(core, ids, () => this.#loop.wake()));
-    this.#runner = new Runner(core, {
-      leave: () => claimer.hasMore && this.#loop.wake(),
-      end: () => this.#loop.wake(),
-      runEnd: (id) => this.adaptive.onRunEnd(id),
-    });
-    const claimer = new Claimer(core, this.#gates, this.#runner, () => this.#loop.wake());
     this.audit = new AuditRecorder(core);
     this.#overrides = new PipelineOverrides(core, this.audit);
     this.adaptive = this.#overrides.adaptive;
     this.settings = new PipelineSettingsManager(core, this.#overrides);
-    this.tokens = new TokenService(core, this.audit, (id) => this.has(id));
-    this.#loop = new Loop(core, this.#runner, claimer, this.#storeHealth, () =>
-      this.#overrides.refresh().then(() => this.host.feed.refresh()),
-    );
-    this.#pauses = new PauseControl(core, this.#loop, this.audit, (id) => this.#target(id));
-    this.#submission = new TriggerSubmission(core, this.#loop, this.audit);
-    this.host = new EngineAdapterContext(core, this.#runner, this.audit, this.#submission, (id) => this.#pipeline(id));
-    this.#sensors = new SensorRunner(core, () => this.#loop.wake());
+    this.#sensors = new SensorRunner(core);
+    this.#registry = new PipelineRegistry(core, { overrides: this.#overrides, sensors: this.#sensors, phase: this.#phase }, pipelines);
+    this.tokens = new TokenService(core, this.audit, this.#registry);
+
+    const globalPause = new GlobalPause(core.store);
+    this.#globalPause = globalPause;
+    const feed = new StoreEventFeed(core);
+    this.#gates = new GateEvaluator(core);
+    this.#runner = new Runner(core, this);
+    this.#loop = new Loop(core, {
+      runner: this.#runner,
+      claimer: new Claimer(core, this.#gates, this.#runner),
+      storeHealth: this.#storeHealth,
+      globalPause,
+      refresh: async () => {
+        await this.#overrides.refresh();
+        await feed.refresh();
+      },
+    });
+
+    this.#pauses = new PauseControl(core, globalPause, this.audit, this.#registry);
+    this.#submission = new TriggerSubmission(core, globalPause, this.audit);
+    this.host = new EngineAdapterContext(core, {
+      feed,
+      runner: this.#runner,
+      audit: this.audit,
+      submission: this.#submission,
+      registry: this.#registry,
+    });
     this.statistics = new StoredStatistics(core);
     this.nodes = new StoredNodeRegistry(core, this.audit);
     this.alerts = new AlertMonitor(core, monitoring, {
@@ -111,8 +131,7 @@ export class SchedulerEngine implements Scheduler {
       word: () => nodeReportOf(core, this.#loop, this.#runner, this.#sensors, this.#gates),
       pipelines: () => this.pipelines(),
     });
-    this.#registry = new PipelineRegistry(core, this.#overrides, this.#sensors, pipelines);
-    this.#lifecycle = new Lifecycle(core, {
+    this.#lifecycle = new Lifecycle(core, this.#phase, {
       audit: this.audit,
       overrides: this.#overrides,
       registry: this.#registry,
@@ -120,11 +139,10 @@ export class SchedulerEngine implements Scheduler {
       sensors: this.#sensors,
       alerts: this.alerts,
       runner: this.#runner,
-      feed: this.host.feed,
+      feed,
       maintenance: new Maintenance(core),
     });
-    this.#outcomes = new OutcomeWaiter(core, this.#lifecycle);
-    core.scheduler = this;
+    this.#outcomes = new OutcomeWaiter(core, this.#phase);
   }
 
   start(): Promise<void> {
@@ -136,7 +154,7 @@ export class SchedulerEngine implements Scheduler {
   }
 
   async trigger(pipeline: string | PipelineRef, options: TriggerOptions = {}): Promise<Trigger> {
-    return this.#submission.trigger(this.#pipeline(idOf(pipeline)), options);
+    return this.#submission.trigger(this.#registry.running(idOf(pipeline)), options);
   }
 
   async run(pipeline: string | PipelineRef, options: RunOptions = {}): Promise<RunOutcome> {
@@ -150,18 +168,18 @@ export class SchedulerEngine implements Scheduler {
   async waitFor<Output>(trigger: string | Trigger<Output>, options: WaitOptions = {}): Promise<RunOutcome<Output>> {
     const id = checkedId(typeof trigger === "string" ? trigger : trigger?.id, "waitFor");
     const signal = waitSignal(options);
-    this.#lifecycle.refuseUnlessRunning();
+    this.#phase.refuseUnlessRunning();
     return this.#outcomes.wait(id, signal) as Promise<RunOutcome<Output>>;
   }
 
   async backfill(pipeline: string | PipelineRef, options: BackfillOptions): Promise<readonly Trigger[]> {
-    return this.#submission.backfill(this.#pipeline(idOf(pipeline)), options);
+    return this.#submission.backfill(this.#registry.running(idOf(pipeline)), options);
   }
 
   async cancel(id: string, act: ActionContext = {}): Promise<{ trigger: Trigger | null; run: Run | null }> {
-    this.#lifecycle.refuseUnlessRunning();
+    this.#phase.refuseUnlessRunning();
     const cancelled = await cancel(this.#core, this.#runner, this.audit, id, act);
-    this.#loop.wake();
+    this.#core.signals.wake.emit();
     return cancelled;
   }
 
@@ -185,7 +203,7 @@ export class SchedulerEngine implements Scheduler {
   async #put(pipelines: readonly Pipeline[], replaces: boolean): Promise<void> {
     await this.#lifecycle.settled();
     await this.#registry.put(pipelines, replaces);
-    this.#loop.wake();
+    this.#core.signals.wake.emit();
   }
 
   async reload(options: ReloadOptions): Promise<ReloadResult> {
@@ -193,7 +211,7 @@ export class SchedulerEngine implements Scheduler {
     const { monitoring, ...rest } = reloadOf(options);
     const result = await this.#registry.reload(rest);
     await this.alerts.reload(monitoring);
-    this.#loop.wake();
+    this.#core.signals.wake.emit();
     return result;
   }
 
@@ -203,7 +221,7 @@ export class SchedulerEngine implements Scheduler {
   }
 
   async retire(pipelineId: string, act: ActionContext = {}): Promise<void> {
-    this.#lifecycle.refuseUnlessRunning();
+    this.#phase.refuseUnlessRunning();
     await retire(this.#core, this.audit, pipelineId, act);
     await this.remove(pipelineId);
   }
@@ -213,7 +231,7 @@ export class SchedulerEngine implements Scheduler {
   }
 
   has(pipelineId: string): boolean {
-    return this.#registry.find(pipelineId) !== undefined;
+    return this.#registry.has(pipelineId);
   }
 
   async upcoming(options: UpcomingFireOptions = {}): Promise<readonly UpcomingFire[]> {
@@ -243,15 +261,15 @@ export class SchedulerEngine implements Scheduler {
   }
 
   status(): SchedulerStatus {
-    return statusOf(
-      this.#core,
-      this.#lifecycle.phase,
-      this.#runner,
-      this.#loop,
-      this.#storeHealth,
-      this.#sensors.status(),
-      this.#registry.size,
-    );
+    return statusOf(this.#core, {
+      phase: this.#phase.current,
+      runner: this.#runner,
+      loop: this.#loop,
+      globalPause: this.#globalPause,
+      storeHealth: this.#storeHealth,
+      sensors: this.#sensors.status(),
+      pipelines: this.#registry.size,
+    });
   }
 
   pipelineStatus(pipelineId: string): Promise<PipelineStatus> {
@@ -269,7 +287,7 @@ export class SchedulerEngine implements Scheduler {
 
   /** The pipelines as they are with what the store says of them, also for a scheduler that is not started and only answers. */
   async #surroundings(): Promise<Surroundings> {
-    const isStarted = this.#lifecycle.phase !== "created";
+    const isStarted = this.#phase.current !== "created";
     const pipelines = isStarted ? this.pipelines() : await this.#registry.preview();
     const isAdapting = (id: string) => {
       const status = this.adaptive.of(id);
@@ -288,18 +306,6 @@ export class SchedulerEngine implements Scheduler {
 
   async recheck(pipelineId?: string): Promise<void> {
     await this.#pauses.recheck(pipelineId);
-  }
-
-  /** What a pause is of: a pipeline, or (`null`) everything. */
-  #target(pipelineId: string | undefined): string | null {
-    if (pipelineId === undefined) this.#lifecycle.refuseUnlessRunning();
-    else this.#pipeline(pipelineId);
-    return pipelineId ?? null;
-  }
-
-  #pipeline(pipelineId: string): Pipeline {
-    this.#lifecycle.refuseUnlessRunning();
-    return this.#registry.known(pipelineId);
   }
 }
 

@@ -13,11 +13,13 @@ import { type IdSource, ulidSource } from "../base/id.js";
 import { lazyModule } from "../base/lazy-module.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
 import { type AuditOptions, auditSettings } from "../engine/access/audit-keys.js";
-import { type Settings, secretsOf } from "../engine/context/core.js";
+import type { Settings } from "../engine/context/core.js";
 import { Events } from "../engine/context/events.js";
+import { Executors, secretsOf } from "../engine/context/executors.js";
+import { FireQueue } from "../engine/context/fire-queue.js";
 import { redactingLogger } from "../engine/context/redacting-logger.js";
+import { Signals } from "../engine/context/signals.js";
 import { StoreClock } from "../engine/context/store-clock.js";
-import { FireQueue } from "../engine/firing/fire-queue.js";
 import { type MonitoringOptions, monitoringOf } from "../engine/monitoring/monitoring-options.js";
 import { SchedulerEngine } from "../engine/scheduler.js";
 import type { NamedConnections } from "../gate/dependency.js";
@@ -109,14 +111,13 @@ export function createScheduler<P extends Pipeline = Pipeline>(options: Schedule
   const core = {
     clock: new StoreClock(options.clock ?? systemClock()),
     store: options.store ?? memoryStore(),
-    executor: options.executor ?? functionExecutor(),
-    executors: new Map(Object.entries(options.executors ?? {})),
+    executors: new Executors(options.executor ?? functionExecutor(), new Map(Object.entries(options.executors ?? {}))),
     secrets,
     redact: secrets.redact,
     logger,
     events: new Events(logger, secrets.redact),
+    signals: new Signals(),
     fireQueue: new FireQueue(),
-    scheduler: null,
     newId: options.newId ?? ulidSource(random),
     random,
     node: options.node ?? `${hostname()}-${pid}-${Math.floor(random() * 1e9).toString(36)}`,

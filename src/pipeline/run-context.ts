@@ -1,6 +1,7 @@
 import type { Duration } from "../base/duration.js";
+import type { Run } from "../run/view.js";
+import type { Trigger } from "../trigger/view.js";
 import type { RunScheduler } from "./run-scheduler.js";
-import type { Run, Trigger } from "./views.js";
 
 /** What a run's function is handed. */
 export interface RunContext<Parameters = Record<string, unknown>, Upstream = unknown> {

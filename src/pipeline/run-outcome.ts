@@ -1,6 +1,7 @@
 import type { RunError, RunRecord } from "../run/run.js";
+import { type Run, runView } from "../run/view.js";
 import { isEnded, type TriggerRecord } from "../trigger/trigger.js";
-import { type Run, runView, type Trigger, triggerView } from "./views.js";
+import { type Trigger, triggerView } from "../trigger/view.js";
 
 interface Ended<Output> {
   readonly trigger: Trigger<Output>;

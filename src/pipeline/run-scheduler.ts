@@ -1,7 +1,8 @@
+import type { Run } from "../run/view.js";
+import type { Trigger } from "../trigger/view.js";
 import type { IdOf, OutputOf, ParametersOf, PipelineRef } from "./pipeline-ref.js";
 import type { ActionContext, RunArguments, TriggerArguments, WaitOptions } from "./request-options.js";
 import type { RunOutcome } from "./run-outcome.js";
-import type { Run, Trigger } from "./views.js";
 
 /** The part of a scheduler that starts runs, waits for them and ends them: all of it is in the context of a run, too. */
 export interface RunScheduler<P extends PipelineRef = PipelineRef> {

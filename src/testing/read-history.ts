@@ -1,8 +1,10 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
-import type { Decision, Run, Trigger } from "../pipeline/views.js";
+import type { Decision } from "../gate/view.js";
 import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import type { Run } from "../run/view.js";
+import type { Trigger } from "../trigger/view.js";
 import type { HistoricalPause, History } from "./history.js";
 
 /** Options of {@link readHistory}. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Core } from "../../src/engine/context/core.js";
+import type { Entry } from "../../src/engine/context/fire-queue.js";
 import { CatchupCauses } from "../../src/engine/firing/catchup-causes.js";
-import type { Entry } from "../../src/engine/firing/fire-queue.js";
 import { cron, memoryStore, pipeline } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { faultyStore, storeIsAway } from "../support/faulty-store.js";

@@ -46,16 +46,21 @@ const KEY = "tokens";
 const LIMIT = 1_000;
 const FORM = /^hg_([0-9a-z]{4,40})_[\w-]{20,100}$/;
 
+/** Knows which pipelines there are. */
+interface KnownPipelines {
+  has(pipelineId: string): boolean;
+}
+
 /**
  * Tokens for those who ask over HTTP. Only SHA-256 hashes are kept, in the store: what is issued, rotated or revoked on one node is so on all at once.
  */
 export class TokenService implements Tokens {
   readonly #core: Core;
   readonly #audit: AuditRecorder;
-  readonly #knows: (pipelineId: string) => boolean;
+  readonly #pipelines: KnownPipelines;
 
-  constructor(core: Core, audit: AuditRecorder, knows: (pipelineId: string) => boolean) {
-    this.#knows = knows;
+  constructor(core: Core, audit: AuditRecorder, pipelines: KnownPipelines) {
+    this.#pipelines = pipelines;
     this.#core = core;
     this.#audit = audit;
   }
@@ -68,7 +73,7 @@ export class TokenService implements Tokens {
     if (pipelines !== null && (!Array.isArray(pipelines) || pipelines.length === 0))
       throw bad("pipelines", "must be a list of at least one pipeline id");
     for (const id of pipelines ?? [])
-      if (!this.#knows(id))
+      if (!this.#pipelines.has(id))
         throw new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${quote(id)}`, { details: { pipelineId: id } });
     const now = clock.now();
     const id = newId(now)

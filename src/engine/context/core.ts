@@ -2,17 +2,16 @@ import type { Load } from "../../adaptive/performance.js";
 import type { IdSource } from "../../base/id.js";
 import type { NamedConnections } from "../../gate/dependency.js";
 import type { SensorOptions } from "../../pattern/sensor-options.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
-import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import type { DependencyFactory } from "../../ports/dependency.js";
-import type { Executor } from "../../ports/executor.js";
 import type { Logger } from "../../ports/logger.js";
 import type { AnySensor } from "../../ports/sensor.js";
 import type { Store } from "../../ports/store.js";
 import type { Redact, Secrets } from "../../run/redact.js";
 import type { AuditSettings } from "../access/audit-keys.js";
-import type { FireQueue } from "../firing/fire-queue.js";
 import type { Events } from "./events.js";
+import type { Executors } from "./executors.js";
+import type { FireQueue } from "./fire-queue.js";
+import type { Signals } from "./signals.js";
 import type { StoreClock } from "./store-clock.js";
 
 /** Numbers of one scheduler; lengths in ms. */
@@ -39,19 +38,15 @@ export interface Core {
   /** The scheduler's clock, corrected by the store's. */
   readonly clock: StoreClock;
   readonly store: Store;
-  /** Of pipelines that name none. */
-  readonly executor: Executor;
-  /** By the names that pipelines may give. */
-  readonly executors: ReadonlyMap<string, Executor>;
+  readonly executors: Executors;
   /** Secrets that must not be kept or shown. */
   readonly secrets: Secrets;
   /** Takes them out of a text. */
   readonly redact: Redact;
   readonly logger: Logger;
   readonly events: Events;
+  readonly signals: Signals;
   readonly fireQueue: FireQueue;
-  /** What runs are handed of the scheduler, which sets it when it is made. */
-  scheduler: RunScheduler | null;
   readonly newId: IdSource;
   /** A number in [0, 1), for jitter. Named is what it is drawn for, so that simulations can keep what pipelines draw apart. */
   readonly random: (pipelineId?: string, runId?: string) => number;
@@ -71,24 +66,4 @@ export interface Core {
   dependencies: DependencyFactory;
   /** Makes the one that knows these connections, checked. */
   readonly dependenciesOf: (connections: NamedConnections, where: string) => DependencyFactory;
-}
-
-/** Who carries a pipeline's runs out. */
-export function executorOf({ executor, executors }: Pick<Core, "executor" | "executors">, { executor: own }: Pipeline): Executor {
-  if (own === null) return executor;
-  return typeof own === "string" ? (executors.get(own) ?? executor) : own;
-}
-
-/** Releases what executors hold, each once; what that throws is reported. */
-export async function closeExecutors(core: Core): Promise<void> {
-  const own = [...core.fireQueue.all()].flatMap(({ pipeline }) =>
-    typeof pipeline.executor === "object" && pipeline.executor !== null ? [pipeline.executor] : [],
-  );
-  for (const one of new Set([core.executor, ...core.executors.values(), ...own]))
-    await one.close?.().catch((error: unknown) => core.events.report(error, "closing an executor"));
-}
-
-/** Returns the values that the executors of pipelines hold and that must not be kept or shown. */
-export function secretsOf(executors: Iterable<Executor | string | null>): readonly string[] {
-  return [...executors].flatMap((one) => (typeof one === "object" && one !== null ? (one.secrets ?? []) : []));
 }

@@ -1,8 +1,10 @@
 import type { DecisionRecord } from "../../gate/finding.js";
-import { decisionView, runView, triggerView } from "../../pipeline/views.js";
+import { decisionView } from "../../gate/view.js";
 import type { FinishResult } from "../../ports/store.js";
 import type { AttemptOutcome, RunRecord } from "../../run/run.js";
+import { runView } from "../../run/view.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
+import { triggerView } from "../../trigger/view.js";
 import { logAttemptEnd } from "./attempt-log.js";
 import type { Core } from "./core.js";
 

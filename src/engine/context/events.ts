@@ -2,13 +2,15 @@ import { EventEmitter } from "eventemitter3";
 import { errorOf, HeadgateError } from "../../base/errors.js";
 import { nearestName } from "../../base/near-match.js";
 import { shown } from "../../base/shown.js";
+import type { Decision } from "../../gate/view.js";
 import type { AlertState } from "../../monitor/alert.js";
-import type { Decision, Run, Trigger } from "../../pipeline/views.js";
 import type { Logger } from "../../ports/logger.js";
 import type { PerformanceNumbers } from "../../ports/scheduler-api/adaptive-schedules.js";
 import type { SensorEvent } from "../../ports/sensor.js";
 import { type Redact, redactError } from "../../run/redact.js";
 import type { AttemptOutcome } from "../../run/run.js";
+import type { Run } from "../../run/view.js";
+import type { Trigger } from "../../trigger/view.js";
 
 /** What such an event carries. */
 export interface TriggerEvent {

@@ -1,5 +1,6 @@
 import type { MissedPause } from "../../gate/finding.js";
-import type { Decision, Run } from "../../pipeline/views.js";
+import type { Decision } from "../../gate/view.js";
+import type { Run } from "../../run/view.js";
 
 /** Bytes of JSON that one event has at most. */
 const MOST_BYTES = 8_192;

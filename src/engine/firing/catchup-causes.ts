@@ -1,7 +1,7 @@
 import type { EndedPause } from "../../schedule/ended-pauses.js";
 import type { CatchupRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { Entry } from "./fire-queue.js";
+import type { Entry } from "../context/fire-queue.js";
 
 /** Where nodes say that they are there: see `NodeBoard`. */
 const NODES_KEY = "nodes";

@@ -2,7 +2,7 @@ import { toDate } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { ReplanRequest } from "../../ports/clock-recovery.js";
 import type { Core } from "../context/core.js";
-import type { Entry } from "./fire-queue.js";
+import type { Entry } from "../context/fire-queue.js";
 import { replan } from "./replan.js";
 
 /** Schedules that are looked at between two turns of the event loop. */

@@ -1,15 +1,15 @@
 import { formatDuration } from "../../base/duration.js";
 import { isoUtc, toDate } from "../../base/instant.js";
 import type { DecisionRecord, MissedFires, MissedPause } from "../../gate/finding.js";
+import { decisionView } from "../../gate/view.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import { decisionView } from "../../pipeline/views.js";
 import type { FireRequest, FireResult, GlobalPause } from "../../ports/store.js";
 import { type DroppedFires, type MisfirePlan, planMisfires } from "../../schedule/misfire.js";
 import type { CatchupRecord, NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import { ofDecision, ofTrigger } from "../context/event-payloads.js";
+import type { Entry } from "../context/fire-queue.js";
 import type { CatchupCauses, CoveringPause } from "./catchup-causes.js";
-import type { Entry } from "./fire-queue.js";
 import { severalUntil } from "./replan.js";
 
 const PIPELINES_AT_ONCE = 1_000;

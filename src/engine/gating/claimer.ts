@@ -10,7 +10,7 @@ import type { Claim, DecideRequest, DecideResult, StartRefusal } from "../../por
 import type { RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import { Batcher } from "../context/batcher.js";
-import { type Core, executorOf } from "../context/core.js";
+import type { Core } from "../context/core.js";
 import { emitRunEnd, ofDecision, ofRun, ofTrigger } from "../context/event-payloads.js";
 import { FailureReports } from "../context/failure-reports.js";
 import { isUnavailable } from "../context/store-health.js";
@@ -31,27 +31,24 @@ export class Claimer {
   readonly #gates: GateEvaluator;
   readonly #runner: Runner;
   readonly #decisions: Batcher<DecideRequest, DecideResult>;
-  readonly #onDecided: () => void;
   readonly #failures: FailureReports;
   #deciding = 0;
+  /** There may be more than what the last claim had room for: it is worth a claim as soon as a place is free. */
   #hasMore = false;
   /** The most that the next claim takes. */
   #most = FIRST_CLAIM;
   /** Decisions made within claims that were not answered. */
   #unanswered: DecideRequest[] = [];
 
-  constructor(core: Core, gates: GateEvaluator, runner: Runner, onDecided: () => void) {
+  constructor(core: Core, gates: GateEvaluator, runner: Runner) {
     this.#core = core;
     this.#gates = gates;
     this.#runner = runner;
-    this.#onDecided = onDecided;
     this.#failures = new FailureReports(core);
+    core.signals.placeFreed.on(() => {
+      if (this.#hasMore) core.signals.wake.emit();
+    });
     this.#decisions = new Batcher(core, (requests) => core.store.decide(requests, () => core.clock.now()));
-  }
-
-  /** Whether there may be more than what the last claim had room for: it is worth a claim as soon as a place is free. */
-  get hasMore(): boolean {
-    return this.#hasMore;
   }
 
   /** Claims what there is room for. Gives true when there may be more. */
@@ -100,7 +97,7 @@ export class Claimer {
     };
     const canRun = (id: string) => {
       const entry = fireQueue.get(id);
-      return entry !== undefined && (this.#isSingle || this.#roomOf(executorOf(this.#core, entry.pipeline)) > 0);
+      return entry !== undefined && (this.#isSingle || this.#roomOf(this.#core.executors.of(entry.pipeline)) > 0);
     };
     const leases = { claimLeaseMs: settings.leaseMs + fireQueue.longestGateMs, attemptLeaseMs: settings.leaseMs };
     try {
@@ -136,7 +133,7 @@ export class Claimer {
 
   /** How many may be claimed: as many as the scheduler's executor has room for; when that is full, those of other executors. */
   #room(): number {
-    const own = Math.min(TRIGGERS_AT_ONCE, this.#roomOf(this.#core.executor));
+    const own = Math.min(TRIGGERS_AT_ONCE, this.#roomOf(this.#core.executors.standard));
     return own > 0 || this.#isSingle ? own : TRIGGERS_AT_ONCE;
   }
 
@@ -189,7 +186,7 @@ export class Claimer {
       )
       .finally(() => {
         this.#deciding--;
-        this.#onDecided();
+        this.#core.signals.wake.emit();
       });
     this.#core.clock.track?.(work, "condition", `the conditions of pipeline ${pipelineId} for trigger ${id}`);
   }

@@ -8,6 +8,7 @@ import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import { ConditionFailures } from "./condition-failures.js";
 import { ProbeCache } from "./probe-cache.js";
+import { recheckSoon } from "./recheck.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const NO_FINDINGS: readonly PartFinding[] = Object.freeze([]);
@@ -24,14 +25,11 @@ export class GateEvaluator {
   readonly #clock: ConditionClock;
   readonly #probeCache: ProbeCache;
   readonly #failures: ConditionFailures;
-  readonly #onWell: (pipelineIds: readonly string[]) => void;
   /** The pipelines that each probe holds up, as far as this node has seen. */
   readonly #blocked = new Map<string, Set<string>>();
 
-  /** @param onWell - called with pipelines that were held by a probe that is well again */
-  constructor(core: Core, onWell: (pipelineIds: readonly string[]) => void) {
+  constructor(core: Core) {
     this.#core = core;
-    this.#onWell = onWell;
     this.#history = {
       lastSuccessAt: async (id) => (await core.store.states([id]))[0]?.lastSuccessAt ?? null,
       countRuns: (id, from, until) => core.store.countRuns(id, from, until),
@@ -94,7 +92,7 @@ export class GateEvaluator {
         }
       }
     }
-    if (well.size > 0) this.#onWell([...well]);
+    if (well.size > 0) recheckSoon(this.#core, [...well]);
     return findings;
   }
 

@@ -1,10 +1,13 @@
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 
-/** Has held triggers of pipelines looked at: what held them seems to be over. */
-export function recheckSoon({ store, clock, events }: Core, pipelineIds: readonly string[], then: () => void): void {
-  const work = store.recheck(pipelineIds, clock.now()).then(then, (error: unknown) => {
-    if (!isUnavailable(error)) events.report(error, "looking again at held triggers"); // else they are looked at when they are due
-  });
+/** Rechecks held triggers of pipelines in the next round: what held them seems to be over. */
+export function recheckSoon({ store, clock, events, signals }: Core, pipelineIds: readonly string[]): void {
+  const work = store.recheck(pipelineIds, clock.now()).then(
+    () => signals.wake.emit(),
+    (error: unknown) => {
+      if (!isUnavailable(error)) events.report(error, "looking again at held triggers"); // else they are looked at when they are due
+    },
+  );
   clock.track?.(work, "work");
 }

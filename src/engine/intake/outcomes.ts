@@ -15,8 +15,8 @@ import { outcomeOf, type RunOutcome } from "../../pipeline/run-outcome.js";
 import type { Core } from "../context/core.js";
 import { stopped } from "../context/errors.js";
 import type { Events } from "../context/events.js";
+import type { SchedulerPhase } from "../context/phase.js";
 import { isUnavailable } from "../context/store-health.js";
-import type { Lifecycle } from "../lifecycle.js";
 
 /** Notices say only that something has changed: they may come hundreds of times a second. */
 const NOTICE_MS = 100;
@@ -44,7 +44,7 @@ interface Wait {
 /** Waits for the ends of triggers. */
 export class OutcomeWaiter {
   readonly #core: Core;
-  readonly #lifecycle: Pick<Lifecycle, "phase">;
+  readonly #phase: SchedulerPhase;
   readonly #waits = new Map<string, Wait>();
   #stops: readonly (() => void)[] = [];
   #stopTimer: (() => void) | null = null;
@@ -55,9 +55,9 @@ export class OutcomeWaiter {
   #looking: Promise<void> | null = null;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(core: Core, lifecycle: Pick<Lifecycle, "phase">) {
+  constructor(core: Core, phase: SchedulerPhase) {
     this.#core = core;
-    this.#lifecycle = lifecycle;
+    this.#phase = phase;
   }
 
   /**
@@ -66,7 +66,7 @@ export class OutcomeWaiter {
    * @throws HeadgateError `NOT_FOUND`, `SCHEDULER_STOPPED`; the signal's reason
    */
   wait(triggerId: string, signal?: AbortSignal): Promise<RunOutcome> {
-    if (this.#lifecycle.phase === "stopped") return Promise.reject(stopped());
+    if (this.#phase.current === "stopped") return Promise.reject(stopped());
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const wait = this.#waitOf(triggerId);
@@ -156,7 +156,7 @@ export class OutcomeWaiter {
         if (outcome !== null) for (const waiter of [...wait.waiters]) waiter.resolve(outcome);
       } catch (error) {
         wait.readAt = this.#core.clock.monotonic() + AFTER_ERROR_MS;
-        if (!isUnavailable(error) && this.#lifecycle.phase === "running") for (const waiter of [...wait.waiters]) waiter.reject(error);
+        if (!isUnavailable(error) && this.#phase.current === "running") for (const waiter of [...wait.waiters]) waiter.reject(error);
       }
     }
   }

@@ -29,7 +29,6 @@ export interface SensorStatus {
  */
 export class SensorRunner {
   readonly #core: Core;
-  readonly #onTriggers: () => void;
   readonly #tasks = new Map<string, SensorPoller>();
   /** The same by pipeline, of those that have any. */
   readonly #byPipeline = new Map<string, Set<SensorPoller>>();
@@ -42,9 +41,8 @@ export class SensorRunner {
   #claiming: Promise<void> | null = null;
 
   /** @param onTriggers - called when triggers were raised */
-  constructor(core: Core, onTriggers: () => void) {
+  constructor(core: Core) {
     this.#core = core;
-    this.#onTriggers = onTriggers;
   }
 
   /** Takes over a pipeline's sensors: new ones begin, those of the same name go on where they are, others end. */
@@ -154,7 +152,7 @@ export class SensorRunner {
     }
     const work = task.look().then((waitMs) => {
       this.#busy.delete(work);
-      if (task.lastEventAt !== null && task.lastEventAt >= now) this.#onTriggers();
+      if (task.lastEventAt !== null && task.lastEventAt >= now) this.#core.signals.wake.emit();
       if (task.cursor === null || this.#tasks.get(task.cursorName) !== task) return;
       this.#due.set(task, clock.now() + waitMs);
       this.#arm();

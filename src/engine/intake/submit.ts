@@ -3,17 +3,17 @@ import { backfillRequests } from "../../pipeline/backfill.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { ActionCaller, BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
 import { triggerRequest } from "../../pipeline/requests.js";
-import { type Trigger, triggerView } from "../../pipeline/views.js";
 import type { NotedResult } from "../../ports/audit-store.js";
 import type { EnqueueResult } from "../../ports/store.js";
 import type { Admission, QueueLimits } from "../../trigger/queue-limits.js";
 import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
+import { type Trigger, triggerView } from "../../trigger/view.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";
 import { refuseOtherContent, refuseWhilePaused } from "../context/errors.js";
 import { ofTrigger } from "../context/event-payloads.js";
-import type { Loop } from "../loop.js";
+import type { GlobalPause } from "../pipelines/global-pause.js";
 
 /** Events of a backfill that are emitted between two turns of the event loop. */
 const EMITTED_AT_ONCE = 250;
@@ -26,14 +26,14 @@ interface Accepted {
 /** Takes what somebody asks for: triggers that come at once are accepted together. */
 export class TriggerSubmission {
   readonly #core: Core;
-  readonly #loop: Loop;
+  readonly #globalPause: GlobalPause;
   readonly #audit: AuditRecorder;
   readonly #enqueues: Batcher<Accepted, EnqueueResult>;
   readonly #limited = new WeakMap<QueueLimits, Batcher<Accepted, EnqueueResult>>();
 
-  constructor(core: Core, loop: Loop, audit: AuditRecorder) {
+  constructor(core: Core, globalPause: GlobalPause, audit: AuditRecorder) {
     this.#core = core;
-    this.#loop = loop;
+    this.#globalPause = globalPause;
     this.#audit = audit;
     this.#enqueues = this.#batcher(undefined);
   }
@@ -48,7 +48,7 @@ export class TriggerSubmission {
       : store.enqueue([request], clock.now(), { transaction, ...limitsOf(admission) }).then(([result]) => result as EnqueueResult));
     if (!isNew) refuseOtherContent(trigger, request);
     else events.emit("trigger.created", ofTrigger, trigger);
-    if (request.isForced || !this.#isPaused(pipeline.id)) this.#loop.wake();
+    if (request.isForced || !this.#isPaused(pipeline.id)) this.#core.signals.wake.emit();
     return triggerView(trigger);
   }
 
@@ -64,7 +64,7 @@ export class TriggerSubmission {
       if (isNew) events.emit("trigger.created", ofTrigger, trigger);
       if (index % EMITTED_AT_ONCE === EMITTED_AT_ONCE - 1) await clock.yield?.();
     }
-    this.#loop.wake();
+    this.#core.signals.wake.emit();
     return results.map(({ trigger }) => triggerView(trigger));
   }
 
@@ -117,7 +117,7 @@ export class TriggerSubmission {
 
   /** As far as this node knows; a resume that it has not heard of is found by looking. */
   #isPaused(pipelineId: string): boolean {
-    return this.#loop.globalPause.pause !== null || (this.#core.fireQueue.get(pipelineId)?.pause ?? null) !== null;
+    return this.#globalPause.current.pause !== null || (this.#core.fireQueue.get(pipelineId)?.pause ?? null) !== null;
   }
 }
 

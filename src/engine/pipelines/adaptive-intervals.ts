@@ -60,6 +60,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
     this.#core = core;
     this.#audit = audit;
     this.#steered = steered;
+    core.signals.runEnded.on((id) => this.onRunEnd(id));
   }
 
   /** A pipeline at the interval that it has now. */

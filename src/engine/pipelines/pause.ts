@@ -7,7 +7,8 @@ import { text } from "../../pipeline/requests.js";
 import type { Pause } from "../../ports/store.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import type { Core } from "../context/core.js";
-import type { Loop } from "../loop.js";
+import type { GlobalPause } from "./global-pause.js";
+import type { PipelineRegistry } from "./pipeline-registry.js";
 
 const RESUME: OptionNames<ResumeOptions> = { pipelineId: true, reason: true, user: true, caller: true };
 const NAMES: Readonly<Record<"pause" | "resume", OptionNames<PauseOptions>>> = {
@@ -48,24 +49,23 @@ function hasRunOut(pause: Pause | null, now: number): boolean {
 /** Pauses and resumes a pipeline or everything (`null`), and has what waits looked at again. */
 export class PauseControl {
   readonly #core: Core;
-  readonly #loop: Loop;
+  readonly #globalPause: GlobalPause;
   readonly #audit: AuditRecorder;
-  readonly #targetOf: (id: string | undefined) => string | null;
+  readonly #registry: PipelineRegistry;
 
-  /** @param targetOf - what is meant by a pipeline's id: `null` for everything; throws for one that is unknown */
-  constructor(core: Core, loop: Loop, audit: AuditRecorder, targetOf: (id: string | undefined) => string | null) {
-    this.#targetOf = targetOf;
+  constructor(core: Core, globalPause: GlobalPause, audit: AuditRecorder, registry: PipelineRegistry) {
+    this.#registry = registry;
     this.#core = core;
-    this.#loop = loop;
+    this.#globalPause = globalPause;
     this.#audit = audit;
   }
 
   /** Keeps a pause; one that is there already keeps its beginning, unless it has run out. */
   async pause(target: unknown, rest: unknown): Promise<void> {
     const options = pauseOptions("pause", target, rest);
-    const pipelineId = this.#targetOf(options.pipelineId);
+    const pipelineId = this.#registry.runningTarget(options.pipelineId);
     const { clock, store, events, fireQueue } = this.#core;
-    const there = pipelineId === null ? this.#loop.globalPause.pause : (fireQueue.get(pipelineId)?.pause ?? null);
+    const there = pipelineId === null ? this.#globalPause.current.pause : (fireQueue.get(pipelineId)?.pause ?? null);
     const now = clock.now();
     const isOver = hasRunOut(there, now);
     if (isOver) await this.#endAtItsEnd(pipelineId, now);
@@ -83,7 +83,7 @@ export class PauseControl {
   /** Ends a pause; gives false when there was none. */
   async resume(target: unknown, rest: unknown): Promise<boolean> {
     const options = pauseOptions("resume", target, rest);
-    const pipelineId = this.#targetOf(options.pipelineId);
+    const pipelineId = this.#registry.runningTarget(options.pipelineId);
     const { clock, store, events } = this.#core;
     const act = { reason: text(options.reason, "reason", 1_000), user: text(options.user, "user", 200) };
     const ended = await store.resume(pipelineId, clock.now(), this.#audit.noted({ action: "resume", pipelineId, after: null }, options));
@@ -109,17 +109,21 @@ export class PauseControl {
   }
 
   async recheck(id: string | undefined): Promise<void> {
-    const pipelineId = this.#targetOf(id);
+    const pipelineId = this.#registry.runningTarget(id);
     await this.#core.store.recheck(pipelineId === null ? null : [pipelineId], this.#core.clock.now());
-    this.#loop.wake();
+    this.#core.signals.wake.emit();
   }
 
   async #sync(pipelineId: string | null): Promise<void> {
     const { store, fireQueue, clock } = this.#core;
-    if (pipelineId === null) return this.#loop.readGlobal();
+    if (pipelineId === null) {
+      await this.#globalPause.read(); // this node's own change shows at once
+      this.#globalPause.invalidate();
+      return this.#core.signals.wake.emit();
+    }
     const entry = fireQueue.get(pipelineId);
     const [state] = await store.states([pipelineId]);
     if (entry !== undefined) fireQueue.sync(entry, state ?? null, clock.now());
-    this.#loop.wake();
+    this.#core.signals.wake.emit();
   }
 }

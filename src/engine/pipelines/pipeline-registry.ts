@@ -1,7 +1,9 @@
 import type { NamedConnections } from "../../gate/dependency.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import { type Core, type Settings, secretsOf } from "../context/core.js";
+import type { Core, Settings } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
+import { secretsOf } from "../context/executors.js";
+import type { SchedulerPhase } from "../context/phase.js";
 import type { SensorRunner } from "../intake/sensors.js";
 import type { MonitoringSettings } from "../monitoring/monitoring-options.js";
 import type { PipelineOverrides } from "./pipeline-overrides.js";
@@ -26,16 +28,24 @@ export interface ReloadResult {
   readonly removed: readonly string[];
 }
 
+interface RegistryParts {
+  readonly overrides: PipelineOverrides;
+  readonly sensors: SensorRunner;
+  readonly phase: SchedulerPhase;
+}
+
 /** The pipelines of this node: a list until the scheduler starts, then those of the registry. */
 export class PipelineRegistry {
   readonly #core: Core;
   readonly #overrides: PipelineOverrides;
   readonly #sensors: SensorRunner;
+  readonly #phase: SchedulerPhase;
   #early: Pipeline[];
   #isStarted = false;
 
-  constructor(core: Core, overrides: PipelineOverrides, sensors: SensorRunner, pipelines: readonly Pipeline[]) {
+  constructor(core: Core, { overrides, sensors, phase }: RegistryParts, pipelines: readonly Pipeline[]) {
     this.#core = core;
+    this.#phase = phase;
     this.#overrides = overrides;
     this.#sensors = sensors;
     checkPipelines(core, pipelines, false);
@@ -62,6 +72,30 @@ export class PipelineRegistry {
     const found = this.find(id);
     if (found !== undefined) return found;
     throw unknownPipeline(id);
+  }
+
+  /**
+   * Returns a pipeline of a running scheduler.
+   *
+   * @throws HeadgateError `SCHEDULER_STOPPED`, `UNKNOWN_PIPELINE`
+   */
+  running(id: string): Pipeline {
+    this.#phase.refuseUnlessRunning();
+    return this.known(id);
+  }
+
+  /**
+   * Returns the id of a pipeline of a running scheduler; `null`, which stands for all, for none.
+   *
+   * @throws HeadgateError `SCHEDULER_STOPPED`, `UNKNOWN_PIPELINE`
+   */
+  runningTarget(id: string | undefined): string | null {
+    this.#phase.refuseUnlessRunning();
+    return id === undefined ? null : this.known(id).id;
+  }
+
+  has(id: string): boolean {
+    return this.find(id) !== undefined;
   }
 
   /** The pipelines as they would be with what the store says of them, for a scheduler that is not started and only answers. */

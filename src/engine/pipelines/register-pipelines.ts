@@ -35,8 +35,8 @@ export function checkPipelines(core: Core, added: readonly Pipeline[], replaces:
     }
   }
   for (const { id, executor } of added) {
-    if (typeof executor !== "string" || core.executors.has(executor)) continue;
-    const names = [...core.executors.keys()].join(", ") || "none";
+    if (typeof executor !== "string" || core.executors.names.includes(executor)) continue;
+    const names = core.executors.names.join(", ") || "none";
     throw new HeadgateError(
       "INVALID_PIPELINE",
       `pipeline ${id}: executor ${JSON.stringify(executor)} is unknown; createScheduler({ executors }) has ${names}`,

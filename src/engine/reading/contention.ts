@@ -1,6 +1,6 @@
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Backlog } from "../../ports/store.js";
-import { type Core, executorOf } from "../context/core.js";
+import type { Core } from "../context/core.js";
 import type { OpenMatter } from "./story.js";
 
 /** Slots that a pipeline may take, from an instant on (epoch ms; `-Infinity`: by now). */
@@ -118,7 +118,7 @@ export class SharedLimits {
 function limitsOf(core: Core, pipeline: Pipeline): readonly LimitKey[] {
   const { settings } = core;
   const { pool } = pipeline.execution;
-  const executor = executorOf(core, pipeline);
+  const executor = core.executors.of(pipeline);
   const limits: LimitKey[] = [];
   if (pool !== null) limits.push({ key: `pool ${pool}`, kind: "pool", name: pool, slots: settings.pools.get(pool) ?? 0 });
   if (settings.maxActiveRuns !== null) limits.push({ key: "limit", kind: "limit", name: null, slots: settings.maxActiveRuns });

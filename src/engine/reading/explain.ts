@@ -1,16 +1,9 @@
 import { isoUtc, toDate } from "../../base/instant.js";
+import { type Decision, decisionView, type FindingView, findingView } from "../../gate/view.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import {
-  type Decision,
-  decisionView,
-  type FindingView,
-  findingView,
-  type Run,
-  runView,
-  type Trigger,
-  triggerView,
-} from "../../pipeline/views.js";
+import { type Run, runView } from "../../run/view.js";
 import type { ScheduleKind } from "../../schedule/schedule.js";
+import { type Trigger, triggerView } from "../../trigger/view.js";
 import type { Core } from "../context/core.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { SensorStatus } from "../intake/sensors.js";

@@ -3,7 +3,7 @@ import type { Pipeline } from "../../pipeline/pipeline.js";
 import { longestRunMs } from "../../run/longest.js";
 import type { RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
-import { type Core, executorOf } from "../context/core.js";
+import type { Core } from "../context/core.js";
 import type { Contention } from "./contention.js";
 import { canHold } from "./projected-gate.js";
 import { type Holder, isOverlapped, type Retry, type Waiting } from "./projection-items.js";
@@ -40,7 +40,7 @@ export class ProjectedSlots {
     this.#graceMs = core.settings.graceMs;
     this.#now = now;
     this.#pausedUntil = pausedUntil;
-    this.#isRemote = executorOf(core, pipeline).kind === "remote";
+    this.#isRemote = core.executors.of(pipeline).kind === "remote";
   }
 
   /** Triggers that wait now and may still wait. */

@@ -2,10 +2,12 @@ import { HeadgateError } from "../../base/errors.js";
 import { epochMs, type Instant } from "../../base/instant.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { DecisionOutcome } from "../../gate/finding.js";
-import { type Decision, decisionView, type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
+import { type Decision, decisionView } from "../../gate/view.js";
 import type { DecisionQuery, Listed, ListQuery, RunQuery, Store, TriggerQuery } from "../../ports/store.js";
 import type { RunStatus } from "../../run/run.js";
+import { type Run, runView } from "../../run/view.js";
 import type { TriggerKind, TriggerStatus } from "../../trigger/trigger.js";
+import { type Trigger, triggerView } from "../../trigger/view.js";
 
 /** A part of a list, newest first. */
 export interface Page<T> {

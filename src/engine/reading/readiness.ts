@@ -1,6 +1,6 @@
 import { HeadgateError } from "../../base/errors.js";
 import { isoUtc } from "../../base/instant.js";
-import type { Phase } from "../lifecycle.js";
+import type { Phase } from "../context/phase.js";
 import type { RoundHealth } from "../round-health.js";
 
 const NOT_RUNNING: Readonly<Record<Exclude<Phase, "running">, string>> = {

@@ -3,12 +3,13 @@ import { toDate } from "../../base/instant.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Pause } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
+import type { Phase } from "../context/phase.js";
 import type { StoreHealth } from "../context/store-health.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { SensorRunner, SensorStatus } from "../intake/sensors.js";
-import type { Phase } from "../lifecycle.js";
 import type { Loop } from "../loop.js";
 import type { NodeReport } from "../monitoring/node-registry.js";
+import type { GlobalPause } from "../pipelines/global-pause.js";
 import type { Runner } from "../running/runner.js";
 import type { UnrecordedEnds } from "../running/unrecorded-ends.js";
 import { whyNotReady } from "./readiness.js";
@@ -52,16 +53,19 @@ export interface SchedulerStatus {
   };
 }
 
-export function statusOf(
-  core: Core,
-  phase: Phase,
-  runner: Runner,
-  loop: Loop,
-  storeHealth: StoreHealth,
-  sensors: readonly SensorStatus[],
-  pipelines: number,
-): SchedulerStatus {
-  const { pause } = loop.globalPause;
+interface StatusParts {
+  readonly phase: Phase;
+  readonly runner: Runner;
+  readonly loop: Loop;
+  readonly globalPause: GlobalPause;
+  readonly storeHealth: StoreHealth;
+  readonly sensors: readonly SensorStatus[];
+  /** How many there are. */
+  readonly pipelines: number;
+}
+
+export function statusOf(core: Core, { phase, runner, loop, globalPause, storeHealth, sensors, pipelines }: StatusParts): SchedulerStatus {
+  const { pause } = globalPause.current;
   const { health } = loop;
   const { failure } = health;
   const notReadyReason = whyNotReady(phase, health);

@@ -4,7 +4,6 @@ import { isoUtc } from "../../base/instant.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { isActive, type RunRecord } from "../../run/run.js";
 import type { Core } from "../context/core.js";
-import { executorOf } from "../context/core.js";
 import { isOrAre } from "./explain-words.js";
 
 /** Runs that are looked at, and pipelines of a pool whose runs are. */
@@ -85,9 +84,9 @@ function limitsOf(core: Core, pipeline: Pipeline, node: string | null): Limit[] 
       pipelineIds: null,
       countsRetries: false,
     });
-  const executor = executorOf(core, pipeline);
+  const executor = core.executors.of(pipeline);
   if (executor.kind === "local" && node !== null) {
-    const same = [...fireQueue.all()].flatMap(({ pipeline: one }) => (executorOf(core, one) === executor ? [one.id] : []));
+    const same = [...fireQueue.all()].flatMap(({ pipeline: one }) => (core.executors.of(one) === executor ? [one.id] : []));
     const name = `run slots of the node ${node}`;
     limits.push({ kind: "node", size: executor.concurrency, name, pipelineIds: [...new Set([id, ...same])], countsRetries: false });
   }

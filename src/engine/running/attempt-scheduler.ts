@@ -1,9 +1,8 @@
 import type { PipelineRef } from "../../pipeline/pipeline-ref.js";
 import type { RunOptions, TriggerOptions, WaitOptions } from "../../pipeline/request-options.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
-import type { Trigger } from "../../pipeline/views.js";
+import type { Trigger } from "../../trigger/view.js";
 import type { Core } from "../context/core.js";
-import { stopped } from "../context/errors.js";
 
 /** Longer than any run. */
 const FOREVER_MS = 50 * 365 * 86_400_000;
@@ -16,8 +15,7 @@ interface Untyped {
 }
 
 /** Returns the scheduler as the function of a run sees it: its waiting ends when the run is aborted. The functions may be taken out of it by destructuring. */
-export function schedulerOf({ scheduler, clock }: Pick<Core, "scheduler" | "clock">, run: { readonly signal: AbortSignal }): RunScheduler {
-  if (scheduler === null) throw stopped();
+export function schedulerFor(scheduler: RunScheduler, { clock }: Pick<Core, "clock">, run: { readonly signal: AbortSignal }): RunScheduler {
   const untyped = scheduler as Untyped;
   const waiting = async <T>(options: WaitOptions, wait: (options: WaitOptions) => Promise<T>): Promise<T> => {
     const signals = options?.signal === undefined ? [run.signal] : [run.signal, options.signal];

@@ -3,7 +3,6 @@ import { HeadgateError, NonRetryableError } from "../../base/errors.js";
 import { issuesOf, type Pipeline } from "../../pipeline/pipeline.js";
 import type { RunClock, RunContext, RunLog } from "../../pipeline/run-context.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
-import { type Run, runView, type Trigger, triggerView } from "../../pipeline/views.js";
 import type { Clock } from "../../ports/clock.js";
 import type { RemoteState, RunControl, RunRequest } from "../../ports/executor.js";
 import type { LogLevel } from "../../ports/logger.js";
@@ -11,12 +10,21 @@ import type { HeartbeatRequest } from "../../ports/store.js";
 import { jsonCopy } from "../../run/json-copy.js";
 import type { Redact } from "../../run/redact.js";
 import type { AttemptOutcome, CancelRequest, RunError, RunRecord } from "../../run/run.js";
+import { type Run, runView } from "../../run/view.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
+import { type Trigger, triggerView } from "../../trigger/view.js";
 import type { Core } from "../context/core.js";
-import { schedulerOf } from "./attempt-scheduler.js";
+import { schedulerFor } from "./attempt-scheduler.js";
 import { upstreamRunId } from "./end-request.js";
 
 const PROGRESS_LIMIT = 10_000;
+
+/** What an attempt is made of. */
+interface Claimed {
+  readonly run: RunRecord;
+  readonly trigger: TriggerRecord;
+  readonly pipeline: Pipeline;
+}
 
 /** One attempt under way in this process: its signal, its timeout, and what its function is handed. */
 export class ActiveAttempt implements RunContext<unknown> {
@@ -31,6 +39,7 @@ export class ActiveAttempt implements RunContext<unknown> {
   /** It is carried out elsewhere and goes on there: nothing is recorded of it here. */
   isDetached = false;
   readonly #core: Core;
+  readonly #scheduler: RunScheduler;
   readonly #trigger: TriggerRecord;
   readonly #stopTimer: () => void;
   #onAbort: (() => void)[] | null = null;
@@ -46,8 +55,9 @@ export class ActiveAttempt implements RunContext<unknown> {
   #notedProblem: RunError | null;
   #hasTold = false;
 
-  constructor(core: Core, run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline) {
+  constructor(core: Core, scheduler: RunScheduler, { run, trigger, pipeline }: Claimed) {
     this.#core = core;
+    this.#scheduler = scheduler;
     this.run = run;
     this.pipeline = pipeline;
     this.#trigger = trigger;
@@ -115,7 +125,7 @@ export class ActiveAttempt implements RunContext<unknown> {
   }
 
   get scheduler(): RunScheduler {
-    return schedulerOf(this.#core, this);
+    return schedulerFor(this.#scheduler, this.#core, this);
   }
 
   /** Bound, like `heartbeat`. */

@@ -1,4 +1,4 @@
-import { type Core, executorOf } from "../context/core.js";
+import type { Core } from "../context/core.js";
 import type { FailureReports } from "../context/failure-reports.js";
 import { isUnavailable } from "../context/store-health.js";
 import type { Runner } from "./runner.js";
@@ -23,7 +23,7 @@ export async function recoverLost(
       const pipeline = fireQueue.get(run.pipelineId)?.pipeline;
       if (pipeline === undefined) continue; // a node that knows its retry policy will close it
       if (runner.holds(run)) continue; // it is alive here, or its end is about to be recorded
-      if (executorOf(core, pipeline).kind === "remote") await runner.adopt(run, pipeline);
+      if (core.executors.of(pipeline).kind === "remote") await runner.adopt(run, pipeline);
       else closing.push(runner.closeLost(run, pipeline));
       closed++;
     }

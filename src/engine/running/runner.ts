@@ -1,5 +1,6 @@
 import { HeadgateError } from "../../base/errors.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import type { Executor, RemoteState } from "../../ports/executor.js";
 import type { FinishRequest, FinishResult } from "../../ports/store.js";
 import { jsonCopy } from "../../run/json-copy.js";
@@ -7,7 +8,7 @@ import { printedOf, runErrorOf } from "../../run/retry.js";
 import { type AttemptOutcome, type CancelRequest, isActive, type RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import { Batcher } from "../context/batcher.js";
-import { type Core, executorOf } from "../context/core.js";
+import type { Core } from "../context/core.js";
 import { emitAttemptEnd, ofRun } from "../context/event-payloads.js";
 import { FailureReports } from "../context/failure-reports.js";
 import { isUnavailable } from "../context/store-health.js";
@@ -29,6 +30,7 @@ interface Places {
 /** Carries attempts out on the executor, keeps their leases alive, and records how they ended. */
 export class Runner {
   readonly #core: Core;
+  readonly #scheduler: RunScheduler;
   readonly #active = new Map<string, ActiveAttempt>();
   readonly #places = new Map<Executor, Places>();
   /** Ends of attempts of this node. */
@@ -36,9 +38,6 @@ export class Runner {
   /** Ends of other attempts: of nodes that died, and those that are reported from outside. Whoever sends one sends it again. */
   readonly #closings: Batcher<FinishRequest, FinishResult>;
   readonly #failures: FailureReports;
-  readonly #onLeave: () => void;
-  readonly #onEnd: () => void;
-  readonly #onRunEnd: (pipelineId: string) => void;
   #onIdle: (() => void)[] = [];
   #onQuiet: (() => void)[] = [];
   /** Attempts under way, those whose end is being recorded, and claims that are being handed out. */
@@ -46,14 +45,10 @@ export class Runner {
   /** Why every attempt is aborted, and those that have yet to begin, too. */
   #abortReason: HeadgateError | null = null;
 
-  /**
-   * @param on - `leave`: an attempt runs no more, its end is being recorded; `end`: it is recorded, or given up; `runEnd`: a run of a pipeline has ended for good
-   */
-  constructor(core: Core, on: { readonly leave: () => void; readonly end: () => void; readonly runEnd: (pipelineId: string) => void }) {
+  /** @param scheduler - what functions get of the scheduler */
+  constructor(core: Core, scheduler: RunScheduler) {
     this.#core = core;
-    this.#onLeave = on.leave;
-    this.#onEnd = on.end;
-    this.#onRunEnd = on.runEnd;
+    this.#scheduler = scheduler;
     this.ends = new EndRecorder(core);
     this.#closings = new Batcher(core, (requests) => core.store.finish(requests, () => core.clock.now()), { isPatient: false });
     this.#failures = new FailureReports(core);
@@ -100,8 +95,8 @@ export class Runner {
   }
 
   start(run: RunRecord, trigger: TriggerRecord, pipeline: Pipeline): void {
-    const executor = executorOf(this.#core, pipeline);
-    const attempt = new ActiveAttempt(this.#core, run, trigger, pipeline);
+    const executor = this.#core.executors.of(pipeline);
+    const attempt = new ActiveAttempt(this.#core, this.#scheduler, { run, trigger, pipeline });
     if (this.#abortReason !== null) attempt.abort(this.#abortReason);
     this.#active.set(run.id, attempt);
     this.#open++;
@@ -166,13 +161,13 @@ export class Runner {
     if (!result.isAccepted)
       throw new HeadgateError("ALREADY_FINISHED", `attempt ${attempt} of run ${runId} has ended`, { details: { runId, attempt } });
     this.#tellEnd(state.status, result);
-    this.#onEnd();
+    this.#core.signals.wake.emit();
   }
 
   /** Lets go of what is carried out elsewhere: it goes on there, and whoever starts next watches it. */
   async detach(): Promise<void> {
     const { store, clock } = this.#core;
-    const elsewhere = [...this.#active.values()].filter(({ pipeline }) => executorOf(this.#core, pipeline).kind === "remote");
+    const elsewhere = [...this.#active.values()].filter(({ pipeline }) => this.#core.executors.of(pipeline).kind === "remote");
     if (elsewhere.length === 0) return;
     for (const attempt of elsewhere) {
       attempt.isDetached = true;
@@ -213,7 +208,7 @@ export class Runner {
       const run = answers[index];
       if (run === undefined) continue;
       if (run === null && this.#active.get(attempt.runId) === attempt) {
-        attempt.isDetached = executorOf(this.#core, attempt.pipeline).kind === "remote"; // another node has it, or was told of its end
+        attempt.isDetached = this.#core.executors.of(attempt.pipeline).kind === "remote"; // another node has it, or was told of its end
         attempt.abort(new HeadgateError("RUN_LOST", "another node has taken the run over: this node was silent for longer than its lease"));
       } else if (run !== null) this.cancel(run);
     }
@@ -262,7 +257,7 @@ export class Runner {
       const request = { ...endRequest(this.#core, run, pipeline, ended), ...this.#knownOf(attempt) };
       const recording = isOver ? null : this.ends.record(run, request);
       this.#leave(attempt);
-      if (!isOver) this.#onLeave();
+      if (!isOver) this.#core.signals.placeFreed.emit();
       const found = await recording;
       if (found === null) return;
       const result = withParameters(found, attempt.triggerRecord);
@@ -275,13 +270,13 @@ export class Runner {
     } finally {
       this.#leave(attempt);
       this.#close();
-      if (!isOver) this.#onEnd();
+      if (!isOver) this.#core.signals.wake.emit();
     }
   }
 
   /** What the store need not read again. Of what is carried out elsewhere other nodes are told, too. */
   #knownOf(attempt: ActiveAttempt): Pick<FinishRequest, "known"> {
-    const isOwn = executorOf(this.#core, attempt.pipeline).kind === "local" && !attempt.hasTold;
+    const isOwn = this.#core.executors.of(attempt.pipeline).kind === "local" && !attempt.hasTold;
     return isOwn ? { known: { run: attempt.run, trigger: attempt.triggerRecord } } : {};
   }
 
@@ -306,7 +301,7 @@ export class Runner {
 
   #tellEnd(outcome: AttemptOutcome, result: FinishResult): void {
     emitAttemptEnd(this.#core, outcome, result);
-    if (result.run !== null && !isActive(result.run)) this.#onRunEnd(result.run.pipelineId);
+    if (result.run !== null && !isActive(result.run)) this.#core.signals.runEnded.emit(result.run.pipelineId);
   }
 
   readonly #tellLate = (run: RunRecord, error: unknown, outcome: AttemptOutcome = error === null ? "succeeded" : "failed"): void => {

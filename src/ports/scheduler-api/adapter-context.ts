@@ -1,7 +1,7 @@
 import type { SchedulerEvents } from "../../engine/context/events.js";
 import type { BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
-import type { Trigger } from "../../pipeline/views.js";
 import type { Admission } from "../../trigger/queue-limits.js";
+import type { Trigger } from "../../trigger/view.js";
 import type { Clock } from "../clock.js";
 import type { RemoteState } from "../executor.js";
 import type { IdempotencyRecord } from "../store.js";

@@ -7,11 +7,13 @@ import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } fr
 import type { PipelineStatus, SchedulerStatus } from "../../engine/reading/status.js";
 import type { UpcomingFire, UpcomingFireOptions } from "../../engine/reading/upcoming.js";
 import type { StopOptions } from "../../engine/stop-options.js";
+import type { Decision } from "../../gate/view.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { IdOf, OutputOf, ParametersOf, PipelineRef } from "../../pipeline/pipeline-ref.js";
 import type { ActionContext, BackfillArgument, PauseOptions, ResumeOptions } from "../../pipeline/request-options.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
-import type { Decision, Run, Trigger } from "../../pipeline/views.js";
+import type { Run } from "../../run/view.js";
+import type { Trigger } from "../../trigger/view.js";
 import type { AdapterContext } from "./adapter-context.js";
 import type { AdaptiveSchedules } from "./adaptive-schedules.js";
 import type { Alerts } from "./alerts.js";

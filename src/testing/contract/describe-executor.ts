@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { memoryStore } from "../../adapters/stores/memory/memory-store.js";
 import { createScheduler } from "../../entry/create-scheduler.js";
 import { pipeline } from "../../pipeline/pipeline.js";
-import type { Run } from "../../pipeline/views.js";
 import type { Executor } from "../../ports/executor.js";
 import type { Scheduler } from "../../ports/scheduler-api/scheduler.js";
 import type { Store } from "../../ports/store.js";
+import type { Run } from "../../run/view.js";
 import { globalRunner, type TestRunner } from "./runner.js";
 
 /** What the contract has carried out: the other side must do as the parameters say. */
