@@ -20,30 +20,8 @@ export type { IdSource } from "./base/id.js";
 export type { Instant } from "./base/instant.js";
 export type { Quantiles } from "./base/quantiles.js";
 export type { AuditOptions } from "./engine/access/audit-keys.js";
-export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./engine/access/audit-verifier.js";
-export type {
-  AttemptEvent,
-  EventName,
-  Listener,
-  PauseEvent,
-  RunEvent,
-  SchedulerEvents,
-  SensorRef,
-  TriggerEvent,
-} from "./engine/context/events.js";
 export type { DecisionEventData, RunEventData } from "./engine/feed/event-data.js";
-export type { SensorStatus } from "./engine/intake/sensors.js";
-export type { AlertRunView } from "./engine/monitoring/alert-runs.js";
-export type { MonitoringOptions } from "./engine/monitoring/monitoring-options.js";
-export type { StoredWindow } from "./engine/pipelines/pipeline-overrides.js";
-export type { ReloadResult } from "./engine/pipelines/pipeline-registry.js";
-export type { ReloadOptions } from "./engine/pipelines/reload.js";
-export type { Explanation, ExplanationOutcome, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
-export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./engine/reading/queries.js";
-export type { PipelineStatus, SchedulerStatus } from "./engine/reading/status.js";
-export type { UpcomingFire, UpcomingFireOptions } from "./engine/reading/upcoming.js";
-export type { UnrecordedEnd, UnrecordedEnds } from "./engine/running/unrecorded-ends.js";
-export type { StopOptions } from "./engine/stop-options.js";
+export type { ExplanationOutcome, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
 export { createScheduler, type SchedulerOptions } from "./entry/create-scheduler.js";
 export {
   type Condition,
@@ -116,13 +94,15 @@ export {
 } from "./monitor/rules.js";
 export type { Statistics } from "./monitor/statistics.js";
 export { listPatterns, pattern } from "./pattern/catalog.js";
-export { definePattern, type Pattern, type PatternGroup, type PatternOptions } from "./pattern/pattern.js";
+export { definePattern, type Pattern, type PatternGroup } from "./pattern/pattern.js";
+export type { PatternOptions } from "./pattern/pattern-options.js";
 export { type PatternName, patterns } from "./pattern/presets.js";
 export { type Environment, recommendPattern, type UseCase } from "./pattern/recommend.js";
 export type { Polling, SensorOptions } from "./pattern/sensor-options.js";
 export type { Bounds, TunerOptions } from "./pattern/tuner-options.js";
 export { type PatternProblems, validatePattern } from "./pattern/validate.js";
 export type { EffectiveSetting, EffectiveSettings, SettingSource } from "./pipeline/effective-settings.js";
+export type { MaintenanceWindow } from "./pipeline/maintenance-window.js";
 export type { PipelineSettings, SettingName, SettingsChange } from "./pipeline/overrides.js";
 export { type Pipeline, type PipelineOptions, pipeline } from "./pipeline/pipeline.js";
 export type { IdOf, OutputOf, ParametersOf, PipelineRef, Upstream, UpstreamOutput } from "./pipeline/pipeline-ref.js";
@@ -164,11 +144,27 @@ export type { Logger, LogLevel } from "./ports/logger.js";
 export type { Probe } from "./ports/probe.js";
 export type { AdapterContext } from "./ports/scheduler-api/adapter-context.js";
 export type { AdaptiveSchedules, AdaptiveStatus, IntervalChange, PerformanceNumbers } from "./ports/scheduler-api/adaptive-schedules.js";
+export type { AlertRunView } from "./ports/scheduler-api/alert-run.js";
 export type { Alert, Alerts, SilenceOptions } from "./ports/scheduler-api/alerts.js";
+export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./ports/scheduler-api/audit-check.js";
 export type { AuditLog } from "./ports/scheduler-api/audit-log.js";
 export type { EventFeed } from "./ports/scheduler-api/event-feed.js";
 export type { EventReader, EventReaderOptions } from "./ports/scheduler-api/event-reader.js";
+export type {
+  AttemptEvent,
+  EventName,
+  Listener,
+  PauseEvent,
+  RunEvent,
+  SchedulerEvents,
+  SensorRef,
+  TriggerEvent,
+} from "./ports/scheduler-api/events.js";
+export type { Explanation } from "./ports/scheduler-api/explanation.js";
+export type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "./ports/scheduler-api/lists.js";
+export type { MonitoringOptions } from "./ports/scheduler-api/monitoring-options.js";
 export type { NodeRegistry, NodeStatus } from "./ports/scheduler-api/node-registry.js";
+export type { ReloadOptions, ReloadResult } from "./ports/scheduler-api/reload.js";
 export type { Scheduler } from "./ports/scheduler-api/scheduler.js";
 export type { SettingsManager, SettingsView } from "./ports/scheduler-api/settings-manager.js";
 export type {
@@ -177,7 +173,10 @@ export type {
   SchedulerStatistics,
   StatisticsService,
 } from "./ports/scheduler-api/statistics-service.js";
+export type { PipelineStatus, SchedulerStatus, SensorStatus, UnrecordedEnd, UnrecordedEnds } from "./ports/scheduler-api/status.js";
+export type { StopOptions } from "./ports/scheduler-api/stop-options.js";
 export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./ports/scheduler-api/tokens.js";
+export type { UpcomingFire, UpcomingFireOptions } from "./ports/scheduler-api/upcoming.js";
 export type { StatisticsRollUp, StatisticsStore } from "./ports/statistics-store.js";
 export type * from "./ports/store.js";
 export type { FireTimesQuery, OpenAtQuery } from "./ports/trigger-history.js";

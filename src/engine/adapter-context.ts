@@ -2,13 +2,13 @@ import type { BackfillOptions, TriggerOptions } from "../pipeline/request-option
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
 import type { AdapterContext } from "../ports/scheduler-api/adapter-context.js";
+import type { SchedulerEvents } from "../ports/scheduler-api/events.js";
 import type { IdempotencyRecord } from "../ports/store.js";
 import type { Admission } from "../trigger/queue-limits.js";
 import type { Trigger } from "../trigger/view.js";
 import type { AuditRecorder } from "./access/audit-log.js";
 import { compareAndSet } from "./context/compare-and-set.js";
 import type { Core } from "./context/core.js";
-import type { SchedulerEvents } from "./context/events.js";
 import { FailureReports } from "./context/failure-reports.js";
 import type { StoreEventFeed } from "./feed/event-feed.js";
 import type { TriggerSubmission } from "./intake/submit.js";

@@ -13,14 +13,20 @@ import type {
 } from "../pipeline/request-options.js";
 import { checkedId, runRequest, waitSignal } from "../pipeline/requests.js";
 import type { RunOutcome } from "../pipeline/run-outcome.js";
+import type { EventName, Listener } from "../ports/scheduler-api/events.js";
+import type { Explanation } from "../ports/scheduler-api/explanation.js";
+import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } from "../ports/scheduler-api/lists.js";
+import type { ReloadOptions, ReloadResult } from "../ports/scheduler-api/reload.js";
 import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import type { PipelineStatus, SchedulerStatus } from "../ports/scheduler-api/status.js";
+import type { StopOptions } from "../ports/scheduler-api/stop-options.js";
+import type { UpcomingFire, UpcomingFireOptions } from "../ports/scheduler-api/upcoming.js";
 import { type Run, runView } from "../run/view.js";
 import { type Trigger, triggerView } from "../trigger/view.js";
 import { AuditRecorder } from "./access/audit-log.js";
 import { TokenService } from "./access/tokens.js";
 import { EngineAdapterContext } from "./adapter-context.js";
 import type { Core } from "./context/core.js";
-import type { EventName, Listener } from "./context/events.js";
 import { SchedulerPhase } from "./context/phase.js";
 import { StoreHealth } from "./context/store-health.js";
 import { StoreEventFeed } from "./feed/event-feed.js";
@@ -41,25 +47,17 @@ import type { AdaptiveIntervals } from "./pipelines/adaptive-intervals.js";
 import { GlobalPause } from "./pipelines/global-pause.js";
 import { PauseControl } from "./pipelines/pause.js";
 import { PipelineOverrides } from "./pipelines/pipeline-overrides.js";
-import { PipelineRegistry, type ReloadResult } from "./pipelines/pipeline-registry.js";
-import { type ReloadOptions, reloadOf } from "./pipelines/reload.js";
+import { PipelineRegistry } from "./pipelines/pipeline-registry.js";
+import { reloadOf } from "./pipelines/reload.js";
 import { retire } from "./pipelines/retire.js";
 import { PipelineSettingsManager } from "./pipelines/settings-manager.js";
-import { type Explanation, explain } from "./reading/explain.js";
+import { explain } from "./reading/explain.js";
 import type { Surroundings } from "./reading/explain-future.js";
-import {
-  type DecisionListOptions,
-  decisionsPage,
-  type Page,
-  type RunListOptions,
-  runsPage,
-  type TriggerListOptions,
-  triggersPage,
-} from "./reading/queries.js";
-import { nodeReportOf, type PipelineStatus, pipelineStatus, type SchedulerStatus, statusOf } from "./reading/status.js";
-import { type UpcomingFire, type UpcomingFireOptions, upcomingFires } from "./reading/upcoming.js";
+import { decisionsPage, runsPage, triggersPage } from "./reading/queries.js";
+import { nodeReportOf, pipelineStatus, statusOf } from "./reading/status.js";
+import { upcomingFires } from "./reading/upcoming.js";
 import { Runner } from "./running/runner.js";
-import { drainMsOf, type StopOptions } from "./stop-options.js";
+import { drainMsOf } from "./stop-options.js";
 
 /** The scheduler, made of its parts. */
 export class SchedulerEngine implements Scheduler {

@@ -1,11 +1,6 @@
-import { type Duration, durationMs } from "../base/duration.js";
+import { durationMs } from "../base/duration.js";
 import { checkOptions } from "../base/options.js";
-
-/** Options of `Scheduler.stop`. */
-export interface StopOptions {
-  /** How long running work may go on. Default `"30s"`. */
-  drain?: Duration;
-}
+import type { StopOptions } from "../ports/scheduler-api/stop-options.js";
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function drainMsOf(options: StopOptions): number {

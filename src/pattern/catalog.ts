@@ -1,7 +1,8 @@
 import { HeadgateError, quote } from "../base/errors.js";
 import { checkOneOf, invalidArgument, isOptionsObject } from "../base/options.js";
 import { shown } from "../base/shown.js";
-import { type Pattern, type PatternGroup, type PatternOptions, patternOf } from "./pattern.js";
+import { type Pattern, type PatternGroup, patternOf } from "./pattern.js";
+import type { PatternOptions } from "./pattern-options.js";
 import { type PatternName, patterns } from "./presets.js";
 
 /**

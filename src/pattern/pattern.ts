@@ -1,51 +1,19 @@
-import { type Duration, durationMs } from "../base/duration.js";
+import { durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { shown } from "../base/shown.js";
 import type { Condition } from "../gate/condition.js";
 import { businessDay } from "../gate/conditions/time.js";
 import type { AlertReason } from "../monitor/alert.js";
 import type { ExecutionOptions } from "../run/policy.js";
-import type { BusinessDayOptions } from "../schedule/business-days.js";
 import { cron } from "../schedule/cron.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { every, manual } from "../schedule/simple.js";
+import type { PatternOptions } from "./pattern-options.js";
 import type { SensorOptions } from "./sensor-options.js";
 import { adaptiveBy, type TunerOptions } from "./tuner-options.js";
 import { examined } from "./validate.js";
 
 export type PatternGroup = "standard" | "event_driven" | "business" | "adaptive" | "custom";
-
-/** What a pattern is made of. When: one of `cron`, `interval`, `schedule`, `sensor`, `tuner` (which starts at its base interval). */
-export interface PatternOptions {
-  /** What it is for, in a sentence. */
-  description: string;
-  /** A cron expression. Default: see `interval` and `schedule`. */
-  cron?: string;
-  /** IANA zone of `cron`. Default `"UTC"`. */
-  timeZone?: string;
-  /** Elapsed time between two fire times. Default: see `cron` and `schedule`. */
-  interval?: Duration;
-  /** Any schedule, such as `manual()`. Default: see `cron` and `interval`. */
-  schedule?: Schedule;
-  /** Runs only on business days of the pattern's time zone: adds the condition `businessDay`. Default false. */
-  businessDaysOnly?: boolean | BusinessDayOptions;
-  /** Conditions of its pipelines, before their own. Default none. */
-  conditions?: readonly Condition[];
-  /** Execution policy of its pipelines. Default: `maxActiveRuns: 1`, `catchup: "latest"`, `retries: 3`, `retryDelay: "5m"`, `timeout: "2h"`. */
-  execution?: ExecutionOptions;
-  /** By when after its fire time a run should have succeeded. Default none. */
-  sla?: Duration | null;
-  /** Tags of its pipelines. Default `["custom"]`. */
-  tags?: readonly string[];
-  /** The reasons for which its pipelines are alerted on. Default `["failure", "sla_miss"]`. */
-  alertOn?: readonly AlertReason[];
-  /** What starts its pipelines from outside, for `patternSensors`. Default none. */
-  sensor?: SensorOptions | null;
-  /** Makes its schedule adaptive. Default: it is not. */
-  tuner?: TunerOptions | null;
-  /** Facts about the business that its runs may want. Default none. */
-  context?: Readonly<Record<string, unknown>>;
-}
 
 /** A named preset: schedule, execution policy and alert defaults. */
 export interface Pattern {

@@ -1,5 +1,6 @@
 import { manual } from "../schedule/simple.js";
-import { type Pattern, type PatternGroup, type PatternOptions, patternOf } from "./pattern.js";
+import { type Pattern, type PatternGroup, patternOf } from "./pattern.js";
+import type { PatternOptions } from "./pattern-options.js";
 
 /** So that no fire time is dropped before the next one comes, although there are days between them. */
 const A_WEEK = "7d";

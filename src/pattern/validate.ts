@@ -7,7 +7,7 @@ import { executionPolicy } from "../run/policy.js";
 import type { BusinessDayOptions } from "../schedule/business-days.js";
 import { cron } from "../schedule/cron.js";
 import { zoneOf } from "../schedule/zone.js";
-import type { PatternOptions } from "./pattern.js";
+import type { PatternOptions } from "./pattern-options.js";
 import { checkSensorOptions, type SensorOptions } from "./sensor-options.js";
 import { SHARED_CHECKS } from "./shared-options.js";
 import { adaptiveBy, type TunerOptions } from "./tuner-options.js";

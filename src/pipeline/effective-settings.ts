@@ -1,7 +1,7 @@
 import { isAdaptive } from "../adaptive/adaptive.js";
-import type { StoredWindow } from "../engine/pipelines/pipeline-overrides.js";
 import type { RuntimeDependency } from "../gate/dependency.js";
 import type { TimeWindow } from "../schedule/window.js";
+import type { MaintenanceWindow } from "./maintenance-window.js";
 import { type Overrides, type PipelineSettings, type SettingName, shownDependencies } from "./overrides.js";
 import type { Pipeline } from "./pipeline.js";
 
@@ -44,7 +44,7 @@ export function effectiveSettings(
   base: Pipeline,
   schedule: string,
   overrides: Overrides,
-  windows: readonly StoredWindow[],
+  windows: readonly MaintenanceWindow[],
 ): EffectiveSettings {
   const source: SettingSource = base.origin ?? "code";
   const declared = <T>(value: T): EffectiveSetting<T> => ({ value, source, at: null, user: null });

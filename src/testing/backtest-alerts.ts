@@ -3,7 +3,7 @@ import { evaluateAlerts } from "../monitor/evaluate-alerts.js";
 import type { FinishedFacts } from "../monitor/finished-record.js";
 import { RunWindow } from "../monitor/statistics.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
-import type { PlayedRun } from "./backtest-side.js";
+import type { PlayedRun } from "./played-run.js";
 
 const WINDOW_MS = 24 * 3_600_000;
 

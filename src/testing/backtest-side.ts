@@ -3,6 +3,7 @@ import type { Pipeline } from "../pipeline/pipeline.js";
 import type { RunStatus } from "../run/run.js";
 import { alertsOver } from "./backtest-alerts.js";
 import { type Freshness, freshnessOf } from "./freshness.js";
+import type { PlayedRun } from "./played-run.js";
 
 /** What a configuration comes to in a span. */
 export interface BacktestSide {
@@ -21,16 +22,6 @@ export interface BacktestSide {
   readonly freshness: Freshness;
   /** How often each rule's alert fired. */
   readonly alerts: Readonly<Record<string, number>>;
-}
-
-/** A run as both sides have it. Instants are epoch ms. */
-export interface PlayedRun {
-  readonly status: RunStatus;
-  readonly scheduledFor: number | null;
-  readonly startedAt: number;
-  readonly endedAt: number;
-  /** Number of its last attempt. */
-  readonly attempt: number;
 }
 
 /** What both sides are measured by. Instants are epoch ms. */

@@ -1,4 +1,4 @@
-import type { PlayedRun } from "./backtest-side.js";
+import type { PlayedRun } from "./played-run.js";
 
 /** How old data was, over time; ms. `null` where no run had succeeded. */
 export interface Freshness {

@@ -6,4 +6,4 @@ export type { MetricsSource, QueueLimitsOptions, RateLimit, StaticToken, Trigger
 export type { HttpCode } from "./problem.js";
 export type { RouteInfo } from "./route.js";
 export { limitServer, type ServerLimits } from "./server-limits.js";
-export type { WebhookSource } from "./webhooks.js";
+export type { WebhookSource } from "./webhook-source.js";

@@ -5,7 +5,7 @@ import { shown } from "../../base/shown.js";
 import type { Role } from "../../index.js";
 import { isReservedUser } from "../../monitor/reserved-user.js";
 import { DEFAULT_QUEUE_LIMITS, type QueueLimit, type QueueLimits } from "../../trigger/queue-limits.js";
-import type { WebhookSource } from "./webhooks.js";
+import type { WebhookSource } from "./webhook-source.js";
 
 /** A limit of requests in a window of time. */
 export interface RateLimit {

@@ -2,11 +2,11 @@ import type {
   AuditRecord,
   Decision,
   EffectiveSetting,
+  MaintenanceWindow,
   PipelineStatus,
   Run,
   RuntimeDependency,
   SettingsView,
-  StoredWindow,
   TokenInfo,
   Trigger,
 } from "../../index.js";
@@ -146,7 +146,7 @@ function windowOut(window: TimeWindow): Json {
   return { start: window.start, end: window.end, days: window.days ?? null, time_zone: window.timeZone ?? "UTC", description };
 }
 
-export function maintenanceOut({ id, pipelineId, window, at, user }: StoredWindow): Json {
+export function maintenanceOut({ id, pipelineId, window, at, user }: MaintenanceWindow): Json {
   return { id, pipeline: pipelineId, ...windowOut(window), created_at: iso(at), user };
 }
 

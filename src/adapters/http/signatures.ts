@@ -4,7 +4,7 @@ import { secretKeyOf } from "../shared/standard-webhooks.js";
 import { GITHUB_EVENTS } from "./github-events.js";
 import { Problem } from "./problem.js";
 import type { Call, Caller } from "./route.js";
-import type { WebhookSource } from "./webhooks.js";
+import type { WebhookSource } from "./webhook-source.js";
 
 /** Seconds by which a signature's time may differ from ours. @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
 const TOLERANCE_S = 300;

@@ -1,7 +1,7 @@
 export { dataVolume, type Health, healthy } from "../../gate/conditions/outside.js";
 export type { ExternalDependency } from "../../gate/dependency.js";
 export type { AddressOptions, PrivateNetworks } from "../shared/address.js";
-export type { SqlRow, SqlSource } from "../shared/sql.js";
+export type { SqlRow, SqlSource } from "../shared/sql-source.js";
 export { type CommandProbeOptions, commandProbe } from "./command.js";
 export { dependsOn } from "./dependency.js";
 export { fileModified } from "./file.js";

@@ -6,7 +6,8 @@ import type { Health } from "../../gate/conditions/outside.js";
 import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
 import { ADDRESS_OPTIONS, type AddressOptions } from "../shared/address.js";
-import { SQL_SOURCE, type SqlSource, sqlDatabase } from "../shared/sql.js";
+import { SQL_SOURCE, sqlDatabase } from "../shared/sql.js";
+import type { SqlSource } from "../shared/sql-source.js";
 import { instantOf } from "./http.js";
 
 /** One value is looked at. */

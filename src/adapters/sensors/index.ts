@@ -8,7 +8,7 @@ export {
   webhookSensor,
 } from "../../trigger/sensor.js";
 export type { AddressOptions, PrivateNetworks } from "../shared/address.js";
-export type { SqlRow, SqlSource } from "../shared/sql.js";
+export type { SqlRow, SqlSource } from "../shared/sql-source.js";
 export { type FileSensorOptions, fileSensor } from "./file.js";
 export { type HttpSensorOptions, httpSensor } from "./http.js";
 export { type PatternSensorOptions, patternSensors } from "./patterns.js";

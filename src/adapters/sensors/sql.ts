@@ -3,7 +3,8 @@ import { checkOptions } from "../../base/options.js";
 import type { Sensor, SensorPollResult } from "../../ports/sensor.js";
 import { SENSOR_TIMING, type SensorMode, type SensorTiming, timingOf, truthOf } from "../../trigger/sensor.js";
 import { ADDRESS_OPTIONS, type AddressOptions } from "../shared/address.js";
-import { SQL_SOURCE, type SqlDatabase, type SqlRow, type SqlSource, sqlDatabase } from "../shared/sql.js";
+import { SQL_SOURCE, sqlDatabase } from "../shared/sql.js";
+import type { SqlDatabase, SqlRow, SqlSource } from "../shared/sql-source.js";
 
 /** Options of {@link sqlSensor}. */
 export type SqlSensorOptions = SqlSource &

@@ -4,7 +4,7 @@ import { lazyModule } from "../../base/lazy-module.js";
 import type { AddressRule } from "./address.js";
 import { loadPeer } from "./load-peer.js";
 import type { PostgresTarget } from "./postgres-url.js";
-import type { SqlLimits, SqlRow } from "./sql.js";
+import type { SqlLimits, SqlRow } from "./sql-source.js";
 
 interface Stream {
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;

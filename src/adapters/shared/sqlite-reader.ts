@@ -5,7 +5,7 @@ import PQueue from "p-queue";
 import { HeadgateError } from "../../base/errors.js";
 import { lazyModule } from "../../base/lazy-module.js";
 import { isOwnFile } from "./own-files.js";
-import type { SqlLimits, SqlRow } from "./sql.js";
+import type { SqlLimits, SqlRow } from "./sql-source.js";
 import { driverModule, unbuilt } from "./sqlite-driver.js";
 
 /** Reads in a thread of the reading process. */

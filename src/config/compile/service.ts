@@ -2,7 +2,7 @@ import type { TriggerFileOptions } from "../../adapters/files/watch.js";
 import type { QueueLimitsOptions, RateLimit, StaticToken, TriggerApiOptions } from "../../adapters/http/options.js";
 import type { ServerLimits } from "../../adapters/http/server-limits.js";
 import { Signatures } from "../../adapters/http/signatures.js";
-import type { WebhookSource } from "../../adapters/http/webhooks.js";
+import type { WebhookSource } from "../../adapters/http/webhook-source.js";
 import { checkPath, valueAt } from "../../adapters/shared/json-path.js";
 import type { RetentionOptions } from "../../adapters/stores/sql/sql-store.js";
 import { durationMs, formatDuration } from "../../base/duration.js";

@@ -5,13 +5,14 @@ import { CallSums, type RefusedCall } from "../../monitor/call-sums.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import { text } from "../../pipeline/requests.js";
 import type { AuditedWrite } from "../../ports/audit-store.js";
+import type { AuditCheck, AuditVerifyOptions } from "../../ports/scheduler-api/audit-check.js";
 import type { AuditLog } from "../../ports/scheduler-api/audit-log.js";
 import { redactJson } from "../../run/redact.js";
 import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 import { AuditHeads } from "./audit-heads.js";
-import { type AuditCheck, AuditVerifier, type AuditVerifyOptions } from "./audit-verifier.js";
+import { AuditVerifier } from "./audit-verifier.js";
 
 const SUMMED_MS = 60_000;
 const SHOWN_CHARACTERS = 32_000;

@@ -2,26 +2,11 @@ import { HeadgateError } from "../../base/errors.js";
 import { Heap } from "../../base/heap.js";
 import { toDate } from "../../base/instant.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { SensorStatus } from "../../ports/scheduler-api/status.js";
 import type { AnySensor } from "../../ports/sensor.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 import { SensorPoller } from "./sensor-poller.js";
-
-/** How a sensor is on this node. */
-export interface SensorStatus {
-  readonly pipelineId: string;
-  readonly name: string;
-  /** Whether this node is the one that looks. */
-  readonly isHeldHere: boolean;
-  readonly lastLookAt: Date | null;
-  readonly lastEventAt: Date | null;
-  readonly nextLookAt: Date | null;
-  /** Looks that failed in a row, and the last one's error. */
-  readonly failures: number;
-  readonly error: string | null;
-  /** It has found nothing for longer than expected. */
-  readonly isOverdue: boolean;
-}
 
 /**
  * Looks through the sensors of this node's pipelines. A sensor is looked through by the node that has its cursor; the lease on all cursors of a node is extended in

@@ -1,6 +1,7 @@
 import { toDate } from "../../base/instant.js";
 import type { AlertRun, AlertState, Concern } from "../../monitor/alert.js";
 import type { Evaluation } from "../../monitor/evaluate-alerts.js";
+import type { AlertRunView } from "../../ports/scheduler-api/alert-run.js";
 import type { Store } from "../../ports/store.js";
 import type { RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
@@ -14,13 +15,6 @@ const MOST_RUNS = 50;
 const MOST_TEXT = 1_000;
 
 type Found = Pick<Evaluation, "alerts" | "transitions">;
-
-/** The run of an alert with instants as dates. */
-export interface AlertRunView extends Omit<AlertRun, "startedAt" | "endedAt" | "trigger"> {
-  readonly startedAt: Date;
-  readonly endedAt: Date | null;
-  readonly trigger: (Omit<NonNullable<AlertRun["trigger"]>, "scheduledFor"> & { readonly scheduledFor: Date | null }) | null;
-}
 
 export function alertRunView({ trigger, ...run }: AlertRun): AlertRunView {
   return {

@@ -1,4 +1,4 @@
-import { type Duration, durationMs } from "../../base/duration.js";
+import { durationMs } from "../../base/duration.js";
 import { HeadgateError, quote } from "../../base/errors.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
@@ -6,20 +6,7 @@ import type { AlertRule } from "../../monitor/alert.js";
 import type { AlertRoute } from "../../monitor/notification.js";
 import { defaultRules } from "../../monitor/rules.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
-
-/** What alerts are raised for, and where they go. */
-export interface MonitoringOptions {
-  /** Default {@link defaultRules}. */
-  rules?: readonly AlertRule[];
-  /** From `headgate/alerts`, or your own. Default none: alerts are only listed. */
-  channels?: readonly AlertChannel[];
-  /** Default: every alert to every channel. */
-  routes?: readonly AlertRoute[];
-  /** How often rules are evaluated. Default `"15s"`. */
-  every?: Duration;
-  /** The address of the service, with the prefix of its API if it has one, such as `"https://headgate.example"`: alerts then have links to what they are about. Default none. */
-  baseUrl?: string;
-}
+import type { MonitoringOptions } from "../../ports/scheduler-api/monitoring-options.js";
 
 /** {@link MonitoringOptions} checked. */
 export interface MonitoringSettings {

@@ -1,5 +1,6 @@
 import { HeadgateError, quote } from "../../base/errors.js";
 import { ENDLESS } from "../../gate/conditions/time.js";
+import type { MaintenanceWindow } from "../../pipeline/maintenance-window.js";
 import {
   checkChange,
   type Overrides,
@@ -22,17 +23,7 @@ import { registerPipelines } from "./register-pipelines.js";
 const KEY = "settings";
 const WINDOWS_LIMIT = 1_000;
 
-/** A window in which nothing runs, or one pipeline does not, added while the scheduler is in use. */
-export interface StoredWindow {
-  readonly id: string;
-  /** `null`: all pipelines. */
-  readonly pipelineId: string | null;
-  readonly window: TimeWindow;
-  readonly at: Date;
-  readonly user: string | null;
-}
-
-interface KeptWindow extends Omit<StoredWindow, "at"> {
+interface KeptWindow extends Omit<MaintenanceWindow, "at"> {
   readonly at: number;
 }
 
@@ -85,7 +76,7 @@ export class PipelineOverrides {
     return ofPipeline(this.#kept, pipelineId) ?? {};
   }
 
-  windows(): readonly StoredWindow[] {
+  windows(): readonly MaintenanceWindow[] {
     return this.#kept.windows.map((one) => ({ ...one, at: new Date(one.at) }));
   }
 
@@ -125,7 +116,7 @@ export class PipelineOverrides {
   }
 
   /** Adds a window; asking again with the same id and window adds nothing. */
-  async addWindow(id: string, pipelineId: string | null, window: TimeWindow, act: ActionContext): Promise<StoredWindow> {
+  async addWindow(id: string, pipelineId: string | null, window: TimeWindow, act: ActionContext): Promise<MaintenanceWindow> {
     timeWindows([window]);
     const added: KeptWindow = { id, pipelineId, window, at: this.#core.clock.now(), user: act.user ?? null };
     let kept = added;
@@ -144,7 +135,7 @@ export class PipelineOverrides {
     return { ...kept, at: new Date(kept.at) };
   }
 
-  async removeWindow(id: string, act: ActionContext): Promise<StoredWindow> {
+  async removeWindow(id: string, act: ActionContext): Promise<MaintenanceWindow> {
     const known = this.#kept.windows.find((one) => one.id === id);
     let removed = known;
     await this.#write({ ...act, pipelineId: known?.pipelineId ?? null, action: "maintenance", ids: [id] }, (kept) => {

@@ -1,5 +1,6 @@
 import type { NamedConnections } from "../../gate/dependency.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { ReloadResult } from "../../ports/scheduler-api/reload.js";
 import type { Core, Settings } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
 import { secretsOf } from "../context/executors.js";
@@ -19,13 +20,6 @@ export interface Reload {
   readonly monitoring: MonitoringSettings | null;
   /** `null`: those of before. */
   readonly connections: NamedConnections | null;
-}
-
-/** What `Scheduler.reload` did: ids of pipelines. */
-export interface ReloadResult {
-  readonly added: readonly string[];
-  readonly replaced: readonly string[];
-  readonly removed: readonly string[];
 }
 
 interface RegistryParts {

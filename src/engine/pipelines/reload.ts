@@ -1,28 +1,9 @@
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
-import type { NamedConnections } from "../../gate/dependency.js";
-import type { Pipeline } from "../../pipeline/pipeline.js";
-import { type MonitoringOptions, monitoringOf } from "../monitoring/monitoring-options.js";
+import type { ReloadOptions } from "../../ports/scheduler-api/reload.js";
+import { monitoringOf } from "../monitoring/monitoring-options.js";
 import type { Reload } from "./pipeline-registry.js";
-
-/** Options of `Scheduler.reload`: what is not given is none. */
-export interface ReloadOptions {
-  /** All pipelines that there are from now on. */
-  pipelines: readonly Pipeline[];
-  /** As `pools` of `createScheduler`. Default none. */
-  pools?: Readonly<Record<string, number>>;
-  /** As `maxActiveRuns` of `createScheduler`. Default: no limit but the executor's. */
-  maxActiveRuns?: number;
-  /** As `monitoring` of `createScheduler`. Default: no alerts. */
-  monitoring?: MonitoringOptions;
-  /** What external dependencies set at run time may name. Default: those of before. */
-  connections?: NamedConnections;
-  /** Secrets that must not be kept of what runs print from now on. Default: those of before. */
-  redact?: readonly string[];
-  /** As `redactExcept` of `createScheduler`, together with `redact`. Default none. */
-  redactExcept?: readonly string[];
-}
 
 const RELOAD: OptionNames<ReloadOptions> = {
   pipelines: true,

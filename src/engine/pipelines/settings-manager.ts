@@ -1,5 +1,6 @@
 import { checkOptions } from "../../base/options.js";
 import { effectiveSettings } from "../../pipeline/effective-settings.js";
+import type { MaintenanceWindow } from "../../pipeline/maintenance-window.js";
 import type { Overrides, SettingName, SettingsChange } from "../../pipeline/overrides.js";
 import { SETTING_NAMES, shownDependencies } from "../../pipeline/overrides.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
@@ -10,7 +11,7 @@ import type { TimeWindow } from "../../schedule/window.js";
 import { sha256 } from "../access/audit-keys.js";
 import type { Core } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
-import type { PipelineOverrides, StoredWindow } from "./pipeline-overrides.js";
+import type { PipelineOverrides } from "./pipeline-overrides.js";
 
 /** Changes of pipelines while they are in use: kept in the store, in force on all nodes, and until they are reset. */
 export class PipelineSettingsManager implements SettingsManager {
@@ -40,19 +41,19 @@ export class PipelineSettingsManager implements SettingsManager {
     return this.#view(pipelineId, this.#overrides.overrides(pipelineId));
   }
 
-  async maintenance(): Promise<readonly StoredWindow[]> {
+  async maintenance(): Promise<readonly MaintenanceWindow[]> {
     await this.#overrides.refresh();
     return this.#overrides.windows();
   }
 
-  async addMaintenance(window: TimeWindow, act: ActionContext & { pipelineId?: string; id?: string } = {}): Promise<StoredWindow> {
+  async addMaintenance(window: TimeWindow, act: ActionContext & { pipelineId?: string; id?: string } = {}): Promise<MaintenanceWindow> {
     checkOptions(act, { ...ACT_OPTIONS, pipelineId: true, id: true }, "settings.addMaintenance");
     if (act.pipelineId !== undefined) this.#mustBeKnown(act.pipelineId);
     const id = text(act.id, "id", 255) ?? this.#core.newId(this.#core.clock.now());
     return this.#overrides.addWindow(id, act.pipelineId ?? null, window, checked(act));
   }
 
-  async removeMaintenance(id: string, act: ActionContext = {}): Promise<StoredWindow> {
+  async removeMaintenance(id: string, act: ActionContext = {}): Promise<MaintenanceWindow> {
     checkAct(act, "settings.removeMaintenance");
     return this.#overrides.removeWindow(id, checked(act));
   }

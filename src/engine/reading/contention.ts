@@ -1,7 +1,7 @@
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { OpenMatter } from "../../ports/scheduler-api/explanation.js";
 import type { Backlog } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
-import type { OpenMatter } from "./story.js";
 
 /** Slots that a pipeline may take, from an instant on (epoch ms; `-Infinity`: by now). */
 interface Rival {

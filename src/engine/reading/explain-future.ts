@@ -1,6 +1,7 @@
 import { isoUtc } from "../../base/instant.js";
 import { holdReason } from "../../gate/decide.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { OpenMatter } from "../../ports/scheduler-api/explanation.js";
 import type { Core } from "../context/core.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import { SharedLimits } from "./contention.js";
@@ -10,7 +11,7 @@ import { withLocalTime } from "./local-time.js";
 import { Projection } from "./projection.js";
 import type { Projected } from "./projection-items.js";
 import { type ProjectionState, projectionState } from "./projection-state.js";
-import { MEANT_MS, type OpenMatter, type Story } from "./story.js";
+import { MEANT_MS, type Story } from "./story.js";
 
 /** What the future of one pipeline depends on beside itself. */
 export interface Surroundings {

@@ -2,9 +2,9 @@
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { SensorStatus } from "../../ports/scheduler-api/status.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { SensorStatus } from "../intake/sensors.js";
 import { tellDropped } from "./dropped.js";
 import { byWhom, nameOf } from "./explain-words.js";
 import { acceptedUntil, pausesOver, statusAt, whyNothing } from "./nothing-due.js";

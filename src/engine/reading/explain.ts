@@ -1,38 +1,20 @@
 import { isoUtc, toDate } from "../../base/instant.js";
-import { type Decision, decisionView, type FindingView, findingView } from "../../gate/view.js";
+import { decisionView, findingView } from "../../gate/view.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import { type Run, runView } from "../../run/view.js";
+import type { Explanation } from "../../ports/scheduler-api/explanation.js";
+import type { SensorStatus } from "../../ports/scheduler-api/status.js";
+import { runView } from "../../run/view.js";
 import type { ScheduleKind } from "../../schedule/schedule.js";
-import { type Trigger, triggerView } from "../../trigger/view.js";
+import { triggerView } from "../../trigger/view.js";
 import type { Core } from "../context/core.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
-import type { SensorStatus } from "../intake/sensors.js";
 import { foretell, type Surroundings } from "./explain-future.js";
 import { tell } from "./explain-past.js";
 import { clockChangeNear, withLocalTimes, zoneNameOf } from "./local-time.js";
 import { isPlanned } from "./projection-state.js";
-import type { ExplanationOutcome, OpenMatter, Story } from "./story.js";
+import type { Story } from "./story.js";
 
-export type { ExplanationOutcome, FutureAnswer, OpenMatter } from "./story.js";
-
-/** Why a pipeline ran, did not run, or is waiting. */
-export interface Explanation {
-  readonly pipelineId: string;
-  readonly at: Date;
-  readonly answer: ExplanationOutcome;
-  /** The whole answer in words. */
-  readonly text: string;
-  readonly trigger: Trigger | null;
-  /** Oldest first. */
-  readonly decisions: readonly Decision[];
-  readonly run: Run | null;
-  /** What conditions will say, for an instant to come; those that cannot be known are `not_evaluated`. */
-  readonly findings: readonly FindingView[];
-  /** What an answer `may_…` depends on; empty for the others, but for a pause without an end. */
-  readonly dependsOn: readonly OpenMatter[];
-  /** The first fire time after the instant; one to come is where the store has the schedule. */
-  readonly nextFireAt: Date | null;
-}
+export type { ExplanationOutcome, FutureAnswer, OpenMatter } from "../../ports/scheduler-api/explanation.js";
 
 /** What an explanation is made of beside the store. */
 interface ExplainParts {

@@ -2,10 +2,10 @@
 import { firstIdAt } from "../../base/id.js";
 import { isoUtc } from "../../base/instant.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { SensorStatus } from "../../ports/scheduler-api/status.js";
 import type { EndedPause } from "../../schedule/ended-pauses.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
-import type { SensorStatus } from "../intake/sensors.js";
 import { byWhom, counted, lateBecause, nameOf, paused, wasPaused } from "./explain-words.js";
 import { LIGHT } from "./story.js";
 

@@ -3,9 +3,9 @@ import type { Condition } from "../../gate/condition.js";
 import { decide } from "../../gate/decide.js";
 import type { DecisionRecord, Finding } from "../../gate/finding.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { OpenMatter } from "../../ports/scheduler-api/explanation.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
-import type { OpenMatter } from "./story.js";
 
 /** A gate at an instant to come. `blocked`: it is held or skipped, and does not run; `open`: some conditions cannot be known. */
 export interface ProjectedGate {

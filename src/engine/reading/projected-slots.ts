@@ -1,5 +1,6 @@
 import { isoUtc } from "../../base/instant.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { OpenMatter } from "../../ports/scheduler-api/explanation.js";
 import { longestRunMs } from "../../run/longest.js";
 import type { RunRecord } from "../../run/run.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
@@ -7,7 +8,6 @@ import type { Core } from "../context/core.js";
 import type { Contention } from "./contention.js";
 import { canHold } from "./projected-gate.js";
 import { type Holder, isOverlapped, type Retry, type Waiting } from "./projection-items.js";
-import type { OpenMatter } from "./story.js";
 
 /** Whether there is a slot for a trigger: none for certain (`isTaken`), or as far as what is open allows. */
 export interface SlotsNeeded {

@@ -1,11 +1,11 @@
 import { isoUtc } from "../../base/instant.js";
 import type { Finding } from "../../gate/finding.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { FutureAnswer, OpenMatter } from "../../ports/scheduler-api/explanation.js";
 import type { RunRecord } from "../../run/run.js";
 import { orderOf } from "../../trigger/order.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Judged } from "./projected-gate.js";
-import type { FutureAnswer, OpenMatter } from "./story.js";
 
 /** Something that happens to a pipeline at an instant to come, epoch ms. */
 export interface Projected {

@@ -1,4 +1,5 @@
 import { isAdaptive } from "../../adaptive/adaptive.js";
+import type { OpenMatter } from "../../ports/scheduler-api/explanation.js";
 import { planMisfires } from "../../schedule/misfire.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
@@ -10,7 +11,6 @@ import { ProjectedSlots } from "./projected-slots.js";
 import { dependingOn, isOverlapped, type Projected, type Retry, type Said, triggerFor, type Waiting } from "./projection-items.js";
 import type { ProjectionState } from "./projection-state.js";
 import { startAnswer, takenAnswer } from "./start-answer.js";
-import type { OpenMatter } from "./story.js";
 
 /** Fire times that a projection goes through before the instant of interest. */
 const MOST_FIRES = 5_000;

@@ -1,57 +1,21 @@
 import { isError } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { PipelineStatus, SchedulerStatus, SensorStatus } from "../../ports/scheduler-api/status.js";
 import type { Pause } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
 import type { Phase } from "../context/phase.js";
 import type { StoreHealth } from "../context/store-health.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
-import type { SensorRunner, SensorStatus } from "../intake/sensors.js";
+import type { SensorRunner } from "../intake/sensors.js";
 import type { Loop } from "../loop.js";
 import type { NodeReport } from "../monitoring/node-registry.js";
 import type { GlobalPause } from "../pipelines/global-pause.js";
 import type { Runner } from "../running/runner.js";
-import type { UnrecordedEnds } from "../running/unrecorded-ends.js";
 import { whyNotReady } from "./readiness.js";
 
 /** Of what a node tells the others of its failure. */
 const MESSAGE_CHARACTERS = 500;
-
-/** How a scheduler is. */
-export interface SchedulerStatus {
-  readonly phase: "created" | "starting" | "running" | "stopping" | "stopped";
-  /** Whether this node does its work: it runs, its last round succeeded, and that is no longer ago than `timerTrust` + 15 s. What `/ready` answers. */
-  readonly isReady: boolean;
-  /** Why it is not ready, without anything confidential; `null` when it is. */
-  readonly notReadyReason: string | null;
-  readonly node: string;
-  readonly now: Date;
-  readonly pipelines: number;
-  /** Runs under way on this node. */
-  readonly activeRuns: number;
-  /** Runs that have ended on this node and that the store has not taken yet, because it is away or for another reason. */
-  readonly unrecordedEnds: UnrecordedEnds;
-  /** When this node fires next. */
-  readonly nextFireAt: Date | null;
-  /** When a whole round of the loop last succeeded, at most `timerTrust` (30 s) ago on a healthy node; `null` before the first. A dead scheduler differs from an idle one. */
-  readonly lastRoundAt: Date | null;
-  /** Since when rounds fail, and what the last one failed of, errors of the store included; `null` when the last one succeeded. */
-  readonly roundFailure: { readonly since: Date; readonly error: string } | null;
-  /** The pause of everything. */
-  readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
-  /** How far this node's clock is ahead of the store's server, ms; `null` while that is not known, or there is none. */
-  readonly clockAheadMs: number | null;
-  /** What is added to this node's clock so that it goes by the store's, ms; 0 while it is believed. */
-  readonly clockCorrectionMs: number;
-  /** The sensors of this node's pipelines. */
-  readonly sensors: readonly SensorStatus[];
-  readonly store: {
-    readonly name: string;
-    readonly isAvailable: boolean;
-    readonly unavailableSince: Date | null;
-    readonly error: string | null;
-  };
-}
 
 interface StatusParts {
   readonly phase: Phase;
@@ -93,23 +57,6 @@ export function statusOf(core: Core, { phase, runner, loop, globalPause, storeHe
       error: storeHealth.error === null ? null : core.redact(storeHealth.error.message),
     },
   };
-}
-
-/** How a pipeline is. */
-export interface PipelineStatus {
-  readonly pipelineId: string;
-  readonly description: string | null;
-  readonly tags: readonly string[];
-  /** Its schedule in words. */
-  readonly schedule: string;
-  readonly nextFireAt: Date | null;
-  readonly lastFireAt: Date | null;
-  readonly lastSuccessAt: Date | null;
-  readonly activeRuns: number;
-  readonly maxActiveRuns: number;
-  readonly conditions: readonly string[];
-  /** Its own pause, or the pause of everything. */
-  readonly pause: SchedulerStatus["pause"];
 }
 
 export async function pipelineStatus({ store }: Core, pipeline: Pipeline): Promise<PipelineStatus> {

@@ -1,9 +1,9 @@
 import { HeadgateError } from "../../base/errors.js";
 import { Heap, type HeapEntry } from "../../base/heap.js";
-import type { Instant } from "../../base/instant.js";
 import { epochMs } from "../../base/instant.js";
 import { checkOptions } from "../../base/options.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import type { UpcomingFire, UpcomingFireOptions } from "../../ports/scheduler-api/upcoming.js";
 import type { PipelineState } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";
@@ -12,30 +12,6 @@ import { SharedLimits } from "./contention.js";
 import type { Surroundings } from "./explain-future.js";
 import { Projection } from "./projection.js";
 import { nextFireOf, projectionState } from "./projection-state.js";
-import type { FutureAnswer, OpenMatter } from "./story.js";
-
-/** Bounds of `Scheduler.upcoming`. */
-export interface UpcomingFireOptions {
-  /** Default: all pipelines. */
-  pipelineId?: string;
-  /** Fire times strictly after this. Default now; an instant before counts as now. */
-  from?: Instant;
-  /** Fire times before this. Default: no end. */
-  until?: Instant;
-  /** 1 to 10,000. Default 10. */
-  count?: number;
-}
-
-/** A fire time to come, and what becomes of it as far as that is certain now: the same as `Scheduler.explain` answers. */
-export interface UpcomingFire {
-  readonly pipelineId: string;
-  readonly fireAt: Date;
-  readonly answer: FutureAnswer;
-  /** Why, as a clause. */
-  readonly reason: string;
-  /** What an answer `may_…` depends on. */
-  readonly dependsOn: readonly OpenMatter[];
-}
 
 interface Next extends HeapEntry {
   readonly pipeline: Pipeline;

@@ -1,8 +1,9 @@
 import { HeadgateError, isError } from "../../base/errors.js";
 import { lazyModule } from "../../base/lazy-module.js";
+import type { UnrecordedEnds } from "../../ports/scheduler-api/status.js";
 import type { FinishRequest, FinishResult, HeartbeatRequest } from "../../ports/store.js";
 import { redactError } from "../../run/redact.js";
-import type { AttemptOutcome, RunRecord } from "../../run/run.js";
+import type { RunRecord } from "../../run/run.js";
 import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
@@ -14,24 +15,6 @@ const AGAIN_MS = 30_000;
 const AGAIN_SOON_MS = 1_000;
 /** Ends that the status lists. */
 const LISTED = 20;
-
-/** The end of an attempt that the store has not taken yet. */
-export interface UnrecordedEnd {
-  readonly pipelineId: string;
-  readonly runId: string;
-  readonly attempt: number;
-  readonly outcome: AttemptOutcome;
-  /** When the attempt ended. */
-  readonly endedAt: Date;
-  /** What the store said last. */
-  readonly error: string;
-}
-
-/** The ends of attempts that the store has not taken yet: all of them are counted, the oldest 20 listed. */
-export interface UnrecordedEnds {
-  readonly count: number;
-  readonly items: readonly UnrecordedEnd[];
-}
 
 interface OpenEnd {
   readonly run: RunRecord;

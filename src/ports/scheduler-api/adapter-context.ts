@@ -1,4 +1,3 @@
-import type { SchedulerEvents } from "../../engine/context/events.js";
 import type { BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
 import type { Admission } from "../../trigger/queue-limits.js";
 import type { Trigger } from "../../trigger/view.js";
@@ -6,6 +5,7 @@ import type { Clock } from "../clock.js";
 import type { RemoteState } from "../executor.js";
 import type { IdempotencyRecord } from "../store.js";
 import type { EventFeed } from "./event-feed.js";
+import type { SchedulerEvents } from "./events.js";
 
 /** For adapters, such as the HTTP API: what they need of a scheduler beside its public methods. */
 export interface AdapterContext {

@@ -1,7 +1,7 @@
 import type { Duration } from "../../base/duration.js";
-import type { AlertRunView } from "../../engine/monitoring/alert-runs.js";
 import type { AlertState, Silence } from "../../monitor/alert.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
+import type { AlertRunView } from "./alert-run.js";
 
 /** Options of `scheduler.alerts.silence`. What is not named is any. */
 export interface SilenceOptions extends ActionContext {

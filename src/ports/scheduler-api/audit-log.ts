@@ -1,6 +1,6 @@
-import type { AuditCheck, AuditVerifyOptions } from "../../engine/access/audit-verifier.js";
 import type { AuditEntry, AuditHead, AuditRecord } from "../../monitor/audit.js";
 import type { RefusedCall } from "../../monitor/call-sums.js";
+import type { AuditCheck, AuditVerifyOptions } from "./audit-check.js";
 
 /** The log of calls and changes, a chain of hashes. */
 export interface AuditLog {

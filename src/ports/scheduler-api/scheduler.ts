@@ -1,12 +1,4 @@
 import type { Instant } from "../../base/instant.js";
-import type { EventName, Listener } from "../../engine/context/events.js";
-import type { ReloadResult } from "../../engine/pipelines/pipeline-registry.js";
-import type { ReloadOptions } from "../../engine/pipelines/reload.js";
-import type { Explanation } from "../../engine/reading/explain.js";
-import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } from "../../engine/reading/queries.js";
-import type { PipelineStatus, SchedulerStatus } from "../../engine/reading/status.js";
-import type { UpcomingFire, UpcomingFireOptions } from "../../engine/reading/upcoming.js";
-import type { StopOptions } from "../../engine/stop-options.js";
 import type { Decision } from "../../gate/view.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { IdOf, OutputOf, ParametersOf, PipelineRef } from "../../pipeline/pipeline-ref.js";
@@ -18,10 +10,17 @@ import type { AdapterContext } from "./adapter-context.js";
 import type { AdaptiveSchedules } from "./adaptive-schedules.js";
 import type { Alerts } from "./alerts.js";
 import type { AuditLog } from "./audit-log.js";
+import type { EventName, Listener } from "./events.js";
+import type { Explanation } from "./explanation.js";
+import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } from "./lists.js";
 import type { NodeRegistry } from "./node-registry.js";
+import type { ReloadOptions, ReloadResult } from "./reload.js";
 import type { SettingsManager } from "./settings-manager.js";
 import type { StatisticsService } from "./statistics-service.js";
+import type { PipelineStatus, SchedulerStatus } from "./status.js";
+import type { StopOptions } from "./stop-options.js";
 import type { Tokens } from "./tokens.js";
+import type { UpcomingFire, UpcomingFireOptions } from "./upcoming.js";
 
 /**
  * Decides when its pipelines run, starts them, and says why. Made by `createScheduler`, which knows the types of the pipelines it is given: `trigger`, `run` and `backfill` check parameters by

@@ -1,5 +1,5 @@
-import type { StoredWindow } from "../../engine/pipelines/pipeline-overrides.js";
 import type { EffectiveSettings } from "../../pipeline/effective-settings.js";
+import type { MaintenanceWindow } from "../../pipeline/maintenance-window.js";
 import type { PipelineSettings, SettingName, SettingsChange } from "../../pipeline/overrides.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import type { TimeWindow } from "../../schedule/window.js";
@@ -33,7 +33,7 @@ export interface SettingsManager {
   change(pipelineId: string, change: SettingsChange, act?: ActionContext & { ifVersion?: string }): Promise<SettingsView>;
 
   /** Returns the maintenance windows that were added at run time. */
-  maintenance(): Promise<readonly StoredWindow[]>;
+  maintenance(): Promise<readonly MaintenanceWindow[]>;
 
   /**
    * Adds a maintenance window for one pipeline, or for all.
@@ -43,8 +43,8 @@ export interface SettingsManager {
    * @example
    * await scheduler.settings.addMaintenance({ start: "02:00", end: "04:00", days: ["sunday"] }, { user: "ana" });
    */
-  addMaintenance(window: TimeWindow, act?: ActionContext & { pipelineId?: string; id?: string }): Promise<StoredWindow>;
+  addMaintenance(window: TimeWindow, act?: ActionContext & { pipelineId?: string; id?: string }): Promise<MaintenanceWindow>;
 
   /** Removes a maintenance window that was added at run time. @throws HeadgateError `NOT_FOUND` */
-  removeMaintenance(id: string, act?: ActionContext): Promise<StoredWindow>;
+  removeMaintenance(id: string, act?: ActionContext): Promise<MaintenanceWindow>;
 }

@@ -24,7 +24,7 @@ export interface PipelineEntity extends HeapEntry {
 /** A pipeline's triggers and runs. */
 export interface Life {
   /** Triggers that may be claimed now. */
-  readonly ready: ReadyList;
+  readonly ready: ReadyList<TriggerEntity>;
   /** Triggers pending or held, ready or not. */
   readonly waiting: Set<TriggerEntity>;
   /** Runs running or retrying: they take its slots. */

@@ -1,7 +1,7 @@
 import type { Client, ClientBase, Pool } from "pg";
 import { loadPeer } from "../../shared/load-peer.js";
 import type { Connections } from "./connections.js";
-import type { PostgresStoreOptions } from "./postgres-store.js";
+import type { PostgresStoreOptions } from "./options.js";
 
 /**
  * Planner settings for our statements, whatever the server knows of the tables. Every one of ours reads rows by an index; but a plan that was made while a table was small, or before statistics were gathered, reads the

@@ -6,9 +6,9 @@ import { change, dialectOf, endOfRunning, insertion, lockOf, moveOfWaiting } fro
 import { isCollision, translate } from "./errors.js";
 import { migrate, newerSchemaIn } from "./migrate.js";
 import { Notices } from "./notices.js";
+import type { PostgresStoreOptions } from "./options.js";
 import { ANSWER_MS, BEGIN, guard, newPool, plansWell, TRANSACTION_PLANNER, timed } from "./pool.js";
 import { isPooledByTransaction, isRefusingOptions } from "./pooler.js";
-import type { PostgresStoreOptions } from "./postgres-store.js";
 import { clientOf, requireTransaction, type Wire, wireOf } from "./wire.js";
 
 const POLL_MS = 5_000;

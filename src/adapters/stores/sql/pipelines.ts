@@ -9,12 +9,20 @@ import { note } from "./audit.js";
 import { changing, type Dialect, type Session, select, selectLocked } from "./database.js";
 import { unpause } from "./lines.js";
 import { ACTIVE, WAITING } from "./statuses.js";
-import { endedPausesOf, type KeptPauses, META, type MetaRow, PIPELINES, type PipelineRow, TRIGGER_STATE, TRIGGERS } from "./tables.js";
+import {
+  endedPausesOf,
+  GLOBAL_PAUSE,
+  type KeptPauses,
+  META,
+  type MetaRow,
+  PIPELINES,
+  type PipelineRow,
+  TRIGGER_STATE,
+  TRIGGERS,
+} from "./tables.js";
 
 /** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
 const RETIRED = "retired()";
-/** Where the pause of everything is kept, as `{"pause":…,"endedPauses":…}`; by 0.1.0 with a `lastPause`. */
-export const GLOBAL_PAUSE = "global_pause";
 /** Waiting triggers cancelled between two turns of the event loop. */
 const RETIRED_AT_ONCE = 500;
 /** Pipelines read between two turns of the event loop. */

@@ -258,3 +258,6 @@ export function uniqueKeyOf({ key, kind, scheduledFor }: Pick<TriggerRecord, "ke
   if (key !== null) return `key:${key}`;
   return kind === "scheduled" && scheduledFor !== null ? `fire:${scheduledFor}` : null;
 }
+
+/** Key of the row of `meta` with the pause of all pipelines. */
+export const GLOBAL_PAUSE = "global_pause";

@@ -1,9 +1,8 @@
 import type { ClaimRequest } from "../../../ports/claims.js";
 import type { Session } from "./database.js";
 import { type KnownLine, LATER, type Line } from "./line.js";
-import { GLOBAL_PAUSE } from "./pipelines.js";
 import { ACTIVE, WAITING } from "./statuses.js";
-import type { PipelineRow } from "./tables.js";
+import { GLOBAL_PAUSE, type PipelineRow } from "./tables.js";
 
 /** Slots in use, of every limit. */
 export class Usage {

@@ -8,7 +8,7 @@ import { turns } from "../sql/turns.js";
 import { DIALECT, endAll, type Prepare, sessionOf, TYPES } from "./dialect.js";
 import { isLocked, translated } from "./errors.js";
 import { FileQueue } from "./file-queue.js";
-import type { SqliteStoreOptions } from "./sqlite-store.js";
+import type { SqliteStoreOptions } from "./options.js";
 
 /**
  * SQLite's own wait for another process's lock holds up this whole process: it is cut into slices, and what else is due happens in between. After all of them the store

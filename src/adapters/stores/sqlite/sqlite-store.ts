@@ -1,20 +1,8 @@
 import { checkOptions } from "../../../base/options.js";
 import type { Store } from "../../../ports/store.js";
-import { type RetentionOptions, sqlStore } from "../sql/sql-store.js";
+import { sqlStore } from "../sql/sql-store.js";
+import type { SqliteStoreOptions } from "./options.js";
 import { sqliteDatabase } from "./sqlite-database.js";
-
-/** Options of {@link sqliteStore}. */
-export interface SqliteStoreOptions {
-  /** Path of the database file; made if it is not there. `":memory:"` keeps it in this process. */
-  file: string;
-  /**
-   * How far a commit goes before it counts: `"full"` survives a power cut (default), `"normal"` survives a crash of the process, and a power cut may undo
-   * the newest commits.
-   */
-  synchronous?: "full" | "normal";
-  /** What is kept of what has ended. Default: the newest million triggers, for 90 days; audit records for 400 days. */
-  retention?: RetentionOptions;
-}
 
 /**
  * The embedded durable store: one file, no server. Uses `node:sqlite` where Node has it, else `better-sqlite3`, an optional dependency. Several processes on

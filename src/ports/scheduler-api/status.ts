@@ -1,0 +1,88 @@
+import type { AttemptOutcome } from "../../run/run.js";
+
+/** The end of an attempt that the store has not taken yet. */
+export interface UnrecordedEnd {
+  readonly pipelineId: string;
+  readonly runId: string;
+  readonly attempt: number;
+  readonly outcome: AttemptOutcome;
+  /** When the attempt ended. */
+  readonly endedAt: Date;
+  /** What the store said last. */
+  readonly error: string;
+}
+
+/** The ends of attempts that the store has not taken yet: all of them are counted, the oldest 20 listed. */
+export interface UnrecordedEnds {
+  readonly count: number;
+  readonly items: readonly UnrecordedEnd[];
+}
+
+/** How a sensor is on this node. */
+export interface SensorStatus {
+  readonly pipelineId: string;
+  readonly name: string;
+  /** Whether this node is the one that looks. */
+  readonly isHeldHere: boolean;
+  readonly lastLookAt: Date | null;
+  readonly lastEventAt: Date | null;
+  readonly nextLookAt: Date | null;
+  /** Looks that failed in a row, and the last one's error. */
+  readonly failures: number;
+  readonly error: string | null;
+  /** It has found nothing for longer than expected. */
+  readonly isOverdue: boolean;
+}
+
+/** How a scheduler is. */
+export interface SchedulerStatus {
+  readonly phase: "created" | "starting" | "running" | "stopping" | "stopped";
+  /** Whether this node does its work: it runs, its last round succeeded, and that is no longer ago than `timerTrust` + 15 s. What `/ready` answers. */
+  readonly isReady: boolean;
+  /** Why it is not ready, without anything confidential; `null` when it is. */
+  readonly notReadyReason: string | null;
+  readonly node: string;
+  readonly now: Date;
+  readonly pipelines: number;
+  /** Runs under way on this node. */
+  readonly activeRuns: number;
+  /** Runs that have ended on this node and that the store has not taken yet, because it is away or for another reason. */
+  readonly unrecordedEnds: UnrecordedEnds;
+  /** When this node fires next. */
+  readonly nextFireAt: Date | null;
+  /** When a whole round of the loop last succeeded, at most `timerTrust` (30 s) ago on a healthy node; `null` before the first. A dead scheduler differs from an idle one. */
+  readonly lastRoundAt: Date | null;
+  /** Since when rounds fail, and what the last one failed of, errors of the store included; `null` when the last one succeeded. */
+  readonly roundFailure: { readonly since: Date; readonly error: string } | null;
+  /** The pause of everything. */
+  readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
+  /** How far this node's clock is ahead of the store's server, ms; `null` while that is not known, or there is none. */
+  readonly clockAheadMs: number | null;
+  /** What is added to this node's clock so that it goes by the store's, ms; 0 while it is believed. */
+  readonly clockCorrectionMs: number;
+  /** The sensors of this node's pipelines. */
+  readonly sensors: readonly SensorStatus[];
+  readonly store: {
+    readonly name: string;
+    readonly isAvailable: boolean;
+    readonly unavailableSince: Date | null;
+    readonly error: string | null;
+  };
+}
+
+/** How a pipeline is. */
+export interface PipelineStatus {
+  readonly pipelineId: string;
+  readonly description: string | null;
+  readonly tags: readonly string[];
+  /** Its schedule in words. */
+  readonly schedule: string;
+  readonly nextFireAt: Date | null;
+  readonly lastFireAt: Date | null;
+  readonly lastSuccessAt: Date | null;
+  readonly activeRuns: number;
+  readonly maxActiveRuns: number;
+  readonly conditions: readonly string[];
+  /** Its own pause, or the pause of everything. */
+  readonly pause: SchedulerStatus["pause"];
+}

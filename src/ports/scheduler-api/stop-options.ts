@@ -1,0 +1,7 @@
+import type { Duration } from "../../base/duration.js";
+
+/** Options of `Scheduler.stop`. */
+export interface StopOptions {
+  /** How long running work may go on. Default `"30s"`. */
+  drain?: Duration;
+}

@@ -1,0 +1,25 @@
+import type { Instant } from "../../base/instant.js";
+import type { FutureAnswer, OpenMatter } from "./explanation.js";
+
+/** Bounds of `Scheduler.upcoming`. */
+export interface UpcomingFireOptions {
+  /** Default: all pipelines. */
+  pipelineId?: string;
+  /** Fire times strictly after this. Default now; an instant before counts as now. */
+  from?: Instant;
+  /** Fire times before this. Default: no end. */
+  until?: Instant;
+  /** 1 to 10,000. Default 10. */
+  count?: number;
+}
+
+/** A fire time to come, and what becomes of it as far as that is certain now: the same as `Scheduler.explain` answers. */
+export interface UpcomingFire {
+  readonly pipelineId: string;
+  readonly fireAt: Date;
+  readonly answer: FutureAnswer;
+  /** Why, as a clause. */
+  readonly reason: string;
+  /** What an answer `may_…` depends on. */
+  readonly dependsOn: readonly OpenMatter[];
+}
