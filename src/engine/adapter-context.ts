@@ -23,9 +23,11 @@ interface AdapterContextParts {
   readonly registry: PipelineRegistry;
 }
 
+type EngineAdapterContextCore = Pick<Core, "clock" | "events" | "fireQueue" | "logger" | "redact" | "store">;
+
 /** What adapters that ask a scheduler need beside its public methods. */
 export class EngineAdapterContext implements AdapterContext {
-  readonly #core: Core;
+  readonly #core: EngineAdapterContextCore;
   readonly #runner: Runner;
   readonly #audit: AuditRecorder;
   readonly #failures: FailureReports;
@@ -34,7 +36,7 @@ export class EngineAdapterContext implements AdapterContext {
   readonly #submission: TriggerSubmission;
   readonly #registry: PipelineRegistry;
 
-  constructor(core: Core, { feed, runner, audit, submission, registry }: AdapterContextParts) {
+  constructor(core: EngineAdapterContextCore, { feed, runner, audit, submission, registry }: AdapterContextParts) {
     this.#core = core;
     this.feed = feed;
     this.#failures = new FailureReports(core);

@@ -49,8 +49,10 @@ export interface LifecycleParts {
   readonly maintenance: Maintenance;
 }
 
+type LifecycleCore = Pick<Core, "clock" | "events" | "executors" | "fireQueue" | "node" | "settings" | "store">;
+
 export class Lifecycle {
-  readonly #core: Core;
+  readonly #core: LifecycleCore;
   readonly #parts: LifecycleParts;
   /** Aborts when a start is to end. */
   readonly #starts = new AbortController();
@@ -68,7 +70,7 @@ export class Lifecycle {
   /** What a stop waits for, to be reported when it does so in vain. */
   #waitsFor = "";
 
-  constructor(core: Core, phase: SchedulerPhase, parts: LifecycleParts) {
+  constructor(core: LifecycleCore, phase: SchedulerPhase, parts: LifecycleParts) {
     this.#core = core;
     this.#phase = phase;
     this.#parts = parts;

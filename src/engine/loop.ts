@@ -29,12 +29,14 @@ export interface LoopParts {
   readonly refresh: () => Promise<void>;
 }
 
+type LoopCore = Pick<Core, "clock" | "events" | "executors" | "fireQueue" | "logger" | "newId" | "settings" | "signals" | "store">;
+
 /**
  * The one loop: it wakes when something is due or has changed, does everything that is due in the order of the flow, and
  * sleeps until the next thing. Never two rounds at once.
  */
 export class Loop {
-  readonly #core: Core;
+  readonly #core: LoopCore;
   readonly #runner: Runner;
   readonly #claimer: Claimer;
   readonly #storeHealth: StoreHealth;
@@ -57,7 +59,7 @@ export class Loop {
   #onFirstRound = () => {};
   readonly health: RoundHealth;
 
-  constructor(core: Core, { runner, claimer, storeHealth, globalPause, refresh }: LoopParts) {
+  constructor(core: LoopCore, { runner, claimer, storeHealth, globalPause, refresh }: LoopParts) {
     this.#core = core;
     this.#runner = runner;
     this.#claimer = claimer;

@@ -4,19 +4,21 @@ import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 import { type AuditVerifier, anchorProblem } from "./audit-verifier.js";
 
+type AuditHeadsCore = Pick<Core, "audit" | "clock" | "events" | "logger" | "store">;
+
 /**
  * Reports the newest hash of the audit log, as an event and in the log, where somebody who can write to the database cannot take it back; and looks whether the one reported before is
  * still there.
  */
 export class AuditHeads {
-  readonly #core: Pick<Core, "store" | "clock" | "events" | "logger" | "audit">;
+  readonly #core: AuditHeadsCore;
   readonly #verifier: AuditVerifier;
   #known: AuditHead | null = null;
   #stopTimer: (() => void) | null = null;
   #isOpen = false;
   #hasNews = false;
 
-  constructor(core: Pick<Core, "store" | "clock" | "events" | "logger" | "audit">, verifier: AuditVerifier) {
+  constructor(core: AuditHeadsCore, verifier: AuditVerifier) {
     this.#core = core;
     this.#verifier = verifier;
   }

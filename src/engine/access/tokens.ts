@@ -51,15 +51,17 @@ interface KnownPipelines {
   has(pipelineId: string): boolean;
 }
 
+type TokenServiceCore = Pick<Core, "clock" | "newId" | "newSecret" | "store">;
+
 /**
  * Tokens for those who ask over HTTP. Only SHA-256 hashes are kept, in the store: what is issued, rotated or revoked on one node is so on all at once.
  */
 export class TokenService implements Tokens {
-  readonly #core: Core;
+  readonly #core: TokenServiceCore;
   readonly #audit: AuditRecorder;
   readonly #pipelines: KnownPipelines;
 
-  constructor(core: Core, audit: AuditRecorder, pipelines: KnownPipelines) {
+  constructor(core: TokenServiceCore, audit: AuditRecorder, pipelines: KnownPipelines) {
     this.#pipelines = pipelines;
     this.#core = core;
     this.#audit = audit;

@@ -18,7 +18,7 @@ interface Change<T> {
  * @throws HeadgateError `STORE_UNAVAILABLE` when others were quicker each time
  */
 export async function compareAndSet<T, C extends Change<T>>(
-  { store, clock }: Pick<Core, "store" | "clock">,
+  { store, clock }: Pick<Core, "clock" | "store">,
   { key, what }: { key: string; what: string },
   make: (kept: T | undefined, now: number) => C | null,
 ): Promise<(C & { readonly version: number }) | null> {

@@ -14,7 +14,11 @@ export const ofRun = (run: RunRecord) => ({ run: runView(run) });
 export const ofDecision = (decision: DecisionRecord) => ({ decision: decisionView(decision) });
 
 /** Tells and logs how an attempt ended, what became of its run and of its trigger, and which triggers followed. */
-export function emitAttemptEnd(core: Core, outcome: AttemptOutcome, { run, trigger, followed }: FinishResult): void {
+export function emitAttemptEnd(
+  core: Pick<Core, "events" | "logger">,
+  outcome: AttemptOutcome,
+  { run, trigger, followed }: FinishResult,
+): void {
   const { events } = core;
   if (run === null) return;
   logAttemptEnd(core.logger, outcome, run);
@@ -24,7 +28,7 @@ export function emitAttemptEnd(core: Core, outcome: AttemptOutcome, { run, trigg
 }
 
 /** Tells a run's new status, and its trigger's if that has ended with it. */
-export function emitRunEnd({ events }: Core, run: RunRecord, trigger: TriggerRecord | null): void {
+export function emitRunEnd({ events }: Pick<Core, "events">, run: RunRecord, trigger: TriggerRecord | null): void {
   const { status } = run;
   if (status !== "running") events.emit(`run.${status}`, ofRun, run);
   if (trigger === null) return;

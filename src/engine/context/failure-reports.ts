@@ -8,10 +8,10 @@ const MOST = 1_000;
  * again.
  */
 export class FailureReports {
-  readonly #core: Pick<Core, "events" | "logger" | "clock">;
+  readonly #core: Pick<Core, "clock" | "events" | "logger">;
   readonly #failing = new Map<string, { readonly reason: string; readonly since: number; count: number }>();
 
-  constructor(core: Pick<Core, "events" | "logger" | "clock">) {
+  constructor(core: Pick<Core, "clock" | "events" | "logger">) {
     this.#core = core;
   }
 

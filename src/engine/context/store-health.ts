@@ -20,12 +20,12 @@ export function isStoreError(error: unknown): error is HeadgateError {
 
 /** Knows whether the store can be used, says when that changes, and how long to wait before it is asked again. */
 export class StoreHealth {
-  readonly #core: Core;
+  readonly #core: Pick<Core, "clock" | "events" | "logger">;
   #since: number | null = null;
   #error: Error | null = null;
   #waitMs = FIRST_WAIT_MS;
 
-  constructor(core: Core) {
+  constructor(core: Pick<Core, "clock" | "events" | "logger">) {
     this.#core = core;
   }
 

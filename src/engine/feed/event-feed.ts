@@ -29,9 +29,11 @@ const ALONE_MS = 60_000;
 const REFRESH_MS = 1_000;
 const PAGE = 32;
 
+type StoreEventFeedCore = Pick<Core, "clock" | "events" | "newId" | "node" | "store">;
+
 /** The events of all nodes. */
 export class StoreEventFeed implements EventFeed {
-  readonly #core: Core;
+  readonly #core: StoreEventFeedCore;
   readonly #lease: EventLease;
   readonly #publisher: EventPublisher;
   readonly #window = new EventWindow();
@@ -48,7 +50,7 @@ export class StoreEventFeed implements EventFeed {
   /** On the clock that never jumps. */
   #refreshedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(core: Core) {
+  constructor(core: StoreEventFeedCore) {
     this.#core = core;
     this.#lease = new EventLease(core);
     this.#publisher = new EventPublisher(core, () => this.#pullSoon());

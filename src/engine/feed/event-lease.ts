@@ -14,17 +14,19 @@ interface Lease {
   readonly until: number;
 }
 
+type EventLeaseCore = Pick<Core, "clock" | "newId" | "node" | "store">;
+
 /**
  * The document by which nodes that have readers of events have all nodes publish theirs: for 10 minutes after the last reader has left, so that readers who come back miss
  * nothing. Without it nothing is written.
  */
 export class EventLease {
-  readonly #core: Core;
+  readonly #core: EventLeaseCore;
   #lease: Lease | null = null;
   /** Of the document; an older one that arrives late changes nothing. */
   #version = 0;
 
-  constructor(core: Core) {
+  constructor(core: EventLeaseCore) {
     this.#core = core;
   }
 

@@ -26,7 +26,7 @@ const MOST_WAITING_BYTES = 4 * 1_048_576;
  * event `reset`.
  */
 export class EventPublisher {
-  readonly #core: Core;
+  readonly #core: Pick<Core, "clock" | "events" | "store">;
   readonly #onAppended: () => void;
   readonly #pauseMs: number;
   #stops: (() => void)[] = [];
@@ -41,7 +41,7 @@ export class EventPublisher {
   #hasFailed = false;
 
   /** @param onAppended - called after each append */
-  constructor(core: Core, onAppended: () => void) {
+  constructor(core: Pick<Core, "clock" | "events" | "store">, onAppended: () => void) {
     this.#core = core;
     this.#onAppended = onAppended;
     this.#pauseMs = core.store.pollMs === null ? 0 : PAUSE_MS;

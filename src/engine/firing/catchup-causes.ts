@@ -13,16 +13,18 @@ export interface CoveringPause extends EndedPause {
   readonly isGlobal: boolean;
 }
 
+type CatchupCausesCore = Pick<Core, "fireQueue" | "settings" | "store">;
+
 /** Knows why fire times are made late: what kept this node, or all of them, from making them on time. */
 export class CatchupCauses {
-  readonly #core: Core;
+  readonly #core: CatchupCausesCore;
   /** The last sign of life of any scheduler before this one started. */
   #lastSeenAt: number | null = null;
   #roundAt: number | null = null;
   #roundBeforeAt: number | null = null;
   #interruptions: CatchupRecord[] = [];
 
-  constructor(core: Core) {
+  constructor(core: CatchupCausesCore) {
     this.#core = core;
   }
 

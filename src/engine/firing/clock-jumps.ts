@@ -1,14 +1,16 @@
 import type { Core } from "../context/core.js";
 import { STEP_MS } from "../context/store-clock.js";
 
+type ClockJumpDetectorCore = Pick<Core, "clock" | "events" | "logger" | "settings">;
+
 /** Notices when the wall clock moves on its own, or when nothing could run for a while. */
 export class ClockJumpDetector {
-  readonly #core: Core;
+  readonly #core: ClockJumpDetectorCore;
   #wall: number;
   #now: number;
   #monotonic: number;
 
-  constructor(core: Core) {
+  constructor(core: ClockJumpDetectorCore) {
     this.#core = core;
     this.#wall = core.clock.wall();
     this.#now = core.clock.now();

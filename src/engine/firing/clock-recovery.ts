@@ -19,6 +19,8 @@ interface Before {
   readonly opened: readonly { readonly firstAt: number; readonly lastAt: number }[];
 }
 
+type ClockRecoveryCore = Pick<Core, "clock" | "events" | "fireQueue" | "logger" | "settings" | "store">;
+
 /**
  * Gets schedules and queue over a clock that was wrong: this node's, after a step, or another node's, whose work is found in the store.
  *
@@ -28,14 +30,14 @@ interface Before {
  *   its trigger, everything else goes through catchup.
  */
 export class ClockRecovery {
-  readonly #core: Core;
+  readonly #core: ClockRecoveryCore;
   /** Steps that are not dealt with yet, ms. */
   #steppedMs = 0;
   #back: { readonly byMs: number; readonly before: ReadonlyMap<string, Before> } | null = null;
   /** When the clock went forward, by the monotonic clock, ms; `null`: it did not, or has gone back since. */
   #forwardAt: number | null = null;
 
-  constructor(core: Core) {
+  constructor(core: ClockRecoveryCore) {
     this.#core = core;
   }
 

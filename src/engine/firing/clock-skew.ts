@@ -4,14 +4,16 @@ import { STEP_MS } from "../context/store-clock.js";
 /** However short `misfireThreshold` is, clocks that differ by less are taken for right, ms. */
 const LEAST_TOLERANCE_MS = 100;
 
+type ClockSkewMonitorCore = Pick<Core, "clock" | "events" | "logger" | "settings" | "store">;
+
 /** Compares this node's clock with the clock of the store's server, and has the engine go by the server's when they differ by 2 s (or by `misfireThreshold`, if that is less). */
 export class ClockSkewMonitor {
-  readonly #core: Core;
+  readonly #core: ClockSkewMonitorCore;
   #isWarned = false;
   /** How far this node's clock is ahead of the store's, ms; `null` while that is not known. */
   aheadMs: number | null = null;
 
-  constructor(core: Core) {
+  constructor(core: ClockSkewMonitorCore) {
     this.#core = core;
   }
 

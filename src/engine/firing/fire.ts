@@ -18,7 +18,12 @@ const PIPELINES_AT_ONCE = 1_000;
  * Turns the fire times that are due into triggers: each schedule is advanced and its triggers are enqueued in one transaction.
  * Gives false when everything is paused and nothing fires.
  */
-export async function fireDue(core: Core, causes: CatchupCauses, global: GlobalPause, now: number): Promise<boolean> {
+export async function fireDue(
+  core: Pick<Core, "clock" | "events" | "fireQueue" | "newId" | "settings" | "store">,
+  causes: CatchupCauses,
+  global: GlobalPause,
+  now: number,
+): Promise<boolean> {
   const { fireQueue } = core;
   for (let taken = fireQueue.takeDue(now, PIPELINES_AT_ONCE); taken.length > 0; taken = fireQueue.takeDue(now, PIPELINES_AT_ONCE)) {
     try {
@@ -32,7 +37,13 @@ export async function fireDue(core: Core, causes: CatchupCauses, global: GlobalP
   return true;
 }
 
-async function fireThese(core: Core, causes: CatchupCauses, taken: readonly Entry[], global: GlobalPause, now: number): Promise<boolean> {
+async function fireThese(
+  core: Pick<Core, "events" | "fireQueue" | "newId" | "settings" | "store">,
+  causes: CatchupCauses,
+  taken: readonly Entry[],
+  global: GlobalPause,
+  now: number,
+): Promise<boolean> {
   const { fireQueue } = core;
   const due: Entry[] = [];
   const requests: FireRequest[] = [];
@@ -60,7 +71,12 @@ async function fireThese(core: Core, causes: CatchupCauses, taken: readonly Entr
 /** What was fired and not answered, the first and the newest request of each: it may have been committed. */
 const unanswered = new WeakMap<Entry, readonly FireRequest[]>();
 
-async function sent(core: Core, due: readonly Entry[], requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
+async function sent(
+  core: Pick<Core, "store">,
+  due: readonly Entry[],
+  requests: readonly FireRequest[],
+  now: number,
+): Promise<readonly FireResult[]> {
   try {
     return await core.store.fire(requests, now);
   } catch (error) {
@@ -74,7 +90,7 @@ async function sent(core: Core, due: readonly Entry[], requests: readonly FireRe
 }
 
 /** Emits what this node itself has fired when it finds a schedule moved. */
-async function tellUnanswered(core: Core, entry: Entry): Promise<void> {
+async function tellUnanswered(core: Pick<Core, "events" | "store">, entry: Entry): Promise<void> {
   for (const request of unanswered.get(entry) ?? []) {
     const found = await Promise.all(request.triggers.map(({ id }) => core.store.trigger(id)));
     const triggers = found.filter((trigger) => trigger !== null);
@@ -86,7 +102,7 @@ async function tellUnanswered(core: Core, entry: Entry): Promise<void> {
 }
 
 /** Refreshes what is believed paused, ends pauses whose time is over, and gives the entries whose fire time is due. */
-async function endPauses(core: Core, taken: readonly Entry[], now: number): Promise<Entry[]> {
+async function endPauses(core: Pick<Core, "events" | "fireQueue" | "store">, taken: readonly Entry[], now: number): Promise<Entry[]> {
   const { fireQueue, store } = core;
   const paused = taken.filter(({ pause }) => pause !== null);
   if (paused.length > 0) {
@@ -104,7 +120,7 @@ async function endPauses(core: Core, taken: readonly Entry[], now: number): Prom
   });
 }
 
-async function resumeOne(core: Core, entry: Entry, until: number, now: number): Promise<void> {
+async function resumeOne(core: Pick<Core, "events" | "fireQueue" | "store">, entry: Entry, until: number, now: number): Promise<void> {
   const { id } = entry.pipeline;
   const pause = await core.store.resume(id, until);
   await core.store.recheck([id], now);
@@ -137,7 +153,12 @@ function pausesOf(entry: Entry, global: GlobalPause): readonly CoveringPause[] {
 }
 
 /** Plans what becomes of the fire times that are due. One that would be dropped may have been made by a clock that was ahead: the store knows, and it is passed over. */
-async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPause, now: number): Promise<Planned[]> {
+async function plansOf(
+  core: Pick<Core, "events" | "fireQueue" | "settings" | "store">,
+  entries: readonly Entry[],
+  global: GlobalPause,
+  now: number,
+): Promise<Planned[]> {
   const planned = entries.flatMap((entry): Planned[] => {
     const { pipeline, nextFireAt: dueAt } = entry;
     const plan = planOf(core, entry, global, now);
@@ -163,7 +184,13 @@ async function plansOf(core: Core, entries: readonly Entry[], global: GlobalPaus
 }
 
 /** `null` when the schedule itself throws: it is reported, and fires no more until the pipeline is replaced. */
-function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made?: ReadonlySet<number>): Plan | null {
+function planOf(
+  core: Pick<Core, "events" | "fireQueue" | "settings">,
+  entry: Entry,
+  global: GlobalPause,
+  now: number,
+  made?: ReadonlySet<number>,
+): Plan | null {
   const { id, schedule, execution } = entry.pipeline;
   const paused = pausesOf(entry, global);
   try {
@@ -187,7 +214,7 @@ function planOf(core: Core, entry: Entry, global: GlobalPause, now: number, made
 }
 
 function requestOf(
-  core: Core,
+  core: Pick<Core, "newId">,
   { pipeline, dueAt, plan }: Planned,
   causeOf: (fireAt: number) => CatchupRecord | null,
   now: number,
@@ -224,7 +251,7 @@ function requestOf(
 }
 
 function droppedDecision(
-  core: Core,
+  core: Pick<Core, "newId">,
   { id, execution }: Pipeline,
   dropped: DroppedFires<CoveringPause>,
   late: CatchupRecord | null,
@@ -268,7 +295,7 @@ function pausedReason({ at, until, reason, user, isGlobal }: MissedPause): strin
   return `${isGlobal ? "everything" : "the pipeline"} was paused from ${isoUtc(at)} to ${isoUtc(until)}${by}${reason === null ? "" : ` (${reason})`}`;
 }
 
-function tellFired({ events }: Core, request: FireRequest, { triggers, superseded }: FireResult): void {
+function tellFired({ events }: Pick<Core, "events">, request: FireRequest, { triggers, superseded }: FireResult): void {
   const { pipelineId, dropped, nextFireAt } = request;
   if (triggers.length > 0) {
     events.emit("schedule.fired", () => ({

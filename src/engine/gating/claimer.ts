@@ -25,9 +25,14 @@ const NO_CLAIM = -1;
 /** How often a trigger whose start a limit refuses is evaluated again before it is blocked by that alone: its conditions do not see the limit. */
 const EVALUATIONS = 3;
 
+type ClaimerCore = Pick<
+  Core,
+  "clock" | "events" | "executors" | "fireQueue" | "logger" | "newId" | "node" | "settings" | "signals" | "store"
+>;
+
 /** Claims triggers in order, asks their gates, records the decisions and starts the runs. */
 export class Claimer {
-  readonly #core: Core;
+  readonly #core: ClaimerCore;
   readonly #gates: GateEvaluator;
   readonly #runner: Runner;
   readonly #decisions: Batcher<DecideRequest, DecideResult>;
@@ -40,7 +45,7 @@ export class Claimer {
   /** Decisions made within claims that were not answered. */
   #unanswered: DecideRequest[] = [];
 
-  constructor(core: Core, gates: GateEvaluator, runner: Runner) {
+  constructor(core: ClaimerCore, gates: GateEvaluator, runner: Runner) {
     this.#core = core;
     this.#gates = gates;
     this.#runner = runner;

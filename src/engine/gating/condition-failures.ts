@@ -12,7 +12,7 @@ export class ConditionFailures {
   /** Names of conditions whose last evaluation failed, by pipeline. */
   readonly #failing = new Map<string, Set<string>>();
 
-  constructor(core: Pick<Core, "events" | "logger" | "clock">) {
+  constructor(core: Pick<Core, "clock" | "events" | "logger">) {
     this.#logger = core.logger;
     this.#reports = new FailureReports(core);
   }

@@ -18,9 +18,11 @@ const NEVER = new AbortController().signal;
 /** What a gate wants to know of a trigger. */
 type Asking = Pick<TriggerRecord, "id" | "kind" | "scheduledFor" | "parameters">;
 
+type GateEvaluatorCore = Pick<Core, "clock" | "events" | "fireQueue" | "logger" | "redact" | "settings" | "signals" | "store">;
+
 /** Asks the conditions of gates: within their timeouts, with the history of the store, sharing what probes measure. */
 export class GateEvaluator {
-  readonly #core: Core;
+  readonly #core: GateEvaluatorCore;
   readonly #history: RunHistory;
   readonly #clock: ConditionClock;
   readonly #probeCache: ProbeCache;
@@ -28,7 +30,7 @@ export class GateEvaluator {
   /** The pipelines that each probe holds up, as far as this node has seen. */
   readonly #blocked = new Map<string, Set<string>>();
 
-  constructor(core: Core) {
+  constructor(core: GateEvaluatorCore) {
     this.#core = core;
     this.#history = {
       lastSuccessAt: async (id) => (await core.store.states([id]))[0]?.lastSuccessAt ?? null,

@@ -27,15 +27,17 @@ interface Known {
   openUntil: number;
 }
 
+type ProbeCacheCore = Pick<Core, "clock" | "fireQueue" | "redact" | "settings">;
+
 /**
  * Measures probes: one measurement serves everyone who asks while it is young, and a failed one is shared too, so that an outage is not hammered. One that failed often is
  * left alone for a while, then asked once (a circuit breaker).
  */
 export class ProbeCache {
-  readonly #core: Pick<Core, "clock" | "settings" | "redact" | "fireQueue">;
+  readonly #core: ProbeCacheCore;
   readonly #known = new Map<string, Known>();
 
-  constructor(core: Pick<Core, "clock" | "settings" | "redact" | "fireQueue">) {
+  constructor(core: ProbeCacheCore) {
     this.#core = core;
   }
 

@@ -13,7 +13,7 @@ import type { Runner } from "../running/runner.js";
 
 /** Ends a waiting trigger, or asks a run to end. */
 export async function cancel(
-  core: Core,
+  core: Pick<Core, "clock" | "events" | "store">,
   runner: Runner,
   audit: AuditRecorder,
   id: string,

@@ -41,9 +41,11 @@ interface Wait {
   isStale: boolean;
 }
 
+type OutcomeWaiterCore = Pick<Core, "clock" | "events" | "settings" | "store">;
+
 /** Waits for the ends of triggers. */
 export class OutcomeWaiter {
-  readonly #core: Core;
+  readonly #core: OutcomeWaiterCore;
   readonly #phase: SchedulerPhase;
   readonly #waits = new Map<string, Wait>();
   #stops: readonly (() => void)[] = [];
@@ -55,7 +57,7 @@ export class OutcomeWaiter {
   #looking: Promise<void> | null = null;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(core: Core, phase: SchedulerPhase) {
+  constructor(core: OutcomeWaiterCore, phase: SchedulerPhase) {
     this.#core = core;
     this.#phase = phase;
   }

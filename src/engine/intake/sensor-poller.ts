@@ -18,6 +18,8 @@ const KEY_LIMIT = 255;
 /** Events that are checked between two turns of the event loop. */
 const CHECKED_AT_ONCE = 250;
 
+type SensorPollerCore = Pick<Core, "clock" | "events" | "fireQueue" | "logger" | "newId" | "random" | "redact" | "store">;
+
 /** One sensor of one pipeline on this node: whether it may look, when it looks next, and how it goes. In a heap by when it looks. */
 export class SensorPoller implements HeapEntry {
   heapIndex = -1;
@@ -33,10 +35,10 @@ export class SensorPoller implements HeapEntry {
   lastLookAt: number | null = null;
   lastEventAt: number | null = null;
   isOverdue = false;
-  readonly #core: Core;
+  readonly #core: SensorPollerCore;
   #looking: AbortController | null = null;
 
-  constructor(core: Core, pipelineId: string, sensor: Sensor) {
+  constructor(core: SensorPollerCore, pipelineId: string, sensor: Sensor) {
     this.#core = core;
     this.pipelineId = pipelineId;
     this.sensor = sensor;

@@ -8,12 +8,17 @@ import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 import { SensorPoller } from "./sensor-poller.js";
 
+type SensorRunnerCore = Pick<
+  Core,
+  "clock" | "events" | "fireQueue" | "logger" | "newId" | "node" | "random" | "redact" | "sensorOf" | "settings" | "signals" | "store"
+>;
+
 /**
  * Looks through the sensors of this node's pipelines. A sensor is looked through by the node that has its cursor; the lease on all cursors of a node is extended in
  * one statement every third of a lease, so that a look that finds nothing writes nothing.
  */
 export class SensorRunner {
-  readonly #core: Core;
+  readonly #core: SensorRunnerCore;
   readonly #tasks = new Map<string, SensorPoller>();
   /** The same by pipeline, of those that have any. */
   readonly #byPipeline = new Map<string, Set<SensorPoller>>();
@@ -26,7 +31,7 @@ export class SensorRunner {
   #claiming: Promise<void> | null = null;
 
   /** @param onTriggers - called when triggers were raised */
-  constructor(core: Core) {
+  constructor(core: SensorRunnerCore) {
     this.#core = core;
   }
 
@@ -201,7 +206,7 @@ export class SensorRunner {
 }
 
 /** A pipeline's own sensors; else the one that its pattern describes, if somebody can make it. */
-function sensorsOf({ sensorOf, logger }: Core, { id, sensors, pattern }: Pipeline): readonly AnySensor[] {
+function sensorsOf({ sensorOf, logger }: Pick<Core, "logger" | "sensorOf">, { id, sensors, pattern }: Pipeline): readonly AnySensor[] {
   const described = pattern?.sensor ?? null;
   if (sensors.length > 0 || described === null) return sensors;
   const made = sensorOf?.(described, id) ?? null;

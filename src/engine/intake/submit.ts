@@ -23,15 +23,17 @@ interface Accepted {
   readonly caller: ActionCaller | undefined;
 }
 
+type TriggerSubmissionCore = Pick<Core, "clock" | "events" | "fireQueue" | "newId" | "signals" | "store">;
+
 /** Takes what somebody asks for: triggers that come at once are accepted together. */
 export class TriggerSubmission {
-  readonly #core: Core;
+  readonly #core: TriggerSubmissionCore;
   readonly #globalPause: GlobalPause;
   readonly #audit: AuditRecorder;
   readonly #enqueues: Batcher<Accepted, EnqueueResult>;
   readonly #limited = new WeakMap<QueueLimits, Batcher<Accepted, EnqueueResult>>();
 
-  constructor(core: Core, globalPause: GlobalPause, audit: AuditRecorder) {
+  constructor(core: TriggerSubmissionCore, globalPause: GlobalPause, audit: AuditRecorder) {
     this.#core = core;
     this.#globalPause = globalPause;
     this.#audit = audit;

@@ -27,9 +27,11 @@ const SILENCES_KEY = "silences";
 const SILENCES_KEPT = 1_000;
 const NO_CHANNELS = { channels: new Map<string, AlertChannel>(), baseUrl: null };
 
+type AlertMonitorCore = Pick<Core, "clock" | "events" | "logger" | "newId" | "node" | "redact" | "settings" | "store">;
+
 /** Evaluates rules and has alerts delivered: on one node at a time, which writes what it does before it does it. */
 export class AlertMonitor implements Alerts {
-  readonly #core: Core;
+  readonly #core: AlertMonitorCore;
   #settings: MonitoringSettings | null;
   readonly #statistics: StoredStatistics;
   readonly #audit: AuditRecorder;
@@ -46,7 +48,7 @@ export class AlertMonitor implements Alerts {
   #problems = new Set<string>();
 
   constructor(
-    core: Core,
+    core: AlertMonitorCore,
     settings: MonitoringSettings | null,
     {
       statistics,

@@ -15,16 +15,18 @@ export interface StoredAlerts {
 
 const NOTHING: StoredAlerts = { alerts: [], deliveries: [] };
 
+type AlertStateStoreCore = Pick<Core, "clock" | "node" | "settings" | "store">;
+
 /** Alerts as the store keeps them: written by the one node that leads, refused from one that no longer does, read by all. */
 export class AlertStateStore {
-  readonly #core: Core;
+  readonly #core: AlertStateStoreCore;
   #kept: StoredAlerts = NOTHING;
   #version = 0;
   #leadsUntil = 0;
   #claimAt = 0;
   #line: Promise<unknown> = Promise.resolve();
 
-  constructor(core: Core) {
+  constructor(core: AlertStateStoreCore) {
     this.#core = core;
   }
 

@@ -34,8 +34,10 @@ const LEAST = 100;
 const MOST = 1_000;
 const WORK = "the maintenance of the store";
 
+type MaintenanceCore = Pick<Core, "audit" | "clock" | "events" | "logger" | "node" | "settings" | "store">;
+
 export class Maintenance {
-  readonly #core: Core;
+  readonly #core: MaintenanceCore;
   readonly #failures: FailureReports;
   #isRunning = false;
   #stopTimer: (() => void) | null = null;
@@ -48,7 +50,7 @@ export class Maintenance {
   /** Wall and monotonic clock at the last look. */
   #seen = { now: 0, monotonic: 0 };
 
-  constructor(core: Core) {
+  constructor(core: MaintenanceCore) {
     this.#core = core;
     this.#failures = new FailureReports(core);
   }

@@ -22,14 +22,16 @@ type Nodes = Readonly<Record<string, Entry>>;
 /** What a node says of itself. */
 export type NodeReport = Omit<Entry, "seenAt">;
 
+type StoredNodeRegistryCore = Pick<Core, "clock" | "node" | "settings" | "store">;
+
 /** Where nodes that raise alerts say that they are there and how they are: one setting of the store, which each of them writes its own part of. */
 export class StoredNodeRegistry implements NodeRegistry {
-  readonly #core: Core;
+  readonly #core: StoredNodeRegistryCore;
   readonly #audit: AuditRecorder;
   #nodes: Nodes = {};
   #saidAt = Number.NEGATIVE_INFINITY;
 
-  constructor(core: Core, audit: AuditRecorder) {
+  constructor(core: StoredNodeRegistryCore, audit: AuditRecorder) {
     this.#core = core;
     this.#audit = audit;
   }

@@ -29,12 +29,14 @@ function isDue({ nextAt }: Delivery, now: number): boolean {
   return nextAt <= now || nextAt > now + LONGEST_WAIT_MS;
 }
 
+type NotificationDispatcherCore = Pick<Core, "clock" | "events" | "logger" | "newId" | "redact">;
+
 /**
  * Takes what is on its way to where it goes: one at a time per channel, within its rate, again after failures, and what happened to one alert in the order in which it did. Holds up
  * nobody.
  */
 export class NotificationDispatcher {
-  readonly #core: Core;
+  readonly #core: NotificationDispatcherCore;
   readonly #state: AlertStateStore;
   #channels: ReadonlyMap<string, AlertChannel> = new Map();
   #baseUrl: string | null = null;
@@ -45,7 +47,7 @@ export class NotificationDispatcher {
   readonly #failures = new Map<string, number>();
   readonly #stopping = new AbortController();
 
-  constructor(core: Core, state: AlertStateStore) {
+  constructor(core: NotificationDispatcherCore, state: AlertStateStore) {
     this.#core = core;
     this.#state = state;
   }

@@ -24,7 +24,7 @@ export function isCurrent(rollUp: StatisticsRollUp, windowMs: number, now: numbe
 }
 
 /** Where reading begins when nothing was rolled up: where the window does, or later when that would be too much to read, as far as its first page tells. */
-export async function beginningOf({ store, settings }: Pick<Core, "store" | "settings">, now: number): Promise<number> {
+export async function beginningOf({ store, settings }: Pick<Core, "settings" | "store">, now: number): Promise<number> {
   const from = now - settings.statisticsMs;
   const page = await store.listFinished({ from, until: now, limit: PAGE });
   const [first, last] = [page[0], page.at(-1)];
@@ -40,7 +40,7 @@ export async function beginningOf({ store, settings }: Pick<Core, "store" | "set
  * @param limit - about how much to add
  */
 export async function rollUpStatistics(
-  core: Pick<Core, "store" | "settings">,
+  core: Pick<Core, "settings" | "store">,
   cursor: { readonly name: string; readonly token: number },
   now: number,
   limit: number,

@@ -20,11 +20,13 @@ const OVERLAP_MS = 10_000;
 /** Roll-ups read between two turns of the event loop. */
 const ROLL_UPS = 200;
 
+type StoredStatisticsCore = Pick<Core, "clock" | "fireQueue" | "measureLoad" | "settings" | "store">;
+
 /**
  * Statistics in constant memory: what the store has rolled up, and what has ended since. They are the same on every node, and after a restart, which reads no history.
  */
 export class StoredStatistics implements StatisticsService {
-  readonly #core: Core;
+  readonly #core: StoredStatisticsCore;
   readonly #windowMs: number;
   readonly #windows = new Map<string, RunWindow>();
   #total: RunWindow;
@@ -35,7 +37,7 @@ export class StoredStatistics implements StatisticsService {
   #seen = new Map<string, number>();
   #reading: Promise<void> | null = null;
 
-  constructor(core: Core) {
+  constructor(core: StoredStatisticsCore) {
     this.#core = core;
     this.#windowMs = core.settings.statisticsMs;
     this.#total = windowOf(TOTAL, this.#windowMs);

@@ -44,9 +44,11 @@ interface Steered {
   reapply(pipelineIds: readonly string[]): Promise<void>;
 }
 
+type AdaptiveIntervalsCore = Pick<Core, "clock" | "events" | "fireQueue" | "measureLoad" | "signals" | "store">;
+
 /** Keeps the intervals of adaptive schedules: in the store under one key with a version, so that a change happens once on several nodes and survives restarts. */
 export class AdaptiveIntervals implements AdaptiveSchedules {
-  readonly #core: Core;
+  readonly #core: AdaptiveIntervalsCore;
   readonly #audit: AuditRecorder;
   readonly #steered: Steered;
   readonly #looks = new Map<string, { readonly at: number; readonly reason: string }>();
@@ -56,7 +58,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   #stopTimer: (() => void) | null = null;
   #isStarted = false;
 
-  constructor(core: Core, audit: AuditRecorder, steered: Steered) {
+  constructor(core: AdaptiveIntervalsCore, audit: AuditRecorder, steered: Steered) {
     this.#core = core;
     this.#audit = audit;
     this.#steered = steered;

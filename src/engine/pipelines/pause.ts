@@ -46,14 +46,16 @@ function hasRunOut(pause: Pause | null, now: number): boolean {
   return until !== null && until <= now;
 }
 
+type PauseControlCore = Pick<Core, "clock" | "events" | "fireQueue" | "signals" | "store">;
+
 /** Pauses and resumes a pipeline or everything (`null`), and has what waits looked at again. */
 export class PauseControl {
-  readonly #core: Core;
+  readonly #core: PauseControlCore;
   readonly #globalPause: GlobalPause;
   readonly #audit: AuditRecorder;
   readonly #registry: PipelineRegistry;
 
-  constructor(core: Core, globalPause: GlobalPause, audit: AuditRecorder, registry: PipelineRegistry) {
+  constructor(core: PauseControlCore, globalPause: GlobalPause, audit: AuditRecorder, registry: PipelineRegistry) {
     this.#registry = registry;
     this.#core = core;
     this.#globalPause = globalPause;

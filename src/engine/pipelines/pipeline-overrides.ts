@@ -34,11 +34,13 @@ interface Kept {
 
 const NOTHING: Kept = { pipelines: {}, windows: [] };
 
+type PipelineOverridesCore = Pick<Core, "clock" | "dependencies" | "events" | "fireQueue" | "measureLoad" | "signals" | "store">;
+
 /**
  * What is changed of pipelines at run time: kept in the store under one key with a version, so that two changes never undo each other, and taken over by all nodes.
  */
 export class PipelineOverrides {
-  readonly #core: Core;
+  readonly #core: PipelineOverridesCore;
   readonly #audit: AuditRecorder;
   readonly #bases = new Map<string, Pipeline>();
   #kept: Kept = NOTHING;
@@ -47,7 +49,7 @@ export class PipelineOverrides {
   /** The intervals of adaptive schedules. */
   readonly adaptive: AdaptiveIntervals;
 
-  constructor(core: Core, audit: AuditRecorder) {
+  constructor(core: PipelineOverridesCore, audit: AuditRecorder) {
     this.#core = core;
     this.#audit = audit;
     this.adaptive = new AdaptiveIntervals(core, audit, {

@@ -28,16 +28,21 @@ interface RegistryParts {
   readonly phase: SchedulerPhase;
 }
 
+type PipelineRegistryCore = Pick<
+  Core,
+  "clock" | "dependencies" | "dependenciesOf" | "events" | "executors" | "fireQueue" | "logger" | "secrets" | "settings" | "store"
+>;
+
 /** The pipelines of this node: a list until the scheduler starts, then those of the registry. */
 export class PipelineRegistry {
-  readonly #core: Core;
+  readonly #core: PipelineRegistryCore;
   readonly #overrides: PipelineOverrides;
   readonly #sensors: SensorRunner;
   readonly #phase: SchedulerPhase;
   #early: Pipeline[];
   #isStarted = false;
 
-  constructor(core: Core, { overrides, sensors, phase }: RegistryParts, pipelines: readonly Pipeline[]) {
+  constructor(core: PipelineRegistryCore, { overrides, sensors, phase }: RegistryParts, pipelines: readonly Pipeline[]) {
     this.#core = core;
     this.#phase = phase;
     this.#overrides = overrides;

@@ -12,7 +12,11 @@ const PIPELINES_AT_ONCE = 1_000;
  *
  * @throws HeadgateError `DUPLICATE_PIPELINE`, `UNKNOWN_POOL`, `INVALID_PIPELINE` for pipelines that follow each other in a circle
  */
-export function checkPipelines(core: Core, added: readonly Pipeline[], replaces: boolean): void {
+export function checkPipelines(
+  core: Pick<Core, "executors" | "fireQueue" | "logger" | "settings">,
+  added: readonly Pipeline[],
+  replaces: boolean,
+): void {
   const { fireQueue, settings, logger } = core;
   const byId = new Map<string, Pipeline>();
   for (const one of added) {
@@ -83,7 +87,7 @@ function refuseCircle(start: Pipeline, find: (id: string) => Pipeline | undefine
  * @param applied - some of the pipelines as they are to be registered
  */
 export async function registerPipelines(
-  core: Core,
+  core: Pick<Core, "clock" | "fireQueue" | "store">,
   pipelines: readonly Pipeline[],
   applied: (some: readonly Pipeline[]) => readonly Pipeline[] = (some) => some,
 ): Promise<void> {

@@ -7,7 +7,12 @@ import { unknownPipeline } from "../context/errors.js";
 import { ofTrigger } from "../context/event-payloads.js";
 
 /** Takes a pipeline out of use in the store; what waits is cancelled. */
-export async function retire({ store, clock, events }: Core, audit: AuditRecorder, pipelineId: string, act: ActionContext): Promise<void> {
+export async function retire(
+  { store, clock, events }: Pick<Core, "clock" | "events" | "store">,
+  audit: AuditRecorder,
+  pipelineId: string,
+  act: ActionContext,
+): Promise<void> {
   if (typeof pipelineId !== "string") throw unknownPipeline(pipelineId);
   checkAct(act, "retire");
   const request = { at: clock.now(), user: text(act.user, "user", 200), reason: text(act.reason, "reason", 1_000) };

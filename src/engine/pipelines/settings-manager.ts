@@ -15,10 +15,10 @@ import type { PipelineOverrides } from "./pipeline-overrides.js";
 
 /** Changes of pipelines while they are in use: kept in the store, in force on all nodes, and until they are reset. */
 export class PipelineSettingsManager implements SettingsManager {
-  readonly #core: Core;
+  readonly #core: Pick<Core, "clock" | "fireQueue" | "newId">;
   readonly #overrides: PipelineOverrides;
 
-  constructor(core: Core, overrides: PipelineOverrides) {
+  constructor(core: Pick<Core, "clock" | "fireQueue" | "newId">, overrides: PipelineOverrides) {
     this.#core = core;
     this.#overrides = overrides;
   }

@@ -56,16 +56,18 @@ interface LimitKey {
   readonly key: unknown;
 }
 
+type SharedLimitsCore = Pick<Core, "executors" | "fireQueue" | "settings" | "store">;
+
 /** The limits that the pipelines of this node share. Reads what runs and waits at most once, and only if a limit can be exceeded at all. */
 export class SharedLimits {
-  readonly #core: Core;
+  readonly #core: SharedLimitsCore;
   readonly #pipelines: readonly Pipeline[];
   readonly #now: number;
   /** By their keys; `null` for one that its pipelines cannot exceed. */
   readonly #limits = new Map<unknown, Promise<Limit | null>>();
   #starts: Promise<Starts> | null = null;
 
-  constructor(core: Core, pipelines: readonly Pipeline[], now: number) {
+  constructor(core: SharedLimitsCore, pipelines: readonly Pipeline[], now: number) {
     this.#core = core;
     this.#pipelines = pipelines;
     this.#now = now;
@@ -115,7 +117,7 @@ export class SharedLimits {
   }
 }
 
-function limitsOf(core: Core, pipeline: Pipeline): readonly LimitKey[] {
+function limitsOf(core: Pick<Core, "executors" | "settings">, pipeline: Pipeline): readonly LimitKey[] {
   const { settings } = core;
   const { pool } = pipeline.execution;
   const executor = core.executors.of(pipeline);
@@ -145,13 +147,13 @@ function matterOf(kind: "pool" | "limit" | "executor", pool: string | null, slot
 /** Earliest instants at which pipelines may have a run, by themselves. */
 class Starts {
   readonly activeRuns: Backlog["activeRuns"];
-  readonly #core: Core;
+  readonly #core: Pick<Core, "fireQueue">;
   readonly #byId: ReadonlyMap<string, Pipeline>;
   readonly #busy: ReadonlySet<string>;
   readonly #now: number;
   readonly #known = new Map<string, number>();
 
-  constructor(core: Core, all: readonly Pipeline[], { groups, activeRuns }: Backlog, now: number) {
+  constructor(core: Pick<Core, "fireQueue">, all: readonly Pipeline[], { groups, activeRuns }: Backlog, now: number) {
     this.#core = core;
     this.activeRuns = activeRuns;
     this.#byId = new Map(all.map((one) => [one.id, one]));

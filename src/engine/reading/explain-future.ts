@@ -27,7 +27,7 @@ const ALSO = 3;
 
 /** What will happen at an instant, from where the pipeline stands now. */
 export async function foretell(
-  core: Core,
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
   gates: GateEvaluator,
   pipeline: Pipeline,
   at: number,
@@ -129,7 +129,11 @@ function openOf({ gate }: Pipeline, projection: Projection, at: number): readonl
 }
 
 /** A fire time that the store has gone past already: made or dropped by a clock that was ahead. */
-async function passedBy(core: Core, { pipeline, nextFireAt, now }: ProjectionState, at: number): Promise<Story | null> {
+async function passedBy(
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
+  { pipeline, nextFireAt, now }: ProjectionState,
+  at: number,
+): Promise<Story | null> {
   const fireAt = pipeline.schedule.nextAfter(at - 1);
   if (fireAt === null || fireAt >= at + MEANT_MS) return null;
   const recorded = await tell(core, pipeline, [], fireAt, now);

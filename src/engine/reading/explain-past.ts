@@ -15,7 +15,13 @@ import { tellTrigger } from "./trigger-story.js";
 const READ_AT_ONCE = 200;
 
 /** What happened, or is happening. */
-export async function tell(core: Core, pipeline: Pipeline, sensors: readonly SensorStatus[], at: number, now: number): Promise<Story> {
+export async function tell(
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
+  pipeline: Pipeline,
+  sensors: readonly SensorStatus[],
+  at: number,
+  now: number,
+): Promise<Story> {
   const { id: pipelineId } = pipeline;
   const span = { pipelineId, from: at, until: at + MEANT_MS, limit: READ_AT_ONCE, ...LIGHT };
   const [ofFireTimes, drops] = await Promise.all([core.store.triggersForFireTimes(span), core.store.dropsOfFireTimes(span)]);
@@ -55,7 +61,7 @@ function droppedFireTime({ schedule }: Pipeline, { scheduledFor, missed }: Decis
 
 /** A fire time that was dropped and backfilled later: both. */
 async function withBackfill(
-  core: Core,
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
   pipeline: Pipeline,
   ofFireTimes: readonly TriggerRecord[],
   { dropAt, ...story }: Story & { readonly dropAt: number },
@@ -82,7 +88,7 @@ function withOthers(story: Story, meant: TriggerRecord, ofFireTimes: readonly Tr
 
 /** A fire time by the schedule that left no record; `null` when there is none. */
 async function tellUnrecorded(
-  core: Core,
+  core: Pick<Core, "store">,
   pipeline: Pipeline,
   before: readonly TriggerRecord[],
   at: number,
@@ -108,7 +114,7 @@ async function tellUnrecorded(
 }
 
 async function tellNothing(
-  core: Core,
+  core: Pick<Core, "store">,
   pipeline: Pipeline,
   sensors: readonly SensorStatus[],
   before: readonly TriggerRecord[],

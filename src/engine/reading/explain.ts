@@ -24,7 +24,7 @@ interface ExplainParts {
 }
 
 export async function explain(
-  core: Core,
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
   { gates, sensors, surroundings }: ExplainParts,
   pipeline: Pipeline,
   at: number,
@@ -45,7 +45,7 @@ export async function explain(
   };
 }
 
-async function nextFireAfter({ store }: Core, pipeline: Pipeline, at: number, now: number): Promise<number | null> {
+async function nextFireAfter({ store }: Pick<Core, "store">, pipeline: Pipeline, at: number, now: number): Promise<number | null> {
   const next = pipeline.schedule.nextAfter(at);
   if (next === null || next <= now) return next;
   const [state] = await store.states([pipeline.id]);

@@ -14,7 +14,7 @@ const BEFORE_READ = 50;
 
 /** What kept a pipeline from being triggered at an instant, as clauses: a pause, a downtime, an upstream that failed, a sensor that fails. */
 export async function whyNothing(
-  core: Core,
+  core: Pick<Core, "store">,
   pipeline: Pipeline,
   sensors: readonly SensorStatus[],
   at: number,
@@ -32,7 +32,7 @@ export async function whyNothing(
 }
 
 /** The pause that covers an instant, as far as it is known. */
-async function pauseAt({ store }: Core, { id }: Pipeline, at: number): Promise<string | null> {
+async function pauseAt({ store }: Pick<Core, "store">, { id }: Pipeline, at: number): Promise<string | null> {
   const [[state], global] = await Promise.all([store.states([id]), store.globalPause()]);
   for (const [pause, ended, isGlobal] of [
     [state?.pause ?? null, state?.endedPauses ?? [], false],
@@ -46,7 +46,7 @@ async function pauseAt({ store }: Core, { id }: Pipeline, at: number): Promise<s
 }
 
 /** The pauses on which a fire time waits that is not decided on: the ended one that covers it, and those that are on; none when none is on. */
-export async function pausesOver({ store }: Core, { id }: Pipeline, fireAt: number): Promise<string[]> {
+export async function pausesOver({ store }: Pick<Core, "store">, { id }: Pipeline, fireAt: number): Promise<string[]> {
   const [[state], global] = await Promise.all([store.states([id]), store.globalPause()]);
   const covers = ({ from, until }: EndedPause) => from <= fireAt && fireAt < until;
   const current = [...(state?.pause ? [paused(state.pause, false)] : []), ...(global.pause === null ? [] : [paused(global.pause, true)])];
@@ -59,7 +59,7 @@ export async function pausesOver({ store }: Core, { id }: Pipeline, fireAt: numb
 }
 
 /** What kept the scheduler from its work at an instant, as the next fire time has recorded it. */
-async function downAt({ store }: Core, { id, schedule }: Pipeline, at: number, now: number): Promise<string | null> {
+async function downAt({ store }: Pick<Core, "store">, { id, schedule }: Pipeline, at: number, now: number): Promise<string | null> {
   const next = schedule.nextAfter(at);
   if (next === null || next > now) return null;
   const span = { pipelineId: id, from: next, until: next + 1, limit: 1, ...LIGHT };
@@ -70,19 +70,19 @@ async function downAt({ store }: Core, { id, schedule }: Pipeline, at: number, n
 }
 
 /** The triggers of a pipeline that were accepted at or before an instant, newest first: some tens of them. */
-export async function acceptedUntil({ store }: Core, pipelineId: string, at: number): Promise<readonly TriggerRecord[]> {
+export async function acceptedUntil({ store }: Pick<Core, "store">, pipelineId: string, at: number): Promise<readonly TriggerRecord[]> {
   const found = await store.listTriggers({ pipelineId, before: firstIdAt(at + 1), limit: BEFORE_READ, ...LIGHT });
   return found.filter(({ createdAt }) => createdAt <= at);
 }
 
-async function upstreamClause(core: Core, pipelineId: string, at: number): Promise<string> {
+async function upstreamClause(core: Pick<Core, "store">, pipelineId: string, at: number): Promise<string> {
   const [last] = await acceptedUntil(core, pipelineId, at);
   const what = `it follows ${pipelineId}`;
   if (last === undefined) return `${what}, of which no run is kept`;
   return `${what}, whose last trigger was ${nameOf(last)}, ${statusAt(last)}`;
 }
 
-async function sensorClauses({ store }: Core, { id }: Pipeline, local: readonly SensorStatus[]): Promise<string[]> {
+async function sensorClauses({ store }: Pick<Core, "store">, { id }: Pipeline, local: readonly SensorStatus[]): Promise<string[]> {
   const nodes = (await store.config("nodes"))?.value as Readonly<Record<string, NodeEntry>> | undefined;
   const failing = new Map<string, { failures: number; error: string | null }>();
   for (const { failingSensors = [] } of Object.values(nodes ?? {}))

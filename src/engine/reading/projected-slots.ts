@@ -34,7 +34,7 @@ export class ProjectedSlots {
   /** From when on a run of the pipeline may have started or ended since now. */
   runsFrom = NEVER;
 
-  constructor(core: Core, pipeline: Pipeline, contention: Contention, now: number, pausedUntil: number) {
+  constructor(core: Pick<Core, "executors" | "settings">, pipeline: Pipeline, contention: Contention, now: number, pausedUntil: number) {
     this.#pipeline = pipeline;
     this.#contention = contention;
     this.#graceMs = core.settings.graceMs;

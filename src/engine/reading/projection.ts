@@ -18,6 +18,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 const NOTHING: ReadonlySet<never> = new Set();
 const INTERVAL: OpenMatter = { kind: "interval", name: null, reason: "its interval adapts to how its runs go and may change before" };
 
+type ProjectionCore = Pick<Core, "executors" | "settings" | "store">;
+
 /**
  * Plays what happens to one pipeline from its state on, by time alone, and marks everything that is not certain: when runs end, what conditions on the outside say, which slots others take. Assumes
  * that the scheduler runs and nobody intervenes.
@@ -25,7 +27,7 @@ const INTERVAL: OpenMatter = { kind: "interval", name: null, reason: "its interv
  * A certain trigger is in `#waiting` until it starts or ends for certain. Whatever becomes uncertain is in {@link ProjectedSlots}: it may take a slot up to the latest end that policies allow.
  */
 export class Projection {
-  readonly #core: Core;
+  readonly #core: ProjectionCore;
   readonly #gates: GateEvaluator;
   readonly #state: ProjectionState;
   readonly #contention: Contention;
@@ -45,7 +47,14 @@ export class Projection {
    * @param isAdapting - its adaptive interval is neither frozen nor overridden
    * @param interestFrom - if very many fire times come before this instant (epoch ms), some are passed over, and whatever they leave behind counts as open
    */
-  constructor(core: Core, gates: GateEvaluator, state: ProjectionState, contention: Contention, isAdapting: boolean, interestFrom: number) {
+  constructor(
+    core: ProjectionCore,
+    gates: GateEvaluator,
+    state: ProjectionState,
+    contention: Contention,
+    isAdapting: boolean,
+    interestFrom: number,
+  ) {
     const { pipeline, pause, now } = state;
     this.#core = core;
     this.#gates = gates;

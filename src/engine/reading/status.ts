@@ -28,7 +28,10 @@ interface StatusParts {
   readonly pipelines: number;
 }
 
-export function statusOf(core: Core, { phase, runner, loop, globalPause, storeHealth, sensors, pipelines }: StatusParts): SchedulerStatus {
+export function statusOf(
+  core: Pick<Core, "clock" | "fireQueue" | "node" | "redact" | "store">,
+  { phase, runner, loop, globalPause, storeHealth, sensors, pipelines }: StatusParts,
+): SchedulerStatus {
   const { pause } = globalPause.current;
   const { health } = loop;
   const { failure } = health;
@@ -59,7 +62,7 @@ export function statusOf(core: Core, { phase, runner, loop, globalPause, storeHe
   };
 }
 
-export async function pipelineStatus({ store }: Core, pipeline: Pipeline): Promise<PipelineStatus> {
+export async function pipelineStatus({ store }: Pick<Core, "store">, pipeline: Pipeline): Promise<PipelineStatus> {
   const [[state], global] = await Promise.all([store.states([pipeline.id]), store.globalPause()]);
   const pause = state?.pause ?? global.pause;
   return {
@@ -86,7 +89,13 @@ function messageOf(error: unknown): string {
 }
 
 /** What this node says of itself to the others. */
-export function nodeReportOf(core: Core, loop: Loop, runner: Runner, sensors: SensorRunner, gates: GateEvaluator): NodeReport {
+export function nodeReportOf(
+  core: Pick<Core, "measureLoad" | "redact">,
+  loop: Loop,
+  runner: Runner,
+  sensors: SensorRunner,
+  gates: GateEvaluator,
+): NodeReport {
   return {
     clockAheadMs: loop.skew.aheadMs,
     failingSince: loop.health.failure?.since ?? null,

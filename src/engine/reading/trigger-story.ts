@@ -22,7 +22,12 @@ const REPLACED_FOLLOWED = 50;
 
 type Told = Pick<Story, "answer" | "text" | "advice">;
 
-export async function tellTrigger(core: Core, pipeline: Pipeline, found: TriggerRecord, now: number): Promise<Story> {
+export async function tellTrigger(
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
+  pipeline: Pipeline,
+  found: TriggerRecord,
+  now: number,
+): Promise<Story> {
   const { store } = core;
   const trigger = (await store.trigger(found.id)) ?? found;
   const shown = { triggerId: trigger.id, limit: DECISIONS_READ, valueLimit: FINDINGS_BYTES };
@@ -37,7 +42,12 @@ interface Facts {
   readonly run: RunRecord | null;
 }
 
-async function told(core: Core, pipeline: Pipeline, facts: Facts, now: number): Promise<Told> {
+async function told(
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
+  pipeline: Pipeline,
+  facts: Facts,
+  now: number,
+): Promise<Told> {
   const { trigger, decisions, run } = facts;
   const who = nameOf(trigger);
   const last = decisions.at(-1);
@@ -77,7 +87,11 @@ function byEnd({ endedBy, endReason }: TriggerRecord): string {
   return byWhom({ user: endedBy, reason: endReason });
 }
 
-async function skipped(core: Core, pipeline: Pipeline, { trigger, decisions }: Facts): Promise<Told> {
+async function skipped(
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
+  pipeline: Pipeline,
+  { trigger, decisions }: Facts,
+): Promise<Told> {
   const last = decisions.at(-1);
   const text = `${nameOf(trigger)} was skipped because ${trigger.endReason ?? last?.reason ?? "a condition said so"}`;
   const at = trigger.endedAt ?? trigger.createdAt;
@@ -92,7 +106,11 @@ async function skipped(core: Core, pipeline: Pipeline, { trigger, decisions }: F
 }
 
 /** By which fire time, what became of that, and why it had waited. */
-async function superseded(core: Core, pipeline: Pipeline, facts: Facts): Promise<Told> {
+async function superseded(
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
+  pipeline: Pipeline,
+  facts: Facts,
+): Promise<Told> {
   const { trigger, decisions } = facts;
   const until = trigger.endedAt ?? trigger.createdAt;
   const next = trigger.supersededBy === null ? null : await core.store.trigger(trigger.supersededBy);
@@ -105,7 +123,7 @@ async function superseded(core: Core, pipeline: Pipeline, facts: Facts): Promise
   };
 }
 
-async function successors({ store }: Core, first: TriggerRecord): Promise<string> {
+async function successors({ store }: Pick<Core, "store">, first: TriggerRecord): Promise<string> {
   let last = first;
   let count = 0;
   for (; last.supersededBy !== null && count < REPLACED_FOLLOWED; count++) {
@@ -118,13 +136,23 @@ async function successors({ store }: Core, first: TriggerRecord): Promise<string
 }
 
 /** A trigger that ended without a run: why it had not started before. */
-async function unstarted(core: Core, pipeline: Pipeline, { trigger, decisions }: Facts, text: string): Promise<Told> {
+async function unstarted(
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
+  pipeline: Pipeline,
+  { trigger, decisions }: Facts,
+  text: string,
+): Promise<Told> {
   const until = trigger.endedAt ?? trigger.createdAt;
   const why = await whyWaited(core, pipeline, { trigger, decisions, until, node: null });
   return { answer: "cancelled", text: `${text}${why.length === 0 ? "" : `; before that ${why.join(", and ")}`}` };
 }
 
-async function ran(core: Core, pipeline: Pipeline, { trigger, decisions }: Facts, run: RunRecord | null): Promise<Told> {
+async function ran(
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
+  pipeline: Pipeline,
+  { trigger, decisions }: Facts,
+  run: RunRecord | null,
+): Promise<Told> {
   const last = decisions.at(-1);
   const because = `${nameOf(trigger)} ran because ${last?.reason ?? "its conditions allowed it"}`;
   if (run === null) return { answer: ANSWERS[trigger.status] ?? "ran", text: `${because}; its run is no longer kept` };

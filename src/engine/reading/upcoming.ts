@@ -32,7 +32,7 @@ const PROJECTED_AT_ONCE = 8;
  * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_INSTANT`
  */
 export async function upcomingFires(
-  core: Core,
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
   gates: GateEvaluator,
   surroundings: Surroundings,
   options: UpcomingFireOptions,
@@ -56,7 +56,7 @@ export async function upcomingFires(
   return projected(core, gates, surroundings, states, fires, now);
 }
 
-async function statesOf({ store }: Core, pipelines: readonly Pipeline[]): Promise<ReadonlyMap<string, PipelineState>> {
+async function statesOf({ store }: Pick<Core, "store">, pipelines: readonly Pipeline[]): Promise<ReadonlyMap<string, PipelineState>> {
   const found = new Map<string, PipelineState>();
   for (let start = 0; start < pipelines.length; start += STATES_AT_ONCE) {
     const some = pipelines.slice(start, start + STATES_AT_ONCE).map(({ id }) => id);
@@ -92,7 +92,7 @@ export function mergedFires(
 }
 
 async function projected(
-  core: Core,
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
   gates: GateEvaluator,
   { pipelines, isStarted, isAdapting }: Surroundings,
   states: ReadonlyMap<string, PipelineState>,

@@ -31,7 +31,10 @@ export interface UsedLimit {
 }
 
 /** Limits that are used up now. */
-export async function usedNow(core: Core, pipeline: Pipeline): Promise<UsedLimit[]> {
+export async function usedNow(
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
+  pipeline: Pipeline,
+): Promise<UsedLimit[]> {
   const active = await core.store.listRuns({ statuses: ["running", "retrying"], limit: 10_000, valueLimit: 2_000 });
   const { node } = core;
   return limitsOf(core, pipeline, node).flatMap((limit): UsedLimit[] => {
@@ -42,7 +45,7 @@ export async function usedNow(core: Core, pipeline: Pipeline): Promise<UsedLimit
 
 /** Limits that were used up in a span, at its beginning or at its end. */
 export async function usedDuring(
-  core: Core,
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
   pipeline: Pipeline,
   { from, until, node }: { readonly from: number; readonly until: number; readonly node: string | null },
 ): Promise<UsedLimit[]> {
@@ -59,7 +62,7 @@ export async function usedDuring(
   return found;
 }
 
-function limitsOf(core: Core, pipeline: Pipeline, node: string | null): Limit[] {
+function limitsOf(core: Pick<Core, "executors" | "fireQueue" | "settings">, pipeline: Pipeline, node: string | null): Limit[] {
   const { fireQueue, settings } = core;
   const { id, execution } = pipeline;
   const limits: Limit[] = [
@@ -97,7 +100,7 @@ function counts({ kind, pipelineIds }: Limit, run: RunRecord, node: string | nul
   return (kind !== "node" || run.node === node) && (pipelineIds?.includes(run.pipelineId) ?? true);
 }
 
-async function runsBefore({ store }: Core, { kind, pipelineIds }: Limit, before: string): Promise<RunRecord[]> {
+async function runsBefore({ store }: Pick<Core, "store">, { kind, pipelineIds }: Limit, before: string): Promise<RunRecord[]> {
   const query = { before, limit: RUNS_READ, valueLimit: 2_000 };
   if (pipelineIds === null || kind === "node") return [...(await store.listRuns(query))];
   const lists = await Promise.all(pipelineIds.slice(0, PIPELINES_READ).map((pipelineId) => store.listRuns({ ...query, pipelineId })));

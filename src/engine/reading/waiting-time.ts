@@ -37,7 +37,11 @@ export function dueAtOf({ kind, scheduledFor, createdAt, availableAt }: TriggerR
 }
 
 /** Clauses that say why a trigger waited, in the order in which it did; none when it waited for less than a minute each time. */
-export async function whyWaited(core: Core, pipeline: Pipeline, waited: Waited): Promise<string[]> {
+export async function whyWaited(
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
+  pipeline: Pipeline,
+  waited: Waited,
+): Promise<string[]> {
   const { trigger, decisions, until } = waited;
   const { catchup, createdAt, scheduledFor } = trigger;
   const dueAt = dueAtOf(trigger, decisions);
@@ -88,7 +92,13 @@ function nextLookAt({ gate }: Pipeline, { at: firstAt, repeated, findings }: Dec
 }
 
 /** Why it waited in the queue in a span; nothing for less than a minute. */
-async function whyQueued(core: Core, pipeline: Pipeline, waited: Waited, from: number, until: number): Promise<string[]> {
+async function whyQueued(
+  core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
+  pipeline: Pipeline,
+  waited: Waited,
+  from: number,
+  until: number,
+): Promise<string[]> {
   if (until - from < MEANT_MS) return [];
   const pauses = await pausesIn(core, pipeline, from, until);
   const used = waited.trigger.isForced ? [] : await usedDuring(core, pipeline, { from, until, node: waited.node });
@@ -100,7 +110,7 @@ async function whyQueued(core: Core, pipeline: Pipeline, waited: Waited, from: n
 }
 
 /** Pauses that are known and that covered at least a minute of a span. */
-async function pausesIn({ store }: Core, { id }: Pipeline, from: number, until: number): Promise<string[]> {
+async function pausesIn({ store }: Pick<Core, "store">, { id }: Pipeline, from: number, until: number): Promise<string[]> {
   const [[state], global] = await Promise.all([store.states([id]), store.globalPause()]);
   const covers = (pause: EndedPause) => Math.min(pause.until, until) - Math.max(pause.from, from) >= MEANT_MS;
   return [

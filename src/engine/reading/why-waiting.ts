@@ -18,7 +18,7 @@ export interface Waiting {
 }
 
 export async function whyWaiting(
-  core: Core,
+  core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
   pipeline: Pipeline,
   trigger: TriggerRecord,
   last: DecisionRecord | undefined,
@@ -48,7 +48,7 @@ export async function whyWaiting(
 }
 
 /** The triggers of the same pipeline that start before it. */
-async function queuedBefore({ store }: Core, trigger: TriggerRecord): Promise<string> {
+async function queuedBefore({ store }: Pick<Core, "store">, trigger: TriggerRecord): Promise<string> {
   const { pipelineId, order, id } = trigger;
   const waiting = await store.listTriggers({ pipelineId, statuses: ["pending"], limit: QUEUE_READ, ...LIGHT });
   const before = waiting.filter((one) => one.order < order || (one.order === order && one.id < id)).length;

@@ -26,6 +26,8 @@ interface Claimed {
   readonly pipeline: Pipeline;
 }
 
+type ActiveAttemptCore = Pick<Core, "clock" | "events" | "logger" | "redact" | "store">;
+
 /** One attempt under way in this process: its signal, its timeout, and what its function is handed. */
 export class ActiveAttempt implements RunContext<unknown> {
   readonly run: RunRecord;
@@ -38,7 +40,7 @@ export class ActiveAttempt implements RunContext<unknown> {
   #onTold: (() => void) | null = null;
   /** It is carried out elsewhere and goes on there: nothing is recorded of it here. */
   isDetached = false;
-  readonly #core: Core;
+  readonly #core: ActiveAttemptCore;
   readonly #scheduler: RunScheduler;
   readonly #trigger: TriggerRecord;
   readonly #stopTimer: () => void;
@@ -55,7 +57,7 @@ export class ActiveAttempt implements RunContext<unknown> {
   #notedProblem: RunError | null;
   #hasTold = false;
 
-  constructor(core: Core, scheduler: RunScheduler, { run, trigger, pipeline }: Claimed) {
+  constructor(core: ActiveAttemptCore, scheduler: RunScheduler, { run, trigger, pipeline }: Claimed) {
     this.#core = core;
     this.#scheduler = scheduler;
     this.run = run;
@@ -282,7 +284,12 @@ export class AttemptHandle implements RunRequest, RunControl {
   readonly #attempt: ActiveAttempt;
   readonly #tellLate: (run: RunRecord, error: unknown) => void;
 
-  constructor(core: Core, attempt: ActiveAttempt, trigger: TriggerRecord, tellLate: (run: RunRecord, error: unknown) => void) {
+  constructor(
+    core: Pick<Core, "clock" | "redact" | "settings">,
+    attempt: ActiveAttempt,
+    trigger: TriggerRecord,
+    tellLate: (run: RunRecord, error: unknown) => void,
+  ) {
     this.trigger = trigger;
     this.clock = core.clock;
     this.graceMs = core.settings.graceMs;

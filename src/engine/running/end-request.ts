@@ -24,7 +24,7 @@ export interface Ended {
 
 /** Makes of the end of an attempt what a store is to record: with its retry, or with the triggers that follow. */
 export function endRequest(
-  core: Core,
+  core: Pick<Core, "clock" | "events" | "fireQueue" | "newId" | "random" | "redact">,
   run: RunRecord,
   pipeline: Pipeline,
   { outcome, output, error, printed = null, progress }: Ended,
@@ -49,7 +49,7 @@ export function endRequest(
   };
 }
 
-function keptError({ redact }: Core, error: unknown, printed: PrintedOutput | null): RunError {
+function keptError({ redact }: Pick<Core, "redact">, error: unknown, printed: PrintedOutput | null): RunError {
   const kept = mapFacts(runErrorOf(error), redact);
   return printed === null
     ? kept
@@ -65,7 +65,7 @@ export function withoutValues(request: FinishRequest, why: string): FinishReques
 }
 
 /** An output that cannot be kept does not undo the work: the run has succeeded, and the output says what was wrong. */
-export function keptOutput({ events, redact }: Core, output: unknown, run: RunRecord): unknown {
+export function keptOutput({ events, redact }: Pick<Core, "events" | "redact">, output: unknown, run: RunRecord): unknown {
   try {
     return jsonCopy(output, OUTPUT_LIMIT, `output of run ${run.id}`, redact);
   } catch (problem) {
@@ -80,7 +80,13 @@ function plain(code: string | null): string | null {
 }
 
 /** A custom backoff may throw; then the plain delay holds. */
-function delayOf({ events, random }: Core, pipeline: Pipeline, run: RunRecord, outcome: AttemptOutcome, error: unknown): number | null {
+function delayOf(
+  { events, random }: Pick<Core, "events" | "random">,
+  pipeline: Pipeline,
+  run: RunRecord,
+  outcome: AttemptOutcome,
+  error: unknown,
+): number | null {
   const { execution } = pipeline;
   const number = random(run.pipelineId, run.id);
   try {
@@ -98,7 +104,7 @@ export function upstreamRunId({ kind, key }: Pick<TriggerRecord, "kind" | "key">
   return kind === "dependency" && key?.startsWith(FOLLOWS) ? key.slice(FOLLOWS.length) : null;
 }
 
-function followers({ fireQueue, newId }: Core, run: RunRecord, now: number): readonly NewTrigger[] {
+function followers({ fireQueue, newId }: Pick<Core, "fireQueue" | "newId">, run: RunRecord, now: number): readonly NewTrigger[] {
   const following = fireQueue.followersOf(run.pipelineId);
   if (following.length === 0) return NONE;
   return following.map(({ id, execution }) => ({

@@ -13,7 +13,7 @@ const LEASES = "extending the lease of a run";
  * @throws the store's error when nothing could be sent
  */
 export async function sendHeartbeats(
-  core: Pick<Core, "store" | "clock" | "settings">,
+  core: Pick<Core, "clock" | "settings" | "store">,
   requests: readonly HeartbeatRequest[],
   reports: FailureReports,
 ): Promise<readonly (RunRecord | null | undefined)[]> {

@@ -11,7 +11,7 @@ const AGAIN_MS = 1_000;
  * must not cost a healthy node its runs.
  */
 export class LeaseExtender {
-  readonly #core: Core;
+  readonly #core: Pick<Core, "clock" | "events" | "settings">;
   readonly #runner: Runner;
   #isRunning = false;
   #stopTimer: (() => void) | null = null;
@@ -20,7 +20,7 @@ export class LeaseExtender {
   /** The message of the last failure, so that one is reported once. */
   #failure: string | null = null;
 
-  constructor(core: Core, runner: Runner) {
+  constructor(core: Pick<Core, "clock" | "events" | "settings">, runner: Runner) {
     this.#core = core;
     this.#runner = runner;
   }

@@ -8,7 +8,7 @@ const CLOSING = "closing a lost attempt";
 
 /** Closes attempts whose node was silent for longer than its lease, and the retry policy says what follows; those that are carried out elsewhere go on, and are watched here. */
 export async function recoverLost(
-  core: Core,
+  core: Pick<Core, "clock" | "executors" | "fireQueue" | "store">,
   runner: Runner,
   failures: FailureReports,
   now: number,

@@ -22,7 +22,7 @@ const WANTED: ReadonlySet<string> = new Set(["RUN_TIMED_OUT", "RUN_CANCELLED"]);
  * the attempt's timeout.
  */
 export async function watchElsewhere(
-  core: Core,
+  core: Pick<Core, "clock" | "events" | "logger" | "redact" | "settings" | "store">,
   executor: RemoteExecutor,
   attempt: ActiveAttempt,
   handle: AttemptHandle,
@@ -35,8 +35,10 @@ export async function watchElsewhere(
   }
 }
 
+type WatchCore = Pick<Core, "clock" | "events" | "logger" | "redact" | "settings" | "store">;
+
 class Watch {
-  readonly #core: Core;
+  readonly #core: WatchCore;
   readonly #executor: RemoteExecutor;
   readonly #attempt: ActiveAttempt;
   readonly #handle: AttemptHandle;
@@ -45,7 +47,7 @@ class Watch {
   #endCall: ((reason: HeadgateError) => void) | null = null;
   #unwatch: (() => void) | null = null;
 
-  constructor(core: Core, executor: RemoteExecutor, attempt: ActiveAttempt, handle: AttemptHandle) {
+  constructor(core: WatchCore, executor: RemoteExecutor, attempt: ActiveAttempt, handle: AttemptHandle) {
     this.#core = core;
     this.#executor = executor;
     this.#attempt = attempt;

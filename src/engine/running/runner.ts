@@ -27,9 +27,14 @@ interface Places {
   ends: number;
 }
 
+type RunnerCore = Pick<
+  Core,
+  "clock" | "events" | "executors" | "fireQueue" | "logger" | "newId" | "node" | "random" | "redact" | "settings" | "signals" | "store"
+>;
+
 /** Carries attempts out on the executor, keeps their leases alive, and records how they ended. */
 export class Runner {
-  readonly #core: Core;
+  readonly #core: RunnerCore;
   readonly #scheduler: RunScheduler;
   readonly #active = new Map<string, ActiveAttempt>();
   readonly #places = new Map<Executor, Places>();
@@ -46,7 +51,7 @@ export class Runner {
   #abortReason: HeadgateError | null = null;
 
   /** @param scheduler - what functions get of the scheduler */
-  constructor(core: Core, scheduler: RunScheduler) {
+  constructor(core: RunnerCore, scheduler: RunScheduler) {
     this.#core = core;
     this.#scheduler = scheduler;
     this.ends = new EndRecorder(core);

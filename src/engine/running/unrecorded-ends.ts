@@ -26,6 +26,8 @@ interface OpenEnd {
   isReported: boolean;
 }
 
+type EndRecorderCore = Pick<Core, "clock" | "events" | "logger" | "random" | "redact" | "store">;
+
 /**
  * Records the ends of this node's attempts and drops none:
  *
@@ -41,14 +43,14 @@ interface OpenEnd {
  * executor's concurrency take its places.
  */
 export class EndRecorder {
-  readonly #core: Core;
+  readonly #core: EndRecorderCore;
   readonly #finishes: Batcher<FinishRequest, FinishResult>;
   readonly #open = new Map<FinishRequest, OpenEnd>();
   #wake = new AbortController();
   #isStopping = false;
   #hasGivenUp = false;
 
-  constructor(core: Core) {
+  constructor(core: EndRecorderCore) {
     this.#core = core;
     this.#finishes = new Batcher(core, (requests) => this.#send(requests));
   }

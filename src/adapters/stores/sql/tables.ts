@@ -259,5 +259,5 @@ export function uniqueKeyOf({ key, kind, scheduledFor }: Pick<TriggerRecord, "ke
   return kind === "scheduled" && scheduledFor !== null ? `fire:${scheduledFor}` : null;
 }
 
-/** Key of the row of `meta` with the pause of all pipelines. */
+/** Key of the row of `meta` with the pause of all pipelines, as `{"pause":…,"endedPauses":…}`; by 0.1.0 with a `lastPause`. */
 export const GLOBAL_PAUSE = "global_pause";
