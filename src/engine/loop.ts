@@ -1,6 +1,8 @@
 import type { Core } from "./context/core.js";
 import { ofTrigger } from "./context/event-payloads.js";
 import { FailureReports } from "./context/failure-reports.js";
+import type { GlobalPause } from "./context/global-pause.js";
+import { RoundHealth } from "./context/round-health.js";
 import { isStoreError, type StoreHealth } from "./context/store-health.js";
 import { CatchupCauses } from "./firing/catchup-causes.js";
 import { ClockJumpDetector } from "./firing/clock-jumps.js";
@@ -8,8 +10,6 @@ import { ClockRecovery } from "./firing/clock-recovery.js";
 import { ClockSkewMonitor } from "./firing/clock-skew.js";
 import { fireDue } from "./firing/fire.js";
 import type { Claimer } from "./gating/claimer.js";
-import type { GlobalPause } from "./pipelines/global-pause.js";
-import { RoundHealth } from "./round-health.js";
 import { LeaseExtender } from "./running/lease-extender.js";
 import { recoverLost } from "./running/recover.js";
 import type { Runner } from "./running/runner.js";

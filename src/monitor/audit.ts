@@ -115,3 +115,9 @@ export function brokenLink(records: readonly AuditRecord[], { seq, hash, isKeyed
   }
   return null;
 }
+
+/** Checked options of the audit log. */
+export interface AuditSettings {
+  readonly keys: AuditKeys;
+  readonly headIntervalMs: number;
+}

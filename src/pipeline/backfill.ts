@@ -1,7 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
-import type { Clock } from "../ports/clock.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Pipeline } from "./pipeline.js";
 import type { BackfillOptions } from "./request-options.js";
@@ -24,11 +23,18 @@ const BACKFILL: OptionNames<BackfillOptions> = {
   caller: true,
 };
 
+/** Measures how long something takes, and lets the event loop turn. */
+interface Turns {
+  /** Milliseconds that never jump. */
+  monotonic(): number;
+  yield?(): Promise<void>;
+}
+
 /** One request for every fire time in [from, to), oldest first; all share their parameters. */
 export async function backfillRequests(
   pipeline: Pipeline,
   options: BackfillOptions,
-  { newId, now, clock, requestedBy }: { newId: () => string; now: number; clock: Clock; requestedBy: string | null },
+  { newId, now, clock, requestedBy }: { newId: () => string; now: number; clock: Turns; requestedBy: string | null },
 ): Promise<NewTrigger[]> {
   checkOptions(options, BACKFILL, "backfill");
   const from = epochMs(options.from, "from");
@@ -55,7 +61,7 @@ export async function backfillRequests(
   return requests;
 }
 
-async function fireTimesIn(pipeline: Pipeline, from: number, to: number, clock: Clock): Promise<number[]> {
+async function fireTimesIn(pipeline: Pipeline, from: number, to: number, clock: Turns): Promise<number[]> {
   const fireTimes: number[] = [];
   let since = clock.monotonic();
   for (let at = pipeline.schedule.nextAfter(from - 1); at !== null && at < to; at = pipeline.schedule.nextAfter(at)) {

@@ -2,7 +2,7 @@ import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import { lazyModule } from "../../base/lazy-module.js";
 import { checkOptions } from "../../base/options.js";
-import type { AuditKeys } from "../../monitor/audit.js";
+import type { AuditKeys, AuditSettings } from "../../monitor/audit.js";
 
 /** Options of the audit log. */
 export interface AuditOptions {
@@ -15,12 +15,6 @@ export interface AuditOptions {
   previousKeys?: readonly string[];
   /** How long after a record the newest hash is reported, at most: event `audit.head` and a line of the log. Default `"10m"`. */
   headInterval?: Duration;
-}
-
-/** Checked {@link AuditOptions}. */
-export interface AuditSettings {
-  readonly keys: AuditKeys;
-  readonly headIntervalMs: number;
 }
 
 const LEAST_KEY = 32;

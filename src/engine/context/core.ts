@@ -1,13 +1,13 @@
 import type { Load } from "../../adaptive/performance.js";
 import type { IdSource } from "../../base/id.js";
 import type { NamedConnections } from "../../gate/dependency.js";
+import type { AuditSettings } from "../../monitor/audit.js";
 import type { SensorOptions } from "../../pattern/sensor-options.js";
 import type { DependencyFactory } from "../../ports/dependency.js";
 import type { Logger } from "../../ports/logger.js";
 import type { AnySensor } from "../../ports/sensor.js";
 import type { Store } from "../../ports/store.js";
 import type { Redact, Secrets } from "../../run/redact.js";
-import type { AuditSettings } from "../access/audit-keys.js";
 import type { Events } from "./events.js";
 import type { Executors } from "./executors.js";
 import type { FireQueue } from "./fire-queue.js";

@@ -13,7 +13,7 @@ import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";
 import { refuseOtherContent, refuseWhilePaused } from "../context/errors.js";
 import { ofTrigger } from "../context/event-payloads.js";
-import type { GlobalPause } from "../pipelines/global-pause.js";
+import type { GlobalPause } from "../context/global-pause.js";
 
 /** Events of a backfill that are emitted between two turns of the event loop. */
 const EMITTED_AT_ONCE = 250;

@@ -7,7 +7,7 @@ import { text } from "../../pipeline/requests.js";
 import type { Pause } from "../../ports/store.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import type { Core } from "../context/core.js";
-import type { GlobalPause } from "./global-pause.js";
+import type { GlobalPause } from "../context/global-pause.js";
 import type { PipelineRegistry } from "./pipeline-registry.js";
 
 const RESUME: OptionNames<ResumeOptions> = { pipelineId: true, reason: true, user: true, caller: true };

@@ -1,7 +1,7 @@
 import { HeadgateError } from "../../base/errors.js";
 import { isoUtc } from "../../base/instant.js";
 import type { Phase } from "../context/phase.js";
-import type { RoundHealth } from "../round-health.js";
+import type { RoundHealth } from "../context/round-health.js";
 
 const NOT_RUNNING: Readonly<Record<Exclude<Phase, "running">, string>> = {
   created: "the scheduler has not been started",

@@ -4,23 +4,29 @@ import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { PipelineStatus, SchedulerStatus, SensorStatus } from "../../ports/scheduler-api/status.js";
 import type { Pause } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
+import type { GlobalPause } from "../context/global-pause.js";
 import type { Phase } from "../context/phase.js";
+import type { RoundHealth } from "../context/round-health.js";
 import type { StoreHealth } from "../context/store-health.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { SensorRunner } from "../intake/sensors.js";
-import type { Loop } from "../loop.js";
 import type { NodeReport } from "../monitoring/node-registry.js";
-import type { GlobalPause } from "../pipelines/global-pause.js";
 import type { Runner } from "../running/runner.js";
 import { whyNotReady } from "./readiness.js";
 
 /** Of what a node tells the others of its failure. */
 const MESSAGE_CHARACTERS = 500;
 
+/** What is reported of the loop. */
+interface RoundStatus {
+  readonly health: RoundHealth;
+  readonly skew: { readonly aheadMs: number | null };
+}
+
 interface StatusParts {
   readonly phase: Phase;
   readonly runner: Runner;
-  readonly loop: Loop;
+  readonly loop: RoundStatus;
   readonly globalPause: GlobalPause;
   readonly storeHealth: StoreHealth;
   readonly sensors: readonly SensorStatus[];
@@ -91,7 +97,7 @@ function messageOf(error: unknown): string {
 /** What this node says of itself to the others. */
 export function nodeReportOf(
   core: Pick<Core, "measureLoad" | "redact">,
-  loop: Loop,
+  loop: RoundStatus,
   runner: Runner,
   sensors: SensorRunner,
   gates: GateEvaluator,

@@ -1,4 +1,4 @@
-import type { Clock } from "../ports/clock.js";
+import type { Clock } from "../../ports/clock.js";
 
 /** Longer than a round may take that has much to do: how long after the next round was due a node counts as stuck, ms. */
 const LATE_MS = 15_000;
