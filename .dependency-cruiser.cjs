@@ -6,7 +6,10 @@ const flow = PURE.map((folder, index) => ({
   name: `${folder}-imports-only-what-stands-before-it`,
   severity: "error",
   from: { path: `^src/${folder}/` },
-  to: { path: "^src/", pathNot: `^src/(base|${PURE.slice(0, index + 1).join("|")}${folder === "pipeline" ? "|ports/(executor|dependency).ts$" : ""})` },
+  to: {
+    path: "^src/",
+    pathNot: `^src/(base|${PURE.slice(0, index + 1).join("|")}${folder === "pipeline" ? "|ports/(executor|dependency).ts$" : ""})`,
+  },
 }));
 
 /** Rooms of the engine, each with the rooms that it may import beside `context`. */
