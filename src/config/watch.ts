@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { checkOptions } from "../base/options.js";
+import { SerialQueue } from "../base/serial-queue.js";
 import type { Executor } from "../ports/executor.js";
 import type { ReloadResult } from "../ports/scheduler-api/reload.js";
 import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
@@ -94,7 +95,7 @@ class Watch implements ConfigWatch {
   #files: readonly string[];
   #taken: string;
   #seen: string;
-  #line: Promise<unknown> = Promise.resolve();
+  readonly #checks = new SerialQueue();
   #stopTimer: (() => void) | null = null;
   #isOpen = true;
   /** Of all configurations so far: runs of earlier ones may still print theirs. */
@@ -118,15 +119,13 @@ class Watch implements ConfigWatch {
   }
 
   check(): Promise<"same" | "changed" | "refused"> {
-    const result = this.#line.then(() => this.#take(signatureOf(this.#files)));
-    this.#line = result.catch(() => {});
-    return result;
+    return this.#checks.run(() => this.#take(signatureOf(this.#files)));
   }
 
   async close(): Promise<void> {
     this.#isOpen = false;
     this.#stopTimer?.();
-    await this.#line;
+    await this.#checks.idle();
     for (const one of this.#retired)
       await one.close?.().catch((error: unknown) => this.#scheduler.host.report(error, "closing an executor"));
   }

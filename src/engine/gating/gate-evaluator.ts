@@ -1,5 +1,6 @@
 import { durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
+import { withTimeout } from "../../base/with-timeout.js";
 import type { Condition, ConditionClock, PartFinding, RunHistory, Verdict } from "../../gate/condition.js";
 import { evaluate, type GateContext } from "../../gate/evaluate.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
@@ -111,13 +112,10 @@ export class GateEvaluator {
     const verdict = work(controller.signal);
     if (!(verdict instanceof Promise)) return verdict;
     const timeoutMs = condition.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    return new Promise((resolve, reject) => {
-      const stopTimer = this.#core.clock.setTimer(timeoutMs, () => {
-        const error = new HeadgateError("CONDITION_TIMED_OUT", `no answer within ${timeoutMs} ms`);
-        controller.abort(error);
-        reject(error);
-      });
-      verdict.then(resolve, reject).finally(stopTimer);
+    const error = () => new HeadgateError("CONDITION_TIMED_OUT", `no answer within ${timeoutMs} ms`);
+    return withTimeout({ clock: this.#core.clock, timeoutMs, error }, (signal) => {
+      signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
+      return verdict;
     });
   }
 }

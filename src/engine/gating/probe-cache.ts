@@ -1,4 +1,5 @@
 import { HeadgateError, messageOf } from "../../base/errors.js";
+import { withTimeout } from "../../base/with-timeout.js";
 import type { MeasurableProbe, Measured } from "../../gate/probe.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Core } from "../context/core.js";
@@ -133,14 +134,7 @@ export class ProbeCache {
 
   #once<T>(probe: MeasurableProbe<T>, now: number): Promise<T> {
     const timeoutMs = probe.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const controller = new AbortController();
-    return new Promise((resolve, reject) => {
-      const stopTimer = this.#core.clock.setTimer(timeoutMs, () => {
-        const error = new HeadgateError("PROBE_TIMED_OUT", `no answer within ${timeoutMs} ms`, { details: { probe: probe.name } });
-        controller.abort(error);
-        reject(error);
-      });
-      (async () => probe.measure({ signal: controller.signal, now }))().then(resolve, reject).finally(stopTimer);
-    });
+    const error = () => new HeadgateError("PROBE_TIMED_OUT", `no answer within ${timeoutMs} ms`, { details: { probe: probe.name } });
+    return withTimeout({ clock: this.#core.clock, timeoutMs, error }, (signal) => probe.measure({ signal, now }));
   }
 }

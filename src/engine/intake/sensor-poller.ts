@@ -2,6 +2,7 @@ import { errorFacts, errorOfFacts } from "../../base/error-facts.js";
 import { errorOf, HeadgateError, messageOf } from "../../base/errors.js";
 import type { HeapEntry } from "../../base/heap.js";
 import { lazyModule } from "../../base/lazy-module.js";
+import { withTimeout } from "../../base/with-timeout.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { triggerRequest } from "../../pipeline/requests.js";
 import type { Sensor, SensorEvent, SensorPollResult } from "../../ports/sensor.js";
@@ -116,20 +117,14 @@ export class SensorPoller implements HeapEntry {
   #answer({ value }: CursorRecord): Promise<SensorPollResult> {
     const { clock, store } = this.#core;
     const { sensor, pipelineId } = this;
-    const controller = new AbortController();
-    this.#looking = controller;
-    return new Promise((resolve, reject) => {
-      const stopTimer = clock.setTimer(sensor.timeoutMs, () => {
-        controller.abort(new HeadgateError("SENSOR_TIMED_OUT", `no answer within ${sensor.timeoutMs} ms`));
-      });
-      controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
-      const look = { cursor: value, signal: controller.signal, now: clock.now(), pipelineId, runs: store.listRuns.bind(store) };
-      (async () => sensor.poll(look))()
-        .then(resolve, reject)
-        .finally(() => {
-          stopTimer();
-          this.#looking = null;
-        });
+    const stopping = new AbortController();
+    this.#looking = stopping;
+    const { timeoutMs } = sensor;
+    const error = () => new HeadgateError("SENSOR_TIMED_OUT", `no answer within ${timeoutMs} ms`);
+    return withTimeout({ clock, timeoutMs, error, signal: stopping.signal }, (signal) =>
+      sensor.poll({ cursor: value, signal, now: clock.now(), pipelineId, runs: store.listRuns.bind(store) }),
+    ).finally(() => {
+      this.#looking = null;
     });
   }
 

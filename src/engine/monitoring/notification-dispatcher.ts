@@ -1,4 +1,5 @@
 import { errorOf, HeadgateError } from "../../base/errors.js";
+import { withTimeout } from "../../base/with-timeout.js";
 import {
   type AlertNotification,
   type Delivery,
@@ -129,21 +130,15 @@ export class NotificationDispatcher {
   #guarded(channel: AlertChannel, notification: AlertNotification, now: number): Promise<void> {
     const { clock } = this.#core;
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = channel;
-    const controller = new AbortController();
-    return new Promise((resolve, reject) => {
-      const end = (reason: unknown) => {
-        controller.abort(reason);
-        reject(reason);
-      };
-      const stopTimer = clock.setTimer(timeoutMs, () => end(new HeadgateError("CHANNEL_TIMED_OUT", `no answer within ${timeoutMs} ms`)));
-      this.#stopping.signal.addEventListener("abort", () => end(this.#stopping.signal.reason), { once: true, signal: controller.signal });
-      (async () => channel.send(notification, { signal: controller.signal, now }))()
-        .then(resolve, reject)
-        .finally(() => {
-          stopTimer();
-          controller.abort(); // lets go of the listener
-        });
-    });
+    return withTimeout(
+      {
+        clock,
+        timeoutMs,
+        error: () => new HeadgateError("CHANNEL_TIMED_OUT", `no answer within ${timeoutMs} ms`),
+        signal: this.#stopping.signal,
+      },
+      (signal) => channel.send(notification, { signal, now }),
+    );
   }
 
   async #failed({ name }: AlertChannel, deliveries: readonly Delivery[], problem: Error): Promise<void> {

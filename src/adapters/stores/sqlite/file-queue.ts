@@ -1,12 +1,12 @@
+import { SerialQueue } from "../../../base/serial-queue.js";
+
 const queues = new Map<string, WeakRef<FileQueue>>();
 
 /**
  * Runs transactions on one file one after the other. SQLite lets one connection write at a time, and its own wait for the lock stops this process: a transaction of another
  * store in the same process, which needs the event loop to end, could never end meanwhile. So all stores of a process that have the same file open share a queue.
  */
-export class FileQueue {
-  #last: Promise<unknown> = Promise.resolve();
-
+export class FileQueue extends SerialQueue {
   /**
    * Returns the queue of a file, the same one for as long as anybody has it.
    *
@@ -19,17 +19,5 @@ export class FileQueue {
     const queue = new FileQueue();
     queues.set(identity, new WeakRef(queue));
     return queue;
-  }
-
-  /** Runs work when everything before it has ended, whether or not that succeeded. */
-  run<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => {});
-    return result;
-  }
-
-  /** Resolves when what is in the queue now has ended. */
-  async idle(): Promise<void> {
-    await this.#last;
   }
 }
