@@ -6,8 +6,8 @@ import { percentile, perSecond } from "../support.js";
 
 const KEPT = 1_000;
 /** The scheduler's: a step that was short does more the next time, one that was long does less. */
-const [LEAST, MOST] = [100, 1_000];
-const [SHORT_MS, LONG_MS] = [5, 10];
+const [LEAST, MOST] = [25, 1_000];
+const [SHORT_MS, LONG_MS] = [3, 8];
 
 function participant({ name, make }: StoreKind, history: number, isReference: boolean): Participant {
   return {

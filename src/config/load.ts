@@ -125,7 +125,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
     throw new ConfigError(masked(firstOf(problems, unset), tree, context.secrets), [...source.files, ...context.files]);
   const settled = checked.config as SettledConfig;
   const { resources = { drain: "30s" }, logging = { level: "info" }, security } = settled;
-  const { pools, max_active_runs, node, lease, misfire_threshold, grace } = resources;
+  const { pools, max_active_runs, node, lease_duration, misfire_threshold, cancel_grace_period } = resources;
   const { level, format = null } = logging;
   const except = [...(security?.redact_except ?? []), ...namesIn(tree)];
   const exceptions = new Set(except);
@@ -146,7 +146,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
       ...(store === undefined ? {} : { store }),
       ...(monitoring === undefined ? {} : { monitoring }),
       ...(audit === undefined ? {} : { audit }),
-      ...camel({ pools, max_active_runs, node, lease, misfire_threshold, grace }),
+      ...camel({ pools, max_active_runs, node, lease_duration, misfire_threshold, cancel_grace_period }),
       ...camel({ statistics_window: settled.monitoring?.statistics_window, allow_private_networks: security?.allow_private_networks }),
     },
     missingPackages: missingPackages(plain, pipelines),

@@ -397,7 +397,7 @@ export const PARTS: Readonly<Record<string, Table>> = {
   },
   nodes: {
     list: NOTHING,
-    say: "is internal",
+    heartbeat: "is internal",
     leave: "is internal",
     read: "is internal",
     nodes: "is internal",

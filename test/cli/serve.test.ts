@@ -99,7 +99,7 @@ resources: { drain: 10s }
   it("survives kill -9: what was accepted runs after the next start", async () => {
     const cwd = serviceFolder();
     const env = { PIPELINE_API_TOKEN: TOKEN, SLEEP: "30" };
-    writeFileSync(join(cwd, "schedule_config.yaml"), FILE.replace("resources: {", "resources: { lease: 2s,"));
+    writeFileSync(join(cwd, "schedule_config.yaml"), FILE.replace("resources: {", "resources: { lease_duration: 2s,"));
     const first = await served([], { cwd, env });
     const accepted = await ask(first.url, "POST", "/etl/api/v1/trigger/manual", { body: { reason: "before the crash" } });
     await first.said(/run started/);

@@ -106,7 +106,7 @@ describe("an idempotency key", () => {
       get: (target, name) => {
         const member = target[name as keyof Store];
         if (typeof member !== "function") return member;
-        if (name !== "keepAnswer") return member.bind(target);
+        if (name !== "saveResponse") return member.bind(target);
         return (record: Parameters<Store["saveResponse"]>[0]) => {
           if (record.answer === null || !isCrashing) return target.saveResponse(record);
           isCrashing = false;

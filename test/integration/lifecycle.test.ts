@@ -51,7 +51,7 @@ describe.skipIf(url === null)("a node on PostgreSQL", () => {
     ["the check for a pooler", /pg_backend_pid/],
     ["the migration", /pg_advisory_xact_lock/],
     ["listening", /LISTEN/],
-    ["registering its pipelines", /INSERT INTO[^;]*"pipelines"/],
+    ["registering its pipelines", /INSERT INTO[^;]*"pipeline_states"/],
     ["the first round", /AS what, pipeline_id/],
   ])(
     "that is stopped while it starts and is cut off at %s ends within 3 s",

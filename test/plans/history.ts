@@ -44,7 +44,7 @@ export function fill(count: number, { name, numbers, padded }: HistoryShape): re
   const long = "CASE n % 10 WHEN 0 THEN 90000 ELSE 5000 END";
   const open = 75;
   return [
-    `INSERT INTO ${name("pipelines")} (id, schedule_key, next_fire_at, last_fire_at, max_active_runs, overlap)
+    `INSERT INTO ${name("pipeline_states")} (id, schedule_key, next_fire_at, last_fire_at, max_active_runs, overlap)
      SELECT CASE n WHEN 0 THEN 'a' WHEN 1 THEN 'b' ELSE 'p' || (n - 2) END, 'every(60000,0)', ${END} + n, ${END} - n, 1, 'queue_one' FROM ${numbers(PIPELINES + 2)}`,
     `INSERT INTO ${name("triggers")} (id, pipeline_id, kind, status, priority, "order", scheduled_for, created_at, available_at, is_forced, token, run_id, ended_at, unique_key, size, payload_id)
      SELECT ${id}, ${pipeline}, ${kind}, ${status}, 'normal', ${at}, ${scheduledFor}, ${at}, ${at}, (1 = 0), 1, CASE WHEN ${hasRun} THEN ${runId} END, ${at} + ${long},

@@ -21,7 +21,7 @@ it("reads the one pause that was kept, and ends a run between two attempts whose
   const end = { outcome: "failed" as const, error: { message: "down", code: null }, output: null, retryAt: T0 + 5 * MINUTE };
   await finishOne(store, run, T0 + MINUTE, { end });
   const hand = connect(file);
-  hand.prepare(`UPDATE pipelines SET last_pause = '{"from":1,"until":2}'`).run();
+  hand.prepare(`UPDATE pipeline_states SET last_pause = '{"from":1,"until":2}'`).run();
   hand.prepare(`INSERT INTO meta (key, value) VALUES ('global_pause', '{"pause":null,"lastPause":{"from":3,"until":4}}')`).run();
   hand.prepare(`UPDATE runs SET cancel_request = '{"at":5,"user":"ana","reason":"wrong"}'`).run();
   hand.close();

@@ -12,7 +12,7 @@ const options = readdirSync(SRC, { recursive: true, encoding: "utf8" })
   .flatMap((name) => {
     const source = ts.createSourceFile(name, readFileSync(join(SRC, name), "utf8"), ts.ScriptTarget.ES2022, true);
     const interfaces = source.statements.filter(ts.isInterfaceDeclaration).filter(isExported);
-    return interfaces.filter((one) => /(?:Options|Act)$/.test(one.name.text)).flatMap(optionsOf);
+    return interfaces.filter((one) => /^(?!Resolved).*(?:Options|ActionContext)$/.test(one.name.text)).flatMap(optionsOf);
   });
 
 function isExported({ modifiers = ts.factory.createNodeArray() }: ts.InterfaceDeclaration): boolean {

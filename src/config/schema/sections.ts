@@ -158,9 +158,9 @@ export const resources = z
       .describe(
         "The name of this node, unique among those on one store; a node that died is no longer lost when it restarts under its name. Default: host, process id and a random part",
       ),
-    lease: duration.optional().describe("How long a node may be silent before its work is taken from it. Default 30s"),
+    lease_duration: duration.optional().describe("How long a node may be silent before its work is taken from it. Default 30s"),
     misfire_threshold: duration.optional().describe("Default 30s"),
-    grace: duration.optional().describe("How long a run may go on after its signal. Default 10s"),
+    cancel_grace_period: duration.optional().describe("How long a run may go on after its signal. Default 10s"),
     drain: duration.default("30s").describe("How long running work may go on when the service stops"),
     retention: z
       .strictObject({

@@ -121,10 +121,12 @@ export class SensorPoller implements HeapEntry {
     this.#looking = stopping;
     const { timeoutMs } = sensor;
     const error = () => new HeadgateError("SENSOR_TIMED_OUT", `no answer within ${timeoutMs} ms`);
-    return withTimeout({ clock, timeoutMs, error, signal: stopping.signal }, (signal) =>
-      sensor.poll({ cursor: value, signal, now: clock.now(), pipelineId, runs: store.listRuns.bind(store) }),
-    ).finally(() => {
-      this.#looking = null;
+    return withTimeout({ clock, timeoutMs, error, signal: stopping.signal }, async (signal) => {
+      try {
+        return await sensor.poll({ cursor: value, signal, now: clock.now(), pipelineId, runs: store.listRuns.bind(store) });
+      } finally {
+        this.#looking = null; // not when it is given up: it is not polled again before it has answered
+      }
     });
   }
 

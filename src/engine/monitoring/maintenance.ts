@@ -27,10 +27,10 @@ const EVERY_ALONE_MS = 300_000;
 const AFTER_JUMP_MS = 300_000;
 const AFTER_ERROR_MS = 5_000;
 /** A step that took less than the first of these does more the next time, one that took more than the second does less, ms. */
-const SHORT_MS = 5;
-const LONG_MS = 10;
-/** Records of a step; fewer take no less time. */
-const LEAST = 100;
+const SHORT_MS = 3;
+const LONG_MS = 8;
+/** Records of a step. */
+const LEAST = 25;
 const MOST = 1_000;
 const WORK = "the maintenance of the store";
 
@@ -43,7 +43,7 @@ export class Maintenance {
   #stopTimer: (() => void) | null = null;
   #step: Promise<void> | null = null;
   #dueAt = 0;
-  #limit = 100;
+  #limit = LEAST;
   #token: number | null = null;
   #claimAt = 0;
   #leadsUntil = 0;

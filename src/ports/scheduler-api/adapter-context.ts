@@ -62,10 +62,10 @@ export interface AdapterContext {
    */
   backfill(pipelineId: string, options: BackfillOptions, admission: Admission): Promise<readonly Trigger[]>;
 
-  /** Keeps the first answer under an idempotency key: see `Store.keepAnswer`. */
+  /** Keeps the first answer under an idempotency key: see `Store.saveResponse`. */
   saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord>;
 
-  /** Frees an idempotency key that has no answer: see `Store.freeAnswer`. */
+  /** Frees an idempotency key that has no answer: see `Store.releaseKey`. */
   releaseKey(key: string, request: string): Promise<void>;
 
   /** Keeps what a configuration file says, and the difference to what was kept in the audit log, in one transaction; `compare` returns `null` for none. */

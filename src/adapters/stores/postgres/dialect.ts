@@ -1,6 +1,7 @@
 import type { Dialect, RunEnds, Step } from "../sql/database.js";
 import { globallyPaused } from "../sql/pipelines.js";
 import { type ColumnType, encoded } from "../sql/table.js";
+import { PIPELINES } from "../sql/tables.js";
 
 export const TYPES = {
   text: 'text COLLATE "C"',
@@ -10,8 +11,17 @@ export const TYPES = {
   busy: "WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",
   pruned:
     "SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.05)",
+  refusing: (view: string, like: string, reason: string) => [
+    `CREATE FUNCTION ${refusalOf(view)}() RETURNS SETOF ${like} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '${reason}' USING ERRCODE = 'object_not_in_prerequisite_state'; END $$`,
+    `CREATE VIEW ${view} AS SELECT * FROM ${refusalOf(view)}()`,
+  ],
 };
 const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
+
+/** Names the function that a view calls which must not be read. */
+function refusalOf(view: string): string {
+  return view.replace(/"$/, '_refused"');
+}
 
 /** What PostgreSQL writes its own way. */
 export function dialectOf(schema: string): Dialect {
@@ -64,7 +74,7 @@ export function moveOfWaiting(dialect: Dialect, moved: Step, others: readonly St
           : `${change(dialect, table, records, fields, values)} AND ${isOneOf("t.trigger_id", "SELECT id FROM moved")}`;
       return `, w${index} AS (${sql})`;
     });
-  const isPaused = `EXISTS (${globallyPaused(dialect)}) OR EXISTS (SELECT 1 FROM ${dialect.name("pipelines")} p WHERE p.pause IS NOT NULL AND p.id = t.pipeline_id)`;
+  const isPaused = `EXISTS (${globallyPaused(dialect)}) OR EXISTS (SELECT 1 FROM ${dialect.name(PIPELINES.name)} p WHERE p.pause IS NOT NULL AND p.id = t.pipeline_id)`;
   const mayMove = onlyIf(`t.token = r.token AND t.status = 'pending' AND (r.status <> 'running' OR t.is_forced OR NOT (${isPaused}))`);
   return `WITH moved AS (${move} AND ${mayMove} RETURNING t.id)${parts.join("")} SELECT id FROM moved`;
 }

@@ -186,7 +186,7 @@ async function rebasePauses(session: Session, now: number): Promise<void> {
   await rebaseGlobalPause(session, now);
   const concerned = (id: string) =>
     session.query(
-      `SELECT * FROM ${dialect.name("pipelines")} WHERE id > $1 AND (pause IS NOT NULL OR last_pause IS NOT NULL OR last_success_at > $2) ORDER BY id LIMIT ${ROWS_AT_ONCE}`,
+      `SELECT * FROM ${dialect.name(PIPELINES.name)} WHERE id > $1 AND (pause IS NOT NULL OR last_pause IS NOT NULL OR last_success_at > $2) ORDER BY id LIMIT ${ROWS_AT_ONCE}`,
       [id, now],
     );
   await byId(session, concerned, async (rows) => {
@@ -213,7 +213,7 @@ function isSame(a: PipelineRow, b: PipelineRow): boolean {
 /** Fire times that have a trigger, although their schedule stands before them. The keys of fire times sort like these (from 2001 to 2286). */
 export async function firesMade(session: Session, pipelineIds: readonly string[], until: number): Promise<readonly (readonly number[])[]> {
   const { dialect } = session;
-  const [triggers, pipelines] = [dialect.name("triggers"), dialect.name("pipelines")];
+  const [triggers, pipelines] = [dialect.name("triggers"), dialect.name(PIPELINES.name)];
   const found = await session.query(
     `SELECT id, next_fire_at, (SELECT max(t.unique_key) FROM ${triggers} t
        WHERE t.pipeline_id = p.id AND t.unique_key >= 'fire:' || p.next_fire_at AND t.unique_key <= $2) AS newest

@@ -38,7 +38,7 @@ export async function byId(session: Session, ids: readonly string[]): Promise<Ma
 /** Returns which of these pipelines are registered. */
 export async function registered(session: Session, ids: readonly string[]): Promise<ReadonlySet<string>> {
   const { dialect } = session;
-  const rows = await session.query(`SELECT id FROM ${dialect.name("pipelines")} WHERE id ${dialect.isIn(1)}`, [dialect.list(ids)]);
+  const rows = await session.query(`SELECT id FROM ${dialect.name(PIPELINES.name)} WHERE id ${dialect.isIn(1)}`, [dialect.list(ids)]);
   return new Set(rows.map(({ id }) => String(id)));
 }
 
@@ -81,7 +81,7 @@ function globalOf(row: MetaRow | undefined): GlobalPause {
 }
 
 export async function pausedPipelines(session: Session): Promise<readonly string[]> {
-  const rows = await session.query(`SELECT id FROM ${session.dialect.name("pipelines")} WHERE pause IS NOT NULL`);
+  const rows = await session.query(`SELECT id FROM ${session.dialect.name(PIPELINES.name)} WHERE pause IS NOT NULL`);
   return rows.map(({ id }) => String(id));
 }
 
@@ -138,7 +138,7 @@ async function firstFireAt(session: Session): Promise<number | null> {
   let first: number | null = null;
   for (let after = ""; ; ) {
     const rows = await session.query(
-      `SELECT id, next_fire_at FROM ${session.dialect.name("pipelines")} WHERE id > $1 ORDER BY id LIMIT ${PIPELINES_AT_ONCE}`,
+      `SELECT id, next_fire_at FROM ${session.dialect.name(PIPELINES.name)} WHERE id > $1 ORDER BY id LIMIT ${PIPELINES_AT_ONCE}`,
       [after],
     );
     for (const { next_fire_at: at } of rows) if (at !== null) first = Math.min(first ?? Number(at), Number(at));

@@ -12,12 +12,17 @@ export interface SchemaTypes {
   readonly busy: string;
   /** The same of a table from which as many rows are removed as are added; `null` where there is nothing to say. */
   readonly pruned: string | null;
+  /** Makes a view like a table that cannot be read: whoever does gets the reason as an error. */
+  readonly refusing: (view: string, like: string, reason: string) => readonly string[];
 }
+
+/** For nodes of 0.1.0 that are still running: before they fire, claim or accept anything they read `pipelines`. */
+const UPGRADED = "this database was upgraded by a newer version of headgate: stop this node, and start it again with that version";
 
 /** Statements of each version, from 1; run forward only, each version in a transaction of its own. */
 export function migrations(
   name: (table: string) => string,
-  { text, int, real, bool, busy, pruned }: SchemaTypes,
+  { text, int, real, bool, busy, pruned, refusing }: SchemaTypes,
 ): readonly (readonly string[])[] {
   const indexOn = (table: string, columns: string, rest = "", unique = "") =>
     `CREATE ${unique}INDEX ON_${table}_${columns.replaceAll(/[^a-z_]+/g, "_")} ON ${name(table)} (${columns}) ${rest}`;
@@ -116,6 +121,8 @@ export function migrations(
       `CREATE INDEX on_runs_active ON ${name("runs")} (pipeline_id, id) WHERE ${ACTIVE}`,
       `CREATE INDEX on_runs_unsuccessful ON ${name("runs")} ((${HIDDEN.status}), id) WHERE ${UNSUCCESSFUL_RUN}`,
       `CREATE INDEX on_runs_unsuccessful_of ON ${name("runs")} (status, pipeline_id, id) WHERE ${UNSUCCESSFUL_RUN}`,
+      `ALTER TABLE ${name("pipelines")} RENAME TO pipeline_states`,
+      ...refusing(name("pipelines"), name("pipeline_states"), UPGRADED),
       `CREATE INDEX on_audit_of ON ${name("audit")} (pipeline_id, seq) WHERE pipeline_id IS NOT NULL`,
     ],
   ];

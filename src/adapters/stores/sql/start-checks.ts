@@ -4,6 +4,7 @@ import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { Session } from "./database.js";
 import { globallyPaused } from "./pipelines.js";
 import { HIDDEN } from "./statuses.js";
+import { PIPELINES } from "./tables.js";
 
 /** Returns why a run must not start: a pause, or the limit that has no room; `null` when it may. Called once for each run that would start, in their order. */
 export type StartCheck = (request: DecideRequest, trigger: TriggerRecord) => "paused" | StartLimit | null;
@@ -52,7 +53,7 @@ async function pausedOf(session: Session, requests: readonly DecideRequest[]): P
   const { dialect } = session;
   const ids = [...new Set(requests.map(({ decision }) => decision.pipelineId))];
   const rows = await session.query(
-    `SELECT id FROM ${dialect.name("pipelines")} WHERE pause IS NOT NULL AND id ${dialect.isIn(1)}
+    `SELECT id FROM ${dialect.name(PIPELINES.name)} WHERE pause IS NOT NULL AND id ${dialect.isIn(1)}
      UNION ALL SELECT NULL FROM (${globallyPaused(dialect)}) g`,
     [dialect.list(ids)],
   );

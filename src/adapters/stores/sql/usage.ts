@@ -2,7 +2,7 @@ import type { ClaimRequest } from "../../../ports/claims.js";
 import type { Session } from "./database.js";
 import { type KnownLine, LATER, type Line } from "./line.js";
 import { ACTIVE, WAITING } from "./statuses.js";
-import { GLOBAL_PAUSE, type PipelineRow } from "./tables.js";
+import { GLOBAL_PAUSE, PIPELINES, type PipelineRow } from "./tables.js";
 
 /** Slots in use, of every limit. */
 export class Usage {
@@ -57,7 +57,7 @@ export interface Used {
 /** Reads in one statement all that a claim goes by: a row for each pipeline with active runs, each claimed trigger and each line. */
 export async function usageOf(session: Session, now: number): Promise<Used> {
   const { dialect } = session;
-  const [runs, triggers, pipelines] = [dialect.name("runs"), dialect.name("triggers"), dialect.name("pipelines")];
+  const [runs, triggers, pipelines] = [dialect.name("runs"), dialect.name("triggers"), dialect.name(PIPELINES.name)];
   const rows = await session.query(
     `SELECT u.what, u.pipeline_id, u.n, u.line, p.pool, p.overlap, p.max_active_runs, CASE WHEN p.pause IS NULL THEN 0 ELSE 1 END AS is_paused FROM (
        SELECT status AS what, pipeline_id, count(*) AS n, NULL AS line FROM ${runs} WHERE ${ACTIVE} GROUP BY status, pipeline_id

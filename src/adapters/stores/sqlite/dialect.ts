@@ -5,7 +5,18 @@ import { encoded, type Table } from "../sql/table.js";
 import { turns } from "../sql/turns.js";
 import { translated } from "./errors.js";
 
-export const TYPES = { text: "TEXT", int: "INTEGER", real: "REAL", bool: "INTEGER", busy: "", pruned: null };
+export const TYPES = {
+  text: "TEXT",
+  int: "INTEGER",
+  real: "REAL",
+  bool: "INTEGER",
+  busy: "",
+  pruned: null,
+  /** No function but one with a trigger raises an error of its own; this one's quotes the path. */
+  refusing: (view: string, like: string, reason: string) => [
+    `CREATE VIEW ${view} AS SELECT * FROM ${like} WHERE json_extract('{}', '${reason}') IS NOT NULL`,
+  ],
+};
 
 /** What SQLite writes its own way. */
 export const DIALECT: Dialect = {
