@@ -65,7 +65,7 @@ describe.each(DATABASES)("a start on %s", (_, newPlace) => {
       const place = newPlace();
       await costOf(place(), pipelines(count));
       const again = await costOf(place(), pipelines(count));
-      expect(again.rows.pipelines).toBeUndefined();
+      expect(again.rows.pipeline_states).toBeUndefined();
       statements.push(again.statements);
     }
     expect(statements[1]).toBe(statements[0]);
@@ -86,18 +86,18 @@ describe.each(DATABASES)("a start on %s", (_, newPlace) => {
   it("writes the pipelines that have changed and no others", async () => {
     const place = newPlace();
     const first = await costOf(place(), pipelines(1_000));
-    expect(first.rows.pipelines).toBe(1_000);
+    expect(first.rows.pipeline_states).toBe(1_000);
     const changed = await costOf(place(), pipelines(1_000, 2));
-    expect(changed.rows.pipelines).toBe(10);
+    expect(changed.rows.pipeline_states).toBe(10);
     const added = await costOf(place(), pipelines(1_007, 2));
-    expect(added.rows.pipelines).toBe(7);
+    expect(added.rows.pipeline_states).toBe(7);
   });
 
   it("completes what a start that was killed has left undone", async () => {
     const place = newPlace();
     await costOf(place(), pipelines(1_300).slice(0, 1_000)); // as many as are written in one transaction
     const rest = await costOf(place(), pipelines(1_300));
-    expect(rest.rows.pipelines).toBe(300);
+    expect(rest.rows.pipeline_states).toBe(300);
   });
 
   it("takes over what another node has registered between being looked for and being written", async () => {

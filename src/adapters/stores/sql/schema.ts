@@ -16,7 +16,7 @@ export interface SchemaTypes {
   readonly refusing: (view: string, like: string, reason: string) => readonly string[];
 }
 
-/** For nodes of 0.1.0 that are still running: before they fire, claim or accept anything they read `pipelines`. */
+/** For nodes of 0.1.0 that are still running: every round of theirs reads `pipelines` before it fires or claims anything. What they accept meanwhile is run by nodes of this version. */
 const UPGRADED = "this database was upgraded by a newer version of headgate: stop this node, and start it again with that version";
 
 /** Statements of each version, from 1; run forward only, each version in a transaction of its own. */
