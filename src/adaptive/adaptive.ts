@@ -65,11 +65,11 @@ export function adaptive(options: AdaptiveOptions): AdaptiveSchedule {
   const { runs = 200, age } = options.window ?? {};
   const { minRuns = 3, deadband = 0.05 } = options;
   if (!(minMs >= 1_000 && minMs <= baseMs && baseMs <= maxMs)) throw bad("min, base and max must be in this order, min at least 1 s");
-  if (typeof options.tuner !== "function") throw bad("tuner: give a function such as performanceBased()");
-  if (!Number.isInteger(runs) || runs < 1 || runs > 1_000) throw bad(`window.runs: ${runs} must be a whole number from 1 to 1,000`);
+  if (typeof options.tuner !== "function") throw bad("tuner: must be a function such as performanceBased()");
+  if (!Number.isInteger(runs) || runs < 1 || runs > 1_000) throw bad(`window.runs: ${runs} must be an integer from 1 to 1,000`);
   if (!Number.isInteger(minRuns) || minRuns < 1 || minRuns > runs)
-    throw bad(`minRuns: ${minRuns} must be a whole number from 1 to window.runs`);
-  if (!(deadband >= 0 && deadband < 1)) throw bad(`deadband: ${deadband} must be from 0 to under 1`);
+    throw bad(`minRuns: ${minRuns} must be an integer from 1 to window.runs`);
+  if (!(deadband >= 0 && deadband < 1)) throw bad(`deadband: ${deadband} must be at least 0 and less than 1`);
   const policy: AdaptivePolicy = {
     baseMs,
     minMs,
@@ -127,15 +127,16 @@ export function adapt(
   const young = ageMs === null ? samples : samples.filter(({ endedAt }) => now - endedAt <= ageMs);
   const performance = performanceOf(young.slice(-runs), load);
   const same = (reason: string): Adaptation => ({ intervalMs, isChange: false, reason, performance });
-  if (performance.samples.length < minRuns) return same(`${performance.samples.length} runs in the window, at least ${minRuns} are needed`);
+  if (performance.samples.length < minRuns)
+    return same(`${performance.samples.length} runs in the window, and at least ${minRuns} are needed`);
   const wanted = wantedBy(policy, performance, intervalMs);
   if (wanted.direction === 0) return same(wanted.reason);
   if (!wanted.isUrgent) {
     const before = wantedBy(policy, performanceOf(young.slice(0, -1).slice(-runs), load), intervalMs);
-    if (before.direction !== wanted.direction) return same(`waits to see it twice: ${wanted.reason}`);
+    if (before.direction !== wanted.direction) return same(`waiting for a second confirmation: ${wanted.reason}`);
   }
   const leftMs = changedAt === null ? 0 : changedAt + cooldownMs - now;
-  if (leftMs > 0 && leftMs <= cooldownMs) return same(`cools down for another ${formatDuration(leftMs)}: ${wanted.reason}`);
+  if (leftMs > 0 && leftMs <= cooldownMs) return same(`in cooldown for another ${formatDuration(leftMs)}: ${wanted.reason}`);
   return { intervalMs: wanted.ms, isChange: true, reason: wanted.reason, performance };
 }
 

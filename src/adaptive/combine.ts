@@ -7,7 +7,7 @@ import { invalidTuner, type Tuner } from "./tuner.js";
  * @throws HeadgateError `INVALID_ARGUMENT` when there is none
  */
 export function combine(...tuners: readonly Tuner[]): Tuner {
-  if (tuners.length === 0) throw invalidTuner("combine", "give at least one tuner");
+  if (tuners.length === 0) throw invalidTuner("combine", "at least one tuner is required");
   const combined: Tuner = (performance, interval, context) => {
     const wanted = tuners
       .map((tuner) => tuner(performance, interval, context))

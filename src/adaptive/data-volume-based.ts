@@ -38,7 +38,7 @@ export function dataVolumeBased(options: DataVolumeOptions = {}): Tuner {
         interval: intervalMs < baseMs ? baseMs : intervalMs * slowDown,
         reason: `runs take ${formatDuration(Math.round(duration.mean))}, over ${formatDuration(longMs)}`,
       };
-    const back: Tuning = { interval: baseMs, isUrgent: intervalMs !== baseMs, reason: "no run said how many records it had" };
+    const back: Tuning = { interval: baseMs, isUrgent: intervalMs !== baseMs, reason: "no run has reported its number of records" };
     if (lastRecords === null) return back;
     const trend = recordsTrend === null ? "" : `, ${recordsTrend >= 0 ? "+" : ""}${Math.round(recordsTrend * 100)} % over the window`;
     const seen = `${lastRecords} records since the run before${trend}`;

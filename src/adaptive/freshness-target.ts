@@ -94,7 +94,7 @@ function towards(choice: Choice, model: FreshnessModel, { samples, duration }: P
     return {
       interval: Math.min(soonMs, intervalMs),
       isUrgent: true,
-      reason: `the newest run failed and failures come in a row: every ${formatDuration(soonMs)} until one succeeds; ${reason}`,
+      reason: `the newest run failed and failures tend to repeat: every ${formatDuration(soonMs)} until one succeeds; ${reason}`,
     };
   if (choice.ms <= intervalMs) return { interval: choice.ms, isUrgent: choice.ms < intervalMs, reason };
   if (model.isClustered && samples.slice(-RECENT).some(({ isSuccess }) => !isSuccess))

@@ -31,7 +31,7 @@ export function loadBased(options: LoadOptions = {}): Tuner {
       { shown: `queue ${queueLength ?? "?"}`, value: queueLength, limit: queueLengthAbove },
     ];
     const known = measures.flatMap(({ value, ...rest }) => (value === null ? [] : [{ ...rest, value }]));
-    if (known.length === 0) return { interval, reason: "the load is not known" };
+    if (known.length === 0) return { interval, reason: "the load is unknown" };
     const high = known.filter(({ value, limit }) => value > limit);
     const shown = (some: readonly { readonly shown: string }[]) => some.map((one) => one.shown).join(", ");
     if (high.length > 0) return { interval: interval * slowDown, reason: `loaded: ${shown(high)}` };

@@ -60,7 +60,7 @@ export function performanceBased(options: PerformanceOptions = {}): Tuner {
       };
     return intervalMs === baseMs
       ? { interval: baseMs, reason: seen }
-      : { ...base, reason: `${seen}: neither speaks for another interval than the base` };
+      : { ...base, reason: `${seen}: no reason to leave the base interval` };
   };
 }
 

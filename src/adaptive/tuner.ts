@@ -33,9 +33,9 @@ export interface Tuner {
 
 /** Factors by which an interval moves. */
 export interface Factors {
-  /** Factor of the interval when it may run more often; below 1. */
+  /** Factor applied to the interval to run more often; below 1. */
   speedUp?: number;
-  /** Factor of the interval when it should run less often; above 1. */
+  /** Factor applied to the interval to run less often; above 1. */
   slowDown?: number;
 }
 

@@ -34,7 +34,7 @@ export function durationMs(value: Duration, where = "duration"): number {
   if (ms === null || !Number.isFinite(ms) || ms < 0 || ms > MAX_MS) {
     throw new HeadgateError(
       "INVALID_DURATION",
-      `${where}: ${quote(value)} is not a duration; give milliseconds, "15m", "2h30m" or ISO-8601 such as "PT15M", from 0 to 100 years`,
+      `${where}: ${quote(value)} is not a duration; use milliseconds, "15m", "2h30m" or ISO-8601 such as "PT15M", from 0 to 100 years`,
       { details: { where, value: typeof value === "string" ? value.slice(0, 100) : value } },
     );
   }

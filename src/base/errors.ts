@@ -96,7 +96,7 @@ export function errorOf(thrown: unknown): Error {
     if (isError(thrown)) return typeof thrown.message === "string" ? thrown : new Error(String(thrown.message), { cause: thrown });
     return new Error(String(thrown));
   } catch {
-    return new Error("what was thrown has no text");
+    return new Error("the thrown value has no text");
   }
 }
 

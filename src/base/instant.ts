@@ -23,7 +23,7 @@ export function epochMs(value: Instant, where = "instant"): number {
   if (!Number.isFinite(ms) || Math.abs(ms) > MAX_EPOCH_MS) {
     throw new HeadgateError(
       "INVALID_INSTANT",
-      `${where}: ${quote(value)} is not an instant; give a Date, epoch milliseconds or ISO-8601 such as "2026-03-01T02:00:00Z"`,
+      `${where}: ${quote(value)} is not an instant; use a Date, epoch milliseconds or ISO-8601 such as "2026-03-01T02:00:00Z"`,
       { details: { where } },
     );
   }

@@ -13,7 +13,7 @@ export function outputOf(command: Command): Output {
 }
 
 export function wholeOf(text: string): number {
-  if (!/^\d{1,6}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError("must be a whole number from 1");
+  if (!/^\d{1,6}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError("must be an integer ≥ 1");
   return Number(text);
 }
 
@@ -22,6 +22,6 @@ export function checkPipeline(id: string | undefined, pipelines: readonly { read
   if (id === undefined || pipelines.some((one) => one.id === id)) return;
   throw new HeadgateError(
     "UNKNOWN_PIPELINE",
-    `there is no pipeline ${JSON.stringify(id)}; there are: ${pipelines.map((one) => one.id).join(", ")}`,
+    `no such pipeline: ${JSON.stringify(id)}; available: ${pipelines.map((one) => one.id).join(", ")}`,
   );
 }

@@ -14,14 +14,14 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 const program = new Command("headgate")
   .description("Decides when data pipelines run, and can always say why.")
   .version(version)
-  .option("--json", "answers and errors as JSON")
-  .option("--env <name>", "the environment of the file (default: HEADGATE_ENV, else NODE_ENV)")
-  .showHelpAfterError("(headgate --help tells what there is)")
+  .option("--json", "print results and errors as JSON")
+  .option("--env <name>", "environment in the configuration file (default: HEADGATE_ENV, else NODE_ENV)")
+  .showHelpAfterError("(run headgate --help for usage)")
   .addHelpText(
     "after",
     `
-Exit codes: ${EXIT.ok} done; ${EXIT.failed} something went wrong that should not; ${EXIT.invalid} the command or the configuration is wrong; ${EXIT.unavailable} the store, the port or a package cannot be used.
-Variables: PIPELINE_API_TOKEN (an admin's token), DATABASE_URL (the store), REDIS_URL, AIRFLOW_BASE_URL (executors), HEADGATE_ENV, NO_COLOR.`,
+Exit codes: ${EXIT.ok} success; ${EXIT.failed} unexpected error; ${EXIT.invalid} invalid command or configuration; ${EXIT.unavailable} the store, the port or a package is unavailable.
+Environment variables: PIPELINE_API_TOKEN (admin token), DATABASE_URL (the store), REDIS_URL, AIRFLOW_BASE_URL (executors), HEADGATE_ENV, NO_COLOR.`,
   )
   .exitOverride();
 

@@ -46,7 +46,7 @@ function checkCircles(context: BuildContext): void {
     const start = trail.indexOf(id);
     if (start !== -1) {
       const circle = [...trail.slice(start), id];
-      context.refuse(["pipelines", id, "after"], `pipelines follow each other in a circle: ${circle.toReversed().join(" → ")}`);
+      context.refuse(["pipelines", id, "after"], `pipelines depend on each other in a cycle: ${circle.toReversed().join(" → ")}`);
     } else if (!done.has(id)) {
       for (const upstream of upstreamOf(context, id)) walk(upstream, [...trail, id]);
       done.add(id);
@@ -63,12 +63,12 @@ function checkLengths(context: BuildContext, { id, execution, slaMs, pattern }: 
   if (retries > 0 && isDelayGiven && timeoutMs < retryDelayMs)
     context.refuse(
       at(own.timeout === undefined ? "retry_delay" : "timeout"),
-      `the timeout, ${formatDuration(timeoutMs)}, is shorter than the retry delay, ${formatDuration(retryDelayMs)}: a run would wait longer than it works; change one of them`,
+      `the timeout, ${formatDuration(timeoutMs)}, is shorter than the retry delay, ${formatDuration(retryDelayMs)}: a run would wait longer than it works; change one of the two`,
     );
   if (slaMs !== null && slaMs < timeoutMs)
     context.refuse(
       context.config.pipelines?.[id]?.sla === undefined ? at("timeout") : ["pipelines", id, "sla"],
-      `the SLA, ${formatDuration(slaMs)}, is shorter than the timeout, ${formatDuration(timeoutMs)}: a run could miss it and still be right; change one of them`,
+      `the SLA, ${formatDuration(slaMs)}, is shorter than the timeout, ${formatDuration(timeoutMs)}: a run could miss the SLA without timing out; change one of the two`,
     );
 }
 
@@ -97,6 +97,6 @@ function checkFires(context: BuildContext, { id, schedule, gate }: Pipeline, now
   }
   context.refuse(
     path,
-    `maintenance windows block every fire time from ${isoUtc(first)} on: it would never run; change the windows or the schedule, or let on_block be hold`,
+    `maintenance windows block every fire time from ${isoUtc(first)} on, so it would never run; change the windows or the schedule, or set on_block to hold`,
   );
 }

@@ -25,7 +25,7 @@ export function differencesOf(before: Shown, after: Shown, path = ""): readonly 
   }
   if (JSON.stringify(before.plain) === JSON.stringify(after.plain)) return [];
   const isHidden = JSON.stringify(before.shown) === JSON.stringify(after.shown);
-  return [{ path, before: before.shown, after: isHidden ? `${HIDDEN}, another` : after.shown, isHidden }];
+  return [{ path, before: before.shown, after: isHidden ? `${HIDDEN} (changed)` : after.shown, isHidden }];
 }
 
 /** Lines for people: `+` came, `-` went, `~` changed. */

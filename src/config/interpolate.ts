@@ -38,8 +38,7 @@ function scalar(tree: Scalar, template: string, env: Environment, problems: Conf
   const text = template.replaceAll(REFERENCE, (_, inside: string | undefined) => {
     if (inside === undefined) return "$";
     const [, name, rest, fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?$/s.exec(inside) ?? [];
-    if (name === undefined)
-      return refuse("has a reference ${…} that is not understood; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign");
+    if (name === undefined) return refuse("has an invalid reference ${…}; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign");
     hasVariable = true;
     const value = env[name];
     if (value !== undefined && (value !== "" || rest === undefined)) {
@@ -47,7 +46,7 @@ function scalar(tree: Scalar, template: string, env: Environment, problems: Conf
       return value;
     }
     if (rest !== undefined) return fallback ?? "";
-    return refuse(`the environment variable ${name} is not set; set it, or give a default: \${${name}:-…}`);
+    return refuse(`the environment variable ${name} is not set; set it, or provide a default: \${${name}:-…}`);
   });
   if (!hasVariable) return { ...tree, value: text, text };
   return { ...tree, value: tree.isPlain ? readScalar(text) : text, text, variables };

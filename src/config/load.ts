@@ -62,7 +62,7 @@ export interface LoadedConfig {
   /** Whether `/metrics` is wanted. */
   readonly hasMetrics: boolean;
   readonly logging: { readonly level: LogLevel; readonly format: "json" | "text" | null };
-  /** How long running work may go on when the service stops, ms. */
+  /** How long running work may continue when the service stops, ms. */
   readonly drainMs: number;
   /** Parts that need a package which is not installed: they will not work. */
   readonly missingPackages: readonly MissingPackage[];
@@ -217,7 +217,7 @@ function ofEnvironment(tree: Tree, environment: string, isChosen: boolean, probl
     problems.push({
       ...section.place,
       path: "environments",
-      message: `there is no environment ${JSON.stringify(environment)}${nearMatch(environment, known) || ";"} there are: ${known.join(", ")}`,
+      message: `no such environment: ${JSON.stringify(environment)}${nearMatch(environment, known) || ";"} available: ${known.join(", ")}`,
     });
   return base;
 }

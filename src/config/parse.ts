@@ -27,7 +27,7 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     problems.push({ ...place, path: "", message });
   };
   if (Buffer.byteLength(text) > FILE_LIMIT) {
-    refuse({ file, line: 1, column: 1 }, `the file has over ${FILE_LIMIT / 1_024} KiB; take parts out and name them in include`);
+    refuse({ file, line: 1, column: 1 }, `the file has over ${FILE_LIMIT / 1_024} KiB; move parts to other files and list them in include`);
     return { tree: null, problems };
   }
   const abyss = abyssIn(text);
@@ -40,7 +40,7 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     refuse(
       placeAt(error.pos[0]),
       error.code === "MULTIPLE_DOCS"
-        ? "a second document begins here; put it into another file, and name that in include"
+        ? "a second document starts here; move it to another file and list that in include"
         : syntaxProblemOf(error),
     );
   for (const warning of document.warnings.slice(0, 20))
@@ -68,14 +68,13 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     }
     if (isAlias(node)) {
       const target = anchors.get(node.source);
-      if (target === undefined)
-        refuse(place, "refers to an anchor that is not defined before it; put a value that begins with * into quotes");
-      else if (under.has(target)) refuse(place, `*${node.source} stands within &${node.source}: it has no end`);
+      if (target === undefined) refuse(place, "refers to an anchor that is not defined before it; quote a value that begins with *");
+      else if (under.has(target)) refuse(place, `*${node.source} stands within &${node.source}: an endless reference`);
       else return treeOf(target, depth + 1, place);
       return nothing;
     }
     if (node.tag !== undefined && !isOfTag(node, node.tag)) {
-      refuse(place, "this tag is not used here, or is not that of the value; leave it out, or put a value that begins with ! into quotes");
+      refuse(place, "this tag is not supported here, or does not match the value; remove it, or quote a value that begins with !");
       return nothing;
     }
     if (node.anchor !== undefined) anchors.set(node.anchor, node);
@@ -87,7 +86,7 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     } finally {
       under.delete(node);
     }
-    refuse(place, "is not understood");
+    refuse(place, "is not valid");
     return nothing;
   };
   const mapOf = (node: Node & { items: readonly { key: unknown; value: unknown }[] }, depth: number, place: Place): Tree => {
@@ -96,19 +95,22 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
     for (const { key, value } of node.items) {
       const at = (key as Node | null)?.range ? placeAt((key as Node & { range: [number] }).range[0]) : place;
       const known = isAlias(key) ? anchors.get(key.source) : key;
-      if (isScalar(known) && known.tag !== undefined && known.tag !== `${CORE}str`) refuse(at, "this tag is not used here; leave it out");
-      else if (!isScalar(known) || known.value === null) refuse(at, "a key must be text");
+      if (isScalar(known) && known.tag !== undefined && known.tag !== `${CORE}str`) refuse(at, "this tag is not supported; remove it");
+      else if (!isScalar(known) || known.value === null) refuse(at, "a key must be a string");
       else {
         const name = String(known.value);
         const tree = treeOf(value as Node | null, depth + 1, at);
         if (name === "<<" && known.type === YamlScalar.PLAIN) merged.push(...(tree.kind === "list" ? tree.items : [tree]));
         else if (own.has(name))
-          refuse(at, `the key ${JSON.stringify(name.slice(0, 80))} is there twice; the first is in line ${own.get(name)?.place.line}`);
+          refuse(
+            at,
+            `the key ${JSON.stringify(name.slice(0, 80))} is a duplicate; it is first defined in line ${own.get(name)?.place.line}`,
+          );
         else own.set(name, { place: at, value: tree });
       }
     }
     for (const one of merged) {
-      if (one.kind !== "map") refuse(one.place, "<< takes a map, or a list of maps");
+      if (one.kind !== "map") refuse(one.place, "<< must be a map or a list of maps");
       else for (const [name, entry] of one.entries) if (!own.has(name)) own.set(name, entry);
     }
     return { kind: "map", place, entries: own };
@@ -143,9 +145,9 @@ function isOfTag(node: Node, tag: string): boolean {
 function syntaxProblemOf({ code, message }: Pick<YAMLParseError, "code" | "message">): string {
   switch (code) {
     case "TAG_RESOLVE_FAILED":
-      return "this tag is not used here; put a value that begins with ! into quotes";
+      return "this tag is not supported; quote a value that begins with !";
     case "BAD_DIRECTIVE":
-      return "is not a directive of YAML; put a value that begins with % into quotes";
+      return "is not a YAML directive; quote a value that begins with %";
     case "BAD_DQ_ESCAPE":
       return "Invalid escape sequence in double quotes";
     case "UNEXPECTED_TOKEN":
@@ -158,11 +160,11 @@ function syntaxProblemOf({ code, message }: Pick<YAMLParseError, "code" | "messa
 function scalarOf(node: YamlScalar, place: Place, refuse: (place: Place, message: string) => void): Tree | null {
   const { value, type, source } = node;
   if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) {
-    refuse(place, `${String(value)} is not a number that can be used`);
+    refuse(place, `${String(value)} is not a finite number`);
     return null;
   }
   if (value !== null && typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-    refuse(place, "is of a kind that is not used here; allowed: text, numbers, true, false, null");
+    refuse(place, "has an unsupported type; allowed: text, numbers, true, false, null");
     return null;
   }
   return { kind: "scalar", place, value, text: source ?? String(value), isPlain: type === YamlScalar.PLAIN, variables: null };

@@ -67,11 +67,11 @@ export function readSource(path: string, given?: string): Source {
 function textOf(file: string): string | { problem: string } {
   try {
     const { size } = statSync(file);
-    if (size > FILE_LIMIT) return { problem: `has over ${FILE_LIMIT / 1_024} KiB; take parts out and name them in include` };
+    if (size > FILE_LIMIT) return { problem: `has over ${FILE_LIMIT / 1_024} KiB; move parts to other files and list them in include` };
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return { problem: "is not there" };
+    if (code === "ENOENT") return { problem: "does not exist" };
     return {
       problem: code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "is not UTF-8" : `cannot be read (${code ?? (error as Error).message})`,
     };

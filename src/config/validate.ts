@@ -52,7 +52,7 @@ export function validated(tree: Tree): Validated {
     }
   }
   if (!tree.entries.has("pipelines"))
-    problems.push({ ...tree.place, path: "pipelines", message: "is missing: name at least one pipeline" });
+    problems.push({ ...tree.place, path: "pipelines", message: "is missing: define at least one pipeline" });
   return { config: config as Partial<SettledConfig>, problems };
 }
 
@@ -116,7 +116,7 @@ function wanted(issue: Issue): string {
 const KINDS: Readonly<Record<string, string>> = {
   string: "text",
   number: "a number",
-  int: "a whole number",
+  int: "an integer",
   boolean: "true or false",
   array: "a list",
   object: "a map",
@@ -147,10 +147,10 @@ function problemsOf(tree: Tree, base: Path, issue: Issue, isKey: boolean): Confi
       return said(
         issue.origin === "array" || (issue.origin === "string" && issue.minimum === 1)
           ? "must not be empty"
-          : `must be ${issue.inclusive === false ? "over" : "at least"} ${issue.minimum}${lengthOf(issue.origin)}`,
+          : `must be ${issue.inclusive === false ? "greater than" : "at least"} ${issue.minimum}${lengthOf(issue.origin)}`,
       );
     case "too_big":
-      return said(`must be ${issue.inclusive === false ? "below" : "at most"} ${issue.maximum}${lengthOf(issue.origin)}`);
+      return said(`must be ${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}${lengthOf(issue.origin)}`);
     default:
       return said(issue.message);
   }

@@ -105,7 +105,7 @@ export class EngineAdapterContext implements AdapterContext {
     shown: unknown,
     compare: (before: unknown, after: unknown) => { readonly before: unknown; readonly after: unknown } | null,
   ): Promise<void> {
-    await compareAndSet(this.#core, { key: "config-file", what: "the configuration is" }, (kept: unknown) => {
+    await compareAndSet(this.#core, { key: "config-file", what: "the configuration" }, (kept: unknown) => {
       const difference = compare(kept ?? null, shown);
       if (difference === null) return null;
       const change = { action: "config", pipelineId: null, ...difference };

@@ -199,19 +199,19 @@ export class Lifecycle {
     overrides.adaptive.stop();
     loop.stopClaiming();
     const sides = Promise.allSettled([sensors.stop(), alerts.stop(), maintenance.stop(), runner.detach()]);
-    const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run had ended"));
+    const abort = () => runner.abortAll(new HeadgateError("RUN_LOST", "the scheduler stopped before the run ended"));
     if (drainMs === 0) abort();
     else this.#stopDraining = clock.setTimer(drainMs, abort);
-    await this.#step("runs, and the recording of their ends", () => runner.idle(RECORDING_MS));
+    await this.#step("runs, and the recording of their results", () => runner.idle(RECORDING_MS));
     onChange(true);
-    await this.#step("sensors, alerts and what runs elsewhere", async () => {
+    await this.#step("sensors, alerts and remote runs", async () => {
       const failed = (await sides).filter((one) => one.status === "rejected");
       for (const { reason } of failed) events.report(reason, "stopping sensors and alerts");
     });
     await this.#step("the round of the scheduler", () => loop.quiet());
     if (runner.isBusy) {
       onChange(false);
-      await this.#step("runs that its last round has begun", async () => {
+      await this.#step("runs started by its last round", async () => {
         await runner.detach();
         await runner.idle(RECORDING_MS);
       });

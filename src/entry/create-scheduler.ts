@@ -188,7 +188,7 @@ function settingsOf(options: SchedulerOptions): Settings {
 }
 
 function whole(value: number, name: string): void {
-  if (!Number.isInteger(value) || value < 1) throw bad(name, `${value} must be a whole number from 1`);
+  if (!Number.isInteger(value) || value < 1) throw bad(name, `${value} must be an integer ≥ 1`);
 }
 
 function bad(name: string, problem: string): HeadgateError {

@@ -23,7 +23,7 @@ export function storeFromUrl(url: string, options: { retention?: RetentionOption
     if (file !== "" && !file.startsWith("//")) return sqliteStore({ file, ...options });
   }
   if (scheme === "postgres" || scheme === "postgresql") return fromPostgresUrl(url, options);
-  throw invalid(`${quote(scheme === undefined ? "" : `${scheme}:`)} is no address of a store`);
+  throw invalid(`${quote(scheme === undefined ? "" : `${scheme}:`)} is not a store URL`);
 }
 
 function fromPostgresUrl(url: string, options: { retention?: RetentionOptions }): Store {
@@ -31,7 +31,7 @@ function fromPostgresUrl(url: string, options: { retention?: RetentionOptions })
   try {
     parsed = new URL(url);
   } catch {
-    throw invalid("it is not a well-formed address");
+    throw invalid("it is not a well-formed URL");
   }
   const schema = parsed.searchParams.get("schema");
   parsed.searchParams.delete("schema");
@@ -47,5 +47,5 @@ function inMemory({ retention }: { retention?: RetentionOptions }): MemoryStoreO
 
 function invalid(problem: string): HeadgateError {
   const forms = "postgres://user@host/database, sqlite:./file.db or memory:";
-  return new HeadgateError("INVALID_ARGUMENT", `storeFromUrl: ${problem}; give ${forms}`);
+  return new HeadgateError("INVALID_ARGUMENT", `storeFromUrl: ${problem}; use ${forms}`);
 }

@@ -148,7 +148,7 @@ export function condition(
   options: CustomConditionOptions = {},
 ): Condition {
   if (typeof name !== "string" || name.length === 0 || name.length > 100) {
-    throw new HeadgateError("INVALID_ARGUMENT", "condition: give it a name of 1 to 100 characters; findings are known by it");
+    throw new HeadgateError("INVALID_ARGUMENT", "condition: name must have 1 to 100 characters; it identifies the condition in findings");
   }
   const where = `condition ${name}`;
   const refuse = invalidArgument(where);

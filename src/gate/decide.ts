@@ -25,14 +25,18 @@ export interface GateOutcome {
   readonly limits: readonly StartLimit[];
 }
 
+/** The end of a hold's reason, as {@link nextLook} writes it; the first two forms are those of 0.1.0. */
+const NEXT_LOOK =
+  /; (?:looked at again [^;]*|given up [^;]*|it expires at \S+, before the next check|next check at \S+; it expires at \S+ if it is still held then)$/;
+
 /** Returns why a trigger was held, without what came next. */
 export function holdReason(reason: string): string {
-  return reason.replace(/; (looked at again|given up) [^;]*$/, "");
+  return reason.replace(NEXT_LOOK, "");
 }
 
 function nextLook(recheckAt: number, expiresAt: number): string {
-  if (recheckAt >= expiresAt) return `given up ${isoUtc(expiresAt)}, before it would be looked at again`;
-  return `looked at again ${isoUtc(recheckAt)}, and given up ${isoUtc(expiresAt)} if it is still held`;
+  if (recheckAt >= expiresAt) return `it expires at ${isoUtc(expiresAt)}, before the next check`;
+  return `next check at ${isoUtc(recheckAt)}; it expires at ${isoUtc(expiresAt)} if it is still held then`;
 }
 
 const NO_LIMITS: readonly StartLimit[] = Object.freeze([]);

@@ -101,10 +101,10 @@ export function dependencyProblem(dependency: RuntimeDependency, connections: Na
   const fields = typeof type === "string" && Object.hasOwn(FIELDS, type) ? FIELDS[type] : undefined;
   if (fields === undefined) return `type ${quote(type)} is unknown; allowed: http, tcp, file, sql`;
   if (name !== undefined && (typeof name !== "string" || name === "" || name.length > 100)) return "name must have 1 to 100 characters";
-  if (timeoutMs !== undefined && !isWhole(timeoutMs, 60_000)) return "timeoutMs must be a whole number from 1 to 60,000";
+  if (timeoutMs !== undefined && !isWhole(timeoutMs, 60_000)) return "timeoutMs must be an integer from 1 to 60,000";
   const foreign = Object.keys(rest).find((field) => !fields.includes(field));
   if (foreign !== undefined && (type === "sql" || type === "file")) return undeclared(type, foreign, connections);
-  if (foreign !== undefined) return `${quote(foreign)} does not go with type ${type}; allowed: ${fields.join(", ")}, name, timeoutMs`;
+  if (foreign !== undefined) return `${quote(foreign)} is not a field of type ${type}; allowed: ${fields.join(", ")}, name, timeoutMs`;
   if (type === "tcp") return tcpProblem(rest);
   if (type === "http" && rest.connection === undefined) return httpProblem(rest, isKept);
   return connectionProblem(String(type), rest, connections);
@@ -118,26 +118,26 @@ function tcpProblem({ host, port }: Loose): string | null {
 function httpProblem({ url, status }: Loose, isKept: boolean): string | null {
   const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : null;
   if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:")
-    return "url must be an http or https address, or give the name of a connection";
-  if (status !== undefined && !isWhole(status, 599)) return "status must be a whole number from 100 to 599";
+    return "set url to an http or https address, or connection to the name of a connection";
+  if (status !== undefined && !isWhole(status, 599)) return "status must be an integer from 100 to 599";
   const secrets = isKept ? [] : secretParameters(parsed);
   if (secrets.length === 0) return null;
-  return `the url has a secret (${secrets.join(", ")}), which all who may read the settings could read: ${advice("http")}`;
+  return `the url contains a secret (${secrets.join(", ")}), which everyone with access to the settings could read: ${advice("http")}`;
 }
 
 function connectionProblem(type: string, rest: Loose, connections: NamedConnections): string | null {
   const { connection: name, queryName } = rest;
-  if (typeof name !== "string" || name === "") return `give the name of a connection; ${declaredOf(type, connections)}`;
-  if (rest.url !== undefined || rest.status !== undefined) return "give a url (and status) or the name of a connection, not both";
+  if (typeof name !== "string" || name === "") return `connection must be the name of a connection; ${declaredOf(type, connections)}`;
+  if (rest.url !== undefined || rest.status !== undefined) return "set either url (and status) or connection, not both";
   const connection = Object.hasOwn(connections, name) ? connections[name] : undefined;
-  if (connection === undefined) return `there is no connection ${quote(name)}; ${declaredOf(type, connections)}`;
+  if (connection === undefined) return `no such connection: ${quote(name)}; ${declaredOf(type, connections)}`;
   if (connection.type !== type)
     return `the connection ${quote(name)} is of type ${connection.type}, not ${type}; ${declaredOf(type, connections)}`;
   if (queryName === undefined || connection.type !== "sql") return null;
   const queries = Object.keys(connection.queries ?? {});
   return typeof queryName === "string" && queries.includes(queryName)
     ? null
-    : `the connection ${quote(name)} has no query ${quote(queryName)}; there are: ${queries.join(", ") || "none"}`;
+    : `the connection ${quote(name)} has no query ${quote(queryName)}; available: ${queries.join(", ") || "none"}`;
 }
 
 function undeclared(type: string, field: string, connections: NamedConnections): string {

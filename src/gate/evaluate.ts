@@ -81,12 +81,12 @@ function ask(
 
 function checked(condition: Condition, verdict: Verdict): PartFinding {
   if (typeof verdict !== "object" || verdict === null || (verdict.result !== "pass" && verdict.result !== "block")) {
-    throw new Error(`the condition answered ${JSON.stringify(verdict) ?? "nothing"} instead of a boolean or a verdict`);
+    throw new Error(`the condition returned ${JSON.stringify(verdict) ?? "nothing"} instead of a boolean or a verdict`);
   }
   for (const limit of verdict.limits ?? []) {
     const { count, periodMs } = limit ?? {};
     if (!Number.isInteger(count) || count < 1 || !Number.isInteger(periodMs) || periodMs < 1)
-      throw new Error(`the condition answered the limit ${JSON.stringify(limit)}; count and periodMs must be integers ≥ 1`);
+      throw new Error(`the condition returned the limit ${JSON.stringify(limit)}; count and periodMs must be integers ≥ 1`);
   }
   return findingOf(condition, verdict);
 }

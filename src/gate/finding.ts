@@ -31,7 +31,7 @@ export interface MissedPause {
   readonly until: number;
   readonly reason: string | null;
   readonly user: string | null;
-  /** Everything was paused, and not this pipeline alone. */
+  /** Everything was paused, not only this pipeline. */
   readonly isGlobal: boolean;
 }
 

@@ -66,12 +66,12 @@ export function checkProbe(probe: MeasurableProbe<unknown>, where: string): void
 export function policyOf(options: ProbeOptions, where: string): ProbePolicy {
   const whole = (value: number, name: string, least: number) => {
     if (Number.isInteger(value) && value >= least && value <= 1_000) return value;
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${name}: ${value} must be a whole number from ${least} to 1,000`);
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${name}: ${value} must be an integer ≥ ${least} to 1,000`);
   };
   const { breaker = {} } = options;
   if (breaker !== null) checkOptions(breaker, { failures: true, reset: true }, `${where}: breaker`);
   if (options.name !== undefined && (typeof options.name !== "string" || options.name === ""))
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: name: must be text (got ${shown(options.name)})`);
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: name: must be a string (got ${shown(options.name)})`);
   return {
     timeoutMs: durationMs(options.timeout ?? "5s", `${where}: timeout`),
     retries: whole(options.retries ?? 1, "retries", 0),

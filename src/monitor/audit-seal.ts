@@ -63,7 +63,7 @@ function keyFor(keys: AuditKeys, { keyId = null }: AuditMark): string | null {
 export function unknownKey(keyId: string): HeadgateError {
   return new HeadgateError(
     "AUDIT_KEY_UNKNOWN",
-    `the audit log is sealed with the key ${keyId}, which is not configured here: give it as \`audit.key\`, or among \`audit.previousKeys\``,
+    `the audit log is sealed with the key ${keyId}, which is not configured here: set it as \`audit.key\`, or add it to \`audit.previousKeys\``,
     { details: { keyId } },
   );
 }

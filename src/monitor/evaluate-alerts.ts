@@ -2,7 +2,7 @@ import type { AlertRule, AlertState, AlertTransition, Concern, PipelineSnapshot,
 
 /** What an evaluation comes to. */
 export interface Evaluation {
-  /** Alerts that are pending or fire: the next evaluation's `previous`. */
+  /** List pending and firing alerts: the next evaluation's `previous`. */
   readonly alerts: readonly AlertState[];
   /** What is to be told, in the order of the rules. */
   readonly transitions: readonly AlertTransition[];

@@ -14,7 +14,7 @@ export interface AlertRoute {
   readonly groupBy?: "rule" | "pipeline" | "all" | "none";
   /** The channel that is told when one of `channels` fails three times in a row. */
   readonly fallback?: string;
-  /** Whether routes behind this one are asked too. Default false. */
+  /** Continue with the routes after this one. Default false. */
   readonly continue?: boolean;
 }
 
@@ -184,7 +184,7 @@ export function notificationOf({ id, transitions, createdAt, insteadOf }: Delive
   const severity = counted.reduce<Severity>((worst, { alert }) => (RANK[alert.severity] > RANK[worst] ? alert.severity : worst), "info");
   const [only] = ends;
   const what = ends.length === 1 && only !== undefined ? lineOf(only) : countsOf(ends);
-  const instead = insteadOf === null ? "" : ` (channel ${insteadOf} does not answer)`;
+  const instead = insteadOf === null ? "" : ` (channel ${insteadOf} is not responding)`;
   return {
     id,
     at: new Date(Math.max(createdAt, ...transitions.map(({ at }) => at))),

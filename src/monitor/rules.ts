@@ -97,7 +97,7 @@ export function longRunning(options: PipelineRuleOptions & { limit?: Duration; f
     const value = now - run.startedAt;
     if (limit === null || value <= limit) return null;
     const what = fixedMs === null ? `${factor} times its p95, ${formatDuration(limit)}` : formatDuration(limit);
-    return { message: `a run has been going on for ${formatDuration(value)}, over ${what}`, value, limit, concerns: { runId: run.id } };
+    return { message: `a run has been active for ${formatDuration(value)}, over ${what}`, value, limit, concerns: { runId: run.id } };
   });
 }
 

@@ -16,7 +16,7 @@ import { type PatternName, patterns } from "./presets.js";
 export function pattern(name: PatternName, overrides: Partial<PatternOptions> = {}): Pattern {
   const base = Object.hasOwn(patterns, name) ? patterns[name] : undefined;
   if (base === undefined) {
-    throw new HeadgateError("UNKNOWN_PATTERN", `pattern ${quote(name)} is unknown; there are: ${Object.keys(patterns).join(", ")}`, {
+    throw new HeadgateError("UNKNOWN_PATTERN", `pattern ${quote(name)} is unknown; available: ${Object.keys(patterns).join(", ")}`, {
       details: { name },
     });
   }

@@ -25,7 +25,7 @@ export interface PatternOptions {
   conditions?: readonly Condition[];
   /** Execution policy of its pipelines. Default: `maxActiveRuns: 1`, `catchup: "latest"`, `retries: 3`, `retryDelay: "5m"`, `timeout: "2h"`. */
   execution?: ExecutionOptions;
-  /** By when after its fire time a run should have succeeded. Default none. */
+  /** Time after its fire time within which a run should succeed. Default none. */
   sla?: Duration | null;
   /** Tags of its pipelines. Default `["custom"]`. */
   tags?: readonly string[];
@@ -35,6 +35,6 @@ export interface PatternOptions {
   sensor?: SensorOptions | null;
   /** Makes its schedule adaptive. Default: it is not. */
   tuner?: TunerOptions | null;
-  /** Facts about the business that its runs may want. Default none. */
+  /** Facts about the business, available to runs. Default none. */
   context?: Readonly<Record<string, unknown>>;
 }

@@ -40,7 +40,7 @@ const STANDARD = {
     alertOn: ["failure", "sla_miss"],
   },
   weekend_batch: {
-    description: "Saturdays and Sundays at 06:00, for heavy batches; a weekend that was missed is made up for once",
+    description: "Saturdays and Sundays at 06:00, for heavy batches; a missed weekend is made up once",
     cron: "0 6 * * 6,0",
     execution: { maxActiveRuns: 1, catchup: "latest", catchupWindow: A_WEEK, retries: 5, retryDelay: "15m", timeout: "6h" },
     sla: "8h",
@@ -48,7 +48,7 @@ const STANDARD = {
     alertOn: ["failure", "retry", "sla_miss"],
   },
   manual_only: {
-    description: "Only when asked",
+    description: "Only on request",
     schedule: manual(),
     execution: { maxActiveRuns: 3, catchup: "latest", retries: 3, retryDelay: "5m", timeout: "2h" },
     tags: ["manual", "on-demand"],
@@ -63,7 +63,7 @@ const STANDARD = {
     alertOn: [],
   },
   low_frequency: {
-    description: "Monthly on the first at 02:00, every missed month made up",
+    description: "Monthly on the first at 02:00; every missed month is made up",
     cron: "0 2 1 * *",
     execution: { maxActiveRuns: 1, catchup: "all", catchupWindow: A_CENTURY, retries: 10, retryDelay: "1h", timeout: "12h" },
     sla: "24h",
@@ -79,13 +79,13 @@ const EVENT_DRIVEN = {
     execution: { retries: 3, retryDelay: "5m", timeout: "2h" },
   },
   external_api_update: {
-    description: "When an external API says that there is something new",
+    description: "When an external API reports new data",
     sensor: { kind: "http", endpoint: "/api/data/status", query: { check: "update_available" }, every: "5m", timeout: "30m" },
     execution: { retries: 5, retryDelay: "10m", timeout: "3h" },
   },
   database_change: {
     description: "When rows of a table have changed",
-    sensor: { kind: "sql", query: "count of rows of a table updated since the last look", every: "10m", timeout: "2h" },
+    sensor: { kind: "sql", query: "count of rows of a table updated since the last poll", every: "10m", timeout: "2h" },
     execution: { retries: 3, retryDelay: "15m", timeout: "4h" },
   },
   webhook_trigger: {

@@ -47,5 +47,5 @@ export function recommendPattern(useCase: UseCase, environment: Environment = "p
 }
 
 function unknown(what: string, value: string, allowed: readonly string[]): HeadgateError {
-  return new HeadgateError("INVALID_ARGUMENT", `${what} ${quote(value)} is unknown; there are: ${allowed.join(", ")}`);
+  return new HeadgateError("INVALID_ARGUMENT", `${what} ${quote(value)} is unknown; available: ${allowed.join(", ")}`);
 }

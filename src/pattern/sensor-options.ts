@@ -40,13 +40,13 @@ export function checkSensorOptions(options: SensorOptions, refuse: RefuseOption)
   checkOptions(options as object, OPTIONS[kind] as OptionNames<object>, "sensor", within);
   const values = options as unknown as Readonly<Record<string, unknown>>;
   for (const name of TEXTS[kind])
-    if (typeof values[name] !== "string" || values[name] === "") throw within(name, `must be text (got ${shown(values[name])})`);
+    if (typeof values[name] !== "string" || values[name] === "") throw within(name, `must be a string (got ${shown(values[name])})`);
   if (kind === "webhook") {
     const sources = values.allowedSources;
     if (!Array.isArray(sources) || sources.length === 0 || sources.some((one) => typeof one !== "string" || one === ""))
       throw within("allowedSources", "must be an array of at least one name");
     return;
   }
-  if (kind === "http" && !isOptionsObject(values.query)) throw within("query", `must be an object of text (got ${shown(values.query)})`);
+  if (kind === "http" && !isOptionsObject(values.query)) throw within("query", `must be an object of strings (got ${shown(values.query)})`);
   for (const name of ["every", "timeout"]) durationMs(values[name] as Duration, `sensor.${name}`);
 }

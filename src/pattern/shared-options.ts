@@ -11,7 +11,7 @@ type Check = (value: unknown, refuse: RefuseOption) => void;
 /** Checks of the options that pipelines and patterns have in common, by name: both refuse the same, with the same text. `execution` has a check of its own. */
 export const SHARED_CHECKS = {
   description: (value, refuse) => {
-    if (typeof value !== "string") throw refuse("description", `must be text (got ${shown(value)})`);
+    if (typeof value !== "string") throw refuse("description", `must be a string (got ${shown(value)})`);
   },
   schedule: (value, refuse) => {
     const { nextAfter, key, describe } = (value ?? {}) as Record<string, unknown>;
@@ -27,7 +27,7 @@ export const SHARED_CHECKS = {
   },
   tags: (value, refuse) => {
     if (!Array.isArray(value) || !value.every((one) => typeof one === "string" && one !== ""))
-      throw refuse("tags", `must be an array of text (got ${shown(value)})`);
+      throw refuse("tags", `must be an array of strings (got ${shown(value)})`);
   },
   alertOn: (value, refuse) => {
     if (!Array.isArray(value)) throw refuse("alertOn", `must be an array of ${ALERT_REASONS.join(", ")} (got ${shown(value)})`);

@@ -13,9 +13,9 @@ export interface Bounds {
   readonly base: Duration;
   readonly min: Duration;
   readonly max: Duration;
-  /** Factor of the interval when it may run more often; below 1. */
+  /** Factor applied to the interval to run more often; below 1. */
   readonly speedUp: number;
-  /** Factor of the interval when it should run less often; above 1. */
+  /** Factor applied to the interval to run less often; above 1. */
   readonly slowDown: number;
 }
 

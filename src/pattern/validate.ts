@@ -70,8 +70,8 @@ export function examined(given: unknown): { errors: string[]; warnings: string[]
   for (const name of Object.keys(read))
     if (!Object.hasOwn(OPTIONS, name)) found.add(`${name}: ${unknownOption(name, Object.keys(OPTIONS))}`);
   const said = [options.cron, options.interval, options.schedule].filter((one) => one !== undefined).length;
-  if (said === 0 && !options.sensor && !options.tuner) found.add("a schedule is required: give cron, interval, schedule, sensor or tuner");
-  if (said > 1) found.add("give only one of cron, interval and schedule");
+  if (said === 0 && !options.sensor && !options.tuner) found.add("a schedule is required: set cron, interval, schedule, sensor or tuner");
+  if (said > 1) found.add("set only one of cron, interval and schedule");
   if (typeof options.description !== "string" || options.description.trim() === "") found.add("a description is required");
   for (const [name, check] of Object.entries(CHECKS)) {
     const value = read[name];

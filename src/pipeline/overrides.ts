@@ -76,7 +76,7 @@ export function checkChange(change: SettingsChange, dependencies: Pick<Dependenc
     }
   if (isSet(isAdaptive) && typeof isAdaptive !== "boolean") throw bad("isAdaptive", "must be true or false");
   if (isSet(maxActiveRuns) && (!Number.isInteger(maxActiveRuns) || maxActiveRuns < 1 || maxActiveRuns > 100_000))
-    throw bad("maxActiveRuns", "must be a whole number from 1 to 100,000");
+    throw bad("maxActiveRuns", "must be an integer from 1 to 100,000");
 }
 
 /** Returns dependencies as they may be shown: those that an earlier version kept may have secrets in their addresses. */

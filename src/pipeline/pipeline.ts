@@ -63,7 +63,7 @@ export interface PipelineOptions<
   execution?: ExecutionOptions;
   /** Who carries its runs out, or the name of one in `createScheduler({ executors })`. Default: the scheduler's executor. */
   executor?: Executor | string;
-  /** By when after its fire time a run should have succeeded. Default: the pattern's, else none. */
+  /** Time after its fire time within which a run should succeed. Default: the pattern's, else none. */
   sla?: Duration | null;
   /** For lists, alert rules and silences. Default: the pattern's, else none. */
   tags?: readonly string[];
@@ -250,8 +250,7 @@ function sensorsOf(own: readonly AnySensor[] | undefined, pattern: Pattern | nul
   for (const [index, one] of own.entries()) {
     const isSensor = one?.kind === "webhook" || (one?.kind === "poll" && typeof one.poll === "function");
     if (!isSensor) throw invalid(id, `sensors[${index}]`, "must be a sensor such as fileSensor(…) or sensor(name, fn)");
-    if (names.has(one.name))
-      throw invalid(id, `sensors[${index}]`, `there are two sensors called ${quote(one.name)}; names must be unique`);
+    if (names.has(one.name)) throw invalid(id, `sensors[${index}]`, `two sensors are named ${quote(one.name)}; names must be unique`);
     names.add(one.name);
   }
   return [...own];
@@ -282,7 +281,7 @@ export function checkDefaults(id: string, schema: z.ZodType): void {
     return; // an asynchronous schema can only be asked when a trigger comes
   }
   if (!result.success) {
-    throw invalid(id, "parameters", `a scheduled pipeline must accept {}; give defaults (${issuesOf(result.error)})`);
+    throw invalid(id, "parameters", `a scheduled pipeline must accept {}; set defaults (${issuesOf(result.error)})`);
   }
 }
 

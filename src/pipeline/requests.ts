@@ -42,9 +42,9 @@ export async function triggerRequest(
   if (options.force !== undefined && typeof options.force !== "boolean")
     throw bad("force", `must be true or false (got ${shown(options.force)})`);
   if (options.caller !== undefined && options.transaction !== undefined)
-    throw bad("caller", "cannot be given with `transaction`: the audit log would be locked until that commits");
+    throw bad("caller", "cannot be combined with `transaction`, which would lock the audit log until it commits");
   const kind = options.kind ?? "manual";
-  if (!KINDS.includes(kind)) throw bad("kind", `${quote(kind)} cannot be asked for; allowed: ${KINDS.join(", ")}`);
+  if (!KINDS.includes(kind)) throw bad("kind", `${quote(kind)} cannot be requested; allowed: ${KINDS.join(", ")}`);
   return {
     id,
     pipelineId: pipeline.id,
@@ -105,7 +105,7 @@ function problemsOf(error: z.ZodError): readonly ParameterProblem[] {
   return error.issues.slice(0, PROBLEMS_SHOWN).flatMap((issue): ParameterProblem[] => {
     const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
     if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
-    return issue.keys.map((key) => ({ path: [...path, key], message: "is not a parameter that is known here" }));
+    return issue.keys.map((key) => ({ path: [...path, key], message: "unknown parameter" }));
   });
 }
 

@@ -26,10 +26,10 @@ export function measuredJsonCopy(
   try {
     text = JSON.stringify(value);
   } catch (cause) {
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: cannot be kept as JSON`, { cause, details: { where } });
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: cannot be represented as JSON`, { cause, details: { where } });
   }
   if (text === undefined)
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: a ${typeof value} cannot be kept as JSON`, { details: { where } });
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: a ${typeof value} cannot be represented as JSON`, { details: { where } });
   if (text.length > limit) {
     throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${text.length} characters of JSON are over the limit of ${limit}`, {
       details: { where, limit },

@@ -79,7 +79,7 @@ function holidayRule(holidays: readonly string[] | HolidayRule): HolidayRule {
   if (typeof holidays === "object" && holidays !== null && "isHoliday" in holidays) return holidays;
   for (const date of listOf(holidays, "holidays")) {
     if (!/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/.test(date)) {
-      throw new HeadgateError("INVALID_ARGUMENT", `holidays: ${quote(date)} is not a date; give "YYYY-MM-DD"`);
+      throw new HeadgateError("INVALID_ARGUMENT", `holidays: ${quote(date)} is not a date; use "YYYY-MM-DD"`);
     }
   }
   const dates = new Set(holidays);

@@ -22,7 +22,7 @@ const HORIZON_MS = 41 * 366 * DAY_MS;
  */
 export function union(...schedules: readonly Schedule[]): Schedule {
   for (const one of schedules) checkSchedule(one, "union");
-  if (schedules.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "union: give at least one schedule");
+  if (schedules.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "union: must have at least one schedule");
   const made: Schedule = {
     kind: "union",
     key: `union(${schedules.map((schedule) => schedule.key).join(",")})`,

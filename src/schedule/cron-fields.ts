@@ -77,10 +77,10 @@ export function parseField(expression: string, name: CronFieldName, text: string
       continue;
     }
     const match = PLAIN.exec(item);
-    if (match === null) throw badItem(expression, name, item, "is not understood");
+    if (match === null) throw badItem(expression, name, item, "is not valid");
     const [, first, , step] = match;
     if ((first === "*" || first === "?") && (match[2] !== undefined || (first === "?" && !name.startsWith("day")))) {
-      throw badItem(expression, name, item, "is not understood");
+      throw badItem(expression, name, item, "is not valid");
     }
     if (first === "*" || first === "?") hasStar = true;
     if (step !== undefined) {
@@ -117,7 +117,7 @@ function reasonOf(item: string, cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   if (/min\(.*max\(/.test(text)) return "is a range that runs backwards";
   if (/alias/.test(text)) return "has an unknown name";
-  return /\d/.test(item) ? "is out of range" : "is not understood";
+  return /\d/.test(item) ? "is out of range" : "is not valid";
 }
 
 function dayRule(expression: string, name: CronFieldName, item: string): DayRule | null {
@@ -140,7 +140,7 @@ function dayRule(expression: string, name: CronFieldName, item: string): DayRule
   if (weekday > 7) throw badItem(expression, name, item, "is out of range");
   if (suffix === "l") return { kind: "lastOfWeekday", weekday: weekday % 7 };
   const nth = Number(nthText);
-  if (nth < 1 || nth > 5) throw badItem(expression, name, item, "asks for an occurrence other than the 1st to 5th");
+  if (nth < 1 || nth > 5) throw badItem(expression, name, item, "has an occurrence other than the 1st to 5th");
   return { kind: "nthOfWeekday", weekday: weekday % 7, nth };
 }
 

@@ -109,7 +109,7 @@ function parseExpression(expression: string): CronFields {
   }
   const parts = text === "" ? [] : text.split(/\s+/);
   if (parts.length !== 5 && parts.length !== 6) {
-    throw invalidCron(expression, `has ${parts.length} fields; give 5 (minute hour day-of-month month day-of-week) or 6 (second first)`, {
+    throw invalidCron(expression, `has ${parts.length} fields; use 5 (minute hour day-of-month month day-of-week) or 6 (second first)`, {
       fields: parts.length,
     });
   }

@@ -50,7 +50,7 @@ export function upcoming(schedule: Pick<Schedule, "nextAfter">, options: Upcomin
   const until = options.until === undefined ? Number.POSITIVE_INFINITY : epochMs(options.until, "until");
   const count = options.count ?? (options.until === undefined ? 10 : MAX_COUNT);
   if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) {
-    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} is out of range; give a whole number from 1 to ${MAX_COUNT}`);
+    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} is out of range; provide an integer from 1 to ${MAX_COUNT}`);
   }
   const found: Date[] = [];
   let at: number | null = epochMs(options.from, "from");

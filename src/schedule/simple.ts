@@ -37,7 +37,7 @@ export function every(interval: Duration, options: { anchor?: Instant } = {}): S
  * at("2026-12-31T23:00:00Z");
  */
 export function at(...instants: readonly Instant[]): Schedule {
-  if (instants.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "at: give at least one instant");
+  if (instants.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "at: must have at least one instant");
   const times = [...new Set(instants.map((instant) => epochMs(instant, "at")))].sort((a, b) => a - b);
   return {
     kind: "at",
@@ -57,7 +57,7 @@ export function at(...instants: readonly Instant[]): Schedule {
   };
 }
 
-const MANUAL: Schedule = { kind: "manual", key: "manual()", nextAfter: () => null, describe: () => "only when asked" };
+const MANUAL: Schedule = { kind: "manual", key: "manual()", nextAfter: () => null, describe: () => "only on request" };
 
 /** Never fires by itself: runs come from triggers only. */
 export function manual(): Schedule {

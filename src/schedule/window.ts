@@ -173,7 +173,7 @@ function startDays(days: readonly Weekday[] | undefined, index: number): number 
 
 function timeOfDay(text: string, index: number, name: string): number {
   const match = TIME.exec(text);
-  if (match === null) throw invalid(index, `${name} ${quote(text)} is not a time of day; give "HH:MM" from 00:00 to 23:59`);
+  if (match === null) throw invalid(index, `${name} ${quote(text)} is not a time of day; use "HH:MM" from 00:00 to 23:59`);
   return (Number(match[1]) * 60 + Number(match[2])) * MINUTE_MS;
 }
 

@@ -39,7 +39,7 @@ export function zoneOf(name: string, where = "timeZone"): Zone {
   if (typeof name !== "string" || name.length > 64 || !IANAZone.isValidZone(name)) {
     throw new HeadgateError(
       "INVALID_TIME_ZONE",
-      `${where}: ${quote(name)} is not a time zone this machine knows; give an IANA name such as "Europe/Berlin", or "UTC"`,
+      `${where}: ${quote(name)} is not a known time zone; use an IANA name such as "Europe/Berlin", or "UTC"`,
       { details: { timeZone: typeof name === "string" ? name.slice(0, 100) : null } },
     );
   }

@@ -4,7 +4,7 @@ import type { Pipeline } from "../pipeline/pipeline.js";
 export const EXAMPLE = `# what headgate serve runs when there is no schedule_config.yaml
 pipelines:
   example:
-    description: Says what it was asked for; replace it by your own (headgate init)
+    description: Prints why it was triggered; replace it with your own (headgate init)
     schedule: { every: 15m }
     conditions:
       - stale: { older_than: 10m }

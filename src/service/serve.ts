@@ -123,7 +123,7 @@ class Parts {
     const server = limitServer(
       createServer(
         { connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS },
-        (request, response) => void guarded(this.#scheduler.host, response, "answering a request", () => this.#answer(request, response)),
+        (request, response) => void guarded(this.#scheduler.host, response, "handling a request", () => this.#answer(request, response)),
       ),
       limits,
     );
@@ -170,13 +170,17 @@ class Parts {
     if (isWanted) {
       const { token } = await this.#scheduler.tokens.issue({
         role: "admin",
-        description: "made by headgate serve at its first start",
+        description: "created by headgate serve on its first start",
         createdBy: "headgate serve",
         actsForOthers: true,
       });
       this.#options.onToken(token);
     } else
-      this.#logger.log("warn", "there is no token: nobody can use the API; set PIPELINE_API_TOKEN, or make one: headgate token create", {});
+      this.#logger.log(
+        "warn",
+        "there is no token, so nobody can use the API; set PIPELINE_API_TOKEN, or create one: headgate token create",
+        {},
+      );
   }
 
   watch(path: string): void {
@@ -186,17 +190,17 @@ class Parts {
       ...(environment === undefined ? {} : { environment }),
       ...(env === undefined ? {} : { env }),
       onChange: (change) => this.#takeOver(change),
-      onProblem: (error) => this.#logger.log("error", "the changed configuration is not in force", { error, ...error.details }),
+      onProblem: (error) => this.#logger.log("error", "the changed configuration was not applied", { error, ...error.details }),
     });
   }
 
   async #takeOver({ config, differences, pipelines, needsRestart }: ConfigChange): Promise<void> {
     try {
       await this.open(config);
-      this.#logger.log("info", "the changed configuration is in force", { changes: differenceLines(differences), ...pipelines });
-      if (needsRestart.length > 0) this.#logger.log("warn", "changes that count from the next start on", { paths: needsRestart });
+      this.#logger.log("info", "the changed configuration was applied", { changes: differenceLines(differences), ...pipelines });
+      if (needsRestart.length > 0) this.#logger.log("warn", "changes that take effect after a restart", { paths: needsRestart });
     } catch (error) {
-      this.#logger.log("error", "a part of the changed configuration is not in force", { error });
+      this.#logger.log("error", "a part of the changed configuration was not applied", { error });
     }
   }
 

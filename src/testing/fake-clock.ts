@@ -169,7 +169,7 @@ class ManualClock implements FakeClock {
   }
 
   jump(byMs: number): void {
-    if (!Number.isFinite(byMs)) throw new HeadgateError("INVALID_ARGUMENT", "jump: give a number of ms");
+    if (!Number.isFinite(byMs)) throw new HeadgateError("INVALID_ARGUMENT", "jump: must be a number of ms");
     this.#wall += Math.trunc(byMs);
   }
 
@@ -255,7 +255,7 @@ function shown({ kind, name, since, waitedMs }: Tracked): UnsettledWork {
 
 function notSettled({ kind, name, since, waitedMs }: Tracked, then: string): HeadgateError {
   const waited = `${Math.round(waitedMs)} ms of real time`;
-  const advice = "let it sleep on the clock that it is handed, end it, or give the fake clock more `patience`";
+  const advice = "let it sleep on the clock that is passed to it, end it, or increase the fake clock's `patience`";
   return new HeadgateError(
     "NOT_SETTLED",
     `fake clock: ${name}, which began ${isoUtc(since)}, did not settle within ${waited}; ${then}; ${advice}`,

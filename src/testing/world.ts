@@ -93,8 +93,8 @@ export function conditionIn(condition: Condition, world: World, unknown: Unknown
 
 async function measureIn<T>(world: World, probe: MeasurableProbe<T>, { now, pipelineId }: ConditionContext, unknown: Unknowns): Promise<T> {
   if (world.probes === undefined || !Object.hasOwn(world.probes, probe.name)) {
-    unknown.add("probe", `probe ${JSON.stringify(probe.name)}, asked by pipeline ${pipelineId}`, now);
-    throw new HeadgateError("INVALID_ARGUMENT", `simulate: probe ${JSON.stringify(probe.name)} is asked; give it a value in world.probes`);
+    unknown.add("probe", `probe ${JSON.stringify(probe.name)}, used by pipeline ${pipelineId}`, now);
+    throw new HeadgateError("INVALID_ARGUMENT", `simulate: probe ${JSON.stringify(probe.name)} has no value; set one in world.probes`);
   }
   const scripted = world.probes[probe.name];
   return (typeof scripted === "function" ? scripted(toDate(now)) : scripted) as T;

@@ -101,7 +101,7 @@ export type SensorMode = "edge" | "level";
  * A sensor of one's own: a function that looks, and says what it found and where to go on. It may answer with `true` or `false` instead: then `mode` says when that
  * raises a trigger.
  *
- * @param name - 1 to 100 characters, unique within its pipeline: the cursor is kept under it
+ * @param name - 1 to 100 characters, unique within its pipeline: it identifies the sensor's cursor
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  * @example
  * const orders = sensor("new orders", async ({ cursor, signal }) => {
@@ -137,7 +137,7 @@ export function truthOf(mode: SensorMode, isTrue: boolean, cursor: unknown, even
 /** A sensor's name and timing, checked. */
 export function timingOf(name: string, options: SensorTiming): Omit<Sensor, "poll"> {
   if (typeof name !== "string" || name.length === 0 || name.length > 100)
-    throw bad(String(name), "name", "must have 1 to 100 characters; the cursor is kept under it");
+    throw bad(String(name), "name", "must have 1 to 100 characters; it identifies the sensor's cursor");
   const ms = (option: "every" | "timeout" | "maxBackoff", fallback: Duration) =>
     durationMs(options[option] ?? fallback, `sensor ${name}: ${option}`);
   const everyMs = ms("every", "1m");
@@ -167,7 +167,7 @@ export function webhookSensor(options: { sources: readonly string[] }): WebhookS
   checkOptions(options, { sources: true }, "webhookSensor");
   const { sources } = options;
   if (!Array.isArray(sources) || sources.length === 0 || sources.some((one) => typeof one !== "string" || one === ""))
-    throw bad("webhook", "sources", "must be a list of at least one name");
+    throw bad("webhook", "sources", "must be an array of at least one name");
   return { kind: "webhook", name: "webhook", sources: [...sources] };
 }
 

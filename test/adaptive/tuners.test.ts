@@ -114,7 +114,7 @@ describe("what becomes of a tuner's wish", () => {
   it("waits for its cooldown", () => {
     expect(asked(runs(20, 5), HOUR, 9.5 * HOUR)).toMatchObject({
       isChange: false,
-      reason: expect.stringContaining("cools down for another 30m"),
+      reason: expect.stringContaining("in cooldown for another 30m"),
     });
     expect(asked(runs(20, 5), HOUR, 9 * HOUR)).toMatchObject({ isChange: true });
   });

@@ -94,7 +94,7 @@ describe("the Slack channel", () => {
     expect(blocks.length).toBeLessThanOrEqual(50);
     expect(JSON.stringify(blocks.at(-1))).toContain("480 more");
     const error = await channel.send(notification(), now).catch((problem: Error) => problem);
-    expect(error).toMatchObject({ code: "CHANNEL_FAILED", message: "Slack answers 404: no_service" });
+    expect(error).toMatchObject({ code: "CHANNEL_FAILED", message: "Slack responded with 404: no_service" });
     expect(JSON.stringify(error) + String(error)).not.toContain("s3cret");
   });
 

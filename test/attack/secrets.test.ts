@@ -201,7 +201,7 @@ ${more}`;
         .replace('"${AIRFLOW_PASSWORD}"', '"${CHANGED}"')
         .replace(of("executor-query"), `${of("executor-query")}2`),
     );
-    await heard(/the changed configuration is in force/);
+    await heard(/the changed configuration was applied/);
     writeFileSync(
       join(cwd, "schedule_config.yaml"),
       yaml(target.url, `nonsense: { token: ${of("broken-later")} }\n`).replace(

@@ -57,11 +57,11 @@ describe("connections of the file", () => {
   });
 
   it.each([
-    ["connection: warehous", /there is no connection "warehous"; did you mean "?warehouse/],
+    ["connection: warehous", /no such connection: "warehous"; did you mean "?warehouse/],
     ["connection: warehouse, query_name: load", /no query of warehouse "load".*loaded/],
     ["connection: exports_ready", /the connection exports_ready is of type file/],
-    ["connection: warehouse, url: x", /url does not go with a connection/],
-    ["connection: warehouse, query: SELECT 1", /query does not go with a connection/],
+    ["connection: warehouse, url: x", /url cannot be combined with connection/],
+    ["connection: warehouse, query: SELECT 1", /query cannot be combined with connection/],
   ])("refuse a dependency with { %s }", (rest, message) => {
     const problems = problemsOf(files(`conditions:\n  - depends_on: { type: sql, ${rest} }`), { env });
     expect(problems.join("\n")).toMatch(message);
@@ -70,8 +70,8 @@ describe("connections of the file", () => {
 
   it.each([
     ["a: { type: sql }", /type sql needs url/],
-    ["a: { type: file, url: x }", /type file needs path|url does not go with type file/],
-    ["a: { type: http, url: 'https://x', query: SELECT 1 }", /query does not go with type http/],
+    ["a: { type: file, url: x }", /type file needs path|url has no file/],
+    ["a: { type: http, url: 'https://x', query: SELECT 1 }", /query has no http/],
     ["a: { type: smoke }", /type/],
     ["a: { type: sql, url: 'postgres://x/y' }", /name the user/],
   ])("are refused as { %s }", (text, message) => {

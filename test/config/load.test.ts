@@ -81,7 +81,7 @@ resources: { pools: { warehouse: 2 }, max_active_runs: 5 }
     expect(sales("adaptive: { base: 2h, min: 1h, max: 8h, tuner: load_based, cpu_above: 0.5 }").schedule.describe()).toBe(
       "every 2h, adapting from 1h to 8h",
     );
-    expect(problemsOf(around("adaptive: true"))).toEqual(["4: pipelines.sales.adaptive: true needs the section adaptive_scheduling"]);
+    expect(problemsOf(around("adaptive: true"))).toEqual(["4: pipelines.sales.adaptive: true requires the section adaptive_scheduling"]);
   });
 
   it("gives patterns of its own, on a built-in one or from nothing", () => {
@@ -285,7 +285,7 @@ environments:
     expect(of({ env: { NODE_ENV: "whatever" } }).shown.time_zone).toBe("UTC");
     expect(of({}).environment).toBe("development");
     expect(problemsOf(file, { env: { HEADGATE_ENV: "produktion" } })).toEqual([
-      '6: environments: there is no environment "produktion"; did you mean "production"? there are: production, berlin',
+      '6: environments: no such environment: "produktion"; did you mean "production"? there are: production, berlin',
     ]);
   });
 
@@ -332,11 +332,11 @@ describe("variables and secrets", () => {
     expect(
       problemsOf(around("tags: [a]", "security:\n  admin_token: ${ADMIN}\nstore: { url: '${DB}' }\nlogging:\n  level: ${LEVEL:-info}\n")),
     ).toEqual([
-      "6: security.admin_token: the environment variable ADMIN is not set; set it, or give a default: ${ADMIN:-…}",
-      "7: store.url: the environment variable DB is not set; set it, or give a default: ${DB:-…}",
+      "6: security.admin_token: the environment variable ADMIN is not set; set it, or provide a default: ${ADMIN:-…}",
+      "7: store.url: the environment variable DB is not set; set it, or provide a default: ${DB:-…}",
     ]);
     expect(problemsOf(around("tags: ['${a-b}']"))).toEqual([
-      "4: pipelines.sales.tags[0]: has a reference ${…} that is not understood; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign",
+      "4: pipelines.sales.tags[0]: has an invalid reference ${…}; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign",
     ]);
   });
 

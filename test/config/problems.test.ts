@@ -104,7 +104,7 @@ triggers: yes
     ["another version of YAML", "%YAML 1.1\n---\npipelines: {}\n", /%YAML must be 1.2/],
     ["an unknown directive", "%FOO bar\n---\npipelines: {}\n", /is not a directive of YAML/],
     ["a second document", "pipelines: {}\n---\npipelines: {}\n", /^2: : a second document begins here/],
-    ["a duplicate key", "pipelines: {}\npipelines: {}\n", /"pipelines" is there twice; the first is in line 1/],
+    ["a duplicate key", "pipelines: {}\npipelines: {}\n", /"pipelines" appears twice; the first is in line 1/],
     ["a tab", "pipelines:\n\tx: 1\n", /[Tt]ab/],
     ["brackets without end", `a: ${"[".repeat(100_000)}`, /nested deeper/],
     ["dashes without end", "- ".repeat(50_000), /nested deeper/],
@@ -343,7 +343,7 @@ describe("checks that look at several parts", () => {
 
   it("find work that nobody does", () => {
     expect(problemsOf("pipelines: { sales: {} }")).toEqual([
-      "1: pipelines.sales: nothing does its work: give executor (or default_executor), or its function to loadConfig({ functions })",
+      "1: pipelines.sales: has no executor: set executor (or default_executor), or pass its function to loadConfig({ functions })",
     ]);
     expect(problemsOf("pipelines: { sales: {} }\ndefault_executor: { command: { command: echo } }")).toEqual([]);
     expect(problemsOf("pipelines: { sales: {} }", { functions: { sales: () => 1 } })).toEqual([]);

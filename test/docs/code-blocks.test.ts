@@ -49,7 +49,7 @@ describe("the code in README and docs runs as it stands", () => {
     writeFileSync(path, code);
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--import", "tsx", path], { timeout: 30_000 });
     expect(stderr).toMatch(/^\S+Z \[headgate\] info: loading /m);
-    expect(stderr).toMatch(/^\S+Z \[headgate\] warn: attempt 1 of run \S+ of pipeline sales failed, and is tried again at \S+: boom /m);
+    expect(stderr).toMatch(/^\S+Z \[headgate\] warn: attempt 1 of run \S+ of pipeline sales failed, and will be retried at \S+: boom /m);
     expect(stderr).toMatch(/^ {2}Error: boom\n {6}at .*getting-started-throws\.mts:\d+/m);
     expect(stderr).toMatch(/^ {2}caused by Error: no such table$/m);
     expect(stdout).toMatch(/^sales at .*boom/m);

@@ -159,9 +159,9 @@ describe("an alert", () => {
     await scheduler.trigger("slow");
     await clock.advance("30s");
     const [fired, resolved] = mail.got.map(({ notification }) => notification);
-    expect(fired?.subject).toBe("[headgate] WARNING long_running slow: a run has been going on for 6s, over 5s");
+    expect(fired?.subject).toBe("[headgate] WARNING long_running slow: a run has been active for 6s, over 5s");
     expect(fired?.alerts[0]?.alert.run).toMatchObject({ status: "running", attempt: 1, error: null });
-    expect(resolved?.subject).toBe("[headgate] RESOLVED long_running slow: over after 16s (was: a run has been going on for 20s, over 5s)");
+    expect(resolved?.subject).toBe("[headgate] RESOLVED long_running slow: over after 16s (was: a run has been active for 20s, over 5s)");
     await scheduler.stop();
   });
 

@@ -33,14 +33,14 @@ describe("another attempt", () => {
       id: "job",
       execution: { retries: 2, retryDelay: "1m", retryOn: [] },
       run: () => {
-        if (++calls === 1) throw new HeadgateError("RUN_LOST", "its thread ended with 1");
+        if (++calls === 1) throw new HeadgateError("RUN_LOST", "its thread exited with 1");
       },
     });
     const { clock, scheduler, heard } = await harness([job]);
     await scheduler.trigger("job");
     await clock.advance("5m");
     expect(heard("run.lost").length).toBe(1);
-    const lost = { attempt: 1, outcome: "lost", error: { code: "RUN_LOST", message: "its thread ended with 1" } };
+    const lost = { attempt: 1, outcome: "lost", error: { code: "RUN_LOST", message: "its thread exited with 1" } };
     expect((await scheduler.runs()).items[0]).toMatchObject({ status: "succeeded", attempt: 2, attempts: [lost] });
     await scheduler.stop();
   });

@@ -133,7 +133,7 @@ describe("connections", () => {
       outcome: "skip",
       finding: {
         condition: "depends on exports",
-        reason: expect.stringMatching(/there is no connection "ready"; declared for file: none/),
+        reason: expect.stringMatching(/no such connection: "ready"; declared for file: none/),
       },
     });
     await scheduler.stop();

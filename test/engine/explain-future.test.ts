@@ -153,7 +153,7 @@ describe("explain of an instant to come", () => {
     await scheduler.pause("a", { user: "ana" });
     const { answer, text } = await scheduler.explain("a", "2026-03-02T03:30:00Z");
     expect(answer).toBe("will_wait");
-    expect(text).toContain("will wait for attempt 2, due when the pause has ended (attempt 1 failed: down)");
+    expect(text).toContain("will wait for attempt 2, due when the pause ends (attempt 1 failed: down)");
     await scheduler.stop({ drain: 0 });
   });
 

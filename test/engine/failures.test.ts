@@ -55,7 +55,7 @@ describe("a run that throws", () => {
     const [run] = (await scheduler.runs()).items;
     expect(printed).toHaveLength(1);
     expect(printed[0]).toContain(
-      `[headgate] warn: attempt 1 of run ${run?.id} of pipeline prices failed, and is tried again at 2026-03-02T01:05:00Z: the prices cannot be loaded`,
+      `[headgate] warn: attempt 1 of run ${run?.id} of pipeline prices failed, and will be retried at 2026-03-02T01:05:00Z: the prices cannot be loaded`,
     );
     expect(printed[0]).toMatch(/\n {2}Error: the prices cannot be loaded\n {6}at .*failures\.test\.ts:\d+/);
     expect(printed[0]).toMatch(/\n {2}caused by Error: connect ECONNREFUSED 10\.0\.0\.7:5432\n {6}at connectTo .*failures\.test\.ts:\d+/);
@@ -68,7 +68,7 @@ describe("a run that throws", () => {
     const { clock, scheduler, heard } = await harness([one], { logger });
     await clock.advanceTo("2026-03-02T02:00:00Z");
     expect(warnings().map(({ level, message }) => [level, message.replace(/run \S+/, "run R")])).toEqual([
-      ["warn", "attempt 1 of run R of pipeline one failed, and is tried again at 2026-03-02T01:10:00Z: the prices cannot be loaded"],
+      ["warn", "attempt 1 of run R of pipeline one failed, and will be retried at 2026-03-02T01:10:00Z: the prices cannot be loaded"],
       ["warn", "attempt 2 of run R of pipeline one failed, and the run failed: the prices cannot be loaded"],
     ]);
     const [run] = (await scheduler.runs()).items;

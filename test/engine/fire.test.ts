@@ -51,7 +51,7 @@ describe("a schedule", () => {
       pipeline({ id: "good", schedule: every("1m"), run: ok }),
     ]);
     await clock.advance("3m");
-    expect(heard("error").map(({ where }) => where)).toEqual(["the schedule of pipeline bad, which fires no more"]);
+    expect(heard("error").map(({ where }) => where)).toEqual(["pipeline pipeline bad, which no longer fires"]);
     expect((await scheduler.runs({ pipelineId: "good" })).items).toHaveLength(3);
     await scheduler.stop();
   });
@@ -82,9 +82,9 @@ describe("catchup", () => {
     expect(await afterOutage(undefined)).toEqual({
       made: ["06:00:00"],
       dropped: [
-        "03:00:00 missed, 3h 30m late; catchup is latest and a newer fire time came",
-        "04:00:00 missed, 2h 30m late; catchup is latest and a newer fire time came",
-        "05:00:00 missed, 1h 30m late; catchup is latest and a newer fire time came",
+        '03:00:00 missed, 3h 30m late; catchup is "latest" and there was a newer fire time',
+        '04:00:00 missed, 2h 30m late; catchup is "latest" and there was a newer fire time',
+        '05:00:00 missed, 1h 30m late; catchup is "latest" and there was a newer fire time',
       ],
     });
   });
@@ -99,7 +99,7 @@ describe("catchup", () => {
     const { made, dropped } = await afterOutage({ catchup: "none" });
     expect(made).toEqual([]);
     expect(dropped).toHaveLength(4);
-    expect(dropped[3]).toBe("06:00:00 missed, 30m late; catchup is none");
+    expect(dropped[3]).toBe('06:00:00 missed, 30m late; catchup is "none"');
   });
 
   it("tells a row of dropped fire times as one once there are very many", async () => {

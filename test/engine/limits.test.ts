@@ -211,7 +211,7 @@ describe("a hold", () => {
     expect(run).toMatchObject({ outcome: "run", repeated: null });
     expect(hold).toMatchObject({ outcome: "hold", at: new Date(START), repeated: { count: 13, lastAt: new Date("2026-03-02T01:00:00Z") } });
     expect(Object.keys(hold?.repeated ?? {})).toEqual(["count", "lastAt"]);
-    expect(hold?.reason).toContain("looked at again 2026-03-02T01:05:00Z");
+    expect(hold?.reason).toContain("next check at 2026-03-02T01:05:00Z");
     const events = heard("decision").map(({ decision }) => decision);
     expect(events).toHaveLength(14);
     expect(events.slice(0, 13).every(({ id }) => id === hold?.id)).toBe(true);
@@ -246,7 +246,7 @@ describe("a part that hangs", () => {
     });
     expect(decisions.find(({ pipelineId }) => pipelineId === "any")?.findings[0]?.evidence).toMatchObject({
       findings: [
-        { condition: "hanging", result: "block", reason: "could not be evaluated (no answer within 5000 ms), which counts as block" },
+        { condition: "hanging", result: "block", reason: "could not be evaluated (no response within 5000 ms), which counts as block" },
         { condition: "quick", result: "pass" },
       ],
     });

@@ -19,10 +19,10 @@ describe("the times of a text", () => {
 
   it("near a change of the clocks say what the wall clock did", () => {
     expect(clockChangeNear(Date.parse("2026-03-29T00:30:00Z"), BERLIN)).toBe(
-      "in Europe/Berlin the clocks were moved from 02:00 to 03:00 at 2026-03-29T01:00:00Z: the 60 minutes in between did not exist that day, and a daily fire time in them comes at 03:00",
+      "in Europe/Berlin the clocks were moved from 02:00 to 03:00 at 2026-03-29T01:00:00Z: the 60 minutes in between did not exist that day, and a daily fire time within them fires at 03:00",
     );
     expect(clockChangeNear(Date.parse("2026-10-25T01:30:00Z"), BERLIN)).toBe(
-      "in Europe/Berlin the clocks were moved from 03:00 to 02:00 at 2026-10-25T01:00:00Z: the 60 minutes before 03:00 came twice that day, and a daily fire time in them comes the first time only",
+      "in Europe/Berlin the clocks were moved from 03:00 to 02:00 at 2026-10-25T01:00:00Z: the 60 minutes before 03:00 occurred twice that day, and a daily fire time within them fires on the first pass only",
     );
     expect(clockChangeNear(Date.parse("2026-04-04T15:10:00Z"), "Australia/Lord_Howe")).toContain("the 30 minutes before 02:00");
     for (const [time, isNear] of [

@@ -167,7 +167,7 @@ describe("alerts", () => {
     const { clock, scheduler, heard } = await watched([one], [mail, pager], { rules: [runFailed()], routes });
     await clock.advance("5m");
     expect(told(pager)).toEqual(["fired run_failed sales"]);
-    expect(pager.got[0]).toMatchObject({ insteadOf: "mail", subject: expect.stringContaining("(channel mail does not answer)") });
+    expect(pager.got[0]).toMatchObject({ insteadOf: "mail", subject: expect.stringContaining("(channel mail is not responding)") });
     mail.fails = false;
     await clock.advance("15m");
     expect(told(mail)).toEqual(["fired run_failed sales"]);

@@ -56,7 +56,7 @@ describe("a probe", () => {
     };
     await ask(8);
     expect(asked).toBe(5);
-    expect(heard("trigger.skipped").at(-1)?.decision.reason).toMatch(/not asked until .*: it failed 5 times in a row/);
+    expect(heard("trigger.skipped").at(-1)?.decision.reason).toMatch(/not called again until .*: it failed 5 times in a row/);
     await clock.advance("31s");
     await ask(3);
     expect(asked).toBe(6);
@@ -73,7 +73,7 @@ describe("a probe", () => {
     const { scheduler, clock, heard } = await harness([pipeline({ id: "a", conditions: [healthy({ probes: [mute] })], run: () => {} })]);
     await scheduler.trigger("a");
     await clock.advance("3s");
-    expect(heard("trigger.skipped")[0]?.decision.reason).toContain("no answer within 2000 ms");
+    expect(heard("trigger.skipped")[0]?.decision.reason).toContain("no response within 2000 ms");
     await scheduler.stop();
   });
 });

@@ -112,7 +112,7 @@ describe("readiness", () => {
     await fake.advance("40s");
     expect(scheduler.status().isReady).toBe(true);
     await fake.advance("35s");
-    expect((await ready(scheduler)).body.reason).toMatch(/^its last round that succeeded was at 2026-03-02T00:00:/);
+    expect((await ready(scheduler)).body.reason).toMatch(/^its last successful round was at 2026-03-02T00:00:/);
     const stopping = scheduler.stop({ drain: 0 });
     let isStopped = false;
     void stopping.then(() => {

@@ -96,7 +96,7 @@ describe("stop", () => {
   });
 });
 
-describe("a node that was silent for longer than its lease", () => {
+describe("a node that did not extend its lease in time", () => {
   it("has its run taken over with a higher fencing token, and its late result is refused and told", async () => {
     const store = memoryStore();
     const dead = fakeClock(START);

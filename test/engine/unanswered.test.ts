@@ -148,7 +148,7 @@ describe("progress", () => {
     const [bad] = (await scheduler.runs({ pipelineId: "bad" })).items;
     expect(good).toMatchObject({ status: "running", attempt: 1, progress: { rows: 1 } });
     expect(bad).toMatchObject({ status: "running", attempt: 1, progress: null });
-    expect(heard("error").map(({ where }) => where)).toEqual([`progress of run ${bad?.id}, which was not kept`]);
+    expect(heard("error").map(({ where }) => where)).toEqual([`progress of run ${bad?.id}, which was not stored`]);
     await clock.advance("2m");
     expect(heard("run.succeeded")).toHaveLength(2);
     await scheduler.stop();

@@ -36,7 +36,7 @@ it("a run shows while it runs that its executor cannot be reached, and no longer
     status: "running",
     error: {
       code: "EXECUTOR_UNAVAILABLE",
-      message: `engine ${what}, it is tried again: connect ECONNREFUSED https://ana:[redacted]@engine.example`,
+      message: `engine ${what}, it will be retried: connect ECONNREFUSED https://ana:[redacted]@engine.example`,
     },
   });
   await scheduler.trigger("sales");
@@ -47,7 +47,7 @@ it("a run shows while it runs that its executor cannot be reached, and no longer
   expect(await shown()).toMatchObject({ status: "running", error: null });
   state.isReachable = false;
   await clock.advance("30s");
-  expect(await shown()).toMatchObject(unreachable("cannot be asked"));
+  expect(await shown()).toMatchObject(unreachable("cannot be queried"));
   Object.assign(state, { isReachable: true, isDone: true });
   await clock.advance("2m");
   expect(await shown()).toMatchObject({ status: "succeeded", error: null });

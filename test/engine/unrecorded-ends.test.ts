@@ -13,7 +13,7 @@ function refusing(error: () => unknown, isTaken: (request: FinishRequest) => boo
   };
 }
 
-const rejected = () => new HeadgateError("STORE_REJECTED", "the database refuses this data");
+const rejected = () => new HeadgateError("STORE_REJECTED", "the database rejected this data");
 const unforeseen = () => new Error("a trigger of the table has raised 42");
 
 interface Line {

@@ -126,7 +126,10 @@ describe("a DAG run", () => {
     airflow.mischief = [422];
     await refusing.scheduler.trigger("daily");
     await refusing.clock.advance("10m");
-    expect(refusing.heard("run.failed")[0]?.run).toMatchObject({ attempt: 1, error: { message: "Airflow refuses the DAG run: mischief" } });
+    expect(refusing.heard("run.failed")[0]?.run).toMatchObject({
+      attempt: 1,
+      error: { message: "Airflow rejected the DAG run: mischief" },
+    });
     await refusing.scheduler.stop();
   });
 

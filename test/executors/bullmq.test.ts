@@ -365,7 +365,7 @@ describe.skipIf(!hasRedisBinary())("a Redis that keeps nothing, or is away", () 
     await server.kill();
     server.forget();
     await server.start();
-    expect((await failed).run.error).toMatchObject({ code: "RUN_LOST", message: expect.stringMatching(/does not know it any more/) });
+    expect((await failed).run.error).toMatchObject({ code: "RUN_LOST", message: expect.stringMatching(/no longer knows it/) });
   });
 
   it("holds up no stop of the scheduler and of the worker", async () => {

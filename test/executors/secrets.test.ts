@@ -88,7 +88,7 @@ describe("what an executor holds stands in nothing that is kept or said", () => 
     });
     expect((await ran(scheduler, "fails")).error?.message).toBe("ended with 1: no access with [redacted]");
     expect((await ran(scheduler, "json")).output).toEqual({ "[redacted]": ["[redacted]"] });
-    expect((await ran(scheduler, "no_json")).error?.message).toMatch(/^ended well, but wrote no JSON: .*(line|column|character)/);
+    expect((await ran(scheduler, "no_json")).error?.message).toMatch(/^succeeded, but its output is not JSON: .*(line|column|character)/);
     const text = (await readable(scheduler)) + said.join();
     expect(text).not.toContain(SECRET);
     expect(text).not.toContain(Buffer.from(`user:${SECRET}`).toString("base64").slice(8, 30));

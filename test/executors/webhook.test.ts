@@ -106,7 +106,7 @@ describe("a run that is posted", () => {
     expect(await done).toMatchObject({
       status: "failed",
       attempt: 1,
-      error: { message: 'the service answers 422: {"detail":"no such day"}' },
+      error: { message: 'the service responded with 422: {"detail":"no such day"}' },
     });
     expect(seen.length).toBe(1);
   });

@@ -240,7 +240,7 @@ describe.skipIf(!isRoot)("another user who may write the drop directory (needs r
     expect(await sources()).toEqual([]);
     expect(readFileSync(join(service, "good-looking.json"), "utf8")).toContain("the service");
     const report = JSON.parse(readFileSync(join(directory, "rejected", "linked.json.error.json"), "utf8"));
-    expect(report.error).toBe("it has 2 hard links; a trigger file has one name");
+    expect(report.error).toBe("it has 2 hard links; a trigger file must have exactly one");
     await close();
   });
 });
@@ -266,7 +266,7 @@ describe("the working directories of trigger files", () => {
     const { directory, service } = folder();
     mkdirSync(join(directory, ".claimed"));
     chmodSync(join(directory, ".claimed"), 0o770);
-    const refused = { code: "UNSAFE_DIRECTORY", message: expect.stringMatching(/may be written by others \(mode 0770; run chmod go-w\)/) };
+    const refused = { code: "UNSAFE_DIRECTORY", message: expect.stringMatching(/is writable by others \(mode 0770; run chmod go-w\)/) };
     await expect(open({ directory })).rejects.toMatchObject(refused);
     chmodSync(join(directory, ".claimed"), 0o755); // as 0.1.0 made it
     await open({ directory });
@@ -315,7 +315,7 @@ describe("the working directories of trigger files", () => {
     expect(await sources()).toEqual(["left"]);
     expect(readdirSync(join(directory, ".claimed")).toSorted()).toEqual(["secret.txt", "x~good.json"]);
     expect(problems()).toEqual([
-      expect.stringMatching(/\.claimed has files that were not claimed by headgate: "secret.txt", "x~good.json"/),
+      expect.stringMatching(/\.claimed contains files that headgate did not claim: "secret.txt", "x~good.json"/),
     ]);
     await close();
   });

@@ -129,7 +129,7 @@ describe("a trigger file", () => {
     drop("d.json", { pipeline: "stok" });
     await clock.advance("1s");
     expect((await triggers()).map(({ pipelineId }) => pipelineId).toSorted()).toEqual(["sales", "stock"]);
-    expect(whyOf("c.json").error).toBe("it names no pipeline; give one in the field pipeline: sales, stock");
+    expect(whyOf("c.json").error).toBe("it names no pipeline; set the field pipeline to one of sales, stock");
     expect(whyOf("d.json")).toMatchObject({ file: "d.json", code: "UNKNOWN_PIPELINE" });
     await close();
     const other = await watching({ pipelines: two, files: { pipeline: "stock" } });
@@ -186,7 +186,7 @@ describe("a bad trigger file", () => {
     ["broken.json", "{nope", NOT_JSON, /not JSON/],
     ["empty.trigger", "", NOT_JSON, /empty/],
     ["list.json", "[1]", NOT_JSON, /expected object/i],
-    ["typo.json", '{"paramters": {}}', NOT_JSON, /\/paramters: is not a field that is known here; there are pipeline/],
+    ["typo.json", '{"paramters": {}}', NOT_JSON, /\/paramters: unknown field; allowed: pipeline/],
     ["type.json", '{"priority": "urgent"}', NOT_JSON, /\/priority/],
     ["time.json", '{"created_at": "yesterday"}', NOT_JSON, /\/created_at/],
     ["both.json", '{"pipeline": "a", "dag_id": "b"}', NOT_JSON, /different pipelines/],
@@ -333,7 +333,7 @@ describe("a watcher of trigger files", () => {
       chmodSync(directory, 0o700);
       await clock.advance("1m");
       expect((await triggers()).length).toBe(1);
-      expect(whyOf("secret.json").error).toBe("it cannot be read (EACCES); let the service read it");
+      expect(whyOf("secret.json").error).toBe("it cannot be read (EACCES); grant the service read access");
     });
     await close();
   });

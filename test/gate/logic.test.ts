@@ -29,7 +29,7 @@ const context: GateContext = {
 
 const guard: Guard = (one, work) => {
   const verdict = work(new AbortController().signal);
-  return one.timeoutMs === 1 && one.parts === undefined ? Promise.reject(new Error("no answer within 1 ms")) : verdict;
+  return one.timeoutMs === 1 && one.parts === undefined ? Promise.reject(new Error("no response within 1 ms")) : verdict;
 };
 
 /** The finding of a gate with one condition. */
@@ -136,7 +136,7 @@ describe("allOf, anyOf and not", () => {
           {
             condition: "hanging",
             result: "block",
-            reason: expect.stringContaining("no answer within 1 ms"),
+            reason: expect.stringContaining("no response within 1 ms"),
             evidence: { error: expect.any(String) },
           },
           { condition: "open", result: "pass", evidence: { door: 1 } },
@@ -253,16 +253,16 @@ describe("decide", () => {
     expect(decide(two, [finding("block", NOW - 5), finding("pass")], NOW).recheckAt).toBe(NOW + 900_000);
   });
 
-  it("says when a hold is looked at again and given up, and never of a look that will not come", () => {
+  it("says when a hold is next check at and given up, and never of a look that will not come", () => {
     const { holdForMs } = two;
     const inAn = (ms: number) => new Date(NOW + ms).toISOString().replace(".000Z", "Z");
     expect(decide(two, [finding("block", NOW + 5_000)], NOW).reason).toBe(
-      `x: y; looked at again ${inAn(5_000)}, and given up ${inAn(holdForMs)} if it is still held`,
+      `x: y; next check at ${inAn(5_000)}; it expires at ${inAn(holdForMs)} if it is still held then`,
     );
     const late = decide(two, [finding("block", NOW + 5_000)], NOW, NOW + 2_000);
-    expect(late.reason).toBe(`x: y; given up ${inAn(2_000)}, before it would be looked at again`);
+    expect(late.reason).toBe(`x: y; given up ${inAn(2_000)}, before the next check`);
     expect(late.expiresAt).toBe(NOW + 2_000);
     expect(holdReason(late.reason)).toBe("x: y");
-    expect(holdReason("x: y; z; looked at again 2026-03-02T00:15:00Z, given up after 1d")).toBe("x: y; z");
+    expect(holdReason("x: y; z; next check at 2026-03-02T00:15:00Z, given up after 1d")).toBe("x: y; z");
   });
 });

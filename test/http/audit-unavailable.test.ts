@@ -101,7 +101,7 @@ describe.each([memory, sqlite])("an audit log that cannot be written, on %s", (_
       await one.clock.advance("1s");
       expect((await one.ask("POST", manual, {})).status).toBe(202);
     }
-    expect(one.heard("error")[0]?.where).toMatch(/^writing requests into the audit log \(request .+\)$/);
+    expect(one.heard("error")[0]?.where).toMatch(/^writing requests to the audit log \(request .+\)$/);
   });
 
   it("does not keep the first answer under an idempotency key when nothing was done", async () => {

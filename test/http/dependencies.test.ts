@@ -113,7 +113,7 @@ describe.skipIf(url === null)("an admin limited to pipeline a", () => {
 
   it("is shown the names of connections, and nothing that they hold", async () => {
     const { status, json } = await put({ type: "sql", connection: "orders" });
-    expect([status, json.detail]).toEqual([422, expect.stringMatching(/there is no connection "orders"; declared for sql: warehouse$/)]);
+    expect([status, json.detail]).toEqual([422, expect.stringMatching(/no such connection: "orders"; declared for sql: warehouse$/)]);
     expect((await put({ type: "file", connection: "warehouse" })).json.detail).toMatch(
       /is of type sql, not file; declared for file: exports_ready/,
     );
@@ -207,7 +207,7 @@ it("a declared query without end does not hold up the service: /health answers, 
   expect(longest).toBeLessThan(2_000);
   const { outcome, findings } = await decided;
   expect(outcome).toBe("skip");
-  expect(findings.map(({ reason }) => reason).join()).toMatch(/connection shop no answer within 500 ms/);
+  expect(findings.map(({ reason }) => reason).join()).toMatch(/connection shop no response within 500 ms/);
   await close();
   await scheduler.stop();
 });

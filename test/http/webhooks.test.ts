@@ -268,7 +268,7 @@ describe("webhooks", () => {
     expect(make({ source: "a", secret: [] })).toThrow(/a list of 1 to 5/);
     expect(make({ source: "a", secret: Array.from({ length: 6 }, (_, nth) => `${SECRET.slice(0, -4)}AAA${nth}`) })).toThrow(/1 to 5/);
     expect(make({ source: "a", secret: "whsec_not base64 at all" })).toThrow(/whsec_ and base64/);
-    expect(make({ source: "a", secret: SECRET }, { source: "b", secret: [SECRET] })).toThrow(/its secret is also one of "a"/);
+    expect(make({ source: "a", secret: SECRET }, { source: "b", secret: [SECRET] })).toThrow(/its secret is also used by "a"/);
     expect(make({ source: "a", secret: GITHUB, scheme: "gitlab" as "github" })).toThrow(/standard or github/);
   });
 });

@@ -25,7 +25,7 @@ function ended(
   } as unknown as FinishedRecord;
 }
 
-function dropped(at: number, count: number, reason = "missed, 2h late; catchup is none"): FinishedRecord {
+function dropped(at: number, count: number, reason = 'missed, 2h late; catchup is "none"'): FinishedRecord {
   return {
     trigger: null,
     run: null,

@@ -129,7 +129,7 @@ describe("the fake clock", () => {
     expect(items).toHaveLength(24);
     expect(items[0]?.findings.map(({ result, reason }) => `${result}: ${reason}`)).toEqual([
       "pass: short holds",
-      expect.stringMatching(/^block: could not be evaluated \(no answer within 10000 ms\)/),
+      expect.stringMatching(/^block: could not be evaluated \(no response within 10000 ms\)/),
     ]);
     await scheduler.stop();
   });
@@ -215,7 +215,7 @@ describe("simulate", () => {
     });
     expect(played.decisions.map(({ outcome }) => outcome)).toEqual(["run", "run", "skip", "run", "skip", "run"]);
     const unknown = await simulate(span);
-    expect(unknown.decisions[0]?.findings[0]?.reason).toContain('probe "backlog" is asked; give it a value in world.probes');
+    expect(unknown.decisions[0]?.findings[0]?.reason).toContain('probe "backlog" has no value; set one in world.probes');
   });
 
   it("plays triggers and pauses when they come, and keeps what is still under way at the end", async () => {

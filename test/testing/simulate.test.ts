@@ -110,8 +110,8 @@ describe("a simulation", () => {
         count: 48,
         firstAt: at,
         examples: [
-          { subject: 'probe "warehouse", asked by pipeline a', at },
-          { subject: 'probe "warehouse", asked by pipeline b', at },
+          { subject: 'probe "warehouse", used by pipeline a', at },
+          { subject: 'probe "warehouse", used by pipeline b', at },
         ],
       },
     ]);

@@ -35,7 +35,7 @@ export function channelOf(kind: string, options: ChannelOptions): Omit<AlertChan
   if (typeof name !== "string" || name.length === 0 || name.length > 100)
     throw new HeadgateError("INVALID_ARGUMENT", `${where}: name ${quote(name)} must have 1 to 100 characters`);
   if (rateLimit !== undefined && !(Number.isInteger(rateLimit.count) && rateLimit.count > 0))
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: rateLimit.count ${rateLimit.count} must be a whole number from 1`);
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: rateLimit.count ${rateLimit.count} must be an integer ≥ 1`);
   return {
     name,
     timeoutMs: durationMs(options.timeout ?? "10s", `${where}: timeout`),

@@ -20,7 +20,7 @@ export function consoleChannel(options: ConsoleChannelOptions = {}): AlertChanne
     ...channelOf("console", options),
     send: async (notification) => {
       const { subject, text } = rendered(notification, options);
-      const instead = notification.insteadOf === null ? "" : ` (channel ${notification.insteadOf} does not answer)`;
+      const instead = notification.insteadOf === null ? "" : ` (channel ${notification.insteadOf} is not responding)`;
       if (options.render === undefined) write(`[headgate]${instead} ${text}`);
       else write(subject.endsWith(text) ? subject : `${subject}\n${text}`);
     },

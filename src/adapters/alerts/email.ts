@@ -30,9 +30,9 @@ export function emailChannel(options: EmailChannelOptions): AlertChannel {
   const { server, from } = options;
   const to = typeof options.to === "string" ? [options.to] : [...(options.to ?? [])];
   if (to.length === 0 || [from, ...to].some((one) => typeof one !== "string" || !one.includes("@") || /[\r\n]/.test(one)))
-    throw new HeadgateError("INVALID_ARGUMENT", "email channel: give addresses for from and to");
+    throw new HeadgateError("INVALID_ARGUMENT", "email channel: from and to must be addresses");
   if (typeof server !== "object" && !(typeof server === "string" && /^smtps?:\/\//.test(server)))
-    throw new HeadgateError("INVALID_ARGUMENT", "email channel: server: give an address such as smtp://user:password@host:587");
+    throw new HeadgateError("INVALID_ARGUMENT", "email channel: server: must be an address such as smtp://user:password@host:587");
   const base = channelOf("email", options);
   let transport: Promise<Transport> | null = null;
   return {

@@ -38,7 +38,7 @@ export function slackChannel(options: SlackChannelOptions): AlertChannel {
       const headers = { "content-type": "application/json" };
       const { status, text } = await ask({ url: options.url, method: "POST", headers, body }, rule, signal);
       if (status === 200) return;
-      throw new HeadgateError("CHANNEL_FAILED", `Slack answers ${status}: ${show(text)}`, { details: { status } });
+      throw new HeadgateError("CHANNEL_FAILED", `Slack responded with ${status}: ${show(text)}`, { details: { status } });
     },
   };
 }

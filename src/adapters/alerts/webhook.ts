@@ -49,7 +49,7 @@ export function webhookChannel(options: WebhookChannelOptions): AlertChannel {
       const all = { ...own, "content-type": "application/json", "webhook-id": notification.id, ...signed };
       const { status, text } = await ask({ url, method: "POST", headers: all, body }, rule, signal);
       if (status >= 200 && status < 300) return;
-      throw new HeadgateError("CHANNEL_FAILED", `answers ${status}: ${show(text)}`, { details: { status } });
+      throw new HeadgateError("CHANNEL_FAILED", `responded with ${status}: ${show(text)}`, { details: { status } });
     },
   };
 }

@@ -59,6 +59,6 @@ function open(place: readonly string[]): HolidayLibrary {
   if (library.getHolidays(2024)?.length) return library;
   throw new HeadgateError(
     "INVALID_ARGUMENT",
-    `publicHolidays: ${quote(place.join("-"))} is not a place that date-holidays knows; give an ISO 3166 code such as "DE" or "US" and "CA"`,
+    `publicHolidays: ${quote(place.join("-"))} is not a place that date-holidays knows; use an ISO 3166 code such as "DE" or "US" and "CA"`,
   );
 }

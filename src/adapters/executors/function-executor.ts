@@ -21,7 +21,7 @@ export function functionExecutor(options: FunctionExecutorOptions = {}): LocalEx
   checkOptions(options, { concurrency: true }, "functionExecutor");
   const concurrency = options.concurrency ?? 100;
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 100_000) {
-    throw new HeadgateError("INVALID_ARGUMENT", `functionExecutor: concurrency ${concurrency} must be a whole number from 1 to 100,000`);
+    throw new HeadgateError("INVALID_ARGUMENT", `functionExecutor: concurrency ${concurrency} must be an integer from 1 to 100,000`);
   }
   let queue: PQueue | null = null;
   /** Loaded with the first run: it takes a tenth of the core's import. */

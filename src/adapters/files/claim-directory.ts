@@ -125,6 +125,6 @@ async function checkApart(directory: string, workDirectory: string): Promise<voi
   if (!isWithin(work, drop) && !isWithin(drop, work)) return;
   throw new HeadgateError(
     "INVALID_ARGUMENT",
-    `watchTriggerFiles: workDirectory: ${workDirectory} must lie outside of directory (${directory}), and not above it`,
+    `watchTriggerFiles: workDirectory: ${workDirectory} must be neither inside directory (${directory}) nor a parent of it`,
   );
 }

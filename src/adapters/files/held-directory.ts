@@ -171,14 +171,14 @@ function checkPrivate(path: string, { uid, mode }: DirectoryStats): void {
   if (user === undefined) return;
   if (uid !== BigInt(user) && uid !== 0n) throw unsafeDirectory(path, `belongs to user ${uid}, not to the service (user ${user}) or root`);
   if ((mode & BigInt(WRITABLE_BY_OTHERS)) !== 0n)
-    throw unsafeDirectory(path, `may be written by others (mode 0${(mode & 0o7777n).toString(8)}; run chmod go-w)`);
+    throw unsafeDirectory(path, `is writable by others (mode 0${(mode & 0o7777n).toString(8)}; run chmod go-w)`);
 }
 
 /** Returns the error for a directory that must not be used. */
 export function unsafeDirectory(path: string, problem: string): HeadgateError {
   return new HeadgateError(
     "UNSAFE_DIRECTORY",
-    `${path} ${problem}; nothing in it was used. Remove or repair it, or set workDirectory to a directory that only the service may write`,
+    `${path} ${problem}; nothing in it was used. Remove or repair it, or set workDirectory to a directory that only the service can write to`,
     { details: { path } },
   );
 }

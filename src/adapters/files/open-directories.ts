@@ -64,7 +64,7 @@ export class OpenDirectories {
       if (one.device === drop.device && (await one.mount()) === mount) continue;
       throw new HeadgateError(
         "INVALID_ARGUMENT",
-        `watchTriggerFiles: workDirectory: ${one.path} must be on the same file system and mount as ${drop.path}, since files are claimed by a rename; put both into one volume`,
+        `watchTriggerFiles: workDirectory: ${one.path} must be on the same file system and mount as ${drop.path}, since files are claimed by renaming; put both on one volume`,
       );
     }
   }
@@ -139,7 +139,7 @@ export class OpenDirectories {
         throw error;
       }
     }
-    throw new Error(`${rejected.path} has no free name for ${name}; clear it`);
+    throw new Error(`${rejected.path} has no free name for ${name}; delete files from it`);
   }
 
   /** Replaces the paths of open handles in a message by those that people know. */

@@ -43,7 +43,7 @@ export class BadFile extends HeadgateError {
  * @throws BadFile
  */
 export function requestIn(bytes: Buffer, name: string): FileRequest {
-  if (bytes.length === 0) throw new BadFile("the file is empty; write JSON into it", { isUnfinished: true });
+  if (bytes.length === 0) throw new BadFile("the file is empty; it must contain JSON", { isUnfinished: true });
   if (!isUtf8(bytes)) throw new BadFile("the file is not UTF-8 text", { isUnfinished: true });
   const written = bytes.toString("utf8").replace(/^\uFEFF/, "");
   if (isTooDeep(written)) throw new BadFile(`the file is nested deeper than ${DEEPEST} levels`);
@@ -59,13 +59,13 @@ export function requestIn(bytes: Buffer, name: string): FileRequest {
   if (!success) throw problemsOf(error.issues.flatMap(problemOf));
   const { pipeline, dag_id, trigger_type, source, priority, parameters, created_at } = data;
   if (pipeline !== undefined && dag_id !== undefined && pipeline !== dag_id)
-    throw new BadFile("pipeline and dag_id name different pipelines; give one of them");
+    throw new BadFile("pipeline and dag_id name different pipelines; provide only one of them");
   const what = trigger_type === undefined ? "trigger file" : `${trigger_type}: trigger file`;
   return {
     pipeline: pipeline ?? dag_id ?? null,
     options: {
       kind: "file",
-      reason: `${what} ${name}${created_at === undefined ? "" : `, made ${created_at}`}`.slice(0, 1_000),
+      reason: `${what} ${name}${created_at === undefined ? "" : `, created ${created_at}`}`.slice(0, 1_000),
       user: source === undefined ? "file" : `file:${source}`,
       ...(priority === undefined ? {} : { priority }),
       ...(parameters === undefined ? {} : { parameters }),
@@ -83,7 +83,7 @@ function problemOf(issue: z.core.$ZodIssue): Told[] {
   if (issue.code !== "unrecognized_keys") return [{ pointer, detail: issue.message }];
   return issue.keys.map((key) => ({
     pointer: `/${escaped(key)}`,
-    detail: `is not a field that is known here; there are ${FIELDS.join(", ")}`,
+    detail: `unknown field; allowed: ${FIELDS.join(", ")}`,
   }));
 }
 

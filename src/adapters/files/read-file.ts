@@ -22,7 +22,7 @@ export async function readTriggerFile(path: string, limit: number): Promise<File
     return await readFile(path, limit);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EACCES" || code === "EPERM") throw new BadFile(`it cannot be read (${code}); let the service read it`);
+    if (code === "EACCES" || code === "EPERM") throw new BadFile(`it cannot be read (${code}); grant the service read access`);
     if (code === "ELOOP") throw new BadFile(LINK);
     throw error;
   }
@@ -49,7 +49,10 @@ async function readFile(file: string, limit: number): Promise<FileBytes> {
     const signature = signatureOf(stats);
     // a second name may be a file of the service that somebody linked to; programs that deliver by link and unlink have one for a moment
     if (stats.nlink > 1)
-      throw new BadFile(`it has ${stats.nlink} hard links; a trigger file has one name`, { isUnfinished: true, details: { signature } });
+      throw new BadFile(`it has ${stats.nlink} hard links; a trigger file must have exactly one`, {
+        isUnfinished: true,
+        details: { signature },
+      });
     if (stats.size > limit) throw new BadFile(`it has ${stats.size} bytes, over the limit of ${limit}`);
     const buffer = Buffer.alloc(Math.min(limit, stats.size + 1_023) + 1);
     let length = 0;

@@ -60,8 +60,7 @@ export class TriggerFileProcessor {
       if (!(await isAsRead(places.inClaimed(claimed), signature))) return await this.claimed(places, claimed);
       return await this.#accept(places, claimed, name, request);
     } catch (error) {
-      if (isGone(error) && name.includes("\uFFFD"))
-        throw new Error(`${name}: its name is not UTF-8, so that it cannot be opened; rename it`);
+      if (isGone(error) && name.includes("\uFFFD")) throw new Error(`${name}: its name is not UTF-8, so it cannot be opened; rename it`);
       return this.#settle(places, file, name, error);
     }
   }
@@ -128,7 +127,7 @@ export class TriggerFileProcessor {
     const [only] = all;
     if (all.length === 1 && only !== undefined) return only.id;
     const listed = all.slice(0, 20).map(({ id }) => id);
-    throw new BadFile(`it names no pipeline; give one in the field pipeline: ${listed.join(", ")}${all.length > 20 ? " …" : ""}`);
+    throw new BadFile(`it names no pipeline; set the field pipeline to one of ${listed.join(", ")}${all.length > 20 ? " …" : ""}`);
   }
 
   async #reject(places: OpenDirectories, file: FilePlace, name: string, error: HeadgateError): Promise<Outcome> {

@@ -78,9 +78,9 @@ export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFi
     "watchTriggerFiles",
   );
   const { directory, workDirectory = null, polling = false, sizeLimit = 1_048_576 } = options;
-  if (!isPath(directory)) throw bad("directory: must be a path (a text that is not empty)");
-  if (workDirectory !== null && !isPath(workDirectory)) throw bad("workDirectory: must be a path (a text that is not empty)");
-  if (!Number.isInteger(sizeLimit) || sizeLimit < 1) throw bad(`sizeLimit: ${sizeLimit} must be a whole number from 1`);
+  if (!isPath(directory)) throw bad("directory: must be a non-empty path");
+  if (workDirectory !== null && !isPath(workDirectory)) throw bad("workDirectory: must be a non-empty path");
+  if (!Number.isInteger(sizeLimit) || sizeLimit < 1) throw bad(`sizeLimit: ${sizeLimit} must be an integer ≥ 1`);
   const places = new ClaimDirectory({
     directory: resolve(directory),
     workDirectory: workDirectory === null ? null : resolve(workDirectory),
@@ -289,7 +289,7 @@ class Watcher implements TriggerFileWatcher {
     if (unknown.length === 0) return;
     const shown = unknown.slice(0, 5).map((name) => JSON.stringify(name));
     const more = unknown.length > shown.length ? ` and ${unknown.length - shown.length} more` : "";
-    const problem = `${this.#places.claimed} has files that were not claimed by headgate: ${shown.join(", ")}${more}; they are left alone, move them away`;
+    const problem = `${this.#places.claimed} contains files that headgate did not claim: ${shown.join(", ")}${more}; they were not touched, move them elsewhere`;
     this.#scheduler.host.report(new HeadgateError("UNSAFE_DIRECTORY", problem), `trigger files in ${this.#places.directory}`);
   }
 }

@@ -37,11 +37,11 @@ export function refuseOthersName(
   token: { readonly user?: string | null; readonly actsForOthers?: boolean },
 ): void {
   if (caller.actsForOthers) return;
-  if (token.actsForOthers === true) throw new Problem(403, "FORBIDDEN", "only a token that acts for others may hand out one that does");
+  if (token.actsForOthers === true) throw new Problem(403, "FORBIDDEN", "only a token with acts_for_others can create another one with it");
   if ((token.user ?? null) !== null && token.user !== nameOf(caller))
     throw new Problem(
       403,
       "FORBIDDEN",
-      `this token acts as ${JSON.stringify(nameOf(caller))} only, and may not hand out one with another user`,
+      `this token acts as ${JSON.stringify(nameOf(caller))} only, and cannot create one with another user`,
     );
 }

@@ -134,7 +134,7 @@ class Api implements TriggerApi {
       const { status, headers, body, stream } = await this.answer(fromFetch(request), connection);
       return new Response(stream ?? body, { status, headers });
     } catch (error) {
-      const { status, headers, body } = failedReply(this.host, error, "answering a request");
+      const { status, headers, body } = failedReply(this.host, error, "handling a request");
       return new Response(body, { status, headers });
     }
   }
@@ -150,7 +150,7 @@ class Api implements TriggerApi {
         : this.#answer(found.route, asked, found.params, connection));
       return asked.method === "HEAD" ? headOf(reply, this.host) : reply;
     } catch (error) {
-      return failedReply(this.host, error, "answering a request");
+      return failedReply(this.host, error, "handling a request");
     }
   }
 
@@ -172,7 +172,7 @@ class Api implements TriggerApi {
       id: "openapi",
       method: "GET",
       path: "/api/v1/openapi.json",
-      summary: "This document",
+      summary: "Get this OpenAPI document",
       tag: "system",
       role: "viewer",
       answers: { 200: { description: "An OpenAPI 3.1 document." } },
@@ -237,7 +237,7 @@ class Api implements TriggerApi {
         throw new Problem(
           500,
           "RAW_BODY_MISSING",
-          "the host has read the body before this API; mount it first, or keep the bytes as req.rawBody",
+          "the host framework has already consumed the body; mount this API first, or keep the bytes as req.rawBody",
         );
       source = params.source ?? topLevelText(bytes ?? NO_BYTES, "source", LONGEST_SOURCE) ?? "";
       caller = this.#signatures.signerOf(source, asked.header, bytes ?? NO_BYTES, clock.now());
@@ -248,7 +248,7 @@ class Api implements TriggerApi {
         ? undefined
         : parseJson(bytes, asked.header("content-type"));
     if (source !== null && params.source === undefined && sourceOf(json) !== source)
-      throw new Problem(401, "INVALID_SIGNATURE", "the body names more than one source");
+      throw new Problem(401, "INVALID_SIGNATURE", "the body names several sources");
     const query = one.query === undefined ? {} : queryOf(asked, one.query);
     const body = one.body === undefined || json === undefined ? json : checked(one.body, json, "body");
     return this.#asCall(asked, params, connection, caller, query, body);
@@ -310,8 +310,10 @@ class Api implements TriggerApi {
     if (preflight !== null) return preflight;
     const problem =
       methods.length === 0
-        ? new Problem(404, "NOT_FOUND", "there is nothing here; /api/v1/openapi.json says what there is")
-        : new Problem(405, "METHOD_NOT_ALLOWED", `this answers to ${methods.join(", ")}`, { headers: { allow: methods.join(", ") } });
+        ? new Problem(404, "NOT_FOUND", "no such route; see /api/v1/openapi.json")
+        : new Problem(405, "METHOD_NOT_ALLOWED", `method not allowed; use ${methods.join(", ")}`, {
+            headers: { allow: methods.join(", ") },
+          });
     return refusal(problem);
   }
 }

@@ -4,7 +4,7 @@ import { Problem } from "./problem.js";
 /** While the log cannot be written, it is tried no more often than this. */
 const TRIED_EVERY_MS = 1_000;
 const RETRY_AFTER_S = "5";
-const WRITING = "writing requests into the audit log";
+const WRITING = "writing requests to the audit log";
 
 /**
  * Remembers whether the audit log can be written. While it cannot, nothing is done that must be in it: each such request first tries the log, with a record that says how
@@ -70,7 +70,7 @@ export class AuditGuard {
 
 /** @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
 export function unavailable(): Problem {
-  return new Problem(503, "AUDIT_UNAVAILABLE", "the audit log cannot be written: nothing was done; try again later", {
+  return new Problem(503, "AUDIT_UNAVAILABLE", "the audit log is unavailable, so the request was not processed; try again later", {
     headers: { "retry-after": RETRY_AFTER_S },
   });
 }

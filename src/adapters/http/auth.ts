@@ -22,13 +22,13 @@ export class Authentication {
   /** @throws Problem `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `TOKEN_REVOKED` */
   async callerOf(authorization: string | null): Promise<Caller> {
     const token = bearerOf(authorization);
-    if (token === null) throw refused("UNAUTHENTICATED", "send a token: Authorization: Bearer …", "Bearer");
+    if (token === null) throw refused("UNAUTHENTICATED", "a token is required: send Authorization: Bearer …", "Bearer");
     const own = this.#ownCallerOf(token);
     if (own !== null) return own;
     const holder = await this.#scheduler.tokens.holderOf(token);
     if (holder === "expired") throw refused("TOKEN_EXPIRED", "this token has expired", 'Bearer error="invalid_token"');
     if (holder === "revoked") throw refused("TOKEN_REVOKED", "this token was revoked", 'Bearer error="invalid_token"');
-    if (holder === "unknown") throw refused("UNAUTHENTICATED", "this token is not known here", 'Bearer error="invalid_token"');
+    if (holder === "unknown") throw refused("UNAUTHENTICATED", "this token is unknown", 'Bearer error="invalid_token"');
     return holder;
   }
 
@@ -68,7 +68,7 @@ function bearerOf(authorization: string | null): string | null {
 /** @throws Problem `FORBIDDEN` when a caller's role is not enough */
 export function requireRole(caller: Caller, role: Role): void {
   if (RANK[caller.role] >= RANK[role]) return;
-  throw new Problem(403, "FORBIDDEN", `this needs the role ${role}; the token's is ${caller.role}`);
+  throw new Problem(403, "FORBIDDEN", `this requires the role ${role}; the token has ${caller.role}`);
 }
 
 function refused(code: "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "TOKEN_REVOKED", detail: string, challenge: string): Problem {

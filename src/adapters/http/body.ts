@@ -33,7 +33,8 @@ export function queryOf({ url }: Pick<HttpRequest, "url">, schema: z.ZodObject):
   const at = url.indexOf("?");
   const given = at === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(at)));
   const bad = Object.keys(given).filter((name) => given[name]?.includes("\0"));
-  if (bad.length > 0) throw invalid(bad.map((name) => ({ pointer: `?${name.slice(0, 100)}`, detail: "must not have the character NUL" })));
+  if (bad.length > 0)
+    throw invalid(bad.map((name) => ({ pointer: `?${name.slice(0, 100)}`, detail: "must not contain the character NUL" })));
   return checked(schema, given, "query");
 }
 
@@ -49,7 +50,7 @@ export function checked<S extends z.ZodType>(schema: S, value: unknown, place: "
       .slice(0, 50)
       .flatMap((issue): FieldProblem[] => {
         if (issue.code !== "unrecognized_keys") return [{ pointer: pointerOf(issue.path), detail: issue.message }];
-        const detail = /^Unrecognized key/.test(issue.message) ? "is not a field that is known here" : issue.message; // some say what to do instead
+        const detail = /^Unrecognized key/.test(issue.message) ? "unknown field" : issue.message; // some say what to do instead
         return issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), detail }));
       }),
   );

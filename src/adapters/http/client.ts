@@ -51,7 +51,7 @@ export class ApiError extends Error {
   readonly problem: Readonly<Record<string, unknown>>;
 
   constructor(status: number, problem: Readonly<Record<string, unknown>>, retryAfter: number | null) {
-    super(typeof problem.detail === "string" ? problem.detail : `the service answered ${status}`);
+    super(typeof problem.detail === "string" ? problem.detail : `the service responded with ${status}`);
     this.status = status;
     this.code = typeof problem.code === "string" ? problem.code : "UNKNOWN";
     this.retryAfter = retryAfter;
@@ -76,7 +76,7 @@ export function createClient(options: ClientOptions) {
     ["baseUrl", baseUrl],
     ["token", token],
   ] as const)
-    if (typeof value !== "string" || value === "") throw invalidArgument("createClient")(name, `must be text (got ${shown(value)})`);
+    if (typeof value !== "string" || value === "") throw invalidArgument("createClient")(name, `must be a string (got ${shown(value)})`);
   const root = baseUrl.replace(/\/+$/, "");
 
   async function call<T>(

@@ -67,7 +67,7 @@ export class EventConnection {
   /** Sends what is new, if the reader waits for it; one that is too far behind is let go. */
   changed(): void {
     if (this.#reader?.isBehind === true)
-      this.fail(new StreamBroken("the reader is 1 MiB of events behind; it may come back with Last-Event-ID"));
+      this.fail(new StreamBroken("the client is more than 1 MiB of events behind; reconnect with Last-Event-ID"));
     this.#hasChanged = true;
     this.#wake();
   }
@@ -75,7 +75,7 @@ export class EventConnection {
   /** Sends a sign of life; a reader that has taken nothing for several beats is let go. */
   beat(): void {
     if (!this.#isReading && ++this.#stalled >= MOST_STALLED)
-      this.fail(new StreamBroken(`the reader took nothing for ${MOST_STALLED} beats`));
+      this.fail(new StreamBroken(`the client read nothing for ${MOST_STALLED} heartbeats`));
     this.#isBeatDue = true;
     this.#wake();
   }

@@ -42,13 +42,13 @@ export class EventStream {
     id: "events",
     method: "GET",
     path: "/api/v1/events",
-    summary: "Decisions and runs of all nodes, as server-sent events; resumes after Last-Event-ID",
+    summary: "Stream decisions and runs of all nodes as server-sent events; resumes after Last-Event-ID",
     tag: "system",
     role: "viewer",
     answers: {
       200: {
         description:
-          "A stream of events: `decision`, `run.*`, and `reset` when some may be missing: read the lists then. `omitted` names the fields that an event leaves out. Ends with the token.",
+          "A stream of events: `decision`, `run.*`, and `reset` when events may be missing (reload the lists then). `omitted` names the fields left out of an event. Ends when the token does.",
         type: "text/event-stream",
       },
     },
@@ -82,7 +82,7 @@ export class EventStream {
       });
       if (closings !== this.#closings) {
         reader.close();
-        throw new Problem(503, "SCHEDULER_STOPPED", "the event streams are being closed; try again", { headers: { "retry-after": "5" } });
+        throw new Problem(503, "SCHEDULER_STOPPED", "event streams are being closed; try again", { headers: { "retry-after": "5" } });
       }
       connection.readFrom(reader);
       this.#add(connection);
@@ -131,7 +131,7 @@ export class EventStream {
     let delayMs = this.#beatAt - clock.monotonic();
     for (const { grant } of this.#connections) if (grant.validUntil !== null) delayMs = Math.min(delayMs, grant.validUntil - now);
     this.#stopTimer = clock.setTimer(Math.max(1, delayMs), () => {
-      const check = this.#check().catch((error: unknown) => this.#report(error, "the beat of event streams"));
+      const check = this.#check().catch((error: unknown) => this.#report(error, "sending heartbeats on event streams"));
       clock.track?.(check, "work");
     });
   }
@@ -183,7 +183,7 @@ export class EventStream {
     const retry = { headers: { "retry-after": "30" } };
     const own = this.#counts.get(tokenId) ?? 0;
     if (own >= MOST_STREAMS_PER_TOKEN) {
-      const detail = `this token has ${own} event streams open on this node, which is the limit; close one of them first`;
+      const detail = `this token has ${own} event streams open on this node, which is the limit; close one first`;
       throw new Problem(429, "TOO_MANY_STREAMS", detail, retry);
     }
     let all = 0;

@@ -18,7 +18,7 @@ export function expressTriggerApi(
   const answer = nodeTriggerApi(api);
   return (request, response, next) => {
     let isOurs = true;
-    void guarded(api.host, response, "answering a request", () => {
+    void guarded(api.host, response, "handling a request", () => {
       const [path = "/"] = originForm(request.url ?? "/").split("?");
       isOurs = api.handles(path);
       return isOurs ? answer(request, response) : undefined;

@@ -31,7 +31,7 @@ export const fastifyTriggerApi: FastifyPluginAsync<FastifyTriggerApiOptions> = a
   const { prefix } = app;
   app.all("/*", { bodyLimit: api.bodyLimit }, async (request, reply) => {
     reply.hijack(); // from here on, nobody answers but this
-    await guarded(api.host, reply.raw, "answering a request", () => {
+    await guarded(api.host, reply.raw, "handling a request", () => {
       const raw: HostRequest = request.raw;
       raw.baseUrl = prefix;
       raw.url = originForm(raw.url ?? "/").slice(prefix.length) || "/";

@@ -69,18 +69,18 @@ export function fromFetch(request: Request): HttpRequest {
 export function inTime(bytes: Promise<Uint8Array>, { timeoutMs, clock }: BodyLimits): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const late = () =>
-      reject(new Problem(408, "BODY_TIMED_OUT", `the body took longer than ${timeoutMs} ms`, { headers: { connection: "close" } }));
+      reject(new Problem(408, "BODY_TIMED_OUT", `the request body took longer than ${timeoutMs} ms`, { headers: { connection: "close" } }));
     const stopTimer = clock.setTimer(timeoutMs, late);
     bytes
       .then(resolve, (error: unknown) =>
-        reject(error instanceof Problem ? error : new Problem(400, "BAD_JSON", "the body ended before it was whole")),
+        reject(error instanceof Problem ? error : new Problem(400, "BAD_JSON", "the request body is incomplete")),
       )
       .finally(stopTimer);
   });
 }
 
 export function tooLarge(limit: number): Problem {
-  return new Problem(413, "BODY_TOO_LARGE", `the body may have ${limit} bytes`, { headers: { connection: "close" } });
+  return new Problem(413, "BODY_TOO_LARGE", `request body exceeds ${limit} bytes`, { headers: { connection: "close" } });
 }
 
 async function readStream(stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {

@@ -23,7 +23,7 @@ export async function answerOnce(one: Route, call: Call, act: () => Promise<Answ
   const at = host.clock.now();
   const known = await host.saveResponse({ key, request, at, answer: null });
   if (known.request !== request)
-    throw new Problem(422, "IDEMPOTENCY_CONFLICT", "the idempotency key was used for another request; use a new one");
+    throw new Problem(422, "IDEMPOTENCY_CONFLICT", "the idempotency key was already used for another request; use a new one");
   if (known.answer !== null) return known.answer as Kept;
   try {
     const { status, body, headers = {}, pipelineId = null, ids = [] } = await act();

@@ -11,7 +11,7 @@ type Reporter = Pick<Scheduler["host"], "report">;
 export function failedReply(host: Reporter, error: unknown, where: string): Reply {
   const requestId = randomUUID();
   host.report(error, `${where} (request ${requestId})`);
-  const problem = new Problem(500, "INTERNAL", "something went wrong here; the log of the service has the details");
+  const problem = new Problem(500, "INTERNAL", "internal error; see the service's log for details");
   const body = JSON.stringify(problemBody(problem, requestId));
   const headers = {
     "content-type": "application/problem+json",

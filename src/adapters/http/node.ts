@@ -32,8 +32,8 @@ export function nodeTriggerApi(api: TriggerApi): (request: IncomingMessage, resp
     throw new HeadgateError("INVALID_ARGUMENT", `must be what createTriggerApi(…) returns (got ${shown(api)})`);
   const slowReaders = new SlowReaders();
   return (request, response) =>
-    guarded(api.host, response, "answering a request", async () => {
-      response.on("error", (error) => api.host.report(error, "sending an answer"));
+    guarded(api.host, response, "handling a request", async () => {
+      response.on("error", (error) => api.host.report(error, "sending a response"));
       const host: HostRequest = request;
       const isParsed = !Buffer.isBuffer(host.rawBody) && host.readableDidRead && host.body !== undefined;
       const connection: Connection = { address: host.socket.remoteAddress, prefix: host.baseUrl ?? "", isParsed };

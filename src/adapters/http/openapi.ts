@@ -5,11 +5,11 @@ import { problem } from "./schemas.js";
 type Json = Record<string, unknown>;
 
 const ROLES: Readonly<Record<string, string>> = {
-  public: "No token is needed.",
-  signed: "Needs a signature of the source, or the role operator.",
-  viewer: "Needs the role viewer.",
-  operator: "Needs the role operator.",
-  admin: "Needs the role admin.",
+  public: "No token required.",
+  signed: "Requires a signature of the source, or the role operator.",
+  viewer: "Requires the role viewer.",
+  operator: "Requires the role operator.",
+  admin: "Requires the role admin.",
 };
 
 /** Makes the document of the routes, from the schemas by which requests are checked. @see https://spec.openapis.org/oas/v3.1.1.html */
@@ -22,7 +22,7 @@ export function openApiOf(routes: readonly Route[], version: string): Json {
     info: {
       title: "headgate",
       version,
-      description: "Asks a scheduler for runs, and why it did or did not run.",
+      description: "Triggers pipelines, and explains why they did or did not run.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],
@@ -59,7 +59,7 @@ function operationOf(one: Route, components: Components): Json {
     ...(body === null ? {} : { requestBody: { required: one.isBodyOptional !== true, content: { "application/json": body } } }),
     responses: {
       ...Object.fromEntries(answers),
-      default: { description: "What is wrong.", content: { "application/problem+json": { schema: components.ref(problem, "output") } } },
+      default: { description: "The error.", content: { "application/problem+json": { schema: components.ref(problem, "output") } } },
     },
   };
 }

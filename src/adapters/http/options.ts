@@ -14,7 +14,7 @@ export interface RateLimit {
 }
 
 /**
- * How much may wait before new triggers are refused with `QUEUE_FULL`, over all nodes: a number of triggers (`count`) and the bytes of their parameters as JSON
+ * Limits of the queue; triggers beyond them are rejected with `QUEUE_FULL`, over all nodes: a number of triggers (`count`) and the bytes of their parameters as JSON
  * (`bytes`), integers ≥ 0. Triggers of schedules and of pipelines that follow others are never refused.
  */
 export interface QueueLimitsOptions {
@@ -131,15 +131,14 @@ export function resolveOptions(options: TriggerApiOptions, environment: Readonly
   checkOptions(options, OPTIONS, "createTriggerApi", (name, problem) => bad(name ?? "options", problem));
   const whole = (name: "bodyLimit" | "trustProxy", fallback: number, least: number) => {
     const value = options[name] ?? fallback;
-    if (!Number.isInteger(value) || value < least) throw bad(name, `${value} must be a whole number from ${least}`);
+    if (!Number.isInteger(value) || value < least) throw bad(name, `${value} must be an integer ≥ ${least}`);
     return value;
   };
   const limit = (name: "tokenLimit" | "addressLimit", requests: number) => {
     const value = options[name] === undefined ? { requests, per: "1m" } : options[name];
     if (value === null) return null;
     checkOptions(value, { requests: true, per: true }, name, within(name));
-    if (!Number.isInteger(value.requests) || value.requests < 1)
-      throw bad(name, `requests ${value.requests} must be a whole number from 1`);
+    if (!Number.isInteger(value.requests) || value.requests < 1) throw bad(name, `requests ${value.requests} must be an integer ≥ 1`);
     const perMs = durationMs(value.per, `${name}.per`);
     if (perMs < 1_000) throw bad(name, "per must be at least 1 s");
     return { requests: value.requests, perMs };
@@ -148,7 +147,7 @@ export function resolveOptions(options: TriggerApiOptions, environment: Readonly
   if (adminToken !== null && adminToken.length < LEAST_TOKEN) {
     throw bad(
       "adminToken",
-      `(or PIPELINE_API_TOKEN) has ${adminToken.length} characters; take at least ${LEAST_TOKEN}, such as of \`openssl rand -hex 32\``,
+      `(or PIPELINE_API_TOKEN) has ${adminToken.length} characters; use at least ${LEAST_TOKEN}, such as of \`openssl rand -hex 32\``,
     );
   }
   const { tokens = [], webhooks = [] } = options;
@@ -157,7 +156,7 @@ export function resolveOptions(options: TriggerApiOptions, environment: Readonly
   const problem = staticTokenProblem(tokens);
   if (problem !== null) throw bad("tokens", problem);
   for (const { id, token } of tokens)
-    if (token.length < LEAST_TOKEN) throw bad("tokens", `${id} has ${token.length} characters; take at least ${LEAST_TOKEN}`);
+    if (token.length < LEAST_TOKEN) throw bad("tokens", `${id} has ${token.length} characters; use at least ${LEAST_TOKEN}`);
   return {
     tokens:
       adminToken === null ? tokens : [{ id: ADMIN_ID, role: "admin", token: adminToken, pipelines: null, actsForOthers: true }, ...tokens],
@@ -195,10 +194,10 @@ function staticTokenProblem(tokens: readonly StaticToken[]): string | null {
   for (const { id, user = null } of tokens) {
     if (typeof id !== "string" || !/^[\w.@-]{1,100}$/.test(id))
       return `${JSON.stringify(id)} must have 1 to 100 letters, digits, dots, dashes, underscores or @ as its id`;
-    if (isReservedUser(id)) return `the id ${id} is reserved; take another one`;
-    if (ids.has(id)) return `there are two tokens with the id ${id}`;
+    if (isReservedUser(id)) return `the id ${id} is reserved; choose another one`;
+    if (ids.has(id)) return `two tokens have the id ${id}; ids must be unique`;
     if (user !== null && (user.length === 0 || user.length > 200)) return `${id}: user must have 1 to 200 characters`;
-    if (user !== null && isReservedUser(user)) return `${id}: the user ${JSON.stringify(user)} is reserved; take another name`;
+    if (user !== null && isReservedUser(user)) return `${id}: the user ${JSON.stringify(user)} is reserved; choose another name`;
     ids.add(id);
   }
   return null;

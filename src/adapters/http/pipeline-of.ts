@@ -9,7 +9,7 @@ export function isVisible({ caller }: Pick<Call, "caller">, pipelineId: string):
 /** @throws Problem `FORBIDDEN` for a pipeline that the token is not for */
 export function allow(call: Pick<Call, "caller">, pipelineId: string): string {
   if (isVisible(call, pipelineId)) return pipelineId;
-  throw new Problem(403, "FORBIDDEN", `this token is not for pipeline ${JSON.stringify(pipelineId.slice(0, 128))}`);
+  throw new Problem(403, "FORBIDDEN", `this token does not cover pipeline ${JSON.stringify(pipelineId.slice(0, 128))}`);
 }
 
 /**
@@ -40,7 +40,7 @@ export function visible(call: Pick<Call, "caller" | "scheduler">): readonly stri
  */
 export function oneNameOf({ pipeline, dag_id }: { pipeline?: string | undefined; dag_id?: string | undefined }): string | undefined {
   if (pipeline !== undefined && dag_id !== undefined && pipeline !== dag_id)
-    throw new Problem(422, "AMBIGUOUS_PIPELINE", "pipeline and dag_id name different pipelines; give one of them");
+    throw new Problem(422, "AMBIGUOUS_PIPELINE", "pipeline and dag_id name different pipelines; provide only one of them");
   return pipeline ?? dag_id;
 }
 
@@ -57,21 +57,16 @@ export function pipelineOf(
   if (name !== undefined) {
     allow(call, name);
     if (call.scheduler.has(name)) return name;
-    throw new Problem(404, "UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(name.slice(0, 128))}`);
+    throw new Problem(404, "UNKNOWN_PIPELINE", `no such pipeline: ${JSON.stringify(name.slice(0, 128))}`);
   }
   const { defaultPipeline } = call.options;
   if (defaultPipeline !== null && isVisible(call, defaultPipeline) && call.scheduler.has(defaultPipeline)) return defaultPipeline;
   const all = visible(call);
   const [only] = all;
   if (all.length === 1 && only !== undefined) return only;
-  throw new Problem(
-    422,
-    "AMBIGUOUS_PIPELINE",
-    all.length === 0 ? "there is no pipeline" : "which pipeline is meant? name it in the field pipeline",
-    {
-      pipelines: all.slice(0, 100),
-    },
-  );
+  throw new Problem(422, "AMBIGUOUS_PIPELINE", all.length === 0 ? "there is no pipeline" : "name the pipeline in the field pipeline", {
+    pipelines: all.slice(0, 100),
+  });
 }
 
 /** What a list is narrowed to: the pipeline that is named, else (for a token that is limited) only one. */

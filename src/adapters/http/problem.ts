@@ -71,10 +71,10 @@ export function problemOf(error: unknown): Problem {
     if (error.code === "INVALID_PARAMETERS") return invalidParameters(error);
     const status = STATUS[error.code] ?? (error.code.startsWith("INVALID_") ? 422 : 500);
     if (status === 503)
-      return new Problem(503, error.code, "the scheduler cannot take this now; try again", { headers: { "retry-after": "5" } });
+      return new Problem(503, error.code, "the scheduler cannot accept this now; try again", { headers: { "retry-after": "5" } });
     if (status !== 500) return new Problem(status, error.code, error.message);
   }
-  return new Problem(500, "INTERNAL", "something went wrong here; the log of the service has the details");
+  return new Problem(500, "INTERNAL", "internal error; see the service's log for details");
 }
 
 /** 429 for what the caller itself has waiting, 503 for a pipeline or a queue that is full whoever asks. */

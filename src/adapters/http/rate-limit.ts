@@ -32,7 +32,7 @@ export class RateLimiter {
       if (isError(error)) throw error;
       const left = error as RateLimiterRes;
       const retryAfter = String(Math.max(1, Math.ceil(left.msBeforeNext / 1_000)));
-      throw new Problem(429, "RATE_LIMITED", `too many requests by this ${this.#name}; try again in ${retryAfter} s`, {
+      throw new Problem(429, "RATE_LIMITED", `too many requests from this ${this.#name}; try again in ${retryAfter} s`, {
         headers: { ...this.told(left), "retry-after": retryAfter },
       });
     }

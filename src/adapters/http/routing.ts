@@ -55,7 +55,7 @@ export function namesOf(params: Readonly<Record<string, unknown>>): Readonly<Rec
   for (const name in params) {
     const value = decoded(String(params[name]));
     if (value.length > (name === "source" ? SOURCE_LENGTH : NAME_LENGTH) || value.includes("\0"))
-      throw new Problem(404, "NOT_FOUND", "there is nothing of that name");
+      throw new Problem(404, "NOT_FOUND", "no such resource");
     names[name] = value;
   }
   return names;

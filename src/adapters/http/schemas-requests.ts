@@ -45,12 +45,12 @@ export const maintenanceBody = z
   .union([z.strictObject({ ...recurring, ...named, ...act }), z.strictObject({ ...single, ...named, ...act })])
   .meta({ id: "MaintenanceRequest" });
 const dependencyCommon = { name: text(100).optional(), timeout_ms: z.int().min(1).max(60_000).optional() };
-const connection = z.string({ error: "give the name of a declared connection" }).min(1).max(128);
+const connection = z.string({ error: "must be the name of a declared connection" }).min(1).max(128);
 /** Says what to do instead, when a database or a file is named by its address. */
 const byName = {
   error: (issue: { readonly code?: string }) =>
     issue.code === "unrecognized_keys"
-      ? 'a database or a file cannot be given by url, query or path at run time: declare it under connections (of createScheduler, or of the configuration file) and name it, such as { "type": "sql", "connection": "warehouse" }'
+      ? 'a database or a file cannot be set by url, query or path at run time: declare it under connections (of createScheduler, or of the configuration file) and name it, such as { "type": "sql", "connection": "warehouse" }'
       : undefined,
 };
 const dependency = z
@@ -61,9 +61,9 @@ const dependency = z
         .url({ protocol: /^https?$/ })
         .max(2_000)
         .optional()
-        .describe("Without secrets: who may read the settings may read it. Either this or connection"),
+        .describe("Must not contain secrets, since it is visible to everyone with access to the settings. Either this or connection"),
       connection: connection.optional().describe("Name of a declared connection"),
-      status: z.int().min(100).max(599).optional().describe("Goes with url"),
+      status: z.int().min(100).max(599).optional().describe("Only with url"),
       ...dependencyCommon,
     }),
     z.strictObject({ type: z.literal("tcp"), host: text(255), port: z.int().min(1).max(65_535), ...dependencyCommon }),
@@ -95,8 +95,8 @@ export const settingsBody = z
     external_dependencies: z.array(dependency).max(100).nullish(),
     auto_scaling_enabled: z.boolean().nullish(),
     max_concurrent_runs: z.int().min(1).max(100_000).nullish(),
-    overrides: z.array(z.unknown()).optional().describe("As it was read; not changed by this."),
-    effective: z.unknown().optional().describe("As it was read; not changed by this."),
+    overrides: z.array(z.unknown()).optional().describe("Accepted as it was read; read-only."),
+    effective: z.unknown().optional().describe("Accepted as it was read; read-only."),
     ...act,
   })
   .meta({ id: "SettingsRequest" });
@@ -124,7 +124,7 @@ export const runsQuery = z.strictObject({ status: many.optional(), ...span, ...p
 export const decisionsQuery = z.strictObject({ outcome: many.optional(), ...span, ...page });
 export const upcomingQuery = z.strictObject({
   limit: page.limit,
-  count: page.limit.describe("Another name of limit."),
+  count: page.limit.describe("Alias of limit."),
   cursor: instant.optional(),
   ...span,
 });

@@ -8,7 +8,7 @@ const maybeText = z.string().nullable();
 const omitted = z
   .array(z.string())
   .optional()
-  .describe("Fields that were too large for this answer: they are null, shortened or cut. The item's own GET has them whole.");
+  .describe("Fields too large for this response: they are null or truncated. GET the item itself for the full values.");
 const pauseFacts = { reason: maybeText, user: maybeText, is_global: z.boolean() };
 /** Why a fire time was made, or dropped, late. */
 const lateCause = z.object({
@@ -48,7 +48,7 @@ const runError = z
   .object({
     message: z.string(),
     code: maybeText,
-    stack: z.string().optional().meta({ description: "Where it was thrown. Absent where no code failed, such as of a timeout." }),
+    stack: z.string().optional().meta({ description: "Where it was thrown. Absent if no code failed, such as for a timeout." }),
     cause: z.unknown().optional().meta({ description: "The error that caused it, in the same form." }),
   })
   .nullable();
@@ -94,7 +94,9 @@ export const decision = z
     repeated: z
       .object({ count: z.int(), last_at: instant })
       .nullable()
-      .describe("Holds in a row that said the same, kept as one: how many looks, and when the last one was. Null: there was one look"),
+      .describe(
+        "Consecutive holds with the same findings, stored as one: how many checks, and the time of the last one. Null: a single check",
+      ),
     missed: z
       .object({
         count: z.int(),
@@ -106,7 +108,7 @@ export const decision = z
             until: instant,
             reason: maybeText,
             user: maybeText,
-            is_global: z.boolean().describe("Everything was paused, and not this pipeline alone"),
+            is_global: z.boolean().describe("Everything was paused, not only this pipeline"),
           })
           .nullable()
           .describe("The pause that covered the dropped fire times; null when none did"),
@@ -151,7 +153,7 @@ const effective = z
     maintenance_windows: z.array(z.object({ id: maybeText, is_for_all: z.boolean(), description: maybeText, ...origin }).loose()),
     conditions: z.array(z.object({ name: z.string(), dependency: z.unknown(), ...origin })),
   })
-  .describe("All that is in force, with its source. Not changed by this.");
+  .describe("All effective settings with their sources. Read-only.");
 export const settings = z
   .object({
     pipeline: z.string(),
@@ -281,7 +283,7 @@ export const info = z
     now: instant,
     pipelines: z.int(),
     active_runs: z.int(),
-    unrecorded_ends: z.int().meta({ description: "Runs that have ended on this node and that the store has not taken yet" }),
+    unrecorded_ends: z.int().meta({ description: "Runs that ended on this node and are not yet recorded in the store" }),
     next_fire_at: maybeInstant,
     last_round_at: maybeInstant,
     clock_ahead_ms: z.number().nullable(),

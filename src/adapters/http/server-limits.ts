@@ -55,7 +55,7 @@ export function limitServer<S extends Server>(server: S, limits: ServerLimits = 
   server.keepAliveTimeout = whole("keepAliveTimeoutMs", 10_000);
   server.maxRequestsPerSocket = whole("maxRequestsPerConnection", 1_000);
   if (server.headersTimeout > server.requestTimeout)
-    throw new HeadgateError("INVALID_ARGUMENT", "limitServer: headersTimeoutMs must not be longer than requestTimeoutMs", {
+    throw new HeadgateError("INVALID_ARGUMENT", "limitServer: headersTimeoutMs must not exceed requestTimeoutMs", {
       details: { option: "headersTimeoutMs" },
     });
   const { maxConnectionsPerAddress: most = 500 } = limits;

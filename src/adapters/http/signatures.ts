@@ -32,7 +32,7 @@ export class Signatures {
       const bad = (problem: string) =>
         new HeadgateError("INVALID_ARGUMENT", `createTriggerApi: webhooks: ${JSON.stringify(source.source)}: ${problem}`);
       if (typeof source.source !== "string" || source.source === "") throw bad("source must be a name");
-      if (this.#sources.has(source.source)) throw bad("is there twice");
+      if (this.#sources.has(source.source)) throw bad("is declared twice");
       if (source.scheme !== undefined && source.scheme !== "standard" && source.scheme !== "github")
         throw bad("scheme must be standard or github");
       const secrets = secretsOf(source, bad);
@@ -40,7 +40,7 @@ export class Signatures {
         const owner = owners.get(secret);
         if (owner !== undefined)
           throw bad(
-            `its secret is also one of ${JSON.stringify(owner)}: what is signed for one would pass for the other; use another secret`,
+            `its secret is also used by ${JSON.stringify(owner)}, so a webhook signed for one would be accepted for the other; use a different secret`,
           );
       }
       for (const secret of secrets) owners.set(secret, source.source);
@@ -98,7 +98,7 @@ function secretsOf({ secret }: WebhookSource, bad: (problem: string) => Headgate
   if (secret === undefined) return [];
   const secrets = typeof secret === "string" ? [secret] : secret;
   if (!Array.isArray(secrets) || secrets.length === 0 || secrets.length > MOST_SECRETS)
-    throw bad(`secret must be a text, or a list of 1 to ${MOST_SECRETS}`);
+    throw bad(`secret must be a string, or an array of 1 to ${MOST_SECRETS}`);
   if (secrets.some((one) => typeof one !== "string" || one.length < LEAST_SECRET))
     throw bad(`secret must have at least ${LEAST_SECRET} characters`);
   return [...new Set(secrets)];
@@ -107,28 +107,28 @@ function secretsOf({ secret }: WebhookSource, bad: (problem: string) => Headgate
 /** GitHub signs nothing but the body, and no time: the body is the delivery. @see https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries */
 function githubDelivery(keys: Signed["keys"], header: Call["header"], bytes: Uint8Array): string {
   const signature = header("x-hub-signature-256");
-  if (signature === null) throw refused("X-Hub-Signature-256 must be there");
+  if (signature === null) throw refused("X-Hub-Signature-256 is missing");
   const isSigned = isAnyOf(
     [signature],
     keys.map((key) => `sha256=${createHmac("sha256", key).update(bytes).digest("hex")}`),
   );
-  if (!isSigned) throw refused("X-Hub-Signature-256 is not that of the body");
+  if (!isSigned) throw refused("X-Hub-Signature-256 does not match the body");
   return createHash("sha256").update(bytes).digest("base64url");
 }
 
 function standardDelivery(keys: Signed["keys"], header: Call["header"], bytes: Uint8Array, now: number): string {
   const [id, timestamp, signature] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => header(name));
-  if (!id || !timestamp || !signature) throw refused("webhook-id, webhook-timestamp and webhook-signature must be there");
+  if (!id || !timestamp || !signature) throw refused("webhook-id, webhook-timestamp or webhook-signature is missing");
   if (!/^[\x21-\x7e]{1,128}$/.test(id))
     throw new Problem(400, "INVALID_REQUEST", "the header webhook-id must have 1 to 128 visible ASCII characters");
   if (!/^\d{1,12}$/.test(timestamp)) throw refused("webhook-timestamp must be seconds since 1970");
   if (Math.abs(now / 1_000 - Number(timestamp)) > TOLERANCE_S)
-    throw refused(`webhook-timestamp differs by more than ${TOLERANCE_S} s from the time here`);
+    throw refused(`webhook-timestamp differs by more than ${TOLERANCE_S} s from the current time`);
   const isSigned = isAnyOf(
     signature.split(" ", MOST_SIGNATURES),
     keys.map((key) => `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.`).update(bytes).digest("base64")}`),
   );
-  if (!isSigned) throw refused("webhook-signature is not that of the body");
+  if (!isSigned) throw refused("webhook-signature does not match the body");
   return id;
 }
 
@@ -148,7 +148,7 @@ function refused(detail: string): Problem {
 }
 
 function unauthenticated(): Problem {
-  return new Problem(401, "UNAUTHENTICATED", "send a token, or a signature of a source that has a secret here", {
+  return new Problem(401, "UNAUTHENTICATED", "a token is required, or a signature of a configured webhook source", {
     headers: { "www-authenticate": "Bearer" },
   });
 }

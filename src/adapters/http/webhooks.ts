@@ -39,7 +39,7 @@ export function eventOf(
   throw new Problem(
     422,
     "INVALID_REQUEST",
-    `X-GitHub-Event says ${JSON.stringify(named.slice(0, 100))}, but the signed payload is ${event === null ? "not one of that event" : `of the event ${event}`}`,
+    `X-GitHub-Event says ${JSON.stringify(named.slice(0, 100))}, but the signed payload is ${event === null ? "not of that event" : `of the event ${event}`}`,
   );
 }
 
@@ -51,7 +51,7 @@ export function webhookTrigger(
   const { webhooks } = call.options;
   const known = webhooks.find((one) => one.source === source);
   if (webhooks.length > 0 && known === undefined)
-    throw new Problem(403, "SOURCE_NOT_ALLOWED", `source ${JSON.stringify(source.slice(0, 128))} may not send webhooks here`);
+    throw new Problem(403, "SOURCE_NOT_ALLOWED", `source ${JSON.stringify(source.slice(0, 128))} is not allowed to send webhooks`);
   const { host } = call.scheduler;
   const isNamed = (pipeline ?? dag_id) !== undefined;
   const [first, ...others] = known?.pipelines ?? (isNamed ? [] : host.pipelinesOfSource(source));
@@ -89,7 +89,7 @@ function parametersOf(source: WebhookSource | undefined, payload: unknown): Reco
     throw new Problem(
       422,
       "INVALID_REQUEST",
-      `source ${source.source}: no parameters could be made of this: ${(error as Error).message.slice(0, 200)}`,
+      `source ${source.source}: the payload could not be converted to parameters: ${(error as Error).message.slice(0, 200)}`,
     );
   }
 }

@@ -2,18 +2,18 @@ import type { Scheduler } from "../../index.js";
 
 /** What is counted or measured, by Prometheus' conventions: base units, counters end in `_total`. @see https://prometheus.io/docs/practices/naming/ */
 export const INSTRUMENTS = {
-  headgate_triggers_total: { kind: "counter", help: "Triggers that this node has accepted.", labels: ["pipeline", "kind"] },
-  headgate_decisions_total: { kind: "counter", help: "Decisions of gates, by outcome.", labels: ["pipeline", "outcome"] },
-  headgate_fire_times_dropped_total: { kind: "counter", help: "Fire times that were dropped by catchup or a pause.", labels: ["pipeline"] },
-  headgate_runs_total: { kind: "counter", help: "Runs that have ended on this node, by status.", labels: ["pipeline", "status"] },
-  headgate_run_retries_total: { kind: "counter", help: "Attempts that failed and are repeated.", labels: ["pipeline"] },
-  headgate_attempts_lost_total: { kind: "counter", help: "Attempts whose node died or stopped under them.", labels: ["pipeline"] },
-  headgate_run_duration_seconds: { kind: "histogram", help: "From the first start of a run to its end.", labels: ["pipeline"] },
-  headgate_schedule_lag_seconds: { kind: "histogram", help: "From a fire time to the start of its run.", labels: ["pipeline"] },
-  headgate_sensor_failures_total: { kind: "counter", help: "Looks of sensors that failed.", labels: ["pipeline", "sensor"] },
-  headgate_alerts_total: { kind: "counter", help: "Alerts that were told for the first time.", labels: ["rule", "severity"] },
-  headgate_alert_channel_failures_total: { kind: "counter", help: "Notifications that a channel did not take.", labels: ["channel"] },
-  headgate_errors_total: { kind: "counter", help: "What could be thrown to nobody.", labels: [] },
+  headgate_triggers_total: { kind: "counter", help: "Triggers accepted by this node.", labels: ["pipeline", "kind"] },
+  headgate_decisions_total: { kind: "counter", help: "Gate decisions by outcome.", labels: ["pipeline", "outcome"] },
+  headgate_fire_times_dropped_total: { kind: "counter", help: "Fire times dropped by catchup or a pause.", labels: ["pipeline"] },
+  headgate_runs_total: { kind: "counter", help: "Runs finished on this node, by status.", labels: ["pipeline", "status"] },
+  headgate_run_retries_total: { kind: "counter", help: "Failed attempts that will be retried.", labels: ["pipeline"] },
+  headgate_attempts_lost_total: { kind: "counter", help: "Attempts lost because their node died or stopped.", labels: ["pipeline"] },
+  headgate_run_duration_seconds: { kind: "histogram", help: "Time from the first start of a run to its end.", labels: ["pipeline"] },
+  headgate_schedule_lag_seconds: { kind: "histogram", help: "Delay from a fire time to the start of its run.", labels: ["pipeline"] },
+  headgate_sensor_failures_total: { kind: "counter", help: "Failed sensor polls.", labels: ["pipeline", "sensor"] },
+  headgate_alerts_total: { kind: "counter", help: "Alerts that started firing.", labels: ["rule", "severity"] },
+  headgate_alert_channel_failures_total: { kind: "counter", help: "Notifications that a channel failed to deliver.", labels: ["channel"] },
+  headgate_errors_total: { kind: "counter", help: "Errors raised in the background, with no caller to receive them.", labels: [] },
 } as const;
 
 export type InstrumentName = keyof typeof INSTRUMENTS;
@@ -96,24 +96,24 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
   const seconds = (date: Date | null | undefined) => (date === null || date === undefined ? null : date.getTime() / 1_000);
   const gauges = [
     one("headgate_up", "1 while the scheduler runs.", status.phase === "running" ? 1 : 0),
-    one("headgate_ready", "1 while the scheduler does its work: it runs, and its rounds succeed.", status.isReady ? 1 : 0),
-    one("headgate_store_up", "1 while the store can be used.", status.store.isAvailable ? 1 : 0),
+    one("headgate_ready", "1 while the scheduler is ready: running, and its rounds succeed.", status.isReady ? 1 : 0),
+    one("headgate_store_up", "1 while the store is available.", status.store.isAvailable ? 1 : 0),
     one(
       "headgate_last_tick_timestamp_seconds",
-      "When a round of the scheduler's loop last succeeded: a dead scheduler differs from an idle one.",
+      "When a round of the scheduler's loop last succeeded; tells a hung scheduler from an idle one.",
       seconds(status.lastRoundAt),
     ),
     one("headgate_paused", "1 while everything is paused.", status.pause === null ? 0 : 1),
     one("headgate_pipelines", "Pipelines of this node.", status.pipelines),
-    one("headgate_node_active_runs", "Runs under way on this node.", status.activeRuns),
+    one("headgate_node_active_runs", "Active runs on this node.", status.activeRuns),
     one(
       "headgate_node_unrecorded_ends",
-      "Runs that have ended on this node and that the store has not taken yet.",
+      "Runs that ended on this node and are not yet recorded in the store.",
       status.unrecordedEnds.count,
     ),
     one(
       "headgate_clock_ahead_seconds",
-      "How far this node's clock is ahead of the store's.",
+      "Offset of this node's clock ahead of the store's.",
       status.clockAheadMs === null ? null : status.clockAheadMs / 1_000,
     ),
   ];
@@ -123,15 +123,15 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
   const age = (date: Date | null) => (date === null ? 0 : Math.max(0, now - date.getTime()) / 1_000);
   const byPriority = Object.entries(total.queue.byPriority);
   gauges.push(
-    one("headgate_active_runs", "Runs under way, over all nodes.", total.activeRuns),
+    one("headgate_active_runs", "Active runs on all nodes.", total.activeRuns),
     {
       name: "headgate_queue_length",
-      help: "Triggers that wait, over all nodes.",
+      help: "Waiting triggers on all nodes.",
       values: byPriority.map(([priority, { length }]) => ({ labels: { priority }, value: length })),
     },
     {
       name: "headgate_queue_oldest_age_seconds",
-      help: "How long the oldest trigger has waited.",
+      help: "Age of the oldest waiting trigger.",
       values: byPriority.map(([priority, { oldestAt }]) => ({ labels: { priority }, value: age(oldestAt) })),
     },
   );
@@ -140,7 +140,7 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
     one("headgate_audit_head_seq", "Number of the newest record of the audit log.", seq),
     one(
       "headgate_audit_head_hash",
-      "The first 12 hexadecimal digits of that record's hash, as a number: kept elsewhere, it shows later whether the log is the same.",
+      "The first 12 hexadecimal digits of that record's hash, as a number; recorded elsewhere, it proves later that the log is unchanged.",
       seq === 0 ? null : Number.parseInt(hash.slice(0, 12), 16),
     ),
   );
@@ -150,6 +150,6 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
     return adaptive === null ? [] : [{ labels: { pipeline: id }, value: adaptive.intervalMs / 1_000 }];
   });
   if (intervals.length > 0)
-    gauges.push({ name: "headgate_adaptive_interval_seconds", help: "The interval of an adaptive schedule.", values: intervals });
+    gauges.push({ name: "headgate_adaptive_interval_seconds", help: "Current interval of an adaptive schedule.", values: intervals });
   return gauges;
 }

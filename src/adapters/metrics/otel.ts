@@ -153,11 +153,11 @@ function counted(scheduler: Scheduler, meter: Meter, pipelines: number): () => v
     pipelines,
   );
   const lastTick = meter.createObservableGauge("headgate.last.tick", {
-    description: "When the scheduler's loop last went round.",
+    description: "When a round of the scheduler's loop last succeeded.",
     unit: "s",
   });
-  const queue = meter.createObservableGauge("headgate.queue.length", { description: "Triggers that wait, over all nodes." });
-  const active = meter.createObservableGauge("headgate.active.runs", { description: "Runs under way, over all nodes." });
+  const queue = meter.createObservableGauge("headgate.queue.length", { description: "Waiting triggers on all nodes." });
+  const active = meter.createObservableGauge("headgate.active.runs", { description: "Active runs on all nodes." });
   const auditSeq = meter.createObservableGauge("headgate.audit.head.seq", { description: "Number of the newest record of the audit log." });
   const auditHash = meter.createObservableGauge("headgate.audit.head.hash", {
     description: "The first 12 hexadecimal digits of that record's hash, as a number.",

@@ -43,7 +43,7 @@ export function prometheusMetrics(scheduler: Scheduler, options: PrometheusOptio
   checkOptions(options, { register: true, pipelines: true, buckets: true }, "prometheusMetrics");
   const { pipelines = 500, buckets = BUCKETS } = options;
   if (!Number.isInteger(pipelines) || pipelines < 0)
-    throw new HeadgateError("INVALID_ARGUMENT", `prometheusMetrics: pipelines ${pipelines} must be a whole number from 0`);
+    throw new HeadgateError("INVALID_ARGUMENT", `prometheusMetrics: pipelines ${pipelines} must be an integer ≥ 0`);
   const library = loaded();
   const register = options.register ?? new library.Registry();
   const counters = new Map<InstrumentName, Counter>();

@@ -31,9 +31,9 @@ export function commandProbe(options: CommandProbeOptions): Probe<Health> {
   checkOptions(options, { ...PROBE_OPTIONS, command: true, args: true, env: true, cwd: true }, "commandProbe");
   const { command, args = [], cwd } = options;
   if (typeof command !== "string" || command === "" || command.includes("\0"))
-    throw new HeadgateError("INVALID_ARGUMENT", "commandProbe: give a program");
+    throw new HeadgateError("INVALID_ARGUMENT", "commandProbe: command must be the path or name of a program");
   if (!Array.isArray(args) || args.some((one) => typeof one !== "string" || one.includes("\0")))
-    throw new HeadgateError("INVALID_ARGUMENT", "commandProbe: args must be a list of texts");
+    throw new HeadgateError("INVALID_ARGUMENT", "commandProbe: args must be an array of strings");
   const environment = Object.fromEntries(KEPT.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
   return {
     name: options.name ?? `command ${JSON.stringify([command, ...args])}`.slice(0, 300),
@@ -64,7 +64,7 @@ export function commandProbe(options: CommandProbeOptions): Probe<Health> {
         );
         child.once("close", (code, killedBy) => {
           signal.removeEventListener("abort", stop);
-          const reason = code === null ? `was ended by ${killedBy}` : `ended with ${code}`;
+          const reason = code === null ? `was killed by ${killedBy}` : `exited with ${code}`;
           resolve({ isHealthy: code === 0, reason, evidence: { exit_code: code } });
         });
       }),

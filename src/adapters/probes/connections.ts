@@ -141,7 +141,7 @@ function blocking(dependency: RuntimeDependency, problem: string): Condition {
     needs: "time",
     evaluate: () => ({
       result: "block",
-      reason: `${shown} cannot be asked: ${problem}; or reset external_dependencies to null`,
+      reason: `${shown} cannot be checked: ${problem}; or reset external_dependencies to null`,
       evidence: { type: String(type) },
     }),
   };

@@ -24,7 +24,7 @@ export function dependsOn(
 ): Condition {
   checkOptions(options, { ...OUTSIDE_OPTIONS, ...ADDRESS_OPTIONS }, "dependsOn");
   const all = Array.isArray(dependencies) ? (dependencies as readonly ExternalDependency[]) : [dependencies as ExternalDependency];
-  if (all.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "dependsOn: give at least one dependency");
+  if (all.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "dependsOn: must have at least one dependency");
   return conditionOfProbes(
     all.map((one) => dependencyProbe(one, options)),
     options,
@@ -89,7 +89,7 @@ export function fileProbe(path: string, name: string, timeoutMs: number | undefi
 async function readable(path: string): Promise<Health> {
   try {
     await access(path);
-    return { isHealthy: true, reason: "is there" };
+    return { isHealthy: true, reason: "exists" };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return { isHealthy: false, reason: `cannot be reached (${code ?? message})` };

@@ -31,5 +31,5 @@ export function fileModified(path: string, options: ProbeOptions = {}): Probe<In
 
 export function checkFile(path: string, where: string): string {
   if (typeof path === "string" && path !== "" && !path.includes("\0")) return path;
-  throw new HeadgateError("INVALID_ARGUMENT", `${where}: give a path`);
+  throw new HeadgateError("INVALID_ARGUMENT", `${where}: path is required`);
 }

@@ -65,12 +65,12 @@ export function httpProbe(options: HttpProbeOptions): Probe<Health> {
       const answer = await web(signal);
       const evidence = { address: addressOf(options.url), status: answer.status };
       const isWanted = statuses === null ? answer.status >= 200 && answer.status < 300 : statuses.includes(answer.status);
-      if (!isWanted) return { isHealthy: false, reason: `answers ${answer.status}`, evidence };
-      if (json === undefined) return { isHealthy: true, reason: `answers ${answer.status}`, evidence };
+      if (!isWanted) return { isHealthy: false, reason: `responded with ${answer.status}`, evidence };
+      if (json === undefined) return { isHealthy: true, reason: `responded with ${answer.status}`, evidence };
       const found = valueAt(jsonOf(answer.text), json.path);
       const isHealthy = json.equals === undefined ? Boolean(found) : JSON.stringify(found) === JSON.stringify(json.equals);
       const shown = (JSON.stringify(found) ?? "nothing").slice(0, 100);
-      return { isHealthy, reason: `says ${json.path}: ${shown}`, evidence: { ...evidence, path: json.path, value: shown } };
+      return { isHealthy, reason: `reports ${json.path}: ${shown}`, evidence: { ...evidence, path: json.path, value: shown } };
     },
   };
 }
@@ -92,7 +92,7 @@ export function httpTimestamp(options: HttpQuestion & { path: string }): Probe<I
     ...policyOf(options, "httpTimestamp"),
     measure: async ({ signal }) => {
       const { status, text } = await web(signal);
-      if (status < 200 || status >= 300) throw new HeadgateError("PROBE_FAILED", `answers ${status}`);
+      if (status < 200 || status >= 300) throw new HeadgateError("PROBE_FAILED", `responded with ${status}`);
       return instantOf(valueAt(jsonOf(text), path), path);
     },
   };
@@ -114,7 +114,7 @@ export function instantOf(value: unknown, where: string): Instant | null {
   const zoned = /^\d{4}-\d\d-\d\dT[\d:.]+$/.test(text) ? `${text}Z` : text;
   const ms = /^\d{4}-/.test(zoned) ? Date.parse(zoned) : Number.NaN;
   if (Number.isFinite(ms)) return ms;
-  throw new HeadgateError("PROBE_FAILED", `${where}: ${JSON.stringify(value)?.slice(0, 100) ?? "nothing"} is no instant`);
+  throw new HeadgateError("PROBE_FAILED", `${where}: ${JSON.stringify(value)?.slice(0, 100) ?? "nothing"} is not an instant`);
 }
 
 function webOf({ url, method = "GET", headers = {}, body, limit, ...rest }: HttpQuestion, where: string, isHeadEnough: boolean) {

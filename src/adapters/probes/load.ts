@@ -36,15 +36,15 @@ export function systemLoad(options: SystemLoadOptions): Condition {
     ["memory", memory],
     ["disk.percent", disk?.percent],
   ] as const)
-    if (value !== undefined && !(value > 0 && value <= 100)) throw bad(`${name}: ${value} must be a percentage over 0`);
+    if (value !== undefined && !(value > 0 && value <= 100)) throw bad(`${name}: ${value} must be a percentage greater than 0`);
   if (queueLength !== undefined && (!Number.isInteger(queueLength) || queueLength < 0))
-    throw bad(`queueLength: ${queueLength} must be a whole number`);
+    throw bad(`queueLength: ${queueLength} must be an integer ≥ 0`);
   const measures: { readonly name: string; readonly limit: number; readonly probe: Probe<number> }[] = [];
   if (cpu !== undefined) measures.push({ name: "cpu", limit: cpu, probe: { name: "cpu", measure: percentOf(cpuShare()) } });
   if (memory !== undefined) measures.push({ name: "memory", limit: memory, probe: { name: "memory", measure: percentOf(memoryShare) } });
   if (disk !== undefined)
     measures.push({ name: "disk", limit: disk.percent, probe: { name: `disk ${disk.path}`, measure: () => diskPercent(disk.path) } });
-  if (measures.length === 0 && queueLength === undefined) throw bad("give at least one limit");
+  if (measures.length === 0 && queueLength === undefined) throw bad("at least one limit is required");
   const ask = async (context: ConditionContext): Promise<readonly Asked[]> => {
     const found = measures.map(async ({ name, limit, probe }) => compared(name, await context.measure(probe), limit, " %"));
     if (queueLength !== undefined) found.push(queueOf(context, queueLength));

@@ -36,7 +36,7 @@ export function sqlNumber(options: SqlQuestion): Probe<number> {
   return asked("sqlNumber", options, (value) => {
     const number = typeof value === "string" && value.trim() !== "" ? Number(value) : typeof value === "bigint" ? Number(value) : value;
     if (typeof number === "number" && Number.isFinite(number)) return number;
-    throw new HeadgateError("PROBE_FAILED", `the query gives ${JSON.stringify(value) ?? "nothing"} instead of a number`);
+    throw new HeadgateError("PROBE_FAILED", `the query returned ${JSON.stringify(value) ?? "nothing"} instead of a number`);
   });
 }
 
@@ -48,14 +48,14 @@ export function sqlNumber(options: SqlQuestion): Probe<number> {
 export function sqlProbe(options: Omit<SqlQuestion, "query"> & SqlSource & { readonly query?: string }): Probe<Health> {
   return asked("sqlProbe", isOptionsObject(options) ? { ...options, query: options.query ?? "SELECT 1" } : options, (value) => {
     const isHealthy = value !== undefined && value !== null && value !== false && value !== 0 && value !== "0" && value !== "f";
-    return { isHealthy, reason: isHealthy ? "answers" : `answers ${JSON.stringify(value) ?? "nothing"}` };
+    return { isHealthy, reason: isHealthy ? "answers" : `returned ${JSON.stringify(value) ?? "nothing"}` };
   });
 }
 
 function asked<T>(where: string, options: SqlQuestion, read: (value: unknown) => T): Probe<T> {
   checkOptions(options, { ...SQL_SOURCE, ...PROBE_OPTIONS, ...ADDRESS_OPTIONS, query: true }, where);
   const { query } = options;
-  if (typeof query !== "string" || query.trim() === "") throw new HeadgateError("INVALID_ARGUMENT", `${where}: give a query`);
+  if (typeof query !== "string" || query.trim() === "") throw new HeadgateError("INVALID_ARGUMENT", `${where}: query is required`);
   const policy = policyOf(options, where);
   const database = sqlDatabase(options, options, where, { ...ONE_ROW, timeoutMs: policy.timeoutMs ?? 5_000 });
   return {

@@ -24,7 +24,7 @@ export interface TcpProbeOptions extends ProbeOptions, AddressOptions {
 export function tcpProbe(options: TcpProbeOptions): Probe<Health> {
   checkOptions(options, { ...PROBE_OPTIONS, ...ADDRESS_OPTIONS, host: true, port: true }, "tcpProbe");
   const { host, port } = options;
-  if (typeof host !== "string" || host === "") throw new HeadgateError("INVALID_ARGUMENT", "tcpProbe: give a host");
+  if (typeof host !== "string" || host === "") throw new HeadgateError("INVALID_ARGUMENT", "tcpProbe: host is required");
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new HeadgateError("INVALID_ARGUMENT", `tcpProbe: port ${port} must be from 1 to 65535`);
   const rule = new AddressRule(options);
@@ -41,12 +41,12 @@ function taken(host: string, port: number, rule: AddressRule, signal: AbortSigna
     const socket = lazyModule("node:net").connect({ host, port, signal, lookup: rule.lookup });
     socket.once("connect", () => {
       socket.destroy();
-      resolve({ isHealthy: true, reason: "takes connections" });
+      resolve({ isHealthy: true, reason: "accepts connections" });
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (signal.aborted) reject(signal.reason);
       else if (error instanceof HeadgateError) reject(error);
-      else reject(new HeadgateError("PROBE_FAILED", `does not answer (${error.code ?? error.message})`, { cause: error }));
+      else reject(new HeadgateError("PROBE_FAILED", `is not responding (${error.code ?? error.message})`, { cause: error }));
     });
   });
 }

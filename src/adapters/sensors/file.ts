@@ -41,7 +41,7 @@ const EVENTS_AT_ONCE = 1_000;
 export function fileSensor(options: FileSensorOptions): Sensor {
   checkOptions(options, { ...SENSOR_TIMING, path: true, pattern: true, settle: true, existing: true, name: true }, "fileSensor");
   const { path, existing = "take" } = options;
-  if (typeof path !== "string" || path === "" || path.includes("\0")) throw bad("path: give a directory");
+  if (typeof path !== "string" || path === "" || path.includes("\0")) throw bad("path: must be a directory");
   if (existing !== "take" && existing !== "ignore") throw bad(`existing: ${JSON.stringify(existing)} is unknown; allowed: take, ignore`);
   const patterns = typeof options.pattern === "string" ? [options.pattern] : [...(options.pattern ?? ["*"])];
   const settleMs = durationMs(options.settle ?? "2s", "fileSensor: settle");
@@ -80,7 +80,7 @@ async function filesOf(path: string, patterns: readonly string[], signal: AbortS
   if (found.length > FILES_LIMIT)
     throw new HeadgateError(
       "SENSOR_FAILED",
-      `${path} has ${found.length} files, over the limit of ${FILES_LIMIT}; move away what is done with`,
+      `${path} has ${found.length} files, over the limit of ${FILES_LIMIT}; move processed files elsewhere`,
     );
   return found.sort();
 }

@@ -74,7 +74,7 @@ export function httpSensor(options: HttpSensorOptions): Sensor {
   if (watch !== "changed" && watch !== "status") checkOptions(watch, { path: true }, "httpSensor: watch");
   if (watch !== "changed" && watch !== "status") checkPath(watch?.path, "httpSensor: watch.path");
   if (!["change", "edge", "level"].includes(mode)) throw bad(`mode: ${quote(mode)} is unknown; allowed: change, edge, level`);
-  if (mode !== "change" && watch === "changed") throw bad(`mode ${mode} needs something that is true or false; watch a path or the status`);
+  if (mode !== "change" && watch === "changed") throw bad(`mode ${mode} needs a value that is true or false; watch a path or the status`);
   const rule = new AddressRule(options);
   const address = addressOf(url);
   return {
@@ -117,7 +117,7 @@ function isFine(status: number): boolean {
 
 function watchedOf({ status, headers, text }: WebAnswer, watch: NonNullable<HttpSensorOptions["watch"]>): unknown {
   if (watch === "status") return status;
-  if (!isFine(status)) throw new HeadgateError("SENSOR_FAILED", `answers ${status}`);
+  if (!isFine(status)) throw new HeadgateError("SENSOR_FAILED", `responded with ${status}`);
   if (watch === "changed") return headers.etag ?? headers["last-modified"] ?? hash("sha256", text);
   return valueAt(jsonOf(text), watch.path) ?? null;
 }

@@ -15,7 +15,7 @@ import { changedRowsSensor, sqlSensor } from "./sql.js";
 
 /** What the patterns leave open. */
 export interface PatternSensorOptions extends AddressOptions {
-  /** Where `data_arrival` looks for `incoming/`. Default: the working directory. */
+  /** Directory that contains `incoming/` for `data_arrival`. Default: the working directory. */
   directory?: string;
   /** The server that relative addresses of patterns are on, such as `/api/data/status` of `external_api_update`. Default none: those are refused. */
   baseUrl?: string;

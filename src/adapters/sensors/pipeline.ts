@@ -37,7 +37,7 @@ const ENDED: ReadonlySet<string> = new Set<Ended>(["succeeded", "failed", "timed
 export function pipelineSensor(options: PipelineSensorOptions): Sensor {
   checkOptions(options, { ...SENSOR_TIMING, pipeline: true, status: true, name: true }, "pipelineSensor");
   const { pipeline } = options;
-  if (typeof pipeline !== "string" || pipeline === "") throw bad("pipeline: give an id");
+  if (typeof pipeline !== "string" || pipeline === "") throw bad("pipeline: must be a pipeline's id");
   const statuses: readonly string[] =
     options.status === undefined ? ["succeeded"] : typeof options.status === "string" ? [options.status] : options.status;
   for (const one of statuses) if (!ENDED.has(one)) throw bad(`status: ${quote(one)} is unknown; allowed: ${[...ENDED].join(", ")}`);

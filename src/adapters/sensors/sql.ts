@@ -54,9 +54,9 @@ export function sqlSensor(options: SqlSensorOptions): Sensor {
     "sqlSensor",
   );
   const { query, cursorColumn, mode = "change" } = options;
-  if (typeof query !== "string" || query.trim() === "") throw bad("query: give one");
+  if (typeof query !== "string" || query.trim() === "") throw bad("query: is required");
   if (!["change", "edge", "level"].includes(mode)) throw bad(`mode: ${quote(mode)} is unknown; allowed: change, edge, level`);
-  if (cursorColumn !== undefined && options.mode !== undefined) throw bad("mode: rows of a cursorColumn have none");
+  if (cursorColumn !== undefined && options.mode !== undefined) throw bad("mode: cannot be combined with cursorColumn");
   const timing = timingOf(options.name ?? `sql ${query}`.slice(0, 100), options);
   const limits = { rows: cursorColumn === undefined ? 1 : ROWS_AT_ONCE + 1, bytes: BYTES_AT_ONCE, timeoutMs: timing.timeoutMs };
   const database = sqlDatabase(options, options, "sqlSensor", limits);
@@ -82,7 +82,10 @@ async function rows(
   if (last === undefined) return { events: [], cursor };
   for (const row of taken) {
     if (row[cursorColumn] !== null && row[cursorColumn] !== undefined) continue;
-    throw new HeadgateError("SENSOR_FAILED", `a row has nothing in column ${quote(cursorColumn)}; the query must give it, and never NULL`);
+    throw new HeadgateError(
+      "SENSOR_FAILED",
+      `a row has nothing in column ${quote(cursorColumn)}; the query must return it, and never NULL`,
+    );
   }
   const next = { after: last[cursorColumn] };
   const hasMore = found.length > taken.length;
@@ -103,12 +106,15 @@ async function value(
   if (mode !== "change") {
     const first = row === null ? null : Object.values(row)[0];
     const isTrue = first !== null && first !== undefined && first !== false && first !== 0 && first !== "0" && first !== "f";
-    return truthOf(mode, isTrue, cursor, { reason: `the query gives ${JSON.stringify(first)?.slice(0, 200)}`, parameters: { value: row } });
+    return truthOf(mode, isTrue, cursor, {
+      reason: `the query returned ${JSON.stringify(first)?.slice(0, 200)}`,
+      parameters: { value: row },
+    });
   }
   const last = cursor as { value: unknown } | null;
   const next = { value: row };
   if (last === null || JSON.stringify(last.value) === JSON.stringify(row)) return { events: [], cursor: next };
-  return { events: [{ reason: "what the query gives has changed", parameters: { value: row, previous: last.value } }], cursor: next };
+  return { events: [{ reason: "the query's result has changed", parameters: { value: row, previous: last.value } }], cursor: next };
 }
 
 /** Options of {@link changedRowsSensor}. */
@@ -169,7 +175,7 @@ export function changedRowsSensor(options: ChangedRowsOptions): Sensor {
 function quoted(name: string): string {
   const parts = typeof name === "string" ? name.split(".") : [];
   if (parts.length === 0 || parts.length > 3 || parts.some((part) => !/^[A-Za-z_][\w$]{0,62}$/.test(part)))
-    throw new HeadgateError("INVALID_ARGUMENT", `changedRowsSensor: ${quote(name)} is no name of a table or column`);
+    throw new HeadgateError("INVALID_ARGUMENT", `changedRowsSensor: ${quote(name)} is not a valid identifier of a table or column`);
   return parts.map((part) => `"${part}"`).join(".");
 }
 

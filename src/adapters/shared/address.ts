@@ -31,11 +31,14 @@ function networks(list: readonly string[]): Networks {
     const version = isIP(address);
     const prefix = bits === undefined ? (version === 4 ? 32 : 128) : Number(bits);
     if (version === 0 || address.includes("%") || !Number.isInteger(prefix) || prefix < 0 || prefix > (version === 4 ? 32 : 128))
-      throw new HeadgateError("INVALID_ARGUMENT", `allowPrivateNetworks: ${quote(one)} is no network such as 10.0.0.0/8`);
+      throw new HeadgateError(
+        "INVALID_ARGUMENT",
+        `allowPrivateNetworks: ${quote(one)} is not a network in CIDR notation, such as 10.0.0.0/8`,
+      );
     if (version === 6 && prefix >= 96 && isIpv4Mapped(bytesOfIpv6(address)))
       throw new HeadgateError(
         "INVALID_ARGUMENT",
-        `allowPrivateNetworks: ${quote(one)}: write a network of IPv4 as IPv4, such as 10.0.0.0/8`,
+        `allowPrivateNetworks: ${quote(one)}: write IPv4 networks in IPv4 notation, such as 10.0.0.0/8`,
       );
     if (version === 4) made.ipv4.addSubnet(address, prefix, "ipv4");
     else made.ipv6.addSubnet(address, prefix, "ipv6");
@@ -98,7 +101,7 @@ export class AddressRule {
 function refused(host: string): HeadgateError {
   return new HeadgateError(
     "ADDRESS_REFUSED",
-    `${host} is an address of a private network; allowPrivateNetworks (allow_private_networks in a configuration file, under security for dependencies set at run time) lets it be asked`,
+    `${host} is an address in a private network; to permit requests to it, set allowPrivateNetworks (allow_private_networks in a configuration file, under security for dependencies set at run time)`,
     {
       details: { host },
     },

@@ -16,7 +16,7 @@ export function valueAt(value: unknown, path: string): unknown {
 /** @throws HeadgateError `INVALID_ARGUMENT` */
 export function checkPath(path: string, where: string): string {
   if (typeof path === "string" && partsOf(path).every((part) => part !== "") && path !== "") return path;
-  throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${JSON.stringify(path)} is no path such as data.items[0].updated_at`);
+  throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${JSON.stringify(path)} is not a path such as data.items[0].updated_at`);
 }
 
 function partsOf(path: string): string[] {
@@ -31,6 +31,6 @@ export function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new HeadgateError("PROBE_FAILED", `answers something that is not JSON: ${jsonProblemOf(text)}`);
+    throw new HeadgateError("PROBE_FAILED", `returned a response that is not JSON: ${jsonProblemOf(text)}`);
   }
 }

@@ -44,7 +44,7 @@ export function locateJsonProblem(text: string): JsonSyntaxProblem | null {
     const closing = open.at(-1);
     if (wanted === "next" && closing === undefined)
       return letter === undefined ? null : problemAt(text, at, "expected the end of the text");
-    if (letter === undefined) return problemAt(text, at, "the text ends too early");
+    if (letter === undefined) return problemAt(text, at, "unexpected end of the text");
     if (letter === closing && (wanted === "next" || wanted === "first item" || wanted === "first key")) {
       open.pop();
       wanted = "next";

@@ -53,7 +53,7 @@ export async function askPostgres(
   const count = (chunk: Uint8Array) => {
     size += chunk.length;
     if (size <= limits.bytes + PROTOCOL_BYTES || problem !== null) return;
-    problem = new HeadgateError("PROBE_FAILED", `the query gives more than ${limits.bytes} bytes; select fewer columns or rows`);
+    problem = new HeadgateError("PROBE_FAILED", `the query returns more than ${limits.bytes} bytes; select fewer columns or rows`);
     socket.destroy(problem);
   };
   socket.on("data", count);
@@ -109,7 +109,7 @@ function clientOf({ host, port, database, user, password, tls }: PostgresTarget,
     user,
     password: () => {
       if (password !== null) return password;
-      throw new HeadgateError("PROBE_FAILED", "the server asks for a password, and the url has none");
+      throw new HeadgateError("PROBE_FAILED", "the server requires a password, and the url has none");
     },
     ssl: tls === null ? false : { ...tls, host },
     sslnegotiation: "postgres",
@@ -128,5 +128,5 @@ function clientOf({ host, port, database, user, password, tls }: PostgresTarget,
 }
 
 function library(): Library {
-  return loadPeer<Library>("pg", "asking PostgreSQL needs");
+  return loadPeer<Library>("pg", "querying PostgreSQL needs");
 }

@@ -33,7 +33,7 @@ const TLS: Readonly<Record<string, PostgresTarget["tls"]>> = {
  */
 export function postgresTarget(url: string, allowsSocket: boolean, where: string): PostgresTarget {
   const bad = (problem: string) => new HeadgateError("INVALID_ARGUMENT", `${where}: url: ${problem}`);
-  if (!/^postgres(?:ql)?:\/\//.test(url) || !URL.canParse(url)) throw bad("give one such as postgres://user@host/database");
+  if (!/^postgres(?:ql)?:\/\//.test(url) || !URL.canParse(url)) throw bad("must be one such as postgres://user@host/database");
   const parsed = new URL(url);
   const decoded = (text: string, part: string) => {
     try {
@@ -42,7 +42,7 @@ export function postgresTarget(url: string, allowsSocket: boolean, where: string
     } catch {
       // the same as for a NUL
     }
-    throw bad(`the ${part} is not percent-encoded rightly`);
+    throw bad(`the ${part} is not valid percent-encoding`);
   };
   if (parsed.hash !== "") throw bad("write # as %23");
   const user = decoded(parsed.username, "user");
@@ -51,7 +51,7 @@ export function postgresTarget(url: string, allowsSocket: boolean, where: string
   if (database.includes("/")) throw bad("has a path of several parts; the database is one name");
   for (const [name] of parsed.searchParams) {
     if (!PARAMETERS.includes(name)) throw bad(`the parameter ${quote(name)} is not allowed; allowed: ${PARAMETERS.join(", ")}`);
-    if (parsed.searchParams.getAll(name).length > 1) throw bad(`the parameter ${name} is there twice`);
+    if (parsed.searchParams.getAll(name).length > 1) throw bad(`the parameter ${name} appears twice`);
   }
   const mode = parsed.searchParams.get("sslmode") ?? "disable";
   const tls = Object.hasOwn(TLS, mode) ? TLS[mode] : undefined;
@@ -79,7 +79,7 @@ function hostOf(
   if (host === "") throw bad("name the host: postgres://user@host/database");
   if (host.startsWith("/")) {
     if (allowsSocket) return host;
-    throw bad("is a Unix socket, which only allowPrivateNetworks: true allows");
+    throw bad("is a Unix socket, which requires allowPrivateNetworks: true");
   }
   if (/^[A-Za-z0-9._:-]{1,253}$/.test(host)) return host;
   throw bad(`the host ${quote(host)} is neither a name nor an address`);

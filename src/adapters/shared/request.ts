@@ -71,7 +71,7 @@ function redirected(request: WebRequest, location: string, status: number): WebR
   const { body, ...rest } = request;
   const keepsBody = (status === 307 || status === 308) && body !== undefined;
   if (body !== undefined && !(isSame && keepsBody)) {
-    const problem = `redirects to ${new URL(url).origin} (${status}), where the body is not sent; configure that address`;
+    const problem = `redirects to ${new URL(url).origin} (${status}), and the body is not sent there; configure that address instead`;
     throw new HeadgateError("PROBE_FAILED", `${from}: ${problem}`);
   }
   const method = keepsBody ? request.method : request.method === "HEAD" ? "HEAD" : "GET";
@@ -88,7 +88,7 @@ async function once(request: WebRequest, rule: AddressRule, signal: AbortSignal)
     const failed = (error: NodeJS.ErrnoException) => {
       if (signal.aborted) reject(signal.reason);
       else if (error instanceof HeadgateError) reject(error);
-      else reject(new HeadgateError("PROBE_FAILED", `does not answer (${error.code ?? error.message})`, { cause: error }));
+      else reject(new HeadgateError("PROBE_FAILED", `is not responding (${error.code ?? error.message})`, { cause: error }));
     };
     const options = { method, headers: { "accept-encoding": "identity", ...headers }, lookup: rule.lookup, signal, agent: false } as const;
     const sent = send(target, options, (response) => {
@@ -105,7 +105,7 @@ async function once(request: WebRequest, rule: AddressRule, signal: AbortSignal)
       response.on("data", (chunk: Buffer) => {
         size += chunk.length;
         if (size <= limit) chunks.push(chunk);
-        else response.destroy(new HeadgateError("PROBE_FAILED", `answers with more than ${limit} bytes`));
+        else response.destroy(new HeadgateError("PROBE_FAILED", `returned more than ${limit} bytes`));
       });
       response.once("end", done);
       response.once("close", () => failed(Object.assign(new Error("closed"), { code: "ECONNRESET" })));

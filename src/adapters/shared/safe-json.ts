@@ -38,15 +38,15 @@ export function mischiefIn(value: unknown): readonly FieldProblem[] {
 function inspect(value: unknown, path: string[], problems: FieldProblem[]): void {
   if (problems.length >= PROBLEMS_TOLD) return;
   if (typeof value === "string") {
-    if (value.includes("\0")) problems.push({ pointer: pointerOf(path), detail: "must not have the character NUL" });
+    if (value.includes("\0")) problems.push({ pointer: pointerOf(path), detail: "must not contain the character NUL" });
   } else if (typeof value === "number") {
-    if (!Number.isFinite(value)) problems.push({ pointer: pointerOf(path), detail: "is too large a number" });
+    if (!Number.isFinite(value)) problems.push({ pointer: pointerOf(path), detail: "is a number too large to be exact" });
   } else if (typeof value === "object" && value !== null) {
     const isList = Array.isArray(value);
     for (const name of Object.keys(value)) {
       path.push(name);
       if (!isList && (FORBIDDEN.has(name) || name.includes("\0")))
-        problems.push({ pointer: pointerOf(path), detail: "is not a name that may be used" });
+        problems.push({ pointer: pointerOf(path), detail: "is a reserved name" });
       else inspect((value as Readonly<Record<string, unknown>>)[name], path, problems);
       path.pop();
     }

@@ -11,14 +11,14 @@ export const SQL_SOURCE: OptionNames<SqlSource> = { url: true, pool: true };
 /** @throws HeadgateError `INVALID_ARGUMENT` for an address that is neither, or has parts that are not allowed */
 export function sqlDatabase(source: SqlSource, options: AddressOptions, where: string, limits: SqlLimits): SqlDatabase {
   if ("pool" in source) {
-    if (typeof source.pool?.query !== "function") throw new HeadgateError("INVALID_ARGUMENT", `${where}: pool: give a pool of pg`);
+    if (typeof source.pool?.query !== "function") throw new HeadgateError("INVALID_ARGUMENT", `${where}: pool: must be a pool of pg`);
     return { label: "a pool", query: async (sql, values) => (await failing(source.pool.query(sql, [...values]))).rows as SqlRow[] };
   }
   const { url } = source;
   if (typeof url === "string" && /^sqlite:/.test(url)) {
     const file = url.replace(/^sqlite:(?:\/\/(?=\/))?/, "");
     if (file === "" || file.includes("\0"))
-      throw new HeadgateError("INVALID_ARGUMENT", `${where}: sqlite: give a path, such as sqlite:data/flights.db`);
+      throw new HeadgateError("INVALID_ARGUMENT", `${where}: sqlite: must be a path, such as sqlite:data/flights.db`);
     return { label: `sqlite:${file}`, query: (sql, values, signal) => failing(readSqlite(file, { sql, values }, limits, signal), signal) };
   }
   if (typeof url === "string" && /^postgres(?:ql)?:\/\//.test(url)) {
@@ -28,7 +28,7 @@ export function sqlDatabase(source: SqlSource, options: AddressOptions, where: s
     const label = `postgres://${host.includes(":") ? `[${host}]` : host}${port === 5432 ? "" : `:${port}`}/${database}`;
     return { label, query: (sql, values, signal) => failing(askPostgres(target, rule, { sql, values }, limits, signal), signal) };
   }
-  throw new HeadgateError("INVALID_ARGUMENT", `${where}: give a url such as postgres://user@host/database or sqlite:path`);
+  throw new HeadgateError("INVALID_ARGUMENT", `${where}: url is required, such as postgres://user@host/database or sqlite:path`);
 }
 
 /** The text of an error of a database, without the values that it may quote. */
@@ -40,7 +40,7 @@ async function failing<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
     const { code, message } = cause as Error & { code?: string };
     throw new HeadgateError(
       "PROBE_FAILED",
-      `the database does not answer (${code === undefined ? "" : `${code}: `}${quote(message, 200)})`,
+      `the database is not responding (${code === undefined ? "" : `${code}: `}${quote(message, 200)})`,
       { cause },
     );
   }

@@ -59,7 +59,7 @@ export function unbuilt(cause: unknown): HeadgateError | null {
   if (code !== "ERR_DLOPEN_FAILED" && !String(message).startsWith("Could not locate the bindings file")) return null;
   return new HeadgateError(
     "MISSING_PEER",
-    "SQLite: better-sqlite3 is installed, but its binary is not there or not for this Node; npm rebuild better-sqlite3 (pnpm: pnpm approve-builds), or run Node 22.13 or newer",
+    "SQLite: better-sqlite3 is installed, but its binary is missing or built for another version of Node; run npm rebuild better-sqlite3 (pnpm: pnpm approve-builds), or run Node 22.13 or newer",
     { details: { package: "better-sqlite3" }, cause },
   );
 }
@@ -70,7 +70,7 @@ export function driverModule(): string {
   if (attempt(() => load("node:sqlite") as unknown) !== null) return "node:sqlite";
   const peer = attempt(() => load.resolve("better-sqlite3"));
   if (peer !== null) return peer;
-  throw missing("asking SQLite");
+  throw missing("querying SQLite");
 }
 
 function missing(what: string): HeadgateError {

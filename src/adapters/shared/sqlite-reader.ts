@@ -21,7 +21,7 @@ parentPort.on("message", ({ driver, file, sql, values, rows, bytes }) => {
     let size = 0;
     for (const row of connection.prepare(sql).iterate(...values)) {
       for (const value of Object.values(row)) size += typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
-      if (size > bytes) throw new Error("the query gives more than " + bytes + " bytes; select fewer columns or rows");
+      if (size > bytes) throw new Error("the query returns more than " + bytes + " bytes; select fewer columns or rows");
       if (found.push({ ...row }) === rows) break;
     }
     parentPort.postMessage({ rows: found });
@@ -73,7 +73,7 @@ export async function readSqlite(
   const path = await realpath(file);
   const refuseOwn = () => {
     if (isOwnFile(path))
-      throw new HeadgateError("ADDRESS_REFUSED", "it is headgate's own database, which dependencies, probes and sensors do not read");
+      throw new HeadgateError("ADDRESS_REFUSED", "it is headgate's own database, which dependencies, probes and sensors must not read");
   };
   refuseOwn();
   if (!(await stat(path)).isFile()) throw new HeadgateError("PROBE_FAILED", "it is not a file");

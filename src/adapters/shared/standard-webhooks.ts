@@ -17,7 +17,7 @@ export function signerOf(secret: string, bad: (problem: string) => HeadgateError
   try {
     return new library.Webhook(secret);
   } catch {
-    throw bad("secret must be whsec_ and base64, as Standard Webhooks writes it");
+    throw bad("secret must be whsec_ followed by base64, as in Standard Webhooks");
   }
 }
 
@@ -28,6 +28,6 @@ export function signerOf(secret: string, bad: (problem: string) => HeadgateError
  */
 export function secretKeyOf(secret: string, bad: (problem: string) => HeadgateError): Buffer {
   const [, text = ""] = /^(?:whsec_)?((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.exec(secret) ?? [];
-  if (text === "") throw bad("secret must be whsec_ and base64, as Standard Webhooks writes it");
+  if (text === "") throw bad("secret must be whsec_ followed by base64, as in Standard Webhooks");
   return Buffer.from(text, "base64");
 }

@@ -18,11 +18,11 @@ import { paint, tableOf } from "../output.js";
 export function addAsking(program: Command): void {
   program
     .command("next")
-    .description("the next fire times of all pipelines or one, soonest first, and what becomes of each as far as that is certain")
+    .description("list the next fire times of all pipelines or one, soonest first, with their expected outcomes")
     .argument("[pipeline]")
-    .option("--count <number>", "how many", wholeOf, 10)
-    .option("--from <instant>", "fire times after this instant (default: now); for an instant in the past, the rule's alone")
-    .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
+    .option("--count <number>", "how many fire times to list", wholeOf, 10)
+    .option("--from <instant>", "list fire times after this instant (default: now); for a past instant, those of the schedule alone")
+    .option("--file <path>", "configuration file (default: schedule_config.yaml, if it exists)")
     .action(
       async (pipelineId: string | undefined, { count, from, file }: { count: number; from?: string; file?: string }, command: Command) => {
         const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
@@ -41,10 +41,10 @@ export function addAsking(program: Command): void {
 
   program
     .command("explain")
-    .description("why a pipeline ran, did not run, or waits, at an instant past or future (default: now)")
+    .description("explain why a pipeline ran, did not run or is waiting, at a past or future instant (default: now)")
     .argument("<pipeline>")
     .option("--at <instant>")
-    .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
+    .option("--file <path>", "configuration file (default: schedule_config.yaml, if it exists)")
     .action(async (pipelineId: string, { at, file }: { at?: string; file?: string }, command: Command) => {
       const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
       checkPipeline(pipelineId, config.scheduler.pipelines);
@@ -94,7 +94,7 @@ function ruled(pipelines: readonly Pipeline[], pipelineId: string | undefined, a
 }
 
 function tableOfItems(items: readonly Item[]): string {
-  if (items.length === 0) return "nothing fires by itself";
+  if (items.length === 0) return "no pipeline has a schedule";
   if (items.every(({ answer }) => answer === undefined))
     return tableOf(
       ["at", "pipeline"],

@@ -16,8 +16,8 @@ import { EXIT, paint } from "../output.js";
 export function addFile(program: Command): void {
   program
     .command("validate")
-    .description("check a configuration, with all of its environments (or one: --env)")
-    .argument("[file]", "the configuration", USUAL_FILE)
+    .description("check a configuration in all its environments (or in one: --env)")
+    .argument("[file]", "configuration file", USUAL_FILE)
     .action((file: string, _, command: Command) => {
       const output = outputOf(command);
       const { environment } = globalsOf(command);
@@ -51,19 +51,19 @@ export function addFile(program: Command): void {
 
   program
     .command("schema")
-    .description("print the JSON Schema of the configuration, for editors and checkers")
+    .description("print the JSON Schema of the configuration, for editors and validators")
     .action(() => {
       stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
     });
 
   program
     .command("init")
-    .description("write a commented starting file")
+    .description("write a commented starter configuration")
     .argument("[file]", "where", USUAL_FILE)
-    .option("--force", "although there is one")
+    .option("--force", "overwrite an existing file")
     .action((file: string, { force = false }: { force?: boolean }, command: Command) => {
       if (!force && existsSync(file))
-        throw new HeadgateError("INVALID_ARGUMENT", `${file} is there already; take another name, or --force`);
+        throw new HeadgateError("INVALID_ARGUMENT", `${file} already exists; choose another name, or use --force`);
       writeFileSync(file, STARTING_FILE);
       outputOf(command).tell({ file }, () => `wrote ${file}; next: headgate validate ${file} && headgate serve ${file}`);
     });

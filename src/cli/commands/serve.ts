@@ -13,12 +13,12 @@ export function addServe(program: Command): void {
   program
     .command("serve")
     .description(
-      "run scheduler, HTTP API, trigger files, sensors and alerts from one file; without one, an example on SQLite in this directory",
+      "run the scheduler, HTTP API, trigger files, sensors and alerts from one configuration file; without one, run an example with SQLite in this directory",
     )
-    .argument("[file]", "the configuration (default: schedule_config.yaml, if it is there)")
-    .option("--host <address>", "where to listen, instead of the file's (default 127.0.0.1)")
-    .option("--port <number>", "instead of the file's (default 5000)", portOf)
-    .option("--no-watch", "do not take over changes of the file")
+    .argument("[file]", "configuration file (default: schedule_config.yaml, if it exists)")
+    .option("--host <address>", "address to listen on, overriding the file (default: 127.0.0.1)")
+    .option("--port <number>", "port to listen on, overriding the file (default: 5000)", portOf)
+    .option("--no-watch", "do not apply changes to the file while running")
     .action(async (file: string | undefined, options: { host?: string; port?: number; watch: boolean }, command: Command) => {
       const { isJson } = outputOf(command);
       const signals = endSignals();
@@ -31,7 +31,7 @@ export function addServe(program: Command): void {
           isJson || (format ?? (stdout.isTTY ? "text" : "json")) === "json"
             ? jsonLogger({ level, clock: systemClock() })
             : consoleLogger({ level, clock: systemClock() }),
-        onToken: (token) => stderr.write(`\n${paint(stderr, "green", "An admin token, told only now:")} ${token}\n\n`),
+        onToken: (token) => stderr.write(`\n${paint(stderr, "green", "An admin token, shown only once:")} ${token}\n\n`),
       });
       const service = await starting.catch((error: unknown) => {
         if (signals.first.aborted && error instanceof HeadgateError && error.code === "SCHEDULER_STOPPED") return null; // as it was asked to

@@ -30,17 +30,17 @@ export function addSimulate(program: Command): void {
   program
     .command("simulate")
     .description(
-      "play what would run from one instant to another, in seconds, with made-up durations and failures; conditions that ask the outside pass",
+      "simulate what would run between two instants, with made-up durations and failures; conditions that query external systems pass",
     )
     .requiredOption("--from <instant>")
     .requiredOption("--to <instant>")
-    .option("--pipeline <id...>", "only these")
-    .option("--duration <duration>", "how long a run takes (default: 5m, half the timeout at most)")
-    .option("--failure-rate <share>", "which share of the attempts fails, 0 to 1", shareOf, 0)
-    .option("--seed <number>", "of the random numbers", Number, 1)
-    .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
-    .option("--svg <path>", "write a timeline, as an SVG picture")
-    .option("--html <path>", "write a timeline, as a page")
+    .option("--pipeline <id...>", "only these pipelines")
+    .option("--duration <duration>", "duration of a run (default: 5m, at most half the timeout)")
+    .option("--failure-rate <share>", "share of the attempts that fail, 0 to 1", shareOf, 0)
+    .option("--seed <number>", "seed of the random numbers", Number, 1)
+    .option("--file <path>", "configuration file (default: schedule_config.yaml, if it exists)")
+    .option("--svg <path>", "write a timeline as an SVG image")
+    .option("--html <path>", "write a timeline as an HTML page")
     .action(async (flags: SimulateFlags, command: Command) => {
       const { config } = loadedFor({ ...globalsOf(command), ...(flags.file === undefined ? {} : { file: flags.file }) });
       const { pipelines: all, pools, maxActiveRuns } = config.scheduler;
@@ -154,7 +154,7 @@ function textOf(played: Simulation, ids: readonly string[], tookMs: number): str
     ...(common.length === 0 ? [] : ["", "skipped because", ...common.map(([reason, times]) => `  ${times} × ${reason}`)]),
     ...(played.unknown.length === 0 ? [] : ["", "not known", ...unknownText(played.unknown).map((line) => `  ${line}`)]),
     "",
-    `${played.from.toISOString()} to ${played.to.toISOString()}, played in ${formatDuration(tookMs)}`,
+    `${played.from.toISOString()} to ${played.to.toISOString()}, simulated in ${formatDuration(tookMs)}`,
   ].join("\n");
 }
 

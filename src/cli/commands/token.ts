@@ -19,17 +19,17 @@ interface TokenFlags {
 
 /** Tokens, in the store of the configuration: they count at once, on all nodes. */
 export function addToken(program: Command): void {
-  const token = program.command("token").description("tokens for the HTTP API");
+  const token = program.command("token").description("manage tokens for the HTTP API");
   token
     .command("create")
-    .description("make a token; its text is told only now")
-    .requiredOption("--role <role>", "viewer, operator or admin")
-    .option("--pipeline <id...>", "only for these pipelines")
-    .option("--expires-in <duration>", "such as 90d (default: never)")
+    .description("create a token; its secret is shown once")
+    .requiredOption("--role <role>", "role: viewer, operator or admin")
+    .option("--pipeline <id...>", "limit the token to these pipelines")
+    .option("--expires-in <duration>", "lifetime, such as 90d (default: never expires)")
     .option("--description <text>")
-    .option("--user <name>", "the name that its holder acts as (default: the token's id)")
-    .option("--acts-for-others", "let its holder act as anybody, by the field user of requests")
-    .option("--file <path>", "the configuration (default: schedule_config.yaml, if it is there)")
+    .option("--user <name>", "user name recorded for its holder (default: the token's id)")
+    .option("--acts-for-others", "let its holder act as any user, named in the field user of requests")
+    .option("--file <path>", "configuration file (default: schedule_config.yaml, if it exists)")
     .action(async ({ role, pipeline, expiresIn, description, user, actsForOthers, file }: TokenFlags, command: Command) => {
       const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });
       const scheduler = createScheduler({ ...config.scheduler, logger: consoleLogger({ level: "warn" }) }); // standard output is the answer's
@@ -46,7 +46,7 @@ export function addToken(program: Command): void {
           ...(expiresIn === undefined ? {} : { expiresIn }),
           ...(description === undefined ? {} : { description }),
         });
-        outputOf(command).tell(made, () => `${made.token}\n${paint(stdout, "dim", `${made.role} ${made.id}; it is not told again`)}`);
+        outputOf(command).tell(made, () => `${made.token}\n${paint(stdout, "dim", `${made.role} ${made.id}; it will not be shown again`)}`);
       } finally {
         await store?.close();
       }

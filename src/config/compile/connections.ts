@@ -31,7 +31,7 @@ export function probeOfConnection(
   const connection = context.connections[name];
   if (connection === undefined) return undefined; // it is a problem of its own
   if (connection.type !== type) {
-    context.refuse([...path, "connection"], `the connection ${name} is of type ${connection.type}`);
+    context.refuse([...path, "connection"], `the connection ${name} has the type ${connection.type}`);
     return undefined;
   }
   const queries = connection.type === "sql" ? Object.keys(connection.queries ?? {}) : [];

@@ -50,7 +50,7 @@ export class BuildContext {
     if (known.includes(name)) return true;
     const near = nearMatch(name, known);
     const shown = known.length > 20 ? `${known.slice(0, 20).join(", ")} and ${known.length - 20} more` : known.join(", ") || "none";
-    this.refuse(path, `there is no ${what} ${JSON.stringify(name.slice(0, 128))}${near}${near === "" ? "; " : " "}there are: ${shown}`);
+    this.refuse(path, `no such ${what}: ${JSON.stringify(name.slice(0, 128))}${near}${near === "" ? "; " : " "}available: ${shown}`);
     return false;
   }
 

@@ -68,8 +68,8 @@ function executorOf(
   const { redis, postgres, schema, prefix, ...rest } = bullmq ?? {};
   const where = [...path, "bullmq"];
   if (postgres !== undefined && (redis !== undefined || prefix !== undefined))
-    context.refuse(where, "give redis (and prefix) or postgres (and schema), not both");
-  if (postgres === undefined && schema !== undefined) context.refuse([...where, "schema"], "goes with postgres");
+    context.refuse(where, "set either redis (and prefix) or postgres (and schema), not both");
+  if (postgres === undefined && schema !== undefined) context.refuse([...where, "schema"], "requires postgres");
   const connection =
     postgres === undefined
       ? { redis: context.secret([...where, "redis"], redis) ?? context.env.REDIS_URL ?? "redis://127.0.0.1:6379", ...camel({ prefix }) }
@@ -86,7 +86,7 @@ function checkCallbackUrl(context: BuildContext, path: Path, url: string | undef
   const under = `${new URL(url).pathname.replace(/\/+$/, "")}/`;
   const prefix = context.config.triggers?.api?.prefix ?? "";
   if (under === "/") {
-    context.refuse(path, "must have a path, such as https://etl.example/callbacks: the service takes all requests below it as callbacks");
+    context.refuse(path, "must have a path, such as https://etl.example/callbacks: all requests below this path are treated as callbacks");
     return;
   }
   const own = OWN_PATHS.map((one) => `${prefix}${one}/`).find((one) => one.startsWith(under) || under.startsWith(one));
@@ -104,7 +104,7 @@ function fromModule(file: string, name: string | undefined): Pipeline["run"] {
     const work = exported[name ?? run.pipelineId] ?? (name === undefined ? exported.default : undefined);
     if (typeof work === "function") return (work as Pipeline["run"])(run);
     throw new NonRetryableError(
-      `${file} exports no function ${JSON.stringify(name ?? run.pipelineId)}${name === undefined ? " and no default one" : ""}`,
+      `${file} exports no function ${JSON.stringify(name ?? run.pipelineId)}${name === undefined ? " and no default function" : ""}`,
     );
   };
 }

@@ -29,8 +29,8 @@ export class PatternBook {
       for (const name of context.names(section)) {
         const path = [section, name];
         if (Object.hasOwn(builtIns, name))
-          context.refuse(path, "is the name of a built-in pattern; take another, and based_on for what it has", true);
-        else if (this.#own.has(name)) context.refuse(path, "is a name of patterns and of business_patterns; take another", true);
+          context.refuse(path, "is the name of a built-in pattern; choose another name, and use based_on to inherit from it", true);
+        else if (this.#own.has(name)) context.refuse(path, "is defined in both patterns and business_patterns; rename one", true);
         const config = context.config[section]?.[name];
         this.#own.set(name, config === undefined ? undefined : patternOf(context, path, name, config));
       }

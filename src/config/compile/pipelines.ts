@@ -92,9 +92,10 @@ function whenOf(context: BuildContext, path: Path, { schedule, adaptive }: Pipel
   if (adaptive === undefined || adaptive === false)
     return schedule === undefined ? undefined : scheduleOf(context, [...path, "schedule"], schedule);
   if (schedule !== undefined)
-    context.refuse([...path, "adaptive"], "give schedule or adaptive, not both: an adaptive interval is a schedule");
+    context.refuse([...path, "adaptive"], "set either schedule or adaptive, not both: an adaptive interval is a schedule");
   if (adaptive !== true) return adaptiveOf(context, [...path, "adaptive"], adaptive);
-  if (context.config.adaptive_scheduling === undefined) context.refuse([...path, "adaptive"], "true needs the section adaptive_scheduling");
+  if (context.config.adaptive_scheduling === undefined)
+    context.refuse([...path, "adaptive"], "true requires the section adaptive_scheduling");
   return adaptiveByFile(context);
 }
 
@@ -110,7 +111,7 @@ function workFor(
   const use = executor ?? (known === undefined ? context.config.default_executor : undefined);
   if (use === undefined) {
     if (known !== undefined) return { run: known };
-    context.refuse(path, "nothing does its work: give executor (or default_executor), or its function to loadConfig({ functions })", true);
+    context.refuse(path, "has no executor: set executor (or default_executor), or pass its function to loadConfig({ functions })", true);
     return undefined;
   }
   const at: Path = executor === undefined ? ["default_executor"] : [...path, "executor"];
@@ -156,7 +157,7 @@ function parametersOf(context: BuildContext, path: Path, schema: Record<string, 
   try {
     return z.fromJSONSchema({ type: "object", ...schema } as Parameters<typeof z.fromJSONSchema>[0]) as z.ZodType<Record<string, unknown>>;
   } catch (error) {
-    context.refuse(path, `is not a JSON Schema that is understood: ${(error as Error).message.slice(0, 200)}`);
+    context.refuse(path, `is not a valid JSON Schema: ${(error as Error).message.slice(0, 200)}`);
     return undefined;
   }
 }

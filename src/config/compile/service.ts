@@ -86,7 +86,7 @@ function connectionLimits(context: BuildContext, { connections = {}, body_timeou
   if (requestTimeoutMs < least)
     context.refuse(
       [...path, "request_timeout"],
-      `must be at least ${formatDuration(least)}, as long as headers_timeout and body_timeout together: it would cut off bodies that are in time`,
+      `must be at least ${formatDuration(least)}, as long as headers_timeout and body_timeout together: otherwise it would cut off bodies sent in time`,
     );
   return {
     headersTimeoutMs,
@@ -115,10 +115,10 @@ function tokensOf(context: BuildContext): readonly StaticToken[] {
   const ids = new Set<string>();
   return (context.config.security?.tokens ?? []).map((one, index) => {
     const path = ["security", "tokens", index];
-    if (ids.has(one.id)) context.refuse([...path, "id"], `there are two tokens ${one.id}`);
-    if (isReservedUser(one.id)) context.refuse([...path, "id"], `\`${one.id}\` is reserved; take another name`);
+    if (ids.has(one.id)) context.refuse([...path, "id"], `duplicate token id ${one.id}`);
+    if (isReservedUser(one.id)) context.refuse([...path, "id"], `\`${one.id}\` is reserved; choose another name`);
     if (one.user !== undefined && isReservedUser(one.user))
-      context.refuse([...path, "user"], `\`${one.user}\` is reserved; take another name`);
+      context.refuse([...path, "user"], `\`${one.user}\` is reserved; choose another name`);
     ids.add(one.id);
     context.checkPipelines([...path, "pipelines"], one.pipelines);
     const token = context.secret([...path, "token"], one.token);
@@ -147,7 +147,7 @@ function webhooksOf(context: BuildContext): readonly WebhookSource[] | undefined
   const before = context.problems.length;
   const webhooks = context.config.triggers?.webhooks?.map((one, index): WebhookSource => {
     const path = ["triggers", "webhooks", index];
-    if (sources.has(one.source)) context.refuse([...path, "source"], `the source ${JSON.stringify(one.source)} is there twice`);
+    if (sources.has(one.source)) context.refuse([...path, "source"], `duplicate source ${JSON.stringify(one.source)}`);
     sources.add(one.source);
     context.checkPipelines([...path, "pipelines"], one.pipelines);
     const secret =
@@ -175,7 +175,7 @@ function webhookSecret<Text extends string | undefined>(context: BuildContext, p
 function parametersAt(payload: unknown, at: string): Record<string, unknown> {
   const found = valueAt(payload, at);
   if (typeof found === "object" && found !== null && !Array.isArray(found)) return found as Record<string, unknown>;
-  throw new HeadgateError("INVALID_PARAMETERS", `there is no map at ${at}`);
+  throw new HeadgateError("INVALID_PARAMETERS", `there is no object at ${at}`);
 }
 
 export function triggerFilesOf(context: BuildContext): TriggerFileOptions | null {

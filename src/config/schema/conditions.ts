@@ -2,10 +2,10 @@ import { z } from "zod";
 import { businessDays, duration, name, onBlock, onError, oneOf, privateNetworks, text, texts, timeWindow, whole } from "./primitives.js";
 
 const probeCommon = {
-  name: text.max(100).optional().describe("What findings call it. Default: what it asks"),
+  name: text.max(100).optional().describe("Name in findings. Default: what it measures"),
   timeout: duration.optional().describe("Default 5s"),
-  retries: z.int().min(0).optional().describe("How often one that failed is tried again at once. Default 1"),
-  ttl: duration.optional().describe("How long a value is shared. Default 5s"),
+  retries: z.int().min(0).optional().describe("Immediate retries after a failure. Default 1"),
+  ttl: duration.optional().describe("How long a value is shared between evaluations. Default 5s"),
 };
 const url = z.string().min(1);
 const httpQuestion = {
@@ -45,8 +45,8 @@ const probe = z
 /** When data was made. */
 const timestampSource = z
   .strictObject({
-    file: text.optional().describe("A file: when it was changed last"),
-    http: z.strictObject({ ...httpQuestion, path: z.string().describe("Where the instant stands in the JSON") }).optional(),
+    file: text.optional().describe("Path of a file: its last modification time"),
+    http: z.strictObject({ ...httpQuestion, path: z.string().describe("JSON path of the timestamp") }).optional(),
     sql: z.strictObject({ ...sqlQuestion, query: text }).optional(),
     ...probeCommon,
   })
@@ -62,10 +62,10 @@ export const stale = z.strictObject({
 });
 const percent = z.number().gt(0).max(100);
 export const systemLoad = z.strictObject({
-  cpu: percent.optional().describe("Percent of the processors' time"),
-  memory: percent.optional().describe("Percent of the memory"),
-  queue_length: z.int().min(0).optional().describe("Triggers that wait"),
-  disk: z.strictObject({ path: text, percent }).optional().describe("Space taken where a path is"),
+  cpu: percent.optional().describe("CPU usage (%)"),
+  memory: percent.optional().describe("Memory usage (%)"),
+  queue_length: z.int().min(0).optional().describe("Number of waiting triggers"),
+  disk: z.strictObject({ path: text, percent }).optional().describe("Disk usage (%) of the file system of this path"),
   ...asking,
 });
 
@@ -75,20 +75,20 @@ export const dependency = z
     type: z.enum(["http", "tcp", "file", "sql"]),
     name: text.max(100).optional(),
     timeout_ms: z.int().min(1).max(600_000).optional(),
-    url: url.optional().describe("Of http and sql"),
-    status: z.int().optional().describe("Of http. Default: any 2xx"),
-    host: text.optional().describe("Of tcp"),
-    port: z.int().min(1).max(65_535).optional().describe("Of tcp"),
-    path: text.optional().describe("Of file"),
-    query: text.optional().describe("Of sql. Default `SELECT 1`"),
-    connection: name.optional().describe("Of http, file and sql: instead of an address, the name of a connection"),
-    query_name: name.optional().describe("Of sql with a connection: one of its queries"),
+    url: url.optional().describe("http and sql only"),
+    status: z.int().optional().describe("http only. Default: any 2xx"),
+    host: text.optional().describe("tcp only"),
+    port: z.int().min(1).max(65_535).optional().describe("tcp only"),
+    path: text.optional().describe("file only"),
+    query: text.optional().describe("sql only. Default `SELECT 1`"),
+    connection: name.optional().describe("http, file and sql only: the name of a connection, in place of an address"),
+    query_name: name.optional().describe("sql with a connection only: the name of one of its queries"),
   })
   .superRefine((one, context) => {
     if (one.connection !== undefined) {
       const allowed = ["connection", "type", "name", "timeout_ms", ...(one.type === "sql" ? ["query_name"] : [])];
-      if (one.type === "tcp") context.addIssue("type tcp has no connection; give host and port");
-      for (const key of Object.keys(one)) if (!allowed.includes(key)) context.addIssue(`${key} does not go with a connection`);
+      if (one.type === "tcp") context.addIssue("type tcp takes no connection; set host and port");
+      for (const key of Object.keys(one)) if (!allowed.includes(key)) context.addIssue(`${key} cannot be combined with connection`);
       return;
     }
     const wanted = { http: ["url"], sql: ["url"], tcp: ["host", "port"], file: ["path"] }[one.type];
@@ -99,8 +99,8 @@ export const dependency = z
       "name",
       "timeout_ms",
     ];
-    for (const key of wanted) if ((one as Record<string, unknown>)[key] === undefined) context.addIssue(`type ${one.type} needs ${key}`);
-    for (const key of Object.keys(one)) if (!allowed.includes(key)) context.addIssue(`${key} does not go with type ${one.type}`);
+    for (const key of wanted) if ((one as Record<string, unknown>)[key] === undefined) context.addIssue(`type ${one.type} requires ${key}`);
+    for (const key of Object.keys(one)) if (!allowed.includes(key)) context.addIssue(`type ${one.type} has no ${key}`);
   })
   .meta({ id: "ExternalDependency" });
 
@@ -124,11 +124,11 @@ const forms = {
   maintenance_window: z
     .union([z.strictObject({ windows: z.array(timeWindow).min(1), ...common }), timeWindow, z.array(timeWindow).min(1)])
     .optional()
-    .describe("It is outside these windows"),
+    .describe("The time is outside these windows"),
   business_day: z
     .strictObject({ ...businessDays.shape, ...common })
     .optional()
-    .describe("It is neither a weekend nor a holiday"),
+    .describe("The day is neither a weekend nor a holiday"),
   healthy: z
     .strictObject({ probes: z.array(probe).min(1), ...asking })
     .optional()
@@ -136,8 +136,8 @@ const forms = {
   depends_on: z
     .union([z.array(dependency).min(1), dependency])
     .optional()
-    .describe("External systems answer"),
-  system_load: systemLoad.optional().describe("This machine is not busier than this"),
+    .describe("External systems respond"),
+  system_load: systemLoad.optional().describe("The load of this machine is below these limits"),
   data_volume: z
     .strictObject({
       source: z.strictObject({ sql: z.strictObject({ ...sqlQuestion, query: text }), ...probeCommon }),
@@ -146,7 +146,7 @@ const forms = {
       ...asking,
     })
     .optional()
-    .describe("There is enough to do, and not too much"),
+    .describe("The amount of data is within these bounds"),
   succeeded: z
     .strictObject({ pipeline: name, within: duration.optional(), ...common })
     .optional()
@@ -154,7 +154,7 @@ const forms = {
   max_per_period: z
     .strictObject({ count: whole, period: duration, ...common })
     .optional()
-    .describe("Fewer runs than this have started"),
+    .describe("Fewer than `count` runs have started within the period"),
 };
 
 export interface ConditionConfig extends z.output<z.ZodObject<typeof forms>> {
@@ -170,15 +170,15 @@ export const condition: z.ZodType<ConditionConfig, ConditionConfig> = z
     all_of: z
       .lazy(() => z.array(condition).min(1))
       .optional()
-      .describe("All of these pass"),
+      .describe("All of these conditions pass"),
     any_of: z
       .lazy(() => z.array(condition).min(1))
       .optional()
-      .describe("Any of these passes"),
+      .describe("Any of these conditions passes"),
     not: z
       .lazy(() => condition)
       .optional()
-      .describe("This one blocks"),
+      .describe("This condition blocks"),
   })
   .superRefine(oneOf(...KINDS))
   .meta({ id: "Condition" });

@@ -14,20 +14,20 @@ export const connection = z
     url: text
       .optional()
       .describe(
-        "Of sql, `postgres://user:password@host/database` or `sqlite:path`, and of http; best a variable, or `file:` and a path. Nobody is shown it",
+        "sql (`postgres://user:password@host/database` or `sqlite:path`) and http; best a variable, or `file:` and a path. Never shown to anyone",
       ),
-    query: text.optional().describe("Of sql: what must be answered with something true. Default `SELECT 1`"),
-    queries: z.record(name, text).optional().describe("Of sql: more of them, by the names that `query_name` may be"),
-    headers: texts.optional().describe("Of http"),
-    status: z.int().optional().describe("Of http. Default: any 2xx"),
-    path: text.optional().describe("Of file: it must be there"),
+    query: text.optional().describe("sql only: the query, which must return a true value. Default `SELECT 1`"),
+    queries: z.record(name, text).optional().describe("sql only: further queries, by the name used in `query_name`"),
+    headers: texts.optional().describe("http only"),
+    status: z.int().optional().describe("http only. Default: any 2xx"),
+    path: text.optional().describe("file only: the file must exist"),
     allow_private_networks: privateNetworks.optional(),
   })
   .superRefine((one, context) => {
     const { needed, others } = FIELDS[one.type];
-    for (const key of needed) if (!Object.hasOwn(one, key)) context.addIssue(`type ${one.type} needs ${key}`);
+    for (const key of needed) if (!Object.hasOwn(one, key)) context.addIssue(`type ${one.type} requires ${key}`);
     for (const key of Object.keys(one))
-      if (![...needed, ...others, "type"].includes(key)) context.addIssue(`${key} does not go with type ${one.type}`);
+      if (![...needed, ...others, "type"].includes(key)) context.addIssue(`type ${one.type} has no ${key}`);
   })
   .meta({ id: "Connection" });
 

@@ -7,17 +7,17 @@ export const executor = z
     module: z
       .strictObject({
         path: text.describe("A JavaScript module"),
-        export: text.optional().describe("The function; default: the pipeline's id, else `default`"),
+        export: text.optional().describe("The exported function. Default: one named as the pipeline's id, else `default`"),
       })
       .optional()
       .describe("A function in this process, as `run` in code"),
     command: z
       .strictObject({
-        command: text.describe("A program; no shell reads it"),
+        command: text.describe("A program, started without a shell"),
         args: z.array(z.string()).optional(),
         cwd: text.optional(),
         env: texts.optional(),
-        env_from: z.array(text).optional().describe("Variables of this process that it finds. Default PATH, HOME, LANG and TZ"),
+        env_from: z.array(text).optional().describe("Environment variables passed on from this process. Default PATH, HOME, LANG and TZ"),
         output: z.enum(["text", "json"]).optional(),
         output_limit: whole.optional(),
         final_exit_codes: z.array(z.int().min(0).max(255)).optional(),

@@ -5,14 +5,14 @@ const severity = z.enum(["info", "warning", "critical"]);
 
 const every = {
   severity: severity.optional(),
-  for: duration.optional().describe("How long it must hold before it is told"),
-  repeat_every: duration.nullable().optional().describe("How often it is told again. Default: once"),
+  for: duration.optional().describe("How long the rule must be violated before the alert fires"),
+  repeat_every: duration.nullable().optional().describe("How often the notification is repeated. Default: never"),
   labels: texts.optional(),
 };
 const ofPipelines = {
   ...every,
-  pipelines: names.optional().describe("Only these"),
-  tags: z.array(text).min(1).optional().describe("Only pipelines with one of these"),
+  pipelines: names.optional().describe("Only these pipelines"),
+  tags: z.array(text).min(1).optional().describe("Only pipelines with one of these tags"),
 };
 const rule = <T extends z.ZodRawShape>(shape: T) => z.union([z.literal(false), z.strictObject(shape)]).optional();
 
@@ -27,7 +27,7 @@ const rules = z
     long_running: rule({
       ...ofPipelines,
       limit: duration.optional().describe("Default: by `factor`"),
-      factor: z.number().positive().optional().describe("Times the p95. Default 3"),
+      factor: z.number().positive().optional().describe("Multiple of the p95 duration. Default 3"),
       min_runs: whole.optional().describe("Default 10"),
     }),
     sla_missed: rule(ofPipelines),
@@ -79,28 +79,26 @@ const route = z
     tags: z.array(text).min(1).optional(),
     rules: z.array(rules.keyof()).min(1).optional(),
     group_by: z.enum(["rule", "pipeline", "all", "none"]).optional(),
-    fallback: name.optional().describe("Told when one of `channels` fails three times in a row"),
-    continue: z.boolean().optional().describe("Whether routes behind this one are asked too"),
+    fallback: name.optional().describe("Channels that are notified when one of `channels` fails three times in a row"),
+    continue: z.boolean().optional().describe("Continue with the routes after this one"),
   })
   .meta({ id: "AlertRoute" });
 
 export const monitoring = z
   .strictObject({
     every: duration.optional().describe("How often rules are evaluated. Default 15s"),
-    statistics_window: duration.optional().describe("How far back statistics look. Default 24h"),
+    statistics_window: duration.optional().describe("Window of the statistics. Default 24h"),
     base_url: text
       .optional()
       .describe(
-        "The address of this service, with the prefix of its API if it has one, such as `https://headgate.example`: alerts then have links. Default none",
+        "The address of this service, with the prefix of its API if it has one, such as `https://headgate.example`; alerts link to it. Default none",
       ),
     metrics: z.boolean().default(false).describe("Serves `/metrics` for Prometheus to viewers; needs the package prom-client"),
     rules: rules
       .optional()
-      .describe(
-        "Changes of the default rules, by name; `false` switches one off. `failure_rate` and `stale_data` are only on when they are named",
-      ),
+      .describe("Changes to the default rules, by name; `false` disables one. `failure_rate` and `stale_data` are enabled only when named"),
     channels: z.record(name, channel).optional(),
-    routes: z.array(route).min(1).optional().describe("Which alerts go where. Default: all to every channel"),
+    routes: z.array(route).min(1).optional().describe("Routes from alerts to channels. Default: all alerts to every channel"),
   })
   .meta({ id: "Monitoring" });
 

@@ -20,7 +20,7 @@ function checkedBy<T>(check: (value: T) => unknown) {
 export const duration = z
   .union([z.string(), z.number()])
   .superRefine(checkedBy((value: string | number) => durationMs(value, "duration")))
-  .meta({ id: "Duration", description: 'A length of time: `"15m"`, `"2h30m"`, ISO 8601 (`"PT15M"`), or ms as a number' });
+  .meta({ id: "Duration", description: 'A duration: `"15m"`, `"2h30m"`, ISO 8601 (`"PT15M"`), or ms as a number' });
 
 export const cronText = z
   .string()
@@ -57,8 +57,7 @@ const weekday = z.enum(["sunday", "monday", "tuesday", "wednesday", "thursday", 
 export const onBlock = z.enum(["skip", "hold"]);
 export const onError = z.enum(["pass", "block"]);
 export const privateNetworks = z.union([z.boolean(), z.array(z.string()).min(1)]).meta({
-  description:
-    "Whether addresses of this machine and of private networks may be asked: all, those of some networks (`10.0.0.0/8`), or none",
+  description: "Access to addresses of this machine and of private networks: all (`true`), some networks (`10.0.0.0/8`) or none (`false`)",
 });
 
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as "02:00", in quotes');
@@ -66,12 +65,12 @@ const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time 
 /** A window that recurs, or comes once. */
 export const timeWindow = z
   .strictObject({
-    start: clockTime.optional().describe('When it begins, by the clock: `"22:00"`'),
-    end: clockTime.optional().describe("When it ends, exclusive; before `start` it crosses midnight"),
+    start: clockTime.optional().describe('Start, as a time of day: `"22:00"`'),
+    end: clockTime.optional().describe("End, exclusive; an end before `start` is on the next day"),
     days: z.array(weekday).min(1).optional().describe("The days on which it starts. Default every day"),
     time_zone: timeZone.optional(),
-    from: instant.optional().describe("Instead: once, from this instant"),
-    until: instant.optional().describe("until this one, exclusive"),
+    from: instant.optional().describe("For a single window: its start"),
+    until: instant.optional().describe("For a single window: its end, exclusive"),
     description: text.optional(),
   })
   .superRefine(({ start, end, from, until, days, time_zone }, context) => {
@@ -79,7 +78,7 @@ export const timeWindow = z
     const isClean = recurs
       ? from === undefined && until === undefined
       : start === undefined && end === undefined && days === undefined && time_zone === undefined;
-    if (recurs === once || !isClean) context.addIssue("give start and end (and days, time_zone), or from and until");
+    if (recurs === once || !isClean) context.addIssue("set start and end (and days, time_zone), or from and until");
   })
   .meta({ id: "TimeWindow" });
 
@@ -111,7 +110,7 @@ export function oneOf(...allowed: readonly string[]) {
   return (value: object, context: { addIssue(issue: string): void }) => {
     const given = allowed.filter((key) => (value as Record<string, unknown>)[key] !== undefined);
     if (given.length !== 1)
-      context.addIssue(`give exactly one of ${allowed.join(", ")}${given.length === 0 ? "" : `, not ${given.join(" and ")}`}`);
+      context.addIssue(`must have exactly one of ${allowed.join(", ")}${given.length === 0 ? "" : `, not ${given.join(" and ")}`}`);
   };
 }
 

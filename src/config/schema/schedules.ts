@@ -11,10 +11,10 @@ const forms = {
     .union([instant, z.array(instant).min(1)])
     .optional()
     .describe("Once at each of these instants"),
-  time_zone: timeZone.optional().describe("Of `cron`. Default: the pipeline's `time_zone`, else the file's, else UTC"),
-  anchor: instant.optional().describe("Of `every`: an instant of the series. Default 1970"),
-  within: calendarUse.optional().describe("Only the fire times that fall into it: a calendar's name, or windows"),
-  except: calendarUse.optional().describe("Without the fire times that fall into it"),
+  time_zone: timeZone.optional().describe("Time zone of `cron`. Default: the pipeline's `time_zone`, else the file's, else UTC"),
+  anchor: instant.optional().describe("Start of the series of `every`. Default: 1970-01-01T00:00:00Z"),
+  within: calendarUse.optional().describe("Keep only fire times within this calendar (a name) or these windows"),
+  except: calendarUse.optional().describe("Drop fire times within this calendar (a name) or these windows"),
 };
 
 export interface ScheduleConfig extends z.output<z.ZodObject<typeof forms>> {
@@ -28,11 +28,11 @@ export const schedule: z.ZodType<ScheduleConfig, ScheduleConfig> = z
     union: z
       .lazy(() => z.array(schedule).min(1))
       .optional()
-      .describe("When any of these does"),
+      .describe("Union of these schedules"),
   })
   .superRefine(oneOf("cron", "every", "at", "union"))
   .superRefine(({ cron, every, time_zone, anchor }, context) => {
-    if (time_zone !== undefined && cron === undefined) context.addIssue("time_zone goes with cron");
-    if (anchor !== undefined && every === undefined) context.addIssue("anchor goes with every");
+    if (time_zone !== undefined && cron === undefined) context.addIssue("time_zone requires cron");
+    if (anchor !== undefined && every === undefined) context.addIssue("anchor requires every");
   })
   .meta({ id: "Schedule" });

@@ -4,10 +4,10 @@ import { duration, name, names, oneOf, privateNetworks, text, texts } from "./pr
 const timing = {
   name: text.max(100).optional(),
   every: duration.optional().describe("Default 1m"),
-  timeout: duration.optional().describe("How long a look may take. Default 30s"),
+  timeout: duration.optional().describe("Time limit of a poll. Default 30s"),
   jitter: z.number().min(0).max(1).optional().describe("Default 0.1"),
   max_backoff: duration.optional().describe("Default 15m"),
-  expect_within: duration.nullable().optional().describe("Silence for longer than this is told"),
+  expect_within: duration.nullable().optional().describe("An alert is raised if no event arrives for longer than this"),
 };
 const sql = { url: z.string().min(1).describe("`postgres://…` or `sqlite:path`"), allow_private_networks: privateNetworks.optional() };
 
@@ -20,8 +20,8 @@ export const sensor = z
         pattern: z
           .union([text, z.array(text).min(1)])
           .optional()
-          .describe("Globs below it. Default `*`"),
-        settle: duration.optional().describe("How long a file must stay as it is. Default 2s"),
+          .describe("Glob patterns relative to it. Default `*`"),
+        settle: duration.optional().describe("How long a file must remain unchanged. Default 2s"),
         existing: z.enum(["take", "ignore"]).optional().describe("Default take"),
       })
       .optional(),
@@ -72,13 +72,13 @@ export const sensor = z
 /** What sensors that patterns describe need to know. */
 export const patternSensors = z
   .strictObject({
-    directory: text.optional().describe("Where `data_arrival` looks for `incoming/`. Default: the working directory"),
-    base_url: z.string().optional().describe("Whose `/api/data/status` `external_api_update` asks"),
+    directory: text.optional().describe("Directory that contains `incoming/` for `data_arrival`. Default: the working directory"),
+    base_url: z.string().optional().describe("Base URL of `/api/data/status` for `external_api_update`"),
     headers: texts.optional(),
     database: z
       .strictObject({ url: z.string().min(1), table: text.optional(), column: text.optional() })
       .optional()
-      .describe("Of `database_change`"),
+      .describe("Database and table of `database_change`"),
     allow_private_networks: privateNetworks.optional(),
   })
   .meta({ id: "PatternSensors" });

@@ -60,7 +60,7 @@ export class AuditHeads {
       const problem = this.#known === null ? null : anchorProblem(await this.#verifier.anchorState(this.#known), this.#known);
       if (problem !== null) {
         const { seq: lost, problem: text } = problem;
-        events.report(new HeadgateError("AUDIT_CHANGED", text, { details: { seq: lost } }), "watching the audit log");
+        events.report(new HeadgateError("AUDIT_CHANGED", text, { details: { seq: lost } }), "checking the audit log");
       } else if (seq > 0) this.#known = { seq, hash };
       logger.log("info", "head of the audit log", { seq, hash });
       events.emit("audit.head", () => ({ seq, hash }));

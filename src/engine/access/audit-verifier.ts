@@ -94,7 +94,7 @@ export class AuditVerifier {
     if (after !== undefined) {
       const [record] = await this.#store.listAudit({ after: after.seq - 1, limit: 1 });
       if (record?.seq === after.seq && record.hash !== after.hash)
-        return { seq: after.seq, problem: `record ${after.seq} has another hash than when the check reached it` };
+        return { seq: after.seq, problem: `record ${after.seq} has a different hash than when the verification reached it` };
       if (record?.seq === after.seq) return { seq: after.seq, hash: after.hash, isKeyed: (record.keyId ?? null) !== null };
     }
     const tail = await this.#store.auditTail();
@@ -129,6 +129,6 @@ export class AuditVerifier {
 export function anchorProblem(state: AnchorState | null, head: AuditHead | undefined): AuditProblem | null {
   if (head === undefined || (state !== "changed" && state !== "missing")) return null;
   const { seq, hash } = head;
-  if (state === "missing") return { seq, problem: `record ${seq}, written down as ${hash.slice(0, 12)}…, is not in the log any more` };
-  return { seq, problem: `record ${seq} has another hash than the one written down (${hash.slice(0, 12)}…)` };
+  if (state === "missing") return { seq, problem: `record ${seq}, recorded elsewhere as ${hash.slice(0, 12)}…, is no longer in the log` };
+  return { seq, problem: `record ${seq} has a different hash than the one recorded elsewhere (${hash.slice(0, 12)}…)` };
 }

@@ -101,7 +101,7 @@ export class TokenService implements Tokens {
     const act = { ...(reason === undefined ? {} : { reason }), ...(caller === undefined ? {} : { caller }) };
     await this.#write("token.issue", createdBy === undefined ? act : { ...act, user: createdBy }, (all) => {
       const alive = all.filter(({ expiresAt, revokedAt }) => revokedAt === null && (expiresAt ?? now) >= now);
-      if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `there are ${LIMIT} tokens; revoke some`);
+      if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `the limit of ${LIMIT} tokens is reached; revoke some`);
       return { next: [...(all.length >= LIMIT ? alive : all), made], before: null, after: infoOf(made) };
     });
     return { ...infoOf(made), token };
@@ -166,7 +166,7 @@ export class TokenService implements Tokens {
 
   #usable(all: readonly KeptToken[], id: string): KeptToken {
     const found = all.find((one) => one.id === id && one.revokedAt === null);
-    if (found === undefined) throw new HeadgateError("NOT_FOUND", `there is no token ${quote(id)} in use`, { details: { id } });
+    if (found === undefined) throw new HeadgateError("NOT_FOUND", `no active token ${quote(id)}`, { details: { id } });
     return found;
   }
 
@@ -180,7 +180,7 @@ export class TokenService implements Tokens {
     act: ActionContext,
     make: (all: readonly KeptToken[]) => { next: readonly KeptToken[]; before: TokenInfo | null; after: TokenInfo },
   ): Promise<void> {
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the tokens are" }, (all: readonly KeptToken[] | undefined) => {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the tokens" }, (all: readonly KeptToken[] | undefined) => {
       const { next, before, after } = make(all ?? []);
       const change = { action, pipelineId: null, before, after, ids: [after.id] };
       return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
@@ -212,7 +212,7 @@ function infoOf(token: KeptToken): TokenInfo {
 function userOf(given: string | undefined): string | null {
   const user = text(given, "user", 200);
   if (user !== null && isReservedUser(user))
-    throw bad("user", `${quote(user)} is reserved for what comes without a token; take another name`);
+    throw bad("user", `${quote(user)} is reserved for requests without a token; choose another name`);
   return user;
 }
 

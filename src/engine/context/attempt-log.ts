@@ -12,7 +12,7 @@ export function logAttemptEnd(logger: Logger, outcome: AttemptOutcome, run: RunR
   const { id, pipelineId, triggerId, attempt, status, retryAt, error } = run;
   const ids = { pipelineId, runId: id, triggerId, attempt };
   const why = error === null ? "" : `: ${error.message}`;
-  const next = retryAt === null ? `, and the run ${status.replace("_", " ")}` : `, and is tried again at ${isoUtc(retryAt)}`;
+  const next = retryAt === null ? `, and the run ${status.replace("_", " ")}` : `, and will be retried at ${isoUtc(retryAt)}`;
   logger.log("warn", `attempt ${attempt} of run ${id} of pipeline ${pipelineId} ${WORDS[outcome]}${next}${why}`, {
     ...ids,
     outcome,

@@ -30,5 +30,5 @@ export async function compareAndSet<T, C extends Change<T>>(
     const written = await store.putConfig(key, change.next, record?.version ?? 0, change.user, now, change.noted);
     if (written !== null) return { ...change, version: written.version };
   }
-  throw new HeadgateError("STORE_UNAVAILABLE", `${what} being changed by many at once; try again`);
+  throw new HeadgateError("STORE_UNAVAILABLE", `too many concurrent updates to ${what}; try again`);
 }

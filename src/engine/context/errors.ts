@@ -7,7 +7,7 @@ import type { Core } from "./core.js";
 export function unknownPipeline(pipelineId: string): HeadgateError {
   if (typeof pipelineId !== "string")
     return new HeadgateError("INVALID_ARGUMENT", `must be the id of a pipeline, such as "daily-sales" (got ${shown(pipelineId)})`);
-  return new HeadgateError("UNKNOWN_PIPELINE", `there is no pipeline ${JSON.stringify(pipelineId.slice(0, 128))} here`, {
+  return new HeadgateError("UNKNOWN_PIPELINE", `no such pipeline: ${JSON.stringify(pipelineId.slice(0, 128))}`, {
     details: { pipelineId },
   });
 }
@@ -15,7 +15,7 @@ export function unknownPipeline(pipelineId: string): HeadgateError {
 export function stopped(): HeadgateError {
   return new HeadgateError(
     "SCHEDULER_STOPPED",
-    "the scheduler is not running: call start() first; one that was stopped stays stopped, make a new one",
+    "the scheduler is not running: call start() first; a stopped scheduler cannot be restarted, create a new one",
   );
 }
 
@@ -24,7 +24,7 @@ export function refuseOtherContent(known: TriggerRecord, request: NewTrigger): v
   if (known.kind === request.kind && isDeepStrictEqual(known.parameters, request.parameters)) return;
   throw new HeadgateError(
     "IDEMPOTENCY_CONFLICT",
-    `the idempotency key was used for trigger ${known.id} with another kind or other parameters`,
+    `the idempotency key was already used for trigger ${known.id} with another kind or other parameters`,
     {
       details: { triggerId: known.id },
     },

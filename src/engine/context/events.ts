@@ -140,7 +140,7 @@ function unknownEvent(name: unknown): HeadgateError {
   const names = Object.keys(EVENTS);
   const meant = typeof name === "string" ? nearestName(name, names) : null;
   const hint = meant === null ? "" : ` did you mean ${JSON.stringify(meant)}?`;
-  return new HeadgateError("INVALID_ARGUMENT", `${shown(name)} is not an event;${hint} there are: ${names.join(", ")}`, {
+  return new HeadgateError("INVALID_ARGUMENT", `${shown(name)} is not an event;${hint} available: ${names.join(", ")}`, {
     details: { event: typeof name === "string" ? name.slice(0, 100) : null },
   });
 }

@@ -35,8 +35,8 @@ export class FailureReports {
     if (known === undefined) return;
     this.#failing.delete(kind);
     const { count, since } = known;
-    const times = count === 1 ? "once" : `${count} times`;
-    this.#core.logger.log("info", `${kind}: works again, it had failed ${times}`, {
+    const times = count === 1 ? "one failure" : `${count} failures`;
+    this.#core.logger.log("info", `${kind}: recovered after ${times}`, {
       failures: count,
       downMs: this.#core.clock.now() - since,
     });

@@ -48,7 +48,7 @@ export class StoreHealth {
     if (this.#since === null) {
       this.#since = clock.now();
       events.emit("store.unavailable", () => ({ error }));
-      this.#core.logger.log("error", `the store cannot be used, trying again: ${error.message}`, { error });
+      this.#core.logger.log("error", `the store is unavailable, retrying: ${error.message}`, { error });
     }
     this.#error = error;
     const waitMs = this.#waitMs;
@@ -63,7 +63,7 @@ export class StoreHealth {
     this.#since = null;
     this.#error = null;
     this.#waitMs = FIRST_WAIT_MS;
-    this.#core.logger.log("info", "the store is back", { downMs });
+    this.#core.logger.log("info", "the store is available again", { downMs });
     this.#core.events.emit("store.recovered", () => ({ downMs }));
   }
 }

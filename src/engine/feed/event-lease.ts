@@ -53,7 +53,7 @@ export class EventLease {
   async extend(): Promise<void> {
     const { node, newId } = this.#core;
     if (this.#isLong(this.#lease)) return;
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the readers of events are" }, (kept: Lease | undefined, now) => {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the list of event readers" }, (kept: Lease | undefined, now) => {
       if (this.#isLong(kept ?? null)) return null;
       const known = kept !== undefined && this.#leftMs(kept) > 0 ? kept : { epoch: newId(now), since: now };
       return { next: { epoch: known.epoch, since: known.since, until: now + LEASE_MS }, user: node };

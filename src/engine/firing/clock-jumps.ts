@@ -3,7 +3,7 @@ import { STEP_MS } from "../context/store-clock.js";
 
 type ClockJumpDetectorCore = Pick<Core, "clock" | "events" | "logger" | "settings">;
 
-/** Notices when the wall clock moves on its own, or when nothing could run for a while. */
+/** Notices when the wall clock moves on its own, or when the process was suspended or blocked. */
 export class ClockJumpDetector {
   readonly #core: ClockJumpDetectorCore;
   #wall: number;
@@ -38,7 +38,7 @@ export class ClockJumpDetector {
   }
 
   #report(event: { readonly kind: "stepped" | "stalled"; readonly byMs: number }): void {
-    const text = event.kind === "stepped" ? "the wall clock jumped" : "nothing could run for a while";
+    const text = event.kind === "stepped" ? "the wall clock jumped" : "the process was suspended or blocked";
     this.#core.logger.log("warn", text, event);
     this.#core.events.emit("clock.jumped", () => event);
   }

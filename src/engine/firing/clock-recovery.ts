@@ -160,7 +160,7 @@ export class ClockRecovery {
       events.emit("schedule.replanned", () => ({ pipelineId: id, nextFireAt: toDate(entry.nextFireAt), withdrawn }));
     }
     if (replanned.length > 0)
-      logger.log("warn", "schedules that a clock ahead of time had advanced go on from now", {
+      logger.log("warn", "schedules that a fast clock had advanced were reset to the current time", {
         count: replanned.length,
         pipelineIds: replanned.slice(0, 10),
       });

@@ -37,7 +37,7 @@ export class ClockSkewMonitor {
     const { correctionMs } = clock;
     const isCorrected = correctionMs !== 0;
     if (isCorrected && !this.#isWarned) {
-      logger.log("warn", "this node's clock differs from the store's, and the store's is used instead; set it right (NTP)", {
+      logger.log("warn", "this node's clock differs from the store's, which is used instead; correct it (NTP)", {
         aheadMs,
         correctionMs,
       });

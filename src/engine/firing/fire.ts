@@ -208,7 +208,7 @@ function planOf(
     entry.nextFireAt = null;
     entry.isOurs = false;
     core.fireQueue.place(entry, now);
-    core.events.report(error, `the schedule of pipeline ${id}, which fires no more`);
+    core.events.report(error, `the schedule of pipeline ${id}, which no longer fires`);
     return null;
   }
 }
@@ -261,8 +261,8 @@ function droppedDecision(
   const missed = `missed, ${formatDuration(now - dropped.firstAt)} late`;
   const why: Record<DroppedFires["reason"], string> = {
     paused: pause === undefined ? "the pipeline was paused" : pausedReason(pause),
-    catchup_none: `${missed}; catchup is none`,
-    catchup_latest: `${missed}; catchup is latest and a newer fire time came`,
+    catchup_none: `${missed}; catchup is "none"`,
+    catchup_latest: `${missed}; catchup is "latest" and there was a newer fire time`,
     outside_catchup_window: `${missed}; older than the catchup window of ${formatDuration(execution.catchupWindowMs)}`,
   };
   return {

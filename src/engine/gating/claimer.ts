@@ -125,7 +125,7 @@ export class Claimer {
       results = await this.#core.store.decide(requests, () => this.#core.clock.now());
     } catch (error) {
       if (isUnavailable(error)) throw error;
-      this.#core.events.report(error, "starting runs of a claim whose answer was lost; their leases run out");
+      this.#core.events.report(error, "starting runs of a claim whose response was lost; their leases will expire");
     }
     this.#unanswered = [];
     for (const [index, result] of results.entries()) this.#decided(result, requests[index] as DecideRequest);
@@ -187,7 +187,7 @@ export class Claimer {
     const work = decide(what)
       .then(
         () => this.#failures.succeeded(what),
-        (error: unknown) => this.#failures.failed(what, error, `${what}, which is decided on again when its claim has run out`),
+        (error: unknown) => this.#failures.failed(what, error, `${what}, which will be evaluated again after its claim expires`),
       )
       .finally(() => {
         this.#deciding--;
@@ -280,7 +280,7 @@ export class Claimer {
       .then(([extended]) => {
         if (extended) this.#start(extended, trigger);
       })
-      .catch((error: unknown) => events.report(error, `starting run ${run.id} late; its lease has run out`));
+      .catch((error: unknown) => events.report(error, `starting run ${run.id} late; its lease has expired`));
     clock.track?.(work, "work");
   }
 
@@ -300,7 +300,7 @@ function takenByOthers(opensAt: number): PartFinding {
   return {
     condition: "start limit",
     result: "block",
-    reason: `other runs have taken what the limit allows; the next may start ${isoUtc(opensAt)}`,
+    reason: `the limit has been reached by other runs; the next run may start at ${isoUtc(opensAt)}`,
     recheckAt: opensAt,
   };
 }

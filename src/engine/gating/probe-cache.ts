@@ -70,7 +70,7 @@ export class ProbeCache {
     if (known !== undefined && Math.abs(now - known.at) < ttlMs) return known.value as Promise<Measured<T>>;
     if (known !== undefined && known.openUntil > now && known.openUntil - now <= (probe.breaker ?? DEFAULT_BREAKER).resetMs) {
       const until = new Date(known.openUntil).toISOString();
-      const problem = `not asked until ${until}: it failed ${known.failures} times in a row`;
+      const problem = `not called again until ${until}: it failed ${known.failures} times in a row`;
       return Promise.reject(new HeadgateError("PROBE_FAILED", problem, { details: { probe: probe.name } }));
     }
     const value = this.#tried(probe, now);
@@ -134,7 +134,7 @@ export class ProbeCache {
 
   #once<T>(probe: MeasurableProbe<T>, now: number): Promise<T> {
     const timeoutMs = probe.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const error = () => new HeadgateError("PROBE_TIMED_OUT", `no answer within ${timeoutMs} ms`, { details: { probe: probe.name } });
+    const error = () => new HeadgateError("PROBE_TIMED_OUT", `no response within ${timeoutMs} ms`, { details: { probe: probe.name } });
     return withTimeout({ clock: this.#core.clock, timeoutMs, error }, (signal) => probe.measure({ signal, now }));
   }
 }

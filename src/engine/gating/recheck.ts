@@ -9,7 +9,7 @@ export function recheckSoon(
   const work = store.recheck(pipelineIds, clock.now()).then(
     () => signals.wake.emit(),
     (error: unknown) => {
-      if (!isUnavailable(error)) events.report(error, "looking again at held triggers"); // else they are looked at when they are due
+      if (!isUnavailable(error)) events.report(error, "rechecking held triggers"); // else they are looked at when they are due
     },
   );
   clock.track?.(work, "work");

@@ -26,7 +26,7 @@ export async function cancel(
   const [oldTrigger, oldRun] = await Promise.all([store.trigger(id), store.run(id)]);
   if ((oldTrigger === null || isEnded(oldTrigger.status)) && (oldRun === null || !isActive(oldRun))) {
     if (oldTrigger === null && oldRun === null)
-      throw new HeadgateError("NOT_FOUND", `there is no trigger or run ${id}`, { details: { id } });
+      throw new HeadgateError("NOT_FOUND", `no such trigger or run: ${id} (it may have been pruned)`, { details: { id } });
     throw new HeadgateError("ALREADY_FINISHED", `${id} has already ended (${(oldRun ?? oldTrigger)?.status})`, { details: { id } });
   }
   const noted = {

@@ -236,7 +236,7 @@ function places(events: Events, onMove: (triggerId: string, isHere: boolean) => 
 function notFound(triggerId: string): HeadgateError {
   return new HeadgateError(
     "NOT_FOUND",
-    `there is no trigger ${triggerId}, or no longer; one that was accepted in a transaction is there when that has committed`,
+    `no such trigger: ${triggerId} (it may have been pruned, or the transaction that it was requested in may not have committed)`,
     { details: { triggerId } },
   );
 }

@@ -144,7 +144,7 @@ export class SensorPoller implements HeapEntry {
         triggers.push(await triggerRequest(pipeline, optionsOf(event, this.sensor.name), newId(now)));
       } catch (error) {
         const about = { pipelineId: pipeline.id, sensor: this.sensor.name };
-        logger.log("error", `an event of sensor ${this.sensor.name} was refused: ${messageOf(error)}`, { ...about, error });
+        logger.log("error", `an event of sensor ${this.sensor.name} was rejected: ${messageOf(error)}`, { ...about, error });
         events.emit("sensor.rejected", () => ({ ...about, event, error: redactError(errorOf(error), redact) }));
       }
     }
@@ -162,11 +162,11 @@ export class SensorPoller implements HeapEntry {
 }
 
 function checked(answer: SensorPollResult, sensor: Sensor): SensorPollResult {
-  const bad = (problem: string) => new HeadgateError("INVALID_ARGUMENT", `sensor ${sensor.name}: it answered ${problem}`);
+  const bad = (problem: string) => new HeadgateError("INVALID_ARGUMENT", `sensor ${sensor.name}: it returned ${problem}`);
   if (typeof answer !== "object" || answer === null || !Array.isArray(answer.events))
     throw bad(`${JSON.stringify(answer) ?? "nothing"} instead of { events, cursor }`.slice(0, 200));
   if (answer.events.length > EVENTS_LIMIT)
-    throw bad(`${answer.events.length} events, over the limit of ${EVENTS_LIMIT}; answer some of them with hasMore: true`);
+    throw bad(`${answer.events.length} events, over the limit of ${EVENTS_LIMIT}; return them in parts, with hasMore: true`);
   return answer;
 }
 

@@ -161,7 +161,7 @@ export class SensorRunner {
       for (const [index, task] of tasks.entries()) {
         const record = claimed[index] ?? null;
         const isNew = record !== null && record.token !== task.cursor?.token;
-        if (record === null) task.abort(new HeadgateError("SENSOR_STOPPED", "another node looks now"));
+        if (record === null) task.abort(new HeadgateError("SENSOR_STOPPED", "sensor taken over by another node"));
         if (this.#tasks.get(task.cursorName) !== task) continue;
         task.cursor = record === null || isNew ? record : { ...record, value: task.cursor?.value ?? record.value };
         if (!isNew) continue;
@@ -169,7 +169,7 @@ export class SensorRunner {
         this.#due.set(task, now);
       }
     } catch (error) {
-      if (!isUnavailable(error)) events.report(error, "claiming the cursors of sensors");
+      if (!isUnavailable(error)) events.report(error, "claiming sensor cursors");
     }
   }
 
@@ -184,7 +184,7 @@ export class SensorRunner {
     own?.delete(task);
     if (own?.size === 0) this.#byPipeline.delete(task.pipelineId);
     this.#due.remove(task);
-    task.abort(new HeadgateError("SENSOR_STOPPED", "the sensor was taken out"));
+    task.abort(new HeadgateError("SENSOR_STOPPED", "the sensor was removed"));
     void this.#release([task]);
   }
 
@@ -200,7 +200,7 @@ export class SensorRunner {
         node,
       );
     } catch (error) {
-      if (!isUnavailable(error)) events.report(error, "giving back the cursors of sensors");
+      if (!isUnavailable(error)) events.report(error, "releasing sensor cursors");
     }
   }
 }
@@ -211,7 +211,7 @@ function sensorsOf({ sensorOf, logger }: Pick<Core, "logger" | "sensorOf">, { id
   if (sensors.length > 0 || described === null) return sensors;
   const made = sensorOf?.(described, id) ?? null;
   if (made !== null) return [made];
-  const problem = `nothing looks for what starts it: give it sensors, or the scheduler patternSensors(…) of headgate/sensors`;
-  logger.log("warn", `pipeline ${id} has the pattern ${pattern?.name}, and ${problem}`, { pipelineId: id });
+  const problem = `it has no sensor; pass \`sensors\` to the pipeline, or \`sensorFactory: patternSensors(…)\` (of headgate/sensors) to createScheduler`;
+  logger.log("warn", `pipeline ${id} has the pattern ${pattern?.name}, but ${problem}`, { pipelineId: id });
   return sensors;
 }

@@ -108,7 +108,7 @@ export class AlertMonitor implements Alerts {
       await this.#state.release();
       await this.#nodes.leave(this.#core.clock.now());
     } catch (error) {
-      if (!isUnavailable(error)) this.#core.events.report(error, "leaving the watch over alerts");
+      if (!isUnavailable(error)) this.#core.events.report(error, "releasing alert leadership");
     }
   }
 
@@ -133,12 +133,12 @@ export class AlertMonitor implements Alerts {
     checkOptions(options, { ...ACT_OPTIONS, pipelineId: true, rule: true, tag: true, duration: true }, "silence");
     const { clock, newId } = this.#core;
     const lengthMs = durationMs(options.duration, "silence: duration");
-    if (lengthMs < 1) throw new HeadgateError("INVALID_ARGUMENT", "silence: duration must be over 0");
+    if (lengthMs < 1) throw new HeadgateError("INVALID_ARGUMENT", "silence: duration must be greater than 0");
     const now = clock.now();
     const { pipelineId = null, rule = null, tag = null, reason = null, user = null } = options;
     const made: Silence = { id: newId(now), pipelineId, rule, tag, from: now, until: now + lengthMs, reason, user };
     await this.#changeSilences((all) => {
-      if (all.length >= SILENCES_KEPT) throw new HeadgateError("TOO_MANY", `there are ${SILENCES_KEPT} silences; end some`);
+      if (all.length >= SILENCES_KEPT) throw new HeadgateError("TOO_MANY", `the limit of ${SILENCES_KEPT} silences is reached; end some`);
       return { next: [...all, made], pipelineId, before: null, after: made, ids: [made.id] };
     }, options);
     return made;
@@ -148,7 +148,7 @@ export class AlertMonitor implements Alerts {
     checkAct(act, "unsilence");
     await this.#changeSilences((all) => {
       const ended = all.find((one) => one.id === id);
-      if (ended === undefined) throw new HeadgateError("NOT_FOUND", `there is no silence ${id}`, { details: { id } });
+      if (ended === undefined) throw new HeadgateError("NOT_FOUND", `no such silence: ${id}`, { details: { id } });
       return { next: all.filter((one) => one.id !== id), pipelineId: ended.pipelineId, before: ended, after: null, ids: [id] };
     }, act);
   }
@@ -271,7 +271,7 @@ export class AlertMonitor implements Alerts {
   ): Promise<void> {
     const written = await compareAndSet(
       this.#core,
-      { key: SILENCES_KEY, what: "silences are" },
+      { key: SILENCES_KEY, what: "the silences" },
       (kept: readonly Silence[] | undefined, now) => {
         const { next, ...rest } = make((kept ?? []).filter(({ until }) => until > now));
         const change = { action: "silence", ...rest };

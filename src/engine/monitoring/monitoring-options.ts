@@ -50,11 +50,12 @@ export function monitoringOf(options: MonitoringOptions): MonitoringSettings {
     checkOptions(route, ROUTE, `monitoring.routes[${index}]`);
     const { channels: names, fallback } = route;
     for (const name of fallback === undefined ? names : [...names, fallback])
-      if (!byName.has(name)) throw bad("routes", `channel ${quote(name)} is unknown; there are ${[...byName.keys()].join(", ") || "none"}`);
+      if (!byName.has(name))
+        throw bad("routes", `channel ${quote(name)} is unknown; available: ${[...byName.keys()].join(", ") || "none"}`);
   }
   const known = new Set(rules.map(({ name }) => name));
   for (const name of routes.flatMap((route) => route.rules ?? []))
-    if (!known.has(name)) throw bad("routes", `rule ${quote(name)} is unknown; there are ${[...known].join(", ")}`);
+    if (!known.has(name)) throw bad("routes", `rule ${quote(name)} is unknown; available: ${[...known].join(", ")}`);
   const everyMs = durationMs(options.every ?? "15s", "monitoring.every");
   if (everyMs < 100) throw bad("every", "must be at least 100 ms");
   return { rules, channels: byName, routes, everyMs, baseUrl: baseUrlOf(options.baseUrl) };
@@ -70,7 +71,7 @@ function baseUrlOf(text: string | undefined): string | null {
 
 function refuseTwice(names: readonly string[], option: string): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw bad(option, `there are two called ${quote(twice)}; names must be unique`);
+  if (twice !== undefined) throw bad(option, `two are named ${quote(twice)}; names must be unique`);
 }
 
 function bad(option: string, problem: string): HeadgateError {

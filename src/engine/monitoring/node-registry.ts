@@ -54,7 +54,7 @@ export class StoredNodeRegistry implements NodeRegistry {
     await this.#write(
       (nodes, now) => {
         const known = Object.hasOwn(nodes, node) ? nodes[node] : undefined;
-        if (known === undefined) throw new HeadgateError("NOT_FOUND", `there is no node ${quote(node)}`, { details: { node } });
+        if (known === undefined) throw new HeadgateError("NOT_FOUND", `no such node: ${quote(node)}`, { details: { node } });
         if (!this.#isLost(known, now)) {
           const problem = `node ${quote(node)} was last seen ${toDate(known.seenAt).toISOString()} and is not lost; stop it instead`;
           throw new HeadgateError("NODE_ACTIVE", problem, { details: { node } });
@@ -129,7 +129,7 @@ export class StoredNodeRegistry implements NodeRegistry {
     now: number,
     user = this.#core.node,
   ): Promise<void> {
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the list of nodes is" }, (nodes: Nodes | undefined) => {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the list of nodes" }, (nodes: Nodes | undefined) => {
       const { next, ...rest } = change(nodes ?? {}, now);
       const kept = Object.entries(next)
         .filter(([, { seenAt }]) => now - seenAt < FORGET_MS)

@@ -122,7 +122,7 @@ export class NotificationDispatcher {
     this.#failures.delete(channel.name);
     const isKept = await this.#change((kept) => ({ ...kept, deliveries: kept.deliveries.filter(({ id }) => !ids.has(id)) }));
     if (!isKept)
-      logger.log("warn", `an alert was sent by ${channel.name}, and another node has taken over: it may be sent again`, {
+      logger.log("warn", `an alert was sent by ${channel.name}, but another node has taken over: it may be sent again`, {
         channel: channel.name,
       });
   }
@@ -134,7 +134,7 @@ export class NotificationDispatcher {
       {
         clock,
         timeoutMs,
-        error: () => new HeadgateError("CHANNEL_TIMED_OUT", `no answer within ${timeoutMs} ms`),
+        error: () => new HeadgateError("CHANNEL_TIMED_OUT", `no response within ${timeoutMs} ms`),
         signal: this.#stopping.signal,
       },
       (signal) => channel.send(notification, { signal, now }),
@@ -185,7 +185,7 @@ export class NotificationDispatcher {
     try {
       return await this.#state.change(make);
     } catch (error) {
-      if (!isUnavailable(error)) this.#core.events.report(error, "keeping what became of an alert");
+      if (!isUnavailable(error)) this.#core.events.report(error, "recording the delivery of an alert");
       return false;
     }
   }

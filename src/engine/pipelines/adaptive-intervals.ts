@@ -143,7 +143,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
     checkAct(act, "adaptive.reset");
     const base = this.#steered.base(pipelineId);
     if (base === undefined) throw unknownPipeline(pipelineId);
-    if (!isAdaptive(base.schedule)) throw new HeadgateError("INVALID_ARGUMENT", `the schedule of ${pipelineId} does not adapt`);
+    if (!isAdaptive(base.schedule)) throw new HeadgateError("INVALID_ARGUMENT", `pipeline ${pipelineId} has no adaptive schedule`);
     const { policy } = base.schedule;
     const reason = act.reason ?? "reset";
     await this.#write(pipelineId, policy, act, (kept) => ({
@@ -185,7 +185,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   ): Promise<void> {
     const { fireQueue, events } = this.#core;
     const user = act?.user ?? null;
-    const written = await compareAndSet(this.#core, { key: KEY, what: "intervals are" }, (known: AllKept | undefined, now) => {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the intervals" }, (known: AllKept | undefined, now) => {
       const all = known ?? {};
       const kept = keptOf(all, pipelineId, policy);
       const { toMs, reason, performance, hasChanged } = decide(kept);

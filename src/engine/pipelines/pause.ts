@@ -27,13 +27,13 @@ function pauseOptions(method: "pause" | "resume", target: unknown, options: unkn
   if (typeof target === "string") {
     const rest: unknown = options === undefined ? {} : options;
     checkOptions(rest as PauseOptions, NAMES[method], method, refuse);
-    if ("pipelineId" in (rest as PauseOptions)) throw refuse("pipelineId", "name the pipeline once");
+    if ("pipelineId" in (rest as PauseOptions)) throw refuse("pipelineId", "name the pipeline only once");
     return { ...(rest as PauseOptions), pipelineId: target };
   }
   if (target === undefined && options === undefined) return {};
   if (!isOptionsObject(target))
     throw refuse(null, `must be a pipeline's id, as in ${method}("sales"), or an object of options (got ${shown(target)})`);
-  if (options !== undefined) throw refuse(null, "takes options once: all in one object, or after a pipeline's id");
+  if (options !== undefined) throw refuse(null, "takes one object of options, alone or after a pipeline's id");
   checkOptions(target as PauseOptions, NAMES[method], method, refuse);
   if ("pipelineId" in target && typeof target.pipelineId !== "string")
     throw refuse("pipelineId", `must be a pipeline's id; leave it out for the whole scheduler (got ${shown(target.pipelineId)})`);

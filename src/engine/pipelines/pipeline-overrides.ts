@@ -102,7 +102,7 @@ export class PipelineOverrides {
     await this.#write({ ...act, pipelineId, action: "settings" }, (kept) => {
       const before = ofPipeline(kept, pipelineId) ?? {};
       if (!isCurrent(before))
-        throw new HeadgateError("PRECONDITION_FAILED", `the settings of ${pipelineId} were changed meanwhile; read them again`);
+        throw new HeadgateError("PRECONDITION_FAILED", `the settings of ${pipelineId} have changed in the meantime; read them again`);
       if (names.length === 0) return null;
       const after: Record<string, unknown> = { ...before };
       for (const name of names) {
@@ -126,12 +126,14 @@ export class PipelineOverrides {
       const same = old.windows.find((one) => one.id === id);
       if (same !== undefined) {
         if (JSON.stringify([same.pipelineId, same.window]) !== JSON.stringify([pipelineId, window]))
-          throw new HeadgateError("IDEMPOTENCY_CONFLICT", "the key was used for another window; use a new one", { details: { id } });
+          throw new HeadgateError("IDEMPOTENCY_CONFLICT", "the idempotency key was already used for another window; use a new one", {
+            details: { id },
+          });
         kept = same;
         return null;
       }
       if (old.windows.length >= WINDOWS_LIMIT)
-        throw new HeadgateError("TOO_MANY", `there are ${WINDOWS_LIMIT} maintenance windows; delete some`);
+        throw new HeadgateError("TOO_MANY", `the limit of ${WINDOWS_LIMIT} maintenance windows is reached; delete some`);
       return { next: { ...old, windows: [...old.windows, added] }, before: null, after: added };
     });
     return { ...kept, at: new Date(kept.at) };
@@ -142,7 +144,7 @@ export class PipelineOverrides {
     let removed = known;
     await this.#write({ ...act, pipelineId: known?.pipelineId ?? null, action: "maintenance", ids: [id] }, (kept) => {
       removed = kept.windows.find((one) => one.id === id);
-      if (removed === undefined) throw new HeadgateError("NOT_FOUND", `there is no maintenance window ${id}`, { details: { id } });
+      if (removed === undefined) throw new HeadgateError("NOT_FOUND", `no such maintenance window: ${id}`, { details: { id } });
       return { next: { ...kept, windows: kept.windows.filter((one) => one.id !== id) }, before: removed, after: null };
     });
     const { at, ...rest } = removed as KeptWindow;
@@ -154,7 +156,7 @@ export class PipelineOverrides {
     { action, pipelineId, ids = [], ...act }: ActionContext & { action: string; pipelineId: string | null; ids?: readonly string[] },
     make: (kept: Kept) => { next: Kept; before: unknown; after: unknown } | null,
   ): Promise<void> {
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the settings are" }, (kept: Kept | undefined) => {
+    const written = await compareAndSet(this.#core, { key: KEY, what: "the settings" }, (kept: Kept | undefined) => {
       const made = make(kept ?? NOTHING);
       if (made === null) return null;
       const { next, before, after } = made;

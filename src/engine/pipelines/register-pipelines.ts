@@ -24,7 +24,7 @@ export function checkPipelines(
       throw new HeadgateError("INVALID_PIPELINE", `must be a pipeline made by pipeline({ … }) (got ${shown(one)})`);
     }
     if (byId.has(one.id) || (!replaces && fireQueue.has(one.id))) {
-      throw new HeadgateError("DUPLICATE_PIPELINE", `there are two pipelines with the id ${one.id}; ids must be unique`, {
+      throw new HeadgateError("DUPLICATE_PIPELINE", `two pipelines have the id ${one.id}; ids must be unique`, {
         details: { pipelineId: one.id },
       });
     }
@@ -53,7 +53,7 @@ export function checkPipelines(
   for (const one of added) {
     for (const upstream of one.after) {
       if (find(upstream) === undefined)
-        logger.log("warn", `pipeline ${one.id} follows ${upstream}, which is not known here`, { pipelineId: one.id });
+        logger.log("warn", `pipeline ${one.id} follows ${upstream}, which is not registered`, { pipelineId: one.id });
     }
     if (one.after.length > 0) refuseCircle(one, find);
   }
@@ -66,7 +66,7 @@ function refuseCircle(start: Pipeline, find: (id: string) => Pipeline | undefine
       if (upstream === start.id) {
         throw new HeadgateError(
           "INVALID_PIPELINE",
-          `pipelines follow each other in a circle: ${[...path, upstream].reverse().join(" → ")}`,
+          `pipelines depend on each other in a cycle: ${[...path, upstream].reverse().join(" → ")}`,
           {
             details: { pipelineId: start.id },
           },

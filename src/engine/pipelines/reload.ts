@@ -35,5 +35,5 @@ export function reloadOf(options: ReloadOptions): Reload {
 
 function whole(value: number, name: string): void {
   if (!Number.isInteger(value) || value < 1)
-    throw new HeadgateError("INVALID_ARGUMENT", `reload: ${name}: ${value} must be a whole number from 1`);
+    throw new HeadgateError("INVALID_ARGUMENT", `reload: ${name}: ${value} must be an integer ≥ 1`);
 }

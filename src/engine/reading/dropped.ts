@@ -12,7 +12,7 @@ export function tellDropped(pipeline: Pipeline, drop: DecisionRecord, fireAt: nu
   return {
     answer: "missed",
     text: `its fire time ${isoUtc(fireAt)}${others} was dropped at ${isoUtc(drop.at)}: ${whyDropped(pipeline, drop, reason.replace(/ \(\d+ fire times until [^)]*\)$/, ""))}`,
-    advice: "To run it all the same, backfill it.",
+    advice: "To run it anyway, backfill it.",
     decisions: [drop],
   };
 }
@@ -22,7 +22,7 @@ function whyDropped({ execution }: Pipeline, { missed }: DecisionRecord, reason:
     const { at, until, isGlobal, user, reason: why } = missed.pause;
     const end = until === null ? "" : ` to ${isoUtc(until)}`;
     const what = isGlobal ? "the scheduler" : "the pipeline";
-    return `${what} was paused ${end === "" ? "since" : "from"} ${isoUtc(at)}${end}${byWhom({ user, reason: why })}, and catchup "${execution.catchup}" did not make it afterwards`;
+    return `${what} was paused ${end === "" ? "since" : "from"} ${isoUtc(at)}${end}${byWhom({ user, reason: why })}, and catchup "${execution.catchup}" did not make it up afterwards`;
   }
   return missed?.cause === undefined ? reason : `${reason}; it was late because ${lateBecause(missed.cause)}`;
 }

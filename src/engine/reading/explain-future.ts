@@ -40,7 +40,7 @@ export async function foretell(
   if (state.isForeign)
     return {
       answer: "unknown",
-      text: `another node has registered ${pipeline.id} with another schedule than this node's (${pipeline.schedule.describe()}), and fires it`,
+      text: `another node has registered ${pipeline.id} with a different schedule from this node's (${pipeline.schedule.describe()}), and fires it`,
     };
   const contention = await new SharedLimits(core, pipelines, now).of(pipeline);
   const projection = new Projection(core, gates, state, contention, isAdapting(pipeline.id), at);
@@ -60,7 +60,7 @@ function storyOf(main: Projected, found: readonly Projected[], { pipeline, held 
   const more = others.length > ALSO ? ` and ${others.length - ALSO} more` : "";
   return {
     answer: main.answer,
-    text: `${introduction(main, pipeline)} ${main.reason}${also.length === 0 ? "" : `. Then, too: ${also.join("; ")}${more}`}`,
+    text: `${introduction(main, pipeline)} ${main.reason}${also.length === 0 ? "" : `. At that instant also: ${also.join("; ")}${more}`}`,
     ...(main.trigger === null ? {} : { trigger: main.trigger }),
     ...(main.trigger !== null && held?.triggerId === main.trigger.id ? { decisions: [held] } : {}),
     run: main.run,
@@ -74,7 +74,7 @@ function introduction({ what, at, name, trigger }: Projected, pipeline: Pipeline
   if (what === "fire") return `its schedule fires at ${when}, and`;
   if (what === "retry") return `its ${name} is due again at ${when}:`;
   if (what === "expiry") return `${name} is held until ${when} at the latest, and`;
-  if (trigger?.status === "held") return `${name}, held until then, is looked at again at ${when}, and`;
+  if (trigger?.status === "held") return `${name}, held until then, is checked again at ${when}, and`;
   return `${name} is due at ${when}, and`;
 }
 
@@ -85,8 +85,7 @@ function storyBetween(projection: Projection, state: ProjectionState, at: number
   if (retrying !== null) {
     const { run } = retrying;
     const error = run.error === null ? "" : ` (attempt ${run.attempt} failed: ${run.error.message})`;
-    const due =
-      retrying.at === Number.POSITIVE_INFINITY ? "due when the pause has ended" : `due at ${withLocalTime(retrying.at, pipeline)}`;
+    const due = retrying.at === Number.POSITIVE_INFINITY ? "due when the pause ends" : `due at ${withLocalTime(retrying.at, pipeline)}`;
     const text = `its run ${run.id} will wait for attempt ${run.attempt + 1}, ${due}${error}`;
     return { answer: "will_wait", text, run };
   }
@@ -96,11 +95,11 @@ function storyBetween(projection: Projection, state: ProjectionState, at: number
   const name = nameOf(record);
   const limits = [
     from === Number.POSITIVE_INFINITY
-      ? "it waits for the end of the pause"
+      ? "it is waiting for the pause to end"
       : isCertain
-        ? `it may start from ${withLocalTime(from, pipeline)} on`
+        ? `it may not start before ${withLocalTime(from, pipeline)}`
         : null,
-    record.expiresAt === null ? null : `it is given up at ${withLocalTime(record.expiresAt, pipeline)}`,
+    record.expiresAt === null ? null : `it expires at ${withLocalTime(record.expiresAt, pipeline)}`,
   ].filter((one) => one !== null);
   const why = held !== null && held.triggerId === record.id ? ` because ${holdReason(held.reason)}` : "";
   const rest = { trigger: record, ...(held?.triggerId === record.id ? { decisions: [held] } : {}) };
@@ -111,7 +110,7 @@ function storyBetween(projection: Projection, state: ProjectionState, at: number
   return {
     ...rest,
     answer: "may_run",
-    text: `${name}, which waits now, may run by then, or still wait${until}; that depends on ${matters.map(({ reason }) => reason).join("; ")}`,
+    text: `${name}, which is waiting now, may run by then or still be waiting${until}, depending on ${matters.map(({ reason }) => reason).join("; ")}`,
     dependsOn: matters,
   };
 }
@@ -138,10 +137,10 @@ async function passedBy(
   if (fireAt === null || fireAt >= at + MEANT_MS) return null;
   const recorded = await tell(core, pipeline, [], fireAt, now);
   if (recorded.answer === "missed" || recorded.trigger?.scheduledFor === fireAt) return recorded;
-  const goesOn = nextFireAt === null ? "it does not go on" : `it goes on at ${withLocalTime(nextFireAt, pipeline)}`;
+  const goesOn = nextFireAt === null ? "it will not fire again" : `its next fire time is ${withLocalTime(nextFireAt, pipeline)}`;
   return {
     answer: "not_scheduled",
-    text: `its schedule (${pipeline.schedule.describe()}) has a fire time at ${withLocalTime(fireAt, pipeline)}, but the store has it planned beyond that: ${goesOn}`,
+    text: `its schedule (${pipeline.schedule.describe()}) has a fire time at ${withLocalTime(fireAt, pipeline)}, but the store has already advanced beyond that: ${goesOn}`,
   };
 }
 
@@ -152,12 +151,12 @@ function nothing(projection: Projection, { pipeline, nextFireAt, pause }: Projec
   const parts = [`nothing is due then (${schedule.describe()})`];
   if (next !== null) parts.push(`its next fire time after that is ${withLocalTime(next, pipeline)}`);
   else if (schedule.kind !== "manual") parts.push("it will not fire again");
-  if (projection.mayHaveChanged(at)) parts.push("its interval adapts to how its runs go and may change before");
+  if (projection.mayHaveChanged(at)) parts.push("its interval is adaptive and may change before then");
   if (after.length > 0) parts.push(`it is triggered by every success of ${after.join(" or ")}`);
   if (sensors.length > 0) parts.push(`${sensors.length === 1 ? "a sensor" : `${sensors.length} sensors`} may trigger it`);
   const runs = projection.runsAt(at);
   if (runs.length > 0) parts.push(`${runs.join(" and ")} may not have ended by then`);
   if (pause !== null && (pause.until === null || pause.until > at))
-    parts.push(`nothing fires then anyway: it is paused since ${isoUtc(pause.at)}`);
+    parts.push(`nothing would fire then anyway: it has been paused since ${isoUtc(pause.at)}`);
   return { answer: "not_scheduled", text: parts.join("; ") };
 }

@@ -102,14 +102,14 @@ async function tellUnrecorded(
   if (pauses.length > 0)
     return {
       answer: "waiting",
-      text: `${pauses.join(", and ")}; its fire time ${isoUtc(fireAt)} is not decided on yet: catchup "${pipeline.execution.catchup}" does so when the pause has ended`,
-      advice: "To have it decided on now, resume what is paused.",
+      text: `${pauses.join(", and ")}; its fire time ${isoUtc(fireAt)} has not been decided yet: catchup "${pipeline.execution.catchup}" will decide when the pause ends`,
+      advice: "To have it decided now, resume what is paused.",
     };
-  if (isOpen) return { answer: "waiting", text: `its fire time ${isoUtc(fireAt)} is due, and its trigger is about to be made` };
+  if (isOpen) return { answer: "waiting", text: `its fire time ${isoUtc(fireAt)} is due, and its trigger is about to be created` };
   if (pipeline.schedule.kind === "adaptive" || before.some(({ endedAt }) => endedAt !== null && endedAt <= fireAt)) return null;
   return {
     answer: "unknown",
-    text: `its schedule as it is now has a fire time at ${isoUtc(fireAt)}, but nothing is kept of it: the pipeline was added or its schedule changed after that, or the store's retention has removed it`,
+    text: `its current schedule has a fire time at ${isoUtc(fireAt)}, but there is no record of it: the pipeline was added or its schedule changed after that, or the record has been pruned`,
   };
 }
 
@@ -125,12 +125,14 @@ async function tellNothing(
   const fireAt = schedule.kind === "adaptive" ? null : schedule.nextAfter(at - 1);
   const isNew = fireAt !== null && fireAt < at + MEANT_MS && fireAt <= now;
   const what = isNew
-    ? `its schedule as it is now (${schedule.describe()}) has a fire time at ${isoUtc(fireAt)}, but no run was due then: its schedule was another one, or no node had it`
+    ? `its current schedule (${schedule.describe()}) has a fire time at ${isoUtc(fireAt)}, but no run was due then: its schedule was different, or it was not registered on any node`
     : `no run was due then (${schedule.describe()})`;
   const clauses = await whyNothing(core, pipeline, sensors, at, now);
   const [last] = before;
   clauses.push(
-    last === undefined ? "no earlier trigger of the pipeline is kept" : `its last trigger before was ${nameOf(last)}, ${statusAt(last)}`,
+    last === undefined
+      ? "there is no record of an earlier trigger of the pipeline"
+      : `its previous trigger was ${nameOf(last)}, ${statusAt(last)}`,
   );
   return { answer: "not_scheduled", text: [what, ...clauses].join("; ") };
 }

@@ -37,7 +37,7 @@ export function lateBecause({ cause, from, until, pause }: CatchupRecord): strin
     case "paused":
       return wasPaused({ from: from ?? until, until, ...pause }, pause?.isGlobal ?? false);
     case "store_unavailable":
-      return `the store could not be used ${span}`;
+      return `the store was unavailable ${span}`;
     case "clock_step":
       return `the clock of the scheduler was moved forward ${from === null ? `to ${isoUtc(until)}` : span}`;
     case "stalled":

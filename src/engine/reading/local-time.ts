@@ -55,6 +55,6 @@ export function clockChangeNear(at: number, zoneName: string): string | null {
   const moved = `in ${zoneName} the clocks were moved from ${wall(before)} to ${wall(after)} at ${isoUtc(change)}`;
   const minutes = Math.round(Math.abs(after - before) / MINUTE_MS);
   return after > before
-    ? `${moved}: the ${minutes} minutes in between did not exist that day, and a daily fire time in them comes at ${wall(after)}`
-    : `${moved}: the ${minutes} minutes before ${wall(before)} came twice that day, and a daily fire time in them comes the first time only`;
+    ? `${moved}: the ${minutes} minutes in between did not exist that day, and a daily fire time within them fires at ${wall(after)}`
+    : `${moved}: the ${minutes} minutes before ${wall(before)} occurred twice that day, and a daily fire time within them fires on the first pass only`;
 }

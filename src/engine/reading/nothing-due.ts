@@ -78,7 +78,7 @@ export async function acceptedUntil({ store }: Pick<Core, "store">, pipelineId: 
 async function upstreamClause(core: Pick<Core, "store">, pipelineId: string, at: number): Promise<string> {
   const [last] = await acceptedUntil(core, pipelineId, at);
   const what = `it follows ${pipelineId}`;
-  if (last === undefined) return `${what}, of which no run is kept`;
+  if (last === undefined) return `${what}, which has no recorded run`;
   return `${what}, whose last trigger was ${nameOf(last)}, ${statusAt(last)}`;
 }
 
@@ -94,7 +94,7 @@ async function sensorClauses({ store }: Pick<Core, "store">, { id }: Pipeline, l
     }
   return [...failing].map(([name, { failures, error }]) => {
     const how = `its sensor ${name} has failed ${counted(failures, "time")} in a row`;
-    return error === null ? how : `${how}, last with: ${error}`;
+    return error === null ? how : `${how}, most recently with: ${error}`;
   });
 }
 
@@ -120,7 +120,7 @@ export function statusAt(trigger: TriggerRecord): string {
     case "skipped":
       return `which was skipped${when}${endReason === null ? "" : ` because ${endReason}`}`;
     case "expired":
-      return `which was given up${when}${endReason === null ? "" : ` (${endReason})`}`;
+      return `which expired${when}${endReason === null ? "" : ` (${endReason})`}`;
     case "cancelled":
       return `which was cancelled${when}${byWhom({ user: endedBy, reason: endReason })}`;
     case "superseded":

@@ -122,7 +122,7 @@ export class ProjectedSlots {
   retry({ run, isCertain, holder }: Retry, at: number): readonly OpenMatter[] {
     const { execution } = this.#pipeline;
     const open = [...this.#contention.at(at, execution.maxActiveRuns - 1)];
-    if (!isCertain) open.unshift({ kind: "retry", name: null, reason: "its run may have been continued, cancelled or ended before" });
+    if (!isCertain) open.unshift({ kind: "retry", name: null, reason: "its run may have been resumed, cancelled or finished before then" });
     const isOpen = open.length > 0 || this.#isContended() || this.#isRemote;
     holder.until = isOpen ? NEVER : at + longestRunMs(execution, run.attempt + 1, this.#graceMs) + LATE_MS;
     holder.heldUntil = at;

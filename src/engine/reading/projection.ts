@@ -16,7 +16,7 @@ import { startAnswer, takenAnswer } from "./start-answer.js";
 const MOST_FIRES = 5_000;
 const NEVER = Number.POSITIVE_INFINITY;
 const NOTHING: ReadonlySet<never> = new Set();
-const INTERVAL: OpenMatter = { kind: "interval", name: null, reason: "its interval adapts to how its runs go and may change before" };
+const INTERVAL: OpenMatter = { kind: "interval", name: null, reason: "its interval is adaptive and may change before then" };
 
 type ProjectionCore = Pick<Core, "executors" | "settings" | "store">;
 
@@ -149,7 +149,7 @@ export class Projection {
   /** There are too many fire times to go through: goes on at the instant of interest. */
   #passOver(at: number): void {
     const { schedule, execution } = this.#state.pipeline;
-    this.#slots.holdUnknown(`a run of the ${MOST_FIRES} or more fire times before`, execution.maxActiveRuns, at);
+    this.#slots.holdUnknown(`a run of the ${MOST_FIRES} or more earlier fire times`, execution.maxActiveRuns, at);
     this.#nextFireAt = schedule.nextAfter(this.#interestFrom - 1);
   }
 
@@ -191,7 +191,7 @@ export class Projection {
   #overtake(one: Waiting, at: number, what: "fire" | "start"): void {
     this.#waiting = this.#waiting.filter((other) => other !== one);
     this.#slots.release(one);
-    const reason = 'it will be superseded because newer fire times are ready then, too (overlap policy "cancel_running")';
+    const reason = 'it will be superseded because newer fire times are ready by then (overlap policy "cancel_running")';
     this.#say(at, what, one, { answer: "will_skip", reason });
   }
 
@@ -236,18 +236,18 @@ export class Projection {
     if (isEndless)
       this.#say(fireAt, "fire", trigger, {
         answer: "will_wait",
-        reason: `it will wait because ${why}; catchup (${catchup}) decides on resume`,
+        reason: `it will wait because ${why}; catchup (${catchup}) will decide on resume`,
         dependsOn: [{ kind: "pause", name: null, reason: why }],
       });
     else if (this.#made?.includes(fireAt) === true)
       this.#say(fireAt, "fire", trigger, {
         answer: "will_wait",
-        reason: `it will wait because ${why}; catchup (${catchup}) makes its trigger then`,
+        reason: `it will wait because ${why}; catchup (${catchup}) will create its trigger then`,
       });
     else
       this.#say(fireAt, "fire", trigger, {
         answer: "will_miss",
-        reason: `it will be missed because ${why}; catchup (${catchup}) drops it then`,
+        reason: `it will be missed because ${why}; catchup (${catchup}) will drop it then`,
       });
   }
 
@@ -278,8 +278,8 @@ export class Projection {
     this.#say(at, "fire", made, {
       answer: mayRun ? "may_run" : "may_skip",
       reason: mayRun
-        ? `it may run, which depends on this: ${dependingOn(dependsOn)}`
-        : `it will not run then (${gate.reason}); what becomes of it depends on this: ${dependingOn(dependsOn)}`,
+        ? `it may run, depending on: ${dependingOn(dependsOn)}`
+        : `it will not run then (${gate.reason}); its outcome depends on: ${dependingOn(dependsOn)}`,
       dependsOn,
       findings: gate.findings,
     });
@@ -322,7 +322,7 @@ export class Projection {
     const said: Said =
       dependsOn.length === 0
         ? { answer: "will_retry", reason: `${attempt} will start${error}` }
-        : { answer: "may_run", reason: `${attempt} may start${error}, which depends on this: ${dependingOn(dependsOn)}`, dependsOn };
+        : { answer: "may_run", reason: `${attempt} may start${error}, depending on: ${dependingOn(dependsOn)}`, dependsOn };
     this.#out.push({ at, what: "retry", name: `run ${run.id}`, trigger: null, run, dependsOn: [], findings: [], ...said });
   }
 

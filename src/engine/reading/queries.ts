@@ -39,7 +39,7 @@ export async function decisionsPage(store: Store, options: DecisionListOptions):
 function common(options: ListOptions): ListQuery {
   const limit = options.limit ?? 50;
   if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
-    throw new HeadgateError("INVALID_ARGUMENT", `limit: ${limit} must be a whole number from 1 to 1,000`, { details: { option: "limit" } });
+    throw new HeadgateError("INVALID_ARGUMENT", `limit: ${limit} must be an integer from 1 to 1,000`, { details: { option: "limit" } });
   }
   const { valueLimit } = options;
   if (valueLimit !== undefined && (!Number.isInteger(valueLimit) || valueLimit < 0)) {

@@ -6,7 +6,7 @@ import type { RoundHealth } from "../context/round-health.js";
 const NOT_RUNNING: Readonly<Record<Exclude<Phase, "running">, string>> = {
   created: "the scheduler has not been started",
   starting: "the scheduler is starting",
-  stopping: "the scheduler is stopping: it finishes what runs, and claims nothing more",
+  stopping: "the scheduler is stopping: it lets running work finish and claims nothing more",
   stopped: "the scheduler has stopped",
 };
 
@@ -18,20 +18,20 @@ export function whyNotReady(phase: Phase, health: Pick<RoundHealth, "lastSuccess
   if (phase !== "running") return NOT_RUNNING[phase];
   const { failure, lastSuccessAt, isLate } = health;
   if (failure !== null) return `its rounds have failed since ${isoUtc(failure.since)}: ${causeOf(failure.error)}`;
-  if (lastSuccessAt === null) return "its first round has not ended";
-  return isLate ? `its last round that succeeded was at ${isoUtc(lastSuccessAt)}` : null;
+  if (lastSuccessAt === null) return "its first round has not finished";
+  return isLate ? `its last successful round was at ${isoUtc(lastSuccessAt)}` : null;
 }
 
 const CAUSES: Readonly<Record<string, string>> = {
   STORE_UNAVAILABLE: "the store cannot be reached",
-  STORE_FULL: "the store has no room",
-  STORE_READ_ONLY: "the store may not be written to",
+  STORE_FULL: "the store is full",
+  STORE_READ_ONLY: "the store is read-only",
   STORE_CORRUPT: "the store's data is damaged",
-  STORE_INCOMPATIBLE: "a newer version of headgate has migrated the store, upgrade this node",
+  STORE_INCOMPATIBLE: "a newer version of headgate has migrated the store; upgrade this node",
 };
 
 function causeOf(error: unknown): string {
-  if (!(error instanceof HeadgateError)) return "an unexpected error, see the log";
+  if (!(error instanceof HeadgateError)) return "an unexpected error; see the log";
   const known = CAUSES[error.code];
   return known === undefined ? error.code : `${known} (${error.code})`;
 }

@@ -11,10 +11,10 @@ export interface StartAnswer {
 }
 
 const ELSE = {
-  queue: ", else it waits",
-  queue_one: ", else it waits",
-  skip: ', else it is skipped (overlap policy "skip")',
-  cancel_running: ', else the oldest active run is cancelled for it (overlap policy "cancel_running")',
+  queue: "; otherwise it will wait",
+  queue_one: "; otherwise it will wait",
+  skip: '; otherwise it will be skipped (overlap policy "skip")',
+  cancel_running: '; otherwise the oldest active run will be cancelled for it (overlap policy "cancel_running")',
 } as const;
 
 /** Returns what becomes of a trigger whose pipeline's slots are certainly taken; `null` when overlap makes room for it. */
@@ -51,7 +51,7 @@ export function startAnswer(
       return {
         said: {
           answer: "may_run",
-          reason: `it may run, which depends on this: ${dependingOn(dependsOn)}${isSlotOpen ? ELSE[overlap] : ""}`,
+          reason: `it may run, depending on: ${dependingOn(dependsOn)}${isSlotOpen ? ELSE[overlap] : ""}`,
           dependsOn,
           findings,
         },
@@ -63,7 +63,7 @@ export function startAnswer(
       return {
         said: {
           answer: "may_skip",
-          reason: `it will be skipped (${reason}) or wait, which depends on this: ${dependingOn(dependsOn)}`,
+          reason: `it will be skipped (${reason}) or wait, depending on: ${dependingOn(dependsOn)}`,
           dependsOn,
           findings,
         },
@@ -79,7 +79,7 @@ export function startAnswer(
         return {
           said: {
             answer: "may_skip",
-            reason: `it will be held (${reason}) or skipped, which depends on this: ${dependingOn(dependsOn)}`,
+            reason: `it will be held (${reason}) or skipped, depending on: ${dependingOn(dependsOn)}`,
             dependsOn,
             findings,
           },
@@ -108,14 +108,18 @@ function held(
     return {
       said: {
         answer: "will_wait",
-        reason: `it will be held because ${reason}; the fire time ${isoUtc(nextFireAt)} replaces it before that (overlap policy "queue_one")`,
+        reason: `it will be held because ${reason}; before that, the fire time ${isoUtc(nextFireAt)} will replace it (overlap policy "queue_one")`,
         findings,
       },
       leaves,
     };
   if (recheckAt < expiresAt) return { said: { answer: "will_wait", reason: `it will be held because ${reason}`, findings }, leaves };
   return {
-    said: { answer: "will_expire", reason: `it will expire at ${isoUtc(expiresAt)}: until then it is held because ${reason}`, findings },
+    said: {
+      answer: "will_expire",
+      reason: `it will expire at ${isoUtc(expiresAt)}; until then it will be held because ${reason}`,
+      findings,
+    },
     leaves,
   };
 }

@@ -67,10 +67,10 @@ async function told(
       return superseded(core, pipeline, facts);
     case "expired": {
       const since = decisions.find(({ outcome }) => outcome === "hold")?.at;
-      const held =
-        since === undefined || last === undefined ? "" : `, after it had been held since ${isoUtc(since)}: ${holdReason(last.reason)}`;
-      const advice = 'To run it whatever its conditions say, trigger the pipeline with the kind "immediate"; holdFor is how long it waits.';
-      return { answer: "expired", text: `${who} was given up${ended}${held || ` because ${trigger.endReason}`}`, advice };
+      const held = since === undefined || last === undefined ? "" : `, after being held since ${isoUtc(since)}: ${holdReason(last.reason)}`;
+      const advice =
+        'To run it regardless of its conditions, trigger the pipeline with the kind "immediate"; to let it wait longer, raise holdFor.';
+      return { answer: "expired", text: `${who} expired${ended}${held || ` because ${trigger.endReason}`}`, advice };
     }
     case "cancelled":
     case "running":
@@ -93,10 +93,10 @@ async function skipped(
   { trigger, decisions }: Facts,
 ): Promise<Told> {
   const last = decisions.at(-1);
-  const text = `${nameOf(trigger)} was skipped because ${trigger.endReason ?? last?.reason ?? "a condition said so"}`;
+  const text = `${nameOf(trigger)} was skipped because ${trigger.endReason ?? last?.reason ?? "a condition blocked it"}`;
   const at = trigger.endedAt ?? trigger.createdAt;
   if (last === undefined || last.findings.length > 0) {
-    const advice = 'To run it whatever its conditions say, trigger the pipeline with the kind "immediate".';
+    const advice = 'To run it regardless of its conditions, trigger the pipeline with the kind "immediate".';
     return { answer: "skipped", text, advice };
   }
   const used = await usedDuring(core, pipeline, { from: at, until: at + 1, node: null });
@@ -132,7 +132,7 @@ async function successors({ store }: Pick<Core, "store">, first: TriggerRecord):
     last = next;
   }
   if (count === 0) return `${nameOf(first)}, ${statusAt(first)}`;
-  return `${nameOf(first)}, which was replaced in turn; in the end by ${nameOf(last)}, ${statusAt(last)}`;
+  return `${nameOf(first)}, which was itself replaced; finally by ${nameOf(last)}, ${statusAt(last)}`;
 }
 
 /** A trigger that ended without a run: why it had not started before. */
@@ -155,7 +155,7 @@ async function ran(
 ): Promise<Told> {
   const last = decisions.at(-1);
   const because = `${nameOf(trigger)} ran because ${last?.reason ?? "its conditions allowed it"}`;
-  if (run === null) return { answer: ANSWERS[trigger.status] ?? "ran", text: `${because}; its run is no longer kept` };
+  if (run === null) return { answer: ANSWERS[trigger.status] ?? "ran", text: `${because}; its run has been pruned` };
   const lateMs = run.startedAt - dueAtOf(trigger, decisions);
   const waited = { trigger, decisions, until: run.startedAt, node: run.node };
   const why = lateMs < MEANT_MS ? [] : await whyWaited(core, pipeline, waited);

@@ -41,7 +41,7 @@ export async function upcomingFires(
   checkOptions(options, { pipelineId: true, from: true, until: true, count: true }, "upcoming");
   const count = options.count ?? 10;
   if (!Number.isInteger(count) || count < 1 || count > 10_000) {
-    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} must be a whole number from 1 to 10,000`, {
+    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} must be an integer from 1 to 10,000`, {
       details: { option: "count" },
     });
   }

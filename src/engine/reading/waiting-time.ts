@@ -46,9 +46,9 @@ export async function whyWaited(
   const { catchup, createdAt, scheduledFor } = trigger;
   const dueAt = dueAtOf(trigger, decisions);
   const clauses: string[] = [];
-  if (catchup !== null) clauses.push(`catchup made it, since ${lateBecause(catchup)}`);
+  if (catchup !== null) clauses.push(`catchup created it, since ${lateBecause(catchup)}`);
   else if (trigger.kind === "scheduled" && scheduledFor !== null && createdAt - scheduledFor >= MEANT_MS)
-    clauses.push(`it was not made before ${isoUtc(createdAt)}, and why is not recorded`);
+    clauses.push(`it was not created before ${isoUtc(createdAt)}, for a reason that is not recorded`);
   const held = holdsOf(pipeline, decisions, until);
   let at = Math.max(createdAt, dueAt);
   for (const { from, until: end, why } of held.spans) {
@@ -106,7 +106,7 @@ async function whyQueued(
   const waitedFor = `it waited in the queue from ${isoUtc(from)} to ${isoUtc(until)}`;
   if (whys.length > 0) return [`${waitedFor} because ${whys.join(" and ")}`];
   if (waited.decisions.some(({ outcome }) => outcome === "hold")) return [];
-  return [`${waitedFor}, and why is not recorded: no node was running, or none had room`];
+  return [`${waitedFor}, for a reason that is not recorded: no node was running, or none had free capacity`];
 }
 
 /** Pauses that are known and that covered at least a minute of a span. */

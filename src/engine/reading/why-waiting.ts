@@ -30,21 +30,19 @@ export async function whyWaiting(
   const advice: string[] = [];
   if (trigger.status === "held" && last !== undefined) {
     why.push(`it is held: ${last.reason}`);
-    advice.push('To run it whatever its conditions say, trigger the pipeline with the kind "immediate".');
+    advice.push('To run it regardless of its conditions, trigger the pipeline with the kind "immediate".');
   }
   if (trigger.node !== null && (trigger.leaseUntil ?? 0) > now) why.push(`the node ${trigger.node} is evaluating its conditions`);
   if (state?.pause) why.push(paused(state.pause, false));
   if (everything !== null) why.push(paused(everything, true));
   if (state?.pause || everything !== null)
-    advice.push(
-      `To start it, resume the ${everything === null ? "pipeline" : "scheduler"}; what is triggered with force runs in spite of a pause.`,
-    );
+    advice.push(`To start it, resume the ${everything === null ? "pipeline" : "scheduler"}; a trigger with force runs despite a pause.`);
   if (trigger.status === "pending" && trigger.availableAt > now) why.push(`it may not start before ${isoUtc(trigger.availableAt)}`);
   if (why.length > 0) return { why: why.join(", and "), advice: advice.join(" ") || null };
   const used = trigger.isForced ? [] : await usedNow(core, pipeline);
   const before = used.length === 0 ? "" : await queuedBefore(core, trigger);
   if (used.length > 0) return { why: `${used.map(({ text }) => text).join(" and ")}${before}`, advice: adviceOn(used) };
-  return { why: "nothing holds it back: it starts with the next round of a node that has room", advice: null };
+  return { why: "nothing blocks it: it will start in the next round of a node with free capacity", advice: null };
 }
 
 /** The triggers of the same pipeline that start before it. */
@@ -53,12 +51,12 @@ async function queuedBefore({ store }: Pick<Core, "store">, trigger: TriggerReco
   const waiting = await store.listTriggers({ pipelineId, statuses: ["pending"], limit: QUEUE_READ, ...LIGHT });
   const before = waiting.filter((one) => one.order < order || (one.order === order && one.id < id)).length;
   if (before === 0) return "";
-  return `, and ${counted(before, "trigger")} of the pipeline ${isOrAre(before)} before it in the queue`;
+  return `, and ${counted(before, "trigger")} of the pipeline ${isOrAre(before)} ahead of it in the queue`;
 }
 
 function adviceOn(used: readonly UsedLimit[]): string {
   const raises = used.map(({ kind }) => RAISES[kind]);
-  return `To start it sooner, cancel what is in its way, or raise ${raises.join(" and ")}.`;
+  return `To start it sooner, cancel what is ahead of it, or raise ${raises.join(" and ")}.`;
 }
 
 const RAISES: Readonly<Record<UsedLimit["kind"], string>> = {

@@ -1,4 +1,4 @@
-import { durationMs } from "../../base/duration.js";
+import { durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../../base/errors.js";
 import { issuesOf, type Pipeline } from "../../pipeline/pipeline.js";
 import type { RunClock, RunContext, RunLog } from "../../pipeline/run-context.js";
@@ -344,6 +344,8 @@ function deadlineOf(
   const own = timeoutMs - Math.max(0, now - run.attemptStartedAt);
   const all = totalTimeoutMs === null ? Number.POSITIVE_INFINITY : totalTimeoutMs - Math.max(0, now - run.startedAt);
   const what =
-    all < own ? `the run took longer than ${totalTimeoutMs} ms in all` : `attempt ${run.attempt} took longer than ${timeoutMs} ms`;
+    all < own
+      ? `the run took longer than ${formatDuration(totalTimeoutMs)} in total`
+      : `attempt ${run.attempt} took longer than ${formatDuration(timeoutMs)}`;
   return { lengthMs: Math.max(0, Math.min(own, all)), what };
 }

@@ -60,7 +60,7 @@ function keptError({ redact }: Pick<Core, "redact">, error: unknown, printed: Pr
 export function withoutValues(request: FinishRequest, why: string): FinishRequest {
   const { progress: _, ...end } = request.end;
   const output = end.output === null || end.output === undefined ? null : { notKept: why };
-  const error: RunError | null = end.error === null ? null : { message: `the error was not kept: ${why}`, code: plain(end.error.code) };
+  const error: RunError | null = end.error === null ? null : { message: `the error was not stored: ${why}`, code: plain(end.error.code) };
   return { ...request, end: { ...end, output, error } };
 }
 
@@ -69,7 +69,7 @@ export function keptOutput({ events, redact }: Pick<Core, "events" | "redact">, 
   try {
     return jsonCopy(output, OUTPUT_LIMIT, `output of run ${run.id}`, redact);
   } catch (problem) {
-    events.report(problem, `run ${run.id} succeeded, its output was not kept`);
+    events.report(problem, `run ${run.id} succeeded, but its output was not stored`);
     return { notKept: redact((problem as Error).message) };
   }
 }

@@ -46,7 +46,7 @@ async function oneByOne(
       try {
         const [answer] = await send([one]);
         answers.push(answer ?? null);
-        if (one !== request) reports.failed(`progress of run ${runId}, which was not kept`, last);
+        if (one !== request) reports.failed(`progress of run ${runId}, which was not stored`, last);
         break;
       } catch (error) {
         if (isUnavailable(error)) throw error;

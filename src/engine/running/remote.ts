@@ -54,7 +54,7 @@ class Watch {
     this.#handle = handle;
     attempt.onTold(() => this.#changed());
     attempt.onAbort(() => {
-      this.#endCall?.(new HeadgateError("EXECUTOR_UNAVAILABLE", "nobody waits for the answer any more"));
+      this.#endCall?.(new HeadgateError("EXECUTOR_UNAVAILABLE", "call aborted: no longer needed"));
       this.#changed();
     });
   }
@@ -75,7 +75,7 @@ class Watch {
         waitMs = FIRST_WAIT_MS;
         this.#attempt.noteProblem(null);
       } catch (error) {
-        this.#warn("cannot be asked", error);
+        this.#warn("cannot be queried", error);
         await this.#wait(waitMs);
         waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
         continue;
@@ -85,7 +85,7 @@ class Watch {
       if (state.status === "lost") {
         const lost = new HeadgateError(
           "RUN_LOST",
-          `${this.#executor.name} does not know it any more${state.reason === undefined ? "" : `: ${state.reason}`}`,
+          `${this.#executor.name} no longer knows it${state.reason === undefined ? "" : `: ${state.reason}`}`,
         );
         this.#attempt.abort(lost);
         throw lost;
@@ -137,7 +137,7 @@ class Watch {
       await store.heartbeat([{ runId, token, reference }], now + settings.leaseMs, now);
     } catch (error) {
       this.#attempt.keepReference(reference); // sent with the next heartbeat; whoever watches it next without knowing submits it again, which starts it no second time
-      if (!isUnavailable(error)) events.report(error, `writing down where run ${runId} is carried out`);
+      if (!isUnavailable(error)) events.report(error, `recording where run ${runId} is executed`);
     }
   }
 
@@ -166,7 +166,7 @@ class Watch {
         controller.abort(reason);
         reject(reason);
       };
-      const late = () => end(new HeadgateError("EXECUTOR_UNAVAILABLE", `${this.#executor.name}: no answer within ${callMs} ms`));
+      const late = () => end(new HeadgateError("EXECUTOR_UNAVAILABLE", `${this.#executor.name}: no response within ${callMs} ms`));
       const stopTimer = clock.setTimer(callMs, late);
       if (!isLast) this.#endCall = end;
       make({ signal: controller.signal, clock, redact: (text) => this.#core.redact(text) })
@@ -205,9 +205,9 @@ class Watch {
     if (this.#attempt.abortReason !== null) return;
     const { runId, pipelineId } = this.#attempt;
     const message = this.#core.redact(messageOf(error));
-    const problem = `${this.#executor.name} ${what}, it is tried again: ${message}`;
+    const problem = `${this.#executor.name} ${what}, it will be retried: ${message}`;
     this.#attempt.noteProblem({ message: problem.slice(0, MESSAGE_LIMIT), code: "EXECUTOR_UNAVAILABLE" });
-    this.#core.logger.log("warn", `${this.#executor.name} ${what}, trying again: ${message}`, { pipelineId, runId });
+    this.#core.logger.log("warn", `${this.#executor.name} ${what}, retrying: ${message}`, { pipelineId, runId });
   }
 }
 

@@ -112,7 +112,7 @@ export class Runner {
     const work = carriedOut
       .then(
         (output) => this.#ended(attempt, places, output, null),
-        (error: unknown) => this.#ended(attempt, places, null, error ?? new Error("the run threw nothing")),
+        (error: unknown) => this.#ended(attempt, places, null, error ?? new Error("the run rejected without a reason")),
       )
       .finally(() => places.ends--);
     this.#core.clock.track?.(work, "run", `attempt ${run.attempt} of run ${run.id} of pipeline ${run.pipelineId}`);
@@ -150,7 +150,7 @@ export class Runner {
     const { store, clock, fireQueue } = this.#core;
     const isOpen = this.ends.has(runId, { attempt });
     const run = await store.run(runId);
-    if (run === null) throw new HeadgateError("NOT_FOUND", `there is no run ${runId}, or no longer`, { details: { runId } });
+    if (run === null) throw new HeadgateError("NOT_FOUND", `no such run: ${runId} (it may have been pruned)`, { details: { runId } });
     const pipeline = fireQueue.get(run.pipelineId)?.pipeline;
     if (own !== undefined || isOpen || run.status !== "running" || run.attempt !== attempt || pipeline === undefined)
       throw new HeadgateError("ALREADY_FINISHED", `attempt ${attempt} of run ${runId} has ended`, { details: { runId, attempt } });
@@ -176,7 +176,7 @@ export class Runner {
     if (elsewhere.length === 0) return;
     for (const attempt of elsewhere) {
       attempt.isDetached = true;
-      attempt.abort(new HeadgateError("RUN_LOST", "the scheduler stopped; the run goes on elsewhere"));
+      attempt.abort(new HeadgateError("RUN_LOST", "the scheduler stopped; the run continues elsewhere"));
     }
     const now = clock.now();
     try {
@@ -186,7 +186,7 @@ export class Runner {
         now,
       );
     } catch (error) {
-      this.#core.events.report(error, "letting go of runs that are carried out elsewhere"); // their leases run out
+      this.#core.events.report(error, "releasing remote runs"); // their leases run out
     }
   }
 
@@ -214,7 +214,7 @@ export class Runner {
       if (run === undefined) continue;
       if (run === null && this.#active.get(attempt.runId) === attempt) {
         attempt.isDetached = this.#core.executors.of(attempt.pipeline).kind === "remote"; // another node has it, or was told of its end
-        attempt.abort(new HeadgateError("RUN_LOST", "another node has taken the run over: this node was silent for longer than its lease"));
+        attempt.abort(new HeadgateError("RUN_LOST", "another node has taken over the run: this node did not extend its lease in time"));
       } else if (run !== null) this.cancel(run);
     }
   }
@@ -271,7 +271,7 @@ export class Runner {
       const watchers = isSuccess ? fireQueue.watchersOf(run.pipelineId) : [];
       if (watchers.length > 0) await store.recheck(watchers, clock.now());
     } catch (problem) {
-      if (!isUnavailable(problem)) events.report(problem, `what follows from the end of run ${run.id}`);
+      if (!isUnavailable(problem)) events.report(problem, `following up on the end of run ${run.id}`);
     } finally {
       this.#leave(attempt);
       this.#close();
@@ -298,7 +298,7 @@ export class Runner {
    * @throws the store's error; it is tried again with the next round
    */
   async closeLost(run: RunRecord, pipeline: Pipeline): Promise<void> {
-    const error = new HeadgateError("RUN_LOST", `node ${run.node} was silent for longer than its lease`, { details: { node: run.node } });
+    const error = new HeadgateError("RUN_LOST", `node ${run.node} did not extend its lease in time`, { details: { node: run.node } });
     const request = endRequest(this.#core, run, pipeline, { outcome: "lost", output: null, error });
     const result = await this.#closings.add({ ...request, onlyIfExpired: true });
     if (result.isAccepted) this.#tellEnd("lost", result);
@@ -314,7 +314,12 @@ export class Runner {
     const { id: runId, pipelineId, attempt } = run;
     this.#core.events.emit("run.late_result", () => ({ pipelineId, runId, attempt, outcome, error: message }));
     const what = outcome === "succeeded" ? "a success" : "a result";
-    this.#core.logger.log("warn", `${what} came after its attempt was closed, and was refused`, { pipelineId, runId, attempt, outcome });
+    this.#core.logger.log("warn", `${what} arrived after its attempt was closed, and was rejected`, {
+      pipelineId,
+      runId,
+      attempt,
+      outcome,
+    });
   };
 }
 

@@ -129,7 +129,7 @@ export class EndRecorder {
     await clock.sleep(waitMs, this.#wake.signal).catch(() => {}); // woken by a stop
     const [result] = await this.#send([end.request]);
     const { run, request } = end;
-    logger.log("info", `the end of run ${run.id} is recorded after all`, { ...idsOf(run), outcome: request.end.outcome });
+    logger.log("info", `the end of run ${run.id} has been recorded after all`, { ...idsOf(run), outcome: request.end.outcome });
     return result as FinishResult;
   }
 
@@ -151,7 +151,7 @@ export class EndRecorder {
 
   /** Goes on without the values that the store refuses. */
   #reduce(end: OpenEnd, error: unknown): void {
-    this.#core.events.report(error, `recording the end of run ${end.run.id}, which is recorded without its output and error`);
+    this.#core.events.report(error, `recording the end of run ${end.run.id}; it will be recorded without its output and error`);
     const reduced = withoutValues(end.request, this.#core.redact(messageOf(error)));
     this.#open.delete(end.request);
     end.request = reduced;
@@ -166,9 +166,9 @@ export class EndRecorder {
     const { outcome } = end.request.end;
     const { run } = end;
     const error = this.#error(end.error);
-    const what = `run ${run.id} has ended (${outcome}), and the store does not take it: ${error.message}`;
+    const what = `run ${run.id} has ended (${outcome}), but the store rejects its result: ${error.message}`;
     const advice =
-      "it is tried again every 30 to 60 s while this node lives, and nobody repeats the run meanwhile; repair what the error names, and it is recorded";
+      "recording is retried every 30 to 60 s while this node is running, and the run is not repeated in the meantime; fix the error and it will be recorded";
     this.#core.logger.log("error", `${what}; ${advice}`, { ...idsOf(run), outcome, output: digestOf(end.request), error });
     this.#tell(end, error, false);
   }
@@ -176,7 +176,7 @@ export class EndRecorder {
   #giveUpOn(end: OpenEnd): null {
     const { run, request } = end;
     const error = this.#error(end.error);
-    const what = `the end of run ${run.id} was not recorded, and this node stops: its lease runs out, and it is repeated if its retries allow`;
+    const what = `the end of run ${run.id} was not recorded, and this node is stopping: after its lease expires, the run is repeated if its retries allow`;
     this.#core.logger.log("error", what, {
       ...idsOf(run),
       outcome: request.end.outcome,

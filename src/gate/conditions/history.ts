@@ -39,7 +39,7 @@ export function stale(options: StaleOptions): Condition {
     ...onBlockOf(options, "stale"),
     ...(source === undefined ? {} : { source, onError, timeoutMs: longestMs([source]), watches: { probes: [source.name] } }),
     evaluate: async ({ now, pipelineId, trigger, history, measure }) => {
-      if (trigger.kind === "backfill") return { result: "pass", reason: "a backfill asks for the past, whatever is fresh now" };
+      if (trigger.kind === "backfill") return { result: "pass", reason: "a backfill is for past data, so freshness does not matter" };
       const madeAt = source === undefined ? await history.lastSuccessAt(pipelineId) : await measure(source);
       if (madeAt === null)
         return { result: "pass", reason: source === undefined ? "there has been no success yet" : "there is no data yet" };
@@ -120,7 +120,7 @@ export function maxPerPeriod(options: { count: number; period: Duration } & Cond
   const periodMs = durationMs(options.period, "period");
   const { count } = options;
   if (!Number.isInteger(count) || count < 1) {
-    throw new HeadgateError("INVALID_ARGUMENT", `maxPerPeriod: count ${count} must be a whole number from 1`);
+    throw new HeadgateError("INVALID_ARGUMENT", `maxPerPeriod: count ${count} must be an integer ≥ 1`);
   }
   const limit: StartLimit = { count, periodMs };
   const soonMs = Math.min(SOON_MS, periodMs / SOON_PART);

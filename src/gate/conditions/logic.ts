@@ -81,7 +81,7 @@ const NOT: Logic = {
 
 function combined(logic: Logic, conditions: readonly Condition[]): Condition {
   const { word, isMaintenance } = logic;
-  if (conditions.length === 0) throw new HeadgateError("INVALID_ARGUMENT", `${word}: give at least one condition`);
+  if (conditions.length === 0) throw new HeadgateError("INVALID_ARGUMENT", `${word}: must have at least one condition`);
   for (const one of conditions) checkCondition(one, null, invalidArgument(word));
   const made: Condition = {
     name: `${word} (${conditions.map(({ name }) => name).join(", ")})`,

@@ -38,7 +38,7 @@ export interface Health {
 export function healthy(options: { probes: readonly MeasurableProbe<boolean | Health>[] } & OutsideConditionOptions): Condition {
   checkOptions(options, { ...OUTSIDE_OPTIONS, probes: true }, "healthy");
   const { probes } = options;
-  if (!Array.isArray(probes) || probes.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "healthy: give at least one probe");
+  if (!Array.isArray(probes) || probes.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "healthy: must have at least one probe");
   for (const [index, one] of probes.entries()) checkProbe(one, `healthy: probes[${index}]`);
   return asking("healthy", probes, options, (context) => Promise.all(probes.map((probe) => healthOf(probe, options.onError, context))));
 }
@@ -56,7 +56,7 @@ export function dataVolume(options: { source: MeasurableProbe<number>; min?: num
   const { source, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = options;
   const onError = checkedOnError(options.onError, "dataVolume") ?? "block";
   if (!(min <= max) || (options.min === undefined && options.max === undefined))
-    throw new HeadgateError("INVALID_ARGUMENT", "dataVolume: give min or max, numbers, min not above max");
+    throw new HeadgateError("INVALID_ARGUMENT", "dataVolume: provide min and/or max, with min ≤ max");
   return {
     name: "data volume",
     needs: "outside",
@@ -128,7 +128,7 @@ export async function healthOf(
   try {
     const { value, latencyMs } = await observe(probe, problemOf);
     const { isHealthy, reason, evidence } = typeof value === "boolean" ? { isHealthy: value, reason: undefined, evidence: {} } : value;
-    if (typeof isHealthy !== "boolean") throw new Error(`gave ${JSON.stringify(value)} instead of a boolean or a health`);
+    if (typeof isHealthy !== "boolean") throw new Error(`returned ${JSON.stringify(value)} instead of a boolean or a health`);
     return {
       name,
       isGood: isHealthy,

@@ -8,7 +8,7 @@ import { CONDITION_OPTIONS, type Condition, type ConditionOptions, onBlockOf } f
 
 /** What to do about windows that never end. */
 export const ENDLESS =
-  "the windows cover every day from start to start (equal start and end make 24 h): nothing would ever run; name days, give another end, or pause the pipeline instead";
+  "the windows cover every day from start to start (equal start and end make 24 h), so nothing would ever run; name days, change the end, or pause the pipeline instead";
 
 /**
  * Blocks inside maintenance windows, and knows when they end. Days name the day a window starts; a window may cross midnight;

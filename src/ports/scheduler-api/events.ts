@@ -66,7 +66,7 @@ export interface SchedulerEvents {
   "run.lost": RunEvent;
   /** A run went on after its signal and its grace: given up, its slot is free again. */
   "run.unresponsive": AttemptEvent;
-  /** A result came after its attempt was closed, and was refused; `outcome` says how the attempt had ended. */
+  /** A result arrived after its attempt was closed, and was rejected; `outcome` says how the attempt had ended. */
   "run.late_result": AttemptEvent & { readonly outcome: AttemptOutcome; readonly error: string | null };
   /**
    * An attempt has ended, and the store does not take it for a reason nobody foresaw. It is tried again, and nobody repeats the run meanwhile, until this node stops (`isGivenUp`). Emitted
@@ -117,7 +117,7 @@ export interface SchedulerEvents {
   "audit.head": { readonly seq: number; readonly hash: string };
   started: { readonly node: string };
   stopped: { readonly node: string };
-  /** The wall clock moved on its own (`stepped`), or nothing could run for a while (`stalled`). */
+  /** The wall clock moved on its own (`stepped`), or the process was suspended or blocked (`stalled`). */
   "clock.jumped": { readonly kind: "stepped" | "stalled"; readonly byMs: number };
   /** This node's clock differs from the clock of the store's server, which is used instead: `correctionMs` is added to it. Emitted once until they agree again. */
   "clock.skewed": { readonly aheadMs: number; readonly correctionMs: number };

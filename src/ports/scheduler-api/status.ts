@@ -44,9 +44,9 @@ export interface SchedulerStatus {
   readonly node: string;
   readonly now: Date;
   readonly pipelines: number;
-  /** Runs under way on this node. */
+  /** Active runs on this node. */
   readonly activeRuns: number;
-  /** Runs that have ended on this node and that the store has not taken yet, because it is away or for another reason. */
+  /** Runs that ended on this node and are not yet recorded in the store, because it is away or for another reason. */
   readonly unrecordedEnds: UnrecordedEnds;
   /** When this node fires next. */
   readonly nextFireAt: Date | null;

@@ -62,7 +62,7 @@ export interface Tokens {
    */
   issue(options: TokenOptions): Promise<IssuedToken>;
 
-  /** All tokens, without their text. */
+  /** List tokens, without their secrets. */
   list(): Promise<readonly TokenInfo[]>;
 
   /**

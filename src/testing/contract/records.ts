@@ -145,7 +145,7 @@ export const RECORDS: readonly Case[] = [
       const fire = firing("a", T0 + MINUTE);
       const missed = { count: 4, lastAt: T0 + 30_000 };
       const dropped = { id: nextId(), pipelineId: "a", triggerId: null, kind: "scheduled" as const, scheduledFor: T0, at: T0 + 90_000 };
-      const reason = "missed; catchup is none";
+      const reason = 'missed; catchup is "none"';
       await store.fire([{ ...fire, triggers: [], dropped: [{ ...dropped, outcome: "skip", reason, findings: [], missed }] }], T0 + 90_000);
       const all = await store.listFinished({ from: T0, until: T0 + 10 * MINUTE, limit: 10 });
       assert.deepEqual(

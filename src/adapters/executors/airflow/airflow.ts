@@ -81,7 +81,7 @@ async function triggered(api: AirflowApi, reference: Reference, body: object, un
     throw unexpected(again.status, again.problem);
   }
   if (status === 404) throw new NonRetryableError(`Airflow has no DAG ${reference.dagId}, or it is not active`);
-  if (status === 400 || status === 422) throw new NonRetryableError(`Airflow refuses the DAG run: ${problem}`);
+  if (status === 400 || status === 422) throw new NonRetryableError(`Airflow rejected the DAG run: ${problem}`);
   throw unexpected(status, problem);
 }
 
@@ -92,7 +92,7 @@ function pathOf({ dagId, dagRunId }: Reference): string {
 /** What may pass is worth asking again; what does not is an attempt that failed. */
 function unexpected(status: number, problem: string): HeadgateError {
   const isPassing = status === 408 || status === 429 || status >= 500;
-  return new HeadgateError(isPassing ? "EXECUTOR_UNAVAILABLE" : "REMOTE_RUN_FAILED", `Airflow answers ${status}: ${problem}`, {
+  return new HeadgateError(isPassing ? "EXECUTOR_UNAVAILABLE" : "REMOTE_RUN_FAILED", `Airflow responded with ${status}: ${problem}`, {
     details: { status },
   });
 }
@@ -119,7 +119,7 @@ export function airflowHealth(options: AirflowConnection & ProbeOptions = {}): P
       const isHealthy = status === 200 && ill.length === 0;
       return {
         isHealthy,
-        reason: isHealthy ? "is healthy" : status === 200 ? `${ill.join(" and ")} not healthy` : `answers ${status}`,
+        reason: isHealthy ? "is healthy" : status === 200 ? `${ill.join(" and ")} not healthy` : `responded with ${status}`,
         evidence: { status, ...told },
       };
     },

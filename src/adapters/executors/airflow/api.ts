@@ -47,12 +47,12 @@ export class AirflowApi {
 
   constructor(connection: AirflowConnection, where: string) {
     const baseUrl = connection.baseUrl ?? process.env.AIRFLOW_BASE_URL;
-    if (baseUrl === undefined) throw new HeadgateError("INVALID_ARGUMENT", `${where}: give baseUrl, or set AIRFLOW_BASE_URL`);
+    if (baseUrl === undefined) throw new HeadgateError("INVALID_ARGUMENT", `${where}: baseUrl is required (or set AIRFLOW_BASE_URL)`);
     const { apiVersion = 2, username, password } = connection;
     if (apiVersion !== 1 && apiVersion !== 2)
       throw new HeadgateError("INVALID_ARGUMENT", `${where}: apiVersion ${apiVersion} must be 1 or 2`);
     if ((username === undefined) !== (password === undefined))
-      throw new HeadgateError("INVALID_ARGUMENT", `${where}: give username and password, or neither`);
+      throw new HeadgateError("INVALID_ARGUMENT", `${where}: username and password must be set together`);
     this.#base = checkUrl(baseUrl, `${where}: baseUrl`).replace(/\/+$/, "");
     this.address = addressOf(baseUrl);
     this.secrets = [password, connection.token, ...secretsOfUrl(baseUrl)].filter((one) => one !== undefined);
@@ -92,7 +92,7 @@ export class AirflowApi {
         const isPassing = status === 429 || status >= 500;
         throw new HeadgateError(
           isPassing ? "EXECUTOR_UNAVAILABLE" : "REMOTE_RUN_FAILED",
-          `Airflow gives no token (${status}): ${problem}`,
+          `Airflow issued no token (${status}): ${problem}`,
           { details: { status } },
         );
       }

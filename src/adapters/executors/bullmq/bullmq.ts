@@ -45,7 +45,7 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
   checkOptions(options, { ...BULLMQ_CONNECTION, queue: true, pollInterval: true, keep: true }, "bullmqExecutor");
   const { queue: name = "headgate" } = options;
   if (typeof name !== "string" || !/^[\w.-]{1,100}$/.test(name))
-    throw new HeadgateError("INVALID_ARGUMENT", `bullmqExecutor: queue ${quote(name)} is no name`);
+    throw new HeadgateError("INVALID_ARGUMENT", `bullmqExecutor: queue ${quote(name)} is not a valid name`);
   const keepS = Math.ceil(durationMs(options.keep ?? "1h", "bullmqExecutor: keep") / 1_000);
   const watched = new Map<string, Watched>();
   const of = (id: string) => {
@@ -186,7 +186,7 @@ async function stateOf(queue: Queue<JobData>, id: string): Promise<RemoteState> 
     const { isRetryable = true, ...error } = job.data.failure ?? { message: job.failedReason ?? "the job failed" };
     return { status: "failed", error, isRetryable };
   }
-  return state === "unknown" ? { status: "lost", reason: "the queue does not know its state" } : { status: "running" };
+  return state === "unknown" ? { status: "lost", reason: "the job's state is unknown to the queue" } : { status: "running" };
 }
 
 /** Events carry results as text or as they were, by backend. */

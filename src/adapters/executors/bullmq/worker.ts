@@ -49,7 +49,7 @@ export function workerOn(
   );
   const { queue = "headgate", concurrency = 10, maxStalledCount = 1, logger = usual } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1)
-    throw new HeadgateError("INVALID_ARGUMENT", `createWorker: concurrency ${concurrency} must be a whole number from 1`);
+    throw new HeadgateError("INVALID_ARGUMENT", `createWorker: concurrency ${concurrency} must be an integer ≥ 1`);
   const lockDuration = durationMs(options.lockDuration ?? "30s", "createWorker: lockDuration");
   const byId = new Map(pipelines.map((one) => [one.id, one]));
   const stopping = new AbortController();

@@ -78,15 +78,15 @@ export function commandExecutor(options: CommandExecutorOptions): LocalExecutor 
     "commandExecutor",
   );
   const { command, concurrency = Math.max(1, cpus().length), outputLimit = DEFAULT_LIMIT, output = "text" } = options;
-  if (typeof command !== "string" || command === "" || command.includes("\0")) throw bad("command: give a program");
+  if (typeof command !== "string" || command === "" || command.includes("\0")) throw bad("command: must be the path or name of a program");
   if (/\s[-|>&;]/.test(command))
     throw bad(
-      `command: ${JSON.stringify(command.slice(0, 60))} looks like a line for a shell; give the program alone, and its arguments as args`,
+      `command: ${JSON.stringify(command.slice(0, 60))} looks like a shell command line; pass the program alone, and its arguments as args`,
     );
   if (typeof options.args !== "function") checkArgs(options.args ?? []);
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be a whole number from 1`);
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be an integer ≥ 1`);
   if (!Number.isInteger(outputLimit) || outputLimit < 1 || outputLimit > LARGEST_LIMIT)
-    throw bad(`outputLimit ${outputLimit} must be a whole number from 1 to ${LARGEST_LIMIT}`);
+    throw bad(`outputLimit ${outputLimit} must be an integer from 1 to ${LARGEST_LIMIT}`);
   if (output !== "text" && output !== "json") throw bad("output must be text or json");
   const queue = new PQueue({ concurrency });
   const watchdog = new Watchdog();
@@ -148,8 +148,8 @@ async function notStarted(child: Child, { command, cwd }: CommandExecutorOptions
 
 function adviceFor(code: string, command: string, cwd: string | undefined): string {
   if (cwd !== undefined && !existsSync(cwd)) return ": the directory (cwd) does not exist";
-  if (code === "ENOENT") return command.includes("/") ? ": there is no such file" : ": there is no such program in the PATH of the service";
-  return code === "EACCES" ? ": it may not be executed" : "";
+  if (code === "ENOENT") return command.includes("/") ? ": no such file" : ": not found in the PATH of the service";
+  return code === "EACCES" ? ": it is not executable" : "";
 }
 
 interface Ended {
@@ -181,12 +181,14 @@ function ended(child: Child, input: string, control: RunControl, limit: number):
       timers.push(clock.setTimer(graceMs / 2, () => signalGroup(child, "SIGKILL")));
       timers.push(
         clock.setTimer(graceMs, () => {
-          const problem = `program ${child.pid} has not ended ${graceMs} ms after it was told to`;
+          const problem = `program ${child.pid} had not exited ${graceMs} ms after it was asked to`;
           settle(() => reject(new HeadgateError("RUN_UNRESPONSIVE", problem, { cause: control.signal.reason, details: printed() })));
         }),
       );
     });
-    child.on("error", (cause) => settle(() => reject(new HeadgateError("COMMAND_FAILED", `broke off (${cause.message})`, { cause }))));
+    child.on("error", (cause) =>
+      settle(() => reject(new HeadgateError("COMMAND_FAILED", `was interrupted (${cause.message})`, { cause }))),
+    );
     child.once("exit", () => signalGroup(child, "SIGKILL")); // what it has left behind, if anything
     child.once("close", (code, signal) =>
       settle(() =>
@@ -246,7 +248,7 @@ class Tail {
     const head = this.#beginning.subarray(0, characterUntil(this.#beginning, first));
     const left = this.#total - head.length - (all.length - start);
     const [beginning, end] = [redact(head.toString("utf8"), "end"), redact(all.subarray(start).toString("utf8"), "start")];
-    return `${beginning}\n… (${left} bytes left out)\n${end}`;
+    return `${beginning}\n… (${left} bytes omitted)\n${end}`;
   }
 
   #add(chunk: Buffer): void {
@@ -283,7 +285,7 @@ function resultOf(
 ): unknown {
   if (code !== 0) {
     const why = (stderr.trim() || stdout.trim()).split("\n").slice(-3).join("\n").slice(-500);
-    const message = `${code === null ? `was ended by ${signal}` : `ended with ${code}`}${why === "" ? "" : `: ${why}`}`;
+    const message = `${code === null ? `was killed by ${signal}` : `exited with ${code}`}${why === "" ? "" : `: ${why}`}`;
     const details = { exitCode: code, ...printed };
     throw code !== null && finalExitCodes.includes(code)
       ? Object.assign(new NonRetryableError(message), { details })
@@ -293,12 +295,13 @@ function resultOf(
   try {
     return JSON.parse(json);
   } catch {
-    throw new HeadgateError("COMMAND_FAILED", `ended well, but wrote no JSON: ${jsonProblemOf(json)}`, { details: { ...printed } });
+    throw new HeadgateError("COMMAND_FAILED", `succeeded, but its output is not JSON: ${jsonProblemOf(json)}`, { details: { ...printed } });
   }
 }
 
 function checkArgs(args: readonly string[]): void {
-  if (!Array.isArray(args) || args.some((one) => typeof one !== "string" || one.includes("\0"))) throw bad("args must be a list of texts");
+  if (!Array.isArray(args) || args.some((one) => typeof one !== "string" || one.includes("\0")))
+    throw bad("args must be an array of strings");
 }
 
 function bad(problem: string): HeadgateError {

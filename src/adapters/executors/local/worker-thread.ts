@@ -40,7 +40,7 @@ parentPort.on("message", async (message) => {
   try {
     const exports = await import(workerData.module);
     const work = Object.hasOwn(exports, rest.pipelineId) ? exports[rest.pipelineId] : (exports.default?.[rest.pipelineId] ?? exports.default);
-    if (typeof work !== "function") throw Object.assign(new Error("the module exports no function " + JSON.stringify(rest.pipelineId) + " and no default one"), { name: "NonRetryableError" });
+    if (typeof work !== "function") throw Object.assign(new Error("the module exports neither a function " + JSON.stringify(rest.pipelineId) + " nor a default function"), { name: "NonRetryableError" });
     const heartbeat = (progress) => parentPort.postMessage({ progress });
     parentPort.postMessage({ output: await work({ ...rest, scheduledFor: scheduledFor === null ? null : new Date(scheduledFor), signal, heartbeat }) });
   } catch (error) {
@@ -82,8 +82,8 @@ export function workerThreadExecutor(options: WorkerThreadOptions): LocalExecuto
   checkOptions(options, { module: true, concurrency: true, resourceLimits: true }, "workerThreadExecutor");
   const { concurrency = Math.max(1, availableParallelism() - 1), resourceLimits } = options;
   if (!(options.module instanceof URL) && (typeof options.module !== "string" || options.module === ""))
-    throw bad("module: give a path or an address");
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be a whole number from 1`);
+    throw bad("module: must be a path or a URL");
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be an integer ≥ 1`);
   const module =
     options.module instanceof URL
       ? options.module.href
@@ -165,7 +165,7 @@ async function carriedOut(
       ],
       ["messageerror", (error) => end(true, () => reject(error))],
       ["error", (error) => end(false, () => reject(error))],
-      ["exit", (code) => end(false, () => reject(new HeadgateError("RUN_LOST", `its thread ended with ${code}`)))],
+      ["exit", (code) => end(false, () => reject(new HeadgateError("RUN_LOST", `its thread exited with ${code}`)))],
     ];
     for (const [name, listener] of listeners) worker.on(name, listener);
     control.onAbort(() => {

@@ -37,7 +37,7 @@ type Ended = Exclude<RemoteState, { status: "running" } | { status: "lost" }>;
 /** Where a run is: it has answered, or will call back. */
 type Reference = { readonly submissionId: string; readonly ended: Ended | null };
 
-const CALLBACKS = "taking callbacks of runs";
+const CALLBACKS = "handling callbacks of runs";
 const BODY_LIMIT = 1_048_576;
 const result = z.discriminatedUnion("status", [
   z.strictObject({ status: z.literal("running"), progress: z.unknown().optional() }),
@@ -117,9 +117,9 @@ function requestOf(run: RemoteRun, callbackUrl: string | undefined, token: strin
 
 function endedBy(status: number, text: string, hasCallback: boolean, redact: RemoteCall["redact"]): Ended | null {
   if (status === 202 && hasCallback) return null;
-  if (status === 202) throw new NonRetryableError("the service answers 202 and would call back, but there is no callbackUrl");
+  if (status === 202) throw new NonRetryableError("the service responded with 202 and will call back, but no callbackUrl is set");
   if (status >= 200 && status < 300) return { status: "succeeded", output: outputOf(text, redact) };
-  const told = `the service answers ${status}: ${redact(text).slice(0, 200)}`;
+  const told = `the service responded with ${status}: ${redact(text).slice(0, 200)}`;
   if (status === 408 || status === 425 || status === 429 || status >= 500)
     throw new HeadgateError("EXECUTOR_UNAVAILABLE", told, { details: { status } });
   throw new NonRetryableError(told);
@@ -150,7 +150,7 @@ async function taken(
   const expected = Buffer.from(tokenOf(`${runId}-${attempt}`));
   const given = Buffer.from(token);
   if (given.length !== expected.length || !timingSafeEqual(given, expected))
-    return answer(401, "UNAUTHENTICATED", "this address is not one that was handed out");
+    return answer(401, "UNAUTHENTICATED", "this address was not issued by this service");
   if (request.method !== "POST") return answer(405, "METHOD_NOT_ALLOWED", "POST the result");
   let told: z.output<typeof result>;
   try {
@@ -170,7 +170,7 @@ async function taken(
     if (error instanceof HeadgateError && error.code === "ALREADY_FINISHED") return answer(409, error.code, error.message);
     if (error instanceof HeadgateError && error.code === "INVALID_ARGUMENT") return answer(422, error.code, error.message);
     scheduler.host.reportFailure(CALLBACKS, error, `the callback of run ${runId}`);
-    return answer(503, "STORE_UNAVAILABLE", "this could not be written down; call again");
+    return answer(503, "STORE_UNAVAILABLE", "this could not be recorded; try again");
   }
   answer(200, "", "");
 }
@@ -196,7 +196,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
     size += (chunk as Buffer).length;
     if (size <= BODY_LIMIT) chunks.push(chunk as Buffer); // the rest is read and dropped, so that whoever sends it hears why
   }
-  if (size > BODY_LIMIT) throw new Error(`the body has more than ${BODY_LIMIT} bytes`);
+  if (size > BODY_LIMIT) throw new Error(`request body exceeds ${BODY_LIMIT} bytes`);
   return Buffer.concat(chunks).toString("utf8");
 }
 

@@ -14,7 +14,7 @@ function targetOf(call: Call, asked: Asked): string | null {
   if (asked.all !== true) return pipelineOf(call, asked);
   if (call.caller.pipelines !== null) throw new Problem(403, "FORBIDDEN", "this token is not for all pipelines");
   if (asked.pipeline !== undefined || asked.dag_id !== undefined)
-    throw new Problem(422, "AMBIGUOUS_PIPELINE", "name a pipeline or say all, not both");
+    throw new Problem(422, "AMBIGUOUS_PIPELINE", "set either pipeline or all, not both");
   return null;
 }
 
@@ -41,14 +41,14 @@ async function resume(call: Call, asked: Asked, { reason, user }: { reason?: str
 }
 
 const POST = { method: "POST", tag: "pipelines", role: "operator", isBodyOptional: true } as const;
-const PAUSED = ok("How it is now.", schemas.paused);
+const PAUSED = ok("The current state.", schemas.paused);
 
 export const controlRoutes: readonly Route[] = [
   route({
     ...POST,
     id: "pause",
     path: "/api/v1/pipeline/pause",
-    summary: "Pause a pipeline, or `all`; for a while, or until it is resumed",
+    summary: "Pause a pipeline or `all`, for a duration or until resumed",
     body: requests.pauseBody,
     answers: PAUSED,
     handle: (call) => pause(call, call.body ?? {}, given(call.body ?? {})),
@@ -57,7 +57,7 @@ export const controlRoutes: readonly Route[] = [
     ...POST,
     id: "resume",
     path: "/api/v1/pipeline/resume",
-    summary: "End a pause",
+    summary: "Resume",
     body: requests.resumeBody,
     answers: PAUSED,
     handle: (call) => resume(call, call.body ?? {}, given(call.body ?? {})),
@@ -66,7 +66,7 @@ export const controlRoutes: readonly Route[] = [
     ...POST,
     id: "pausePipeline",
     path: "/api/v1/pipelines/{id}/pause",
-    summary: "Pause a pipeline; for a while, or until it is resumed",
+    summary: "Pause a pipeline, for a duration or until resumed",
     body: requests.pauseBody.omit({ pipeline: true, dag_id: true, all: true }).meta({ id: "PausePipelineRequest" }),
     answers: PAUSED,
     handle: (call) => pause(call, { pipeline: call.params.id }, given(call.body ?? {})),
@@ -75,7 +75,7 @@ export const controlRoutes: readonly Route[] = [
     ...POST,
     id: "resumePipeline",
     path: "/api/v1/pipelines/{id}/resume",
-    summary: "End a pause",
+    summary: "Resume",
     body: requests.resumeBody.omit({ pipeline: true, dag_id: true, all: true }).meta({ id: "ResumePipelineRequest" }),
     answers: PAUSED,
     handle: (call) => resume(call, { pipeline: call.params.id }, given(call.body ?? {})),

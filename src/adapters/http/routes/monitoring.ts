@@ -127,7 +127,7 @@ function adaptiveOut(one: AdaptiveStatus): Json {
 
 function adaptiveOf(call: Call): AdaptiveStatus {
   const found = call.scheduler.adaptive.of(pipelineOf(call, { pipeline: call.params.id }));
-  if (found === null) throw new Problem(404, "NOT_ADAPTIVE", "the schedule of this pipeline does not adapt");
+  if (found === null) throw new Problem(404, "NOT_ADAPTIVE", "this pipeline has no adaptive schedule");
   return found;
 }
 
@@ -140,7 +140,7 @@ export const monitoringRoutes: readonly Route[] = [
     id: "getStatistics",
     method: "GET",
     path: "/api/v1/statistics",
-    summary: "How all pipelines do: outcomes, durations, lag, queue",
+    summary: "Aggregate statistics of all pipelines: outcomes, durations, lag, queue",
     tag: "monitoring",
     role: "viewer",
     answers: ok("The statistics.", schemas.statistics),
@@ -153,7 +153,7 @@ export const monitoringRoutes: readonly Route[] = [
     id: "getPipelineStatistics",
     method: "GET",
     path: `${ID}/statistics`,
-    summary: "How a pipeline does: outcomes, durations, lag, conditions",
+    summary: "Statistics of a pipeline: outcomes, durations, lag, conditions",
     tag: "monitoring",
     role: "viewer",
     answers: ok("The statistics.", schemas.statistics),
@@ -166,7 +166,7 @@ export const monitoringRoutes: readonly Route[] = [
     id: "listAlerts",
     method: "GET",
     path: "/api/v1/alerts",
-    summary: "Alerts that are pending or fire",
+    summary: "List pending and firing alerts",
     tag: "monitoring",
     role: "viewer",
     query: listQuery,
@@ -186,7 +186,7 @@ export const monitoringRoutes: readonly Route[] = [
     id: "listSilences",
     method: "GET",
     path: "/api/v1/silences",
-    summary: "Which alerts are not told, until when, by whose wish",
+    summary: "List active silences",
     tag: "monitoring",
     role: "viewer",
     query: listQuery,
@@ -206,7 +206,7 @@ export const monitoringRoutes: readonly Route[] = [
     id: "addSilence",
     method: "POST",
     path: "/api/v1/silences",
-    summary: "Have alerts of a pipeline, a rule or a tag not told for a while",
+    summary: "Silence alerts of a pipeline, a rule or a tag for a period",
     tag: "monitoring",
     role: "operator",
     body: schemas.silenceBody,
@@ -249,7 +249,7 @@ export const monitoringRoutes: readonly Route[] = [
     id: "listNodes",
     method: "GET",
     path: "/api/v1/nodes",
-    summary: "List the nodes that raise alerts, and those that were lost",
+    summary: "List nodes, including lost ones",
     tag: "monitoring",
     role: "viewer",
     query: listQuery,
@@ -272,7 +272,7 @@ export const monitoringRoutes: readonly Route[] = [
     tag: "monitoring",
     role: "operator",
     query: dismissQuery,
-    answers: ok("The node that was dismissed.", schemas.node),
+    answers: ok("The dismissed node.", schemas.node),
     handle: async (call) => {
       refuseLimited(call);
       const node = call.params.node ?? "";
@@ -285,7 +285,7 @@ export const monitoringRoutes: readonly Route[] = [
     id: "getAdaptive",
     method: "GET",
     path: `${ID}/adaptive`,
-    summary: "The interval of an adaptive schedule, and how it came to be",
+    summary: "Get the interval of an adaptive schedule and its history",
     tag: "monitoring",
     role: "viewer",
     answers: ok("The interval.", schemas.adaptive),
@@ -298,7 +298,7 @@ export const monitoringRoutes: readonly Route[] = [
     id: "resetAdaptive",
     method: "POST",
     path: `${ID}/adaptive/reset`,
-    summary: "Go back to the base interval of an adaptive schedule",
+    summary: "Reset an adaptive schedule to its base interval",
     tag: "monitoring",
     role: "admin",
     body: actBody.omit({ pipeline: true, dag_id: true }),

@@ -9,7 +9,7 @@ export function ok(description: string, schema: z.ZodType): Route["answers"] {
 }
 
 export const ACCEPTED: Route["answers"] = {
-  202: { description: "The trigger was accepted; Location says where it is.", schema: schemas.trigger },
+  202: { description: "The trigger was accepted; Location has its URL.", schema: schemas.trigger },
 };
 
 /** A trigger that was accepted, and where to ask what becomes of it. Large parameters are not repeated: answers are kept under their idempotency keys. */

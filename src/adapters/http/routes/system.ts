@@ -5,14 +5,14 @@ import * as schemas from "../schemas.js";
 import { pauseOut } from "../serialize.js";
 import { ok } from "./responses.js";
 
-const HEALTH = ok("It is.", schemas.health);
+const HEALTH = ok("The process is alive.", schemas.health);
 
 export const systemRoutes: readonly Route[] = [
   route({
     id: "health",
     method: "GET",
     path: "/health",
-    summary: "Whether this process answers",
+    summary: "Liveness: check that the process responds",
     tag: "system",
     role: "public",
     answers: HEALTH,
@@ -22,10 +22,13 @@ export const systemRoutes: readonly Route[] = [
     id: "ready",
     method: "GET",
     path: "/ready",
-    summary: "Whether the scheduler does its work",
+    summary: "Readiness: check that the scheduler is working",
     tag: "system",
     role: "public",
-    answers: { ...ok("It does.", schemas.health), 503: { description: "It does not; `reason` says why.", schema: schemas.health } },
+    answers: {
+      ...ok("The scheduler is ready.", schemas.health),
+      503: { description: "The scheduler is not ready; `reason` says why.", schema: schemas.health },
+    },
     handle: ({ scheduler }) => {
       const { notReadyReason: reason } = scheduler.status();
       return reason === null ? { status: 200, body: { status: "ok" } } : { status: 503, body: { status: "unavailable", reason } };
@@ -35,10 +38,10 @@ export const systemRoutes: readonly Route[] = [
     id: "info",
     method: "GET",
     path: "/api/v1/info",
-    summary: "How the scheduler is",
+    summary: "Get the scheduler's status",
     tag: "system",
     role: "viewer",
-    answers: ok("The scheduler.", schemas.info),
+    answers: ok("The scheduler's status.", schemas.info),
     handle: (call) => {
       const status = call.scheduler.status();
       const { store } = status;
@@ -70,13 +73,13 @@ export function metricsRoute(source: MetricsSource): Route {
     id: "metrics",
     method: "GET",
     path: "/metrics",
-    summary: "Metrics for Prometheus",
+    summary: "Get metrics for Prometheus",
     tag: "system",
     role: "viewer",
-    answers: { 200: { description: "Metrics in Prometheus' text format.", type: "text/plain" } },
+    answers: { 200: { description: "Metrics in the Prometheus text format.", type: "text/plain" } },
     handle: async ({ caller: { pipelines } }) => {
       if (pipelines !== null && source.isFilterable !== true)
-        throw new Problem(403, "FORBIDDEN", "this token is limited to some pipelines, and these metrics are about all");
+        throw new Problem(403, "FORBIDDEN", "this token is limited to some pipelines, and these metrics cover all of them");
       const text = await source.metrics(pipelines === null ? undefined : { pipelines });
       return { status: 200, text, headers: { "content-type": source.contentType } };
     },

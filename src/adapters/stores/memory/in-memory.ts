@@ -123,7 +123,8 @@ export class InMemory implements MemoryStore {
     now: number,
     { transaction, limits, noted }: EnqueueOptions = {},
   ): Promise<readonly EnqueueResult[]> {
-    if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
+    if (transaction !== undefined)
+      throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store does not support transactions");
     const results = await this.#intake.enqueueAll(triggers, now, limits);
     this.#sideTables.noteResult(results, noted);
     return results;

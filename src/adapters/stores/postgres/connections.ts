@@ -51,7 +51,7 @@ export class Connections {
 
   /** Ends them all, without a word to the server. Statements that wait for an answer fail. */
   destroy(): void {
-    this.#cut = new HeadgateError("STORE_UNAVAILABLE", "postgresStore: it was closed before the server had answered");
+    this.#cut = new HeadgateError("STORE_UNAVAILABLE", "postgresStore: it was closed before the server responded");
     for (const reject of this.#waiting) reject(this.#cut);
     for (const client of this.#clients) destroy(client);
     this.#clients.clear();

@@ -25,10 +25,13 @@ const PASSING = /^(?:08|40|53|57|58|XX)|^(?:25P02|25P03|25P04|55P03|26000|42P05)
 const ABOUT_DATA = /^(?:22|23|54)/;
 
 const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/^57014$/, "a statement was cancelled or took too long; is the server overloaded?"],
-  [/^(?:25P0[234]|55P03)$/, "a transaction waited too long; is the server overloaded, or does another session hold a lock?"],
-  [/^(?:26000|42P05)$/, "prepared statements are lost between transactions; connect to the server, or to a pooler in session mode"],
-  [/^(?:58|XX)/, "look into the server's log"],
+  [/^57014$/, "a statement was cancelled or took too long; check whether the server is overloaded"],
+  [/^(?:25P0[234]|55P03)$/, "a transaction waited too long; check whether the server is overloaded or another session holds a lock"],
+  [
+    /^(?:26000|42P05)$/,
+    "prepared statements are lost between transactions; connect to the server directly, or to a pooler in session mode",
+  ],
+  [/^(?:58|XX)/, "see the server's log"],
 ];
 
 /** PostgreSQL's errors as ours; what is not known stays what it is. @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -37,16 +40,16 @@ export function translate(error: unknown): unknown {
   const { code = "" } = error as { code?: string };
   const as = (ours: ConstructorParameters<typeof HeadgateError>[0], advice: string) =>
     new HeadgateError(ours, `postgresStore: ${error.message}; ${advice}`, { cause: error, details: { code } });
-  if (code === "53100") return as("STORE_FULL", "make room on the server's disk");
+  if (code === "53100") return as("STORE_FULL", "free space on the server's disk");
   if (code === "25006") return as("STORE_READ_ONLY", "connect to the primary, or let it accept writes");
-  if (code === "42501") return as("STORE_READ_ONLY", "grant this role what it needs on the schema");
-  if (/^28/.test(code) || code === "3D000") return as("STORE_UNAVAILABLE", "check the user, the password and the database of its address");
+  if (code === "42501") return as("STORE_READ_ONLY", "grant this role the privileges that it needs on the schema");
+  if (/^28/.test(code) || code === "3D000") return as("STORE_UNAVAILABLE", "check the user, password and database in its url");
   const isPassing = PASSING.test(code) || NETWORK.has(code) || DRIVER.test(error.message) || isOutdatedPlan(error);
   if (isPassing) {
     const [, advice] = ADVICE.find(([pattern]) => pattern.test(code)) ?? [];
-    return as("STORE_UNAVAILABLE", advice ?? "is the server up, and does it have connections left?");
+    return as("STORE_UNAVAILABLE", advice ?? "check that the server is up and has free connections");
   }
-  if (ABOUT_DATA.test(code)) return as("STORE_REJECTED", "the database refuses this data");
+  if (ABOUT_DATA.test(code)) return as("STORE_REJECTED", "the database rejected this data");
   return error;
 }
 

@@ -47,7 +47,7 @@ async function lock(client: PoolClient, schema: string): Promise<void> {
     const holder = await holderOf(client, schema);
     throw new HeadgateError(
       "STORE_UNAVAILABLE",
-      `postgresStore: another session has held the lock for migrations of schema ${schema} for over ${LOCK_MS / 1_000} s${holder}; end it, then start again`,
+      `postgresStore: another session has held the lock for migrations of schema ${schema} for over ${LOCK_MS / 1_000} s${holder}; end it, then retry`,
       { cause: translate(error) },
     );
   }

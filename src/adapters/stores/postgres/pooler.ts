@@ -38,7 +38,7 @@ export async function isPooledByTransaction(pool: Pool, connections: Connections
     if (!/statement pooling/i.test((cause as Error).message)) throw cause;
     throw new HeadgateError(
       "STORE_UNAVAILABLE",
-      "postgresStore: the pooler in between allows no transactions (statement pooling); use transaction or session pooling, or connect to the server",
+      "postgresStore: the pooler does not support transactions (statement pooling); use transaction or session pooling, or connect to the server directly",
       { cause },
     );
   } finally {

@@ -37,7 +37,7 @@ export function clientOf(transaction: unknown): ClientBase {
     new HeadgateError("INVALID_ARGUMENT", `transaction: must be the pg client on which your transaction is open (got ${what})`, {
       details: { option: "transaction" },
     });
-  if (typeof totalCount === "number") throw refuse("a pool; take a client with pool.connect() and BEGIN on it");
+  if (typeof totalCount === "number") throw refuse("a pool; check out a client with pool.connect() and run BEGIN on it");
   if (typeof query !== "function") throw refuse(shown(transaction));
   return transaction as ClientBase;
 }

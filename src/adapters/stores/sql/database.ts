@@ -110,9 +110,13 @@ export interface Database {
 /** Returns the error for a schema that a newer version of headgate has made, `null` for one that this version knows. */
 export function newerSchema(where: string, version: number, known: number): HeadgateError | null {
   if (version <= known) return null;
-  return new HeadgateError("STORE_INCOMPATIBLE", `${where} has schema version ${version}, this headgate knows ${known}; upgrade headgate`, {
-    details: { version, known },
-  });
+  return new HeadgateError(
+    "STORE_INCOMPATIBLE",
+    `${where} has schema version ${version}, but this version of headgate supports up to ${known}; upgrade headgate`,
+    {
+      details: { version, known },
+    },
+  );
 }
 
 /** Reads records of a table; with `valueLimit`, without large fields of more bytes. */

@@ -38,7 +38,7 @@ export function table<T extends object>(
       for (const column of columns) record[column.field] = decoded(name, column, row);
       for (const [field, values] of limits) {
         if (!values.includes(record[field]))
-          throw corrupt(name, snakeCase(field), row, `${JSON.stringify(record[field])} is none of ${values.join(", ")}`);
+          throw corrupt(name, snakeCase(field), row, `${JSON.stringify(record[field])} is not one of ${values.join(", ")}`);
       }
       if (row.payload_id !== null && row.payload_id !== undefined)
         record.omitted = ["parameters"]; // kept apart, and not read yet
@@ -110,7 +110,7 @@ function decoded(table: string, { name, type }: Column, row: Readonly<Record<str
 
 function corrupt(table: string, column: string, row: Readonly<Record<string, unknown>>, problem: string): HeadgateError {
   const id = String(row.id ?? row.name ?? row.key ?? "?");
-  return new HeadgateError("STORE_CORRUPT", `row ${id} of table ${table}, column ${column}: ${problem}; mend or delete the row`, {
+  return new HeadgateError("STORE_CORRUPT", `row ${id} of table ${table}, column ${column}: ${problem}; repair or delete the row`, {
     details: { table, column, id },
   });
 }

@@ -48,7 +48,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
     if (opened === null || isSame(opened, identityOf(file))) return;
     throw new HeadgateError(
       "STORE_UNAVAILABLE",
-      `sqliteStore: ${file} was deleted or replaced while it was in use; put it back, or restart this process to work with what is there now`,
+      `sqliteStore: ${file} was deleted or replaced while it was in use; restore it, or restart this process to use the current file`,
       { details: { file } },
     );
   };
@@ -117,7 +117,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       ...(own.yield === undefined ? {} : { yield: own.yield }),
     },
     joined: () => {
-      throw new HeadgateError("INVALID_ARGUMENT", "transaction: only the PostgreSQL store can join a transaction of yours");
+      throw new HeadgateError("INVALID_ARGUMENT", "transaction: only the PostgreSQL store can join your transaction");
     },
     notify: () => {}, // other processes look once a second
     subscribe: () => () => {},
