@@ -228,6 +228,10 @@ export class SchedulerEngine implements Scheduler {
     return this.#registry.all();
   }
 
+  getPipeline(pipelineId: string): Pipeline | null {
+    return this.#registry.find(pipelineId) ?? null;
+  }
+
   has(pipelineId: string): boolean {
     return this.#registry.has(pipelineId);
   }
@@ -270,7 +274,7 @@ export class SchedulerEngine implements Scheduler {
     });
   }
 
-  pipelineStatus(pipelineId: string): Promise<PipelineStatus> {
+  getPipelineStatus(pipelineId: string): Promise<PipelineStatus> {
     return pipelineStatus(this.#core, this.#registry.known(pipelineId));
   }
 
@@ -288,7 +292,7 @@ export class SchedulerEngine implements Scheduler {
     const isStarted = this.#phase.current !== "created";
     const pipelines = isStarted ? this.pipelines() : await this.#registry.preview();
     const isAdapting = (id: string) => {
-      const status = this.adaptive.of(id);
+      const status = this.adaptive.get(id);
       return status !== null && !status.isFrozen;
     };
     return { pipelines, isStarted, isAdapting };

@@ -147,7 +147,7 @@ export interface AlertState {
   readonly since: number;
   readonly firedAt: number | null;
   /** When it was last told; `null` while it was not. */
-  readonly toldAt: number | null;
+  readonly notifiedAt: number | null;
   readonly message: string;
   readonly value: number | null;
   readonly limit: number | null;

@@ -62,7 +62,7 @@ export function evaluateAlerts(rules: readonly AlertRule[], snapshot: Snapshot, 
     }
   }
   for (const gone of before.values()) {
-    if (gone.toldAt !== null) transitions.push({ kind: "resolved", alert: gone, at: now });
+    if (gone.notifiedAt !== null) transitions.push({ kind: "resolved", alert: gone, at: now });
   }
   return { alerts, transitions, concerns, problems };
 }
@@ -89,7 +89,7 @@ function stateOf(
     status: known?.status ?? "pending",
     since: known?.since ?? now,
     firedAt: known?.firedAt ?? null,
-    toldAt: known?.toldAt ?? null,
+    notifiedAt: known?.notifiedAt ?? null,
     message,
     value,
     limit,
@@ -108,10 +108,10 @@ function moved(
   if (alert.status === "pending" && now - alert.since < forMs) return { alert: { ...alert, silencedBy: silence }, transition: null };
   const firing: AlertState = { ...alert, status: "firing", firedAt: alert.firedAt ?? now, silencedBy: silence };
   if (silence !== null) return { alert: firing, transition: null };
-  const isDue = firing.toldAt === null || (repeatMs !== null && now - firing.toldAt >= repeatMs);
+  const isDue = firing.notifiedAt === null || (repeatMs !== null && now - firing.notifiedAt >= repeatMs);
   if (!isDue) return { alert: firing, transition: null };
-  const told: AlertState = { ...firing, toldAt: now };
-  return { alert: told, transition: { kind: firing.toldAt === null ? "fired" : "repeated", alert: told, at: now } };
+  const told: AlertState = { ...firing, notifiedAt: now };
+  return { alert: told, transition: { kind: firing.notifiedAt === null ? "fired" : "repeated", alert: told, at: now } };
 }
 
 function silencedBy(rule: AlertRule, pipeline: PipelineSnapshot | null, silences: readonly Silence[]): string | null {

@@ -45,7 +45,7 @@ const alert = (rest: Partial<AlertState> = {}): AlertState => ({
   status: "firing",
   since: T0,
   firedAt: T0,
-  toldAt: T0,
+  notifiedAt: T0,
   message: "the last run failed: <b>& more</b>",
   value: 1,
   limit: 0,

@@ -11,8 +11,8 @@ type Loose = (...args: unknown[]) => Promise<unknown>;
 test("pause and resume take a pipeline's id, as all other methods do", async () => {
   const { scheduler, heard } = await harness([sales(), stock()]);
   await scheduler.pause("sales", { reason: "warehouse is moving", user: "ana", duration: "2h" });
-  expect((await scheduler.pipelineStatus("sales")).pause).toMatchObject({ reason: "warehouse is moving", user: "ana" });
-  expect((await scheduler.pipelineStatus("stock")).pause).toBeNull();
+  expect((await scheduler.getPipelineStatus("sales")).pause).toMatchObject({ reason: "warehouse is moving", user: "ana" });
+  expect((await scheduler.getPipelineStatus("stock")).pause).toBeNull();
   expect(scheduler.status().pause).toBeNull();
   expect(heard("paused")).toMatchObject([{ pipelineId: "sales", reason: "warehouse is moving" }]);
   expect(await scheduler.resume("stock")).toBe(false);
@@ -48,7 +48,7 @@ test("what pauses neither one pipeline nor clearly everything is refused, and pa
   await expect(pause({ pipeline: "sales" })).rejects.toThrow('pipeline: unknown option; did you mean "pipelineId"?');
   await expect(pause(["sales"])).rejects.toThrow('pause("sales")');
   expect(scheduler.status().pause).toBeNull();
-  expect((await scheduler.pipelineStatus("sales")).pause).toBeNull();
+  expect((await scheduler.getPipelineStatus("sales")).pause).toBeNull();
   await scheduler.stop();
 });
 
@@ -65,7 +65,19 @@ test("methods that take a pipeline or an id refuse anything else in its place", 
     expect(error).toMatchObject({ name: "HeadgateError" });
   };
   const takesPipelines = ["trigger", "run", "backfill"];
-  const takesIds = ["explain", "pipelineStatus", "recheck", "retire", "remove", "cancel", "getTrigger", "getRun", "waitFor", "has"];
+  const takesIds = [
+    "explain",
+    "getPipelineStatus",
+    "recheck",
+    "retire",
+    "remove",
+    "cancel",
+    "getTrigger",
+    "getRun",
+    "waitFor",
+    "has",
+    "getPipeline",
+  ];
   const wrong = [null, 7, {}, ["sales"], new Map()];
   for (const method of [...takesPipelines, ...takesIds]) for (const one of wrong) await refused(() => loose[method]?.call(scheduler, one));
   for (const method of takesIds) await refused(() => loose[method]?.call(scheduler, sales()));

@@ -204,7 +204,7 @@ async function stateOf({ scheduler }: Attacked): Promise<string> {
     scheduler.settings.maintenance(),
     scheduler.settings.get(OWN),
     scheduler.settings.get(FOREIGN),
-    Promise.all([OWN, FOREIGN].map((id) => scheduler.pipelineStatus(id))),
+    Promise.all([OWN, FOREIGN].map((id) => scheduler.getPipelineStatus(id))),
   ]);
   return JSON.stringify([
     triggers,

@@ -108,7 +108,7 @@ const alert = {
   status: "firing",
   since: NOW,
   firedAt: NOW,
-  toldAt: NOW,
+  notifiedAt: NOW,
   message: "m",
   value: 1,
   limit: 0,

@@ -156,7 +156,7 @@ describe("a configuration that is watched", () => {
     await save(FIRST.replace('["1"]', '["0"]').replace("every: 2h", "every: 5h"));
     expect(problems).toEqual([]);
     expect(await ended).toBe("b");
-    expect((await scheduler.pipelineStatus("a")).pause).toMatchObject({ reason: "x" });
+    expect((await scheduler.getPipelineStatus("a")).pause).toMatchObject({ reason: "x" });
     expect((await scheduler.settings.get("b")).values.maxActiveRuns).toBe(3);
     expect(scheduler.pipelines().find(({ id }) => id === "b")?.execution.maxActiveRuns).toBe(3);
   });

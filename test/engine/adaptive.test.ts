@@ -39,8 +39,8 @@ describe("an adaptive schedule", () => {
     const { items } = await scheduler.runs({ pipelineId: "sync" });
     const [last, before] = items.map(({ scheduledFor }) => scheduledFor?.getTime() ?? 0);
     expect((last as number) - (before as number)).toBe(30 * MINUTE);
-    expect(scheduler.adaptive.of("sync")).toMatchObject({ intervalMs: 30 * MINUTE, baseMs: HOUR, isFrozen: false, isOverridden: false });
-    expect(scheduler.adaptive.of("sync")?.changes.length).toBe(4);
+    expect(scheduler.adaptive.get("sync")).toMatchObject({ intervalMs: 30 * MINUTE, baseMs: HOUR, isFrozen: false, isOverridden: false });
+    expect(scheduler.adaptive.get("sync")?.changes.length).toBe(4);
     const audit = await scheduler.audit.list({ limit: 100 });
     expect(audit.filter(({ action }) => action === "interval").at(-1)).toMatchObject({
       user: "tuner",
@@ -64,7 +64,7 @@ describe("an adaptive schedule", () => {
     await first.clock.advance("3h30m");
     await first.scheduler.stop();
     const second = await harness([sync()], { store: sqliteStore({ file }), clock: fakeClock(first.clock.now()) });
-    expect(second.scheduler.adaptive.of("sync")?.intervalMs).toBe(48 * MINUTE);
+    expect(second.scheduler.adaptive.get("sync")?.intervalMs).toBe(48 * MINUTE);
     expect((await second.scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T03:48:00.000Z");
     await second.scheduler.stop();
     const other = pipeline({
@@ -73,7 +73,7 @@ describe("an adaptive schedule", () => {
       run: () => {},
     });
     const third = await harness([other], { store: sqliteStore({ file }), clock: fakeClock(first.clock.now()) });
-    expect(third.scheduler.adaptive.of("sync")).toMatchObject({ intervalMs: 2 * HOUR, changes: [] });
+    expect(third.scheduler.adaptive.get("sync")).toMatchObject({ intervalMs: 2 * HOUR, changes: [] });
     await third.scheduler.stop();
   });
 
@@ -85,7 +85,7 @@ describe("an adaptive schedule", () => {
     const told = nodes.flatMap(({ heard }) => heard("interval.changed"));
     expect(told.map(({ toMs }) => toMs / MINUTE)).toEqual([48]);
     for (const { scheduler } of nodes) {
-      expect(scheduler.adaptive.of("sync")?.intervalMs).toBe(48 * MINUTE);
+      expect(scheduler.adaptive.get("sync")?.intervalMs).toBe(48 * MINUTE);
       expect((await scheduler.upcoming({ count: 1 }))[0]?.fireAt.toISOString()).toBe("2026-03-02T04:36:00.000Z");
     }
     for (const { scheduler } of nodes) await scheduler.stop();
@@ -96,19 +96,19 @@ describe("an adaptive schedule", () => {
     await scheduler.settings.change("sync", { isAdaptive: false }, { user: "ana" });
     await clock.advance("5h");
     expect(heard("interval.changed")).toEqual([]);
-    expect(scheduler.adaptive.of("sync")).toMatchObject({ isFrozen: true, intervalMs: HOUR });
+    expect(scheduler.adaptive.get("sync")).toMatchObject({ isFrozen: true, intervalMs: HOUR });
     await scheduler.settings.change("sync", { isAdaptive: null }, { user: "ana" });
     await clock.advance("1h");
-    expect(scheduler.adaptive.of("sync")).toMatchObject({ isFrozen: false, intervalMs: 48 * MINUTE });
+    expect(scheduler.adaptive.get("sync")).toMatchObject({ isFrozen: false, intervalMs: 48 * MINUTE });
     await scheduler.settings.change("sync", { scheduleIntervalMs: 10 * MINUTE });
-    expect(scheduler.adaptive.of("sync")).toMatchObject({ isOverridden: true });
+    expect(scheduler.adaptive.get("sync")).toMatchObject({ isOverridden: true });
     await clock.advance("3h");
     expect(heard("interval.changed").length).toBe(1);
     await scheduler.settings.change("sync", { scheduleIntervalMs: null });
-    expect(scheduler.adaptive.of("sync")).toMatchObject({ isOverridden: false, intervalMs: 48 * MINUTE });
+    expect(scheduler.adaptive.get("sync")).toMatchObject({ isOverridden: false, intervalMs: 48 * MINUTE });
     await scheduler.adaptive.reset("sync", { user: "ana", reason: "moved to a larger machine" });
     expect(heard("interval.changed").at(-1)).toMatchObject({ toMs: HOUR, user: "ana", performance: null });
-    expect(scheduler.adaptive.of("sync")?.intervalMs).toBe(HOUR);
+    expect(scheduler.adaptive.get("sync")?.intervalMs).toBe(HOUR);
     await scheduler.stop();
   });
 
@@ -116,10 +116,10 @@ describe("an adaptive schedule", () => {
     let cpu = 0.95;
     const { clock, scheduler } = await harness([sync(loadBased())], { measureLoad: () => ({ cpu, memory: 0.5 }) });
     await clock.advance("10h");
-    expect(scheduler.adaptive.of("sync")).toMatchObject({ intervalMs: 4 * HOUR });
+    expect(scheduler.adaptive.get("sync")).toMatchObject({ intervalMs: 4 * HOUR });
     cpu = 0.1;
     await clock.advance("24h");
-    expect(scheduler.adaptive.of("sync")?.intervalMs).toBeLessThan(2 * HOUR);
+    expect(scheduler.adaptive.get("sync")?.intervalMs).toBeLessThan(2 * HOUR);
     await scheduler.stop();
   });
 
@@ -131,7 +131,7 @@ describe("an adaptive schedule", () => {
     };
     const { clock, scheduler, heard } = await harness([sync(loadBased())], { measureLoad: load });
     await clock.advance("12h");
-    expect(scheduler.adaptive.of("sync")?.intervalMs).toBe(4 * HOUR);
+    expect(scheduler.adaptive.get("sync")?.intervalMs).toBe(4 * HOUR);
     const { items } = await scheduler.runs({ pipelineId: "sync" });
     cpu = 0.1;
     await clock.advance("20m");
@@ -150,7 +150,7 @@ describe("an adaptive schedule", () => {
       }),
     ]);
     await failing.clock.advance("24h");
-    expect(failing.scheduler.adaptive.of("sync")?.intervalMs).toBe(4 * HOUR);
+    expect(failing.scheduler.adaptive.get("sync")?.intervalMs).toBe(4 * HOUR);
     await failing.scheduler.stop();
     const seen: (number | null)[] = [];
     const own: Tuner = ({ lastRecords }, interval) => {

@@ -247,7 +247,7 @@ describe.each(databases)("the audit log with a key on %s", (_, make) => {
     const without = await node(database.store(), {});
     const sealing = await node(database.store());
     await expect(without.scheduler.pause({ user: "eva" })).rejects.toMatchObject({ code: "AUDIT_KEY_UNKNOWN" });
-    expect((await without.scheduler.pipelineStatus("sales")).pause).toBeNull();
+    expect((await without.scheduler.getPipelineStatus("sales")).pause).toBeNull();
     expect(await sealing.scheduler.audit.verify()).toMatchObject({ isIntact: true });
     await without.scheduler.stop();
     await sealing.scheduler.stop();

@@ -280,12 +280,12 @@ describe("statistics", () => {
     state.fails = true;
     await clock.advance("10m");
     for (const { scheduler } of nodes) {
-      expect(await scheduler.statistics.of("sales")).toMatchObject({
+      expect(await scheduler.statistics.get("sales")).toMatchObject({
         runs: { succeeded: 60, failed: 10 },
         consecutiveFailures: 10,
         successRate: 60 / 70,
       });
-      expect(await scheduler.statistics.of("fresh")).toMatchObject({
+      expect(await scheduler.statistics.get("fresh")).toMatchObject({
         runs: { succeeded: 1 },
         skipped: 1,
         skipReasons: { stale: 1 },
@@ -298,8 +298,8 @@ describe("statistics", () => {
     for (const { scheduler } of nodes) await scheduler.stop();
     const again = createScheduler({ pipelines: [one, skipped], store, clock, logger: { log: () => {} } });
     await again.start();
-    expect(await again.statistics.of("sales")).toMatchObject({ runs: { succeeded: 60, failed: 10 }, consecutiveFailures: 10 });
-    await expect(again.statistics.of("nobody")).rejects.toMatchObject({ code: "UNKNOWN_PIPELINE" });
+    expect(await again.statistics.get("sales")).toMatchObject({ runs: { succeeded: 60, failed: 10 }, consecutiveFailures: 10 });
+    await expect(again.statistics.get("nobody")).rejects.toMatchObject({ code: "UNKNOWN_PIPELINE" });
     await again.stop();
   });
 

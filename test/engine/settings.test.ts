@@ -35,7 +35,9 @@ describe("settings changed at run time", () => {
       .map(({ outcome, scheduledFor }) => `${outcome} ${scheduledFor?.getUTCMinutes()}`)
       .toReversed();
     expect(told).toEqual(["run 15", "skip 30", "run 45", "skip 0"]);
-    expect((await scheduler.pipelineStatus("sales")).maxActiveRuns).toBe(3);
+    expect((await scheduler.getPipelineStatus("sales")).maxActiveRuns).toBe(3);
+    expect(scheduler.getPipeline("sales")?.execution.maxActiveRuns).toBe(3);
+    expect(scheduler.getPipeline("unknown")).toBeNull();
     await scheduler.settings.change("sales", { scheduleIntervalMs: null, stalenessThresholdMs: null, maxActiveRuns: null });
     expect((await scheduler.settings.get("sales")).version).toBe(before.version);
     await clock.advance("1h");

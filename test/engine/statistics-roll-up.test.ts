@@ -106,7 +106,7 @@ describe("rolled-up statistics", () => {
     ];
     const first = await harness(pipelines, { store: shared, clock, node: "first" });
     await clock.advance("3h");
-    const before = [await first.scheduler.statistics.total(), await first.scheduler.statistics.of("fails")];
+    const before = [await first.scheduler.statistics.total(), await first.scheduler.statistics.get("fails")];
     await first.scheduler.stop();
     let read = 0;
     const counting: Store = {
@@ -126,7 +126,7 @@ describe("rolled-up statistics", () => {
       measureLoad: () => ({ cpu: null, memory: null }),
     });
     await second.start();
-    const after = [await second.statistics.total(), await second.statistics.of("fails")];
+    const after = [await second.statistics.total(), await second.statistics.get("fails")];
     expect(read).toBeLessThan(10);
     for (const [index, one] of after.entries()) expect(one).toEqual({ ...before[index], ...("load" in one ? { load: one.load } : {}) });
     expect(after[0]?.runs.succeeded).toBeGreaterThan(170);

@@ -77,7 +77,7 @@ async function backfill(): Promise<unknown> {
   const body = await reply.text();
   const blockedMs = longest();
   const rss = process.memoryUsage.rss() - before;
-  const waiting = (await scheduler.statistics.of("a")).queue.length;
+  const waiting = (await scheduler.statistics.get("a")).queue.length;
   const more = (await scheduler.triggers({ limit: 100 })).items;
   const isShared = more.every(({ parameters }) => parameters === more[0]?.parameters);
   await scheduler.stop({ drain: 0 });

@@ -47,7 +47,7 @@ export const alert = z
     labels: z.record(z.string(), z.string()),
     since: instant,
     fired_at: maybeInstant,
-    told_at: maybeInstant,
+    notified_at: maybeInstant,
     silenced_by: z.string().nullable(),
     run: z
       .object({

@@ -146,7 +146,7 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
   );
   const some = scheduler.pipelines().slice(0, limit);
   const intervals = some.flatMap(({ id }) => {
-    const adaptive = scheduler.adaptive.of(id);
+    const adaptive = scheduler.adaptive.get(id);
     return adaptive === null ? [] : [{ labels: { pipeline: id }, value: adaptive.intervalMs / 1_000 }];
   });
   if (intervals.length > 0)

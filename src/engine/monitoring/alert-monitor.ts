@@ -118,7 +118,7 @@ export class AlertMonitor implements Alerts {
       ...one,
       since: toDate(one.since),
       firedAt: toDate(one.firedAt),
-      toldAt: toDate(one.toldAt),
+      notifiedAt: toDate(one.notifiedAt),
       run: run === null ? null : alertRunView(run),
     }));
   }
@@ -284,5 +284,5 @@ export class AlertMonitor implements Alerts {
 
 /** What of alerts is worth writing down: numbers that move alone are not. */
 function shapeOf(alerts: readonly AlertState[]): string {
-  return JSON.stringify(alerts.map(({ id, status, toldAt, silencedBy, since }) => [id, status, toldAt, silencedBy, since]));
+  return JSON.stringify(alerts.map(({ id, status, notifiedAt, silencedBy, since }) => [id, status, notifiedAt, silencedBy, since]));
 }

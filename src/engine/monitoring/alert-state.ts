@@ -1,5 +1,6 @@
 import type { AlertState } from "../../monitor/alert.js";
 import type { Delivery } from "../../monitor/notification.js";
+import { alertFromStored, deliveryFromStored } from "../../monitor/stored-alerts.js";
 import type { Core } from "../context/core.js";
 
 const KEY = "alerts";
@@ -58,7 +59,8 @@ export class AlertStateStore {
   async read(): Promise<StoredAlerts> {
     const record = await this.#core.store.config(KEY);
     if (record !== null && record.version === this.#version) return this.#kept;
-    this.#kept = (record?.value as StoredAlerts | undefined) ?? NOTHING;
+    const stored = (record?.value as StoredAlerts | undefined) ?? NOTHING;
+    this.#kept = { alerts: stored.alerts.map(alertFromStored), deliveries: stored.deliveries.map(deliveryFromStored) };
     this.#version = record?.version ?? 0;
     return this.#kept;
   }

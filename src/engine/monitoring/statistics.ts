@@ -43,7 +43,7 @@ export class StoredStatistics implements StatisticsService {
     this.#total = windowOf(TOTAL, this.#windowMs);
   }
 
-  async of(pipelineId: string): Promise<PipelineStatistics> {
+  async get(pipelineId: string): Promise<PipelineStatistics> {
     if (!this.#core.fireQueue.has(pipelineId)) throw unknownPipeline(pipelineId);
     const [waiting] = await Promise.all([Backlog.read(this.#core.store, pipelineId), this.refresh()]);
     const { activeRuns, length, oldestAt } = waiting.of(pipelineId);

@@ -118,7 +118,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
     this.#core.clock.track?.(work, "work");
   }
 
-  of(pipelineId: string): AdaptiveStatus | null {
+  get(pipelineId: string): AdaptiveStatus | null {
     const base = this.#steered.base(pipelineId);
     if (base === undefined) throw unknownPipeline(pipelineId);
     if (!isAdaptive(base.schedule)) return null;

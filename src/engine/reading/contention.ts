@@ -141,7 +141,11 @@ function matterOf(kind: "pool" | "limit" | "executor", pool: string | null, slot
       name: null,
       reason: `the scheduler's maxActiveRuns is ${slots}, and other pipelines may take ${one ? "the slot" : "all slots"} first${now}`,
     };
-  return { kind, name: null, reason: `its executor runs ${slots} at once on a node, and other pipelines may take all of its room first` };
+  return {
+    kind,
+    name: null,
+    reason: `its executor runs ${slots} at a time on a node, and other pipelines may use all of its capacity first`,
+  };
 }
 
 /** Earliest instants at which pipelines may have a run, by themselves. */

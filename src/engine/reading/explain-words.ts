@@ -33,13 +33,13 @@ export function lateBecause({ cause, from, until, pause }: CatchupRecord): strin
   const span = from === null ? `until ${isoUtc(until)}` : `from ${isoUtc(from)} to ${isoUtc(until)}`;
   switch (cause) {
     case "downtime":
-      return `no scheduler with this pipeline was running ${from === null ? span : `from ${isoUtc(from)} (the last sign of life) to ${isoUtc(until)}`}`;
+      return `no scheduler with this pipeline was running ${from === null ? span : `from ${isoUtc(from)} (the last heartbeat) to ${isoUtc(until)}`}`;
     case "paused":
       return wasPaused({ from: from ?? until, until, ...pause }, pause?.isGlobal ?? false);
     case "store_unavailable":
       return `the store was unavailable ${span}`;
     case "clock_step":
-      return `the clock of the scheduler was moved forward ${from === null ? `to ${isoUtc(until)}` : span}`;
+      return `the scheduler's clock was moved forward ${from === null ? `to ${isoUtc(until)}` : span}`;
     case "stalled":
       return `the scheduler did nothing ${span}, because its process was blocked or its machine suspended`;
     default:

@@ -344,7 +344,7 @@ function deadlineOf(
   const own = timeoutMs - Math.max(0, now - run.attemptStartedAt);
   const all = totalTimeoutMs === null ? Number.POSITIVE_INFINITY : totalTimeoutMs - Math.max(0, now - run.startedAt);
   const what =
-    all < own
+    totalTimeoutMs !== null && all < own
       ? `the run took longer than ${formatDuration(totalTimeoutMs)} in total`
       : `attempt ${run.attempt} took longer than ${formatDuration(timeoutMs)}`;
   return { lengthMs: Math.max(0, Math.min(own, all)), what };

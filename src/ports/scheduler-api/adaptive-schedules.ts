@@ -41,7 +41,7 @@ export interface AdaptiveSchedules {
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
-  of(pipelineId: string): AdaptiveStatus | null;
+  get(pipelineId: string): AdaptiveStatus | null;
 
   /**
    * Goes back to the base interval and forgets how it came to be what it is. To freeze it, or to set an interval by hand, change the settings `isAdaptive` and `scheduleIntervalMs`.

@@ -16,10 +16,10 @@ export interface SilenceOptions extends ActionContext {
 }
 
 /** An alert as it is handed out. */
-export interface Alert extends Omit<AlertState, "since" | "firedAt" | "toldAt" | "run"> {
+export interface Alert extends Omit<AlertState, "since" | "firedAt" | "notifiedAt" | "run"> {
   readonly since: Date;
   readonly firedAt: Date | null;
-  readonly toldAt: Date | null;
+  readonly notifiedAt: Date | null;
   /** The run that it is about, as it was when the alert was sent; `null` for none. */
   readonly run: AlertRunView | null;
 }

@@ -136,6 +136,13 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
   /** Returns the pipelines of this node. */
   pipelines(): readonly Pipeline[];
 
+  /**
+   * Returns a pipeline of this node, `null` for an unknown id. It has the overrides that are in effect.
+   *
+   * @throws HeadgateError `INVALID_ARGUMENT` for anything but a string
+   */
+  getPipeline(pipelineId: string): Pipeline | null;
+
   /** Returns true when this node has a pipeline. */
   has(pipelineId: string): boolean;
 
@@ -166,7 +173,7 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
-  pipelineStatus(pipelineId: string): Promise<PipelineStatus>;
+  getPipelineStatus(pipelineId: string): Promise<PipelineStatus>;
 
   /**
    * Explains why a pipeline ran, did not run, or is waiting at an instant, past or future (default now): in words and as data.

@@ -29,7 +29,7 @@ export interface StatisticsService {
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
-  of(pipelineId: string): Promise<PipelineStatistics>;
+  get(pipelineId: string): Promise<PipelineStatistics>;
 
   /** Returns the statistics of all pipelines together. */
   total(): Promise<SchedulerStatistics>;

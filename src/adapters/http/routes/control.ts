@@ -19,7 +19,7 @@ function targetOf(call: Call, asked: Asked): string | null {
 }
 
 async function pausedNow({ scheduler }: Call, pipelineId: string | null): Promise<Answer> {
-  const pause = pipelineId === null ? scheduler.status().pause : (await scheduler.pipelineStatus(pipelineId)).pause;
+  const pause = pipelineId === null ? scheduler.status().pause : (await scheduler.getPipelineStatus(pipelineId)).pause;
   return { status: 200, body: { pipeline: pipelineId, paused: pause !== null, pause: pauseOut(pause) }, pipelineId };
 }
 

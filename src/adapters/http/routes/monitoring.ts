@@ -52,7 +52,7 @@ function statisticsOut(one: PipelineStatistics | SchedulerStatistics): Json {
 
 function alertOut(one: Alert): Json {
   const { id, rule, severity, status, message, value, limit, labels } = one;
-  const times = { since: iso(one.since), fired_at: iso(one.firedAt), told_at: iso(one.toldAt) };
+  const times = { since: iso(one.since), fired_at: iso(one.firedAt), notified_at: iso(one.notifiedAt) };
   return {
     id,
     rule,
@@ -126,7 +126,7 @@ function adaptiveOut(one: AdaptiveStatus): Json {
 }
 
 function adaptiveOf(call: Call): AdaptiveStatus {
-  const found = call.scheduler.adaptive.of(pipelineOf(call, { pipeline: call.params.id }));
+  const found = call.scheduler.adaptive.get(pipelineOf(call, { pipeline: call.params.id }));
   if (found === null) throw new Problem(404, "NOT_ADAPTIVE", "this pipeline has no adaptive schedule");
   return found;
 }
@@ -159,7 +159,7 @@ export const monitoringRoutes: readonly Route[] = [
     answers: ok("The statistics.", schemas.statistics),
     handle: async (call) => {
       const pipelineId = pipelineOf(call, { pipeline: call.params.id });
-      return { status: 200, body: statisticsOut(await call.scheduler.statistics.of(pipelineId)), pipelineId };
+      return { status: 200, body: statisticsOut(await call.scheduler.statistics.get(pipelineId)), pipelineId };
     },
   }),
   route({

@@ -65,7 +65,7 @@ export const pipelineRoutes: readonly Route[] = [
       return listAnswer(
         visible(call),
         { limit, cursor },
-        async (id) => whole(pipelineOut(await call.scheduler.pipelineStatus(id))),
+        async (id) => whole(pipelineOut(await call.scheduler.getPipelineStatus(id))),
         (id) => id,
       );
     },
@@ -82,7 +82,7 @@ export const pipelineRoutes: readonly Route[] = [
       answers: ok("The pipeline.", schemas.pipeline),
       handle: async (call) => {
         const id = path === ID ? idOf(call) : pipelineOf(call, call.query as { pipeline?: string; dag_id?: string });
-        return { status: 200, body: pipelineOut(await call.scheduler.pipelineStatus(id)), pipelineId: id };
+        return { status: 200, body: pipelineOut(await call.scheduler.getPipelineStatus(id)), pipelineId: id };
       },
     }),
   ),
