@@ -26,7 +26,7 @@ export interface AdaptiveOptions {
   deadband?: number;
 }
 
-/** How an interval adapts. Lengths in ms. */
+/** Policy for adapting an interval. Lengths in ms. */
 export interface AdaptivePolicy {
   readonly baseMs: number;
   readonly minMs: number;
@@ -101,7 +101,7 @@ export function isAdaptive(schedule: Schedule): schedule is AdaptiveSchedule {
   return schedule.kind === "adaptive";
 }
 
-/** What comes of asking a tuner. */
+/** Result of a tuner's evaluation. */
 export interface Adaptation {
   readonly intervalMs: number;
   readonly isChange: boolean;
@@ -140,7 +140,7 @@ export function adapt(
   return { intervalMs: wanted.ms, isChange: true, reason: wanted.reason, performance };
 }
 
-/** What a tuner wants, within the bounds. */
+/** Returns the interval that a tuner requests, clamped to the bounds. */
 function wantedBy({ tuner, baseMs, minMs, maxMs, deadband }: AdaptivePolicy, performance: Performance, intervalMs: number) {
   const { interval, reason, isUrgent = false } = tuner(performance, intervalMs, { baseMs, minMs, maxMs });
   const ms = Math.min(maxMs, Math.max(minMs, durationMs(interval, "tuner: interval")));

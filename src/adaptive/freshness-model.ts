@@ -19,11 +19,11 @@ const PHASES = 4;
 /** Where failures cluster, the next run after one comes after this part of the interval. */
 const AFTER_FAILURE = 1 / 3;
 
-/** What runs of a window say about how old data gets at other intervals. Lengths in ms. */
+/** Model of how old data would get at other intervals, built from the runs of a window. Lengths in ms. */
 export interface FreshnessModel {
   /** Share of runs that fail independently of each other, 0 to 1: an upper bound. */
   readonly failureShare: number;
-  /** Whether failures come in a row more often than by chance. */
+  /** True if failures come in a row more often than by chance. */
   readonly isClustered: boolean;
   /** Lengths of outages, in which every run fails. */
   readonly outages: readonly number[];

@@ -8,11 +8,11 @@ export interface RunSample {
   readonly isSuccess: boolean;
   /** Attempts beyond the first. */
   readonly retries: number;
-  /** What the run said it has processed: `run` returned `{ metrics: { records } }`; `null` when it did not say. */
+  /** Number of records processed, as the run reported in `{ metrics: { records } }`; `null` when it reported none. */
   readonly records: number | null;
 }
 
-/** How busy things are. */
+/** Load of the machine and of the queue. */
 export interface Load {
   /** Share of the processors' time that was taken, 0 to 1; `null` when it is not known. */
   readonly cpu: number | null;
@@ -22,7 +22,7 @@ export interface Load {
   readonly queueLength: number | null;
 }
 
-/** What a tuner goes by. Lengths in ms. */
+/** Recent performance, the input of a tuner. Lengths in ms. */
 export interface Performance extends Load {
   /** The runs in the window, oldest first. */
   readonly samples: readonly RunSample[];
@@ -33,13 +33,13 @@ export interface Performance extends Load {
   /** Records of the newest run that said, and per run on average. */
   readonly lastRecords: number | null;
   readonly meanRecords: number | null;
-  /** How the newer half of the runs compares to the older by records: 0.5 is half as much again. `null` with fewer than four that said. */
+  /** Change in records from the older to the newer half of the runs: 0.5 is half as many again. `null` with fewer than four that reported them. */
   readonly recordsTrend: number | null;
 }
 
 const NO_LOAD: Load = Object.freeze({ cpu: null, memory: null, queueLength: null });
 
-/** What runs come to, oldest first. */
+/** Returns the performance of runs, which must be sorted oldest first. */
 export function performanceOf(samples: readonly RunSample[], load: Load = NO_LOAD): Performance {
   const records: number[] = [];
   let succeeded = 0;
@@ -64,7 +64,7 @@ export function performanceOf(samples: readonly RunSample[], load: Load = NO_LOA
   };
 }
 
-/** A run as a tuner sees it; `null` for one that is under way, or that somebody cancelled. */
+/** A run as a tuner sees it; `null` for one that is active, or that somebody cancelled. */
 export function sampleOf(run: Pick<RunRecord, "status" | "startedAt" | "endedAt" | "attempt" | "output">): RunSample | null {
   const { status, startedAt, endedAt, attempt, output } = run;
   if (endedAt === null || status === "cancelled" || status === "running" || status === "retrying") return null;

@@ -1,4 +1,4 @@
-/** How much likelier a change must be than none, as a Bayes factor. */
+/** Bayes factor from which a change is accepted. */
 const LIKELIER = 250;
 /** Prior probability that a regime is an outage: all no. */
 const OUTAGE = 0.3;

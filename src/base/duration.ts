@@ -77,7 +77,7 @@ export function formatDuration(ms: number): string {
 }
 
 const MINUTE_MS = 60_000;
-/** What is cut off below which length. */
+/** Precision of durations by length: what is below it is cut off. */
 const PRECISION = [
   { below: MINUTE_MS, ms: 1 },
   { below: 10 * MINUTE_MS, ms: 100 },

@@ -1,6 +1,6 @@
 import { HeadgateError, isError } from "./errors.js";
 
-/** What is kept and logged of an error: small, and JSON. */
+/** Stored and logged facts of an error: small, and JSON. */
 export interface ErrorFacts {
   /** At most 2,000 characters. */
   readonly message: string;
@@ -11,7 +11,7 @@ export interface ErrorFacts {
    * records of 0.1.0.
    */
   readonly stack?: string;
-  /** What caused it: its `cause`, else the first of the `errors` of an `AggregateError`. At most 4 errors deep. */
+  /** The causing error: its `cause`, else the first of the `errors` of an `AggregateError`. At most 4 errors deep. */
   readonly cause?: ErrorFacts;
 }
 

@@ -66,7 +66,7 @@ export type ErrorCode =
 export class HeadgateError extends Error {
   override readonly name = "HeadgateError";
   readonly code: ErrorCode;
-  /** What a program may want to know, by name; never a secret. */
+  /** Facts for programs, by name; never a secret. */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, options: { details?: Readonly<Record<string, unknown>>; cause?: unknown } = {}) {

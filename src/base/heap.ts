@@ -5,7 +5,7 @@
 export interface HeapEntry {
   /** The place in the heap, -1 when in none; owned by the heap. */
   heapIndex: number;
-  /** What the heap orders by; change it only through {@link Heap.set}. */
+  /** Sort key in the heap; change it only through {@link Heap.set}. */
   heapKey: number;
 }
 

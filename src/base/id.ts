@@ -29,7 +29,7 @@ export function ulidSource(random: () => number): IdSource {
   };
 }
 
-/** What every ULID of an instant (epoch ms) or later sorts behind, and every older one before. */
+/** Returns a string that sorts before every ULID of an instant (epoch ms) or later, and after every older one. */
 export function firstIdAt(ms: number): string {
   return encodeTime(ms);
 }

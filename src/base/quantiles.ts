@@ -1,4 +1,4 @@
-/** How measurements are spread. Same unit as what was measured. */
+/** Distribution of measurements. Same unit as the measured values. */
 export interface Quantiles {
   readonly count: number;
   readonly mean: number;
@@ -8,7 +8,7 @@ export interface Quantiles {
 }
 
 /**
- * How numbers are spread; `null` for none. A quantile is the smallest number that at least that share is not above (nearest rank).
+ * Returns the quantiles of numbers; `null` for none. A quantile is the smallest number that at least that share is not above (nearest rank).
  *
  * @see Hyndman and Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50 (1996), definition 1
  */

@@ -1,4 +1,4 @@
-/** What a turn of the event loop may cost, ms, and where to have the next one. */
+/** Time budget of a turn of the event loop, ms, and how to yield to the next one. */
 export interface Turns {
   /** Milliseconds from an arbitrary start that never jump. */
   monotonic(): number;
@@ -10,7 +10,7 @@ export interface Turns {
 const TURN_MS = 4;
 
 /**
- * The time that parts of the engine, or of a store, share within one turn of the event loop, so that timers, sockets and signals are served however much there is to do. Whoever does many small things
+ * The time that parts of the engine, or of a store, share within one turn of the event loop, so that timers, sockets and signals are served however much there is to do. A caller that does many small things
  * asks between them whether it is spent, and then waits for the next turn.
  *
  * @example
@@ -29,7 +29,7 @@ export class TurnBudget {
     this.#turns = turns;
   }
 
-  /** Whether this turn's share is spent. Never true where there are no turns. */
+  /** True if this turn's share is spent. Never true where there are no turns. */
   get isSpent(): boolean {
     if (this.#turns.yield === undefined) return false;
     if (this.#since !== null) return this.#turns.monotonic() - this.#since >= TURN_MS;

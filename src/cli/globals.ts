@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { HeadgateError } from "../base/errors.js";
 import { Output } from "./output.js";
 
-/** What every command takes. */
+/** Returns the options that every command accepts. */
 export function globalsOf(command: Command): { environment?: string } {
   const { env } = command.optsWithGlobals<{ env?: string }>();
   return env === undefined ? {} : { environment: env };

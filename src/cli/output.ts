@@ -3,13 +3,13 @@ import { styleText } from "node:util";
 import { HeadgateError } from "../base/errors.js";
 import { ConfigError } from "../config/diagnostic.js";
 
-/** What a command's exit code says. */
+/** Exit codes of commands. */
 export const EXIT = {
   /** It did what was asked. */
   ok: 0,
   /** Something went wrong that should not: a bug, or a machine in trouble. */
   failed: 1,
-  /** What was asked, or the configuration, is wrong. */
+  /** Invalid arguments or configuration. */
   invalid: 2,
   /** Something that it needs cannot be reached or used: the store, the port, a package. */
   unavailable: 3,

@@ -1,7 +1,7 @@
-/** How often to look, ms. */
+/** Interval of checks, ms. */
 const LOOKED_EVERY_MS = 1_000;
 
-/** What {@link whenNpxIsGone} looks at. */
+/** View of the process that {@link whenNpxIsGone} watches. */
 interface ProcessView {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly ppid: number;

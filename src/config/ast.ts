@@ -1,6 +1,6 @@
 import type { Path, Place } from "./diagnostic.js";
 
-/** What a YAML file says, each part with its place, so that every problem can be shown where it is. */
+/** Content of a YAML file, each part with its position, so that every problem can be shown where it is. */
 export type Tree =
   | { readonly kind: "map"; readonly place: Place; readonly entries: ReadonlyMap<string, Entry> }
   | { readonly kind: "list"; readonly place: Place; readonly items: readonly Tree[] }
@@ -20,7 +20,7 @@ export interface Scalar {
   readonly text: string;
   /** Written without quotes, so that `${PORT}` may become a number. */
   readonly isPlain: boolean;
-  /** What variables have put in, which is not shown; `null` when there are no variables in it. */
+  /** Text inserted from variables, which is never shown; `null` when it has no variables. */
   readonly variables: readonly string[] | null;
 }
 
@@ -36,7 +36,7 @@ export function plainOf(tree: Tree): unknown {
   }
 }
 
-/** What stands at a path; `null` when nothing does. */
+/** Returns the part at a path; `null` when there is none. */
 export function partAt(tree: Tree, path: Path): Tree | null {
   let at: Tree | undefined = tree;
   for (const part of path) {

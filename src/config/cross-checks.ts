@@ -8,7 +8,7 @@ const YEAR_MS = 366 * 86_400_000;
 const LONG_AGO_MS = 10 * YEAR_MS;
 const TRIES = 5_000;
 
-/** What no part alone can see: circles, pipelines that would never run, lengths that contradict each other. */
+/** Checks that span several parts: cycles, pipelines that would never run, lengths that contradict each other. */
 export function crossCheck(context: BuildContext, pipelines: readonly Pipeline[], now: number): void {
   checkNames(context);
   checkCircles(context);
@@ -72,7 +72,7 @@ function checkLengths(context: BuildContext, { id, execution, slaMs, pattern }: 
     );
 }
 
-/** Whether there is a fire time at all that no maintenance window blocks; within a year. */
+/** Returns true if there is a fire time at all that no maintenance window blocks; within a year. */
 function checkFires(context: BuildContext, { id, schedule, gate }: Pipeline, now: number): void {
   if (schedule.kind === "manual") return;
   const path = ["pipelines", id, "schedule"];

@@ -10,9 +10,9 @@ export interface Place {
 
 /** One thing that is wrong with a configuration. */
 export interface ConfigProblem extends Place {
-  /** What it is about, such as `pipelines.daily-sales.execution.retries`; `""` for the whole. */
+  /** Path of the setting, such as `pipelines.daily-sales.execution.retries`; `""` for the whole. */
   readonly path: string;
-  /** What is wrong, what is allowed, and what may have been meant. */
+  /** Description of the problem, with the allowed values and a likely correction. */
   readonly message: string;
 }
 

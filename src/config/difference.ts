@@ -7,7 +7,7 @@ export interface ConfigDifference {
   readonly before: unknown;
   /** `undefined`: is there no more. */
   readonly after: unknown;
-  /** What differs is a secret. */
+  /** True if the values are secrets. */
   readonly isHidden: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface Shown {
   readonly shown: unknown;
 }
 
-/** What differs, value by value; lists are compared as a whole. */
+/** Returns the differences, value by value; lists are compared as a whole. */
 export function differencesOf(before: Shown, after: Shown, path = ""): readonly ConfigDifference[] {
   if ([before.plain, before.shown, after.plain, after.shown].every(isMap)) {
     const names = new Set([...Object.keys(before.plain as object), ...Object.keys(after.plain as object)]);

@@ -31,7 +31,7 @@ import { validated } from "./validate.js";
 
 /** Options of {@link loadConfig}. */
 export interface LoadConfigOptions {
-  /** Which of the file's `environments` counts. Default: HEADGATE_ENV, else NODE_ENV, else `development`. */
+  /** Name in the file's `environments` to apply. Default: HEADGATE_ENV, else NODE_ENV, else `development`. */
   environment?: string;
   /** Where variables come from. Default `process.env`. */
   env?: Readonly<Record<string, string | undefined>>;
@@ -39,9 +39,9 @@ export interface LoadConfigOptions {
   functions?: Functions;
   /** The instant from which fire times are looked at by checks, epoch ms. Default: now. */
   now?: number;
-  /** What the file says, when there is none: its path is only a name then. Default: the file is read. */
+  /** Content of the file; its path is only a name then. Default: the file is read. */
   text?: string;
-  /** What was loaded before: executors that are described in the same way are taken over from it. Default: all are made again. */
+  /** The previous configuration: executors that are described in the same way are taken over from it. Default: all are made again. */
   previous?: LoadedConfig;
 }
 
@@ -59,14 +59,14 @@ export interface LoadedConfig {
   readonly triggerFiles: TriggerFileOptions | null;
   /** @internal Where executors of the kind `webhook` are called back. */
   readonly callbacks: readonly Callbacks[];
-  /** Whether `/metrics` is wanted. */
+  /** True if `/metrics` is wanted. */
   readonly hasMetrics: boolean;
   readonly logging: { readonly level: LogLevel; readonly format: "json" | "text" | null };
-  /** How long running work may continue when the service stops, ms. */
+  /** Time running work may continue when the service stops, ms. */
   readonly drainMs: number;
   /** Parts that need a package which is not installed: they will not work. */
   readonly missingPackages: readonly MissingPackage[];
-  /** What the file says for this environment, variables put in and secrets hidden: what may be shown, kept and compared. */
+  /** The effective content for this environment, with variables inserted and secrets hidden: safe to show, store and compare. */
   readonly shown: Readonly<Record<string, unknown>>;
   /** @internal The same with its secrets. */
   readonly plain: Readonly<Record<string, unknown>>;
@@ -87,7 +87,7 @@ export const LOAD_OPTIONS: OptionNames<LoadConfigOptions> = {
 const USUAL = ["production", "development", "testing", "test"];
 
 /**
- * Reads a `schedule_config.yaml` into the options that code uses. Everything that is wrong is told at once.
+ * Reads a `schedule_config.yaml` into the options that code uses. All problems are reported at once.
  *
  * @throws ConfigError (`INVALID_CONFIG`) with `problems`
  * @example
@@ -173,7 +173,7 @@ function withContents(plain: Record<string, unknown>, { contents }: BuildContext
   return plain;
 }
 
-/** What pipelines are made of beside their own entry. */
+/** Sections that pipelines are built from besides their own entry. */
 const SHARED = [
   "time_zone",
   "patterns",

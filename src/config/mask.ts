@@ -4,7 +4,7 @@ import type { ConfigProblem } from "./diagnostic.js";
 
 /** Names of values that are secrets, whatever they are. */
 const SECRET_NAMES = /(?:^|_)(?:token|secret|password|server)$|^(?:redact|headers|env)$/;
-/** How much of a value messages quote. */
+/** Maximum length of a quoted value in messages. */
 const QUOTED = 60;
 
 /** Hides secrets, and what came from variables, in everything that is shown. */
@@ -29,7 +29,7 @@ export function masked(problems: readonly ConfigProblem[], tree: Tree, secrets: 
   return problems.map((one) => ({ ...one, message: text(one.message) }));
 }
 
-/** What variables have put in; defaults stand in the file anyway. */
+/** Returns the text inserted from variables; defaults are in the file anyway. */
 function variablesOf(tree: Tree): readonly string[] {
   if (tree.kind === "map") return [...tree.entries.values()].flatMap(({ value }) => variablesOf(value));
   if (tree.kind === "list") return tree.items.flatMap(variablesOf);

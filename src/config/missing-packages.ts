@@ -64,7 +64,7 @@ function isFound(name: string): boolean {
   }
 }
 
-/** What to do about a package that is missing. */
+/** Returns the advice for a missing package. */
 export function missingPackageLine({ path, package: name }: MissingPackage): string {
   return `${path} needs the package ${name}, which is not installed: npm install ${name}`;
 }

@@ -119,7 +119,7 @@ export function parseTree(text: string, file: string): { tree: Tree | null; prob
   return { tree: problems.length > 0 ? null : tree, problems };
 }
 
-/** Whether a value is of the tag that is written before it: only those of YAML's core schema mean something here. @see https://yaml.org/spec/1.2.2/#103-core-schema */
+/** Returns true if a value is of the tag that is written before it: only those of YAML's core schema mean something here. @see https://yaml.org/spec/1.2.2/#103-core-schema */
 function isOfTag(node: Node, tag: string): boolean {
   if (isMap(node)) return tag === `${CORE}map`;
   if (isSeq(node)) return tag === `${CORE}seq`;

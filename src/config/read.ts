@@ -78,7 +78,7 @@ function textOf(file: string): string | { problem: string } {
   }
 }
 
-/** The environments that a file names; none when it cannot be read, which loading it tells. */
+/** The environments that a file names; none when it cannot be read, which loading it reports. */
 export function environmentsOf(path: string): readonly string[] {
   const { tree } = readSource(path);
   const section = tree?.kind === "map" ? tree.entries.get("environments")?.value : undefined;

@@ -4,7 +4,7 @@ import { type ConfigProblem, nearMatch, type Path, pathText } from "./diagnostic
 import { readScalar } from "./interpolate.js";
 import { type SettledConfig, settledConfig } from "./schema/config.js";
 
-/** What is right of a configuration, part by part, and everything that is wrong. */
+/** The valid parts of a configuration, and all problems. */
 export interface Validated {
   readonly config: Partial<SettledConfig>;
   readonly problems: readonly ConfigProblem[];
@@ -75,7 +75,7 @@ function withAllowed(issue: z.core.$ZodRawIssue): string | undefined {
   return shape === undefined ? undefined : JSON.stringify(Object.keys(shape));
 }
 
-/** What a variable says becomes what is wanted where it stands: text, a number or a boolean. */
+/** Converts a variable's text to the type expected at its position: text, a number or a boolean. */
 function retype(tree: Tree, base: Path, issue: Issue, holder: Holder): boolean {
   if (issue.code !== "invalid_type") return false;
   const path = issue.path as Path;
@@ -164,7 +164,7 @@ function allowedOf(message: string): readonly string[] {
   try {
     return JSON.parse(message) as string[];
   } catch {
-    return []; // the message of a schema that does not tell its keys
+    return []; // the message of a schema that does not name its keys
   }
 }
 

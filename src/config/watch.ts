@@ -11,11 +11,11 @@ import { ConfigError } from "./diagnostic.js";
 import { type ConfigDifference, differencesOf } from "./difference.js";
 import { LOAD_OPTIONS, type LoadConfigOptions, type LoadedConfig, loadConfig } from "./load.js";
 
-/** What a changed file has changed. */
+/** Changes in a configuration file. */
 export interface ConfigChange {
   readonly config: LoadedConfig;
   readonly differences: readonly ConfigDifference[];
-  /** What became of the pipelines. */
+  /** Result for the pipelines. */
   readonly pipelines: ReloadResult;
   /** Paths whose change counts from the next start on. */
   readonly needsRestart: readonly string[];
@@ -23,9 +23,9 @@ export interface ConfigChange {
 
 /** Options of {@link watchConfig}. */
 export interface WatchConfigOptions extends Omit<LoadConfigOptions, "previous"> {
-  /** What the scheduler was made with. */
+  /** The configuration that the scheduler was created with. */
   current: LoadedConfig;
-  /** How often the files are looked at. Default `"1s"`. */
+  /** Interval at which the files are checked. Default `"1s"`. */
   every?: Duration;
   /** Called with every change that was applied; the next one waits for it. Default: nothing is called. */
   onChange?: (change: ConfigChange) => unknown;
@@ -35,7 +35,7 @@ export interface WatchConfigOptions extends Omit<LoadConfigOptions, "previous"> 
 
 /** A watch over a configuration. */
 export interface ConfigWatch {
-  /** What is in force. */
+  /** The configuration in effect. */
   readonly current: LoadedConfig;
   /** Looks now; says whether there was something new and what became of it. */
   check(): Promise<"same" | "changed" | "refused">;
@@ -64,7 +64,7 @@ const AT_START = [
 
 /**
  * Takes over what changes in a configuration's files while the scheduler runs: pipelines, patterns, conditions, pools, limits, alert rules, channels and routes, in one step and
- * with an entry in the audit log. A file that is wrong changes nothing. Runs under way go on.
+ * with an entry in the audit log. A file that is wrong changes nothing. Active runs continue.
  *
  * @throws HeadgateError `INVALID_DURATION`
  * @example
@@ -100,7 +100,7 @@ class Watch implements ConfigWatch {
   #isOpen = true;
   /** Of all configurations so far: runs of earlier ones may still print theirs. */
   readonly #secrets: Set<string>;
-  /** Executors that no pipeline has any more; runs of theirs may still be under way. */
+  /** Executors that no pipeline has any more; their runs may still be active. */
   readonly #retired = new Set<Executor>();
 
   constructor(scheduler: Scheduler, path: string, parts: Parts) {

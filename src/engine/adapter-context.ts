@@ -25,7 +25,7 @@ interface AdapterContextParts {
 
 type EngineAdapterContextCore = Pick<Core, "clock" | "events" | "fireQueue" | "logger" | "redact" | "store">;
 
-/** What adapters that ask a scheduler need beside its public methods. */
+/** Internal interface for adapters, in addition to the scheduler's public methods. */
 export class EngineAdapterContext implements AdapterContext {
   readonly #core: EngineAdapterContextCore;
   readonly #runner: Runner;

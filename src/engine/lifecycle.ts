@@ -36,7 +36,7 @@ const LAST_MS = 2_000;
 /** Pipelines whose sensors are taken over between two turns of the event loop. */
 const PIPELINES_AT_ONCE = 5_000;
 
-/** What is started and stopped. */
+/** The parts that are started and stopped. */
 export interface LifecycleParts {
   readonly audit: AuditRecorder;
   readonly overrides: PipelineOverrides;
@@ -67,7 +67,7 @@ export class Lifecycle {
   #unsubscribe: (() => void) | null = null;
   /** Takes back the timer that aborts what outlasts the drain. */
   #stopDraining = () => {};
-  /** What a stop waits for, to be reported when it does so in vain. */
+  /** The part that a stop is waiting for, reported if it does not end in time. */
   #waitsFor = "";
 
   constructor(core: LifecycleCore, phase: SchedulerPhase, parts: LifecycleParts) {
@@ -236,7 +236,7 @@ export class Lifecycle {
     await this.#step("the executors", () => executors);
   }
 
-  /** What fails is reported, and the rest ends all the same. */
+  /** Runs a step of the stop; its failure is reported, and the rest continues. */
   async #step(name: string, work: () => Promise<unknown>): Promise<void> {
     this.#waitsFor = name;
     await work().catch((error: unknown) => this.#core.events.report(error, `stopping: ${name}`));

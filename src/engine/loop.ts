@@ -15,11 +15,11 @@ import { recoverLost } from "./running/recover.js";
 import type { Runner } from "./running/runner.js";
 
 const AFTER_ERROR_MS = 1_000;
-/** How often a node with a backlog looks for what is due by time alone. */
+/** Interval at which a node with a backlog checks what is due by time alone. */
 const DUE_MS = 1_000;
 const ROUND = "a round of the scheduler";
 
-/** What the loop sets going. */
+/** The parts that the loop drives. */
 export interface LoopParts {
   readonly runner: Runner;
   readonly claimer: Claimer;
@@ -113,12 +113,12 @@ export class Loop {
     this.#onFirstRound();
   }
 
-  /** Resolves when the round under way has ended: after `stopClaiming` it is the last that may begin something. */
+  /** Resolves when the active round has ended: after `stopClaiming` it is the last that may begin something. */
   async quiet(): Promise<void> {
     await this.#round;
   }
 
-  /** Ends; resolves when the round under way has ended. */
+  /** Ends; resolves when the active round has ended. */
   async stop(): Promise<void> {
     this.#isRunning = false;
     this.#stopTimer?.();

@@ -63,15 +63,15 @@ export interface SchedulerOptions<P extends Pipeline = Pipeline> {
   pools?: Readonly<Record<string, number>>;
   /** Runs active at once, over all pipelines and nodes. Default no limit but the executor's. */
   maxActiveRuns?: number;
-  /** How long a node may be silent before its work is taken from it. Default `"30s"`. */
+  /** Time a node may be silent before its work is taken from it. Default `"30s"`. */
   leaseDuration?: Duration;
   /** A fire time no older than this is on time, not missed. Default `"30s"`. */
   misfireThreshold?: Duration;
-  /** How long a run may go on after its signal before it is given up. Default `"10s"`. */
+  /** Time a run may go on after its signal before it is given up. Default `"10s"`. */
   cancelGracePeriod?: Duration;
-  /** How long a probe's value is shared between conditions and pipelines. Default `"5s"`. */
+  /** Time a probe's value is shared between conditions and pipelines. Default `"5s"`. */
   probeTtl?: Duration;
-  /** How far back statistics look. Default `"24h"`. */
+  /** Window of the statistics. Default `"24h"`. */
   statisticsWindow?: Duration;
   /** Rules and channels of alerts. Default: none are raised. */
   monitoring?: MonitoringOptions;
@@ -81,7 +81,7 @@ export interface SchedulerOptions<P extends Pipeline = Pipeline> {
   allowPrivateNetworks?: PrivateNetworks;
   /** Databases, files and servers that external dependencies set at run time may name; nobody is shown their addresses. Default none. */
   connections?: NamedConnections;
-  /** How busy the machine is, for adaptive schedules: shares, 0 to 1. Default: measured. */
+  /** Measures the load of the machine, for adaptive schedules: shares, 0 to 1. Default: measured. */
   measureLoad?: () => { readonly cpu: number | null; readonly memory: number | null };
   /** A number in [0, 1), for ids and jitter. Default `Math.random`. */
   random?: () => number;

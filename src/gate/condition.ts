@@ -8,13 +8,13 @@ import type { Finding } from "./finding.js";
 import type { MeasurableProbe, Measured } from "./probe.js";
 import type { RecentStarts, StartLimit } from "./start-limit.js";
 
-/** What a gate does about a block: drop the trigger, or keep it and look again. */
+/** Policy of a gate for a block: skip the trigger, or hold it and check again. */
 export type OnBlock = "skip" | "hold";
 
-/** What a condition must ask: only the time and the trigger, headgate's own store, or the outside world. */
+/** Resources that a condition needs: only the time and the trigger, headgate's own store, or an external system. */
 export type ConditionNeeds = "time" | "history" | "outside";
 
-/** What a condition may look at. */
+/** Context of a condition's evaluation. */
 export interface ConditionContext {
   /** The instant to judge, epoch ms; the only clock a condition reads. */
   readonly now: number;
@@ -38,7 +38,7 @@ export interface ConditionContext {
    * @param problemOf - what is wrong with a value; `null` when nothing is. A measurement with a problem counts for the alert rule `probeUnhealthy`, as one that throws does
    */
   observe<T>(probe: MeasurableProbe<T>, problemOf?: (value: T) => string | null): Promise<Measured<T>>;
-  /** How long a held trigger waits for its next look when no condition knows better, ms. */
+  /** Time a held trigger waits for its next look when no condition knows better, ms. */
   readonly recheckIntervalMs: number;
   /** Evaluates another condition within its own timeout; one that throws or times out counts as its `onError` says. */
   evaluate(condition: Condition): PartFinding | Promise<PartFinding>;
@@ -55,11 +55,11 @@ export interface ConditionClock {
   sleep(length: Duration, signal?: AbortSignal): Promise<void>;
 }
 
-/** What headgate knows of its own runs. Instants are epoch ms. */
+/** headgate's own run history. Instants are epoch ms. */
 export interface RunHistory {
   /** When a pipeline's last successful run ended; `null` if none did. */
   lastSuccessAt(pipelineId: string): Promise<number | null>;
-  /** Runs of a pipeline that started in [from, until), those under way included. */
+  /** Runs of a pipeline that started in [from, until), active ones included. */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
   /**
    * The newest starts of a pipeline's runs in [from, until), counted no further than `limit`, with the oldest of them. Reads `limit` entries of an index at most.
@@ -69,7 +69,7 @@ export interface RunHistory {
   countWaiting(limit: number): Promise<number>;
 }
 
-/** What a condition answers; its name and defaults are filled in. */
+/** Result of a condition; its name and defaults are filled in. */
 export interface Verdict {
   readonly result: "pass" | "block";
   readonly reason: string;
@@ -90,22 +90,22 @@ export interface Condition {
   readonly needs: ConditionNeeds;
   /** Overrides the gate's policy when this condition blocks. */
   readonly onBlock?: OnBlock;
-  /** What a throw or a timeout counts as. Default `"block"`. */
+  /** Result of a throw or a timeout. Default `"block"`. */
   readonly onError?: "pass" | "block";
   /** Default 10 s. */
   readonly timeoutMs?: number;
-  /** What it looks at: when a pipeline of these succeeds, or a probe of these is found well again, what it holds is looked at at once. */
+  /** Pipelines and probes that it reads: when one of the pipelines succeeds, or one of the probes recovers, triggers that it holds are checked again at once. */
   readonly watches?: { readonly pipelines?: readonly string[]; readonly probes?: readonly string[] };
-  /** What the age of the data is read from, if it judges that and not by the last success. */
+  /** Source of the data's age, if it checks that and not the last success. */
   readonly source?: MeasurableProbe<unknown>;
   /**
    * True for a condition of `needs: "history"` that reads nothing but its own pipeline's runs, and that a further run can only make block: while it blocks, it goes on to block whatever runs come. Lets
    * `explain` answer for instants to come. Default false.
    */
   readonly readsOwnRuns?: boolean;
-  /** What it was made with, for those who ask what is in force: the windows that it blocks in, or how old data may be, ms. */
+  /** Its parameters, shown among the effective settings: the windows that it blocks in, or the maximum age of data, ms. */
   readonly declares?: { readonly windows?: readonly TimeWindow[]; readonly olderThanMs?: number };
-  /** Whether somebody has planned maintenance at an instant, epoch ms: alerts are silent meanwhile. */
+  /** Returns true if somebody has planned maintenance at an instant, epoch ms: alerts are silent meanwhile. */
   isMaintenanceAt?(now: number): boolean;
   /** The first instant after `now` at which its answer is another, epoch ms; `null` when there is none. Only of conditions that depend on nothing but the time. */
   nextChangeAfter?(now: number): number | null;
@@ -116,7 +116,7 @@ export interface Condition {
 
 /** Options every condition takes. */
 export interface ConditionOptions {
-  /** What the pipeline's gate does when this one blocks. Default: the pipeline's `onBlock`. */
+  /** Policy of the pipeline's gate when this condition blocks. Default: the pipeline's `onBlock`. */
   onBlock?: OnBlock;
 }
 
@@ -125,18 +125,18 @@ const ON_BLOCK: readonly OnBlock[] = ["skip", "hold"];
 const ON_ERROR = ["pass", "block"] as const;
 const NEEDS: readonly ConditionNeeds[] = ["time", "history", "outside"];
 
-/** Options of one's own condition. */
+/** Options of a custom condition. */
 export interface CustomConditionOptions extends ConditionOptions {
   /** Default `"outside"`: it is asked last, and only if nothing else blocks. */
   needs?: ConditionNeeds;
-  /** What a throw or a timeout counts as. Default `"block"`. */
+  /** Result of a throw or a timeout. Default `"block"`. */
   onError?: "pass" | "block";
   /** Default `"10s"`. */
   timeout?: Duration;
 }
 
 /**
- * A condition of one's own: `true` passes, `false` blocks, a verdict says more.
+ * Creates a custom condition: `true` passes, `false` blocks, a verdict says more.
  *
  * @throws HeadgateError `INVALID_ARGUMENT` for an empty name, `INVALID_DURATION`
  * @example

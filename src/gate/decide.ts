@@ -8,13 +8,13 @@ export interface Gate {
   /** In the order they are asked: those that need only the time first, those that ask the outside last. */
   readonly conditions: readonly Condition[];
   readonly onBlock: OnBlock;
-  /** How long a held trigger waits before it expires. */
+  /** Time a held trigger waits before it expires. */
   readonly holdForMs: number;
   /** When to look again if no condition knows. */
   readonly recheckIntervalMs: number;
 }
 
-/** What the findings come to. */
+/** Result of the findings. */
 export interface GateOutcome {
   readonly outcome: DecisionOutcome;
   readonly reason: string;

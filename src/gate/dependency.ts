@@ -3,9 +3,9 @@ import { secretParameters } from "./secret-url.js";
 
 /** An external system that must answer before a pipeline runs, as code and the configuration file name it. */
 export type ExternalDependency = {
-  /** What findings call it. Default: its address. */
+  /** Name in findings. Default: its address. */
   readonly name?: string;
-  /** How long it may take, ms. Default 5,000. */
+  /** Time it may take, ms. Default 5,000. */
   readonly timeoutMs?: number;
 } & (
   | {
@@ -25,9 +25,9 @@ export type ExternalDependency = {
  * {@link NamedConnection}.
  */
 export type RuntimeDependency = {
-  /** What findings call it. Default: its address, or the name of its connection. */
+  /** Name in findings. Default: its address, or the name of its connection. */
   readonly name?: string;
-  /** How long it may take, ms. Default 5,000. */
+  /** Time it may take, ms. Default 5,000. */
   readonly timeoutMs?: number;
 } & (
   | {
@@ -49,7 +49,7 @@ export type NamedConnection =
       readonly type: "sql";
       /** `postgres://…` or `sqlite:path`. The role should have the right to read what the queries read, and no other. */
       readonly url: string;
-      /** What must be answered with something true. Default `SELECT 1`. */
+      /** Query that must return a true value. Default `SELECT 1`. */
       readonly query?: string;
       /** More queries, by the names that `queryName` may be. */
       readonly queries?: Readonly<Record<string, string>>;

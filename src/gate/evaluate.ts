@@ -2,7 +2,7 @@ import { messageOf } from "../base/errors.js";
 import { type Condition, type ConditionClock, type ConditionContext, findingOf, type PartFinding, type Verdict } from "./condition.js";
 import type { Gate } from "./decide.js";
 
-/** What conditions of a gate share; each gets a signal of its own. */
+/** Context shared by the conditions of a gate; each has its own signal. */
 export interface GateContext extends Omit<ConditionContext, "signal" | "recheckIntervalMs" | "evaluate"> {
   /** Reports what a condition, or a part of one, has thrown. */
   onError?(condition: Condition, error: unknown): void;
@@ -19,7 +19,7 @@ export function inOrder(conditions: readonly Condition[]): readonly Condition[] 
 }
 
 /**
- * Asks a gate's conditions, tier by tier (time, own history, outside): all of a tier are asked, and once one has blocked,
+ * Evaluates a gate's conditions, tier by tier (time, own history, external): all of a tier are evaluated, and once one has blocked,
  * the later tiers are reported as `not_evaluated`. Answers at once, without a promise, when no condition gave one.
  */
 export function evaluate(gate: Gate, context: GateContext, guard: Guard): PartFinding[] | Promise<PartFinding[]> {

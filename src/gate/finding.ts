@@ -1,23 +1,23 @@
 import type { CatchupRecord, TriggerKind } from "../trigger/trigger.js";
 
-/** What a condition found: may the run go ahead, why, on what evidence, and when to look again. */
+/** Result of a condition: whether the run may go ahead, why, on what evidence, and when to check again. */
 export interface Finding {
   /** The condition's name. */
   readonly condition: string;
   readonly result: "pass" | "block" | "not_evaluated";
   readonly reason: string;
-  /** What it saw, for people and programs; no secrets. */
+  /** Observed values, for people and programs; no secrets. */
   readonly evidence?: Readonly<Record<string, unknown>>;
   /** When the answer can next be different, epoch ms; absent when the condition cannot know. */
   readonly recheckAt?: number;
 }
 
-/** What is known of dropped fire times. Instants are epoch ms. */
+/** Facts about dropped fire times. Instants are epoch ms. */
 export interface MissedFires {
-  /** How many, from the decision's `scheduledFor` on, and the last of them. */
+  /** Number of dropped fire times from the decision's `scheduledFor` on, and the last of them. */
   readonly count: number;
   readonly lastAt: number;
-  /** What kept them from being made on time. Absent when it was a pause. */
+  /** Cause that kept them from being made on time. Absent when it was a pause. */
   readonly cause?: CatchupRecord;
   /** The pause that covered them. Absent when none did. */
   readonly pause?: MissedPause;

@@ -10,13 +10,13 @@ export interface MeasurableProbe<T> extends ProbePolicy {
   measure(options: { readonly signal: AbortSignal; readonly now: number }): Promise<T> | T;
 }
 
-/** How a probe is measured. Lengths in ms. */
+/** Policy for a probe's measurements. Lengths in ms. */
 export interface ProbePolicy {
-  /** How long a measurement may take. Default 10,000. */
+  /** Time a measurement may take. Default 10,000. */
   readonly timeoutMs?: number;
-  /** How often one that failed is tried again at once. Default 0. */
+  /** Immediate retries after a failure. Default 0. */
   readonly retries?: number;
-  /** How long a value is shared. Default: the scheduler's `probeTtl`, 5 s. */
+  /** Time a value is shared. Default: the scheduler's `probeTtl`, 5 s. */
   readonly ttlMs?: number;
   /** After so many failed measurements in a row it is not asked for a while. `null`: always asked. Default 5 and 30,000. */
   readonly breaker?: CircuitBreaker | null;
@@ -29,7 +29,7 @@ export interface CircuitBreaker {
   readonly resetMs: number;
 }
 
-/** What was measured, when (epoch ms), and how long that took. */
+/** A measurement with its instant (epoch ms) and duration. */
 export interface Measured<T> {
   readonly value: T;
   readonly at: number;
@@ -38,13 +38,13 @@ export interface Measured<T> {
 
 /** Options that every built-in probe takes. */
 export interface ProbeOptions {
-  /** What findings call it. Default: what it asks. */
+  /** Name in findings. Default: what it measures. */
   name?: string;
-  /** How long a measurement may take. Default `"5s"`. */
+  /** Time a measurement may take. Default `"5s"`. */
   timeout?: Duration;
-  /** How often one that failed is tried again at once. Default 1. */
+  /** Immediate retries after a failure. Default 1. */
   retries?: number;
-  /** How long a value is shared between conditions and pipelines. Default: the scheduler's `probeTtl`, 5 s. */
+  /** Time a value is shared between conditions and pipelines. Default: the scheduler's `probeTtl`, 5 s. */
   ttl?: Duration;
   /** After `failures` in a row it is not asked for `reset`; `null`: always asked. Default `{ failures: 5, reset: "30s" }`. */
   breaker?: { failures?: number; reset?: Duration } | null;

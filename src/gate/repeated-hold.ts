@@ -6,7 +6,7 @@ export const DECISIONS_PER_TRIGGER = 200;
 /** Durations and instants, which differ from look to look: `3h 5m`, `2026-03-02T04:00:00.000Z`. */
 const PASSING_TIME = /\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d+(?:\.\d+)?(?:ms|[dhms])\b/g;
 
-/** Whether a hold says the same as the decision on its trigger before it: the same conditions with the same results, for reasons that differ in nothing but durations and instants. */
+/** Returns true if a hold says the same as the decision on its trigger before it: the same conditions with the same results, for reasons that differ in nothing but durations and instants. */
 export function isRepeatedHold(previous: DecisionRecord, next: DecisionRecord): boolean {
   if (previous.outcome !== "hold" || next.outcome !== "hold" || previous.findings.length !== next.findings.length) return false;
   if (next.at < (previous.repeated?.lastAt ?? previous.at)) return false; // a clock went back

@@ -26,7 +26,7 @@ export function opensAt({ count, periodMs }: StartLimit, starts: RecentStarts): 
   return starts.count < count || starts.oldestAt === null ? null : starts.oldestAt + periodMs;
 }
 
-/** What a passing finding rests on beyond what was seen: the store checks it again, with its lock held, when the run starts. Not recorded. */
+/** Limit that a passing finding rests on: the store checks it again, with its lock held, when the run starts. Not recorded. */
 interface Limited {
   readonly limits?: readonly StartLimit[];
 }

@@ -23,7 +23,7 @@ export interface Decision {
   readonly omitted?: readonly string[];
 }
 
-/** What is known of dropped fire times, as it is handed out. */
+/** Facts about dropped fire times, as returned by the API. */
 export interface MissedFiresView {
   readonly count: number;
   readonly lastAt: Date;

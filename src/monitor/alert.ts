@@ -2,20 +2,20 @@ import type { RunStatus } from "../run/run.js";
 import type { TriggerKind } from "../trigger/trigger.js";
 import type { Statistics } from "./statistics.js";
 
-/** What a pattern's or a pipeline's alerts are raised for. */
+/** Reasons for which a pattern's or a pipeline's alerts are raised. */
 export type AlertReason = "failure" | "retry" | "sla_miss";
 
 export type Severity = "info" | "warning" | "critical";
 
 export const SEVERITIES: readonly Severity[] = ["info", "warning", "critical"];
 
-/** What a rule found to be wrong. */
+/** A violation that a rule found. */
 export interface RuleViolation {
   /** In words, with the numbers. */
   readonly message: string;
   readonly value?: number | null;
   readonly limit?: number | null;
-  /** Tells apart what one rule finds wrong with one subject, such as a sensor's name. */
+  /** Key that distinguishes violations of one rule by one subject, such as a sensor's name. */
   readonly key?: string;
   /** Of a rule that looks at the whole: the pipeline that it is about. The alert is then that pipeline's: its maintenance windows, and silences and routes by pipeline or tag, apply. Default none. */
   readonly pipelineId?: string;
@@ -23,7 +23,7 @@ export interface RuleViolation {
   readonly concerns?: Concern;
 }
 
-/** Which run an alert is about. */
+/** The run that an alert is about. */
 export type Concern = "last_failure" | { readonly runId: string };
 
 /** The run that an alert is about, as it was when the alert was sent. Instants are epoch ms. */
@@ -34,7 +34,7 @@ export interface AlertRun {
   readonly startedAt: number;
   readonly endedAt: number | null;
   readonly error: { readonly message: string; readonly code: string | null } | null;
-  /** What asked for it; `null` when the store no longer has it. */
+  /** The trigger that requested it; `null` when the store no longer has it. */
   readonly trigger: {
     readonly id: string;
     readonly kind: TriggerKind;
@@ -44,14 +44,14 @@ export interface AlertRun {
   } | null;
 }
 
-/** What every rule says of itself. */
+/** Properties that every rule has. */
 interface RuleBase {
   /** 1 to 100 characters; unique among the rules. */
   readonly name: string;
   readonly severity: Severity;
-  /** How long it must be so before the alert fires, ms. */
+  /** Time it must be so before the alert fires, ms. */
   readonly forMs: number;
-  /** How often an alert that goes on is told again, ms; `null`: once. */
+  /** Interval at which the notification of a persisting alert is repeated, ms; `null`: never. */
   readonly repeatMs: number | null;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -74,14 +74,14 @@ export interface SchedulerRule extends RuleBase {
 
 export type AlertRule = PipelineRule | SchedulerRule;
 
-/** A run under way. Instants are epoch ms. */
+/** An active run. Instants are epoch ms. */
 export interface ActiveRun {
   readonly id: string;
   readonly startedAt: number;
   readonly scheduledFor: number | null;
 }
 
-/** What rules see of a pipeline. Instants are epoch ms, lengths ms. */
+/** Facts about a pipeline for rules. Instants are epoch ms, lengths ms. */
 export interface PipelineSnapshot {
   readonly id: string;
   readonly tags: readonly string[];
@@ -103,7 +103,7 @@ export interface PipelineSnapshot {
   readonly statistics: Statistics;
 }
 
-/** What a node last said of itself. Instants are epoch ms. */
+/** Latest status of a node. Instants are epoch ms. */
 export interface NodeSnapshot {
   readonly node: string;
   readonly seenAt: number;
@@ -146,28 +146,28 @@ export interface AlertState {
   readonly status: "pending" | "firing";
   readonly since: number;
   readonly firedAt: number | null;
-  /** When it was last told; `null` while it was not. */
+  /** When it was last notified; `null` if never. */
   readonly notifiedAt: number | null;
   readonly message: string;
   readonly value: number | null;
   readonly limit: number | null;
-  /** Why it is not told: a silence's id, or `maintenance`. */
+  /** Reason why nobody is notified: a silence's id, or `maintenance`. */
   readonly silencedBy: string | null;
   /** The run that it is about; `null`, or not there, for none. */
   readonly run?: AlertRun | null;
 }
 
-/** What is to be told of an alert. */
+/** Change of an alert that is to be notified. */
 export interface AlertTransition {
   readonly kind: "fired" | "repeated" | "resolved";
   readonly alert: AlertState;
   readonly at: number;
 }
 
-/** Alerts that are not told for a while. */
+/** A silence: alerts that match it are not notified. */
 export interface Silence {
   readonly id: string;
-  /** What it is for; what is not named is any. */
+  /** Pipeline that it applies to; `null`, here and below, for any. */
   readonly pipelineId: string | null;
   readonly rule: string | null;
   readonly tag: string | null;

@@ -21,7 +21,7 @@ export interface AuditSealer {
   mark(end: "head" | "tail", place: AuditHead): AuditMark;
 }
 
-/** In place of a MAC: whoever moved the mark did not have the key. */
+/** In place of a MAC: the mark was moved without the key. */
 const MOVED = "moved without the key";
 
 /** Returns a sealer with these keys. With `isAdopting` it accepts a head that has no key yet. */

@@ -8,9 +8,9 @@ export interface AuditSum {
 /** A call or a change before it is sealed. Instants are epoch ms; never a secret. */
 export interface AuditEntry {
   readonly at: number;
-  /** A call from outside, or a change of what is kept, whoever asked for it. */
+  /** A call from outside, or a change to what is stored, whatever requested it. */
   readonly kind: "call" | "change";
-  /** What was called or changed, such as `POST /api/v1/trigger/manual` or `settings`. */
+  /** Call or change, such as `POST /api/v1/trigger/manual` or `settings`. */
   readonly action: string;
   readonly pipelineId: string | null;
   /** The name that acted. That of a caller over HTTP is its token's, or another one if the token may act for others. */
@@ -20,7 +20,7 @@ export interface AuditEntry {
   readonly role: string | null;
   readonly address: string | null;
   readonly requestId: string | null;
-  /** What became of it, such as the status of an answer. */
+  /** Outcome, such as the status of a response. */
   readonly outcome: string;
   readonly reason: string | null;
   readonly before: unknown;

@@ -1,10 +1,10 @@
 import type { AlertRule, AlertState, AlertTransition, Concern, PipelineSnapshot, RuleViolation, Silence, Snapshot } from "./alert.js";
 
-/** What an evaluation comes to. */
+/** Result of an evaluation. */
 export interface Evaluation {
   /** List pending and firing alerts: the next evaluation's `previous`. */
   readonly alerts: readonly AlertState[];
-  /** What is to be told, in the order of the rules. */
+  /** Notifications to send, in the order of the rules. */
   readonly transitions: readonly AlertTransition[];
   /** The runs that alerts of `transitions` are about, by the alert's id: to be read by who sends them. */
   readonly concerns: ReadonlyMap<string, Concern>;
@@ -13,10 +13,10 @@ export interface Evaluation {
 }
 
 /**
- * Which alerts are to be told, given what is so now and what was so before. Pure: the same input gives the same answer.
+ * Returns the alerts to notify, from the current and the previous state. Pure: the same input gives the same result.
  *
- * An alert fires once it has been so for as long as its rule says, is told once, and again every `repeatMs` while it goes on. When it is no longer so it is resolved, which is told if the alert
- * was. While it is silenced, or its pipeline is in maintenance, it is not told; if it still fires afterwards, it is told then.
+ * An alert fires once its rule has been violated for as long as the rule says, is notified once, and again every `repeatMs` while it persists. When it is over it is resolved, which is notified if the alert
+ * was. While it is silenced, or its pipeline is in maintenance, it is not notified; if it still fires afterwards, it is notified then.
  *
  * @example
  * const { alerts, transitions } = evaluateAlerts(rules, snapshot, previous, Date.now());
@@ -98,7 +98,7 @@ function stateOf(
   };
 }
 
-/** pending ──► firing, and what is to be told of it. */
+/** pending ──► firing, with the notification to send. */
 function moved(
   alert: AlertState,
   { forMs, repeatMs }: AlertRule,

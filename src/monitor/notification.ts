@@ -10,15 +10,15 @@ export interface AlertRoute {
   readonly pipelines?: readonly string[];
   readonly tags?: readonly string[];
   readonly rules?: readonly string[];
-  /** What is told together: alerts of one rule (default), of one pipeline, all, or each for itself. */
+  /** Grouping of notifications: by rule (default), by pipeline, all together, or each alone. */
   readonly groupBy?: "rule" | "pipeline" | "all" | "none";
-  /** The channel that is told when one of `channels` fails three times in a row. */
+  /** The channel that is notified when one of `channels` fails three times in a row. */
   readonly fallback?: string;
   /** Continue with the routes after this one. Default false. */
   readonly continue?: boolean;
 }
 
-/** What is on its way to a channel, as it is kept until it has arrived. Instants are epoch ms. */
+/** A notification for a channel, stored until it is delivered. Instants are epoch ms. */
 export interface Delivery {
   readonly id: string;
   readonly channel: string;
@@ -32,13 +32,13 @@ export interface Delivery {
   readonly error: string | null;
 }
 
-/** What a channel is handed of one alert. */
+/** One alert in a notification. */
 export interface NotifiedAlert extends AlertTransition {
   /** Where there is more about its run or pipeline; `null` without a `baseUrl`. */
   readonly link: string | null;
 }
 
-/** What a channel is handed. */
+/** Notification that a channel sends. */
 export interface AlertNotification {
   /** The same each time it is tried: what has seen it may pass over it. */
   readonly id: string;
@@ -57,7 +57,7 @@ export interface AlertNotification {
 
 const RANK: Readonly<Record<Severity, number>> = { info: 0, warning: 1, critical: 2 };
 
-/** What is to be delivered of what has happened to alerts: routed and grouped. */
+/** Returns the notifications to deliver for changes of alerts: routed and grouped. */
 export function deliveriesOf(
   transitions: readonly AlertTransition[],
   routes: readonly AlertRoute[],
@@ -172,7 +172,7 @@ function idsOf({ transitions }: Delivery): readonly string[] {
 }
 
 /**
- * What a channel is handed of a delivery.
+ * Returns the notification of a delivery.
  *
  * @param baseUrl - the address of the service, without a slash at its end; `null` for no links
  */
@@ -196,7 +196,7 @@ export function notificationOf({ id, transitions, createdAt, insteadOf }: Delive
   };
 }
 
-/** What people see first of an alert: `CRITICAL run_failed sales: the last run failed`. */
+/** Returns the first line of an alert: `CRITICAL run_failed sales: the last run failed`. */
 function lineOf(one: AlertTransition): string {
   const { kind, alert } = one;
   const head = kind === "resolved" ? "RESOLVED" : alert.severity.toUpperCase();

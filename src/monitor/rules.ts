@@ -11,11 +11,11 @@ export interface RuleOptions {
   name?: string;
   /** `"info"`, `"warning"` or `"critical"`. Default: the rule's own. */
   severity?: Severity;
-  /** How long it must be so before it is told. Default 0. */
+  /** Time it must be so before it is told. Default 0. */
   for?: Duration;
-  /** How often it is told again while it goes on. Default `null`: once. */
+  /** Interval at which the notification is repeated while the alert persists. Default `null`: never. */
   repeatEvery?: Duration | null;
-  /** Handed on with the alert, for whoever receives it. Default none. */
+  /** Passed on with the alert to its receivers. Default none. */
   labels?: Readonly<Record<string, string>>;
 }
 
@@ -34,7 +34,7 @@ const PIPELINE_RULE_OPTIONS: OptionNames<PipelineRuleOptions> = { ...RULE_OPTION
 export type PipelineCheck = (pipeline: PipelineSnapshot, snapshot: Snapshot) => RuleViolation | null;
 
 /**
- * A rule of one's own about each pipeline: `null` while all is well.
+ * Creates a custom rule about each pipeline: `null` while all is well.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  * @example
@@ -46,7 +46,7 @@ export function pipelineRule(name: string, check: PipelineCheck, options: Pipeli
 }
 
 /**
- * A rule of one's own about the whole: a list of what is wrong, each with a `key` of its own if there may be several.
+ * Creates a custom rule about the scheduler as a whole: a list of violations, each with its own `key` if there may be several.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
@@ -84,7 +84,7 @@ export function missedSchedule(options: PipelineRuleOptions & { tolerance?: Dura
   });
 }
 
-/** A run under way for longer than `limit`, or than `factor` times the p95 of its own pipeline (default 3, once there are `minRuns`, 10). */
+/** A run active for longer than `limit`, or than `factor` times the p95 of its own pipeline (default 3, once there are `minRuns`, 10). */
 export function longRunning(options: PipelineRuleOptions & { limit?: Duration; factor?: number; minRuns?: number } = {}): PipelineRule {
   checkOptions(options, { ...PIPELINE_RULE_OPTIONS, limit: true, factor: true, minRuns: true }, "longRunning");
   const { factor = 3, minRuns = 10 } = options;

@@ -2,7 +2,7 @@ const COLUMNS = 3;
 /** Float32 keeps a second exactly for half a year around the base. */
 const SECOND_MS = 1_000;
 
-/** How long a run took, and how late it started, as it ended; ms, epoch ms. `lagMs` is `NaN` when nothing was scheduled. */
+/** Duration and lag of a run that has ended; ms, epoch ms. `lagMs` is `NaN` when nothing was scheduled. */
 export interface Timing {
   readonly endedAt: number;
   readonly durationMs: number;

@@ -3,7 +3,7 @@ import { BucketCounter, type BucketCounterState } from "./bucket-counter.js";
 import { endedAtOf, type FinishedFacts } from "./finished-record.js";
 import { SampleRing, type Timing } from "./sample-ring.js";
 
-/** How statistics are kept. */
+/** Options of the statistics window. */
 export interface WindowOptions {
   /** The length of their window, ms. */
   readonly lengthMs: number;
@@ -11,7 +11,7 @@ export interface WindowOptions {
   readonly timings: number;
 }
 
-/** What happened in the window. Lengths in ms, rates 0 to 1; `null` where there is nothing to tell. */
+/** Statistics of the window. Lengths in ms, rates 0 to 1; `null` where there is no data. */
 export interface Statistics {
   readonly windowMs: number;
   readonly runs: { readonly succeeded: number; readonly failed: number; readonly timedOut: number; readonly cancelled: number };
@@ -34,9 +34,9 @@ export interface Statistics {
   readonly duration: Quantiles | null;
   /** From fire time to start. */
   readonly lag: Quantiles | null;
-  /** Why triggers were skipped, in the newest half of the window or more: by the condition that blocked, else by the reason; at most 20. */
+  /** Reasons for which triggers were skipped, in the newest half of the window or more: by the condition that blocked, else by the reason; at most 20. */
   readonly skipReasons: Readonly<Record<string, number>>;
-  /** How often each condition passed and blocked, likewise; at most 20. */
+  /** Number of times each condition passed and blocked, likewise; at most 20. */
   readonly conditions: Readonly<Record<string, { readonly pass: number; readonly block: number }>>;
   readonly lastSuccessAt: Date | null;
   readonly lastFailureAt: Date | null;
@@ -192,7 +192,7 @@ export class RunWindow {
     this.#timings.add(timing);
   }
 
-  /** What the window holds at an instant, epoch ms. */
+  /** Returns the statistics of the window at an instant, epoch ms. */
   at(now: number): Statistics {
     const slot = this.#slotOf(now);
     this.#turnTo(slot);

@@ -33,7 +33,7 @@ export function pattern(name: PatternName, overrides: Partial<PatternOptions> = 
   });
 }
 
-/** What is no object is left for the check of the whole to refuse. */
+/** Merges the options; what is not an object is left for the validation to refuse. */
 function merged<T extends object>(base: T | undefined, over: T | undefined): T {
   return over === undefined || isOptionsObject(over) ? ({ ...base, ...over } as T) : over;
 }

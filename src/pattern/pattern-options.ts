@@ -7,9 +7,9 @@ import type { Schedule } from "../schedule/schedule.js";
 import type { SensorOptions } from "./sensor-options.js";
 import type { TunerOptions } from "./tuner-options.js";
 
-/** What a pattern is made of. When: one of `cron`, `interval`, `schedule`, `sensor`, `tuner` (which starts at its base interval). */
+/** Options of a pattern. When: one of `cron`, `interval`, `schedule`, `sensor`, `tuner` (which starts at its base interval). */
 export interface PatternOptions {
-  /** What it is for, in a sentence. */
+  /** Its purpose, in a sentence. */
   description: string;
   /** A cron expression. Default: see `interval` and `schedule`. */
   cron?: string;
@@ -31,7 +31,7 @@ export interface PatternOptions {
   tags?: readonly string[];
   /** The reasons for which its pipelines are alerted on. Default `["failure", "sla_miss"]`. */
   alertOn?: readonly AlertReason[];
-  /** What starts its pipelines from outside, for `patternSensors`. Default none. */
+  /** Sensor of its pipelines, for `patternSensors`. Default none. */
   sensor?: SensorOptions | null;
   /** Makes its schedule adaptive. Default: it is not. */
   tuner?: TunerOptions | null;

@@ -32,7 +32,7 @@ export interface Pattern {
   readonly context: Readonly<Record<string, unknown>>;
 }
 
-/** What a pattern has unless it says otherwise. */
+/** Defaults of a pattern. */
 const DEFAULTS = {
   execution: { maxActiveRuns: 1, catchup: "latest", retries: 3, retryDelay: "5m", timeout: "2h" },
   tags: ["custom"],
@@ -40,7 +40,7 @@ const DEFAULTS = {
 } as const satisfies Partial<PatternOptions>;
 
 /**
- * A pattern of one's own, a plain value: hand it to `pipeline({ pattern })`.
+ * Defines a custom pattern, a plain value for `pipeline({ pattern })`.
  *
  * @throws HeadgateError `INVALID_PATTERN` with every error of {@link validatePattern} in its details
  * @example

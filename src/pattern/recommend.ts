@@ -2,7 +2,7 @@ import { HeadgateError, quote } from "../base/errors.js";
 import type { Pattern } from "./pattern.js";
 import { type PatternName, patterns } from "./presets.js";
 
-/** What a pipeline is for. */
+/** Purpose of a pipeline. */
 export type UseCase = "data_warehouse_etl" | "real_time_analytics" | "batch_processing" | "api_sync" | "monitoring";
 export type Environment = "production" | "development" | "testing";
 

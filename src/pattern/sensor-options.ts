@@ -2,15 +2,15 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { checkOneOf, checkOptions, isOptionsObject, type OptionNames, type RefuseOption } from "../base/options.js";
 import { shown } from "../base/shown.js";
 
-/** How a sensor looks. */
+/** Polling of a sensor. */
 export interface Polling {
-  /** How often it looks. */
+  /** Polling interval. */
   readonly every: Duration;
   /** When a wait for one event is given up. */
   readonly timeout: Duration;
 }
 
-/** What an event-driven pattern watches. */
+/** Sensor of an event-driven pattern. */
 export type SensorOptions =
   | ({ readonly kind: "file"; readonly path: string; readonly pattern: string } & Polling)
   | ({ readonly kind: "http"; readonly endpoint: string; readonly query: Readonly<Record<string, string>> } & Polling)

@@ -19,7 +19,7 @@ export interface Bounds {
   readonly slowDown: number;
 }
 
-/** How an adaptive pattern moves its interval: next = current × factor, kept within [min, max]. */
+/** Tuner of an adaptive pattern: next = current × factor, kept within [min, max]. */
 export type TunerOptions =
   | (Bounds & {
       readonly kind: "performance_based";

@@ -12,7 +12,7 @@ import { checkSensorOptions, type SensorOptions } from "./sensor-options.js";
 import { SHARED_CHECKS } from "./shared-options.js";
 import { adaptiveBy, type TunerOptions } from "./tuner-options.js";
 
-/** What is wrong with a pattern (`errors`: it cannot be used) and what looks like a mistake (`warnings`). */
+/** Problems of a pattern: `errors`, with which it cannot be used, and `warnings` for likely mistakes. */
 export interface PatternProblems {
   readonly isValid: boolean;
   readonly errors: string[];
@@ -131,7 +131,7 @@ function warningsOf({ interval, execution = {} }: Partial<PatternOptions>, attem
   return warnings;
 }
 
-/** What was thrown may be anything, a revoked proxy too. */
+/** Returns the message of anything thrown, even of a revoked proxy. */
 function messageOf(error: unknown): string {
   try {
     return error instanceof Error ? error.message : `cannot be read (${shown(error)} was thrown)`;

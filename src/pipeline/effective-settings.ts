@@ -16,7 +16,7 @@ export interface EffectiveSetting<T> {
   readonly user: string | null;
 }
 
-/** What is in force for a pipeline. */
+/** Effective settings of a pipeline. */
 export interface EffectiveSettings {
   /** Its schedule in words. */
   readonly schedule: EffectiveSetting<string>;
@@ -24,7 +24,7 @@ export interface EffectiveSettings {
   readonly scheduleIntervalMs: EffectiveSetting<number | null>;
   /** Of its condition `stale`; `null` when it has none. */
   readonly stalenessThresholdMs: EffectiveSetting<number | null>;
-  /** Whether its schedule adapts; `null` for one that cannot. */
+  /** True if its schedule adapts; `null` for one that cannot. */
   readonly isAdaptive: EffectiveSetting<boolean | null>;
   readonly maxActiveRuns: EffectiveSetting<number>;
   /** All windows in which it does not run: `id` of those that were added at run time, `isForAll` of those that are for all pipelines. */

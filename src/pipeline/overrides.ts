@@ -13,7 +13,7 @@ import { every } from "../schedule/simple.js";
 import { type TimeWindow, timeWindows } from "../schedule/window.js";
 import { checkDefaults, type Pipeline } from "./pipeline.js";
 
-/** What may be changed of a pipeline while it is in use. */
+/** Settings of a pipeline that may be changed at run time. */
 export interface PipelineSettings {
   /** Fires every so many ms (from 1970-01-01, so that 15 minutes fall on the quarters of the hour), in place of the code's schedule. */
   readonly scheduleIntervalMs: number;
@@ -23,7 +23,7 @@ export interface PipelineSettings {
   readonly maintenanceWindows: readonly TimeWindow[];
   /** Systems that must answer, beside the code's conditions. */
   readonly externalDependencies: readonly RuntimeDependency[];
-  /** Whether its adaptive schedule, if it has one, adapts. */
+  /** True if its adaptive schedule, if it has one, adapts. */
   readonly isAdaptive: boolean;
   /** In place of the code's `execution.maxActiveRuns`. */
   readonly maxActiveRuns: number;

@@ -26,7 +26,7 @@ import type { RunContext } from "./run-context.js";
 /** A schema of parameters that may be anything: of pipelines without one. */
 type AnyParameters = z.ZodType<Record<string, unknown>, Record<string, unknown>>;
 
-/** What {@link pipeline} takes. */
+/** Options of {@link pipeline}. */
 export interface PipelineOptions<
   S extends z.ZodType = AnyParameters,
   Id extends string = string,
@@ -47,21 +47,21 @@ export interface PipelineOptions<
   pattern?: PatternName | Pattern;
   /** Pipelines, or their ids, whose every success triggers this one. Default none. */
   after?: After;
-  /** What must hold for a run; added to the pattern's. Default none. */
+  /** Conditions of a run, in addition to the pattern's. Default none. */
   conditions?: readonly Condition[];
-  /** What happens to a trigger when a condition blocks. Default `"skip"`. */
+  /** Policy for a trigger when a condition blocks. Default `"skip"`. */
   onBlock?: OnBlock;
-  /** How long a held trigger waits before it expires. Default `"24h"`. */
+  /** Time a held trigger waits before it expires. Default `"24h"`. */
   holdFor?: Duration;
   /** When a held trigger is looked at again if no condition knows. Default `"15m"`. */
   recheckInterval?: Duration;
-  /** What starts it from outside, such as `fileSensor(…)`. Default: what the pattern says, if the scheduler knows how (its option `sensors`). */
+  /** Sensors that trigger it, such as `fileSensor(…)`. Default: the pattern's, if the scheduler can create them (its option `sensorFactory`). */
   sensors?: readonly AnySensor[];
   /** A zod schema of its parameters; a scheduled pipeline's must accept `{}`. Default: any object. */
   parameters?: S;
   /** Attempts, timeouts, overlap and catchup of its runs. Default: the pattern's, else each option's own. */
   execution?: ExecutionOptions;
-  /** Who carries its runs out, or the name of one in `createScheduler({ executors })`. Default: the scheduler's executor. */
+  /** Executor of its runs, or the name of one in `createScheduler({ executors })`. Default: the scheduler's executor. */
   executor?: Executor | string;
   /** Time after its fire time within which a run should succeed. Default: the pattern's, else none. */
   sla?: Duration | null;

@@ -2,16 +2,16 @@ import type { Duration } from "../base/duration.js";
 import type { Instant } from "../base/instant.js";
 import type { Priority } from "../trigger/trigger.js";
 
-/** What may be asked for by hand or by another system. */
+/** Kinds of triggers that may be requested by a person or another system. */
 export type RequestedKind = "manual" | "immediate" | "webhook" | "file" | "sensor";
 
 /** Options of `Scheduler.trigger`. */
 export interface TriggerOptions<Parameters = unknown> {
   /** Default `"manual"`. `"immediate"` skips the conditions and goes to the head of the line. */
   kind?: RequestedKind;
-  /** Why; at most 1,000 characters. Default none. */
+  /** Reason, at most 1,000 characters. Default none. */
   reason?: string;
-  /** Who; at most 200 characters. Default none. */
+  /** User, at most 200 characters. Default none. */
   user?: string;
   /** Default: the pipeline's. */
   priority?: Priority;
@@ -64,11 +64,11 @@ export interface ActionCaller {
   readonly requestId?: string | null;
 }
 
-/** Who does something, and why. */
+/** The user behind an action, and the reason. */
 export interface ActionContext {
-  /** Why; at most 1,000 characters. Default none. */
+  /** Reason, at most 1,000 characters. Default none. */
   reason?: string;
-  /** Who; at most 200 characters. Default none. */
+  /** User, at most 200 characters. Default none. */
   user?: string;
   /** Default: none, it is done by code. */
   caller?: ActionCaller;

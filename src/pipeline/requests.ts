@@ -92,7 +92,7 @@ function checkedSignal(signal: AbortSignal | undefined, where: string): AbortSig
   return signal;
 }
 
-/** What is wrong with one parameter, as `details.problems` of `INVALID_PARAMETERS` has it. */
+/** Problem with one parameter, an item of `details.problems` of `INVALID_PARAMETERS`. */
 export interface ParameterProblem {
   /** Names and indexes that lead to it; empty for the parameters as a whole. */
   readonly path: readonly (string | number)[];

@@ -3,7 +3,7 @@ import type { Run } from "../run/view.js";
 import type { Trigger } from "../trigger/view.js";
 import type { RunScheduler } from "./run-scheduler.js";
 
-/** What a run's function is handed. */
+/** Argument of a run's function. */
 export interface RunContext<Parameters = Record<string, unknown>, Upstream = unknown> {
   readonly pipelineId: string;
   readonly runId: string;
@@ -17,7 +17,7 @@ export interface RunContext<Parameters = Record<string, unknown>, Upstream = unk
   /** Logs with the ids of pipeline, trigger and run. */
   readonly log: RunLog;
   readonly clock: RunClock;
-  /** What an earlier attempt of the run told last by `heartbeat`: where to go on; `null` for nothing. */
+  /** Last progress that an earlier attempt of the run reported by `heartbeat`, to continue from; `null` for none. */
   readonly lastProgress: unknown;
   /** Triggers other pipelines and waits for their runs; waiting ends when this run is aborted. In a worker that has no scheduler its methods reject with `NO_SCHEDULER`. */
   readonly scheduler: RunScheduler;

@@ -5,11 +5,11 @@ import { type Trigger, triggerView } from "../trigger/view.js";
 
 interface Ended<Output> {
   readonly trigger: Trigger<Output>;
-  /** Why it ended so, in words; `null` when there is no more to say. */
+  /** Reason, in words; `null` when there is no more to say. */
   readonly reason: string | null;
 }
 
-/** How a trigger ended: with a run, or without one because it was skipped, expired, was superseded, or was cancelled while it waited. */
+/** Outcome of a trigger: with a run, or without one because it was skipped, expired, was superseded, or was cancelled while it waited. */
 export type RunOutcome<Output = unknown> =
   | (Ended<Output> & { readonly status: "succeeded"; readonly run: Run<Output>; readonly output: Output; readonly error: null })
   | (Ended<Output> & {

@@ -4,10 +4,10 @@ import type { AlertNotification } from "../monitor/notification.js";
 export interface AlertChannel {
   /** Unique among a scheduler's channels; routes name it. */
   readonly name: string;
-  /** How long one notification may take, ms. Default 10,000. */
+  /** Time one notification may take, ms. Default 10,000. */
   readonly timeoutMs?: number;
-  /** How many may be sent in how long, ms; what comes beyond is sent later, together. Default 20 a minute. */
+  /** Number of notifications that may be sent per period, ms; what exceeds it is sent later, together. Default 20 a minute. */
   readonly rateLimit?: { readonly count: number; readonly perMs: number };
-  /** Tells people. What it throws is tried again, with the same `id`. */
+  /** Sends a notification. If it throws, it is called again with the same `id`. */
   send(notification: AlertNotification, options: { readonly signal: AbortSignal; readonly now: number }): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { AuditEntry, AuditMark, AuditRecord } from "../monitor/audit.js";
 import type { AuditSealer } from "../monitor/audit-seal.js";
 
-/** An entry of the audit log that is kept in one transaction with the change it tells of: both are there, or neither. */
+/** An entry of the audit log that is stored in one transaction with the change it records: both are there, or neither. */
 export interface AuditedWrite {
   /** Given what was there before the change. */
   readonly entry: (before: unknown) => AuditEntry;

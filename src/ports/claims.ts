@@ -12,7 +12,7 @@ export type Now = () => number;
 export interface ClaimRequest {
   readonly node: string;
   readonly limit: number;
-  /** How long the claimed triggers are this node's to decide on, ms from when they were claimed. */
+  /** Time the claimed triggers are this node's to decide on, ms from when they were claimed. */
   readonly claimLeaseMs: number;
   /** The lease of an attempt that starts with the claim (a retry), ms from its start. */
   readonly attemptLeaseMs: number;
@@ -20,7 +20,7 @@ export interface ClaimRequest {
   readonly globalLimit: number | null;
   /** Slots of each pool. A pool not named here is closed. */
   readonly pools: ReadonlyMap<string, number>;
-  /** Whether this node can run a pipeline. */
+  /** True if this node can run a pipeline. */
   readonly canRun: (pipelineId: string) => boolean;
   /**
    * Decides on a claimed trigger where that needs no waiting; what it decides is recorded with the claim, in one transaction, and given as `decided`. For `null`
@@ -74,12 +74,12 @@ export interface DecideResult {
   readonly run: RunRecord | null;
   /** The decision as it is recorded, when it was folded into the hold before it that says the same. Absent otherwise. */
   readonly decision?: DecisionRecord;
-  /** Why the claim stands and the run did not start all the same. Absent otherwise. */
+  /** Reason why the claim stands but the run did not start. Absent otherwise. */
   readonly refusal?: StartRefusal;
 }
 
 /**
- * Why a run did not start. `paused`: the pipeline or everything is paused and the trigger is not forced; it waits again, claimed by nobody. `limit`: a limit of the request has no room before `opensAt`, epoch
+ * Reason why a run did not start. `paused`: the pipeline or everything is paused and the trigger is not forced; it waits again, claimed by nobody. `limit`: a limit of the request has no room before `opensAt`, epoch
  * ms; the trigger stays claimed, to be decided on again.
  */
 export type StartRefusal = { readonly kind: "paused" } | { readonly kind: "limit"; readonly opensAt: number };

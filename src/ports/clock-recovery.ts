@@ -29,7 +29,7 @@ export interface ReplanResult {
 }
 
 /**
- * How a store gets over a clock that was ahead and was set back. What was recorded at an instant that is still to come was recorded by such a clock: no query reads more than that.
+ * Recovery of a store from a clock that was ahead and was set back. What was recorded at an instant that is still to come was recorded by such a clock: no query reads more than that.
  *
  * Stores without a clock of their own (`serverTime()` is `null`) are only for nodes that share one clock.
  */

@@ -7,7 +7,7 @@ export interface Clock {
    * and executors is corrected likewise.
    */
   now(): number;
-  /** Milliseconds from an arbitrary start that never jump: what tells a jump of the wall clock from time that passed. */
+  /** Milliseconds from an arbitrary start that never jump: they distinguish a jump of the wall clock from elapsed time. */
   monotonic(): number;
   /** Calls `fn` once after `delayMs`; the function returned takes the timer back. Any length. */
   setTimer(delayMs: number, fn: () => void): () => void;
@@ -24,7 +24,7 @@ export interface Clock {
   /** Of clocks that have nothing to do with the time of the world, such as those that are moved by hand: they are never corrected. */
   readonly isSimulated?: boolean;
   /**
-   * Tells a clock that is moved by hand what is under way, so that it waits for it before it moves on: `work` of the
+   * Reports active work to a clock that is moved by hand, so that it waits for it before it moves on: `work` of the
    * engine, a `run` of a user's function, or a `condition` being asked. Clocks that move by themselves leave it out.
    *
    * @param name - what a clock that waited in vain calls it

@@ -14,14 +14,14 @@ export interface RunRequest {
   call(): Promise<unknown>;
 }
 
-/** What an executor is handed with a run. */
+/** Controls of a run for its executor. */
 export interface RunControl {
   /** Aborts on timeout, cancellation and shutdown; its reason is a `HeadgateError` with the matching code. */
   readonly signal: AbortSignal;
   /** Calls `listener` once when the signal aborts, at once if it has; cheaper than the signal, which is made when it is looked at. */
   onAbort(listener: () => void): void;
   readonly clock: Clock;
-  /** How long a run may go on after the signal before the executor gives it up, ms. */
+  /** Time a run may go on after the signal before the executor gives it up, ms. */
   readonly graceMs: number;
   /** Keeps progress, or a part of the result, for those who ask and for the next attempt; at most 10 kB of JSON. */
   heartbeat(progress?: unknown): void;
@@ -41,7 +41,7 @@ export interface LocalExecutor {
   /** The most runs at once; the engine claims no more than it has room for. */
   readonly concurrency: number;
   /**
-   * Carries out one attempt and gives its output, or throws. Settles at most `graceMs` after the signal aborts, with
+   * Executes one attempt and returns its output, or throws. Settles at most `graceMs` after the signal aborts, with
    * `RUN_UNRESPONSIVE` if the run itself has not ended by then. A `HeadgateError` with the code `RUN_LOST` says that what carried it out is gone: the
    * attempt is closed as lost, and tried again whatever the pipeline's `retryOn` says.
    */
@@ -50,7 +50,7 @@ export interface LocalExecutor {
   close?(): Promise<void>;
 }
 
-/** One attempt to be carried out elsewhere. */
+/** An attempt to be executed remotely. */
 export interface RemoteRun {
   /** Of run and attempt: what is submitted twice under it must start once. Letters, digits, `-` and `_`. */
   readonly submissionId: string;
@@ -60,11 +60,11 @@ export interface RemoteRun {
   readonly trigger: TriggerRecord;
   /** As the pipeline's schema makes them. */
   readonly parameters: unknown;
-  /** How long the attempt may take, ms. */
+  /** Time the attempt may take, ms. */
   readonly timeoutMs: number;
 }
 
-/** Why a run failed elsewhere: kept with the run, cut to the lengths of {@link ErrorFacts}. */
+/** Error of a remote run: stored with the run, cut to the lengths of {@link ErrorFacts}. */
 export interface RemoteError {
   readonly message: string;
   /** Default `"REMOTE_RUN_FAILED"`. */
@@ -73,7 +73,7 @@ export interface RemoteError {
   readonly cause?: ErrorFacts;
 }
 
-/** How a run elsewhere is. */
+/** State of a remote run. */
 export type RemoteState =
   | { readonly status: "running"; readonly progress?: unknown }
   | { readonly status: "succeeded"; readonly output?: unknown }
@@ -81,7 +81,7 @@ export type RemoteState =
   /** Nobody knows of it any more: it is started again under the retry policy. */
   | { readonly status: "lost"; readonly reason?: string };
 
-/** What a remote executor is handed with each call. */
+/** Argument of each call of a remote executor. */
 export interface RemoteCall {
   /** Aborts when the call takes too long, or nobody waits for it any more. */
   readonly signal: AbortSignal;
@@ -99,17 +99,17 @@ export interface RemoteExecutor {
   readonly secrets?: readonly string[];
   /** For people. */
   readonly name: string;
-  /** How often a run is looked at when nobody tells of it, ms. */
+  /** Polling interval of a run without a notification, ms. */
   readonly pollMs: number;
-  /** How long a call may take, ms. Default 30,000. */
+  /** Time a call may take, ms. Default 30,000. */
   readonly callMs?: number;
   /** Hands an attempt over and gives a reference to it, JSON of at most 10,000 characters. Submitting it twice starts it once. What it throws is an attempt that failed, unless it is `EXECUTOR_UNAVAILABLE`: then it is submitted again. */
   submit(run: RemoteRun, call: RemoteCall): Promise<unknown>;
-  /** How it is. What it throws says only that it is not known: it is asked again. */
+  /** Returns the run's state. A throw means only that the state is unknown: it is called again. */
   poll(reference: unknown, call: RemoteCall): Promise<RemoteState>;
-  /** Asks it to end; one that has ended, or is not known, is none of its worries. */
+  /** Requests the cancellation of a run; must succeed if the run has already ended or is unknown. */
   cancel(reference: unknown, call: RemoteCall): Promise<void>;
-  /** Has `onChange` called when a run may have ended, instead of waiting for the next poll; the function returned ends it. */
+  /** Calls `onChange` when a run may have ended, instead of waiting for the next poll; the function returned ends it. */
   watch?(reference: unknown, onChange: () => void): () => void;
   /** Releases what it holds, when the scheduler stops. */
   close?(): Promise<void>;

@@ -18,7 +18,7 @@ import type { TriggerHistory } from "./trigger-history.js";
 
 export type { Claim, ClaimRequest, DecideRequest, DecideResult, Now, StartRefusal } from "./claims.js";
 
-/** What a store must know of a pipeline to plan and to limit it. */
+/** Facts about a pipeline that a store needs for planning and limits. */
 export interface PipelineRegistration {
   readonly id: string;
   /** The schedule's identity: when it differs from the stored one, `nextFireAt` replaces the stored one. */
@@ -44,7 +44,7 @@ export interface GlobalPause {
   readonly endedPauses: readonly EndedPause[];
 }
 
-/** What a store knows of a pipeline. Instants are epoch ms. */
+/** State of a pipeline in a store. Instants are epoch ms. */
 export interface PipelineState {
   readonly id: string;
   readonly scheduleKey: string;
@@ -108,7 +108,7 @@ export interface FinishRequest {
   readonly isRepeated?: boolean;
   /**
    * The run and its trigger as the attempt's node knows them, where nothing of them but the lease and a wish to end the run can have changed since the attempt began: a store need not read them then. Whether the
-   * attempt is still under way, and whether the run is to be ended, it looks at in any case. Default: none.
+   * attempt is still active, and whether the run is to be ended, it looks at in any case. Default: none.
    */
   readonly known?: { readonly run: RunRecord; readonly trigger: TriggerRecord };
 }
@@ -126,9 +126,9 @@ export interface HeartbeatRequest {
   readonly token: number;
   /** `undefined` leaves the last one. */
   readonly progress?: unknown;
-  /** Where the attempt is carried out; `undefined` leaves what is there. */
+  /** Remote reference of the attempt; `undefined` leaves the stored one. */
   readonly reference?: unknown;
-  /** What is wrong while the attempt runs, such as an executor that cannot be reached; `null`: nothing any more, `undefined` leaves what is there. */
+  /** Problem while the attempt runs, such as an executor that cannot be reached; `null`: nothing any more, `undefined` leaves what is there. */
   readonly error?: RunError | null;
 }
 
@@ -188,7 +188,7 @@ export interface BacklogGroup {
   readonly oldestPendingFireTimeAt: number | null;
 }
 
-/** What waits and what runs over all nodes. */
+/** Waiting triggers and active runs on all nodes. */
 export interface Backlog {
   /** One per pipeline and priority that has waiting triggers. */
   readonly groups: readonly BacklogGroup[];
@@ -206,7 +206,7 @@ export interface CursorRecord {
   readonly updatedAt: number;
 }
 
-/** What was asked under an idempotency key for the first time, and what was answered. */
+/** First request under an idempotency key, and its response. */
 export interface IdempotencyRecord {
   /** Unique over all callers. */
   readonly key: string;
@@ -243,12 +243,12 @@ export interface PruneResult {
 }
 
 /**
- * The port that keeps all state: a few atomic domain operations, each one transaction, each told the time.
+ * The port that keeps all state: a few atomic domain operations, each one transaction, each given the time.
  * Every list of requests is answered in its order. Errors are `HeadgateError` with `STORE_UNAVAILABLE` when it may be tried again.
  */
 export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHistory, StatisticsStore {
   readonly name: string;
-  /** How often to look for what other nodes have made when no notice of it came, ms; `null` when there are no other nodes. */
+  /** Interval at which to look for work of other nodes without a notification, ms; `null` when there are no other nodes. */
   readonly pollMs: number | null;
 
   /** Makes it ready; idempotent. When the signal aborts, it gives up, releases what it has, and rejects: it waits for no connection, lock or answer any longer. */
@@ -288,9 +288,9 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
   finish(requests: readonly FinishRequest[], now: Now): Promise<readonly FinishResult[]>;
   /** Extends leases; answers, per request, `null` when the attempt is no longer the caller's, else the run. */
   heartbeat(requests: readonly HeartbeatRequest[], leaseUntil: number, now: number): Promise<readonly (RunRecord | null)[]>;
-  /** Hands a run that is under way and whose lease ran out to another node, with a higher fencing token; `null` when it is not, or its token is another. */
+  /** Hands an active run whose lease has expired to another node, with a higher fencing token; `null` when it is not, or its token is another. */
   adopt(runId: string, token: number, node: string, leaseUntil: number, now: number): Promise<RunRecord | null>;
-  /** Runs under way whose lease ran out. */
+  /** Returns active runs whose lease has expired. */
   expiredRuns(now: number, limit: number): Promise<readonly RunRecord[]>;
   /** Ends held triggers whose time to be held ran out. */
   expire(now: number): Promise<readonly TriggerRecord[]>;
@@ -306,7 +306,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
     request: CancelRequest,
     noted?: NotedResult<{ trigger: TriggerRecord; run: RunRecord | null }>,
   ): Promise<{ trigger: TriggerRecord; run: RunRecord | null } | null>;
-  /** Asks a run to end; one between attempts ends at once. `null` when there is no such run. */
+  /** Requests the cancellation of a run; one between attempts ends at once. `null` when there is no such run. */
   cancelRun(
     runId: string,
     request: CancelRequest,
@@ -327,7 +327,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
   listRuns(query: RunQuery): Promise<Listed<RunRecord>>;
   listDecisions(query: DecisionQuery): Promise<Listed<DecisionRecord>>;
   /**
-   * What has ended in [from, until): triggers with their runs and decisions, and dropped fire times; in the order in which it ended. What ended at the same instant as the last one may be
+   * Returns what finished in [from, until): triggers with their runs and decisions, and dropped fire times; in the order in which it ended. What ended at the same instant as the last one may be
    * missing when there are `limit`. Parameters and outputs are not read.
    */
   listFinished(query: EndedQuery): Promise<readonly FinishedSummary[]>;
@@ -348,7 +348,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
   ): Promise<readonly TriggerRecord[] | null>;
 
   /**
-   * Gives cursors to one node until its lease runs out, or extends its lease; `null` for those that another node has. Made with value `null` if new. The token grows
+   * Returns cursors to one node until its lease runs out, or extends its lease; `null` for those that another node has. Made with value `null` if new. The token grows
    * when a cursor changes hands.
    */
   claimCursors(names: readonly string[], node: string, leaseUntil: number, now: number): Promise<readonly (CursorRecord | null)[]>;
@@ -360,7 +360,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
     triggers: readonly NewTrigger[],
     now: number,
   ): Promise<readonly EnqueueResult[] | null>;
-  /** Gives back those of the cursors that the node has. */
+  /** Releases those of the cursors that the node has. */
   releaseCursors(names: readonly string[], node: string): Promise<void>;
 
   config(key: string): Promise<ConfigRecord | null>;
@@ -382,7 +382,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
   /** Frees a key under which this was asked and nothing answered. */
   releaseKey(key: string, request: string): Promise<void>;
 
-  /** How many triggers wait, counted no further than `limit`. */
+  /** Returns the number of waiting triggers, counted up to `limit`. */
   countWaiting(limit: number): Promise<number>;
 
   /** Returns the time of the store's server, which all nodes then go by; `null` when it has no clock of its own. */

@@ -11,19 +11,19 @@ interface HistoryQuery {
   readonly valueLimit?: number;
 }
 
-/** What is asked of the triggers that were open at an instant. Epoch ms. */
+/** Query for the triggers that were open at an instant. Epoch ms. */
 export interface OpenAtQuery extends HistoryQuery {
   readonly at: number;
 }
 
-/** What is asked of fire times in [from, until). Instants are epoch ms. */
+/** Query for fire times in [from, until). Instants are epoch ms. */
 export interface FireTimesQuery extends HistoryQuery {
   readonly from: number;
   readonly until: number;
 }
 
 /**
- * What a store answers about one instant of a pipeline's history, however long that is: each of these reads the rows that it returns by an index, and a bounded number of
+ * Queries about one instant of a pipeline's history, however long that is: each reads the rows that it returns by an index, and a bounded number of
  * others.
  */
 export interface TriggerHistory {

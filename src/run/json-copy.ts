@@ -42,7 +42,7 @@ export function measuredJsonCopy(
   return { copy: typeof value === "string" ? value : JSON.parse(text), size };
 }
 
-/** What a text of JSON without its secrets says; `undefined` when it is JSON no more, because one of them stood there as a number, say. */
+/** Returns the value of a JSON text after its secrets were removed; `undefined` when it is no longer JSON, because one of them stood there as a number, say. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

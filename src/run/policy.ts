@@ -7,13 +7,13 @@ import { OVERLAPS, type Overlap } from "../trigger/overlap.js";
 import { PRIORITIES, type Priority } from "../trigger/trigger.js";
 import type { Backoff, RetryPolicy } from "./retry.js";
 
-/** How a pipeline's runs are carried out, as its author gives it. */
+/** Execution options of a pipeline's runs. */
 export interface ExecutionOptions {
   /** Attempts after the first, 0 to 1,000. Default 3. */
   retries?: number;
   /** Wait before the next attempt. Default `"5m"`. */
   retryDelay?: Duration;
-  /** How the wait grows: `"fixed"`, `"exponential"` (doubles), or a function of the failed attempt's number giving ms. Default `"fixed"`. */
+  /** Growth of the delay: `"fixed"`, `"exponential"` (doubles), or a function of the failed attempt's number giving ms. Default `"fixed"`. */
   backoff?: Backoff;
   /** No wait is longer. Default `"24h"`. */
   maxRetryDelay?: Duration;
@@ -27,9 +27,9 @@ export interface ExecutionOptions {
   totalTimeout?: Duration | null;
   /** Runs of the pipeline at once, over all nodes. Default 1. */
   maxActiveRuns?: number;
-  /** What a scheduled trigger does while all runs are taken. Default `"queue_one"`; with `catchup: "all"` `"queue"`. */
+  /** Policy for a scheduled trigger while all run slots are in use. Default `"queue_one"`; with `catchup: "all"` `"queue"`. */
   overlap?: Overlap;
-  /** What becomes of missed fire times. Default `"latest"`. */
+  /** Policy for missed fire times. Default `"latest"`. */
   catchup?: Catchup;
   /** Missed fire times older than this are dropped. Default `"24h"`. */
   catchupWindow?: Duration;

@@ -2,7 +2,7 @@ import { errorFacts } from "../base/error-facts.js";
 import { NonRetryableError } from "../base/errors.js";
 import type { AttemptOutcome, PrintedOutput, RunError } from "./run.js";
 
-/** How the delay grows from attempt to attempt; own functions get the number of the attempt that failed, from 1. */
+/** Growth of the delay from attempt to attempt; custom functions get the number of the attempt that failed, from 1. */
 export type Backoff = "fixed" | "exponential" | ((attempt: number) => number);
 
 /** When a failed attempt is followed by another. Lengths in ms. */
@@ -46,7 +46,7 @@ export function runErrorOf(error: unknown): RunError {
 /** Characters of one of the two outputs. */
 const MAX_OUTPUT = 4_000;
 
-/** Returns what a program had printed when its attempt ended: of its error, or, when it ended well after it was told to end, of its output. */
+/** Returns what a program had printed when its attempt ended: of its error, or, when it succeeded after it was asked to end, of its output. */
 export function printedOf(error: unknown, output: unknown): PrintedOutput | null {
   const { details } = (error ?? {}) as { details?: unknown };
   const { stdout, stderr } = (details ?? (error === null ? output : null) ?? {}) as { stdout?: unknown; stderr?: unknown };

@@ -22,12 +22,12 @@ export type RunStatus = "running" | "retrying" | RunEnd;
 /** The statuses that never change again. */
 export type RunEnd = "succeeded" | "failed" | "timed_out" | "cancelled";
 
-/** How one attempt ended; `lost` when its node died or stopped under it. */
+/** Outcome of one attempt; `lost` when its node died or stopped under it. */
 export type AttemptOutcome = RunEnd | "lost";
 
-/** What an attempt has thrown, as it is kept: without secrets, and at most about 8 kB with its stack and causes. */
+/** Error of an attempt, as it is stored: without secrets, and at most about 8 kB with its stack and causes. */
 export interface RunError extends ErrorFacts {
-  /** What a program printed before its attempt ended badly. Absent for other errors, and for all but the newest 5 attempts of a run. */
+  /** Output that a program printed before its attempt failed. Absent for other errors, and for all but the newest 5 attempts of a run. */
   readonly output?: PrintedOutput;
 }
 /** The beginning and the end of what a program printed, without secrets. */
@@ -60,9 +60,9 @@ export interface RunRecord {
   readonly triggerId: string;
   readonly status: RunStatus;
   readonly scheduledFor: number | null;
-  /** The attempt under way, or the last one; from 1. */
+  /** The active attempt, or the last one; from 1. */
   readonly attempt: number;
-  /** Fencing token of the attempt under way: a result with a lower one is refused. */
+  /** Fencing token of the active attempt: a result with a lower one is refused. */
   readonly token: number;
   readonly node: string;
   readonly leaseUntil: number;
@@ -75,7 +75,7 @@ export interface RunRecord {
   readonly output: unknown;
   readonly error: RunError | null;
   readonly progress: unknown;
-  /** Where the attempt under way is carried out, as its executor knows it; `null` for one that is carried out here. */
+  /** Remote reference of the active attempt, as its executor knows it; `null` for a local one. */
   readonly reference: unknown;
   readonly cancelRequest: CancelRequest | null;
   /** Attempts that ended without deciding the run, oldest first (at most 100 are kept). */

@@ -12,7 +12,7 @@ const COMMON = new Set(
 const PUBLIC_NAMES =
   /^(?:path|home|lang|lc_\w+|tz|user|logname|shell|pwd|tmpdir|node_env|headgate_env|systemroot|accept(?:-[a-z]+)?|content-(?:type|language)|user-agent|cache-control)$/i;
 
-/** Whether a value that something merely holds is hidden: 6 characters or more, no short number, no usual word, none of the exceptions. */
+/** Returns true if a value that something merely holds is hidden: 6 characters or more, no short number, no usual word, none of the exceptions. */
 export function isLikelySecret(value: string, except: ReadonlySet<string>): boolean {
   return value.length >= LEAST_HELD && !/^[-+]?\d{1,8}(?:\.\d+)?$/.test(value) && !COMMON.has(value.toLowerCase()) && !except.has(value);
 }

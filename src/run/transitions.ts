@@ -11,7 +11,7 @@ export interface AttemptEnd {
   readonly outcome: AttemptOutcome;
   readonly error: RunError | null;
   readonly output: unknown;
-  /** What the attempt said last of its progress; `undefined` leaves what was said before. */
+  /** Latest progress of the attempt; `undefined` leaves the previous one. */
   readonly progress?: unknown;
   /** When the next attempt is due; `null` ends the run. */
   readonly retryAt: number | null;
@@ -60,7 +60,7 @@ export function startAttempt(run: RunRecord, node: string, leaseMs: number, now:
   };
 }
 
-/** running ──► running, on another node with a higher fencing token: the attempt is carried out elsewhere, and goes on. */
+/** running ──► running, on another node with a higher fencing token: the attempt is remote, and continues. */
 export function adoptAttempt(run: RunRecord, node: string, leaseUntil: number): RunRecord {
   if (run.status !== "running") throw impossible(run, "running");
   return { ...run, node, leaseUntil, token: run.token + 1 };
@@ -84,7 +84,7 @@ export function endAttempt(run: RunRecord, end: AttemptEnd, now: number): RunRec
   return { ...run, status: "retrying", retryAt: end.retryAt, error: end.error, progress, attempts: withAttempt(run, end, endedAt) };
 }
 
-/** Whether a run shows that this very end of an attempt was recorded before. */
+/** Returns true if a run shows that this very end of an attempt was recorded before. */
 export function isRecordedEnd(run: RunRecord, { token, end }: { readonly token: number; readonly end: AttemptEnd }): boolean {
   const isCurrent = run.token === token;
   const last = run.attempts.at(-1);

@@ -7,7 +7,7 @@ import { inheritingZone } from "./inherited-zone.js";
 import { WEEKDAY_NAMES, type Weekday } from "./window.js";
 import { instantOfWallClock, type Zone, zoneOf } from "./zone.js";
 
-/** What {@link businessDays} counts as a day of work. */
+/** Options of {@link businessDays}. */
 export interface BusinessDayOptions {
   /** IANA zone whose dates count. Default: the pipeline's `timeZone`, else `"UTC"`. */
   timeZone?: string;
@@ -17,7 +17,7 @@ export interface BusinessDayOptions {
   holidays?: readonly string[] | HolidayRule;
 }
 
-/** Tells whether a local date (`"YYYY-MM-DD"`) is a holiday; pure. */
+/** Returns true if a local date (`"YYYY-MM-DD"`) is a holiday; pure. */
 export interface HolidayRule {
   readonly key: string;
   isHoliday(isoDate: string): boolean;

@@ -4,7 +4,7 @@
 export interface Calendar {
   /** Identity: calendars with one key contain the same instants. */
   readonly key: string;
-  /** Whether an instant (epoch ms) belongs to it. */
+  /** Returns true if an instant (epoch ms) belongs to it. */
   contains(epochMs: number): boolean;
   /** The first instant after `epochMs` at which `contains` answers differently; `null` when it never will. */
   nextChangeAfter(epochMs: number): number | null;

@@ -7,7 +7,7 @@ import { inheritingZone, inheritsZone, inZone } from "./inherited-zone.js";
 import type { Schedule } from "./schedule.js";
 import { type TimeWindow, timeWindows } from "./window.js";
 
-/** What {@link except} and {@link within} take: a calendar, or windows as plain data. */
+/** Argument of {@link except} and {@link within}: a calendar, or windows as plain data. */
 export type CalendarLike = Calendar | TimeWindow | readonly TimeWindow[];
 
 /** A combination that finds nothing for this long never will: leap days and weekdays come round in 28 to 40 years. */

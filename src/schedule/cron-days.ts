@@ -1,7 +1,7 @@
 import { daysFromCivil, daysInMonth, weekdayOf } from "./civil.js";
 import type { CronField, DayRule } from "./cron-fields.js";
 
-/** Which days of a month match: bit n is day n. */
+/** Days of a month that match: bit n is day n. */
 export type MonthDays = (year: number, month: number) => number;
 
 /**

@@ -8,7 +8,7 @@ import { inheritingZone } from "./inherited-zone.js";
 import type { Schedule } from "./schedule.js";
 import { type Zone, zoneOf } from "./zone.js";
 
-/** How {@link cron} reads its expression. */
+/** Options of {@link cron}. */
 export interface CronOptions {
   /** IANA name of the zone whose wall clock the expression means. Default: the pipeline's `timeZone`, else `"UTC"`. */
   timeZone?: string;

@@ -1,9 +1,9 @@
 import type { Schedule } from "./schedule.js";
 
-/** What becomes of fire times that passed while nobody could act: make none, the latest, or all of them. */
+/** Policy for fire times that passed while nobody could act: make none, the latest, or all of them. */
 export type Catchup = "none" | "latest" | "all";
 
-/** Why a fire time was dropped instead of made. */
+/** Reason why a fire time was dropped instead of made. */
 export type DropReason = "catchup_none" | "catchup_latest" | "outside_catchup_window" | "paused";
 
 /** Fire times in a row that were dropped for one reason. */
@@ -16,7 +16,7 @@ export interface DroppedFires<P extends PausedSpan = PausedSpan> {
   readonly pause?: P;
 }
 
-/** What to do about the fire times up to an instant. */
+/** Plan for the fire times up to an instant. */
 export interface MisfirePlan<P extends PausedSpan = PausedSpan> {
   /** Fire times to make, oldest first. */
   readonly fires: readonly number[];

@@ -2,7 +2,7 @@ import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
 import { checkOptions } from "../base/options.js";
 
-/** What a schedule is made of; `custom` is one's own. */
+/** Kind of a schedule; `custom` is your own. */
 export type ScheduleKind = "cron" | "every" | "at" | "manual" | "union" | "except" | "within" | "adaptive" | "custom";
 
 /**
@@ -13,14 +13,14 @@ export interface Schedule {
   readonly kind: ScheduleKind;
   /**
    * Identity of the rule: two schedules with one key fire at the same instants. A pipeline whose schedule's key
-   * changes is planned anew.
+   * changes is planned again.
    */
   readonly key: string;
   /** IANA zone whose wall clock it goes by; absent when it goes by none, or by several. */
   readonly timeZone?: string;
   /** The first fire time strictly after an instant (epoch ms), strictly increasing; `null` when there is none. */
   nextAfter(epochMs: number): number | null;
-  /** How often it fires, ms; only of a schedule that fires every so often. */
+  /** Interval, ms; only of a schedule that fires at intervals. */
   readonly intervalMs?: number;
   /** The rule in words. */
   describe(): string;

@@ -21,7 +21,7 @@ export interface RecurringWindow {
   days?: readonly Weekday[];
   /** IANA zone. Default: the pipeline's `timeZone`, else `"UTC"`. */
   timeZone?: string;
-  /** Why, for findings and messages. */
+  /** Reason, for findings and messages. */
   description?: string;
 }
 

@@ -23,7 +23,7 @@ export interface Zone {
 const CHUNK_MS = 366 * DAY_MS;
 /** Two changes of offset less than this apart could hide each other; the closest in the zone database are 3.98 days. */
 const PROBE_MS = 3 * DAY_MS;
-/** How far back a chunk looks for a change whose repeated hour reaches into it (Apia and Manila moved a whole day). */
+/** Time that a chunk looks back for a change whose repeated hour reaches into it (Apia and Manila moved a whole day). */
 const LOOK_BACK_MS = 3 * DAY_MS;
 
 const zones = new Map<string, Zone>();

@@ -6,7 +6,7 @@ import { EXAMPLE, EXAMPLE_FUNCTIONS } from "./example.js";
 /** The file that is looked for when none is named. */
 export const USUAL_FILE = "schedule_config.yaml";
 
-/** Which configuration. */
+/** Choice of a configuration. */
 export interface ConfigChoice {
   /** Default: `schedule_config.yaml`, if it is there; else an example. */
   readonly file?: string;
@@ -14,7 +14,7 @@ export interface ConfigChoice {
   readonly env?: LoadConfigOptions["env"];
 }
 
-/** What there is to run, and the file that it came from; `null` for the example. */
+/** Returns the configuration to run and its file; `null` for the example. */
 export function loadedFor({ file, environment, env = process.env }: ConfigChoice): { config: LoadedConfig; path: string | null } {
   const loading = { env, ...(environment === undefined ? {} : { environment }) };
   const path = file ?? (existsSync(USUAL_FILE) ? USUAL_FILE : null);

@@ -1,6 +1,6 @@
 import type { Pipeline } from "../pipeline/pipeline.js";
 
-/** What `headgate serve` runs when there is no file: something to look at and to trigger. */
+/** Configuration that `headgate serve` runs without a file: something to look at and to trigger. */
 export const EXAMPLE = `# what headgate serve runs when there is no schedule_config.yaml
 pipelines:
   example:

@@ -26,7 +26,7 @@ export interface ServeOptions extends ConfigChoice {
   host?: string;
   /** The port that it listens on. Default: the file's. */
   port?: number;
-  /** Whether changes of the file are taken over. Default true. */
+  /** True if changes of the file are taken over. Default true. */
   watch?: boolean;
   /** Makes the logger that the configuration asks for. */
   logger: (config: LoadedConfig) => Logger;
@@ -90,7 +90,7 @@ export async function serve(options: ServeOptions): Promise<Service> {
   return { url: parts.url, scheduler, stop: () => parts.stop() };
 }
 
-/** What runs beside the scheduler. */
+/** The parts that run beside the scheduler. */
 class Parts {
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;
@@ -99,7 +99,7 @@ class Parts {
   #server: Server | null = null;
   #api: TriggerApi | null = null;
   #answer: Listener = (_, response) => response.writeHead(503).end();
-  /** What the API and the watcher were made of. */
+  /** The scheduler and configuration that the API and the watcher were created for. */
   #apiOf = "";
   #filesOf = "null";
   /** Made once: counters go on. */
@@ -161,7 +161,7 @@ class Parts {
     this.#config = config;
   }
 
-  /** Without a file there must be a way in; with one, whoever wrote it decides. */
+  /** Without a file there must be a way in; with one, its author decides. */
   async firstToken(isWanted: boolean): Promise<void> {
     const { api } = this.#config;
     if (api === null || (api.options.adminToken ?? null) !== null || (api.options.tokens ?? []).length > 0) return;

@@ -1,6 +1,6 @@
 import { listPatterns } from "../pattern/catalog.js";
 
-/** What `headgate init` writes. */
+/** The file that `headgate init` writes. */
 export const STARTING_FILE = `# yaml-language-server: $schema=./node_modules/headgate/dist/schema.json
 # What headgate runs, when, and under which conditions. Check it: headgate validate; simulate it: headgate simulate --from … --to …; run it: headgate serve
 

@@ -7,7 +7,7 @@ import type { PlayedRun } from "./played-run.js";
 
 const WINDOW_MS = 24 * 3_600_000;
 
-/** How often the alerts of rules would have fired over runs, evaluated as in production. */
+/** Returns how often the alerts of rules would have fired over runs, evaluated as in production. */
 export function alertsOver(
   runs: readonly PlayedRun[],
   pipeline: Pipeline,

@@ -5,7 +5,7 @@ import { alertsOver } from "./backtest-alerts.js";
 import { type Freshness, freshnessOf } from "./freshness.js";
 import type { PlayedRun } from "./played-run.js";
 
-/** What a configuration comes to in a span. */
+/** Results of a configuration in a span. */
 export interface BacktestSide {
   /** Runs that started and ended in the span. */
   readonly runs: number;
@@ -20,11 +20,11 @@ export interface BacktestSide {
   readonly busyMs: number;
   readonly busyShare: number;
   readonly freshness: Freshness;
-  /** How often each rule's alert fired. */
+  /** Number of times each rule's alert fired. */
   readonly alerts: Readonly<Record<string, number>>;
 }
 
-/** What both sides are measured by. Instants are epoch ms. */
+/** Measures of both sides. Instants are epoch ms. */
 export interface Measures {
   readonly pipeline: Pipeline;
   readonly rules: readonly AlertRule[];

@@ -19,22 +19,22 @@ import { type SimulateOptions, type Simulation, simulationOf, stepsOf } from "./
 import { Unknowns, unknownText } from "./unknowns.js";
 import type { World } from "./world.js";
 
-/** What a backtest takes from elsewhere than the history. */
+/** Behaviour that a backtest does not take from the history. */
 export type BacktestWorld = Pick<World, "probes" | "conditions" | "triggers" | "pauses">;
 
-/** What {@link backtest} plays. */
+/** Options of {@link backtest}. */
 export interface BacktestOptions extends Pick<SimulateOptions, "seed" | "load"> {
-  /** What was recorded of the pipeline: what `readHistory` returns, or its runs alone; also out of JSON. The more it has, the less is assumed. */
+  /** Recorded history of the pipeline: what `readHistory` returns, or its runs alone; also out of JSON. The more it has, the less is assumed. */
   history: readonly HistoricalRun[] | History;
   /** The pipeline as it might be: another schedule, tuner, windows, thresholds. */
   pipeline: Pipeline;
   /** Values of probes and answers of conditions, in place of the recorded findings; triggers and pauses, in addition to the recorded ones. Default: as recorded. */
   world?: BacktestWorld;
-  /** How old data should be at most, to be compared. Default: not looked at. */
+  /** Maximum age of the data, for comparison. Default: not compared. */
   maxAge?: Duration;
   /** Rules that might have fired. Default `defaultRules()`. */
   rules?: readonly AlertRule[];
-  /** How often rules are evaluated. Default: a twenty-thousandth of the span, at least a minute. */
+  /** Interval at which rules are evaluated. Default: a twenty-thousandth of the span, at least a minute. */
   every?: Duration;
   /** The span that is compared; the play begins with the history. Default: that of the history, its last instant included. */
   from?: Instant;
@@ -42,19 +42,19 @@ export interface BacktestOptions extends Pick<SimulateOptions, "seed" | "load"> 
   to?: Instant;
 }
 
-/** What was, and what would have been. */
+/** Comparison of what was and what would have been. */
 export interface Backtest {
   readonly from: Date;
   readonly to: Date;
   readonly before: BacktestSide;
   readonly after: BacktestSide;
-  /** How the interval would have changed, if it adapts; ms. */
+  /** Changes of the interval, if it adapts; ms. */
   readonly intervals: Simulation["intervals"];
-  /** What was played, record by record, from the beginning of the history on. */
+  /** The simulated records, from the beginning of the history on. */
   readonly played: Pick<Simulation, "triggers" | "decisions" | "runs" | "refused">;
-  /** How each condition was answered. Those answered by the history were not called. */
+  /** How each condition was evaluated. Those answered from the history were not called. */
   readonly conditions: readonly ConditionAnswer[];
-  /** What the history does not tell and what was assumed instead, one entry for each kind. */
+  /** Gaps of the history and what was assumed instead, one entry for each kind. */
   readonly unknown: Simulation["unknown"];
   /** Both side by side, in words, and what is not known. */
   readonly text: string;

@@ -1,6 +1,6 @@
 import { countedId } from "../base/id.js";
 
-/** How a field is kept: numbers and `null`, counted ids and `null`, text and `null`, or anything as JSON. */
+/** Storage of a field: numbers and `null`, counted ids and `null`, text and `null`, or anything as JSON. */
 export type ColumnKind = "number" | "id" | "text" | "json";
 
 const CHUNK = 1 << 16;

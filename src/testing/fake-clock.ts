@@ -17,7 +17,7 @@ export interface FakeClock extends Clock {
   advance(by: Duration): Promise<void>;
   /** Moves on to an instant; one that has passed moves nothing. */
   advanceTo(at: Instant): Promise<void>;
-  /** Resolves when what is under way has settled, without moving. */
+  /** Resolves when active work has settled, without moving. */
   settle(): Promise<void>;
   /** Resolves after a time on this clock; rejects with the signal's reason when it aborts. */
   sleep(length: Duration, signal?: AbortSignal): Promise<void>;
@@ -30,12 +30,12 @@ export interface FakeClock extends Clock {
 /** Options of {@link fakeClock}. */
 export interface FakeClockOptions {
   /**
-   * How long, in real time, an `advance` waits for one run that does real work (reads a file, say) and does not sleep on this clock. Then it moves on
+   * Real time that an `advance` waits for one run that does real work (reads a file, say) and does not sleep on this clock. Then it moves on
    * without it and waits for it no more, as `onUnsettled` says. Default `"1s"`.
    */
   patience?: Duration;
   /**
-   * What an `advance` does when its patience with a run or a condition is over, so that fake time passes while that still works: `"warn"` names it in a warning of the
+   * Policy of an `advance` when its patience with a run or a condition is over, so that fake time passes while that still works: `"warn"` names it in a warning of the
    * process and moves on; `"reject"` stays at the instant and rejects with `NOT_SETTLED`; a function is called and the clock moves on. Default `"warn"`.
    */
   onUnsettled?: "warn" | "reject" | ((work: UnsettledWork) => void);
@@ -44,11 +44,11 @@ export interface FakeClockOptions {
 /** A run or a condition that does not sleep on the clock and has not ended either. */
 export interface UnsettledWork {
   readonly kind: "run" | "condition";
-  /** Which one, in words. */
+  /** Its name, in words. */
   readonly name: string;
   /** When it began on this clock. */
   readonly since: Date;
-  /** How long was waited for it, in real ms. */
+  /** Time was waited for it, in real ms. */
   readonly waitedMs: number;
 }
 
@@ -229,7 +229,7 @@ class ManualClock implements FakeClock {
     }
   }
 
-  /** Gives runs that do real work a moment of real time. */
+  /** Returns runs that do real work a moment of real time. */
   async #waitFor(runs: readonly Tracked[]): Promise<void> {
     const before = performance.now();
     const leastMs = Math.min(...runs.map(({ waitedMs }) => this.#patienceMs - waitedMs), 10);

@@ -1,6 +1,6 @@
 import type { PlayedRun } from "./played-run.js";
 
-/** How old data was, over time; ms. `null` where no run had succeeded. */
+/** Age of the data over time; ms. `null` where no run had succeeded. */
 export interface Freshness {
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
@@ -15,7 +15,7 @@ interface Span {
   readonly toMs: number;
 }
 
-/** How old data was from the first success to an end: as old as the start of the last run that had succeeded. */
+/** Returns how old data was from the first success to an end: as old as the start of the last run that had succeeded. */
 export function freshnessOf(runs: readonly PlayedRun[], until: number, maxAgeMs: number | null): Freshness {
   const good = runs.filter(({ status, endedAt }) => status === "succeeded" && endedAt <= until).sort((a, b) => a.endedAt - b.endedAt);
   const spans: Span[] = [];

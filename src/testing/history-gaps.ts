@@ -9,7 +9,7 @@ import type { Unknowns } from "./unknowns.js";
 const ON_TIME_MS = 30_000;
 const DEFAULT_CONDITION_MS = 10_000;
 
-/** Names what a history does not tell of its pipeline, whatever configuration is played on it. */
+/** Names what a history lacks about its pipeline, whatever configuration is played on it. */
 export function nameGaps(recorded: Recorded, pipeline: Pipeline, options: { readonly hasLoad: boolean }, unknown: Unknowns): void {
   const { runs, triggers, requests, decisions, firstAt } = recorded;
   const { gate, schedule, execution } = pipeline;
@@ -36,7 +36,7 @@ export function nameGaps(recorded: Recorded, pipeline: Pipeline, options: { read
   nameLateLosses(runs, execution.timeoutMs, unknown);
 }
 
-/** Whether it was paused at some instant from one to another. */
+/** Returns true if it was paused at some instant from one to another. */
 function wasPaused({ paused }: Recorded, from: number, to: number): boolean {
   return paused.some((span) => span.from <= to && (span.until === null || span.until >= from));
 }

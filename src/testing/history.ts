@@ -49,9 +49,9 @@ export interface HistoricalTrigger {
   readonly isForced: boolean;
   readonly endedAt: Instant | null;
   readonly endReason: string | null;
-  /** Who cancelled it. Default: an unnamed user. */
+  /** User who cancelled it. Default: an unnamed user. */
   readonly endedBy?: string | null;
-  /** Why its fire time was made late, for one that catchup made. Default: found in the pauses; else not known. */
+  /** Reason why its fire time was made late, for one that catchup made. Default: found in the pauses; else not known. */
   readonly catchup?: { readonly cause: string } | null;
 }
 
@@ -93,7 +93,7 @@ export interface HistoricalPause {
   readonly user?: string | null;
 }
 
-/** What was recorded of one pipeline. `readHistory` reads it from a scheduler; it may go through JSON. */
+/** Recorded history of one pipeline. `readHistory` reads it from a scheduler; it may go through JSON. */
 export interface History {
   /** In any order, like all of these lists. */
   readonly runs: readonly HistoricalRun[];

@@ -17,7 +17,7 @@ import { type Script, scriptedExecutor } from "./scripted-executor.js";
 import { SimulationHistory } from "./simulation-history.js";
 import type { SimulatedAttempt } from "./world.js";
 
-/** What is played: pipelines in their world, and what happens to them. Instants are epoch ms. */
+/** A simulation: pipelines in their world, and what happens to them. Instants are epoch ms. */
 export interface Play extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold"> {
   readonly pipelines: readonly Pipeline[];
   readonly from: number;
@@ -25,9 +25,9 @@ export interface Play extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" |
   readonly to: number;
   readonly seed: number;
   readonly load: (at: Date) => { readonly cpu: number | null; readonly memory: number | null };
-  /** How each attempt goes. */
+  /** Script of the attempts. */
   readonly script: (attempt: SimulatedAttempt, request: RunRequest) => Script;
-  /** What people and systems do; of one instant, in this order. */
+  /** Actions of people and systems; those of one instant in this order. */
   readonly steps: readonly Step[];
   /** A number in [0, 1) for the jitter of a run's retries, when it is known; `null`: drawn. */
   readonly jitterOf?: (runId: string) => number | null;
@@ -40,18 +40,18 @@ export interface Play extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" |
 export interface Step {
   readonly at: number;
   act(stage: Stage): Promise<unknown>;
-  /** What it is, and of which pipeline, for the list of what was refused. */
+  /** Description with its pipeline, for the list of what was refused. */
   readonly what: Refusal["what"];
   readonly pipelineId: string | null;
 }
 
-/** What steps may use. */
+/** Interface for steps. */
 interface Stage {
   readonly scheduler: Scheduler;
   readonly store: Store;
   readonly newId: IdSource;
   now(): number;
-  /** Has the scheduler look at what was put into the store beside it. */
+  /** Makes the scheduler check what was put into the store beside it. */
   wake(): void;
 }
 
@@ -65,7 +65,7 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** What was played. */
+/** Result of a play. */
 export interface Played {
   readonly log: SimulationHistory;
   readonly refused: readonly Refusal[];
@@ -128,7 +128,7 @@ export async function play(options: Play): Promise<Played> {
   return { log, refused, intervals };
 }
 
-/** Has held triggers looked at again when a play says. */
+/** Rechecks held triggers when a play says so. */
 function lookAgain(store: Store, nextLook: NonNullable<Play["nextLook"]>): void {
   const [decide, claim] = [store.decide.bind(store), store.claim.bind(store)];
   const changed = (request: DecideRequest): DecideRequest => {
@@ -196,7 +196,7 @@ async function playSteps(steps: readonly Step[], stage: Stage, clock: FakeClock,
   return refused;
 }
 
-/** What has not ended at the end belongs to the result too. */
+/** Adds what has not ended at the end to the result. */
 async function keepOpen(store: Store, log: SimulationHistory): Promise<void> {
   for (const trigger of await store.listTriggers({ statuses: ["pending", "held", "running"], limit: ALL })) {
     const run = trigger.runId === null ? null : await store.run(trigger.runId);

@@ -5,7 +5,7 @@ import { keyOf } from "./recorded-run.js";
 /** Triggers read of one fire time: one is scheduled, the others are backfills. */
 const SAME_FIRE_TIME = 1_000;
 
-/** Which trigger of a play stands for which of the history. */
+/** Mapping of the triggers of a play to those of the history. */
 export class PlayedTriggers {
   readonly #keys = new Map<string, string>();
   readonly #ids = new Map<string, string>();

@@ -25,7 +25,7 @@ interface Placed {
 }
 
 /**
- * How the attempts of a play go: as those of the recorded run of the same trigger, else as those of the recorded run that had started last before. An attempt that this run did not have, or
+ * Attempts of a play: as those of the recorded run of the same trigger, else as those of the recorded run that had started last before. An attempt that this run did not have, or
  * whose end is not known, goes as the attempt of another run that started nearest.
  */
 export class RecordedAttempts {
@@ -95,7 +95,7 @@ export class RecordedAttempts {
     return playing;
   }
 
-  /** Whether an attempt can go as a recorded one did to its end. */
+  /** Returns true if an attempt can go as a recorded one did to its end. */
   #isEndKnown({ run, attempt: { outcome, startedAt, endedAt } }: Placed, isSame: boolean, at: number): boolean {
     if (outcome === null || endedAt === null) return false;
     if (outcome === "timed_out") return endedAt - startedAt >= this.#policy.timeoutMs || this.#policy.totalTimeoutMs !== null;
@@ -115,7 +115,7 @@ export class RecordedAttempts {
     return { ...failure, outcome: "fail", ...code, isRetryable: !this.#isFinal(run, attempt, error) };
   }
 
-  /** Whether a failure was final: it says so, or other runs had further attempts and this one had none, although its code is worth one. */
+  /** Returns true if a failure was final: it says so, or other runs had further attempts and this one had none, although its code is worth one. */
   #isFinal({ attempt: last, status }: RecordedRun, attempt: number, error: RunError | null): boolean {
     if (error === null) return false;
     if (error.code === NON_RETRYABLE) return true;
@@ -146,7 +146,7 @@ export class RecordedAttempts {
   }
 }
 
-/** Whether a newer fire time cancelled a run, and not a person. */
+/** Returns true if a newer fire time cancelled a run, and not a person. */
 export function isOfOverlap({ cancel }: Pick<RecordedRun, "cancel">): boolean {
   return cancel !== null && cancel.user === null && (cancel.reason?.includes("cancel_running") ?? false);
 }

@@ -13,13 +13,13 @@ const OLD_MS = 3_600_000;
 /** Of a hold that stands for many looks, so far apart at most its finding counts as found again. */
 const LOOK_MS = 15 * 60_000;
 
-/** How a backtest evaluates a condition: by calling it, by the findings of the history, or as its `world` says. */
+/** Way in which a backtest evaluates a condition: by calling it, by the findings of the history, or as its `world` says. */
 export interface ConditionAnswer {
   readonly condition: string;
   readonly answeredBy: "evaluation" | "history" | "world";
 }
 
-/** What a gate is made from. */
+/** Sources of a gate. */
 export interface GateSource {
   readonly world: Pick<World, "probes" | "conditions">;
   readonly decisions: readonly RecordedDecision[];

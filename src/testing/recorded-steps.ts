@@ -10,7 +10,7 @@ import { isOfOverlap } from "./recorded-attempts.js";
 import { slowestOf } from "./repeated-looks.js";
 import type { Unknowns } from "./unknowns.js";
 
-/** What people and systems did in a history: requests, pauses, cancels, and looks at held triggers before their time. */
+/** Returns the actions of people and systems in a history: requests, pauses, cancels, and looks at held triggers before their time. */
 export function recordedSteps(recorded: Recorded, pipeline: Pipeline, played: PlayedTriggers, unknown: Unknowns): Step[] {
   const decided = decisionsByTrigger(recorded.decisions ?? []);
   const freedAt = slotFreed(recorded, pipeline);

@@ -164,7 +164,7 @@ function triggerOf(trigger: HistoricalTrigger, index: number): RecordedTrigger {
   };
 }
 
-/** What a run without a fire time shows of its trigger, when the history has no triggers. */
+/** Returns what a run without a fire time shows of its trigger, when the history has no triggers. */
 function requestOf({ key, scheduledFor, startedAt }: RecordedRun): RecordedTrigger[] {
   if (key.startsWith("fire time")) return [];
   const [kind, at] = [scheduledFor === null ? ("manual" as const) : ("backfill" as const), startedAt];

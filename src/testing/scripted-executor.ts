@@ -4,13 +4,13 @@ import { toDate } from "../base/instant.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../ports/executor.js";
 import type { ScriptedOutcome, SimulatedAttempt } from "./world.js";
 
-/** How an attempt goes, as a backtest says it. */
+/** Script of an attempt in a backtest. */
 export interface Script extends Omit<ScriptedOutcome, "outcome" | "code"> {
   /** `lost` ends as if the node that ran it had died. */
   readonly outcome?: NonNullable<ScriptedOutcome["outcome"]> | "lost";
   /** Of a failure; `null`: it has none, whatever it is. Default: as usual for such an error. */
   readonly code?: string | null;
-  /** How long after its start an attempt ends that was aborted; at once if that has passed or is more than the grace away. Default: at once. */
+  /** Time after its start an attempt ends that was aborted; at once if that has passed or is more than the grace away. Default: at once. */
   readonly endsAfterMs?: number;
   /** Called with the instant, epoch ms, when the attempt is aborted before its end. */
   readonly onAbort?: (at: number) => void;

@@ -13,7 +13,7 @@ import { inOrderMade } from "./simulation-history.js";
 import { type Unknown, Unknowns } from "./unknowns.js";
 import { checkedWorld, inWorld, type World } from "./world.js";
 
-/** What {@link simulate} plays. */
+/** Options of {@link simulate}. */
 export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxActiveRuns" | "misfireThreshold"> {
   /** In any order: the result is the same. */
   pipelines: readonly Pipeline[];
@@ -21,22 +21,22 @@ export interface SimulateOptions extends Pick<SchedulerOptions, "pools" | "maxAc
   from: Instant;
   /** The end, exclusive for fire times. */
   to: Instant;
-  /** How runs, probes and people behave. Default: every run succeeds at once. */
+  /** Behaviour of runs, probes and people. Default: every run succeeds at once. */
   world?: World;
   /** Of every random number. Each pipeline draws from a stream of its own, so that another pipeline more or less leaves its luck as it was. Default 1. */
   seed?: number;
-  /** How busy the machine is, for adaptive schedules, by instant: shares, 0 to 1. Default: not known. */
+  /** Load of the machine, for adaptive schedules, by instant: shares, 0 to 1. Default: unknown. */
   load?: (at: Date) => { readonly cpu: number | null; readonly memory: number | null };
   /** Called now and then with how far it is. Default: nothing is called. */
   onProgress?: (at: Date) => void;
 }
 
-/** What a simulation comes to. The lists are made when they are first looked at, oldest first. */
+/** Result of a simulation. The lists are created on first access, oldest first. */
 export interface Simulation {
   readonly from: Date;
   readonly to: Date;
   readonly counts: { readonly triggers: number; readonly decisions: number; readonly runs: number };
-  /** How the intervals of adaptive schedules changed; ms. */
+  /** Changes of the intervals of adaptive schedules; ms. */
   readonly intervals: readonly {
     readonly pipelineId: string;
     readonly at: Date;
@@ -46,7 +46,7 @@ export interface Simulation {
   }[];
   /** Triggers and pauses of the world that the scheduler refused, such as an immediate trigger while paused. */
   readonly refused: readonly Refusal[];
-  /** What the simulation could not know, such as a probe without a value, and what it took instead. */
+  /** Gaps, such as a probe without a value, and what was assumed instead. */
   readonly unknown: readonly Unknown[];
   readonly triggers: readonly Trigger[];
   readonly decisions: readonly Decision[];
@@ -119,7 +119,7 @@ function limitsOf({
   };
 }
 
-/** What people and systems do in a world, by instant. */
+/** Returns the actions of people and systems in a world, by instant. */
 export function stepsOf(world: Pick<World, "triggers" | "pauses">): Step[] {
   const steps: Step[] = [];
   for (const { at, pipelineId, ...rest } of world.triggers ?? []) {
@@ -140,7 +140,7 @@ export function stepsOf(world: Pick<World, "triggers" | "pauses">): Step[] {
   return steps;
 }
 
-/** What was played, as it is handed out. */
+/** Returns the result of a play in its public form. */
 export function simulationOf({ log, refused, intervals }: Played, from: number, to: number, unknown: Unknowns): Simulation {
   const triggers = once(() => inOrderMade(log.triggers, triggerView));
   const decisions = once(() => inOrderMade(log.decisions, decisionView));

@@ -4,7 +4,7 @@ import type { RunRecord } from "../run/run.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { ColumnarStore } from "./columnar-store.js";
 
-/** What a simulation keeps of what its store forgets. */
+/** Simulated records that the store has pruned. */
 export class SimulationHistory {
   readonly triggers = new ColumnarStore<TriggerRecord>({
     id: "id",

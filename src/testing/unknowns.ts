@@ -23,7 +23,7 @@ const KINDS = {
     what: "how attempts would have ended that a cancellation or their timeout stopped, or that had not ended",
     assumed: "as the attempt of another run that started nearest to them; those stopped by a timeout go on until the next one",
   },
-  abort_delay: { what: "how long attempts go on after they are told to stop", assumed: "they end at once" },
+  abort_delay: { what: "how long attempts continue after they are asked to stop", assumed: "they end at once" },
   lost_late: { what: "how attempts ended that were lost after their timeout had passed", assumed: "their timeout ends them" },
   decisions: {
     what: "what was decided, as the history has no decisions",
@@ -55,17 +55,17 @@ const KINDS = {
   },
 } as const;
 
-/** What kind of thing could not be known; stable, for programs. */
+/** Kind of a gap; stable, for programs. */
 export type UnknownKind = keyof typeof KINDS;
 
 /** Something that a simulation or a backtest could not know, and what it assumed instead. */
 export interface Unknown {
   readonly kind: UnknownKind;
-  /** What is not known, in words. */
+  /** Description of the gap. */
   readonly what: string;
-  /** What was assumed instead, in words. */
+  /** Assumption made instead. */
   readonly assumed: string;
-  /** How often that mattered; `null` when that cannot be known either. */
+  /** Number of times that it mattered; `null` when that is unknown. */
   readonly count: number | null;
   /** When it first mattered. */
   readonly firstAt: Date | null;

@@ -22,7 +22,7 @@ export interface SimulatedAttempt {
   random(): number;
 }
 
-/** How an attempt goes. */
+/** Outcome of an attempt. */
 export interface ScriptedOutcome {
   /** `hang` ignores nothing but never ends by itself: its timeout ends it. Default `"succeed"`. */
   outcome?: "succeed" | "fail" | "hang";
@@ -36,15 +36,15 @@ export interface ScriptedOutcome {
   output?: unknown;
 }
 
-/** What happens outside headgate while a simulation plays. */
+/** The world outside headgate in a simulation. */
 export interface World {
-  /** How each attempt goes. Default: it succeeds at once. */
+  /** Outcome of each attempt. Default: it succeeds at once. */
   run?: (attempt: SimulatedAttempt) => ScriptedOutcome;
   /** Values of probes by name: one for ever, or by instant. A probe that is asked and not named here fails, and the result says so in `unknown`. */
   probes?: Readonly<Record<string, unknown>>;
   /** Answers of conditions by name, instead of asking the conditions themselves. */
   conditions?: Readonly<Record<string, (at: Date, pipelineId: string) => boolean | Verdict>>;
-  /** What people and systems ask for, and when. */
+  /** Requests of people and systems, and their times. */
   triggers?: readonly (TriggerOptions & { readonly at: Instant; readonly pipelineId: string })[];
   pauses?: readonly (PauseOptions & { readonly from: Instant; readonly until?: Instant })[];
 }

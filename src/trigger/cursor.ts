@@ -1,4 +1,4 @@
-/** Who may move a cursor. Instants are epoch ms. */
+/** Rules for who may move a cursor. Instants are epoch ms. */
 interface Claimable {
   /** Counts the nodes that had it. */
   readonly token: number;

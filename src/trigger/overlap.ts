@@ -1,7 +1,7 @@
 import type { TriggerRecord } from "./trigger.js";
 
 /**
- * What happens when a scheduled trigger is ready while its pipeline's run slots are all in use (`maxActiveRuns`):
+ * Policy for a scheduled trigger that is ready while its pipeline's run slots are all in use (`maxActiveRuns`):
  * it waits (`queue`), waits as the only scheduled one, the newest replacing the older (`queue_one`), is skipped (`skip`), or the
  * newest fire time cancels older runs (`cancel_running`). What somebody requested always queues.
  */
@@ -9,7 +9,7 @@ export type Overlap = "queue" | "queue_one" | "skip" | "cancel_running";
 
 export const OVERLAPS: readonly Overlap[] = ["queue", "queue_one", "skip", "cancel_running"];
 
-/** Why a trigger was superseded, and why a run was cancelled, by a newer fire time. */
+/** Reasons for which a newer fire time supersedes a trigger and cancels a run. */
 export const REPLACED = "a newer fire time took its place";
 export const CANCELLED = "a newer fire time cancels it (cancel_running)";
 
@@ -53,7 +53,7 @@ export interface OverlapState {
   readonly ready: readonly WaitingFire[];
 }
 
-/** What the overlap rule wants done, by id. What is ready and not named waits for a slot, in its order. */
+/** Actions of the overlap rule, by id. What is ready and not named waits for a slot, in its order. */
 export interface OverlapPlan {
   /** Triggers to skip. */
   readonly skip: readonly string[];

@@ -8,7 +8,7 @@ export interface QueueLimit {
 }
 
 /**
- * How much may wait: of one pipeline, of what one token or webhook signer requested, and in all. While the total is reached, a request is accepted all the same if
+ * Limits of the queue: per pipeline, per token or webhook signer, and in total. While the total is reached, a request is accepted all the same if
  * with it neither its pipeline nor its token exceeds `reserved`, so that nobody can fill the queue for everybody.
  */
 export interface QueueLimits {
@@ -18,7 +18,7 @@ export interface QueueLimits {
   readonly reserved: QueueLimit;
 }
 
-/** Who sent a request from outside this process, and how much may wait. */
+/** Sender of an external request, and the limits that apply to it. */
 export interface Admission {
   /** The id of a token, or of a webhook's signer; at most 200 characters. */
   readonly requestedBy: string;
@@ -36,7 +36,7 @@ export const DEFAULT_QUEUE_LIMITS: QueueLimits = Object.freeze({
   reserved: Object.freeze({ count: 100, bytes: MIB }),
 });
 
-/** What waits already in the scopes of a request: counts are exact up to the limit of the scope. */
+/** Current use in the scopes of a request: counts are exact up to the limit of the scope. */
 export interface QueueUsage {
   readonly total: QueueLimit;
   readonly pipelines: ReadonlyMap<string, QueueLimit>;

@@ -7,13 +7,13 @@ import type { Priority } from "./trigger.js";
 export interface SensorEvent {
   /** Stands for what was found, for good: a run is asked for once per key. Default: none; the cursor alone keeps it from being found again. */
   readonly key?: string;
-  /** Why, in words; at most 1,000 characters. */
+  /** Reason, in words; at most 1,000 characters. */
   readonly reason?: string;
   /** Checked by the pipeline's schema. */
   readonly parameters?: unknown;
   /** Default: the pipeline's. */
   readonly priority?: Priority;
-  /** Asks only while nothing of the pipeline waits or runs, as a condition that stays true does. Default false. */
+  /** Triggers only while nothing of the pipeline waits or runs, as a condition that stays true does. Default false. */
   readonly onlyIfIdle?: boolean;
 }
 
@@ -25,9 +25,9 @@ export interface RunSummary {
   readonly output: unknown;
 }
 
-/** What a look is told. */
+/** Argument of a poll. */
 export interface SensorPollContext {
-  /** What the last look that found something has left; `null` at first. */
+  /** Cursor that the last successful poll returned; `null` at first. */
   readonly cursor: unknown;
   /** Aborts when the look takes longer than its timeout, or the scheduler stops. */
   readonly signal: AbortSignal;
@@ -38,7 +38,7 @@ export interface SensorPollContext {
   runs(query: { pipelineId: string; before?: string; limit: number }): Promise<readonly RunSummary[]>;
 }
 
-/** What a look found. */
+/** Result of a poll. */
 export interface SensorPollResult {
   /** Oldest first; at most 10,000. */
   readonly events: readonly SensorEvent[];
@@ -57,13 +57,13 @@ export interface Sensor {
   /** Unique within its pipeline: its cursor is kept under both. */
   readonly name: string;
   readonly everyMs: number;
-  /** How long a look may take. */
+  /** Time a look may take. */
   readonly timeoutMs: number;
   /** The part of `everyMs` by which looks are spread at random, 0 to 1. */
   readonly jitter: number;
   /** The longest wait after looks that failed; each failure doubles it. */
   readonly maxBackoffMs: number;
-  /** Silence for longer than this is told as `sensor.overdue`; `null`: never. */
+  /** Silence for longer than this is reported as `sensor.overdue`; `null`: never. */
   readonly expectWithinMs: number | null;
   poll(look: SensorPollContext): Promise<SensorPollResult>;
 }
@@ -75,20 +75,20 @@ export interface WebhookSource {
   readonly sources: readonly string[];
 }
 
-/** What may start a pipeline from outside. */
+/** Any sensor of a pipeline. */
 export type AnySensor = Sensor | WebhookSource;
 
-/** How a sensor looks. */
+/** Timing of a sensor. */
 export interface SensorTiming {
   /** Default `"1m"`. */
   every?: Duration;
-  /** How long a look may take. Default `"30s"`. */
+  /** Time a look may take. Default `"30s"`. */
   timeout?: Duration;
   /** The part of `every` by which looks are spread at random, 0 to 1. Default 0.1. */
   jitter?: number;
   /** The longest wait after looks that failed; each failure doubles it, from `every` on. Default `"15m"`. */
   maxBackoff?: Duration;
-  /** Silence for longer than this is told by the event `sensor.overdue`. Default: never. */
+  /** Silence for longer than this is reported by the event `sensor.overdue`. Default: never. */
   expectWithin?: Duration | null;
 }
 
@@ -98,7 +98,7 @@ export const SENSOR_TIMING: OptionNames<SensorTiming> = { every: true, timeout: 
 export type SensorMode = "edge" | "level";
 
 /**
- * A sensor of one's own: a function that looks, and says what it found and where to go on. It may answer with `true` or `false` instead: then `mode` says when that
+ * Creates a custom sensor: a function that polls, and returns what it found and where to continue. It may return `true` or `false` instead: then `mode` says when that
  * raises a trigger.
  *
  * @param name - 1 to 100 characters, unique within its pipeline: it identifies the sensor's cursor
@@ -128,7 +128,7 @@ export function sensor(
   };
 }
 
-/** What a truth comes to: an event when it becomes true (`edge`), or while it is, whenever nothing waits or runs (`level`). The cursor is the last truth. */
+/** Returns the result of a truth value: an event when it becomes true (`edge`), or while it is, whenever nothing waits or runs (`level`). The cursor is the last truth. */
 export function truthOf(mode: SensorMode, isTrue: boolean, cursor: unknown, event: SensorEvent): SensorPollResult {
   const isRaised = isTrue && (mode === "level" || cursor !== true);
   return { events: isRaised ? [mode === "level" ? { ...event, onlyIfIdle: true } : event] : [], cursor: isTrue };
@@ -157,7 +157,7 @@ export function timingOf(name: string, options: SensorTiming): Omit<Sensor, "pol
 }
 
 /**
- * Lets webhooks of these sources, and no others, start a pipeline: `createTriggerApi` asks for it.
+ * Restricts a pipeline to webhooks of these sources: `createTriggerApi` enforces it.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`
  * @example

@@ -14,7 +14,7 @@
  * Each arrow is one function of `transitions.ts`, the only place that changes a status.
  */
 
-/** What asked for the run. */
+/** Kind of request for a run. */
 export type TriggerKind = "scheduled" | "manual" | "immediate" | "webhook" | "file" | "sensor" | "dependency" | "backfill";
 
 export type TriggerStatus = "pending" | "held" | "running" | TriggerEnd;
@@ -26,10 +26,10 @@ export type Priority = "critical" | "high" | "normal" | "low";
 
 export const PRIORITIES: readonly Priority[] = ["critical", "high", "normal", "low"];
 
-/** What kept a fire time from being made on time. */
+/** Cause that kept a fire time from being made on time. */
 export type CatchupCause = "downtime" | "paused" | "store_unavailable" | "clock_step" | "stalled";
 
-/** Why a fire time was made, or dropped, late. Instants are epoch ms. */
+/** Reason why a fire time was made, or dropped, late. Instants are epoch ms. */
 export interface CatchupRecord {
   /**
    * `downtime`: no scheduler that has the pipeline was running; `paused`: the pipeline or the scheduler was paused; `store_unavailable`: the store could not be used;
@@ -43,7 +43,7 @@ export interface CatchupRecord {
   readonly pause?: PauseFacts;
 }
 
-/** What is known of a pause beside its time. */
+/** Facts about a pause besides its time. */
 export interface PauseFacts {
   readonly reason: string | null;
   readonly user: string | null;
@@ -61,13 +61,13 @@ export interface TriggerRecord {
   readonly order: number;
   /** The fire time it stands for; `null` when nothing was scheduled. */
   readonly scheduledFor: number | null;
-  /** What makes it unique within its pipeline: an idempotency key, or what raised it; `null` when nothing does. */
+  /** Unique key within its pipeline: an idempotency key, or one of what raised it; `null` for none. */
   readonly key: string | null;
-  /** Why somebody asked. */
+  /** Reason for the request. */
   readonly reason: string | null;
-  /** Who asked. */
+  /** User who requested it. */
   readonly user: string | null;
-  /** Who sent the request: the id of a token or of a webhook's signer, at most 200 characters; `null` when it came from this process. */
+  /** Sender of the request: the id of a token or of a webhook's signer, at most 200 characters; `null` when it came from this process. */
   readonly requestedBy: string | null;
   readonly parameters: unknown;
   /** Bytes of its stored parameters, as JSON in UTF-8; of parameters that several triggers share, its part. Counts towards limits of the queue. */
@@ -88,7 +88,7 @@ export interface TriggerRecord {
   /** When it ended, and why in words. */
   readonly endedAt: number | null;
   readonly endReason: string | null;
-  /** Who cancelled it, or the run that it started; `null` for every other end, and when no user was named. */
+  /** User who cancelled it, or the run that it started; `null` for every other end, and when no user was named. */
   readonly endedBy: string | null;
   /** The waiting trigger that this one replaced when it was made (`queue_one`), and the one that replaced this (`queue_one`, `cancel_running`). */
   readonly supersedes: string | null;
@@ -99,7 +99,7 @@ export interface TriggerRecord {
   readonly omitted?: readonly string[];
 }
 
-/** What is known of a trigger before the store has it. */
+/** Fields of a trigger before the store has it. */
 export interface NewTrigger {
   readonly id: string;
   readonly pipelineId: string;
@@ -115,7 +115,7 @@ export interface NewTrigger {
   readonly size: number;
   readonly notBefore: number | null;
   readonly isForced: boolean;
-  /** Why its fire time is made late. Default `null`. */
+  /** Reason why its fire time is made late. Default `null`. */
   readonly catchup?: CatchupRecord | null;
 }
 

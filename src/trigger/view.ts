@@ -1,7 +1,7 @@
 import { toDate } from "../base/instant.js";
 import type { CatchupCause, CatchupRecord, PauseFacts, Priority, TriggerKind, TriggerRecord, TriggerStatus } from "./trigger.js";
 
-/** Why a fire time was made, or dropped, late: see the causes of `CatchupCause`. */
+/** Reason why a fire time was made, or dropped, late: see the causes of `CatchupCause`. */
 export interface LateCause {
   readonly cause: CatchupCause;
   /** For `downtime` and `stalled`: the last sign of life before it. `null` when nothing is known of it. */
@@ -35,12 +35,12 @@ export interface Trigger<Output = unknown> {
   readonly runId: string | null;
   readonly endedAt: Date | null;
   readonly endReason: string | null;
-  /** Who cancelled it, or the run that it started. */
+  /** User who cancelled it, or the run that it started. */
   readonly endedBy: string | null;
   /** The waiting trigger that it replaced, and the one that replaced it. */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
-  /** Why its fire time was made late, for one that catchup made; else `null`. */
+  /** Reason why its fire time was made late, for one that catchup made; else `null`. */
   readonly catchup: LateCause | null;
   /** Fields left out because they are larger than `valueLimit`; absent when there are none. */
   readonly omitted?: readonly string[];

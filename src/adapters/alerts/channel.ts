@@ -7,7 +7,7 @@ import type { AlertChannel } from "../../ports/alert-channel.js";
 import { redactor } from "../../run/redact.js";
 import { secretsOfNamed, secretsOfUrl } from "../../run/secret-forms.js";
 
-/** What people read. */
+/** Text of a notification for people. */
 export interface RenderedAlert {
   readonly subject: string;
   readonly text: string;
@@ -15,19 +15,19 @@ export interface RenderedAlert {
 
 /** Options that every channel takes. */
 export interface ChannelOptions {
-  /** What routes call it. Default: its kind. */
+  /** Name used in routes. Default: its kind. */
   name?: string;
-  /** How long one notification may take. Default `"10s"`. */
+  /** Time one notification may take. Default `"10s"`. */
   timeout?: Duration;
-  /** How many may be sent in how long; what comes beyond is sent later, together. Default 20 a minute. */
+  /** Number of notifications that may be sent per period; what exceeds it is sent later, together. Default 20 a minute. */
   rateLimit?: { count: number; per: Duration };
-  /** Words of one's own. Default: a subject, and a line for each alert. */
+  /** Custom text. Default: a subject, and a line for each alert. */
   render?: (notification: AlertNotification) => RenderedAlert;
 }
 
 export const CHANNEL_OPTIONS: OptionNames<ChannelOptions> = { name: true, timeout: true, rateLimit: true, render: true };
 
-/** What of a channel follows from its options. */
+/** The parts of a channel that follow from its options. */
 export function channelOf(kind: string, options: ChannelOptions): Omit<AlertChannel, "send"> {
   const { name = kind, rateLimit } = options;
   const where = `${kind} channel`;

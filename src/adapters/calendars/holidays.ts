@@ -3,7 +3,7 @@ import { checkOptions } from "../../base/options.js";
 import type { HolidayRule } from "../../schedule/business-days.js";
 import { loadPeer } from "../shared/load-peer.js";
 
-/** Which holidays count; see the package `date-holidays` for the codes. */
+/** Holidays that count as such; see the package `date-holidays` for the codes. */
 export interface PublicHolidayOptions {
   /** ISO 3166-1 country code, such as `"DE"`. */
   country: string;

@@ -92,7 +92,7 @@ export class ClaimDirectory {
     }
   }
 
-  /** One that is gone while it was in use is reported before it is made again: somebody has moved or deleted it, with what was in it. */
+  /** A directory that disappears while in use is reported before it is created again: somebody has moved or deleted it with its contents. */
   async #made(base: HeldDirectory, name: string): Promise<HeldDirectory> {
     const path = join(base.path, name);
     try {

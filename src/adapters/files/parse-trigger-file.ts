@@ -17,13 +17,13 @@ const content = z.strictObject({
 });
 const FIELDS = Object.keys(content.shape);
 
-/** What a trigger file asks for. */
+/** Request in a trigger file. */
 export interface FileRequest {
   readonly pipeline: string | null;
   readonly options: TriggerOptions;
 }
 
-/** Why what a file holds is not taken. */
+/** Error that explains why a file's content is rejected. */
 export class BadFile extends HeadgateError {
   /** It may still be written. */
   readonly isUnfinished: boolean;
@@ -38,7 +38,7 @@ export class BadFile extends HeadgateError {
 }
 
 /**
- * What a trigger file asks for.
+ * Returns the request in a trigger file.
  *
  * @throws BadFile
  */

@@ -6,29 +6,29 @@ import { type FilePlace, isGone, type OpenDirectories, splitClaimed } from "./op
 import { BadFile, type FileRequest, requestIn } from "./parse-trigger-file.js";
 import { readTriggerFile, signatureOf } from "./read-file.js";
 
-/** What a file is taken by. */
+/** Options of the trigger file processor. */
 export interface ProcessorOptions {
   /** The pipeline of files that name none; `null`: they must name one. */
   readonly pipeline: string | null;
   /** Bytes that a file has at most. */
   readonly sizeLimit: number;
-  /** How long a file that makes no sense must stay as it is before it is bad and not unfinished, ms. */
+  /** Time a file that makes no sense must stay as it is before it is bad and not unfinished, ms. */
   readonly settleMs: number;
 }
 
-/** What became of a file. `unfinished`: it may still be written; `gone`: somebody else has it. */
+/** Outcome of a file. `unfinished`: it may still be written; `gone`: somebody else has it. */
 export type Outcome = "accepted" | "rejected" | "unfinished" | "gone";
 
-/** What passes when somebody mends it: the file waits. */
+/** Errors that pass once somebody fixes their cause: the file waits. */
 const PASSING: ReadonlySet<string> = new Set(["STORE_UNAVAILABLE", "STORE_FULL", "STORE_READ_ONLY", "SCHEDULER_STOPPED"]);
 
-/** Whether a file must wait for a store or a scheduler that is not there. */
+/** Returns true if a file must wait for a store or a scheduler that is not there. */
 export function isPassing(error: unknown): boolean {
   return error instanceof HeadgateError && PASSING.has(error.code);
 }
 
 /**
- * The life of one trigger file: read, taken (renamed to a name that nobody has used, which is the key of its trigger), accepted, removed. Killed in between, whoever finds it
+ * The life of one trigger file: read, taken (renamed to a name that nobody has used, which is the key of its trigger), accepted, removed. Killed in between, the process that finds it
  * in `.claimed` goes on: its name is the same, so the trigger is the same.
  */
 export class TriggerFileProcessor {

@@ -24,9 +24,9 @@ export interface TriggerFileOptions {
   keepProcessed?: boolean;
   /** Looks at the directory this often instead of waiting to be told: for network file systems, which tell nothing. Default: waits to be told (needs the package `chokidar`). */
   polling?: Duration | false;
-  /** How often the directory is looked at all the same. Default `"30s"`. */
+  /** Interval at which the directory is scanned regardless of notifications. Default `"30s"`. */
   rescan?: Duration;
-  /** How long a file that makes no sense must stay as it is before it is set aside: it may still be written. Default `"2s"`. */
+  /** Time a file that makes no sense must stay as it is before it is set aside: it may still be written. Default `"2s"`. */
   settle?: Duration;
   /** The largest file, bytes. Default 1 MiB. */
   sizeLimit?: number;
@@ -38,7 +38,7 @@ export interface TriggerFileWatcher {
   status(): { readonly accepted: number; readonly rejected: number; readonly lastScanAt: Date | null; readonly error: string | null };
   /** Resolves when all that is there has been looked at. */
   scan(): Promise<void>;
-  /** Ends it; resolves when files under way are done with. Twice is harmless. */
+  /** Stops watching; resolves when files being processed are done. Twice is harmless. */
   close(): Promise<void>;
 }
 
@@ -142,7 +142,7 @@ class Watcher implements TriggerFileWatcher {
     scheduler.once("stopped", () => this.close());
   }
 
-  /** Has the file system tell of changes: they only say that it is worth a look. */
+  /** Listens to the file system's notifications: they only say that it is worth a look. */
   async listen(): Promise<void> {
     const { watch } = await import("chokidar").catch((cause: unknown) => {
       throw new HeadgateError(

@@ -1,7 +1,7 @@
 import type { Admission } from "../../trigger/queue-limits.js";
 import type { Call } from "./route.js";
 
-/** Who is recorded as having requested what a call asks for, and how much may wait. */
+/** Returns the requester to record for a call, and the limits that apply to it. */
 export function admissionOf({ caller, options }: Pick<Call, "caller" | "options">): Admission {
   return { requestedBy: caller.id, limits: options.queueLimits };
 }

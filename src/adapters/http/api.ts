@@ -25,9 +25,9 @@ import { namesOf, Routing } from "./routing.js";
 import { Signatures } from "./signatures.js";
 import { topLevelText } from "./top-level-text.js";
 
-/** What only the host knows of a request. */
+/** Facts about a request that only the host knows. */
 export interface Connection {
-  /** The address of whoever is connected. */
+  /** Address of the connected peer. */
   readonly address?: string | undefined;
   /** Where the API is mounted, without a slash at the end. Default `""`. */
   readonly prefix?: string | undefined;
@@ -41,7 +41,7 @@ export interface TriggerApi {
   fetch(request: Request, connection?: Connection): Promise<Response>;
   /** The same for hosts that have none. */
   answer(asked: HttpRequest, connection?: Connection): Promise<Reply>;
-  /** Whether a path is one of the API's. */
+  /** Returns true if a path is one of the API's. */
   handles(path: string): boolean;
   /** Everything that can be asked, with the least role that may. */
   readonly routes: readonly RouteInfo[];
@@ -214,7 +214,7 @@ class Api implements TriggerApi {
     await (one?.role === "public" ? this.#healthLimit : this.#addressLimit)?.count(address === null ? "unknown" : addressKey(address));
   }
 
-  /** Who asks for what: limits, token, role, body, in the order of their cost. */
+  /** Processes a call: limits, token, role, body, in the order of their cost. */
   async #call(
     one: Route,
     asked: HttpRequest,
@@ -282,7 +282,7 @@ class Api implements TriggerApi {
     };
   }
 
-  /** The address of whoever asks, as far as the proxies in between are believed. */
+  /** Address of the client, as far as the proxies in between are trusted. */
   #addressOf(request: HttpRequest, connection: Connection): string | null {
     const { trustProxy } = this.#options;
     const own = connection.address === undefined ? null : plainAddress(connection.address);

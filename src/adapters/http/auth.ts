@@ -6,7 +6,7 @@ import type { Caller } from "./route.js";
 
 const RANK: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, admin: 2 };
 
-/** Who a request comes from, by its bearer token. @see https://www.rfc-editor.org/rfc/rfc6750 */
+/** Authenticates a request by its bearer token. @see https://www.rfc-editor.org/rfc/rfc6750 */
 export class Authentication {
   readonly #scheduler: Scheduler;
   readonly #own: readonly { readonly digest: Buffer; readonly caller: Caller }[];

@@ -6,7 +6,7 @@ import type { HttpRequest } from "./http-request.js";
 import { Problem } from "./problem.js";
 
 /**
- * A body as JSON: UTF-8, not deep, without names and numbers that mean mischief.
+ * Parses a JSON body: UTF-8, limited in depth; rejects prototype-polluting keys and unsafe numbers.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8259
  */
@@ -38,7 +38,7 @@ export function queryOf({ url }: Pick<HttpRequest, "url">, schema: z.ZodObject):
   return checked(schema, given, "query");
 }
 
-/** Checked by its schema; every field that is wrong is told at once. */
+/** Validates by a schema; all wrong fields are reported at once. */
 export function checked<S extends z.ZodType>(schema: S, value: unknown, place: "body" | "query"): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

@@ -5,7 +5,7 @@ import type { Answer } from "./route.js";
 const PAGE_BYTES = 1_048_576;
 /** A value of a list's item that is longer as JSON is left out or shortened, and named in the item's `omitted`. */
 export const VALUE_BYTES = 8_192;
-/** What a page may read of values that it then leaves out, from a store that reads them all the same. */
+/** Bytes that a page may read of values that it then leaves out, from a store that reads them all the same. */
 const READ_BYTES = 16_777_216;
 /** Values are measured no further than this. */
 const MEASURED_BYTES = 1_048_576;

@@ -5,7 +5,7 @@ import type * as schemas from "./schemas.js";
 import type * as monitoring from "./schemas-monitoring.js";
 import type * as requests from "./schemas-requests.js";
 
-/** What the API answers, by name. */
+/** Responses of the API, by name. */
 export type Trigger = z.output<typeof schemas.trigger>;
 export type Run = z.output<typeof schemas.run>;
 export type Decision = z.output<typeof schemas.decision>;
@@ -59,7 +59,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Asks a headgate service; made by {@link createClient}. */
+/** Client of a headgate service, created by {@link createClient}. */
 export type Client = ReturnType<typeof createClient>;
 
 /**

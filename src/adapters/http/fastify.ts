@@ -7,7 +7,7 @@ import { type HostRequest, nodeTriggerApi } from "./node.js";
 
 /** Options of {@link fastifyTriggerApi}. */
 export interface FastifyTriggerApiOptions {
-  /** What `createTriggerApi` returned. */
+  /** The API that `createTriggerApi` returned. */
   api: TriggerApi;
   /** Where Fastify mounts it. Default: at its root. */
   prefix?: string;

@@ -5,7 +5,7 @@ interface Shape {
 }
 
 /**
- * Shapes that tell GitHub's events apart by the payload alone. Every payload matches at most one.
+ * Shapes that distinguish GitHub's events by the payload alone. Every payload matches at most one.
  *
  * @see https://docs.github.com/en/webhooks/webhook-events-and-payloads
  */

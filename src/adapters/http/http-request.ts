@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../../ports/clock.js";
 import { Problem } from "./problem.js";
 
-/** How a body may come. */
+/** Limits of a request body. */
 export interface BodyLimits {
   /** Bytes. */
   readonly limit: number;

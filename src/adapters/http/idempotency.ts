@@ -3,7 +3,7 @@ import { composedKey, keyOf } from "./idempotency-key.js";
 import { Problem, problemOf } from "./problem.js";
 import type { Answer, Call, Route } from "./route.js";
 
-/** What is kept of an answer: all that its caller sees of it. */
+/** The stored part of a response: all that its caller sees of it. */
 type Kept = Required<Pick<Answer, "status" | "text" | "headers" | "pipelineId">> & Pick<Answer, "ids">;
 
 /**

@@ -17,7 +17,7 @@ export interface HostRequest extends IncomingMessage {
   baseUrl?: string;
 }
 
-/** How long the rest of a body that nobody wants is read and dropped, so that its sender gets the answer before the connection is closed. */
+/** Time for which the rest of an unwanted body is read and dropped, so that its sender gets the response before the connection is closed. */
 const LINGER_MS = 1_000;
 
 /**

@@ -39,7 +39,7 @@ export interface MetricsSource {
 
 /** A token that is not in the store but in the service's own configuration. */
 export interface StaticToken {
-  /** What the audit log calls its holder. */
+  /** Name of its holder in the audit log. */
   readonly id: string;
   readonly role: Role;
   /** At least 16 characters. */
@@ -54,29 +54,29 @@ export interface StaticToken {
 
 /** Options of `createTriggerApi`. */
 export interface TriggerApiOptions {
-  /** A token of one's own with the role admin, beside those of `scheduler.tokens`. Default: the environment's `PIPELINE_API_TOKEN`, else none. `null`: none. */
+  /** Your own token with the role admin, in addition to those of `scheduler.tokens`. Default: the environment's `PIPELINE_API_TOKEN`, else none. `null`: none. */
   adminToken?: string | null;
-  /** Tokens of one's own beside those of `scheduler.tokens`. Default none. */
+  /** Your own tokens, in addition to those of `scheduler.tokens`. Default none. */
   tokens?: readonly StaticToken[];
   /** The pipeline that is meant when a request names none and there are several. Default: such a request is refused. */
   defaultPipeline?: string;
-  /** Who may send webhooks, and how that is checked. Default: whoever has a token that may trigger, with any source. */
+  /** Sources of webhooks and their signatures. Default: anyone with a token that may trigger, with any source. */
   webhooks?: readonly WebhookSource[];
   /** The largest body, bytes. Default 1 MiB. */
   bodyLimit?: number;
-  /** How long a body may take to arrive. Default `"10s"`. */
+  /** Time a body may take to arrive. Default `"10s"`. */
   bodyTimeout?: Duration;
   /** Per token, on this node. Default 600 a minute; `null`: none. */
   tokenLimit?: RateLimit | null;
   /** Per address, on this node, before the token is looked at. Default 1,200 a minute; `null`: none. */
   addressLimit?: RateLimit | null;
-  /** How much may wait: per pipeline, per token and in all. Default: see {@link QueueLimitsOptions}. */
+  /** Limits of the queue: per pipeline, per token and in all. Default: see {@link QueueLimitsOptions}. */
   queueLimits?: QueueLimitsOptions;
-  /** How many proxies stand before this service, whose `X-Forwarded-For` is believed. Default 0: none. */
+  /** Number of proxies in front of this service whose `X-Forwarded-For` is trusted. Default 0: none. */
   trustProxy?: number;
   /** Origins whose pages may call this API. Default none. */
   cors?: readonly string[];
-  /** What `/metrics` serves to whoever may read: `prometheusMetrics(scheduler)` of `headgate/prometheus`. Default: there is no `/metrics`. */
+  /** Source of `/metrics`, served to viewers: `prometheusMetrics(scheduler)` of `headgate/prometheus`. Default: there is no `/metrics`. */
   metrics?: MetricsSource;
   /** Sends `Strict-Transport-Security`, for a host that serves TLS only. Default false. */
   hsts?: boolean;

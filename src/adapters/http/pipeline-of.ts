@@ -1,7 +1,7 @@
 import { Problem } from "./problem.js";
 import type { Call } from "./route.js";
 
-/** Whether a caller may have to do with a pipeline. */
+/** Returns true if a caller may have to do with a pipeline. */
 export function isVisible({ caller }: Pick<Call, "caller">, pipelineId: string): boolean {
   return caller.pipelines === null || caller.pipelines.includes(pipelineId);
 }
@@ -69,7 +69,7 @@ export function pipelineOf(
   });
 }
 
-/** What a list is narrowed to: the pipeline that is named, else (for a token that is limited) only one. */
+/** Returns the pipeline that a list is narrowed to: the one that is named, else (for a limited token) its only one. */
 export function narrowed(call: Pick<Call, "caller" | "scheduler" | "options">, pipeline: string | undefined): { pipelineId?: string } {
   if (pipeline === undefined && call.caller.pipelines === null) return {};
   return { pipelineId: pipelineOf(call, { pipeline }) };

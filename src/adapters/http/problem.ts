@@ -63,7 +63,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 };
 const QUEUE_RETRY_S = "30";
 
-/** Any error as a problem; what nobody foresaw is told to nobody outside. */
+/** Converts any error to a problem; unforeseen ones are not disclosed to callers. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof HeadgateError) {
@@ -77,7 +77,7 @@ export function problemOf(error: unknown): Problem {
   return new Problem(500, "INTERNAL", "internal error; see the service's log for details");
 }
 
-/** 429 for what the caller itself has waiting, 503 for a pipeline or a queue that is full whoever asks. */
+/** 429 for what the caller itself has waiting, 503 for a pipeline or a queue that is full for every caller. */
 /** A request has the parameters in its field `parameters`. */
 function invalidParameters({ message, details }: HeadgateError): Problem {
   const { problems = [] } = details as { problems?: readonly ParameterProblem[] };

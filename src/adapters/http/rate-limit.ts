@@ -38,7 +38,7 @@ export class RateLimiter {
     }
   }
 
-  /** How many keys are counted now. */
+  /** Number of keys that are counted now. */
   get size(): number {
     return this.#keys.size;
   }
@@ -52,7 +52,7 @@ export class RateLimiter {
     void this.#limiter.delete(oldest); // in memory: cannot fail
   }
 
-  /** The headers that tell of a count. */
+  /** Returns the headers for a count. */
   told({ remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
     return { ratelimit: `"${this.#name}";r=${remainingPoints};t=${Math.ceil(msBeforeNext / 1_000)}`, "ratelimit-policy": this.#policy };
   }

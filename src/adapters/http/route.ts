@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Role, Scheduler } from "../../index.js";
 import type { ResolvedOptions } from "./options.js";
 
-/** Who asks: the holder of a token, or the signer of a webhook. */
+/** Caller of the API: the holder of a token, or the signer of a webhook. */
 export interface Caller {
   readonly id: string;
   readonly role: Role;
@@ -48,7 +48,7 @@ export interface Answer {
   readonly ids?: readonly string[];
 }
 
-/** What is said of one way to ask. */
+/** Description of a route. */
 export interface RouteInfo {
   /** Its `operationId` in the OpenAPI document. */
   readonly id: string;

@@ -10,7 +10,7 @@ const omitted = z
   .optional()
   .describe("Fields too large for this response: they are null or truncated. GET the item itself for the full values.");
 const pauseFacts = { reason: maybeText, user: maybeText, is_global: z.boolean() };
-/** Why a fire time was made, or dropped, late. */
+/** Reason why a fire time was made, or dropped, late. */
 const lateCause = z.object({
   cause: z.enum(["downtime", "paused", "store_unavailable", "clock_step", "stalled"]),
   from: maybeInstant,

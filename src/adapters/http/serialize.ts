@@ -12,7 +12,7 @@ import type {
 } from "../../index.js";
 import type { TimeWindow } from "../../schedule/window.js";
 
-/** What is handed out, as JSON has it: snake_case, instants in ISO 8601. */
+/** JSON form of values: snake_case, instants in ISO 8601. */
 type Json = Record<string, unknown>;
 
 /** The newest instant that was written, since many that are written in a row are the same. */

@@ -20,7 +20,7 @@ export interface ServerLimits {
   maxRequestsPerConnection?: number;
 }
 
-/** How often Node looks for requests that take too long, ms: an option of `createServer`, `connectionsCheckingInterval`. */
+/** Interval at which Node looks for requests that take too long, ms: an option of `createServer`, `connectionsCheckingInterval`. */
 export const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 
 /**

@@ -3,7 +3,7 @@ import type { Clock } from "../../ports/clock.js";
 
 /** Bytes of answers that clients have not read yet; beyond it, the connection that has waited longest is closed. */
 const UNREAD_BYTES = 67_108_864;
-/** How long a client may take to read an answer. */
+/** Time a client may take to read a response. */
 const READ_TIMEOUT_MS = 60_000;
 
 /** Answers that were sent and not read: bounded in bytes and in time. */

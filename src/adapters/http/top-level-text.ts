@@ -5,7 +5,7 @@ const WHITE = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
 /**
  * Returns the first text of a field of a JSON object by one pass over its bytes: no value is made of the rest of it. `null` when there is none, or it is longer than
- * `limit` bytes. What is not JSON may give anything: whoever parses it afterwards compares.
+ * `limit` bytes. The result for invalid JSON is arbitrary: the caller parses and compares afterwards.
  */
 export function topLevelText(bytes: Uint8Array, field: string, limit: number): string | null {
   let depth = 0;

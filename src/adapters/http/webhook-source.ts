@@ -1,4 +1,4 @@
-/** Who may send webhooks. */
+/** A source of webhooks. */
 export interface WebhookSource {
   /** As the body's `source`, or the last part of `/api/v1/webhooks/{source}`. */
   source: string;

@@ -9,7 +9,7 @@ export interface JsonLoggerOptions {
   level?: LogLevel;
   /** Where lines go. Default: standard output. */
   write?: (line: string) => void;
-  /** What time a line is of: `systemClock()`, or that of the scheduler. */
+  /** Clock of the time in a line: `systemClock()`, or that of the scheduler. */
   clock: Pick<Clock, "now">;
 }
 

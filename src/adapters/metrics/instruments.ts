@@ -1,6 +1,6 @@
 import type { Scheduler } from "../../index.js";
 
-/** What is counted or measured, by Prometheus' conventions: base units, counters end in `_total`. @see https://prometheus.io/docs/practices/naming/ */
+/** Counters and measurements, named by Prometheus' conventions: base units, counters end in `_total`. @see https://prometheus.io/docs/practices/naming/ */
 export const INSTRUMENTS = {
   headgate_triggers_total: { kind: "counter", help: "Triggers accepted by this node.", labels: ["pipeline", "kind"] },
   headgate_decisions_total: { kind: "counter", help: "Gate decisions by outcome.", labels: ["pipeline", "outcome"] },
@@ -21,10 +21,10 @@ export type InstrumentName = keyof typeof INSTRUMENTS;
 /** Seconds: from a twentieth of one to three hours. */
 export const BUCKETS: readonly number[] = [0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800, 3_600, 10_800];
 
-/** Who takes what is measured: a counter goes up by `value`, a histogram takes it in. */
+/** Receiver of measurements: a counter increases by `value`, a histogram records it. */
 export type Recorder = (name: InstrumentName, labels: Readonly<Record<string, string>>, value: number) => void;
 
-/** Has a scheduler's events measured; the function returned ends it. The names of pipelines beyond `limit` are told as `other`, so that labels stay few. */
+/** Measures a scheduler's events; the function returned ends it. Pipelines beyond `limit` are reported as `other`, so that labels stay few. */
 export function measured(scheduler: Scheduler, record: Recorder, limit: number): () => void {
   const known = new Set<string>();
   const pipelineOf = (id: string) => {
@@ -78,14 +78,14 @@ export function measured(scheduler: Scheduler, record: Recorder, limit: number):
   };
 }
 
-/** How things are at a look. */
+/** Values at the time of a scrape. */
 export interface Gauge {
   readonly name: string;
   readonly help: string;
   readonly values: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
 }
 
-/** How a scheduler is now; what needs the store is left out while that is away. */
+/** Returns the current values of a scheduler; what needs the store is left out while that is away. */
 export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<readonly Gauge[]> {
   const status = scheduler.status();
   const one = (name: string, help: string, value: number | null): Gauge => ({
@@ -100,7 +100,7 @@ export async function gaugesOf(scheduler: Scheduler, limit: number): Promise<rea
     one("headgate_store_up", "1 while the store is available.", status.store.isAvailable ? 1 : 0),
     one(
       "headgate_last_tick_timestamp_seconds",
-      "When a round of the scheduler's loop last succeeded; tells a hung scheduler from an idle one.",
+      "When a round of the scheduler's loop last succeeded; distinguishes a hung scheduler from an idle one.",
       seconds(status.lastRoundAt),
     ),
     one("headgate_paused", "1 while everything is paused.", status.pause === null ? 0 : 1),

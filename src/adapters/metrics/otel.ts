@@ -25,9 +25,9 @@ export interface OtelOptions {
   tracer?: Tracer;
   /** Default: the global one, under the name `headgate`. */
   meter?: Meter;
-  /** Which triggers are traced: the same answer for a trigger on every node. Default: all. */
+  /** Selects the triggers that are traced; must return the same for a trigger on every node. Default: all. */
   sample?: (triggerId: string) => boolean;
-  /** So many pipelines have an attribute of their own in metrics; the others are told as `other`. Default 500. */
+  /** Number of pipelines with their own attribute in metrics; the others are reported as `other`. Default 500. */
   pipelines?: number;
 }
 
@@ -41,7 +41,7 @@ export interface Otel {
 
 /**
  * Traces each trigger from its acceptance over the decisions on it to its run, on whichever nodes they happen, and measures what `headgate/prometheus` does. Everything of a trigger is in one
- * trace, whose id follows from the trigger's id; the span of whoever asked for it is linked. Needs the package `@opentelemetry/api`, and an SDK of the host's.
+ * trace, whose id follows from the trigger's id; the requester's span is linked. Needs the package `@opentelemetry/api`, and an SDK of the host's.
  *
  * @example
  * const telemetry = otel();

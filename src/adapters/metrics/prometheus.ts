@@ -9,7 +9,7 @@ import { BUCKETS, gaugesOf, INSTRUMENTS, type InstrumentName, measured } from ".
 export interface PrometheusOptions {
   /** A registry of `prom-client` that others write into too. Default: one of its own. */
   register?: Registry;
-  /** So many pipelines have a label of their own; the others are told as `other`. Default 500. */
+  /** Number of pipelines with their own label; the others are reported as `other`. Default 500. */
   pipelines?: number;
   /** Upper bounds of the histograms' buckets, seconds. Default from 0.05 to 10,800. */
   buckets?: readonly number[];

@@ -12,7 +12,7 @@ export interface CommandProbeOptions extends ProbeOptions {
   command: string;
   /** Its arguments. Default none. */
   args?: readonly string[];
-  /** What it finds in its environment beside PATH, HOME, LANG and TZ. Default none. */
+  /** Environment variables in addition to PATH, HOME, LANG and TZ. Default none. */
   env?: Readonly<Record<string, string>>;
   /** The directory that it runs in. Default: this process's. */
   cwd?: string;
@@ -21,7 +21,7 @@ export interface CommandProbeOptions extends ProbeOptions {
 const KEPT = ["PATH", "HOME", "LANG", "TZ", "SystemRoot"];
 
 /**
- * Whether a program ends well (exit code 0). What it writes is not looked at, since it may hold secrets. With its timeout it is killed, and what it has started.
+ * Returns true if a program ends well (exit code 0). What it writes is not looked at, since it may hold secrets. With its timeout it is killed, and what it has started.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  * @example

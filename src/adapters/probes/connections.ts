@@ -28,7 +28,7 @@ const CONNECTION: { readonly [Type in NamedConnection["type"]]: OptionNames<Name
 };
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
-/** What a dependency says of how it is asked. */
+/** Parts of a dependency that say how it is queried. */
 interface Asked {
   readonly name?: string | undefined;
   readonly timeoutMs?: number | undefined;

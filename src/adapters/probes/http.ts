@@ -10,7 +10,7 @@ import { ADDRESS_OPTIONS, type AddressOptions, AddressRule } from "../shared/add
 import { checkPath, jsonOf, valueAt } from "../shared/json-path.js";
 import { addressOf, ask, checkUrl, type WebRequest } from "../shared/request.js";
 
-/** What is asked over http or https. */
+/** Request over http or https. */
 export interface HttpQuestion extends ProbeOptions, AddressOptions {
   url: string;
   /** Default `"GET"`. */
@@ -36,14 +36,14 @@ const HTTP_QUESTION: OptionNames<HttpQuestion> = {
 export interface HttpProbeOptions extends HttpQuestion {
   /** The status, or statuses, of something healthy. Default: any 2xx. */
   status?: number | readonly number[];
-  /** What must stand in its answer, which must be JSON; without `equals`, anything but nothing, `false`, `0` and `""`. Default: the status alone counts. */
+  /** Value required in its response, which must be JSON; without `equals`, anything but a missing value, `false`, `0` and `""`. Default: the status alone counts. */
   json?: { path: string; equals?: unknown };
   /** Slower is not healthy. Default: the timeout. */
   maxLatency?: Duration;
 }
 
 /**
- * Whether a server answers well over http or https. At most five redirects.
+ * Returns true if a server answers well over http or https. At most five redirects.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  * @example

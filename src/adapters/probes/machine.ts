@@ -6,7 +6,7 @@ interface Times {
   readonly all: number;
 }
 
-/** How busy this machine is, each time since the last look. */
+/** Returns a function that measures the load of this machine since its previous call. */
 export function machineLoad(): () => Pick<Load, "cpu" | "memory"> {
   const cpu = cpuShare();
   return () => ({ cpu: cpu(), memory: memoryShare() });

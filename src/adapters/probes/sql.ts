@@ -13,7 +13,7 @@ import { instantOf } from "./http.js";
 /** One value is looked at. */
 const ONE_ROW = { rows: 1, bytes: 1_048_576 };
 
-/** What is asked of a database. */
+/** Query of a database. */
 export type SqlQuestion = SqlSource & ProbeOptions & AddressOptions & { readonly query: string };
 
 /**
@@ -41,7 +41,7 @@ export function sqlNumber(options: SqlQuestion): Probe<number> {
 }
 
 /**
- * Whether a database answers a query (default `SELECT 1`) with a first column that is true, or not 0.
+ * Returns true if a database answers a query (default `SELECT 1`) with a first column that is true, or not 0.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */

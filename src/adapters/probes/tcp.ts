@@ -15,7 +15,7 @@ export interface TcpProbeOptions extends ProbeOptions, AddressOptions {
 }
 
 /**
- * Whether something takes connections at a port.
+ * Returns true if something takes connections at a port.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  * @example

@@ -10,11 +10,11 @@ import { SENSOR_TIMING, type SensorTiming, timingOf } from "../../trigger/sensor
 export interface FileSensorOptions extends SensorTiming {
   /** The directory. */
   path: string;
-  /** Which of its files, as globs below it, such as `"*.csv"` or a list of them. Default `"*"`. Names that begin with a dot are left out. */
+  /** Files in it, as globs relative to it, such as `"*.csv"` or a list of them. Default `"*"`. Names that begin with a dot are left out. */
   pattern?: string | readonly string[];
-  /** How long a file must stay as it is before it counts as arrived: it may still be written. Default `"2s"`. */
+  /** Time a file must stay as it is before it counts as arrived: it may still be written. Default `"2s"`. */
   settle?: Duration;
-  /** Whether files that are there at the very first look count as new. Default `"take"`. */
+  /** True if files that are there at the very first look count as new. Default `"take"`. */
   existing?: "take" | "ignore";
   /** Default: made of path and pattern. */
   name?: string;

@@ -20,7 +20,7 @@ export interface HttpSensorOptions extends SensorTiming, AddressOptions {
   /** The largest answer, bytes. Default 1 MiB. */
   limit?: number;
   /**
-   * What is looked at: `"changed"`, the server's ETag, else its Last-Modified, else the body; the `"status"`; or what stands at a path of its JSON.
+   * The part that is watched: `"changed"`, the server's ETag, else its Last-Modified, else the body; the `"status"`; or what stands at a path of its JSON.
    * Default `"changed"`.
    */
   watch?: "changed" | "status" | { path: string };
@@ -28,13 +28,13 @@ export interface HttpSensorOptions extends SensorTiming, AddressOptions {
   mode?: "change" | SensorMode;
   /** For edge and level. Default: a status from 200 to 299, else anything but nothing, `false`, `0` and `""`. */
   equals?: unknown;
-  /** Whether what is there at the very first look counts as a change. Default `"ignore"`. */
+  /** True if what is there at the very first look counts as a change. Default `"ignore"`. */
   first?: "ignore" | "take";
   /** Default: made of the address. */
   name?: string;
 }
 
-/** What a server said the last time. */
+/** Facts of the server's last response. */
 interface Cursor {
   readonly value: unknown;
   readonly etag?: string;
@@ -122,7 +122,7 @@ function watchedOf({ status, headers, text }: WebAnswer, watch: NonNullable<Http
   return valueAt(jsonOf(text), watch.path) ?? null;
 }
 
-/** What is looked at by its status is asked for anew each time: a server that has not changed answers 304. */
+/** Returns the validators of a request; a watch on the status has none, since an unchanged resource would return 304. */
 function validatorsOf({ headers }: WebAnswer, watch: HttpSensorOptions["watch"]): Omit<Cursor, "value"> {
   const { etag, "last-modified": lastModified } = headers;
   if (watch === "status") return {};

@@ -13,7 +13,7 @@ import { fileSensor } from "./file.js";
 import { httpSensor } from "./http.js";
 import { changedRowsSensor, sqlSensor } from "./sql.js";
 
-/** What the patterns leave open. */
+/** Options that the patterns leave open. */
 export interface PatternSensorOptions extends AddressOptions {
   /** Directory that contains `incoming/` for `data_arrival`. Default: the working directory. */
   directory?: string;
@@ -21,7 +21,7 @@ export interface PatternSensorOptions extends AddressOptions {
   baseUrl?: string;
   /** Sent with every request to it. Default none. */
   headers?: Readonly<Record<string, string>>;
-  /** Which table `database_change` looks at, and the column that says when a row was changed (default `updated_at`). */
+  /** Table that `database_change` watches, and the column that says when a row was changed (default `updated_at`). */
   database?: SqlSource & { readonly table?: string; readonly column?: string };
 }
 

@@ -3,20 +3,20 @@ import { checkOptions } from "../../base/options.js";
 import type { Sensor, SensorPollContext, SensorPollResult } from "../../ports/sensor.js";
 import { type RunSummary, SENSOR_TIMING, type SensorTiming, timingOf } from "../../trigger/sensor.js";
 
-/** How a run that is over ended. */
+/** Statuses of finished runs. */
 export type Ended = "succeeded" | "failed" | "timed_out" | "cancelled";
 
 /** Options of {@link pipelineSensor}. */
 export interface PipelineSensorOptions extends SensorTiming {
   /** The pipeline whose runs are looked at. */
   pipeline: string;
-  /** How they must have ended. Default `"succeeded"`. */
+  /** Statuses that trigger. Default `"succeeded"`. */
   status?: Ended | readonly Ended[];
   /** Default: made of the pipeline and the status. */
   name?: string;
 }
 
-/** Runs up to `until` have all ended; those behind it that have been told are listed. */
+/** Runs up to `until` have all ended; reported ones after it are listed. */
 interface Cursor {
   readonly until: string;
   readonly told: readonly string[];
@@ -53,7 +53,7 @@ export function pipelineSensor(options: PipelineSensorOptions): Sensor {
   };
 }
 
-/** Runs behind a place, oldest first; at the very first look only those under way, and the newest. */
+/** Runs behind a place, oldest first; in the very first poll only the active ones, and the newest. */
 async function runsBehind({ runs }: SensorPollContext, pipelineId: string, until: string | null): Promise<RunSummary[]> {
   const found: RunSummary[] = [];
   let before: string | undefined;

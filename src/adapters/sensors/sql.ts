@@ -14,7 +14,7 @@ export type SqlSensorOptions = SqlSource &
     readonly query: string;
     /** The column by which rows are in order and never come twice, such as a sequence; each new row raises a trigger. */
     readonly cursorColumn?: string;
-    /** What `$1` is at the very first look. Default `null`. */
+    /** Value of `$1` in the very first poll. Default `null`. */
     readonly start?: string | number | null;
     /** With `cursorColumn`: one trigger for all new rows, with the parameters `{ rows }`. Default false. */
     readonly batch?: boolean;

@@ -5,10 +5,10 @@ import { lazyModule } from "../../base/lazy-module.js";
 import type { OptionNames } from "../../base/options.js";
 import { bytesOfIpv6, embeddedIpv4, isIpv4Mapped, SPECIAL_IPV4, SPECIAL_IPV6 } from "./special-networks.js";
 
-/** Whether addresses of this machine and of private networks may be asked: all, those of some networks (`"10.0.0.0/8"`), or none. */
+/** True if addresses of this machine and of private networks may be asked: all, those of some networks (`"10.0.0.0/8"`), or none. */
 export type PrivateNetworks = boolean | readonly string[];
 
-/** Who may be asked. */
+/** Addresses that may be accessed. */
 export interface AddressOptions {
   /** Addresses of this machine and of private networks that may be asked. Default none: what is asked may come from a configuration that others can change. */
   allowPrivateNetworks?: PrivateNetworks;

@@ -2,7 +2,7 @@ import { HeadgateError } from "../../base/errors.js";
 import { jsonProblemOf } from "./json-syntax.js";
 
 /**
- * What stands at a path such as `data.items[0].updated_at`; `undefined` where there is nothing.
+ * Returns the value at a path such as `data.items[0].updated_at`; `undefined` where there is nothing.
  */
 export function valueAt(value: unknown, path: string): unknown {
   let at: unknown = value;

@@ -30,7 +30,7 @@ const BIGINT = 20;
 const PROTOCOL_BYTES = 65_536;
 
 /**
- * Asks PostgreSQL one query on a connection of its own, which is configured with checked parts of the url only: nothing of the process's `PG*` environment, no password file. The name is resolved once, and
+ * Runs one query on PostgreSQL on a connection of its own, which is configured with checked parts of the url only: nothing of the process's `PG*` environment, no password file. The name is resolved once, and
  * only allowed addresses are connected to. The query is declared as a cursor in a read-only transaction: PostgreSQL's own parser takes one SELECT, VALUES, TABLE or WITH there that changes nothing, no second
  * statement, no COPY. Its limits of time hold on the server too.
  *

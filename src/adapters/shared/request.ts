@@ -7,7 +7,7 @@ const DEFAULT_LIMIT = 1_048_576;
 /** Headers that may go to another server than the one that they were meant for: any other may hold a key. */
 const COMMON_HEADERS = new Set(["accept", "accept-language", "user-agent", "if-none-match", "if-modified-since"]);
 
-/** What is asked of a server. */
+/** Request to a server. */
 export interface WebRequest {
   readonly url: string;
   /** Default `"GET"`. */
@@ -21,7 +21,7 @@ export interface WebRequest {
   readonly isHeadEnough?: boolean;
 }
 
-/** What a server answered. */
+/** Response of a server. */
 export interface WebAnswer {
   readonly status: number;
   /** By name in lower case. */
@@ -46,7 +46,7 @@ export function checkUrl(url: string, where: string): string {
 }
 
 /**
- * Asks a server over http or https, follows at most five redirects, and reads no more than the limit. To another origin (also from https to http) go only headers that hold no
+ * Sends a request over http or https, follows at most five redirects, and reads no more than the limit. To another origin (also from https to http) go only headers that hold no
  * credentials, and never a body.
  *
  * @throws HeadgateError `PROBE_FAILED` when it does not answer, `ADDRESS_REFUSED`, or the signal's reason

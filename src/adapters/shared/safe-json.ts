@@ -3,7 +3,7 @@ export const DEEPEST = 32;
 const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 const PROBLEMS_TOLD = 20;
 
-/** What is wrong with one field. */
+/** Problem with one field. */
 export interface FieldProblem {
   /** A JSON pointer into the body, or `?name` of a query parameter. */
   readonly pointer: string;
@@ -27,7 +27,7 @@ export function isTooDeep(text: string): boolean {
   return false;
 }
 
-/** Names and values that mean mischief: what could change prototypes, NUL, numbers that are none any more. */
+/** Returns prototype-polluting keys, NUL characters and numbers that are not exact. */
 export function mischiefIn(value: unknown): readonly FieldProblem[] {
   const problems: FieldProblem[] = [];
   inspect(value, [], problems);

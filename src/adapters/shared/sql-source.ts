@@ -5,7 +5,7 @@ export type SqlSource =
   /** `postgres://user:password@host/database?schema=…&sslmode=…` (needs the package `pg`) or `sqlite:path`, each asked for reading only. A pool is asked as it is. */
   { readonly url: string } | { readonly pool: { query(sql: string, values?: unknown[]): Promise<{ rows: unknown[] }> } };
 
-/** How much may be read of a database, and how long that may take. */
+/** Limits of size and time for a query. */
 export interface SqlLimits {
   /** Rows beyond are not read. */
   readonly rows: number;

@@ -60,7 +60,7 @@ const idle: ChildProcess[] = [];
 let queue: PQueue | null = null;
 
 /**
- * Asks a SQLite file one query, for reading only, in another process, which is killed when the signal aborts: a query without end holds up nothing here.
+ * Runs one read-only query on a SQLite file, in another process, which is killed when the signal aborts: a query without end holds up nothing here.
  *
  * @throws HeadgateError `ADDRESS_REFUSED` for headgate's own file, `PROBE_FAILED`, `MISSING_PEER`, or the signal's reason
  */

@@ -9,7 +9,7 @@ export interface Signer {
 /**
  * The signer of a secret as Standard Webhooks writes it: `whsec_` and base64.
  *
- * @param bad - makes the error that tells of a secret that is none
+ * @param bad - creates the error for an invalid secret
  * @throws HeadgateError `MISSING_PEER`
  */
 export function signerOf(secret: string, bad: (problem: string) => HeadgateError): Signer {

@@ -62,7 +62,7 @@ export function addAsking(program: Command): void {
     });
 }
 
-/** Asks a scheduler that is not started, with the store that the file names open. */
+/** Runs a query on a scheduler that is not started, with the file's store open. */
 async function answering<T>(config: LoadedConfig, ask: (scheduler: Scheduler) => Promise<T>): Promise<T> {
   const scheduler = createScheduler({ ...config.scheduler, logger: consoleLogger({ level: "warn" }) }); // standard output is the answer's
   const { store } = config.scheduler;

@@ -74,7 +74,7 @@ export function addSimulate(program: Command): void {
 
 const USUAL_MS = 5 * 60_000;
 
-/** How long the runs of each pipeline take: what was asked for, or something that its timeout does not end. */
+/** Returns the run duration of each pipeline: the requested one, or one that stays within its timeout. */
 function durationsOf(pipelines: readonly Pipeline[], wanted: string | undefined): ReadonlyMap<string, number> {
   const fixed = wanted === undefined ? null : durationMs(wanted, "--duration");
   return new Map(pipelines.map(({ id, execution }) => [id, fixed ?? Math.min(USUAL_MS, Math.floor(execution.timeoutMs / 2))]));
@@ -182,7 +182,7 @@ class Progress {
     );
   }
 
-  /** What it took, ms. */
+  /** Ends it and returns the time it took, ms. */
   end(): number {
     if (this.#isShown) stderr.write("\r\u001b[K");
     return Math.round(this.#clock.monotonic() - this.#begin);

@@ -7,7 +7,7 @@ import { partAt, placeOf, plainOf, type Tree } from "../ast.js";
 import { type ConfigProblem, nearMatch, type Path, pathText } from "../diagnostic.js";
 import type { SettledConfig } from "../schema/config.js";
 
-/** What the parts of a configuration are made with: where things stand, what is wrong with them, and which names there are. */
+/** Context of the compilation of a configuration: positions, problems and known names. */
 export class BuildContext {
   readonly problems: ConfigProblem[] = [];
   /** Secrets that were read; they are kept out of everything that is printed or kept. */
@@ -15,7 +15,7 @@ export class BuildContext {
   /** Files that hold secrets, and what they hold by where it is wanted. */
   readonly files = new Set<string>();
   readonly contents: (readonly [path: Path, text: string])[] = [];
-  /** Those that dependencies may name. */
+  /** Connections that dependencies may name. */
   connections: NamedConnections = {};
   readonly config: Partial<SettledConfig>;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -58,7 +58,7 @@ export class BuildContext {
     for (const id of typeof ids === "string" ? [ids] : (ids ?? [])) this.checkName(path, "pipeline", id, this.names("pipelines"));
   }
 
-  /** What the file says at a path, whether it is right or not. */
+  /** Returns the raw value at a path, valid or not. */
   raw(path: Path): unknown {
     const part = partAt(this.#tree, path);
     return part === null ? undefined : plainOf(part);

@@ -14,10 +14,10 @@ import type { ExecutorConfig } from "../schema/executors.js";
 import { baseUrl } from "./conditions.js";
 import { type BuildContext, camel } from "./context.js";
 
-/** Who does a pipeline's work: an executor, or a function in this process. */
+/** The work of a pipeline: an executor, or a function in this process. */
 export type Work = { readonly executor: Executor } | { readonly run: Pipeline["run"] };
 
-/** Where an executor takes results from whoever it posts runs to. */
+/** The path under which an executor receives results of the runs that it posted. */
 export interface Callbacks {
   readonly path: string;
   readonly executor: WebhookExecutor;

@@ -12,7 +12,7 @@ import { type BuildContext, camel, OWN_ADDRESSES } from "./context.js";
 
 type RuleName = keyof NonNullable<MonitoringConfig["rules"]>;
 
-/** How each rule is made, and what it is unless the file says otherwise; `null`: only there when it is named. */
+/** Factory and default of each rule; `null`: only enabled when it is named. */
 const RULES: { readonly [Name in RuleName]: readonly [make: (options: never) => AlertRule, usual: object | null] } = {
   run_failed: [rules.runFailed, {}],
   run_retried: [rules.runRetried, {}],

@@ -99,7 +99,7 @@ function whenOf(context: BuildContext, path: Path, { schedule, adaptive }: Pipel
   return adaptiveByFile(context);
 }
 
-/** Who does the work: what the pipeline says, or the code that loads the file, or the file's default. */
+/** Returns the executor of a pipeline: its own, else the function passed by the loading code, else the file's default. */
 function workFor(
   context: BuildContext,
   path: Path,
@@ -118,7 +118,7 @@ function workFor(
   const isName = typeof use === "string";
   if (isName && !context.checkName(at, "executor", use, context.names("executors"))) return undefined;
   const config = isName ? context.config.executors?.[use] : use;
-  if (config === undefined) return { run: () => undefined }; // what is wrong with it is told; the rest of the pipeline is looked at all the same
+  if (config === undefined) return { run: () => undefined }; // its problems are reported; the rest of the pipeline is checked anyway
   const before = context.contents.length;
   const made = workOf(context, isName ? ["executors", use] : at, config);
   const key = JSON.stringify([config, context.contents.slice(before).map(([, text]) => text)]);
@@ -127,7 +127,7 @@ function workFor(
   return work;
 }
 
-/** What must hold for every pipeline that is meant. */
+/** Returns the conditions that apply to every selected pipeline. */
 function rulesOf(context: BuildContext): readonly Condition[] {
   const path = ["conditional_execution"];
   const {

@@ -163,7 +163,7 @@ export interface ConditionConfig extends z.output<z.ZodObject<typeof forms>> {
   not?: ConditionConfig | undefined;
 }
 
-/** What must hold for a run: one key says which condition it is. */
+/** A condition of a run: one key names its kind. */
 export const condition: z.ZodType<ConditionConfig, ConditionConfig> = z
   .strictObject({
     ...forms,

@@ -46,9 +46,9 @@ export const configFile = z.strictObject({
   ...sections,
 });
 
-/** What is left of it when includes and the environment are in. */
+/** The configuration after includes and the environment are applied. */
 export const settledConfig = z.strictObject(sections);
 
-/** What `schedule_config.yaml` may say. */
+/** Schema of `schedule_config.yaml`. */
 export type ConfigFile = z.input<typeof configFile>;
 export type SettledConfig = z.output<typeof settledConfig>;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { duration, name, oneOf, privateNetworks, secret, text, texts, whole } from "./primitives.js";
 
-/** Who carries runs out: one key says which. */
+/** An executor of runs: one key names its kind. */
 export const executor = z
   .strictObject({
     module: z

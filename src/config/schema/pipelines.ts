@@ -5,7 +5,7 @@ import { businessDays, cronText, duration, name, names, onBlock, share, text, ti
 import { schedule } from "./schedules.js";
 import { sensor } from "./sensors.js";
 
-/** How runs are carried out; what is not said here is the pattern's. */
+/** Execution of runs; missing settings come from the pattern. */
 const execution = z
   .strictObject({
     retries: z.int().min(0).max(1_000).optional().describe("Attempts after the first. Default 3"),
@@ -32,7 +32,7 @@ const execution = z
 const alertOn = z.array(z.enum(["failure", "retry", "sla_miss"]));
 const factor = z.number().positive();
 
-/** How the interval of an adaptive schedule follows from how its runs go. */
+/** Adaptation of an interval to how its runs go. */
 const adaptive = z
   .strictObject({
     base: duration.describe("The initial interval"),
@@ -90,7 +90,7 @@ export const pipeline = z
   })
   .meta({ id: "Pipeline" });
 
-/** A pattern of one's own. */
+/** A custom pattern. */
 export const pattern = z
   .strictObject({
     description: text,

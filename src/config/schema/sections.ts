@@ -95,7 +95,7 @@ const files = z
   })
   .meta({ id: "TriggerFiles" });
 
-/** What may start pipelines from outside. */
+/** External triggers. */
 export const triggers = z
   .strictObject({
     api: api.optional(),
@@ -151,7 +151,7 @@ export const adaptiveScheduling = z
   })
   .meta({ id: "AdaptiveScheduling" });
 
-/** What there is to share. */
+/** Shared resources and their limits. */
 export const resources = z
   .strictObject({
     pools: z
@@ -214,7 +214,7 @@ const audit = z
   })
   .meta({ id: "Audit" });
 
-/** Who may do what. */
+/** Access to the API, and secrets. */
 export const security = z
   .strictObject({
     admin_token: secret.optional().describe("Default: PIPELINE_API_TOKEN"),

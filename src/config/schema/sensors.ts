@@ -11,7 +11,7 @@ const timing = {
 };
 const sql = { url: z.string().min(1).describe("`postgres://…` or `sqlite:path`"), allow_private_networks: privateNetworks.optional() };
 
-/** What starts a pipeline from outside: one key says which. */
+/** A sensor that triggers a pipeline: one key names its kind. */
 export const sensor = z
   .strictObject({
     file: z
@@ -69,7 +69,7 @@ export const sensor = z
   .superRefine(oneOf("file", "http", "sql", "changed_rows", "pipeline", "webhook"))
   .meta({ id: "Sensor" });
 
-/** What sensors that patterns describe need to know. */
+/** Options of the sensors that patterns describe. */
 export const patternSensors = z
   .strictObject({
     directory: text.optional().describe("Directory that contains `incoming/` for `data_arrival`. Default: the working directory"),

@@ -13,7 +13,7 @@ export interface AuditOptions {
   key?: string;
   /** Keys of records that were sealed before, or that other nodes have already. Needed for as long as such records are kept. Default none. */
   previousKeys?: readonly string[];
-  /** How long after a record the newest hash is reported, at most: event `audit.head` and a line of the log. Default `"10m"`. */
+  /** Time after a record the newest hash is reported, at most: event `audit.head` and a line of the log. Default `"10m"`. */
   headInterval?: Duration;
 }
 

@@ -17,7 +17,7 @@ import { AuditVerifier } from "./audit-verifier.js";
 const SUMMED_MS = 60_000;
 const SHOWN_CHARACTERS = 32_000;
 const SHOWN_IDS = 100;
-/** What the log calls what a change is about. */
+/** Names in the log for the subjects of changes. */
 const LOGGED: Readonly<Record<string, string>> = {
   settings: "settings",
   maintenance: "maintenance window",
@@ -114,7 +114,7 @@ export class AuditRecorder implements AuditLog {
     });
   }
 
-  /** What a store keeps together with the change itself. Without `before`, it is what the store had. */
+  /** Returns the audit entry that a store writes together with the change itself. Without `before`, the store's own value is used. */
   noted(change: AuditedChange, act: ActionContext): AuditedWrite {
     const at = this.#core.clock.now();
     const made = this.entry(change, act, at);

@@ -49,7 +49,7 @@ export class AuditVerifier {
     return { isIntact, records, problem: problem ?? anchorProblem(anchor, options.head), next, head, anchor };
   }
 
-  /** Whether a record is still in the log as it was. */
+  /** Returns true if a record is still in the log as it was. */
   async anchorState({ seq, hash }: AuditHead): Promise<AnchorState> {
     const [record] = await this.#store.listAudit({ after: seq - 1, limit: 1 });
     if (record?.seq === seq) return record.hash.startsWith(hash) ? "kept" : "changed";
@@ -119,7 +119,7 @@ export class AuditVerifier {
     return { seq, problem: `${what} (record ${seq}) was moved or written without the key` };
   }
 
-  /** What this process has seen and is there no more was cut off, or put back to an earlier state. */
+  /** Detects lost records: those that this process has seen and that are gone were cut off, or the log was restored to an earlier state. */
   async #lost(known: AuditHead | null): Promise<AuditProblem | null> {
     return known === null ? null : anchorProblem(await this.anchorState(known), known);
   }

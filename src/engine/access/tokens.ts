@@ -189,7 +189,7 @@ export class TokenService implements Tokens {
   }
 }
 
-/** Whether a hash is the one in hexadecimal, in constant time. */
+/** Returns true if a hash is the one in hexadecimal, in constant time. */
 function equals(hash: Buffer, hex: string): boolean {
   const other = Buffer.alloc(hash.length);
   other.write(hex, "hex");

@@ -3,7 +3,7 @@ import { isoUtc } from "../../base/instant.js";
 import type { Logger } from "../../ports/logger.js";
 import type { AttemptOutcome, RunRecord } from "../../run/run.js";
 
-/** How an outcome reads after "attempt 2". */
+/** Words for an outcome after "attempt 2". */
 const WORDS = { failed: "failed", timed_out: "timed out", lost: "was lost" } as const;
 
 /** Logs an attempt that failed, timed out or was lost, once, as a warning with its error. */

@@ -17,17 +17,17 @@ const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 /** So many times a batch meets a store that is away before one of its requests is tried alone. */
 const PROBED_EVERY = 4;
-/** How often a request is sent that fails for a reason nobody foresaw: about a minute in all. */
+/** Number of attempts for a request that fails for an unforeseen reason: about a minute in total. */
 const UNFORESEEN_ATTEMPTS = 13;
 
-/** How a {@link Batcher} sends. */
+/** Options of a {@link Batcher}. */
 interface BatcherOptions {
-  /** Whether requests wait for a store that is unavailable; else they fail at once. Default true. */
+  /** True if requests wait for a store that is unavailable; else they fail at once. Default true. */
   readonly isPatient?: boolean;
-  /** The most batches under way; another one than the first is sent only when it is full. Default 1, which keeps their order. */
+  /** Maximum number of batches being sent; a further one is sent only when it is full. Default 1, which keeps their order. */
   readonly lanes?: number;
   /**
-   * What a batch waits for, so that what came in together goes together: the end of the turn of the event loop, when what has arrived meanwhile was looked at; or of the
+   * The point until which a batch collects, so that what came in together is sent together: the end of the turn of the event loop, when what has arrived meanwhile was looked at; or of the
    * tick, when everything that follows from the answers just given has been done. Default: nothing.
    */
   readonly gathers?: "turn" | "tick" | null;
@@ -112,7 +112,7 @@ export class Batcher<Q, R> {
     }
   }
 
-  /** What follows from many answers takes several turns of the event loop. */
+  /** Answers many requests over several turns of the event loop. */
   async #answer(batch: readonly Waiting<Q, R>[], answers: readonly R[]): Promise<void> {
     for (const [index, { resolve }] of batch.entries()) {
       resolve(answers[index] as R);

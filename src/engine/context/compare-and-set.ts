@@ -4,7 +4,7 @@ import type { Core } from "./core.js";
 
 const ATTEMPTS = 20;
 
-/** What is to be written under a key. */
+/** A change to the value under a key. */
 interface Change<T> {
   readonly next: T;
   readonly user: string | null;

@@ -16,24 +16,24 @@ import type { StoreClock } from "./store-clock.js";
 
 /** Numbers of one scheduler; lengths in ms. */
 export interface Settings {
-  /** How long a node may be silent before its work is taken from it. */
+  /** Time a node may be silent before its work is taken from it. */
   readonly leaseMs: number;
   /** A fire time no older than this is on time, not missed. */
   readonly onTimeMs: number;
-  /** How long a run may go on after its signal. */
+  /** Time a run may go on after its signal. */
   readonly graceMs: number;
   /** No timer is trusted for longer. */
   readonly trustMs: number;
-  /** How long a measured probe value is shared. */
+  /** Time a measured probe value is shared. */
   readonly probeTtlMs: number;
-  /** How far back statistics look. */
+  /** Window of the statistics, ms. */
   readonly statisticsMs: number;
   /** Runs at once over all nodes and pipelines; `null` is no limit. */
   readonly maxActiveRuns: number | null;
   readonly pools: ReadonlyMap<string, number>;
 }
 
-/** What the parts of the engine share: the ports, the pipelines and the settings of one scheduler. */
+/** State shared by the parts of the engine: the ports, the pipelines and the settings of one scheduler. */
 export interface Core {
   /** The scheduler's clock, corrected by the store's. */
   readonly clock: StoreClock;
@@ -52,7 +52,7 @@ export interface Core {
   readonly random: (pipelineId?: string, runId?: string) => number;
   /** The name of this node. */
   readonly node: string;
-  /** Replaced as a whole when they are loaded anew. */
+  /** Replaced as a whole when they are loaded again. */
   settings: Settings;
   /** Text of at least 128 bits that nobody can guess, for tokens. */
   readonly newSecret: () => string;
@@ -60,7 +60,7 @@ export interface Core {
   readonly sensorOf: ((options: SensorOptions, pipelineId: string) => AnySensor | null) | null;
   /** Keys of the audit log, and how often its head is reported. */
   readonly audit: AuditSettings;
-  /** How busy this machine is. */
+  /** Measures the load of this machine. */
   readonly measureLoad: () => Pick<Load, "cpu" | "memory">;
   /** Makes conditions of external systems that are set at run time. Replaced as a whole when connections are loaded again. */
   dependencies: DependencyFactory;

@@ -8,12 +8,12 @@ import { triggerView } from "../../trigger/view.js";
 import { logAttemptEnd } from "./attempt-log.js";
 import type { Core } from "./core.js";
 
-/** What events carry, made of records; functions of their own, so that telling nobody costs nothing. */
+/** Payloads of events, made from records; functions, so that events without listeners cost nothing. */
 export const ofTrigger = (trigger: TriggerRecord) => ({ trigger: triggerView(trigger) });
 export const ofRun = (run: RunRecord) => ({ run: runView(run) });
 export const ofDecision = (decision: DecisionRecord) => ({ decision: decisionView(decision) });
 
-/** Tells and logs how an attempt ended, what became of its run and of its trigger, and which triggers followed. */
+/** Emits and logs the end of an attempt, the status of its run and trigger, and the triggers that followed. */
 export function emitAttemptEnd(
   core: Pick<Core, "events" | "logger">,
   outcome: AttemptOutcome,
@@ -27,7 +27,7 @@ export function emitAttemptEnd(
   for (const next of followed) events.emit("trigger.created", ofTrigger, next);
 }
 
-/** Tells a run's new status, and its trigger's if that has ended with it. */
+/** Emits a run's new status, and its trigger's if that has ended with it. */
 export function emitRunEnd({ events }: Pick<Core, "events">, run: RunRecord, trigger: TriggerRecord | null): void {
   const { status } = run;
   if (status !== "running") events.emit(`run.${status}`, ofRun, run);

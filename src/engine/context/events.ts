@@ -62,7 +62,7 @@ const EVENTS: Readonly<Record<EventName, true>> = {
   error: true,
 };
 
-/** The events of one scheduler. Nothing a listener does can harm the one that tells. */
+/** The events of one scheduler. Nothing a listener does can harm the emitter. */
 export class Events {
   readonly #emitter = new EventEmitter();
   readonly #listeners = new Map<EventName, number>();
@@ -105,7 +105,7 @@ export class Events {
     return remove;
   }
 
-  /** Tells an event; what it carries is only made, from `subject`, if somebody listens. */
+  /** Emits an event; its payload is only made, from `subject`, if there are listeners. */
   emit<E extends EventName>(name: E, make: () => SchedulerEvents[E]): void;
   emit<E extends EventName, S>(name: E, make: (subject: S) => SchedulerEvents[E], subject: S): void;
   emit<E extends EventName, S>(name: E, make: (subject: S) => SchedulerEvents[E], subject?: S): void {

@@ -3,11 +3,11 @@ import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Pause, PipelineState } from "../../ports/store.js";
 import type { EndedPause } from "../../schedule/ended-pauses.js";
 
-/** What this node knows of a pipeline that it can run. In the heap by when it must be looked at: its next fire time, or the end of its pause. */
+/** A pipeline of this node. Sorted in the heap by when it is next due: its next fire time, or the end of its pause. */
 export interface Entry extends HeapEntry {
   pipeline: Pipeline;
   nextFireAt: number | null;
-  /** Whether the stored schedule is this node's. */
+  /** True if the stored schedule is this node's. */
   isOurs: boolean;
   /** The `nextFireAt` that was found to be no later than the schedule has it; `undefined` while none was. */
   checkedFireAt: number | null | undefined;
@@ -38,7 +38,7 @@ function unknownEntry(pipeline: Pipeline): Entry {
   };
 }
 
-/** How long a node believes what it knows of a pause that another node may have ended. */
+/** Time a node relies on its knowledge of a pause that another node may have ended. */
 const PAUSE_TRUST_MS = 30_000;
 
 /** The pipelines of this node, in the order in which they fire. */
@@ -49,7 +49,7 @@ export class FireQueue {
   /** Pipelines with a condition on another's success, by that other. */
   readonly #watchers = new Map<string, Set<string>>();
   #longestGateMs = 0;
-  /** Whether a pipeline has, or had, an executor of its own. */
+  /** True if a pipeline has, or had, an executor of its own. */
   hasOwnExecutors = false;
 
   get size(): number {

@@ -20,7 +20,7 @@ export class GlobalPause {
     this.#record = await this.#store.globalPause();
   }
 
-  /** Has the next round read it again. */
+  /** Makes the next round read it again. */
   invalidate(): void {
     this.dueAt = 0;
   }

@@ -3,7 +3,7 @@ import type { Clock } from "../../ports/clock.js";
 /** Longer than a round may take that has much to do: how long after the next round was due a node counts as stuck, ms. */
 const LATE_MS = 15_000;
 
-/** Why rounds fail, and since when. */
+/** Failure of rounds, and since when they have failed. */
 export interface RoundFailure {
   readonly since: number;
   readonly error: unknown;
@@ -16,7 +16,7 @@ export class RoundHealth {
   #succeeded: number | null = null;
   /** When a whole round last succeeded. */
   lastSuccessAt: number | null = null;
-  /** What the last round failed of; `null` when it succeeded. */
+  /** The error of the last round; `null` when it succeeded. */
   failure: RoundFailure | null = null;
 
   /** @param trustMs - the longest time between two rounds */
@@ -25,7 +25,7 @@ export class RoundHealth {
     this.#lateMs = trustMs + LATE_MS;
   }
 
-  /** Whether the last round that succeeded is longer ago than the loop ever sleeps. */
+  /** True if the last round that succeeded is longer ago than the loop ever sleeps. */
   get isLate(): boolean {
     return this.#succeeded !== null && this.#clock.monotonic() - this.#succeeded > this.#lateMs;
   }

@@ -6,10 +6,10 @@ export const STEP_MS = 2_000;
 /** Answers that took longer say too little about the time, ms. */
 const LONGEST_ANSWER_MS = 4_000;
 
-/** How the node's wall clock compares with the store's. Lengths in ms. */
+/** Comparison of the node's wall clock with the store's. Lengths in ms. */
 export interface ClockComparison {
   readonly aheadMs: number;
-  /** How long the store took to answer. */
+  /** Time the store took to answer. */
   readonly answerMs: number;
   /** The least difference that counts. */
   readonly toleranceMs: number;
@@ -38,7 +38,7 @@ export class StoreClock implements Clock {
   #monotonic = 0;
   readonly isSimulated: boolean;
   readonly yield?: () => Promise<void>;
-  /** What the parts of the engine may spend of a turn of the event loop. */
+  /** Budget of the engine for a turn of the event loop. */
   readonly turns: TurnBudget;
   readonly track?: NonNullable<Clock["track"]>;
 
@@ -81,13 +81,13 @@ export class StoreClock implements Clock {
     return this.#own.sleep(ms, signal);
   }
 
-  /** Whether the wall clock has stepped since it was compared with the store's. */
+  /** True if the wall clock has stepped since it was compared with the store's. */
   get isDoubtful(): boolean {
     this.now();
     return this.#isDoubtful;
   }
 
-  /** What is added to the wall clock, ms; 0 while it is believed. */
+  /** Correction added to the wall clock, ms; 0 while it is trusted. */
   get correctionMs(): number {
     return this.#correctionMs;
   }

@@ -1,10 +1,10 @@
 import { HeadgateError } from "../../base/errors.js";
 import type { Core } from "./core.js";
 
-/** What passes when somebody mends it. */
+/** Errors that pass once somebody fixes their cause. */
 const RETRYABLE: ReadonlySet<string> = new Set(["STORE_UNAVAILABLE", "STORE_FULL", "STORE_READ_ONLY"]);
 
-/** Whether the store may answer when asked again. */
+/** Returns true if the store may answer when asked again. */
 export function isUnavailable(error: unknown): boolean {
   return error instanceof HeadgateError && RETRYABLE.has(error.code);
 }
@@ -13,7 +13,7 @@ const FIRST_WAIT_MS = 250;
 /** Also the longest that a node takes to notice that the store is back. */
 const LONGEST_WAIT_MS = 5_000;
 
-/** Whether an error is one of the store itself, and not of what was to be written. */
+/** Returns true if an error is one of the store itself, and not of what was to be written. */
 export function isStoreError(error: unknown): error is HeadgateError {
   return error instanceof HeadgateError && error.code.startsWith("STORE_") && error.code !== "STORE_REJECTED";
 }
@@ -37,7 +37,7 @@ export class StoreHealth {
     return this.#since;
   }
 
-  /** How long the store has been away, ms; 0 while it answers. */
+  /** Returns how long the store has been unavailable, ms; 0 while it is available. */
   lengthMs(now: number): number {
     return this.#since === null ? 0 : Math.max(0, now - this.#since);
   }

@@ -220,7 +220,7 @@ export class StoreEventFeed implements EventFeed {
   }
 }
 
-/** Lets readers take what there is before more comes. */
+/** Yields, so that readers can take the available events before more arrive. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -66,7 +66,7 @@ export class FeedReader implements EventReader {
     return null;
   }
 
-  /** Has the next answer be `"reset"`, and moves to a number if one is given. */
+  /** Makes the next result `"reset"`, and moves to a sequence number if one is given. */
   reset(seq = this.#seq): void {
     this.#seq = seq;
     this.#mustReset = true;

@@ -5,7 +5,7 @@ import type { Entry } from "../context/fire-queue.js";
 
 /** Where nodes say that they are there: see `NodeBoard`. */
 const NODES_KEY = "nodes";
-/** What kept this node from its rounds, newest last: as many as a plan that is made in parts may still need. */
+/** Interruptions of this node's rounds, newest last: as many as a plan that is made in parts may still need. */
 const INTERRUPTIONS_KEPT = 20;
 
 /** A pause that has ended, of the pipeline or of everything. */
@@ -73,7 +73,7 @@ export class CatchupCauses {
     return known ?? { cause: "stalled", from, until: now };
   }
 
-  /** What goes on replaces what was noted of it before. */
+  /** Records an interruption; one that continues replaces its earlier record. */
   #note(one: CatchupRecord): void {
     const last = this.#interruptions.at(-1);
     if (last?.cause === one.cause && last.from === one.from) this.#interruptions.pop();

@@ -7,7 +7,7 @@ import { replan } from "./replan.js";
 
 /** Schedules that are looked at between two turns of the event loop. */
 const CHECKED_AT_ONCE = 1_000;
-/** How far ahead another node's clock may be before its fire times count as made too early: at most, and at least (ms). */
+/** Limits of how far ahead another node's clock may be before its fire times count as made too early: at most, and at least (ms). */
 const MOST_AHEAD_MS = 5_000;
 const LEAST_AHEAD_MS = 1_000;
 /** Steps that differ by less undo each other, ms. */
@@ -114,7 +114,7 @@ export class ClockRecovery {
     await this.#replan(ahead, now, since, before);
   }
 
-  /** Whether a schedule goes on later than it would by itself. One that throws is reported where it fires. */
+  /** Returns true if a schedule goes on later than it would by itself. One that throws is reported where it fires. */
   #isAhead({ pipeline, nextFireAt }: Entry, after: number): boolean {
     if (nextFireAt !== null && nextFireAt <= after) return false;
     try {

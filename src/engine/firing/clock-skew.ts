@@ -10,14 +10,14 @@ type ClockSkewMonitorCore = Pick<Core, "clock" | "events" | "logger" | "settings
 export class ClockSkewMonitor {
   readonly #core: ClockSkewMonitorCore;
   #isWarned = false;
-  /** How far this node's clock is ahead of the store's, ms; `null` while that is not known. */
+  /** Offset of this node's clock ahead of the store's, ms; `null` while unknown. */
   aheadMs: number | null = null;
 
   constructor(core: ClockSkewMonitorCore) {
     this.#core = core;
   }
 
-  /** Asks the store once. */
+  /** Compares the clocks once. */
   async measure(): Promise<void> {
     const { store, clock, settings } = this.#core;
     if (clock.isSimulated) return;

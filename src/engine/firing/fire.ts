@@ -68,7 +68,7 @@ async function fireThese(
   return isOpen;
 }
 
-/** What was fired and not answered, the first and the newest request of each: it may have been committed. */
+/** Fires without a response, the first and the newest request of each: they may have been committed. */
 const unanswered = new WeakMap<Entry, readonly FireRequest[]>();
 
 async function sent(

@@ -22,7 +22,7 @@ const TRIGGERS_AT_ONCE = 500;
 const FIRST_CLAIM = 64;
 /** The token of no claim: such a request finds out whether its decision is recorded, and records nothing. */
 const NO_CLAIM = -1;
-/** How often a trigger whose start a limit refuses is evaluated again before it is blocked by that alone: its conditions do not see the limit. */
+/** Number of times a trigger whose start is refused by a limit is evaluated again before it is blocked by that alone: its conditions do not see the limit. */
 const EVALUATIONS = 3;
 
 type ClaimerCore = Pick<
@@ -131,12 +131,12 @@ export class Claimer {
     for (const [index, result] of results.entries()) this.#decided(result, requests[index] as DecideRequest);
   }
 
-  /** Whether all pipelines have the scheduler's own executor. */
+  /** True if all pipelines have the scheduler's own executor. */
   get #isSingle(): boolean {
     return !this.#core.fireQueue.hasOwnExecutors;
   }
 
-  /** How many may be claimed: as many as the scheduler's executor has room for; when that is full, those of other executors. */
+  /** Returns how many may be claimed: as many as the scheduler's executor has room for; when that is full, those of other executors. */
   #room(): number {
     const own = Math.min(TRIGGERS_AT_ONCE, this.#roomOf(this.#core.executors.standard));
     return own > 0 || this.#isSingle ? own : TRIGGERS_AT_ONCE;
@@ -196,7 +196,7 @@ export class Claimer {
     this.#core.clock.track?.(work, "condition", `the conditions of pipeline ${pipelineId} for trigger ${id}`);
   }
 
-  /** What the store refuses for its data is recorded without the evidence of its findings. */
+  /** Records decisions; those whose data the store rejects are recorded without the evidence of their findings. */
   async #record(request: DecideRequest, what: string): Promise<DecideResult> {
     try {
       return await this.#decisions.add(request);
@@ -305,7 +305,7 @@ function takenByOthers(opensAt: number): PartFinding {
   };
 }
 
-/** Whether a run is as its decision has made it: under way on the node that decided, and taken over by nobody. */
+/** Returns true if a run is as its decision has made it: active on the node that decided, and not taken over. */
 function isFirstAttemptOf({ status, token, node }: RunRecord, own: string): boolean {
   return status === "running" && token === 1 && node === own;
 }

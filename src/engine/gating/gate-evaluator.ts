@@ -16,12 +16,12 @@ const NO_FINDINGS: readonly PartFinding[] = Object.freeze([]);
 /** Handed to conditions that nothing aborts: those that read only the time end before anything could, and those made of parts wait for these alone. */
 const NEVER = new AbortController().signal;
 
-/** What a gate wants to know of a trigger. */
+/** A trigger to be evaluated by a gate. */
 type Asking = Pick<TriggerRecord, "id" | "kind" | "scheduledFor" | "parameters">;
 
 type GateEvaluatorCore = Pick<Core, "clock" | "events" | "fireQueue" | "logger" | "redact" | "settings" | "signals" | "store">;
 
-/** Asks the conditions of gates: within their timeouts, with the history of the store, sharing what probes measure. */
+/** Evaluates the conditions of gates: within their timeouts, with the store's history, and sharing probe results. */
 export class GateEvaluator {
   readonly #core: GateEvaluatorCore;
   readonly #history: RunHistory;
@@ -81,7 +81,7 @@ export class GateEvaluator {
     });
   }
 
-  /** What held up one pipeline and lets another pass is worth a look by those that it holds. */
+  /** Records a result; a probe that blocked one pipeline and now lets another pass causes a recheck of those that it holds. */
   #noted({ id, gate }: Pipeline, findings: readonly PartFinding[]): readonly PartFinding[] {
     const well = new Set<string>();
     for (const [index, { result }] of findings.entries()) {

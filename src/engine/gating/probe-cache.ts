@@ -9,7 +9,7 @@ const DEFAULT_BREAKER = { failures: 5, resetMs: 30_000 };
 const RETRY_MS = 100;
 const PROBES_KEPT = 10_000;
 
-/** What is known of a probe. Instants are epoch ms. */
+/** State of a probe. Instants are epoch ms. */
 interface Known {
   at: number;
   value: Promise<Measured<unknown>>;
@@ -20,7 +20,7 @@ interface Known {
   /** The same before this measurement. */
   unhealthyBefore: number;
   error: string | null;
-  /** Whether this measurement was judged: several conditions share it, and it counts once. */
+  /** True if this measurement was judged: several conditions share it, and it counts once. */
   isJudged: boolean;
   /** The pipelines whose conditions asked for it, as they were then. */
   readonly askedFor: Map<string, Pipeline>;

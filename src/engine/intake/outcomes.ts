@@ -179,7 +179,7 @@ export class OutcomeWaiter {
     return clock.monotonic() + (isHere ? Math.max(store.pollMs, settings.trustMs) : store.pollMs);
   }
 
-  /** Has a look at an instant, if none comes before. */
+  /** Schedules a check at an instant, unless an earlier one is scheduled. */
   #arm(at: number): void {
     if (at >= this.#looksAt || this.#looking !== null) return;
     this.#disarm();

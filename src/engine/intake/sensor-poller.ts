@@ -27,7 +27,7 @@ export class SensorPoller implements HeapEntry {
   heapKey = 0;
   sensor: Sensor;
   readonly pipelineId: string;
-  /** What its cursor is kept under. */
+  /** Name under which its cursor is stored. */
   readonly cursorName: string;
   /** The cursor, while this node has it. */
   cursor: CursorRecord | null = null;
@@ -113,7 +113,7 @@ export class SensorPoller implements HeapEntry {
     return hasMore;
   }
 
-  /** Asks the sensor within its timeout. */
+  /** Calls the sensor within its timeout. */
   #answer({ value }: CursorRecord): Promise<SensorPollResult> {
     const { clock, store } = this.#core;
     const { sensor, pipelineId } = this;
@@ -130,7 +130,7 @@ export class SensorPoller implements HeapEntry {
     });
   }
 
-  /** An event that its pipeline cannot take is told and passed over: it must hold up neither the others nor the sensor. */
+  /** Reports and skips an event that its pipeline cannot accept: it must hold up neither the others nor the sensor. */
   async #triggersOf(pipeline: Pipeline, found: readonly SensorEvent[], now: number): Promise<NewTrigger[]> {
     const { newId, events, logger, redact, store } = this.#core;
     const isIdleWanted = found.some(({ onlyIfIdle }) => onlyIfIdle);

@@ -67,7 +67,7 @@ export class SensorRunner {
     this.#arm();
   }
 
-  /** Ends the looks under way and gives the cursors back; resolves when that is done. */
+  /** Stops active polls and releases the cursors; resolves when that is done. */
   async stop(): Promise<void> {
     this.#isRunning = false;
     this.#stopTimer?.();
@@ -188,7 +188,7 @@ export class SensorRunner {
     void this.#release([task]);
   }
 
-  /** What cannot be given back now is taken over when its lease has run out. */
+  /** Releases cursors; those that cannot be released now are taken over after their lease expires. */
   async #release(tasks: readonly SensorPoller[]): Promise<void> {
     const held = tasks.filter(({ cursor }) => cursor !== null);
     for (const task of held) task.cursor = null;

@@ -84,7 +84,7 @@ export class TriggerSubmission {
     return new Batcher(this.#core, send, { isPatient: false, lanes: 2, gathers: "turn" });
   }
 
-  /** What callers of an API ask for is recorded in the audit log, in the transaction in which it is accepted. */
+  /** Accepts triggers; requests of API callers are recorded in the audit log in the same transaction. */
   async #enqueue(accepted: readonly Accepted[], limits: { limits?: QueueLimits }): Promise<readonly EnqueueResult[]> {
     const { store, clock } = this.#core;
     const now = clock.now();

@@ -97,7 +97,7 @@ export class AlertMonitor implements Alerts {
     if (!wasRunning && this.#hasStarted) this.start();
   }
 
-  /** Ends the round and the deliveries under way, and lets another node go on. */
+  /** Stops the active round and deliveries, and lets another node take over. */
   async stop(): Promise<void> {
     if (!this.#isRunning) return;
     this.#isRunning = false;
@@ -282,7 +282,7 @@ export class AlertMonitor implements Alerts {
   }
 }
 
-/** What of alerts is worth writing down: numbers that move alone are not. */
+/** Returns the part of alerts that is worth storing: a change in numbers alone is not. */
 function shapeOf(alerts: readonly AlertState[]): string {
   return JSON.stringify(alerts.map(({ id, status, notifiedAt, silencedBy, since }) => [id, status, notifiedAt, silencedBy, since]));
 }

@@ -8,7 +8,7 @@ const KEY = "alerts";
 const LEADERSHIP = "headgate: alerts";
 const DELIVERIES_KEPT = 1_000;
 
-/** What is kept of alerts: those that are pending or fire, and what has not arrived yet. */
+/** Stored alerts: those that are pending or firing, and undelivered notifications. */
 export interface StoredAlerts {
   readonly alerts: readonly AlertState[];
   readonly deliveries: readonly Delivery[];
@@ -35,7 +35,7 @@ export class AlertStateStore {
     return this.#kept;
   }
 
-  /** Whether this node is the one; asks for the lease, or extends it, when it is time. */
+  /** Returns true if this node is the one; asks for the lease, or extends it, when it is time. */
   async leads(now: number): Promise<boolean> {
     const { store, node, settings } = this.#core;
     const isClockBack = this.#claimAt - now > settings.leaseMs;
@@ -55,7 +55,7 @@ export class AlertStateStore {
     this.#kept = { ...this.#kept, alerts };
   }
 
-  /** Reads what is kept, whoever wrote it. */
+  /** Reads what is stored, by any node. */
   async read(): Promise<StoredAlerts> {
     const record = await this.#core.store.config(KEY);
     if (record !== null && record.version === this.#version) return this.#kept;
@@ -68,7 +68,7 @@ export class AlertStateStore {
   /** Changes what is kept, one change after the other. Gives false, and forgets that it leads, when another node has written meanwhile. */
   change(make: (kept: StoredAlerts) => StoredAlerts): Promise<boolean> {
     const result = this.#line.then(() => this.#change(make));
-    this.#line = result.catch(() => {}); // told to whoever asked
+    this.#line = result.catch(() => {}); // reported to the caller
     return result;
   }
 
@@ -87,7 +87,7 @@ export class AlertStateStore {
     return true;
   }
 
-  /** Lets another node lead at once. */
+  /** Releases the lease, so that another node can lead at once. */
   async release(): Promise<void> {
     if (this.#leadsUntil === 0) return;
     this.#leadsUntil = 0;

@@ -8,7 +8,7 @@ interface Queue {
   oldestAt: number | null;
 }
 
-/** What waits of a pipeline, and what is under way. */
+/** Queue and active runs of a pipeline. */
 export interface PipelineBacklog extends Queue {
   /** The oldest fire time among them; and among those that nothing holds. */
   oldestFireTimeAt: number | null;
@@ -24,7 +24,7 @@ const NOTHING: PipelineBacklog = Object.freeze({
   activeRuns: [],
 });
 
-/** What waits and what is under way over all nodes, at one look. */
+/** Queue and active runs on all nodes, at one time. */
 export class Backlog implements Queue {
   readonly byPriority = new Map<Priority, Queue>();
   readonly #pipelines = new Map<string, PipelineBacklog>();

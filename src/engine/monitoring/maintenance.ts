@@ -63,7 +63,7 @@ export class Maintenance {
     this.#arm();
   }
 
-  /** Ends the step under way, and lets another node go on. */
+  /** Stops the active step, and lets another node take over. */
   async stop(): Promise<void> {
     this.#isRunning = false;
     this.#stopTimer?.();

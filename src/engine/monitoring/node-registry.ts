@@ -19,7 +19,7 @@ const SILENCES = 3;
 type Entry = Omit<NodeSnapshot, "isLost" | "node">;
 type Nodes = Readonly<Record<string, Entry>>;
 
-/** What a node says of itself. */
+/** Status that a node reports. */
 export type NodeReport = Omit<Entry, "seenAt">;
 
 type StoredNodeRegistryCore = Pick<Core, "clock" | "node" | "settings" | "store">;

@@ -20,12 +20,12 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_RATE = { count: 20, perMs: 60_000 };
 const FIRST_WAIT_MS = 5_000;
 const LONGEST_WAIT_MS = 10 * 60_000;
-/** After so many failures of a delivery its fallback is told too. */
+/** Number of failures of a delivery after which its fallback is notified too. */
 const FALLBACK_AFTER = 3;
-/** What has not arrived by then is given up. */
+/** Time after which an undelivered notification is dropped. */
 const GIVE_UP_MS = 24 * 3_600_000;
 
-/** One that waits longer than any does was put off by a clock that was ahead. */
+/** Returns true if a delivery is due; one whose wait exceeds the longest was put off by a clock that was ahead. */
 function isDue({ nextAt }: Delivery, now: number): boolean {
   return nextAt <= now || nextAt > now + LONGEST_WAIT_MS;
 }
@@ -84,12 +84,12 @@ export class NotificationDispatcher {
     return next;
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is being sent. */
   async idle(): Promise<void> {
     while (this.#busy.size > 0) await Promise.all(this.#busy.values());
   }
 
-  /** Ends what is under way; it is tried again by whoever leads next. */
+  /** Stops sending; the next leader tries again. */
   async stop(): Promise<void> {
     this.#stopping.abort(new HeadgateError("SCHEDULER_STOPPED", "the scheduler stopped"));
     await this.idle();

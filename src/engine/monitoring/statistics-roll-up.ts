@@ -23,7 +23,7 @@ export function isCurrent(rollUp: StatisticsRollUp, windowMs: number, now: numbe
   return rollUp.windowMs === windowMs && rollUp.until <= now;
 }
 
-/** Where reading begins when nothing was rolled up: where the window does, or later when that would be too much to read, as far as its first page tells. */
+/** Where reading begins when nothing was rolled up: where the window does, or later when that would be too much to read, judging by its first page. */
 export async function beginningOf({ store, settings }: Pick<Core, "settings" | "store">, now: number): Promise<number> {
   const from = now - settings.statisticsMs;
   const page = await store.listFinished({ from, until: now, limit: PAGE });

@@ -15,7 +15,7 @@ import { Backlog } from "./backlog.js";
 import { beginningOf, isCurrent, TOTAL, windowOf } from "./statistics-roll-up.js";
 
 const PAGE = 1_000;
-/** What other nodes recorded a little late is read all the same. */
+/** Overlap of reads: what other nodes recorded a little late is read too. */
 const OVERLAP_MS = 10_000;
 /** Roll-ups read between two turns of the event loop. */
 const ROLL_UPS = 200;
@@ -33,7 +33,7 @@ export class StoredStatistics implements StatisticsService {
   /** Up to when the roll-ups count that the windows began with, by pipeline; until what has ended since is read. */
   readonly #rolledUp = new Map<string, number>();
   #readUntil: number | null = null;
-  /** What was read at the newest end, which is read twice. */
+  /** Records read at the newest end, which is read twice. */
   #seen = new Map<string, number>();
   #reading: Promise<void> | null = null;
 

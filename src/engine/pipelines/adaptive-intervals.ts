@@ -21,7 +21,7 @@ import { isUnavailable } from "../context/store-health.js";
 const KEY = "adaptive";
 const CHANGES_KEPT = 20;
 const QUEUE_COUNTED = 10_000;
-/** How often tuners that follow the load look at it, whether runs end or not, ms. */
+/** Interval at which tuners that follow the load are called, whether runs end or not, ms. */
 const LOAD_LOOK_MS = 600_000;
 /** A measured load is shared for so long, ms: that of the processors is the mean since it was measured last. */
 const LOAD_SHARED_MS = 60_000;
@@ -36,11 +36,11 @@ interface Kept {
 }
 type AllKept = Readonly<Record<string, Kept>>;
 
-/** What {@link AdaptiveIntervals} needs of the settings. */
+/** The overrides that {@link AdaptiveIntervals} needs. */
 interface Steered {
   isFrozen(pipelineId: string): boolean;
   base(pipelineId: string): Pipeline | undefined;
-  /** Registers a pipeline anew, as it is now. */
+  /** Registers a pipeline again, as it is now. */
   reapply(pipelineIds: readonly string[]): Promise<void>;
 }
 
@@ -225,7 +225,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   }
 }
 
-/** What is kept for another base interval was learnt of another schedule. A pipeline may be called `constructor`. */
+/** Returns the stored interval; one for another base interval belongs to another schedule. A pipeline may be named `constructor`. */
 function keptOf(all: AllKept, pipelineId: string, { baseMs }: AdaptivePolicy): Kept | null {
   const kept = Object.hasOwn(all, pipelineId) ? all[pipelineId] : undefined;
   return kept === undefined || kept.baseMs !== baseMs ? null : kept;

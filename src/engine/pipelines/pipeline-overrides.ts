@@ -37,7 +37,7 @@ const NOTHING: Kept = { pipelines: {}, windows: [] };
 type PipelineOverridesCore = Pick<Core, "clock" | "dependencies" | "events" | "fireQueue" | "measureLoad" | "signals" | "store">;
 
 /**
- * What is changed of pipelines at run time: kept in the store under one key with a version, so that two changes never undo each other, and taken over by all nodes.
+ * Changes to pipelines at run time: stored under one key with a version, so that two changes never undo each other, and applied by all nodes.
  */
 export class PipelineOverrides {
   readonly #core: PipelineOverridesCore;
@@ -173,7 +173,7 @@ export class PipelineOverrides {
   /** One after the other: what failed is as if it had not begun, and is done by the next look. */
   #takeOver(next: Kept, version: number): Promise<void> {
     const result = this.#line.then(() => (version > this.#version ? this.#apply(next, version) : undefined));
-    this.#line = result.catch(() => {}); // told to whoever asked
+    this.#line = result.catch(() => {}); // reported to the caller
     return result;
   }
 

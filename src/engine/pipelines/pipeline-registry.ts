@@ -10,7 +10,7 @@ import type { MonitoringSettings } from "../monitoring/monitoring-options.js";
 import type { PipelineOverrides } from "./pipeline-overrides.js";
 import { checkPipelines, registerPipelines } from "./register-pipelines.js";
 
-/** What a scheduler has from now on. */
+/** The new configuration of a scheduler. */
 export interface Reload {
   /** All of its pipelines: one that is the same object as before stays as it is. */
   readonly pipelines: readonly Pipeline[];
@@ -103,7 +103,7 @@ export class PipelineRegistry {
     return this.#overrides.take(this.#early);
   }
 
-  /** Tells the store of them all. */
+  /** Registers all pipelines in the store. */
   async begin(): Promise<void> {
     await registerPipelines(this.#core, this.#early, (some) => this.#overrides.take(some));
     this.#early = [];

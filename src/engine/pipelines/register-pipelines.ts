@@ -82,7 +82,7 @@ function refuseCircle(start: Pipeline, find: (id: string) => Pipeline | undefine
 }
 
 /**
- * Tells the store of pipelines and takes over where their schedules stand. A call that is interrupted is completed by the next one: the store writes only what is different.
+ * Registers pipelines in the store and takes over the state of their schedules. A call that is interrupted is completed by the next one: the store writes only what is different.
  *
  * @param applied - some of the pipelines as they are to be registered
  */

@@ -13,19 +13,19 @@ import type { Projected } from "./projection-items.js";
 import { type ProjectionState, projectionState } from "./projection-state.js";
 import { MEANT_MS, type Story } from "./story.js";
 
-/** What the future of one pipeline depends on beside itself. */
+/** The surroundings that the future of one pipeline depends on. */
 export interface Surroundings {
   /** All pipelines of this node. */
   readonly pipelines: readonly Pipeline[];
   /** False for a scheduler that has never been started, and only answers. */
   readonly isStarted: boolean;
-  /** Whether a pipeline's adaptive interval is neither frozen nor overridden. */
+  /** True if a pipeline's adaptive interval is neither frozen nor overridden. */
   readonly isAdapting: (pipelineId: string) => boolean;
 }
 
 const ALSO = 3;
 
-/** What will happen at an instant, from where the pipeline stands now. */
+/** Foretells what will happen at an instant, from the pipeline's current state. */
 export async function foretell(
   core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
   gates: GateEvaluator,
@@ -78,7 +78,7 @@ function introduction({ what, at, name, trigger }: Projected, pipeline: Pipeline
   return `${name} is due at ${when}, and`;
 }
 
-/** What waits at an instant at which nothing happens. */
+/** Describes what waits at an instant at which nothing happens. */
 function storyBetween(projection: Projection, state: ProjectionState, at: number): Story | null {
   const { pipeline, held } = state;
   const { retrying } = projection;

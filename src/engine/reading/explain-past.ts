@@ -1,4 +1,4 @@
-/** What became of a pipeline at an instant that has passed, or is now. */
+/** Explanations of instants that have passed, or of now. */
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
@@ -14,7 +14,7 @@ import { tellTrigger } from "./trigger-story.js";
 /** Triggers of one minute, and triggers open at one instant, that are read. */
 const READ_AT_ONCE = 200;
 
-/** What happened, or is happening. */
+/** Explains what happened, or is happening. */
 export async function tell(
   core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
   pipeline: Pipeline,

@@ -28,7 +28,7 @@ export function nameOf({ kind, scheduledFor, createdAt, user, reason }: TriggerR
   return `the ${kind} trigger of ${isoUtc(createdAt)}${byWhom({ user, reason })}`;
 }
 
-/** What kept a fire time from being made on time, as a clause. */
+/** Returns the cause that kept a fire time from being made on time, as a clause. */
 export function lateBecause({ cause, from, until, pause }: CatchupRecord): string {
   const span = from === null ? `until ${isoUtc(until)}` : `from ${isoUtc(from)} to ${isoUtc(until)}`;
   switch (cause) {
@@ -57,7 +57,7 @@ export function isOrAre(count: number): string {
   return count === 1 ? "is" : "are";
 }
 
-/** How long, in at most two units: minutes and seconds do not matter after days. */
+/** Returns a duration in at most two units: minutes and seconds do not matter after days. */
 export function roughly(ms: number): string {
   const unit = ms >= 86_400_000 ? 3_600_000 : ms >= 3_600_000 ? 60_000 : ms >= 60_000 ? 1_000 : 1;
   return formatDuration(Math.round(ms / unit) * unit);

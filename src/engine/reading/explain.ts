@@ -16,7 +16,7 @@ import type { Story } from "./story.js";
 
 export type { ExplanationOutcome, FutureAnswer, OpenMatter } from "../../ports/scheduler-api/explanation.js";
 
-/** What an explanation is made of beside the store. */
+/** Dependencies of an explanation besides the store. */
 interface ExplainParts {
   readonly gates: GateEvaluator;
   readonly sensors: readonly SensorStatus[];

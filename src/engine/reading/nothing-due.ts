@@ -1,4 +1,4 @@
-/** Why no run was due at an instant, and what the cause of that is. */
+/** Explanations of why no run was due at an instant. */
 import { firstIdAt } from "../../base/id.js";
 import { isoUtc } from "../../base/instant.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
@@ -12,7 +12,7 @@ import { LIGHT } from "./story.js";
 const UPSTREAMS_READ = 10;
 const BEFORE_READ = 50;
 
-/** What kept a pipeline from being triggered at an instant, as clauses: a pause, a downtime, an upstream that failed, a sensor that fails. */
+/** Returns what kept a pipeline from being triggered at an instant, as clauses: a pause, a downtime, an upstream that failed, a sensor that fails. */
 export async function whyNothing(
   core: Pick<Core, "store">,
   pipeline: Pipeline,
@@ -58,7 +58,7 @@ export async function pausesOver({ store }: Pick<Core, "store">, { id }: Pipelin
   ];
 }
 
-/** What kept the scheduler from its work at an instant, as the next fire time has recorded it. */
+/** Returns what kept the scheduler from its work at an instant, as the next fire time has recorded it. */
 async function downAt({ store }: Pick<Core, "store">, { id, schedule }: Pipeline, at: number, now: number): Promise<string | null> {
   const next = schedule.nextAfter(at);
   if (next === null || next > now) return null;

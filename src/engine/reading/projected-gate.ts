@@ -17,7 +17,7 @@ export interface ProjectedGate {
   readonly open: readonly OpenMatter[];
 }
 
-/** What of a trigger conditions may look at. */
+/** The part of a trigger that conditions may look at. */
 export type Judged = Pick<TriggerRecord, "id" | "kind" | "scheduledFor" | "parameters">;
 
 export interface GateQuestion {
@@ -30,7 +30,7 @@ export interface GateQuestion {
   readonly held: DecisionRecord | null;
 }
 
-/** Whether a trigger of the pipeline can be held. */
+/** Returns true if a trigger of the pipeline can be held. */
 export function canHold({ gate }: Pipeline): boolean {
   return gate.conditions.some(({ onBlock }) => (onBlock ?? gate.onBlock) === "hold");
 }

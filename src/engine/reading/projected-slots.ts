@@ -9,10 +9,10 @@ import type { Contention } from "./contention.js";
 import { canHold } from "./projected-gate.js";
 import { type Holder, isOverlapped, type Retry, type Waiting } from "./projection-items.js";
 
-/** Whether there is a slot for a trigger: none for certain (`isTaken`), or as far as what is open allows. */
+/** True if there is a slot for a trigger: none for certain (`isTaken`), or as far as what is open allows. */
 export interface SlotsNeeded {
   readonly isTaken: boolean;
-  /** What takes the pipeline's slots, as a clause. */
+  /** Holders of the pipeline's slots, as a clause. */
   readonly taken: string;
   readonly open: readonly OpenMatter[];
 }
@@ -22,7 +22,7 @@ const LATE_MS = 1_000;
 const NAMED = 3;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** Who may hold the run slots of one pipeline, and until when at the latest. */
+/** Possible holders of the run slots of one pipeline, each with its latest end. */
 export class ProjectedSlots {
   readonly #pipeline: Pipeline;
   readonly #contention: Contention;

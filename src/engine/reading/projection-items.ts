@@ -23,7 +23,7 @@ export interface Projected {
   readonly findings: readonly Finding[];
 }
 
-/** What is said of something that happens. */
+/** Statement about something that happens. */
 export type Said = Pick<Projected, "answer" | "reason"> & Partial<Pick<Projected, "dependsOn" | "findings">>;
 
 /** A trigger that waits for certain: it is there now, or is made at a fire time. */

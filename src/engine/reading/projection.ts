@@ -133,7 +133,7 @@ export class Projection {
     if (!isDue) this.#wait(waiting);
   }
 
-  /** What holds a trigger may be over before the finding says so: another pipeline has succeeded, or a probe is well again. */
+  /** Returns true if what holds a trigger may be over before the finding says so: another pipeline has succeeded, or a probe is healthy again. */
   #mayStartEarlier(record: TriggerRecord): boolean {
     const { pipeline, held } = this.#state;
     const isWatching = pipeline.gate.conditions.some(({ watches }) => watches !== undefined);
@@ -326,7 +326,7 @@ export class Projection {
     this.#out.push({ at, what: "retry", name: `run ${run.id}`, trigger: null, run, dependsOn: [], findings: [], ...said });
   }
 
-  /** What becomes of a trigger that may start now. */
+  /** Determines the outcome of a trigger that may start now. */
   async #start(one: Waiting, at: number, what: "fire" | "start"): Promise<void> {
     const { pipeline } = this.#state;
     this.#waiting = this.#waiting.filter((other) => other !== one);

@@ -4,7 +4,7 @@ import type { ProjectedGate } from "./projected-gate.js";
 import type { SlotsNeeded } from "./projected-slots.js";
 import { dependingOn, isOverlapped, type Said, type Waiting } from "./projection-items.js";
 
-/** What becomes of a trigger that may start, and of its place: it starts, is gone, waits on for certain (as another {@link Waiting}), or nobody knows. */
+/** Outcome of a trigger that may start, and of its place: it starts, is gone, certainly keeps waiting (as another {@link Waiting}), or is unknown. */
 export interface StartAnswer {
   readonly said: Said;
   readonly leaves: "started" | "gone" | "unknown" | Waiting;

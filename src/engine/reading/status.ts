@@ -14,10 +14,10 @@ import type { NodeReport } from "../monitoring/node-registry.js";
 import type { Runner } from "../running/runner.js";
 import { whyNotReady } from "./readiness.js";
 
-/** Of what a node tells the others of its failure. */
+/** Maximum length of a failure that a node reports to the others. */
 const MESSAGE_CHARACTERS = 500;
 
-/** What is reported of the loop. */
+/** Reported state of the loop. */
 interface RoundStatus {
   readonly health: RoundHealth;
   readonly skew: { readonly aheadMs: number | null };
@@ -30,7 +30,7 @@ interface StatusParts {
   readonly globalPause: GlobalPause;
   readonly storeHealth: StoreHealth;
   readonly sensors: readonly SensorStatus[];
-  /** How many there are. */
+  /** Number of pipelines. */
   readonly pipelines: number;
 }
 
@@ -94,7 +94,7 @@ function messageOf(error: unknown): string {
   return isError(error) ? error.message : String(error);
 }
 
-/** What this node says of itself to the others. */
+/** Returns the status that this node reports to the others. */
 export function nodeReportOf(
   core: Pick<Core, "measureLoad" | "redact">,
   loop: RoundStatus,

@@ -7,7 +7,7 @@ import type { TriggerRecord } from "../../trigger/trigger.js";
 export interface Story {
   readonly answer: ExplanationOutcome;
   readonly text: string;
-  /** What can be done about it, as sentences. */
+  /** Possible remedies, as sentences. */
   readonly advice?: string | null;
   readonly trigger?: TriggerRecord;
   readonly decisions?: readonly DecisionRecord[];

@@ -1,4 +1,4 @@
-/** What has become of one trigger, and why. */
+/** Explanation of what became of one trigger, and why. */
 import { isoUtc } from "../../base/instant.js";
 import { holdReason } from "../../gate/decide.js";
 import type { DecisionRecord } from "../../gate/finding.js";

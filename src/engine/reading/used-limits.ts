@@ -1,4 +1,4 @@
-/** Which limits are, or were, used up, and by which runs. */
+/** Limits that are, or were, exhausted, and the runs that use them. */
 import { firstIdAt } from "../../base/id.js";
 import { isoUtc } from "../../base/instant.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
@@ -17,9 +17,9 @@ interface Limit {
   readonly size: number;
   /** "run slots", "slots of the pool wh". */
   readonly name: string;
-  /** Whose runs count; `null`: those of all pipelines. */
+  /** Pipelines whose runs count; `null`: all pipelines. */
   readonly pipelineIds: readonly string[] | null;
-  /** Whether a run that waits for its next attempt counts. */
+  /** True if a run that waits for its next attempt counts. */
   readonly countsRetries: boolean;
 }
 
@@ -107,7 +107,7 @@ async function runsBefore({ store }: Pick<Core, "store">, { kind, pipelineIds }:
   return lists.flat();
 }
 
-/** Whether a run used a slot at an instant: from its start to its end, or in its attempts only. */
+/** Returns true if a run used a slot at an instant: from its start to its end, or in its attempts only. */
 function usesAt(run: RunRecord, at: number, countsRetries: boolean): boolean {
   if (run.startedAt > at || (run.endedAt ?? Number.POSITIVE_INFINITY) <= at) return false;
   if (countsRetries) return true;

@@ -1,4 +1,4 @@
-/** Why a trigger waited before it started, or before it ended without having started. */
+/** Explanation of why a trigger waited before it started, or before it ended without having started. */
 import { isoUtc } from "../../base/instant.js";
 import { holdReason } from "../../gate/decide.js";
 import type { DecisionRecord } from "../../gate/finding.js";
@@ -60,7 +60,7 @@ export async function whyWaited(
   return held.isOpen && queued.length === 0 ? extended(clauses, held.spans.at(-1), until) : [...clauses, ...queued];
 }
 
-/** What was held and then started later than it was to be looked at again, for no other reason, was held for as long. */
+/** Extends a hold to the start of a trigger that started later than its recheck for no other reason. */
 function extended(clauses: readonly string[], last: Span | undefined, until: number): string[] {
   if (last === undefined || until - last.until < MEANT_MS) return [...clauses];
   return [...clauses.slice(0, -1), `it was held from ${isoUtc(last.from)} to ${isoUtc(until)} because ${last.why}`];
@@ -91,7 +91,7 @@ function nextLookAt({ gate }: Pipeline, { at: firstAt, repeated, findings }: Dec
   return known.length > 0 && known.length === blocking.length ? Math.max(...known) : at + gate.recheckIntervalMs;
 }
 
-/** Why it waited in the queue in a span; nothing for less than a minute. */
+/** Returns why it waited in the queue in a span; nothing for less than a minute. */
 async function whyQueued(
   core: Pick<Core, "executors" | "fireQueue" | "settings" | "store">,
   pipeline: Pipeline,

@@ -1,4 +1,4 @@
-/** Why a trigger is waiting now, and what can be done. */
+/** Explanation of why a trigger is waiting now, and what can be done. */
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
@@ -13,7 +13,7 @@ const QUEUE_READ = 1_000;
 export interface Waiting {
   /** A clause that reads after "because". */
   readonly why: string;
-  /** What can be done about it, as a sentence; `null` when there is nothing to do but wait. */
+  /** The remedy, as a sentence; `null` when there is nothing to do but wait. */
   readonly advice: string | null;
 }
 

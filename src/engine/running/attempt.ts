@@ -19,7 +19,7 @@ import { upstreamRunId } from "./end-request.js";
 
 const PROGRESS_LIMIT = 10_000;
 
-/** What an attempt is made of. */
+/** The records of an attempt. */
 interface Claimed {
   readonly run: RunRecord;
   readonly trigger: TriggerRecord;
@@ -28,17 +28,17 @@ interface Claimed {
 
 type ActiveAttemptCore = Pick<Core, "clock" | "events" | "logger" | "redact" | "store">;
 
-/** One attempt under way in this process: its signal, its timeout, and what its function is handed. */
+/** An active attempt in this process: its signal, its timeout, and its function's argument. */
 export class ActiveAttempt implements RunContext<unknown> {
   readonly run: RunRecord;
   readonly pipeline: Pipeline;
   parameters: unknown = {};
-  /** How long it may take from now, ms. */
+  /** Time it may take from now, ms. */
   readonly timeoutMs: number;
-  /** What whoever carries it out elsewhere has told of its end; `null` for nothing yet. */
+  /** End that the remote executor has reported; `null` for none yet. */
   told: RemoteState | null = null;
   #onTold: (() => void) | null = null;
-  /** It is carried out elsewhere and goes on there: nothing is recorded of it here. */
+  /** It runs remotely and continues there: nothing is recorded of it here. */
   isDetached = false;
   readonly #core: ActiveAttemptCore;
   readonly #scheduler: RunScheduler;
@@ -49,10 +49,10 @@ export class ActiveAttempt implements RunContext<unknown> {
   #controller: AbortController | null = null;
   #reason: HeadgateError | null = null;
   #progress: unknown;
-  /** Where it is carried out, while no heartbeat has said so. */
+  /** Its remote reference, while no heartbeat has sent it. */
   #reference: unknown;
   #given: unknown;
-  /** What is wrong, while no heartbeat has said so; and the last that was to be said. */
+  /** The current problem, while no heartbeat has reported it; and the last one to report. */
   #problem: RunError | null | undefined;
   #notedProblem: RunError | null;
   #hasTold = false;
@@ -108,7 +108,7 @@ export class ActiveAttempt implements RunContext<unknown> {
     return this.#controller.signal;
   }
 
-  /** Why it was aborted; `null` while it was not. */
+  /** Reason for which it was aborted; `null` while it was not. */
   get abortReason(): HeadgateError | null {
     return this.#reason;
   }
@@ -153,7 +153,7 @@ export class ActiveAttempt implements RunContext<unknown> {
     };
   }
 
-  /** What an earlier attempt told last. */
+  /** Progress that an earlier attempt reported last. */
   get lastProgress(): unknown {
     return this.run.progress;
   }
@@ -194,7 +194,7 @@ export class ActiveAttempt implements RunContext<unknown> {
     else this.#onAbort.push(listener);
   }
 
-  /** Takes what whoever carries it out elsewhere tells. */
+  /** Accepts a state that the remote executor reports. */
   tell(state: RemoteState): void {
     if (state.status === "running") this.heartbeat(state.progress);
     else {
@@ -236,12 +236,12 @@ export class ActiveAttempt implements RunContext<unknown> {
     if (this.#problem === undefined) this.#problem = request?.error;
   }
 
-  /** Has the next heartbeat say where the attempt is carried out. */
+  /** Stores, with the next heartbeat, where the attempt is executed. */
   keepReference(reference: unknown): void {
     this.#reference = reference;
   }
 
-  /** Has the next heartbeat say what is wrong while the attempt runs; `null`: nothing any more. */
+  /** Stores, with the next heartbeat, the current problem of the attempt; `null`: it is resolved. */
   noteProblem(problem: RunError | null): void {
     if (problem === null && this.#notedProblem === null) return;
     this.#notedProblem = problem;
@@ -253,7 +253,7 @@ export class ActiveAttempt implements RunContext<unknown> {
     return this.#progress;
   }
 
-  /** Whether a heartbeat has said more of it than that it is alive: the record with which it began is out of date then. */
+  /** True if a heartbeat has said more of it than that it is alive: the record with which it began is out of date then. */
   get hasTold(): boolean {
     return this.#hasTold;
   }
@@ -263,7 +263,7 @@ export class ActiveAttempt implements RunContext<unknown> {
     this.#stopTimer();
   }
 
-  /** How the attempt ended: what aborted it says more than what its function then did. An executor that throws `RUN_LOST` has lost it. */
+  /** Returns the outcome of the attempt: an abort takes precedence over what its function then did. An executor that throws `RUN_LOST` has lost it. */
   outcomeOf(error: unknown): AttemptOutcome {
     if (this.#reason === null) return error === null ? "succeeded" : isLost(error) ? "lost" : "failed";
     const { code } = this.#reason;

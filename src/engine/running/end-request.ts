@@ -10,13 +10,13 @@ import type { Core } from "../context/core.js";
 const OUTPUT_LIMIT = 100_000;
 const NONE: readonly never[] = Object.freeze([]);
 
-/** How an attempt ended. */
+/** End of an attempt. */
 export interface Ended {
   readonly outcome: AttemptOutcome;
   /** As it is kept: see {@link keptOutput}. */
   readonly output: unknown;
   readonly error: unknown;
-  /** What a program had printed; `null`, or not there, for nothing. */
+  /** Output that a program had printed; `null`, or missing, for none. */
   readonly printed?: PrintedOutput | null;
   /** `undefined`: nothing that was not sent before. */
   readonly progress?: unknown;

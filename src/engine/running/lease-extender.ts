@@ -3,7 +3,7 @@ import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 import type { Runner } from "./runner.js";
 
-/** How soon a heartbeat that failed is sent again, ms. */
+/** Delay after which a failed heartbeat is sent again, ms. */
 const AGAIN_MS = 1_000;
 
 /**

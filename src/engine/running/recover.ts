@@ -6,7 +6,7 @@ import type { Runner } from "./runner.js";
 const RUNS_AT_ONCE = 100;
 const CLOSING = "closing a lost attempt";
 
-/** Closes attempts whose node was silent for longer than its lease, and the retry policy says what follows; those that are carried out elsewhere go on, and are watched here. */
+/** Closes attempts whose node did not extend its lease; the retry policy decides what follows. Remote ones continue, and are watched here. */
 export async function recoverLost(
   core: Pick<Core, "clock" | "executors" | "fireQueue" | "store">,
   runner: Runner,

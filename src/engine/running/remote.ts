@@ -18,7 +18,7 @@ const MESSAGE_LIMIT = 500;
 const WANTED: ReadonlySet<string> = new Set(["RUN_TIMED_OUT", "RUN_CANCELLED"]);
 
 /**
- * Has an attempt carried out elsewhere: submits it unless it was before, writes down where it is, and watches it until it ends. Gives its output, or throws. An engine that cannot be reached is asked again until
+ * Executes an attempt remotely: submits it unless that was done before, stores its reference, and watches it until it ends. Returns its output, or throws. An unreachable engine is polled again until
  * the attempt's timeout.
  */
 export async function watchElsewhere(
@@ -136,7 +136,7 @@ class Watch {
     try {
       await store.heartbeat([{ runId, token, reference }], now + settings.leaseMs, now);
     } catch (error) {
-      this.#attempt.keepReference(reference); // sent with the next heartbeat; whoever watches it next without knowing submits it again, which starts it no second time
+      this.#attempt.keepReference(reference); // sent with the next heartbeat; a node that takes over without knowing it submits the run again, which does not start it a second time
       if (!isUnavailable(error)) events.report(error, `recording where run ${runId} is executed`);
     }
   }
@@ -211,7 +211,7 @@ class Watch {
   }
 }
 
-/** What a failure elsewhere is here. */
+/** Converts a remote failure to an error of this process. */
 export function failureOf({ error, isRetryable = true }: Extract<RemoteState, { status: "failed" }>): Error {
   if (!isRetryable) return errorOfFacts({ ...error, code: null }, new NonRetryableError(error.message));
   return errorOfFacts({ ...error, code: error.code ?? "REMOTE_RUN_FAILED" });

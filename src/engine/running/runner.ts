@@ -20,7 +20,7 @@ import { EndRecorder } from "./unrecorded-ends.js";
 
 const PROGRESS_LIMIT = 10_000;
 
-/** What an executor has in hand. */
+/** Capacity and use of an executor. */
 interface Places {
   attempts: number;
   /** Ended, and being recorded. */
@@ -40,14 +40,14 @@ export class Runner {
   readonly #places = new Map<Executor, Places>();
   /** Ends of attempts of this node. */
   readonly ends: EndRecorder;
-  /** Ends of other attempts: of nodes that died, and those that are reported from outside. Whoever sends one sends it again. */
+  /** Ends of other attempts: of nodes that died, and those reported from outside, whose senders repeat them. */
   readonly #closings: Batcher<FinishRequest, FinishResult>;
   readonly #failures: FailureReports;
   #onIdle: (() => void)[] = [];
   #onQuiet: (() => void)[] = [];
-  /** Attempts under way, those whose end is being recorded, and claims that are being handed out. */
+  /** Active attempts, those whose end is being recorded, and claims that are being started. */
   #open = 0;
-  /** Why every attempt is aborted, and those that have yet to begin, too. */
+  /** Reason for which every attempt is aborted, including those yet to start. */
   #abortReason: HeadgateError | null = null;
 
   /** @param scheduler - what functions get of the scheduler */
@@ -59,27 +59,27 @@ export class Runner {
     this.#failures = new FailureReports(core);
   }
 
-  /** Attempts under way here. */
+  /** Active attempts on this node. */
   get size(): number {
     return this.#active.size;
   }
 
-  /** Whether an attempt runs here, or its end is being recorded, or a claim is being handed out. */
+  /** True if an attempt runs here, or its end is being recorded, or a claim is being handed out. */
   get isBusy(): boolean {
     return this.#open > 0;
   }
 
-  /** Whether an attempt runs here, or has ended here and is not recorded yet: its lease is extended. */
+  /** Returns true if an attempt runs here, or has ended here and is not recorded yet: its lease is extended. */
   holds({ id, token }: Pick<RunRecord, "id" | "token">): boolean {
     return this.#active.get(id)?.run.token === token || this.ends.has(id, { token });
   }
 
-  /** Whether there are leases to extend. */
+  /** True if there are leases to extend. */
   get hasLeases(): boolean {
     return this.#active.size > 0 || this.ends.size > 0;
   }
 
-  /** How many places of an executor are taken: by attempts, and by ends that are being recorded as far as there are more of these than places. */
+  /** Returns how many places of an executor are taken: by attempts, and by ends that are being recorded as far as there are more of these than places. */
   placesOf(executor: Exclude<Executor, { readonly kind: "remote" }>): number {
     const { attempts, ends } = this.#placesOf(executor);
     return attempts + Math.max(0, ends - executor.concurrency);
@@ -126,7 +126,7 @@ export class Runner {
     return places;
   }
 
-  /** Goes on watching an attempt that is carried out elsewhere, and that its node watches no more. Gives false when another node was quicker. */
+  /** Takes over watching a remote attempt that its node no longer watches. Returns false when another node was quicker. */
   async adopt(run: RunRecord, pipeline: Pipeline): Promise<boolean> {
     const { store, clock, node, settings, events } = this.#core;
     const now = clock.now();
@@ -140,7 +140,7 @@ export class Runner {
   }
 
   /**
-   * Takes the end of an attempt, or its progress, from whoever carries it out: watched here or on another node.
+   * Accepts the end of an attempt, or its progress, from its remote executor: watched here or on another node.
    *
    * @throws HeadgateError `NOT_FOUND`, `ALREADY_FINISHED` when it is another attempt, or none
    */
@@ -169,7 +169,7 @@ export class Runner {
     this.#core.signals.wake.emit();
   }
 
-  /** Lets go of what is carried out elsewhere: it goes on there, and whoever starts next watches it. */
+  /** Detaches from remote runs: they continue there, and the next node to start watches them. */
   async detach(): Promise<void> {
     const { store, clock } = this.#core;
     const elsewhere = [...this.#active.values()].filter(({ pipeline }) => this.#core.executors.of(pipeline).kind === "remote");
@@ -190,13 +190,13 @@ export class Runner {
     }
   }
 
-  /** Passes on a wish to end a run, if it is under way here. */
+  /** Passes on a request to cancel a run, if it is active here. */
   cancel(run: RunRecord): void {
     const attempt = this.#active.get(run.id);
     if (run.cancelRequest !== null) attempt?.cancel(run.cancelRequest as CancelRequest);
   }
 
-  /** Extends the leases of everything under way, and of what has ended and is not recorded yet; what is no longer ours is aborted, what somebody wants ended is cancelled. */
+  /** Extends the leases of all active attempts, and of those that ended and are not recorded yet; those of other nodes are aborted, those with a cancel request are cancelled. */
   async heartbeat(): Promise<void> {
     const attempts = [...this.#active.values()];
     const own = attempts.map((attempt) => attempt.takeHeartbeat());
@@ -213,7 +213,7 @@ export class Runner {
       const run = answers[index];
       if (run === undefined) continue;
       if (run === null && this.#active.get(attempt.runId) === attempt) {
-        attempt.isDetached = this.#core.executors.of(attempt.pipeline).kind === "remote"; // another node has it, or was told of its end
+        attempt.isDetached = this.#core.executors.of(attempt.pipeline).kind === "remote"; // another node has it, or received its end
         attempt.abort(new HeadgateError("RUN_LOST", "another node has taken over the run: this node did not extend its lease in time"));
       } else if (run !== null) this.cancel(run);
     }
@@ -279,7 +279,7 @@ export class Runner {
     }
   }
 
-  /** What the store need not read again. Of what is carried out elsewhere other nodes are told, too. */
+  /** Returns the records that the store need not read again. Remote runs are also announced to other nodes. */
   #knownOf(attempt: ActiveAttempt): Pick<FinishRequest, "known"> {
     const isOwn = this.#core.executors.of(attempt.pipeline).kind === "local" && !attempt.hasTold;
     return isOwn ? { known: { run: attempt.run, trigger: attempt.triggerRecord } } : {};

@@ -20,7 +20,7 @@ interface OpenEnd {
   readonly run: RunRecord;
   readonly endedAt: number;
   request: FinishRequest;
-  /** What the store said last; `null` while it has not failed. */
+  /** The store's last error; `null` while it has not failed. */
   error: unknown;
   isReduced: boolean;
   isReported: boolean;
@@ -60,7 +60,7 @@ export class EndRecorder {
     return this.#open.size;
   }
 
-  /** Whether the end of an attempt, or of the holder of a token, is open here. */
+  /** Returns true if the end of an attempt, or of the holder of a token, is open here. */
   has(runId: string, { attempt, token }: { attempt?: number; token?: number }): boolean {
     for (const { run } of this.#open.values())
       if (run.id === runId && (attempt === undefined || run.attempt === attempt) && (token === undefined || run.token === token))

@@ -9,11 +9,11 @@ import { opensAt, type StartLimit, spanOf } from "../start-limit.js";
 
 /** Options of {@link stale}. */
 export interface StaleOptions extends ConditionOptions {
-  /** How old data may be. */
+  /** Maximum age of the data. */
   olderThan: Duration;
   /** A probe for when the data was made: an instant, or `null` when there is none yet. Default: the pipeline's last success. */
   source?: MeasurableProbe<Instant | null>;
-  /** What a source that cannot be read counts as. Default `"pass"`: data of unknown age counts as stale. */
+  /** Result of a source that cannot be read. Default `"pass"`: data of unknown age counts as stale. */
   onError?: "pass" | "block";
 }
 

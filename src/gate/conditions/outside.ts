@@ -13,18 +13,18 @@ import { checkProbe, longestMs, type MeasurableProbe } from "../probe.js";
 
 /** Options of conditions that ask the outside. */
 export interface OutsideConditionOptions extends ConditionOptions {
-  /** What a probe that fails counts as. Default `"block"`. */
+  /** Result of a failing probe. Default `"block"`. */
   onError?: "pass" | "block";
 }
 
 export const OUTSIDE_OPTIONS: OptionNames<OutsideConditionOptions> = { ...CONDITION_OPTIONS, onError: true };
 
-/** How something outside is. */
+/** Health of an external system. */
 export interface Health {
   readonly isHealthy: boolean;
-  /** What is wrong, or what it answered. */
+  /** Its problem, or its response. */
   readonly reason?: string;
-  /** What it answered, for people and programs; no secrets. */
+  /** Its response, for people and programs; no secrets. */
   readonly evidence?: Readonly<Record<string, unknown>>;
 }
 
@@ -75,7 +75,7 @@ export function dataVolume(options: { source: MeasurableProbe<number>; min?: num
   };
 }
 
-/** What one probe says, as part of a finding. */
+/** Result of one probe, as part of a finding. */
 export interface Asked {
   readonly name: string;
   readonly isGood: boolean;
@@ -118,7 +118,7 @@ function problemOf(value: boolean | Health): string | null {
   return value.isHealthy === true ? null : (value.reason ?? "is not healthy");
 }
 
-/** What a probe says of something's health; one that fails counts as `onError` says. */
+/** Returns the health that a probe reports; a failing probe counts as `onError` says. */
 export async function healthOf(
   probe: MeasurableProbe<boolean | Health>,
   onError: "pass" | "block" = "block",

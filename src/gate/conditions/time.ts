@@ -6,7 +6,7 @@ import { inheritingZone, inheritsZone, inZone } from "../../schedule/inherited-z
 import { areEndless, type TimeWindow, timeWindows, type WindowCalendar } from "../../schedule/window.js";
 import { CONDITION_OPTIONS, type Condition, type ConditionOptions, onBlockOf } from "../condition.js";
 
-/** What to do about windows that never end. */
+/** Advice about windows that never end. */
 export const ENDLESS =
   "the windows cover every day from start to start (equal start and end make 24 h), so nothing would ever run; name days, change the end, or pause the pipeline instead";
 

@@ -7,7 +7,7 @@ export interface IntervalChange {
   readonly fromMs: number;
   readonly toMs: number;
   readonly reason: string;
-  /** `null`: the tuner; else whoever reset it. */
+  /** `null`: the tuner; else who reset it. */
   readonly user: string | null;
 }
 

@@ -10,7 +10,7 @@ export interface AuditVerifyOptions {
   limit?: number;
 }
 
-/** What became of a head that was written down elsewhere: `kept`; `pruned` by retention; `changed`: there is another record in its place; `missing`: the log ends before it. */
+/** State of a head that was recorded elsewhere: `kept`; `pruned` by retention; `changed`: there is another record in its place; `missing`: the log ends before it. */
 export type AnchorState = "kept" | "pruned" | "changed" | "missing";
 
 /** Result of {@link AuditLog.verify}. */

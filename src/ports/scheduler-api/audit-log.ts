@@ -5,7 +5,7 @@ import type { AuditCheck, AuditVerifyOptions } from "./audit-check.js";
 /** The log of calls and changes, a chain of hashes. */
 export interface AuditLog {
   /**
-   * Has the log sealed with the key from now on if it has none yet. Called by `scheduler.start()`.
+   * Seals the log with the key from now on if it has none yet. Called by `scheduler.start()`.
    *
    * @internal
    * @throws HeadgateError `AUDIT_KEY_UNKNOWN` when the log has a key that is not configured here

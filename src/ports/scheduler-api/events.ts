@@ -6,12 +6,12 @@ import type { Trigger } from "../../trigger/view.js";
 import type { SensorEvent } from "../sensor.js";
 import type { PerformanceNumbers } from "./adaptive-schedules.js";
 
-/** What such an event carries. */
+/** Payload of `trigger.*` events. */
 export interface TriggerEvent {
   readonly trigger: Trigger;
 }
 
-/** What such an event carries. */
+/** Payload of `run.*` events. */
 export interface RunEvent {
   readonly run: Run;
 }
@@ -23,7 +23,7 @@ export interface AttemptEvent {
   readonly attempt: number;
 }
 
-/** What such an event carries. */
+/** Payload of `pause.*` events. */
 export interface PauseEvent {
   /** `null`: the whole scheduler. */
   readonly pipelineId: string | null;
@@ -31,7 +31,7 @@ export interface PauseEvent {
   readonly user: string | null;
 }
 
-/** What such an event is of. */
+/** Sensor that an event is about. */
 export interface SensorRef {
   readonly pipelineId: string;
   readonly sensor: string;
@@ -60,7 +60,7 @@ export interface SchedulerEvents {
   "run.failed": RunEvent;
   "run.timed_out": RunEvent;
   "run.cancelled": RunEvent;
-  /** This node goes on watching an attempt that is carried out elsewhere. */
+  /** This node has taken over watching a remote attempt. */
   "run.adopted": RunEvent;
   /** An attempt was closed because its node died or stopped under it. */
   "run.lost": RunEvent;
@@ -81,7 +81,7 @@ export interface SchedulerEvents {
   "sensor.recovered": SensorRef & { readonly failures: number };
   /** The pipeline could not take what a sensor found (its parameters, say); it was passed over. */
   "sensor.rejected": SensorRef & { readonly event: SensorEvent; readonly error: Error };
-  /** A sensor has found nothing for longer than expected. Told once until it finds something. */
+  /** A sensor has found nothing for longer than expected. Emitted once until it finds something. */
   "sensor.overdue": SensorRef & { readonly since: Date; readonly expectWithinMs: number };
   /** A trigger file was accepted and removed. */
   "file.accepted": { readonly file: string; readonly pipelineId: string; readonly triggerId: string };
@@ -95,7 +95,7 @@ export interface SchedulerEvents {
   "pipeline.removed": { readonly pipelineId: string };
   /** Settings changed at run time, here or on another node, are in force. */
   "settings.changed": { readonly pipelineId: string };
-  /** An adaptive schedule has another interval; ms. `user`: whoever reset it, `null`: the tuner, by these numbers. */
+  /** An adaptive schedule has another interval; ms. `user`: who reset it, `null`: the tuner, by these numbers. */
   "interval.changed": {
     readonly pipelineId: string;
     readonly fromMs: number;
@@ -104,7 +104,7 @@ export interface SchedulerEvents {
     readonly user: string | null;
     readonly performance: PerformanceNumbers | null;
   };
-  /** An alert is told for the first time, again, or that it is over. */
+  /** An alert is notified for the first time, repeated, or resolved. */
   "alert.fired": { readonly alert: AlertState };
   "alert.repeated": { readonly alert: AlertState };
   "alert.resolved": { readonly alert: AlertState };
@@ -124,7 +124,7 @@ export interface SchedulerEvents {
   /** The store cannot be reached; the scheduler keeps trying. */
   "store.unavailable": { readonly error: Error };
   "store.recovered": { readonly downMs: number };
-  /** What could be thrown to nobody, such as a listener's own error. */
+  /** An error in the background with no caller to receive it, such as one thrown by a listener. */
   error: { readonly error: Error; readonly where: string };
 }
 

@@ -3,7 +3,7 @@ import type { Run } from "../../run/view.js";
 import type { Trigger } from "../../trigger/view.js";
 
 /**
- * What became, or becomes, of a pipeline at an instant:
+ * Outcome of a pipeline at an instant:
  * `ran` (its run succeeded), `running`, `retrying`, `failed`, `timed_out`, `cancelled` (its run, or its trigger before it ran), `waiting` (a trigger waits), `skipped` (a condition or overlap),
  * `missed` (a fire time was dropped), `superseded` (a newer fire time replaced it while it waited), `expired` (it was held for longer than `holdFor`), `not_scheduled` (no run was due),
  * `unknown` (nothing is kept of it).
@@ -27,7 +27,7 @@ export type ExplanationOutcome =
   | FutureAnswer;
 
 /**
- * What becomes of a trigger at an instant to come, as long as the scheduler runs and nobody intervenes (a trigger, a cancel, a pause, a change of settings). `will_*` is certain; `may_*` depends on what
+ * Outcome of a trigger at a future instant, as long as the scheduler runs and nobody intervenes (a trigger, a cancel, a pause, a change of settings). `will_*` is certain; `may_*` depends on what
  * {@link OpenMatter} lists name.
  *
  * - `will_run`: its run starts then.
@@ -64,7 +64,7 @@ export interface OpenMatter {
   readonly reason: string;
 }
 
-/** Why a pipeline ran, did not run, or is waiting. */
+/** Explanation of why a pipeline ran, did not run, or is waiting. */
 export interface Explanation {
   readonly pipelineId: string;
   readonly at: Date;
@@ -75,9 +75,9 @@ export interface Explanation {
   /** Oldest first. */
   readonly decisions: readonly Decision[];
   readonly run: Run | null;
-  /** What conditions will say, for an instant to come; those that cannot be known are `not_evaluated`. */
+  /** Expected findings for a future instant; those that cannot be known are `not_evaluated`. */
   readonly findings: readonly FindingView[];
-  /** What an answer `may_…` depends on; empty for the others, but for a pause without an end. */
+  /** Matters that an answer `may_…` depends on; empty for others, except for a pause without an end. */
   readonly dependsOn: readonly OpenMatter[];
   /** The first fire time after the instant; one to come is where the store has the schedule. */
   readonly nextFireAt: Date | null;

@@ -14,7 +14,7 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-/** What every list can be narrowed by. */
+/** Filters of every list. */
 export interface ListOptions {
   /** Only of this pipeline. Default: of all. */
   pipelineId?: string;

@@ -4,7 +4,7 @@ import type { AlertRoute } from "../../monitor/notification.js";
 import { defaultRules } from "../../monitor/rules.js";
 import type { AlertChannel } from "../alert-channel.js";
 
-/** What alerts are raised for, and where they go. */
+/** Options of alerting: rules, channels and routes. */
 export interface MonitoringOptions {
   /** Default {@link defaultRules}. */
   rules?: readonly AlertRule[];
@@ -12,7 +12,7 @@ export interface MonitoringOptions {
   channels?: readonly AlertChannel[];
   /** Default: every alert to every channel. */
   routes?: readonly AlertRoute[];
-  /** How often rules are evaluated. Default `"15s"`. */
+  /** Interval at which rules are evaluated. Default `"15s"`. */
   every?: Duration;
   /** The address of the service, with the prefix of its API if it has one, such as `"https://headgate.example"`: alerts then have links to what they are about. Default none. */
   baseUrl?: string;

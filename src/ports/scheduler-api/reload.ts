@@ -12,7 +12,7 @@ export interface ReloadOptions {
   maxActiveRuns?: number;
   /** As `monitoring` of `createScheduler`. Default: no alerts. */
   monitoring?: MonitoringOptions;
-  /** What external dependencies set at run time may name. Default: those of before. */
+  /** Connections that external dependencies set at run time may refer to. Default: those of before. */
   connections?: NamedConnections;
   /** Secrets that must not be kept of what runs print from now on. Default: those of before. */
   redact?: readonly string[];
@@ -20,7 +20,7 @@ export interface ReloadOptions {
   redactExcept?: readonly string[];
 }
 
-/** What `Scheduler.reload` did: ids of pipelines. */
+/** Result of `Scheduler.reload`: ids of pipelines. */
 export interface ReloadResult {
   readonly added: readonly string[];
   readonly replaced: readonly string[];

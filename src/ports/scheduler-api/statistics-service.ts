@@ -18,7 +18,7 @@ export interface PipelineStatistics extends Statistics {
 export interface SchedulerStatistics extends Statistics {
   readonly activeRuns: number;
   readonly queue: QueueStatistics & { readonly byPriority: Readonly<Record<Priority, QueueStatistics>> };
-  /** How busy this machine is, shares 0 to 1. */
+  /** Load of this machine, shares from 0 to 1. */
   readonly load: { readonly cpu: number | null; readonly memory: number | null };
 }
 

@@ -8,7 +8,7 @@ export interface UnrecordedEnd {
   readonly outcome: AttemptOutcome;
   /** When the attempt ended. */
   readonly endedAt: Date;
-  /** What the store said last. */
+  /** The store's last error. */
   readonly error: string;
 }
 
@@ -18,11 +18,11 @@ export interface UnrecordedEnds {
   readonly items: readonly UnrecordedEnd[];
 }
 
-/** How a sensor is on this node. */
+/** Status of a sensor on this node. */
 export interface SensorStatus {
   readonly pipelineId: string;
   readonly name: string;
-  /** Whether this node is the one that looks. */
+  /** True if this node is the one that looks. */
   readonly isHeldHere: boolean;
   readonly lastLookAt: Date | null;
   readonly lastEventAt: Date | null;
@@ -34,12 +34,12 @@ export interface SensorStatus {
   readonly isOverdue: boolean;
 }
 
-/** How a scheduler is. */
+/** Status of a scheduler. */
 export interface SchedulerStatus {
   readonly phase: "created" | "starting" | "running" | "stopping" | "stopped";
-  /** Whether this node does its work: it runs, its last round succeeded, and that is no longer ago than `timerTrust` + 15 s. What `/ready` answers. */
+  /** True if this node does its work: it runs, its last round succeeded, and that is no longer ago than `timerTrust` + 15 s. What `/ready` answers. */
   readonly isReady: boolean;
-  /** Why it is not ready, without anything confidential; `null` when it is. */
+  /** Reason why it is not ready, without anything confidential; `null` when it is. */
   readonly notReadyReason: string | null;
   readonly node: string;
   readonly now: Date;
@@ -56,9 +56,9 @@ export interface SchedulerStatus {
   readonly roundFailure: { readonly since: Date; readonly error: string } | null;
   /** The pause of everything. */
   readonly pause: { readonly at: Date; readonly until: Date | null; readonly reason: string | null; readonly user: string | null } | null;
-  /** How far this node's clock is ahead of the store's server, ms; `null` while that is not known, or there is none. */
+  /** Offset of this node's clock ahead of the store's server, ms; `null` while unknown, or without a server. */
   readonly clockAheadMs: number | null;
-  /** What is added to this node's clock so that it goes by the store's, ms; 0 while it is believed. */
+  /** Correction added to this node's clock so that it follows the store's, ms; 0 while it is trusted. */
   readonly clockCorrectionMs: number;
   /** The sensors of this node's pipelines. */
   readonly sensors: readonly SensorStatus[];
@@ -70,7 +70,7 @@ export interface SchedulerStatus {
   };
 }
 
-/** How a pipeline is. */
+/** Status of a pipeline. */
 export interface PipelineStatus {
   readonly pipelineId: string;
   readonly description: string | null;

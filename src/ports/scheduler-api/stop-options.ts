@@ -2,6 +2,6 @@ import type { Duration } from "../../base/duration.js";
 
 /** Options of `Scheduler.stop`. */
 export interface StopOptions {
-  /** How long running work may go on. Default `"30s"`. */
+  /** Time running work may go on. Default `"30s"`. */
   drain?: Duration;
 }

@@ -1,10 +1,10 @@
 import type { Duration } from "../../base/duration.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 
-/** What the holder of a token may do: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
+/** Permissions of a token's holder: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
 export type Role = "viewer" | "operator" | "admin";
 
-/** What is known of a token; never the token itself. */
+/** Description of a token; never the token itself. */
 export interface TokenInfo {
   readonly id: string;
   readonly role: Role;
@@ -29,7 +29,7 @@ export interface IssuedToken extends TokenInfo {
 }
 
 export interface TokenOptions extends Omit<ActionContext, "user"> {
-  /** What its holder may do. */
+  /** Permissions of its holder. */
   role: Role;
   /** Limits it to these. Default: all. */
   pipelines?: readonly string[];
@@ -37,15 +37,15 @@ export interface TokenOptions extends Omit<ActionContext, "user"> {
   description?: string;
   /** The name that its holder acts as; at most 200 characters. Default: the token's id. */
   user?: string;
-  /** Lets its holder act as anybody, by `user` in requests: for services that act for their own users. Default false. */
+  /** Allows its holder to act as any user, named in `user` of requests: for services that act for their own users. Default false. */
   actsForOthers?: boolean;
-  /** Who issues it; at most 200 characters. Default: nobody is named. */
+  /** Issuer, at most 200 characters. Default: none. */
   createdBy?: string;
   /** Default: never. */
   expiresIn?: Duration;
 }
 
-/** Who a token stands for. */
+/** The holder of a token. */
 export interface TokenHolder extends Pick<TokenInfo, "id" | "role" | "pipelines" | "user" | "actsForOthers"> {
   /** When the text that was presented expires, by itself or because it was rotated; `null`: never. */
   readonly validUntil: Date | null;
@@ -79,7 +79,7 @@ export interface Tokens {
    */
   revoke(id: string, act?: ActionContext): Promise<TokenInfo>;
 
-  /** Who holds a token; what is wrong with it otherwise. Takes the same time whatever is wrong with the secret. */
+  /** Returns the holder of a token, else why it is invalid. Takes the same time whatever is wrong with the secret. */
   holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked">;
 
   /** The same for several tokens by one reading of the store, in their order. */

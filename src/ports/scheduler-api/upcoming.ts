@@ -18,8 +18,8 @@ export interface UpcomingFire {
   readonly pipelineId: string;
   readonly fireAt: Date;
   readonly answer: FutureAnswer;
-  /** Why, as a clause. */
+  /** Reason, as a clause. */
   readonly reason: string;
-  /** What an answer `may_…` depends on. */
+  /** Matters that an answer `may_…` depends on. */
   readonly dependsOn: readonly OpenMatter[];
 }

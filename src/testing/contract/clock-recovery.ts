@@ -4,7 +4,7 @@ import type { ReplanRequest } from "../../ports/clock-recovery.js";
 import type { Store } from "../../ports/store.js";
 import { type Case, claim, decideAll, finishOne, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./fixtures.js";
 
-/** How far a clock was ahead. */
+/** Offset of a clock that was ahead. */
 const AHEAD = T0 + 600 * MINUTE;
 
 function dropped(pipelineId: string, scheduledFor: number, at: number, rest: Partial<DecisionRecord> = {}): DecisionRecord {
@@ -31,7 +31,7 @@ async function advanced(store: Store, pipelineId: string, decisions: readonly De
   );
 }
 
-/** What becomes of what a clock that was ahead has recorded, once it is set back. */
+/** Cases for the recovery of records that a clock that was ahead has made, once it is set back. */
 export const CLOCK_RECOVERY: readonly Case[] = [
   [
     "puts back a schedule and the decisions on fire times to come, in one step, once, however many try",

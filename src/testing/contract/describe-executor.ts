@@ -8,7 +8,7 @@ import type { Store } from "../../ports/store.js";
 import type { Run } from "../../run/view.js";
 import { globalRunner, type TestRunner } from "./runner.js";
 
-/** What the contract has carried out: the other side must do as the parameters say. */
+/** Work of the contract's runs: the other side must do as the parameters say. */
 export interface ContractWork {
   /**
    * `succeed`: give `{ value }` back; `fail`: fail with the message `as it was told`; `final`: fail so that it is not tried again; `slow`: take `ms`, then succeed, and end when told to end.
@@ -25,7 +25,7 @@ export interface ExecutorUnderTest {
   readonly run?: Parameters<typeof pipeline>[0]["run"];
   /** The `value` in a run's output. Default: its field `value`. */
   valueIn?(output: unknown): unknown;
-  /** How often a run's attempt was started, where that can be told. */
+  /** Returns how often a run's attempt was started, where that is known. */
   startsOf?(runId: string): number | Promise<number>;
   close?(): Promise<void>;
 }

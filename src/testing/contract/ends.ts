@@ -80,7 +80,7 @@ function endOf({ run }: Started, rest: Partial<FinishRequest>): FinishRequest {
   return { runId: run.id, token: run.token, end, follow: [], onlyIfExpired: false, ...rest };
 }
 
-/** What is kept of a run and its trigger, and what was answered, without what differs between two runs. */
+/** Returns the stored run and trigger and the response, without what differs between two runs. */
 async function kept(store: Store, { run, trigger }: Started, answer: Awaited<ReturnType<Store["finish"]>>[number] | undefined) {
   const [known, its] = [await store.run(run.id), await store.trigger(trigger.id)];
   const same = (record: RunRecord | TriggerRecord | null | undefined) =>

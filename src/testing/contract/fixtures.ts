@@ -18,7 +18,7 @@ import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 /** One promise of the contract and how it is tried. */
 export type Case = readonly [title: string, body: (store: Store) => Promise<void>, retention?: ContractRetention];
 
-/** What a store of the contract keeps of what has ended. */
+/** Retention of a store in the contract. */
 export interface ContractRetention {
   readonly count: number;
   /** Default: no limit but `count`. */

@@ -24,7 +24,7 @@ function dropOf(scheduledFor: number, missed: DecisionRecord["missed"] = null): 
   return { id: nextId(), pipelineId: "a", scheduledFor, at: T0 + DAY, missed, ...rest };
 }
 
-/** What is known of one instant of a pipeline's history. */
+/** Cases for one instant of a pipeline's history. */
 export const HISTORY: readonly Case[] = [
   [
     "finds the triggers that were open at an instant, whatever their length and whatever came after",

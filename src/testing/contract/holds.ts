@@ -20,7 +20,7 @@ function held(asked: DecideRequest, reason: string, now: number): DecideRequest 
 
 const listed = async (store: Store) => (await store.listDecisions({ limit: 1_000 })).toReversed();
 
-/** What is kept of decisions on a trigger that is held again and again. */
+/** Cases for the decisions on a trigger that is held again and again. */
 export const HOLDS: readonly Case[] = [
   [
     "keeps holds that say the same as one decision, with how many looks there were and when the last one was",

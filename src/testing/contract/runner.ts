@@ -1,4 +1,4 @@
-/** What a test runner offers: the functions of vitest, jest and `node:test` will do. */
+/** Functions of a test runner: those of vitest, jest and `node:test` will do. */
 export interface TestRunner {
   describe(name: string, body: () => void): unknown;
   it(name: string, body: () => Promise<void>): unknown;

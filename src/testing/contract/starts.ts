@@ -23,7 +23,7 @@ async function claimedOf(store: Store, id: string, count: number, now: number, r
   return (await claim(store, now)).triggers;
 }
 
-/** What keeps a run back at the instant at which it would start: limits and pauses. */
+/** Cases for what keeps a run back at the instant at which it would start: limits and pauses. */
 export const STARTS: readonly Case[] = [
   [
     "starts no more runs than a limit allows, whatever is decided at once on whatever node",

@@ -9,11 +9,11 @@ import { AIRFLOW_CONNECTION, AirflowApi, type AirflowConnection } from "./api.js
 
 /** Options of {@link airflowExecutor}. */
 export interface AirflowExecutorOptions extends AirflowConnection {
-  /** The DAG, or a function that tells it by the pipeline's id. Default: the pipeline's id. */
+  /** The DAG, or a function that returns it for a pipeline's id. Default: the pipeline's id. */
   dagId?: string | ((pipelineId: string) => string);
-  /** What the DAG run gets as `conf`. Default: the parameters. */
+  /** The DAG run's `conf`. Default: the parameters. */
   conf?: (run: RemoteRun) => Record<string, unknown>;
-  /** How often a DAG run is looked at. Default `"10s"`. */
+  /** Interval at which a DAG run is polled. Default `"10s"`. */
   pollInterval?: Duration;
 }
 
@@ -89,7 +89,7 @@ function pathOf({ dagId, dagRunId }: Reference): string {
   return `/dags/${encodeURIComponent(dagId)}/dagRuns/${encodeURIComponent(dagRunId)}`;
 }
 
-/** What may pass is worth asking again; what does not is an attempt that failed. */
+/** Returns an error that is worth another request if it may be temporary, else one that fails the attempt. */
 function unexpected(status: number, problem: string): HeadgateError {
   const isPassing = status === 408 || status === 429 || status >= 500;
   return new HeadgateError(isPassing ? "EXECUTOR_UNAVAILABLE" : "REMOTE_RUN_FAILED", `Airflow responded with ${status}: ${problem}`, {
@@ -98,7 +98,7 @@ function unexpected(status: number, problem: string): HeadgateError {
 }
 
 /**
- * Whether Airflow's database and scheduler are healthy, by its monitoring endpoint.
+ * Returns true if Airflow's database and scheduler are healthy, by its monitoring endpoint.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  * @example

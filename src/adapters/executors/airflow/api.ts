@@ -13,7 +13,7 @@ export interface AirflowConnection {
   apiVersion?: 1 | 2;
   username?: string;
   password?: string;
-  /** A token of one's own instead (v2). */
+  /** Your own token instead (v2). */
   token?: string;
 }
 
@@ -25,7 +25,7 @@ export const AIRFLOW_CONNECTION: OptionNames<AirflowConnection> = {
   token: true,
 };
 
-/** What Airflow answered. */
+/** A response of Airflow. */
 export interface AirflowAnswer {
   readonly status: number;
   readonly body: unknown;

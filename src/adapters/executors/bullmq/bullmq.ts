@@ -12,28 +12,28 @@ import { BULLMQ_CONNECTION, type BullmqConnection, bullmq, type JobData } from "
 export type BullmqExecutorOptions = BullmqConnection & {
   /** The queue; a worker made by `createWorker` must name the same. Default `"headgate"`. */
   readonly queue?: string;
-  /** How often a job is looked at when no event tells of it. Default `"5s"`. */
+  /** Interval at which a job is polled when no event reports it. Default `"5s"`. */
   readonly pollInterval?: Duration;
-  /** How long ended jobs stay in the queue, for those who look at it; results are told before. Default `"1h"`. */
+  /** Time ended jobs stay in the queue, for inspection; results are reported before. Default `"1h"`. */
   readonly keep?: Duration;
 };
 
-/** How long a call waits for the first connection: a job that nobody took holds up no stop for longer. */
+/** Time a call waits for the first connection: a job that nobody took holds up no stop for longer. */
 const CONNECT_MS = 5_000;
-/** How long the connections may take to say goodbye: a server that is away never answers. */
+/** Time the connections have to close: a server that is away never responds. */
 const CLOSE_MS = 1_000;
 
 /** Smaller goes first. */
 const PRIORITIES: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };
 
-/** A job that this process has added or watches: its end, or progress, as soon as an event tells of it. */
+/** A job that this process has added or watches: its end, or progress, as soon as an event reports it. */
 interface Watched {
   state: RemoteState | null;
   onChange: (() => void) | null;
 }
 
 /**
- * Hands runs to BullMQ 6, on Redis or on PostgreSQL, as jobs that are added once. Ends and progress are told by the queue's events, and found by looking when an event was missed. A worker that dies has its job taken over by
+ * Hands runs to BullMQ 6, on Redis or on PostgreSQL, as jobs that are added once. Ends and progress are reported by the queue's events, and found by polling when an event was missed. A worker that dies has its job taken over by
  * BullMQ; a job that the queue has lost is started again under the retry policy.
  *
  * @see https://docs.bullmq.io
@@ -104,7 +104,7 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
         if (cause instanceof HeadgateError) throw cause;
         throw new HeadgateError("EXECUTOR_UNAVAILABLE", `BullMQ: ${(cause as Error).message}`, { cause });
       }
-      known.state ??= { status: "running" }; // an event tells of its end; only later looks ask the queue
+      known.state ??= { status: "running" }; // an event reports its end; only later polls query the queue
       return submissionId;
     },
     poll: async (reference, { clock }) => {
@@ -155,14 +155,14 @@ async function opening(options: BullmqExecutorOptions, name: string, told: (id: 
   const { Queue, QueueEvents, closeUnconnected, giveUp, options: common } = await bullmq(options);
   const queue = new Queue<JobData>(name, common);
   const events = new QueueEvents(name, common);
-  const ignore = () => {}; // what fails by it is told by the call that fails; connections are made again
+  const ignore = () => {}; // failures are reported by the call that fails; connections are re-established
   queue.on("error", ignore);
   events.on("error", ignore);
   let isConnected = false;
   const ready = Promise.all([queue.waitUntilReady(), events.waitUntilReady()]).then(() => {
     isConnected = true;
   });
-  ready.catch(ignore); // thrown to whoever waits for it
+  ready.catch(ignore); // thrown to those who await it
   events.on("completed", ({ jobId, returnvalue }) => told(jobId, { status: "succeeded", output: outputOf(returnvalue) }));
   events.on("progress", ({ jobId, data }) => told(jobId, { status: "running", progress: data }));
   events.on("failed", ({ jobId }) => {

@@ -27,9 +27,9 @@ export interface Bullmq {
   readonly Worker: typeof import("bullmq").Worker;
   /** Closes a listener whose connection was never made: its own `close` would wait for that. */
   closeUnconnected(one: QueueEvents): Promise<void>;
-  /** Lets connections that are being made again give up: without it, a Redis that is away keeps the process alive. */
+  /** Stops reconnecting: without it, a Redis that is away keeps the process alive. */
   giveUp(): void;
-  /** Of every queue, worker and listener. A blocking connection is each one's own. */
+  /** Of every queue, worker and listener. Each has its own blocking connection. */
   readonly options: { readonly connection: QueueOptions["connection"]; readonly prefix?: string };
 }
 
@@ -73,7 +73,7 @@ function patient(options: object, isGivenUp: () => boolean): object {
   return { ...options, retryStrategy: (times: number) => (isGivenUp() && times > LAST_TRIES ? null : retryStrategy(times)) };
 }
 
-/** What a job carries. */
+/** Data of a job. */
 export interface JobData {
   readonly runId: string;
   readonly pipelineId: string;

@@ -14,15 +14,15 @@ export type BullmqWorkerOptions = BullmqConnection & {
   readonly queue?: string;
   /** Runs at once. Default 10. */
   readonly concurrency?: number;
-  /** How long a worker may be silent before its job is another's. Default `"30s"`. */
+  /** Time a worker may be silent before its job is another's. Default `"30s"`. */
   readonly lockDuration?: Duration;
-  /** How often a job may be taken over from workers that died before it counts as failed. Default 1. */
+  /** Number of times a job may be taken over from workers that died before it counts as failed. Default 1. */
   readonly maxStalledCount?: number;
   /** Default `consoleLogger()`. */
   readonly logger?: Logger;
 };
 
-/** What a worker writes to and goes by. */
+/** Dependencies of a worker. */
 export interface Surroundings {
   readonly logger: Logger;
   readonly clock: Clock;
@@ -32,7 +32,7 @@ export interface Surroundings {
 export interface BullmqWorker {
   /** Resolves when it takes jobs. */
   ready(): Promise<void>;
-  /** Takes no more, and waits for those under way; with `force` it does not wait. */
+  /** Takes no more jobs, and waits for active ones; with `force` it does not wait. */
   close(options?: { force?: boolean }): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export function workerOn(
     return { worker, giveUp };
   });
   const opened = made.then(({ worker }) => worker.waitUntilReady());
-  opened.catch(() => {}); // told by ready()
+  opened.catch(() => {}); // reported by ready()
   return {
     ready: async () => void (await opened),
     close: async ({ force = false } = {}) => {
@@ -77,7 +77,7 @@ export function workerOn(
   };
 }
 
-/** What triggers in jobs of 0.1.0 do not have. */
+/** Defaults of the fields that triggers in jobs of 0.1.0 lack. */
 const UNKNOWN_TO_OLDER = { requestedBy: null, endedBy: null, catchup: null } as const;
 
 async function carriedOut(

@@ -13,7 +13,7 @@ import { secretsOfNamed } from "../../../run/secret-forms.js";
 import { jsonProblemOf } from "../../shared/json-syntax.js";
 import { Watchdog } from "./watchdog.js";
 
-/** What a command is told of the run it carries out. */
+/** The run that a command executes. */
 export interface CommandRun {
   readonly runId: string;
   readonly pipelineId: string;
@@ -30,13 +30,13 @@ export interface CommandExecutorOptions {
   args?: readonly string[] | ((run: CommandRun) => readonly string[]);
   /** The directory that it runs in. Default: this process's. */
   cwd?: string;
-  /** Which variables of this process it finds in its environment. Default PATH, HOME, LANG and TZ. */
+  /** Variables of this process that are passed on in its environment. Default PATH, HOME, LANG and TZ. */
   envFrom?: readonly string[];
   /** Variables of its own. Their values, and those of `envFrom`, are kept out of outputs, errors and logs, if they have 6 characters or more and are no usual words. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT and HEADGATE_SCHEDULED_FOR. Default none. */
   env?: Readonly<Record<string, string>>;
-  /** What is kept of each of its two outputs when it succeeds, bytes: the end of it. Default 16 KiB; 45,000 at most. Of one that fails, is cancelled or timed out the first 300 and last 1,000 bytes of stdout and the first 500 and last 2,000 of stderr are kept with the attempt, as `error.output`. */
+  /** Bytes kept of the end of each of its two outputs when it succeeds. Default 16 KiB; 45,000 at most. Of one that fails, is cancelled or timed out the first 300 and last 1,000 bytes of stdout and the first 500 and last 2,000 of stderr are kept with the attempt, as `error.output`. */
   outputLimit?: number;
-  /** What the run's output is: `"text"`, `{ exit_code, stdout, stderr }`; or `"json"`, what it writes to stdout, which must be JSON. Default `"text"`. */
+  /** The run's output: `"text"`, `{ exit_code, stdout, stderr }`; or `"json"`, what it writes to stdout, which must be JSON. Default `"text"`. */
   output?: "text" | "json";
   /** Exit codes after which it is not tried again. Default none. */
   finalExitCodes?: readonly number[];

@@ -3,7 +3,7 @@ import { execPath, platform } from "node:process";
 import type { Writable } from "node:stream";
 
 /**
- * A process of its own that is told which process groups are under way, and ends them when whoever told it is gone, however that went: its standard input closes then.
+ * A separate process that knows the active process groups, and ends them when this process is gone for any reason: its standard input closes then.
  */
 const SOURCE = `
 const groups = new Set();
@@ -61,7 +61,7 @@ export class Watchdog {
   }
 }
 
-/** Lets this process end although the stream is open. Node's is a socket; Bun's is not, has no `unref`, and keeps no process alive. */
+/** Allows this process to exit while the stream is open. Node's is a socket; Bun's is not, has no `unref`, and keeps no process alive. */
 function unref(stream: (Writable & { unref?(): void }) | null): void {
   stream?.unref?.();
 }

@@ -6,7 +6,7 @@ import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import { checkOptions } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
 
-/** What a function in a thread is handed. */
+/** Argument of a function in a thread. */
 export interface ThreadContext<P = unknown> {
   readonly pipelineId: string;
   readonly runId: string;

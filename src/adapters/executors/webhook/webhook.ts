@@ -74,7 +74,7 @@ export function webhookExecutor(options: WebhookExecutorOptions): WebhookExecuto
     secrets: [secret, ...secretsOfNamed(headers), ...secretsOfUrl(url), ...secretsOfUrl(callbackUrl ?? "")],
     callbackPath: callbackUrl === undefined ? null : new URL(callbackUrl).pathname.replace(/\/+$/, ""),
     name: "webhook",
-    pollMs: 60_000, // there is nobody to ask: it is told
+    pollMs: 60_000, // there is nothing to poll: the receiver calls back
     submit: async (run, { signal, clock, redact }): Promise<Reference> => {
       const body = JSON.stringify(requestOf(run, callbackUrl, tokenOf(run.submissionId)));
       const seconds = Math.floor(clock.now() / 1_000);
@@ -94,7 +94,7 @@ export function webhookExecutor(options: WebhookExecutorOptions): WebhookExecuto
       return { submissionId: run.submissionId, ended: endedBy(answer.status, answer.text, callbackUrl !== undefined, redact) };
     },
     poll: async (reference) => (reference as Reference).ended ?? { status: "running" },
-    cancel: async () => {}, // the receiver was told how long the attempt may take
+    cancel: async () => {}, // the receiver knows the attempt's time limit
     callbacks: (scheduler) => (request, response) => taken(scheduler, request, response, tokenOf),
   };
 }
@@ -194,7 +194,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Buffer).length;
-    if (size <= BODY_LIMIT) chunks.push(chunk as Buffer); // the rest is read and dropped, so that whoever sends it hears why
+    if (size <= BODY_LIMIT) chunks.push(chunk as Buffer); // the rest is read and dropped, so that its sender gets the response
   }
   if (size > BODY_LIMIT) throw new Error(`request body exceeds ${BODY_LIMIT} bytes`);
   return Buffer.concat(chunks).toString("utf8");

@@ -67,7 +67,7 @@ export const systemRoutes: readonly Route[] = [
   }),
 ];
 
-/** What Prometheus scrapes, with a token of a viewer. */
+/** Route for Prometheus, which scrapes with a viewer's token. */
 export function metricsRoute(source: MetricsSource): Route {
   return route({
     id: "metrics",

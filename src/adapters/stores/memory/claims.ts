@@ -14,7 +14,7 @@ interface Decided {
   readonly result: DecideResult;
 }
 
-/** What a claim has come to so far. */
+/** Result of a claim so far. */
 interface Made {
   readonly decided: Decided[];
   readonly triggers: TriggerRecord[];

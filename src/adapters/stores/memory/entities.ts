@@ -33,7 +33,7 @@ export interface Life {
   claimed: number;
   /** Kept runs, oldest first. */
   readonly runs: FifoList<RunEntity>;
-  /** Whether they stand in the order of their starts, as they do unless a clock was set back. */
+  /** True if they stand in the order of their starts, as they do unless a clock was set back. */
   isInOrder: boolean;
   /** Kept triggers by fire time and by key: what makes each unique. */
   readonly byFireTime: Map<number, TriggerEntity>;

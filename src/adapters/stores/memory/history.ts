@@ -8,7 +8,7 @@ import { type Ended, EndedRecords, type MemoryRetention } from "./ended-records.
 import type { RunEntity, TriggerEntity } from "./entities.js";
 import { within } from "./within.js";
 
-/** What is told of what is forgotten. */
+/** Facts about a pruned record. */
 export type PrunedRecord = FinishedRecord;
 
 /** Everything the memory store keeps, by id, and what it forgets first. */
@@ -25,7 +25,7 @@ export class History {
     this.#onForget = onForget;
   }
 
-  /** Whether a decision on a trigger is recorded, by itself or as the last look of a hold that was the same before. */
+  /** Returns true if a decision on a trigger is recorded, by itself or as the last look of a hold that was the same before. */
   hasDecision(id: string, cell: TriggerEntity | undefined): boolean {
     return this.#decisions.has(id) || cell?.decisions.some(({ repeated }) => repeated?.lastId === id) === true;
   }

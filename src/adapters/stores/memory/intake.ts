@@ -66,7 +66,7 @@ export class Intake {
     return this.#enqueueMany(triggers, now);
   }
 
-  /** Lets the event loop turn in between; what is still to be added counts towards the limits of others. */
+  /** Adds triggers in slices, so that the event loop can turn in between; those not yet added count towards the limits of others. */
   async #enqueueMany(triggers: readonly NewTrigger[], now: number): Promise<readonly EnqueueResult[]> {
     const results: EnqueueResult[] = [];
     for (const one of triggers) this.#usage.add(one);

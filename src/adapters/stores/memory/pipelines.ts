@@ -5,7 +5,7 @@ import type { Backlog, BacklogGroup, Pause, PipelineRegistration, PipelineState 
 import { newPipelineEntity, type PipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
 import type { ReadyQueue } from "./ready-queue.js";
 
-/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
+/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it again. */
 const RETIRED = "retired()";
 
 /** The pipelines, and what is said of a whole one. */
@@ -65,7 +65,7 @@ export class Pipelines {
     return [...(cell.life?.waiting ?? [])];
   }
 
-  /** `note` is told what was there before; what it throws leaves all as it is. */
+  /** `note` receives the previous state; if it throws, nothing changes. */
   pause(id: string | null, pause: Pause, note: (before: Pause | null) => void): void {
     const cell = id === null ? null : this.known(id);
     note(this.#lines.pauseOf(cell));
@@ -114,7 +114,7 @@ export class Pipelines {
     return { count: newest.length, oldestAt: newest.at(-1) ?? null };
   }
 
-  /** What waits and runs, of a pipeline or of all. */
+  /** Returns the queue and the active runs, of a pipeline or of all. */
   backlog(pipelineId: string | undefined): Backlog {
     const groups = new Map<string, Writable>();
     const activeRuns: Backlog["activeRuns"][number][] = [];

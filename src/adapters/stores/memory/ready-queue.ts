@@ -6,7 +6,7 @@ import { isRunEntity, type Life, type PipelineEntity, type RunEntity, type Timer
 import type { Slots } from "./slots.js";
 
 /**
- * What may be claimed, and in which order: one line of ready triggers per pipeline, one heap of pipelines per pool by the
+ * Claimable triggers in their order: one line of ready triggers per pipeline, one heap of pipelines per pool by the
  * order of the first trigger that the pipeline may start, and one heap of timers for what becomes ready by time alone.
  */
 export class ReadyQueue {
@@ -55,7 +55,7 @@ export class ReadyQueue {
     }
   }
 
-  /** Lets a trigger be claimed: it is new, to be looked at again, or its claimant's lease ran out. */
+  /** Makes a trigger claimable: it is new, due for a recheck, or its claimant's lease has expired. */
   makeReady(cell: TriggerEntity): void {
     this.unclaim(cell);
     cell.life.ready.add(cell);

@@ -13,7 +13,7 @@ import type { ReadyQueue } from "./ready-queue.js";
 import type { Slots } from "./slots.js";
 import type { QueueUsage } from "./usage.js";
 
-/** What becomes of claimed triggers and of runs: decisions, ends of attempts, cancellations. */
+/** Transitions of claimed triggers and of runs: decisions, ends of attempts, cancellations. */
 export class RunLifecycle {
   readonly #history: History;
   readonly #pipelines: Pipelines;
@@ -85,7 +85,7 @@ export class RunLifecycle {
     return { isAccepted: true, trigger: cell.record, run: null, ...(decision === request.decision ? {} : { decision }) };
   }
 
-  /** Why a run must not start now; `null` when it may. */
+  /** Returns the reason why a run must not start now; `null` when it may. */
   #refusalOf({ run, limits = [] }: DecideRequest, { record, owner }: TriggerEntity, now: number): StartRefusal | null {
     if (run === null) return null;
     if (this.#lines.isPaused(owner) && !record.isForced) return { kind: "paused" };
@@ -129,7 +129,7 @@ export class RunLifecycle {
     return { isAccepted: true, run: cell.record, trigger: cell.trigger.record, followed };
   }
 
-  /** What follows from a run's end: its slot, its trigger, its pipeline's last success. */
+  /** Applies the consequences of a run's end: its slot, its trigger, its pipeline's last success. */
   #closeRun(cell: RunEntity, now: number): void {
     const { trigger } = cell;
     const { status, error, cancelRequest, endedAt } = cell.record;
@@ -171,7 +171,7 @@ export class RunLifecycle {
     return cell.record;
   }
 
-  /** Asks a run to end; one between attempts ends at once. */
+  /** Requests the cancellation of a run; one between attempts ends at once. */
   requestCancel(cell: RunEntity, request: CancelRequest): RunRecord {
     cell.record = requestCancel(cell.record, request);
     if (cell.record.status === "retrying") {

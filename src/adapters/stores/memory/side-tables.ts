@@ -97,7 +97,7 @@ export class SideTables {
     this.#answers.delete(key);
   }
 
-  /** Before the change it tells of: what throws leaves both undone. */
+  /** Appends an entry before the change that it records: a throw leaves both undone. */
   note(noted: AuditedWrite | undefined, before: unknown): void {
     if (noted !== undefined) this.#audit.append([noted.entry(before)], noted.sealer);
   }

@@ -1,11 +1,11 @@
 import type { TriggerEntity } from "./entities.js";
 
-/** Who holds slots of the global limit and of the pools: claimed triggers and running attempts. */
+/** Holders of slots of the global limit and of the pools: claimed triggers and running attempts. */
 export class Slots {
   #total = 0;
   readonly #byPool = new Map<string, number>();
 
-  /** Whether there is room for one more in a pool. A pool not named in `limits` is closed. */
+  /** Returns true if there is room for one more in a pool. A pool not named in `limits` is closed. */
   hasRoom(pool: string | null, globalLimit: number | null, limits: ReadonlyMap<string, number>): boolean {
     if (globalLimit !== null && this.#total >= globalLimit) return false;
     return pool === null || (this.#byPool.get(pool) ?? 0) < (limits.get(pool) ?? 0);

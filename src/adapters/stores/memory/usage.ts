@@ -3,7 +3,7 @@ import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
 
 type Counted = Pick<TriggerRecord, "pipelineId" | "requestedBy" | "size">;
 
-/** How many triggers wait and how large their parameters are: in all, by pipeline and by who requested them. */
+/** Number of waiting triggers and the size of their parameters: in total, by pipeline and by requester. */
 export class QueueUsage {
   #total: QueueLimit = { count: 0, bytes: 0 };
   readonly #pipelines = new Map<string, QueueLimit>();

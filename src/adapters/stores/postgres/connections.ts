@@ -43,7 +43,7 @@ export class Connections {
     });
   }
 
-  /** Gives a connection back. */
+  /** Returns a connection back. */
   give(client: PoolClient, isBroken = false): void {
     if (!this.#own.has(client)) this.#clients.delete(client);
     client.release(isBroken);

@@ -8,7 +8,7 @@ const NETWORK = new Set(
   ).split(" "),
 );
 
-/** What `pg` itself says without a code. */
+/** Errors that `pg` itself raises without a code. */
 const DRIVER =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Query read timeout|Cannot use a pool after calling end/i;
 

@@ -7,7 +7,7 @@ import { lockOf, TYPES } from "./dialect.js";
 import { translate } from "./errors.js";
 import { timed } from "./pool.js";
 
-/** How long a start waits for another node that migrates; and for how long a migration's transaction may stand still, ms. */
+/** Time a start waits for another node that migrates; and for how long a migration's transaction may stand still, ms. */
 const LOCK_MS = 60_000;
 const IDLE_MS = 10_000;
 

@@ -5,8 +5,8 @@ import type { Connections } from "./connections.js";
 const HELLO = "hello ";
 
 /**
- * News between nodes by LISTEN/NOTIFY. Notices are sent outside the transactions they tell of, never two at once: a NOTIFY inside would make all commits of the
- * database wait for each other. A node that knows of no other sends none: whoever listens says hello, and whoever hears that answers. What is lost is found by looking.
+ * News between nodes by LISTEN/NOTIFY. Notices are sent outside the transactions that they announce, never two at once: a NOTIFY inside would make all commits of the
+ * database wait for each other. A node that knows of no other sends none: a listener says hello, and those that hear it reply. What is lost is found by looking.
  *
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
@@ -14,7 +14,7 @@ export class Notices {
   readonly #pool: Pool;
   readonly #connections: Connections;
   readonly #channel: string;
-  /** What this node sends, so that it does not wake itself. */
+  /** Identity of this node's notifications, so that it does not wake itself. */
   readonly self = randomUUID();
   readonly #listeners = new Set<() => void>();
   #client: PoolClient | null = null;
@@ -22,7 +22,7 @@ export class Notices {
   #isSending = false;
   #again = false;
   #isClosed = false;
-  /** Whether another node has been heard of. */
+  /** True if another node has been heard of. */
   hasOthers = false;
 
   constructor(pool: Pool, connections: Connections, channel: string) {
@@ -38,7 +38,7 @@ export class Notices {
 
   /** Connects again if the connection was lost; never fails. */
   keep(): void {
-    if (this.#client === null && this.#connecting === null && !this.#isClosed) void this.listen().catch(() => {}); // told by the statements that fail too
+    if (this.#client === null && this.#connecting === null && !this.#isClosed) void this.listen().catch(() => {}); // reported by the statements that fail too
   }
 
   listen(): Promise<void> {
@@ -74,7 +74,7 @@ export class Notices {
     }
     if (isLost) return this.#connections.give(client, true); // it broke with the answer just read: the next statement connects again
     this.#client = client;
-    for (const listener of this.#listeners) listener(); // whatever was told while nobody listened
+    for (const listener of this.#listeners) listener(); // for notices sent while nobody listened
   }
 
   send(): void {

@@ -1,7 +1,7 @@
 import type { Pool, PoolConfig } from "pg";
 import type { RetentionOptions } from "../sql/sql-store.js";
 
-/** Options of `postgresStore`: a connection string, or a pool of one's own, which stays open when the store is closed. */
+/** Options of `postgresStore`: a connection string, or your own pool, which stays open when the store is closed. */
 export type PostgresStoreOptions = {
   /** The schema of its tables; made if it is not there. Default `"headgate"`. */
   schema?: string;

@@ -14,13 +14,13 @@ const SESSION_PLANNER = PLANNER.map((setting) => `-c ${setting}=off`).join(" ");
 /** The same for a transaction on a session that is not ours to set. */
 export const TRANSACTION_PLANNER = PLANNER.map((setting) => `SET LOCAL ${setting} TO off`).join("; ");
 /**
- * How long a transaction may stand still, wait for a lock, and take over one statement: a node that hangs, is stopped, or is cut off within one holds up the others
+ * Time a transaction may stand still, wait for a lock, and take over one statement: a node that hangs, is stopped, or is cut off within one holds up the others
  * for no longer, however it was configured and whatever the server's own limits are. A transaction of ours takes milliseconds.
  */
 const IDLE_MS = 2_000;
 const LOCK_MS = 5_000;
 const STATEMENT_MS = 15_000;
-/** How long an answer may take: a connection that was cut off without a word never answers. */
+/** Time limit of a response: a connection that was cut off silently never responds. */
 export const ANSWER_MS = 20_000;
 /** Begins a transaction with limits of its own. */
 export const BEGIN =

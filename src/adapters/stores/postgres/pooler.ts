@@ -5,14 +5,14 @@ import { timed } from "./pool.js";
 
 const ROUNDS = 3;
 
-/** Whether an error says that a pooler knows no `options` among the parameters of a connection, as PgBouncer unless it is told to ignore them. */
+/** Returns true if an error says that a pooler knows no `options` among the parameters of a connection, as PgBouncer unless it is configured to ignore them. */
 export function isRefusingOptions(error: unknown): boolean {
   const { code, message = "" } = error as { code?: string; message?: string };
   return code === "08P01" && /unsupported startup parameter/i.test(message);
 }
 
 /**
- * Whether a pooler stands between that hands the server's sessions out transaction by transaction: then nothing may be kept in a session. Two connections ask for the
+ * Returns true if a pooler stands between that hands the server's sessions out transaction by transaction: then nothing may be kept in a session. Two connections ask for the
  * process that serves them, one of them within a transaction; of sessions of their own each sees the same one always, and never the other's.
  *
  * @throws HeadgateError `STORE_UNAVAILABLE` for one that hands them out statement by statement

@@ -106,7 +106,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     const wire = wireOf(client);
     let isBroken = false;
     const breaks = () => {
-      isBroken = true; // the statement under way fails too, and that error is told
+      isBroken = true; // the active statement fails too, and that error is reported
     };
     client.on("error", breaks);
     const sent: Promise<unknown>[] = [];

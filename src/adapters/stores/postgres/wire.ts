@@ -18,7 +18,7 @@ export function wireOf(client: ClientBase): Wire {
   let last: Promise<unknown> = Promise.resolve();
   const query = (config: Parameters<ClientBase["query"]>[0]) => {
     const answer = last.then(() => client.query(config));
-    last = answer.catch(() => {}); // the failure is told to whoever sent the statement
+    last = answer.catch(() => {}); // the failure is reported to the sender of the statement
     return answer;
   };
   const wire = { query } as unknown as Wire;

@@ -29,7 +29,7 @@ export async function append(session: Session, entries: readonly AuditEntry[], s
   ]);
 }
 
-/** In the transaction of the change that it tells of. */
+/** Appends an entry in the transaction of the change that it records. */
 export async function note(session: Session, noted: AuditedWrite | undefined, before: unknown): Promise<void> {
   if (noted !== undefined) await append(session, [noted.entry(before)], noted.sealer);
 }

@@ -249,7 +249,7 @@ class Load {
   }
 }
 
-/** What a claim needs to know of a trigger's pipeline, as read beside it. */
+/** Returns the facts of a trigger's pipeline that a claim needs, read together with it. */
 function pipelineOf({ of_id, of_pause, of_max, of_overlap, of_pool }: Row): PipelineRow {
   return PIPELINES.decode({ id: of_id, schedule_key: "", pause: of_pause, max_active_runs: of_max, overlap: of_overlap, pool: of_pool });
 }

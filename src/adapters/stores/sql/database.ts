@@ -3,7 +3,7 @@ import { columnsWithin, type Table } from "./table.js";
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** What two dialects of SQL write differently; everything else is shared. */
+/** The differences between the two SQL dialects; everything else is shared. */
 export interface Dialect {
   /** A table's full name, quoted. */
   name(table: string): string;
@@ -23,7 +23,7 @@ export interface Dialect {
   readonly queueLock: string | null;
   /** Keeps pauses out until a transaction that starts runs has ended; `null` where it is the only one that writes. */
   readonly startLock: string | null;
-  /** Has the rest of the transaction read by indexes, whatever the planner thinks of the sizes of tables; `null` where it does so anyway. */
+  /** Makes the rest of the transaction use indexes, whatever the planner estimates; `null` where it does so anyway. */
   readonly byIndex: string | null;
   /** Keeps out, until the transaction ends, claims and whatever else starts runs; `null` where it is the only one that writes. */
   readonly pauseLock: string | null;
@@ -34,7 +34,7 @@ export interface Session {
   readonly dialect: Dialect;
   query(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
   /**
-   * Adds rows; with `unlessThere`, those whose key is there already are left out; with `tell`, other nodes are told when this is committed. Gives the keys that
+   * Adds rows; with `unlessThere`, those whose key is there already are left out; with `tell`, other nodes are notified when this is committed. Returns the keys that
    * were added.
    */
   insert<T extends object>(
@@ -44,7 +44,7 @@ export interface Session {
   ): Promise<ReadonlySet<string>>;
   /** Adds and changes rows of different tables at once. Rows are found by the table's first column. */
   write(steps: readonly Step[]): Promise<void>;
-  /** Lets the event loop turn between the pieces of a long transaction, which stays open; only where statements are synchronous. */
+  /** Yields to the event loop between the parts of a long transaction, which stays open; only where statements are synchronous. */
   readonly yield?: () => Promise<void>;
   /**
    * Changes triggers that still wait under the token they are given with, and of those that would start only what no pause keeps back; adds and changes rows for those alone (by their `trigger_id`), and
@@ -101,7 +101,7 @@ export interface Database {
   readonly session: Session;
   /** The session of a transaction of the caller's own. */
   joined(transaction: unknown): Promise<Session>;
-  /** Tells other nodes that there is something new; never waits and never fails. */
+  /** Notifies other nodes of news; never waits and never fails. */
   notify(): void;
   subscribe(onChange: () => void): () => void;
   serverTime(): Promise<number | null>;

@@ -29,7 +29,7 @@ function emptyPlan(): Plan {
   return { moved: [], runs: [], decisions: [], results: [], full: new Map() };
 }
 
-/** What decisions make of their triggers. */
+/** Returns the changes that decisions make to their triggers. */
 function planDecisions(
   requests: readonly DecideRequest[],
   triggerOf: (request: DecideRequest) => TriggerRecord | undefined,
@@ -114,7 +114,7 @@ async function decideUnlimited(database: Database, requests: readonly DecideRequ
   return results.map((result, index) => (isKeptBack(index) ? (again.next().value as DecideResult) : result));
 }
 
-/** Whether a claim stands that was refused: something is paused. */
+/** Returns true if a claim stands that was refused: something is paused. */
 function isStillClaimed(result: DecideResult | undefined, request: DecideRequest | undefined): boolean {
   return result?.isAccepted === false && result.trigger?.status === "pending" && result.trigger.token === request?.token;
 }

@@ -86,7 +86,7 @@ export async function subtract(session: Session, counted: Counted, losses: Reado
   if (gone.length > 0) await removeCounts(session, gone);
 }
 
-/** Begins again, after a clock that was ahead was set back: what was counted at instants that are still to come cannot be told from what ends meanwhile. */
+/** Begins again, after a clock that was ahead was set back: what was counted at instants that are still to come cannot be distinguished from what ends meanwhile. */
 export async function countAgain(session: Session, limit: number): Promise<void> {
   const rows = await session.query(`SELECT pipeline_id FROM ${session.dialect.name(HISTORY.name)} ORDER BY pipeline_id LIMIT $1`, [limit]);
   if (rows.length > 0)

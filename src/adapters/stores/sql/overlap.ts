@@ -10,7 +10,7 @@ import { type PipelineRow, TRIGGER_STATE, TRIGGERS, type TriggerRow } from "./ta
 
 type Limits = Pick<PipelineRow, "overlap" | "maxActiveRuns">;
 
-/** What runs and waits of one pipeline. */
+/** Active runs and waiting triggers of one pipeline. */
 interface Seen {
   readonly limits: Limits;
   runs: OverlappedRun[];
@@ -171,7 +171,7 @@ export class CancelRunning {
     return done;
   }
 
-  /** What this has come to, as a part of the claim. */
+  /** Result so far, as a part of the claim. */
   get result(): Pick<Claim, "cancelled" | "ended" | "superseded"> {
     return { cancelled: this.cancelled, ended: this.ended, superseded: this.superseded };
   }

@@ -21,7 +21,7 @@ import {
   TRIGGERS,
 } from "./tables.js";
 
-/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it anew. */
+/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it again. */
 const RETIRED = "retired()";
 /** Waiting triggers cancelled between two turns of the event loop. */
 const RETIRED_AT_ONCE = 500;

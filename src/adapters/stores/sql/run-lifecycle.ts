@@ -106,7 +106,7 @@ export async function endOne(
   return { trigger: ended, run: null };
 }
 
-/** Asks a run to end; one between attempts ends at once. */
+/** Requests the cancellation of a run; one between attempts ends at once. */
 export async function cancelOne(
   session: Session,
   runId: string,

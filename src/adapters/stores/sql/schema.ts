@@ -8,7 +8,7 @@ export interface SchemaTypes {
   readonly int: string;
   readonly real: string;
   readonly bool: string;
-  /** What a table says of itself whose rows change soon after they were added. */
+  /** Storage parameters of a table whose rows change soon after they are added. */
   readonly busy: string;
   /** The same of a table from which as many rows are removed as are added; `null` where there is nothing to say. */
   readonly pruned: string | null;

@@ -26,7 +26,7 @@ import { HIDDEN } from "./statuses.js";
 import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
 import * as history from "./trigger-history.js";
 
-/** What a durable store keeps of what has ended. */
+/** Retention of finished records in a durable store. */
 export interface RetentionOptions {
   /**
    * Ended triggers with their runs and decisions, and dropped fire times, of all pipelines together. Beyond it the pipeline that has most loses its oldest, so that a busy pipeline never costs another one
@@ -46,7 +46,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
   const retention = retentionOf(options);
   const { session } = database;
   const known = new Set<string>();
-  /** Why nothing is written any more but what ends runs. */
+  /** Reason why nothing is written any more except ends of runs. */
   let newer: HeadgateError | null = null;
   const refuseIfNewer = () => {
     if (newer !== null) throw newer;
@@ -55,7 +55,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     refuseIfNewer();
     return database.transaction(work);
   };
-  /** Writes, and tells the other nodes if there is something for them. */
+  /** Writes, and notifies the other nodes if there is something for them. */
   const telling = async <T>(work: (session: Session) => Promise<T>, isNews: (answer: T) => boolean = () => true) => {
     const answer = await within(work);
     if (isNews(answer)) database.notify();
@@ -197,7 +197,7 @@ function retentionOf(options: RetentionOptions): SqlRetention {
   };
 }
 
-/** What is claimed and lost is claimed again. */
+/** Allows a retry after a lost response: a lost claim is claimed again. */
 function isOnlyClaimed({ decided, attempts, cancelled, ended, superseded }: Claim): boolean {
   return [decided, attempts, cancelled, ended, superseded].every(({ length }) => length === 0);
 }

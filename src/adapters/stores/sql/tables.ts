@@ -34,7 +34,7 @@ export interface PipelineRow {
   readonly pool: string | null;
 }
 
-/** What makes a trigger unique within its pipeline: its key, or its fire time if it is a scheduled one. */
+/** Row of a trigger with its unique key within its pipeline: its key, or its fire time if it is a scheduled one. */
 export interface TriggerRow extends TriggerRecord {
   readonly uniqueKey: string | null;
   /** Where its parameters are, when they are kept apart; then `parameters` is `null` and named in `omitted` until they are read too. */
@@ -218,7 +218,7 @@ export const AUDIT = table<AuditRow>("audit", { seq: "int", at: "int", pipelineI
 
 export const EVENTS = table<EventRecord>("events", { seq: "int", at: "int", name: "text", pipelineId: "text", data: "text", size: "int" });
 
-/** What changes of a trigger after it was accepted. */
+/** Columns of a trigger that change after it was accepted. */
 export const TRIGGER_STATE = [
   "status",
   "availableAt",
@@ -233,11 +233,11 @@ export const TRIGGER_STATE = [
   "supersededBy",
   "line",
 ] as const;
-/** What a claim changes. */
+/** Columns that a claim changes. */
 export const TRIGGER_CLAIM = ["status", "token", "node", "leaseUntil"] as const;
 /** The fields of a run that the end of an attempt changes. */
 export const RUN_END = ["status", "token", "endedAt", "retryAt", "output", "error", "progress", "attempts"] as const;
-/** What changes of a run after its start. */
+/** Columns of a run that change after its start. */
 export const RUN_STATE = [
   "status",
   "attempt",

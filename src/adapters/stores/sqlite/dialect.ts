@@ -18,7 +18,7 @@ export const TYPES = {
   ],
 };
 
-/** What SQLite writes its own way. */
+/** The parts of the SQL dialect that are specific to SQLite. */
 export const DIALECT: Dialect = {
   name: (table) => `"${table}"`,
   isIn: (place) => `IN (SELECT value FROM json_each($${place}))`,
@@ -74,7 +74,7 @@ async function insertAll(
   return added;
 }
 
-/** Returns the keys of the rows that were changed: with `isRunning`, those of attempts alone that are under way with the token they are given with and that nobody wants ended. */
+/** Returns the keys of the rows that were changed: with `isRunning`, only those of attempts that are active with the given token and have no cancel request. */
 async function updateAll(
   prepared: Prepare,
   file: string,

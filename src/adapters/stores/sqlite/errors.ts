@@ -2,7 +2,7 @@ import { HeadgateError, isError } from "../../../base/errors.js";
 
 const LOCKED = /SQLITE_BUSY|SQLITE_LOCKED|is locked/i;
 
-/** Whether an error says that another process has the lock. */
+/** Returns true if an error says that another process has the lock. */
 export function isLocked(error: unknown): boolean {
   return error instanceof HeadgateError && error.code === "STORE_UNAVAILABLE" && LOCKED.test(error.message);
 }

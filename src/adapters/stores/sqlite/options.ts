@@ -5,10 +5,10 @@ export interface SqliteStoreOptions {
   /** Path of the database file; made if it is not there. `":memory:"` keeps it in this process. */
   file: string;
   /**
-   * How far a commit goes before it counts: `"full"` survives a power cut (default), `"normal"` survives a crash of the process, and a power cut may undo
+   * Durability of a commit: `"full"` survives a power cut (default), `"normal"` survives a crash of the process, and a power cut may undo
    * the newest commits.
    */
   synchronous?: "full" | "normal";
-  /** What is kept of what has ended. Default: the newest million triggers, for 90 days; audit records for 400 days. */
+  /** Retention of finished records. Default: the newest million triggers, for 90 days; audit records for 400 days. */
   retention?: RetentionOptions;
 }

@@ -12,7 +12,7 @@ import type { SqliteStoreOptions } from "./options.js";
 
 /**
  * SQLite's own wait for another process's lock holds up this whole process: it is cut into slices, and what else is due happens in between. After all of them the store
- * counts as unavailable, and whoever asked tries again later.
+ * counts as unavailable, and the caller tries again later.
  */
 const BUSY_SLICE_MS = 20;
 const BUSY_SLICES = 50;
@@ -64,7 +64,7 @@ export function sqliteDatabase({ file, synchronous = "full" }: SqliteStoreOption
       try {
         prepared("ROLLBACK").run();
       } catch {
-        // a failed statement may have rolled back already; the first error is the one to tell
+        // a failed statement may have rolled back already; the first error is the one to report
       }
       throw error;
     }
