@@ -66,7 +66,7 @@ export function checkProbe(probe: MeasurableProbe<unknown>, where: string): void
 export function policyOf(options: ProbeOptions, where: string): ProbePolicy {
   const whole = (value: number, name: string, least: number) => {
     if (Number.isInteger(value) && value >= least && value <= 1_000) return value;
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${name}: ${value} must be an integer ≥ ${least} to 1,000`);
+    throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${name}: ${value} must be an integer from ${least} to 1,000`);
   };
   const { breaker = {} } = options;
   if (breaker !== null) checkOptions(breaker, { failures: true, reset: true }, `${where}: breaker`);

@@ -133,7 +133,7 @@ async function contextOf(
 }
 
 /** A worker knows no store. */
-const NO_SCHEDULER: RunScheduler = {
+export const NO_SCHEDULER: RunScheduler = {
   trigger: async () => noScheduler("scheduler.trigger"),
   run: async () => noScheduler("scheduler.run"),
   waitFor: async () => noScheduler("scheduler.waitFor"),
