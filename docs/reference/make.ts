@@ -59,12 +59,12 @@ function typeOf(schema: Schema): string {
   const kinds: Readonly<Record<string, string>> = {
     string: "text",
     number: "number",
-    integer: "whole number",
+    integer: "integer",
     boolean: "`true`, `false`",
     null: "`null`",
   };
   const kind = kinds[schema.type ?? ""] ?? "anything";
-  return kind === "number" || kind === "whole number" ? `${kind}${least}${most}` : kind;
+  return kind === "number" || kind === "integer" ? `${kind}${least}${most}` : kind;
 }
 
 /** Rows of an object; objects within it that have no name are written out. Of several forms, only what all of them need is marked so. */
@@ -73,7 +73,7 @@ function rowsOf(schema: Schema, prefix = "", forms: readonly Schema[] = [schema]
     const isNeeded = forms.every(({ required = [] }) => required.includes(key));
     const usual = one.default === undefined || typeof one.default === "object" ? "" : ` Default \`${String(one.default)}\`.`;
     const told =
-      `${one.description ?? ""}${one.description === undefined || /[.!?]$/.test(one.description) ? "" : "."}${usual}${isNeeded && usual === "" ? " **Needed.**" : ""}`.trim();
+      `${one.description ?? ""}${one.description === undefined || /[.!?]$/.test(one.description) ? "" : "."}${usual}${isNeeded && usual === "" ? " **Required.**" : ""}`.trim();
     const row = [`\`${prefix}${key}\``, typeOf(one), told];
     const inner = [one, ...(one.anyOf ?? [])].filter(({ properties }) => properties !== undefined);
     return [row, ...inner.flatMap((part) => rowsOf(part, `${prefix}${key}.`, inner))];
@@ -101,7 +101,7 @@ export function reference(): string {
     "",
     table(top),
     "",
-    `A duration: ${($defs.Duration?.description ?? "").replace("A length of time: ", "")}.`,
+    `${$defs.Duration?.description ?? ""}.`,
     ...parts.flatMap(([name, schema]) => [
       "",
       `### ${name}`,

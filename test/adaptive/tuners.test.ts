@@ -107,7 +107,10 @@ describe("what becomes of a tuner's wish", () => {
     const good = runs(8, 5);
     const twoBad = [...runs(6, 5), run(5, false), run(5, false)];
     expect(asked([...runs(7, 5), run(5, false)]).isChange).toBe(false); // 7 of 8, between the limits
-    expect(asked([...good.slice(0, 3), run(5, false)])).toMatchObject({ isChange: false, reason: expect.stringContaining("twice") });
+    expect(asked([...good.slice(0, 3), run(5, false)])).toMatchObject({
+      isChange: false,
+      reason: expect.stringContaining("second confirmation"),
+    });
     expect(asked([...twoBad, run(5, false), run(5, false)])).toMatchObject({ isChange: true, intervalMs: 90 * MINUTE });
   });
 
@@ -222,14 +225,14 @@ describe("a freshness target", () => {
     expect(wants(tuner, samples, 3 * HOUR)).toMatchObject({ isUrgent: true });
   });
 
-  it("has the run after a failed one come sooner where failures come in a row, and goes back after a success", () => {
+  it("has the run after a failed one come sooner where failures tend to repeat, and goes back after a success", () => {
     const tuner = freshnessTarget({ maxAge: "3h" });
     const isInBurst = (n: number) => n % 50 > 44;
     const samples = Array.from({ length: 149 }, (_, n) => run(20, !isInBurst(n), null, n * HOUR));
     const calm = Number(wants(tuner, samples.slice(0, 140), 12 * HOUR).interval);
     const soon = wants(tuner, samples.slice(0, 147), calm);
     expect(Number(soon.interval)).toBeLessThan(calm / 2);
-    expect(soon.reason).toContain("the newest run failed and failures come in a row");
+    expect(soon.reason).toContain("the newest run failed and failures tend to repeat");
     expect(
       Number(wants(tuner, [...samples.slice(0, 147), run(20, true, null, 147 * HOUR)], Number(soon.interval)).interval),
     ).toBeGreaterThan(2 * Number(soon.interval));

@@ -209,7 +209,7 @@ ${more}`;
         `admin_token: [ ${of("broken-later")} ]\n  admin_tokem:`,
       ),
     );
-    await heard(/configuration is not in force/);
+    await heard(/configuration was not applied/);
     for (let look = 0; look < 100 && (`${service.text().out}${service.text().err}`.match(/run failed/g)?.length ?? 0) < 3; look++)
       await wait(100);
     await wait(2_500); // alerts are raised and sent, sensors look, held triggers are looked at

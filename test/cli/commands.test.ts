@@ -35,16 +35,16 @@ describe("headgate", () => {
     const { code, out } = headgate(["--help"]);
     expect(code).toBe(0);
     expect(out).toMatch(/serve .*validate .*schema.*init .*next .*explain .*simulate .*token /s);
-    expect(out).toContain("Exit codes: 0 done");
+    expect(out).toContain("Exit codes: 0 success");
     expect(headgate(["--version"]).out.trim()).toBe(JSON.parse(readFileSync("package.json", "utf8")).version);
     expect(headgate(["nonsense"])).toMatchObject({ code: 2, err: expect.stringContaining("unknown command") });
-    expect(headgate(["next", "--count", "many"])).toMatchObject({ code: 2, err: expect.stringContaining("whole number") });
+    expect(headgate(["next", "--count", "many"])).toMatchObject({ code: 2, err: expect.stringContaining("must be an integer") });
   });
 
   it("init writes a file that is valid, plays and serves, and never over another", () => {
     const cwd = newFolder();
     expect(headgate(["init"], { cwd })).toMatchObject({ code: 0, out: expect.stringContaining("wrote schedule_config.yaml") });
-    expect(headgate(["init"], { cwd })).toMatchObject({ code: 2, err: expect.stringContaining("is there already") });
+    expect(headgate(["init"], { cwd })).toMatchObject({ code: 2, err: expect.stringContaining("already exists") });
     expect(headgate(["init", "--force"], { cwd }).code).toBe(0);
     expect(headgate(["validate"], { cwd })).toMatchObject({
       code: 0,
@@ -68,7 +68,7 @@ describe("headgate", () => {
       environments: ["development", "production"],
       problems: [{ line: 6, path: "pipelines.nightly.sla" }],
     });
-    expect(headgate(["validate", "none.yaml"])).toMatchObject({ code: 2, err: expect.stringContaining("none.yaml is not there") });
+    expect(headgate(["validate", "none.yaml"])).toMatchObject({ code: 2, err: expect.stringContaining("none.yaml does not exist") });
   });
 
   it("next tells the next fire times, of an environment and from an instant", () => {
@@ -78,7 +78,7 @@ describe("headgate", () => {
     );
     const json = headgate(["--json", "--env", "production", "next", "nightly", "--count", "1", "--from", "2026-03-01"], { cwd });
     expect(JSON.parse(json.out)).toEqual({ items: [{ pipeline: "nightly", at: "2026-03-01T03:00:00.000Z" }] });
-    expect(headgate(["next", "nobody"], { cwd })).toMatchObject({ code: 2, err: expect.stringContaining("there are: nightly, hourly") });
+    expect(headgate(["next", "nobody"], { cwd })).toMatchObject({ code: 2, err: expect.stringContaining("available: nightly, hourly") });
     expect(JSON.parse(headgate(["next", "nobody", "--json"], { cwd }).err)).toMatchObject({ error: { code: "UNKNOWN_PIPELINE" } });
   });
 

@@ -67,11 +67,11 @@ describe("headgate serve with secrets in every place of its file", () => {
       "schedule_config.yaml",
       FILE.replace('[ "file:github.secret" ]', '[ planted-github-new-0014, "file:github.secret" ]').replace("0003", "0103"),
     );
-    await service.said(/configuration is in force/);
+    await service.said(/configuration was applied/);
     expect(await push("2", "planted-github-secret-0013")).toBe(202);
     expect(await push("3", "planted-github-new-0014")).toBe(202);
     write("schedule_config.yaml", FILE.replace('"file:github.secret"', "planted-github-new-0014"));
-    await service.said(/configuration is in force[\s\S]*configuration is in force/);
+    await service.said(/configuration was applied[\s\S]*configuration was applied/);
     expect(await push("4", "planted-github-secret-0013")).toBe(401);
     expect(await push("5", "planted-github-new-0014")).toBe(202);
 

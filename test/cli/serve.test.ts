@@ -23,7 +23,7 @@ describe("headgate serve", () => {
     async () => {
       const cwd = newFolder();
       const first = await served([], { cwd });
-      const printed = () => /told only now: (hg_\S+)/.exec(first.text().err)?.[1] ?? "";
+      const printed = () => /shown only once: (hg_\S+)/.exec(first.text().err)?.[1] ?? "";
       await vi.waitFor(() => expect(printed()).not.toBe("")); // another stream than the line that it listens
       const token = printed();
       expect(first.text().out).not.toContain(token);
@@ -122,14 +122,14 @@ resources: { drain: 10s }
       renameSync(join(cwd, "next"), join(cwd, "schedule_config.yaml"));
     };
     save(FILE.replace("copy:", "cpy:").replace("retry_delay: 1s", "retry_delay: soon"));
-    await service.said(/is not in force/);
+    await service.said(/was not applied/);
     expect((await ask(service.url, "GET", "/etl/api/v1/pipelines")).json.items).toHaveLength(1);
     save(
       FILE.replace("triggers:", "  more: { executor: { command: { command: echo } } }\ntriggers:")
         .replace("id: reader, role: viewer", "id: reader, role: operator")
         .replace("triggers:", "triggers:\n  webhooks: [ { source: shop, pipelines: more } ]"),
     );
-    await service.said(/is in force/);
+    await service.said(/was applied/);
     expect((await ask(service.url, "GET", "/etl/api/v1/pipelines")).json.items).toHaveLength(2);
     expect(
       (await ask(service.url, "POST", "/etl/api/v1/trigger/manual", { token: "the-token-of-a-reader", body: { pipeline: "more" } })).status,
@@ -160,7 +160,7 @@ resources: { drain: 10s }
     });
     expect(headgate(["serve", "none.yaml"], { cwd: other })).toMatchObject({
       code: 2,
-      err: expect.stringContaining("none.yaml is not there"),
+      err: expect.stringContaining("none.yaml does not exist"),
     });
     expect(headgate(["serve", "--json"], { cwd: other, env: { DATABASE_URL: "sqlite:/nowhere/at/all.db" } })).toMatchObject({
       code: 3,

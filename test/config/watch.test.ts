@@ -102,7 +102,7 @@ describe("a configuration that is watched", () => {
     expect((await scheduler.audit.verify()).isIntact).toBe(true);
   });
 
-  it("takes connections over, which settings that were changed at run time name, without showing what they hold", async () => {
+  it("accepts connections over, which settings that were changed at run time name, without showing what they hold", async () => {
     const section = (path: string) => `connections:\n  ready: { type: file, path: ${path} }\n`;
     const gate = FIRST.replace("executor: work }", "executor: work, execution: { timeout: 10s } }");
     const { scheduler, save, changes, problems, clock } = await watched(gate + section("not-there"));

@@ -156,7 +156,7 @@ describe.each(databases)("the audit log with a key on %s", (_, make) => {
     await database.setMark("head", before);
     expect(await running.scheduler.audit.verify()).toMatchObject({
       isIntact: false,
-      problem: { seq: 6, problem: expect.stringMatching(/record 6, written down as/) },
+      problem: { seq: 6, problem: expect.stringMatching(/record 6, recorded elsewhere as/) },
     });
     await running.scheduler.settings.addMaintenance({ start: "03:00", end: "04:00" });
     await running.clock.advance("11s");

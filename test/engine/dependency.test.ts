@@ -26,10 +26,10 @@ describe("a pipeline that follows another", () => {
     await scheduler.stop();
   });
 
-  it("may not follow itself, by itself or in a circle", async () => {
+  it("may not follow itself, by itself or in a cycle", async () => {
     const run = () => {};
     await expect(async () => pipeline({ id: "a", after: "a", run })).rejects.toMatchObject({ code: "INVALID_PIPELINE" });
     const circle = [pipeline({ id: "a", after: "c", run }), pipeline({ id: "b", after: "a", run }), pipeline({ id: "c", after: "b", run })];
-    await expect(harness(circle)).rejects.toThrow(/in a circle: a → b → c → a|in a circle/);
+    await expect(harness(circle)).rejects.toThrow(/in a cycle: a → b → c → a|in a cycle/);
   });
 });

@@ -113,7 +113,7 @@ describe("explain of an instant to come", () => {
     await store.fire([{ ...moved, nextFireAt: Date.parse(on("05:00")), triggers: [], dropped: [] }], Date.parse(START));
     const passed = await scheduler.explain("a", on("02:00"));
     expect(passed).toMatchObject({ answer: "not_scheduled", nextFireAt: new Date(on("05:00")) });
-    expect(passed.text).toContain("goes on at 2026-03-02T05:00:00Z");
+    expect(passed.text).toContain("its next fire time is 2026-03-02T05:00:00Z");
     expect(await scheduler.explain("a", on("05:00"))).toMatchObject({ answer: "will_run" });
     const fires = await scheduler.upcoming({ count: 2 });
     expect(fires.map(({ fireAt }) => fireAt.toISOString().slice(11, 16))).toEqual(["05:00", "06:00"]);
@@ -176,8 +176,8 @@ describe("explain of an instant to come", () => {
     expect((await scheduler.explain("long", on("01:00"))).answer).toBe("will_run");
     const second = await scheduler.explain("long", on("02:00"));
     expect(second).toMatchObject({ answer: "may_run", dependsOn: [{ kind: "slot" }] });
-    expect(second.text).toContain("else it waits");
-    expect((await scheduler.explain("skips", on("02:00"))).text).toContain("else it is skipped");
+    expect(second.text).toContain("otherwise it will wait");
+    expect((await scheduler.explain("skips", on("02:00"))).text).toContain("otherwise it will be skipped");
     await scheduler.stop();
   });
 

@@ -23,7 +23,7 @@ describe("explain", () => {
     const between = await scheduler.explain("a", "2026-03-02T01:40:00Z");
     expect(between.answer).toBe("not_scheduled");
     expect(between.text).toContain(
-      "its last trigger before was the scheduled trigger for 2026-03-02T01:00:00Z, which succeeded at 2026-03-02T01:20:00Z",
+      "its previous trigger was the scheduled trigger for 2026-03-02T01:00:00Z, which succeeded at 2026-03-02T01:20:00Z",
     );
     expect(between.nextFireAt).toEqual(new Date("2026-03-02T02:00:00Z"));
     await scheduler.stop({ drain: 0 });
@@ -53,7 +53,7 @@ describe("explain", () => {
       /is waiting because 1 of 1 run slots of the pipeline is in use \(run \w+ of busy since 2026-03-02T01:00:00Z\)\. To start it sooner, /,
     );
     expect(await text("paused", "2026-03-02T02:00:00Z")).toContain(
-      "the pipeline has been paused since 2026-03-02T00:00:00Z by ana (audit); its fire time 2026-03-02T02:00:00Z is not decided on yet",
+      "the pipeline has been paused since 2026-03-02T00:00:00Z by ana (audit); its fire time 2026-03-02T02:00:00Z has not been decided yet",
     );
     await first.scheduler.resume({ pipelineId: "paused" });
     await clock.settle();
@@ -78,7 +78,7 @@ describe("explain", () => {
     const later = await scheduler.explain("a", "2026-03-02T04:00:00Z");
     expect(later.answer).toBe("may_run");
     expect(later.text).toContain(
-      "its schedule fires at 2026-03-02T04:00:00Z, and it may run, which depends on this: stale depends on runs until then",
+      "its schedule fires at 2026-03-02T04:00:00Z, and it may run, depending on: stale depends on runs until then",
     );
     expect(later.findings.map(({ result }) => result)).toEqual(["pass", "not_evaluated"]);
     const inside = await scheduler.explain("a", "2026-03-02T06:00:00Z");
@@ -100,7 +100,7 @@ describe("explain", () => {
     await clock.advance("6h");
     const forgotten = await scheduler.explain("a", "2026-03-02T01:00:00Z");
     expect(forgotten.answer).toBe("unknown");
-    expect(forgotten.text).toContain("the store's retention has removed it");
+    expect(forgotten.text).toContain("the record has been pruned");
     expect((await scheduler.explain("a", "2026-03-01T23:00:00Z")).answer).toBe("unknown");
     await scheduler.stop();
   });

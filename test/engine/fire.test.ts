@@ -39,7 +39,7 @@ describe("a schedule", () => {
     await scheduler.stop();
   });
 
-  it("that throws is reported, fires no more, and disturbs no other", async () => {
+  it("that throws is reported, no longer fires, and disturbs no other", async () => {
     const bad = { kind: "custom" as const, key: "bad", describe: () => "bad", nextAfter: (from: number) => thrower(from) };
     const begin = Date.parse(START);
     const thrower = (from: number) => {

@@ -322,9 +322,9 @@ describe("statistics", () => {
 
 describe("options of monitoring", () => {
   it.each<[string, object, RegExp]>([
-    ["two channels of one name", { channels: [recorder("a"), recorder("a")] }, /two called "a"/],
-    ["two rules of one name", { rules: [runFailed(), runFailed()] }, /two called "run_failed"/],
-    ["a route to nowhere", { channels: [recorder("a")], routes: [{ channels: ["b"] }] }, /channel "b" is unknown; there are a/],
+    ["two channels of one name", { channels: [recorder("a"), recorder("a")] }, /two are named "a"/],
+    ["two rules of one name", { rules: [runFailed(), runFailed()] }, /two are named "run_failed"/],
+    ["a route to nowhere", { channels: [recorder("a")], routes: [{ channels: ["b"] }] }, /channel "b" is unknown; available: a/],
     ["a fallback to nowhere", { channels: [recorder("a")], routes: [{ channels: ["a"], fallback: "b" }] }, /"b" is unknown/],
     ["a route for no rule", { channels: [recorder("a")], routes: [{ channels: ["a"], rules: ["x"] }] }, /rule "x" is unknown/],
     ["a channel that is none", { channels: [{ name: "a" }] }, /no function send/],

@@ -62,7 +62,7 @@ describe("readiness", () => {
     await clock.advance("5m");
     const answer = await ready(scheduler);
     expect(answer.status).toBe(503);
-    expect(answer.body.reason).toMatch(/^its rounds have failed since 2026-03-02T00:1\d:\S+: an unexpected error, see the log$/);
+    expect(answer.body.reason).toMatch(/^its rounds have failed since 2026-03-02T00:1\d:\S+: an unexpected error; see the log$/);
     const status = scheduler.status();
     expect(status).toMatchObject({
       isReady: false,

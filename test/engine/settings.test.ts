@@ -73,8 +73,8 @@ describe("settings changed at run time", () => {
     [{ isAdaptive: "yes" }, "INVALID_ARGUMENT", /true or false/],
     [{ maintenanceWindows: [{ start: "25:00", end: "26:00" }] }, "INVALID_ARGUMENT", /25:00/],
     [{ externalDependencies: [{ type: "http", url: "ftp://x" }] }, "INVALID_ARGUMENT", /http or https/],
-    [{ externalDependencies: [{ type: "http", url: "https://me:s3cret@x/y" }] }, "INVALID_ARGUMENT", /has a secret \(user\)/],
-    [{ externalDependencies: [{ type: "http", url: "https://t0ken@x/y" }] }, "INVALID_ARGUMENT", /has a secret \(user\)/],
+    [{ externalDependencies: [{ type: "http", url: "https://me:s3cret@x/y" }] }, "INVALID_ARGUMENT", /contains a secret \(user\)/],
+    [{ externalDependencies: [{ type: "http", url: "https://t0ken@x/y" }] }, "INVALID_ARGUMENT", /contains a secret \(user\)/],
     [
       { externalDependencies: [{ type: "http", url: "https://x/y?a=1&api_key=2&X-Amz-Signature=3" }] },
       "INVALID_ARGUMENT",

@@ -106,7 +106,7 @@ describe("a pipeline's time zone", () => {
   });
 
   test("must be a zone", () => {
-    expect(() => of(every("1h"), "Berlin")).toThrow(/pipeline a: timeZone: "Berlin" is not a time zone/);
+    expect(() => of(every("1h"), "Berlin")).toThrow(/pipeline a: timeZone: "Berlin" is not a known time zone/);
     expect(() => pipeline({ id: "a", timezone: "UTC", run } as never)).toThrow(/did you mean "timeZone"/);
   });
 

@@ -36,7 +36,7 @@ describe("an end whose data the database refuses", () => {
     await scheduler.trigger("a");
     await clock.advance("1s");
     const [run] = (await scheduler.runs()).items;
-    expect(run).toMatchObject({ status: "succeeded", attempt: 1, output: { notKept: expect.stringContaining("refuses this data") } });
+    expect(run).toMatchObject({ status: "succeeded", attempt: 1, output: { notKept: expect.stringContaining("rejected this data") } });
     expect(heard("run.succeeded")).toHaveLength(1);
     expect(heard("error").map(({ where }) => where)).toEqual([expect.stringContaining(`run ${run?.id}`)]);
     await scheduler.stop();
@@ -56,7 +56,7 @@ describe("an end whose data the database refuses", () => {
     await scheduler.trigger("a");
     await clock.advance("1s");
     const [run] = (await scheduler.runs()).items;
-    expect(run).toMatchObject({ status: "failed", error: { message: expect.stringContaining("was not kept") } });
+    expect(run).toMatchObject({ status: "failed", error: { message: expect.stringContaining("was not stored") } });
     await scheduler.stop();
   });
 });
@@ -153,7 +153,7 @@ describe("an end that fails for a reason nobody foresaw", () => {
 describe("a success that could not be recorded for hours", () => {
   const away: Faults["before"] = (method) => (isWork(method) ? storeIsAway() : null);
 
-  it("is recorded when the store is back, once, by one node", async () => {
+  it("is recorded when the store is available again, once, by one node", async () => {
     const faults: Faults = {};
     let executions = 0;
     const job = pipeline({
@@ -232,7 +232,7 @@ describe("a success that could not be recorded for hours", () => {
     expect(executions).toEqual(["node-1", "node-2"]);
     expect(first.heard("run.late_result")).toMatchObject([{ attempt: 1, outcome: "succeeded", error: null }]);
     expect(first.heard("run.succeeded")).toHaveLength(0);
-    expect(lines.filter(({ message }) => message.includes("was refused"))).toMatchObject([{ fields: { outcome: "succeeded" } }]);
+    expect(lines.filter(({ message }) => message.includes("was rejected"))).toMatchObject([{ fields: { outcome: "succeeded" } }]);
     await first.scheduler.stop();
     await second.scheduler.stop();
   });

@@ -55,7 +55,7 @@ describe("what a command printed", () => {
     const script = `printf 'first line\\n' >&2; printf "%s" "$TOKEN" >&2; i=0; while [ $i -lt 900 ]; do echo "line $i é" >&2; i=$((i+1)); done; printf "last $TOKEN" >&2; exit 1`;
     const { error } = await ran(script, {}, { env: { TOKEN: secret }, envFrom: ["PATH"] });
     const { stderr = "" } = error?.output ?? {};
-    expect(stderr).toMatch(/^first line\n\[redacted\]line 0 é\n[\s\S]*… \(\d+ bytes left out\)[\s\S]*line 899 é\nlast \[redacted\]$/);
+    expect(stderr).toMatch(/^first line\n\[redacted\]line 0 é\n[\s\S]*… \(\d+ bytes omitted\)[\s\S]*line 899 é\nlast \[redacted\]$/);
     expect(stderr.length).toBeLessThan(2_700);
     expect(stderr).not.toContain("\ufffd");
     expect(stderr).not.toContain(secret.slice(0, 8));
@@ -72,15 +72,12 @@ describe("what a command printed", () => {
 
 describe("a command that cannot be started", () => {
   it.each([
-    [
-      { command: "headgate-no-such-program", args: [] },
-      /^headgate-no-such-program cannot be started \(ENOENT\): there is no such program in the PATH/,
-    ],
+    [{ command: "headgate-no-such-program", args: [] }, /^headgate-no-such-program cannot be started \(ENOENT\): not found in the PATH/],
     [
       { command: "/bin/sh", args: [], cwd: "/no/such/directory" },
       /^\/bin\/sh cannot be started in \/no\/such\/directory \(ENOENT\): the directory \(cwd\) does not/,
     ],
-    [{ command: "/", args: [] }, /^\/ cannot be started \(EACCES\): it may not be executed/],
+    [{ command: "/", args: [] }, /^\/ cannot be started \(EACCES\): it is not executable/],
   ])("is named with its directory: %j", async (options, words) => {
     expect((await ran("", {}, options)).error?.message).toMatch(words);
   });

@@ -118,17 +118,17 @@ describe("a command", () => {
     const run = await ran(command(`console.error("line 1\\nno such table: sales"); process.exit(3)`));
     expect(run).toMatchObject({
       status: "failed",
-      error: { code: "COMMAND_FAILED", message: "ended with 3: line 1\nno such table: sales" },
+      error: { code: "COMMAND_FAILED", message: "exited with 3: line 1\nno such table: sales" },
     });
     expect(
       await ran(pipeline({ id: "job", executor: commandExecutor({ command: "/no/such/program" }), execution: { retries: 0 } })),
     ).toMatchObject({
       status: "failed",
-      error: { message: expect.stringMatching(/ cannot be started \(ENOENT\): there is no such/) },
+      error: { message: expect.stringMatching(/ cannot be started \(ENOENT\): not found/) },
     });
     expect(await ran(command("process.kill(process.pid, 'SIGKILL')"))).toMatchObject({ error: { message: "was ended by SIGKILL" } });
     expect(await ran(command("console.log('no json')", { output: "json" }))).toMatchObject({
-      error: { message: expect.stringMatching(/wrote no JSON: .* at line \d+, column \d+$/) },
+      error: { message: expect.stringMatching(/its output is not JSON: .* at line \d+, column \d+$/) },
     });
   });
 
@@ -185,7 +185,7 @@ describe("a command", () => {
   it("says what is wrong with its options", () => {
     expect(() => commandExecutor({ command: "" })).toThrow(HeadgateError);
     expect(() => commandExecutor({ command: "ls -la | wc" })).toThrow(/arguments as args/);
-    expect(() => commandExecutor({ command: "x", args: ["a\0b"] })).toThrow(/list of texts/);
+    expect(() => commandExecutor({ command: "x", args: ["a\0b"] })).toThrow(/array of strings/);
     expect(() => commandExecutor({ command: "x", concurrency: 0 })).toThrow(/concurrency/);
     expect(() => commandExecutor({ command: "x", outputLimit: 1e9 })).toThrow(/outputLimit/);
   });

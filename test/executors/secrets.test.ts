@@ -86,7 +86,7 @@ describe("what an executor holds stands in nothing that is kept or said", () => 
       stdout: "key [redacted]\n",
       stderr: expect.stringContaining("[redacted]"),
     });
-    expect((await ran(scheduler, "fails")).error?.message).toBe("ended with 1: no access with [redacted]");
+    expect((await ran(scheduler, "fails")).error?.message).toBe("exited with 1: no access with [redacted]");
     expect((await ran(scheduler, "json")).output).toEqual({ "[redacted]": ["[redacted]"] });
     expect((await ran(scheduler, "no_json")).error?.message).toMatch(/^succeeded, but its output is not JSON: .*(line|column|character)/);
     const text = (await readable(scheduler)) + said.join();
@@ -135,7 +135,7 @@ describe("what an executor holds stands in nothing that is kept or said", () => 
       headers: { "x-api-key": SECRET, authorization: `Basic ${Buffer.from("me:basic-secret-0002").toString("base64")}` },
     });
     const { scheduler, said } = await started([job("job", executor)]);
-    expect((await ran(scheduler, "job")).error?.message).toMatch(/answers 400: \{.*\[redacted\]/);
+    expect((await ran(scheduler, "job")).error?.message).toMatch(/responded with 400: \{.*\[redacted\]/);
     expect((await ran(scheduler, "job")).output).toMatchObject({ "x-api-key": "[redacted]", authorization: "[redacted]" });
     const text = (await readable(scheduler)) + said.join();
     expect(text).toMatch(/answers 503/);

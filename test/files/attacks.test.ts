@@ -282,13 +282,13 @@ describe("the working directories of trigger files", () => {
 
   it("must lie apart from the drop directory, and on the same file system", async () => {
     const { directory, service } = folder();
-    const inside = { code: "INVALID_ARGUMENT", message: expect.stringMatching(/must lie outside of directory/) };
+    const inside = { code: "INVALID_ARGUMENT", message: expect.stringMatching(/must be neither inside directory/) };
     await expect(open({ directory, workDirectory: join(directory, "work") })).rejects.toMatchObject(inside);
     await expect(open({ directory, workDirectory: directory })).rejects.toMatchObject(inside);
     await expect(open({ directory, workDirectory: service })).rejects.toMatchObject(inside);
     symlinkSync(directory, join(service, "alias"));
-    await expect(open({ directory, workDirectory: join(service, "alias") })).rejects.toThrow(/must lie outside/);
-    await expect(open({ directory, workDirectory: "" })).rejects.toThrow(/workDirectory: must be a path/);
+    await expect(open({ directory, workDirectory: join(service, "alias") })).rejects.toThrow(/must be neither inside/);
+    await expect(open({ directory, workDirectory: "" })).rejects.toThrow(/workDirectory: must be a non-empty path/);
   });
 
   const other = "/dev/shm";
@@ -297,7 +297,7 @@ describe("the working directories of trigger files", () => {
     const { directory } = folder();
     const workDirectory = mkdtempSync(join(other, "headgate-"));
     try {
-      const message = expect.stringMatching(/must be on the same file system and mount as .*put both into one volume/);
+      const message = expect.stringMatching(/must be on the same file system and mount as .*put both on one volume/);
       await expect(open({ directory, workDirectory })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message });
     } finally {
       rmSync(workDirectory, { recursive: true });

@@ -190,7 +190,7 @@ describe("a bad trigger file", () => {
     ["type.json", '{"priority": "urgent"}', NOT_JSON, /\/priority/],
     ["time.json", '{"created_at": "yesterday"}', NOT_JSON, /\/created_at/],
     ["both.json", '{"pipeline": "a", "dag_id": "b"}', NOT_JSON, /different pipelines/],
-    ["proto.json", '{"parameters": {"__proto__": {"a": 1}}}', NOT_JSON, /not a name that may be used/],
+    ["proto.json", '{"parameters": {"__proto__": {"a": 1}}}', NOT_JSON, /a reserved name/],
     ["nul.json", '{"source": "a\\u0000b"}', NOT_JSON, /NUL/],
     ["deep.json", `{"parameters": {"a": ${"[".repeat(10_000)}${"]".repeat(10_000)}}}`, NOT_JSON, /deeper than 32/],
     ["huge.json", `{"source": "${"x".repeat(2_000)}"}`, NOT_JSON, /over the limit of 1000/],
@@ -362,7 +362,7 @@ describe("a watcher of trigger files", () => {
     const { scheduler } = await harness([sales()]);
     const file = join(root, "a-file");
     writeFileSync(file, "");
-    await expect(watchTriggerFiles(scheduler, { directory: "" })).rejects.toThrow(/directory: must be a path/);
+    await expect(watchTriggerFiles(scheduler, { directory: "" })).rejects.toThrow(/directory: must be a non-empty path/);
     await expect(watchTriggerFiles(scheduler, { directory: file })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining("cannot be used"),

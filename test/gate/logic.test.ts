@@ -253,16 +253,23 @@ describe("decide", () => {
     expect(decide(two, [finding("block", NOW - 5), finding("pass")], NOW).recheckAt).toBe(NOW + 900_000);
   });
 
-  it("says when a hold is next check at and given up, and never of a look that will not come", () => {
+  it("says when a hold is checked again and when it expires, and never of a check that will not come", () => {
     const { holdForMs } = two;
     const inAn = (ms: number) => new Date(NOW + ms).toISOString().replace(".000Z", "Z");
     expect(decide(two, [finding("block", NOW + 5_000)], NOW).reason).toBe(
       `x: y; next check at ${inAn(5_000)}; it expires at ${inAn(holdForMs)} if it is still held then`,
     );
     const late = decide(two, [finding("block", NOW + 5_000)], NOW, NOW + 2_000);
-    expect(late.reason).toBe(`x: y; given up ${inAn(2_000)}, before the next check`);
+    expect(late.reason).toBe(`x: y; it expires at ${inAn(2_000)}, before the next check`);
     expect(late.expiresAt).toBe(NOW + 2_000);
     expect(holdReason(late.reason)).toBe("x: y");
-    expect(holdReason("x: y; z; next check at 2026-03-02T00:15:00Z, given up after 1d")).toBe("x: y; z");
+    const byVersion010 = [
+      "looked at again 2026-03-02T00:15:00Z, and given up 2026-03-03T00:00:00Z if it is still held",
+      "given up 2026-03-03T00:00:00Z, before it would be looked at again",
+    ];
+    for (const end of byVersion010) expect(holdReason(`x: y; z; ${end}`)).toBe("x: y; z");
+    expect(holdReason("x: y; z; next check at 2026-03-02T00:15:00Z; it expires at 2026-03-03T00:00:00Z if it is still held then")).toBe(
+      "x: y; z",
+    );
   });
 });

@@ -204,7 +204,7 @@ describe("the texts of explain about the past", () => {
     await world.scheduler.trigger("later", { notBefore: "2026-03-02T09:00:00Z", user: "ben" });
     await world.scheduler.trigger("paused", { user: "ben" });
     await world.clock.advance("45m");
-    await note("It is held, and will be given up before it is looked at again", world, "given-up-soon");
+    await note("It is held, and will expire before the next check", world, "given-up-soon");
     await world.clock.advance("1h");
     await note("It is held", world, "held");
     await note("A run of its own pipeline is in its way", world, "long", "02:00");

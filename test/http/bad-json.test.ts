@@ -14,7 +14,7 @@ const isJson = (text: string) => {
 
 describe("a text that is not JSON", () => {
   it.each([
-    ["", "the text ends too early at line 1, column 1"],
+    ["", "unexpected end of the text at line 1, column 1"],
     ['{"a": hunter2}', "expected a value at line 1, column 7"],
     ['{\n  "a": 1\n  "b": 2}', "expected , or } at line 3, column 3"],
     ["[1 2]", "expected , or ] at line 1, column 4"],

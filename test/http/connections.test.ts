@@ -112,7 +112,7 @@ describe("limitServer", () => {
     [{ maxConnections: 0 }, /maxConnections: must be an integer ≥ 1 \(got 0\)/],
     [{ maxConnectionsPerAddress: 1.5 }, /maxConnectionsPerAddress/],
     [{ headersTimeoutMs: Number.NaN }, /headersTimeoutMs/],
-    [{ headersTimeoutMs: 2, requestTimeoutMs: 1 }, /must not be longer/],
+    [{ headersTimeoutMs: 2, requestTimeoutMs: 1 }, /must not exceed/],
   ])("refuses %j", (limits, message) => expect(() => limitServer(createServer(), limits)).toThrow(message));
 });
 

@@ -117,7 +117,7 @@ describe.skipIf(url === null)("an admin limited to pipeline a", () => {
     expect((await put({ type: "file", connection: "warehouse" })).json.detail).toMatch(
       /is of type sql, not file; declared for file: exports_ready/,
     );
-    expect((await put({ type: "sql", connection: "warehouse", query_name: "x" })).json.detail).toMatch(/has no query "x"; there are: none/);
+    expect((await put({ type: "sql", connection: "warehouse", query_name: "x" })).json.detail).toMatch(/has no query "x"; available: none/);
     const named = await put({ type: "sql", connection: "warehouse", name: "the warehouse", timeout_ms: 700 });
     expect(named).toMatchObject({
       status: 200,
@@ -132,7 +132,7 @@ describe.skipIf(url === null)("an admin limited to pipeline a", () => {
     "cannot leave a secret in an address where viewers read it: ?%s",
     async (parameter) => {
       const { status, json } = await put({ type: "http", url: `https://prices.example/health?${parameter}` });
-      expect([status, json.detail]).toEqual([422, expect.stringContaining("which all who may read the settings could read")]);
+      expect([status, json.detail]).toEqual([422, expect.stringContaining("which everyone with access to the settings could read")]);
     },
   );
 
@@ -145,7 +145,7 @@ describe.skipIf(url === null)("an admin limited to pipeline a", () => {
       ]) {
         const { status, json } = await put(dependency);
         if (status === 422) {
-          expect(json.detail).toContain("is an address of a private network"); // it is plain from the address
+          expect(json.detail).toContain("is an address in a private network"); // it is plain from the address
           continue;
         }
         expect(status, JSON.stringify(dependency)).toBe(200);

@@ -97,7 +97,7 @@ describe("a body that may have several forms", () => {
     [{ start: "02:00" }, "/end", /expected string/],
     [{ from: "2026-03-02T00:00:00Z" }, "/until", /expected string/],
     [{ start: "25:00", end: "04:00" }, "/start", /must be a time of day such as 02:00/],
-    [{ start: "02:00", end: "04:00", color: "red" }, "/color", /is not a field that is known here/],
+    [{ start: "02:00", end: "04:00", color: "red" }, "/color", /unknown field/],
   ])("has a pointer for every field that is wrong: %j", async (body, pointer, words) => {
     const refused = await call("POST", "/api/v1/schedule/maintenance", body);
     expect(refused).toMatchObject({ status: 422, body: { errors: [{ pointer, detail: expect.stringMatching(words) }] } });
@@ -132,7 +132,7 @@ describe("what documentation promises of requests", () => {
     const refused = await call("PUT", "/api/v1/schedule/config", { pipeline: "shop", external_dependencies: [dependency] });
     expect(refused).toMatchObject({
       status: 422,
-      body: { detail: expect.stringMatching(/address of a private network; .*allow_private_networks .* under security/) },
+      body: { detail: expect.stringMatching(/address in a private network; .*allow_private_networks .* under security/) },
     });
   });
 });

@@ -147,7 +147,7 @@ describe.skipIf(url === null)("the PostgreSQL store", () => {
     const away = told(scheduler, "store.unavailable");
     through.cut();
     await away;
-    expect(scheduler.status().store).toMatchObject({ isAvailable: false, error: expect.stringContaining("is the server up") });
+    expect(scheduler.status().store).toMatchObject({ isAvailable: false, error: expect.stringContaining("check that the server is up") });
     await expect(scheduler.trigger("slow")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     release();
     const back = told(scheduler, "store.recovered");

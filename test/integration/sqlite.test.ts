@@ -131,7 +131,7 @@ describe("the SQLite store", () => {
           },
         );
       }
-      expect(error).toMatchObject({ code: "STORE_FULL", message: expect.stringContaining("make room") });
+      expect(error).toMatchObject({ code: "STORE_FULL", message: expect.stringContaining("free space") });
       execFileSync("mount", ["-o", "remount,size=20m", small]);
       const done = new Promise<void>((resolve) => {
         const look = async () => {
@@ -156,7 +156,10 @@ describe("the SQLite store", () => {
     chmodSync(file, 0o444);
     const { stdout } = spawnSync(process.execPath, ["--import", "tsx", READ_ONLY, fresh(), file], { encoding: "utf8" });
     chmodSync(folder, 0o700);
-    expect(JSON.parse(stdout)).toEqual({ code: "STORE_READ_ONLY", message: expect.stringContaining("let this process write to the file") });
+    expect(JSON.parse(stdout)).toEqual({
+      code: "STORE_READ_ONLY",
+      message: expect.stringContaining("grant this process write access to the file"),
+    });
   });
 });
 

@@ -189,7 +189,7 @@ describe("validatePattern()", () => {
     expect(errorsOf({ execution: { retires: 3 } })[0]).toMatch(/^execution\.retires: unknown option; did you mean "retries"\?/);
     expect(errorsOf({ retries: 3 })[0]).toMatch(/^retries: unknown option; allowed: /);
     expect(errorsOf({ timezone: "UTC" })[0]).toMatch(/^timezone: unknown option; did you mean "timeZone"\?/);
-    expect(errorsOf({ tags: "a" })).toEqual(['tags: must be an array of text (got "a")']);
+    expect(errorsOf({ tags: "a" })).toEqual(['tags: must be an array of strings (got "a")']);
     expect(errorsOf({ alertOn: ["nope"] })).toEqual(['alertOn: "nope" is unknown; allowed: failure, retry, sla_miss']);
     expect(loose({ description: "x", schedule: null }).errors[0]).toMatch(/^schedule: must be a schedule such as cron/);
     expect(errorsOf({ execution: { retries: "3" } })).toEqual(['execution.retries: must be an integer from 0 to 1,000 (got "3")']);

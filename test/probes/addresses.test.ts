@@ -261,7 +261,7 @@ describe("a redirect to another origin", () => {
       };
       const clock = { now: () => 0 };
       await expect(executor.submit(run as never, { signal: AbortSignal.timeout(9_000), clock } as never)).rejects.toThrow(
-        /redirects to .*where the body is not sent/,
+        /redirects to .*and the body is not sent there/,
       );
       const channel = webhookChannel({ url: `${base}/${status}`, secret, headers: SECRETS, ...LOCAL });
       const notification = notificationOf({

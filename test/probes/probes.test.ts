@@ -73,15 +73,15 @@ const port = () => Number(new URL(base).port);
 
 describe("a probe over HTTP", () => {
   it.each([
-    ["/ok", {}, true, "answers 200"],
-    ["/down", {}, false, "answers 503"],
-    ["/down", { status: 503 }, true, "answers 503"],
-    ["/down", { status: [500, 503] }, true, "answers 503"],
+    ["/ok", {}, true, "responded with 200"],
+    ["/down", {}, false, "responded with 503"],
+    ["/down", { status: 503 }, true, "responded with 503"],
+    ["/down", { status: [500, 503] }, true, "responded with 503"],
     ["/ok", { json: { path: "status", equals: "ok" } }, true, 'says status: "ok"'],
     ["/ok", { json: { path: "status", equals: "great" } }, false, 'says status: "ok"'],
     ["/ok", { json: { path: "count" } }, false, "says count: 0"],
     ["/ok", { json: { path: "nothing.here" } }, false, "says nothing.here: nothing"],
-    ["/moved", {}, true, "answers 200"],
+    ["/moved", {}, true, "responded with 200"],
   ])("%s with %j is healthy: %s", async (path, options, isHealthy, reason) => {
     expect(await look(httpProbe({ url: base + path, ...LOCAL, ...options }))).toMatchObject({ isHealthy, reason });
   });
@@ -91,7 +91,7 @@ describe("a probe over HTTP", () => {
     ["/file", {}, /not an http or https address/],
     ["/text", { json: { path: "a" } }, /not JSON/],
     ["/large", { json: { path: "a" } }, /more than 1048576 bytes/],
-    ["/half", { json: { path: "a" } }, /does not answer/],
+    ["/half", { json: { path: "a" } }, /is not responding/],
   ])("%s fails, and says why", async (path, options, message) => {
     await expect(look(httpProbe({ url: base + path, ...LOCAL, ...options }))).rejects.toThrow(message);
   });
@@ -106,7 +106,7 @@ describe("a probe over HTTP", () => {
       code: "ADDRESS_REFUSED",
     });
     expect(() => httpProbe({ url: "ftp://x" })).toThrow(/not an http or https address/);
-    expect(() => httpProbe({ url: base, allowPrivateNetworks: ["10.0.0.0/99"] })).toThrow(/is no network/);
+    expect(() => httpProbe({ url: base, allowPrivateNetworks: ["10.0.0.0/99"] })).toThrow(/is not a network/);
   });
 
   it("takes its secrets nowhere else, and shows them to nobody", async () => {
@@ -139,11 +139,11 @@ describe("a probe for the age of data", () => {
     expect(await look(httpTimestamp({ url: `${base}/ok`, path, ...LOCAL }))).toBe(at);
   });
 
-  it("says what is no instant", async () => {
-    await expect(look(httpTimestamp({ url: `${base}/ok`, path: "status", ...LOCAL }))).rejects.toThrow(/status: "ok" is no instant/);
-    await expect(look(httpTimestamp({ url: `${base}/ok`, path: "nothing", ...LOCAL }))).rejects.toThrow(/nothing is no instant/);
-    await expect(look(httpTimestamp({ url: `${base}/down`, path: "a", ...LOCAL }))).rejects.toThrow(/answers 503/);
-    expect(() => httpTimestamp({ url: base, path: "a..b" })).toThrow(/is no path/);
+  it("says what is not an instant", async () => {
+    await expect(look(httpTimestamp({ url: `${base}/ok`, path: "status", ...LOCAL }))).rejects.toThrow(/status: "ok" is not an instant/);
+    await expect(look(httpTimestamp({ url: `${base}/ok`, path: "nothing", ...LOCAL }))).rejects.toThrow(/nothing is not an instant/);
+    await expect(look(httpTimestamp({ url: `${base}/down`, path: "a", ...LOCAL }))).rejects.toThrow(/responded with 503/);
+    expect(() => httpTimestamp({ url: base, path: "a..b" })).toThrow(/is not a path/);
   });
 
   it("reads when a file was written", async () => {
@@ -155,7 +155,7 @@ describe("a probe for the age of data", () => {
   });
 
   it("asks SQLite, which must be there", async () => {
-    await expect(look(sqlNumber({ url: `sqlite:${join(folder, "none.db")}`, query: "SELECT 1" }))).rejects.toThrow(/does not answer/);
+    await expect(look(sqlNumber({ url: `sqlite:${join(folder, "none.db")}`, query: "SELECT 1" }))).rejects.toThrow(/is not responding/);
     expect(() => sqlNumber({ url: "mysql://x", query: "SELECT 1" })).toThrow(/postgres:/);
   });
 
@@ -179,7 +179,7 @@ describe("a probe for the age of data", () => {
 });
 
 describe("a probe of a port or a program", () => {
-  it("knows whether something takes connections", async () => {
+  it("knows whether something accepts connections", async () => {
     expect(await look(tcpProbe({ host: "127.0.0.1", port: port(), ...LOCAL }))).toMatchObject({ isHealthy: true });
     await expect(look(tcpProbe({ host: "127.0.0.1", port: 1, ...LOCAL }))).rejects.toThrow(/ECONNREFUSED/);
     await expect(look(tcpProbe({ host: "localhost", port: port() }))).rejects.toMatchObject({ code: "ADDRESS_REFUSED" });
@@ -252,7 +252,7 @@ describe("conditions that ask the outside", () => {
       },
     });
     const bad = await decisionOf([healthy({ probes: [web, tcpProbe({ host: "127.0.0.1", port: 1, ...LOCAL })] })]);
-    expect(bad).toMatchObject({ outcome: "skip", finding: { reason: "127.0.0.1:1 does not answer (ECONNREFUSED)" } });
+    expect(bad).toMatchObject({ outcome: "skip", finding: { reason: "127.0.0.1:1 is not responding (ECONNREFUSED)" } });
     expect(JSON.stringify([good, bad])).not.toContain("s3cret");
     expect(await decisionOf([healthy({ probes: [tcpProbe({ host: "127.0.0.1", port: 1, ...LOCAL })], onError: "pass" })])).toMatchObject({
       outcome: "run",
@@ -293,6 +293,6 @@ describe("conditions that ask the outside", () => {
     expect(await decisionOf([dataVolume({ source: source(50), min: 10, max: 40 })])).toMatchObject({ outcome: "skip" });
     expect(await decisionOf([dataVolume({ source: source(20), min: 10, max: 40 })])).toMatchObject({ outcome: "run" });
     expect(await decisionOf([dataVolume({ source: source(Number.NaN), min: 10 })])).toMatchObject({ outcome: "skip" });
-    expect(() => dataVolume({ source: source(1) })).toThrow(/min or max/);
+    expect(() => dataVolume({ source: source(1) })).toThrow(/min and.or max/);
   });
 });

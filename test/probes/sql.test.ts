@@ -61,7 +61,7 @@ describe("the url of a PostgreSQL database", () => {
       "postgres://me@db.example/shop?sslmode=prefer",
       /sslmode "prefer" is unknown; allowed: disable, no-verify, require/,
     ],
-    ["a fragment", "postgres://me:a#b@db.example/shop", /name the host|write # as %23|give one such as/],
+    ["a fragment", "postgres://me:a#b@db.example/shop", /name the host|write # as %23|must be one such as/],
     ["a NUL", "postgres://me@db.example/sh%00op", /percent-encoded/],
     ["several databases", "postgres://me@db.example/a/b", /one name/],
   ])("cannot have %s", (_, url, message) => refused(url, message));
@@ -266,7 +266,7 @@ describe("a server that asks for a password", () => {
       env: environment,
       timeout: 60_000,
     });
-    expect(stdout).toContain("asks for a password, and the url has none");
+    expect(stdout).toContain("requires a password, and the url has none");
     const sent = server.received();
     expect(sent).toContain("postgres\0database\0postgres");
     expect(sent).not.toMatch(/from-the-|env[-_]|replication\0database/);

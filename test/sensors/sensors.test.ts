@@ -151,8 +151,8 @@ describe("httpSensor", () => {
     expect(seen.length).toBe(3);
     const failing = scheduler.status().sensors.filter(({ failures }) => failures > 0);
     expect(failing.map(({ name, error }) => [name, error])).toEqual([
-      ["version", "answers 503"],
-      ["ready", "answers 503"],
+      ["version", "responded with 503"],
+      ["ready", "responded with 503"],
     ]);
     await scheduler.stop();
   });
@@ -347,7 +347,7 @@ describe("an event-driven pattern", () => {
     const lines: string[] = [];
     const logger = { log: (_: string, message: string) => void lines.push(message) };
     const { scheduler } = await harness([job("external_api_update")], { logger });
-    expect(lines).toContainEqual(expect.stringContaining("nothing looks for what starts it"));
+    expect(lines).toContainEqual(expect.stringContaining("it has no sensor"));
     await scheduler.stop();
   });
 

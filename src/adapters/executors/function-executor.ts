@@ -1,4 +1,5 @@
 import type PQueue from "p-queue";
+import { formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../ports/executor.js";
@@ -54,7 +55,7 @@ function supervise(run: RunRequest, control: RunControl): Promise<unknown> {
       if (isOver) return;
       stopTimer = clock.setTimer(graceMs, () => {
         isOver = true;
-        const problem = `run ${run.runId} of ${run.pipelineId} ignored its signal for ${graceMs} ms and was given up; it may still be working`;
+        const problem = `run ${run.runId} of ${run.pipelineId} ignored its signal for ${formatDuration(graceMs)} and was abandoned; it may still be running`;
         reject(new HeadgateError("RUN_UNRESPONSIVE", problem, { details: { runId: run.runId }, cause: control.signal.reason }));
       });
     });

@@ -164,10 +164,12 @@ export const resources = z
       .describe(
         "Name of this node, unique among the nodes of a store; a lost node that restarts under its name is no longer lost. Default: host, process id and a random part",
       ),
-    lease_duration: duration.optional().describe("How long a node may be silent before its work is taken from it. Default 30s"),
+    lease_duration: duration
+      .optional()
+      .describe("Duration of a node's lease; without a heartbeat in that time, other nodes take over its work. Default 30s"),
     misfire_threshold: duration.optional().describe("Default 30s"),
-    cancel_grace_period: duration.optional().describe("How long a run may go on after its signal. Default 10s"),
-    drain: duration.default("30s").describe("How long running work may go on when the service stops"),
+    cancel_grace_period: duration.optional().describe("How long a run may continue after its signal is aborted. Default 10s"),
+    drain: duration.default("30s").describe("How long running work may continue when the service stops"),
     retention: z
       .strictObject({
         count: z

@@ -120,7 +120,7 @@ export class SensorPoller implements HeapEntry {
     const stopping = new AbortController();
     this.#looking = stopping;
     const { timeoutMs } = sensor;
-    const error = () => new HeadgateError("SENSOR_TIMED_OUT", `no answer within ${timeoutMs} ms`);
+    const error = () => new HeadgateError("SENSOR_TIMED_OUT", `no response within ${timeoutMs} ms`);
     return withTimeout({ clock, timeoutMs, error, signal: stopping.signal }, async (signal) => {
       try {
         return await sensor.poll({ cursor: value, signal, now: clock.now(), pipelineId, runs: store.listRuns.bind(store) });

@@ -23,7 +23,7 @@ function refusalOf(view: string): string {
   return view.replace(/"$/, '_refused"');
 }
 
-/** What PostgreSQL writes its own way. */
+/** Returns the parts of the SQL dialect that are specific to PostgreSQL. */
 export function dialectOf(schema: string): Dialect {
   return {
     name: (table) => `"${schema}"."${table}"`,
