@@ -66,9 +66,13 @@ async function fireTimesIn(pipeline: Pipeline, from: number, to: number, clock: 
   let since = clock.monotonic();
   for (let at = pipeline.schedule.nextAfter(from - 1); at !== null && at < to; at = pipeline.schedule.nextAfter(at)) {
     if (fireTimes.length === MOST_BACKFILLED) {
-      throw new HeadgateError("TOO_MANY", `backfill of ${pipeline.id}: more than ${MOST_BACKFILLED} fire times; choose a shorter range`, {
-        details: { pipelineId: pipeline.id, most: MOST_BACKFILLED },
-      });
+      throw new HeadgateError(
+        "TOO_MANY",
+        `backfill of ${pipeline.id}: more than ${MOST_BACKFILLED.toLocaleString("en-US")} fire times; choose a shorter range`,
+        {
+          details: { pipelineId: pipeline.id, most: MOST_BACKFILLED },
+        },
+      );
     }
     fireTimes.push(at);
     if (clock.monotonic() - since < COMPUTED_MS) continue;

@@ -130,7 +130,7 @@ class Parts {
     this.#server = server;
     server.listen(port, host);
     await once(server, "listening").catch((cause: NodeJS.ErrnoException) => {
-      throw new HeadgateError("PORT_UNAVAILABLE", `${host}:${port} cannot be listened to (${cause.code}); take another port`, { cause });
+      throw new HeadgateError("PORT_UNAVAILABLE", `cannot listen on ${host}:${port} (${cause.code}); choose another port`, { cause });
     });
     server.on("error", (error) => this.#scheduler.host.report(error, `listening on ${host}:${port}`)); // such as no file descriptors for a connection
     const shown = host.includes(":") ? `[${host}]` : host;

@@ -52,8 +52,8 @@ const NOTHING: QueueLimit = Object.freeze({ count: 0, bytes: 0 });
 export function refuseBeyond(limits: QueueLimits, adding: readonly Adding[], waiting: QueueUsage): void {
   const pipelines = added(waiting.pipelines, adding, ({ pipelineId }) => pipelineId);
   const tokens = added(waiting.tokens, adding, ({ requestedBy }) => requestedBy);
-  for (const [name, usage] of pipelines) refuse("pipeline", `pipeline ${name}`, usage, limits.pipeline);
-  for (const [name, usage] of tokens) refuse("token", `what ${name} requested`, usage, limits.token);
+  for (const [name, usage] of pipelines) refuse("pipeline", `the queue of pipeline ${name}`, usage, limits.pipeline);
+  for (const [name, usage] of tokens) refuse("token", `the queue of requests by ${name}`, usage, limits.token);
   const total = {
     count: waiting.total.count + adding.length,
     bytes: adding.reduce((bytes, { size }) => bytes + size, waiting.total.bytes),
@@ -105,8 +105,9 @@ function refuse(scope: Scope, subject: string, usage: QueueLimit, limit: QueueLi
   const unit = exceededUnit(usage, limit);
   if (unit === null) return;
   const most = limit[unit];
-  const what = unit === "count" ? `${most} waiting triggers` : `${most} bytes of parameters of waiting triggers`;
-  throw new HeadgateError("QUEUE_FULL", `${subject} would exceed its limit of ${what}; try again when some have run, or cancel some`, {
+  const held = unit === "count" ? `waiting ${most === 1 ? "trigger" : "triggers"}` : "bytes of parameters of waiting triggers";
+  const what = `${most.toLocaleString("en-US")} ${held}`;
+  throw new HeadgateError("QUEUE_FULL", `${subject} is full (limit: ${what}); try again when some have run, or cancel some`, {
     details: { limit: scope, unit, most },
   });
 }

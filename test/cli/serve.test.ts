@@ -156,7 +156,7 @@ resources: { drain: 10s }
     const other = newFolder();
     expect(headgate(["serve", "--port", port], { cwd: other })).toMatchObject({
       code: 3,
-      err: expect.stringContaining(`127.0.0.1:${port} cannot be listened to (EADDRINUSE)`),
+      err: expect.stringContaining(`cannot listen on 127.0.0.1:${port} (EADDRINUSE)`),
     });
     expect(headgate(["serve", "none.yaml"], { cwd: other })).toMatchObject({
       code: 2,

@@ -133,7 +133,7 @@ describe.each(databases)("what 0.1.0 has kept in %s", (_, make) => {
       "firing",
     ]);
     expect(await scheduler.audit.verify()).toMatchObject({ isIntact: true, problem: null });
-    expect((await scheduler.pipelineStatus("paused")).pause).toMatchObject({ reason: "warehouse move", user: "ana" });
+    expect((await scheduler.getPipelineStatus("paused")).pause).toMatchObject({ reason: "warehouse move", user: "ana" });
 
     await clock.advance("15m"); // the lease of node-1, and the next look at what is held
     expect(ran.toSorted()).toEqual(['busy {"part":1}', `busy {"part":2,"text":"${"x".repeat(3_000)}"}`, "held {}"]);

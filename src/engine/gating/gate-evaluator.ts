@@ -112,7 +112,7 @@ export class GateEvaluator {
     const verdict = work(controller.signal);
     if (!(verdict instanceof Promise)) return verdict;
     const timeoutMs = condition.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const error = () => new HeadgateError("CONDITION_TIMED_OUT", `no response within ${timeoutMs} ms`);
+    const error = () => new HeadgateError("CONDITION_TIMED_OUT", `no response within ${formatDuration(timeoutMs)}`);
     return withTimeout({ clock: this.#core.clock, timeoutMs, error }, (signal) => {
       signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
       return verdict;

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/duration.js";
 import { HeadgateError, messageOf } from "../../base/errors.js";
 import { withTimeout } from "../../base/with-timeout.js";
 import type { MeasurableProbe, Measured } from "../../gate/probe.js";
@@ -134,7 +135,8 @@ export class ProbeCache {
 
   #once<T>(probe: MeasurableProbe<T>, now: number): Promise<T> {
     const timeoutMs = probe.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const error = () => new HeadgateError("PROBE_TIMED_OUT", `no response within ${timeoutMs} ms`, { details: { probe: probe.name } });
+    const error = () =>
+      new HeadgateError("PROBE_TIMED_OUT", `no response within ${formatDuration(timeoutMs)}`, { details: { probe: probe.name } });
     return withTimeout({ clock: this.#core.clock, timeoutMs, error }, (signal) => probe.measure({ signal, now }));
   }
 }

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/duration.js";
 import { errorFacts, errorOfFacts } from "../../base/error-facts.js";
 import { errorOf, HeadgateError, messageOf } from "../../base/errors.js";
 import type { HeapEntry } from "../../base/heap.js";
@@ -120,7 +121,7 @@ export class SensorPoller implements HeapEntry {
     const stopping = new AbortController();
     this.#looking = stopping;
     const { timeoutMs } = sensor;
-    const error = () => new HeadgateError("SENSOR_TIMED_OUT", `no response within ${timeoutMs} ms`);
+    const error = () => new HeadgateError("SENSOR_TIMED_OUT", `no response within ${formatDuration(timeoutMs)}`);
     return withTimeout({ clock, timeoutMs, error, signal: stopping.signal }, async (signal) => {
       try {
         return await sensor.poll({ cursor: value, signal, now: clock.now(), pipelineId, runs: store.listRuns.bind(store) });

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/duration.js";
 import { errorOf, HeadgateError } from "../../base/errors.js";
 import { withTimeout } from "../../base/with-timeout.js";
 import {
@@ -134,7 +135,7 @@ export class NotificationDispatcher {
       {
         clock,
         timeoutMs,
-        error: () => new HeadgateError("CHANNEL_TIMED_OUT", `no response within ${timeoutMs} ms`),
+        error: () => new HeadgateError("CHANNEL_TIMED_OUT", `no response within ${formatDuration(timeoutMs)}`),
         signal: this.#stopping.signal,
       },
       (signal) => channel.send(notification, { signal, now }),

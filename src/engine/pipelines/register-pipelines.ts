@@ -33,7 +33,7 @@ export function checkPipelines(
     if (pool !== null && !settings.pools.has(pool)) {
       throw new HeadgateError(
         "UNKNOWN_POOL",
-        `pipeline ${one.id}: pool ${JSON.stringify(pool)} is unknown; name it in createScheduler({ pools })`,
+        `pipeline ${one.id}: pool ${JSON.stringify(pool)} is unknown; declare it in createScheduler({ pools })`,
         { details: { pipelineId: one.id, pool } },
       );
     }

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/duration.js";
 import { errorOfFacts } from "../../base/error-facts.js";
 import { HeadgateError, messageOf, NonRetryableError } from "../../base/errors.js";
 import type { RemoteCall, RemoteExecutor, RemoteState } from "../../ports/executor.js";
@@ -166,7 +167,8 @@ class Watch {
         controller.abort(reason);
         reject(reason);
       };
-      const late = () => end(new HeadgateError("EXECUTOR_UNAVAILABLE", `${this.#executor.name}: no response within ${callMs} ms`));
+      const late = () =>
+        end(new HeadgateError("EXECUTOR_UNAVAILABLE", `${this.#executor.name}: no response within ${formatDuration(callMs)}`));
       const stopTimer = clock.setTimer(callMs, late);
       if (!isLast) this.#endCall = end;
       make({ signal: controller.signal, clock, redact: (text) => this.#core.redact(text) })
