@@ -61,7 +61,7 @@ describe("another attempt", () => {
     await other.clock.advance("10m");
     expect(other.heard("run.timed_out")[0]?.run).toMatchObject({
       endedAt: new Date("2026-03-02T00:05:00Z"),
-      error: { message: "the run took longer than 300000 ms in all" },
+      error: { message: "the run took longer than 5m in total" },
     });
     await other.scheduler.stop();
   });

@@ -172,9 +172,9 @@ describe("a run that throws", () => {
     const { clock, scheduler } = await harness([one], { logger });
     await clock.advanceTo("2026-03-02T01:05:00Z");
     const [run] = (await scheduler.runs()).items;
-    expect(run?.error).toEqual({ message: "attempt 1 took longer than 60000 ms", code: "RUN_TIMED_OUT" });
+    expect(run?.error).toEqual({ message: "attempt 1 took longer than 1m", code: "RUN_TIMED_OUT" });
     expect(warnings().map(({ message }) => message)).toEqual([
-      `attempt 1 of run ${run?.id} of pipeline one timed out, and the run timed out: attempt 1 took longer than 60000 ms`,
+      `attempt 1 of run ${run?.id} of pipeline one timed out, and the run timed out: attempt 1 took longer than 1m`,
     ]);
     await scheduler.stop({ drain: 0 });
   });

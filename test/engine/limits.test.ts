@@ -246,7 +246,7 @@ describe("a part that hangs", () => {
     });
     expect(decisions.find(({ pipelineId }) => pipelineId === "any")?.findings[0]?.evidence).toMatchObject({
       findings: [
-        { condition: "hanging", result: "block", reason: "could not be evaluated (no response within 5000 ms), which counts as block" },
+        { condition: "hanging", result: "block", reason: "could not be evaluated (no response within 5s), which counts as block" },
         { condition: "quick", result: "pass" },
       ],
     });

@@ -63,7 +63,7 @@ describe("waiting for a run", () => {
     await clock.advance("3m");
     expect((await both).map(shown)).toEqual([
       "failed | run failed | null | boom 2 | boom 2",
-      "timed_out | run timed_out | null | attempt 1 took longer than 60000 ms | attempt 1 took longer than 60000 ms",
+      "timed_out | run timed_out | null | attempt 1 took longer than 1m | attempt 1 took longer than 1m",
     ]);
     await scheduler.stop();
   });

@@ -73,7 +73,7 @@ describe("a probe", () => {
     const { scheduler, clock, heard } = await harness([pipeline({ id: "a", conditions: [healthy({ probes: [mute] })], run: () => {} })]);
     await scheduler.trigger("a");
     await clock.advance("3s");
-    expect(heard("trigger.skipped")[0]?.decision.reason).toContain("no response within 2000 ms");
+    expect(heard("trigger.skipped")[0]?.decision.reason).toContain("no response within 2s");
     await scheduler.stop();
   });
 });

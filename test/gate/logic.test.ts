@@ -29,7 +29,7 @@ const context: GateContext = {
 
 const guard: Guard = (one, work) => {
   const verdict = work(new AbortController().signal);
-  return one.timeoutMs === 1 && one.parts === undefined ? Promise.reject(new Error("no response within 1 ms")) : verdict;
+  return one.timeoutMs === 1 && one.parts === undefined ? Promise.reject(new Error("no response within 1ms")) : verdict;
 };
 
 /** The finding of a gate with one condition. */
@@ -136,7 +136,7 @@ describe("allOf, anyOf and not", () => {
           {
             condition: "hanging",
             result: "block",
-            reason: expect.stringContaining("no response within 1 ms"),
+            reason: expect.stringContaining("no response within 1ms"),
             evidence: { error: expect.any(String) },
           },
           { condition: "open", result: "pass", evidence: { door: 1 } },

@@ -1,4 +1,4 @@
-import { durationMs } from "../../base/duration.js";
+import { durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import { withTimeout } from "../../base/with-timeout.js";
 import type { Condition, ConditionClock, PartFinding, RunHistory, Verdict } from "../../gate/condition.js";
