@@ -175,9 +175,9 @@ describe("tokens", () => {
 
 it("the table in docs/http.md is the one of the routes", () => {
   const text = readFileSync(new URL("../../docs/http.md", import.meta.url), "utf8");
-  const told = [...text.matchAll(/^\|\s*(GET|POST|PUT|DELETE)\s*\|\s*`([^`]+)`\s*\|\s*([^|]+?)\s*\|/gm)].map(
-    ([, method, path, needs]) => `${method} ${path} ${needs}`,
+  const rows = [...text.matchAll(/^\|\s*(GET|POST|PUT|DELETE)\s*\|\s*`([^`]+)`\s*\|\s*([^|]+?)\s*\|\s*([^|]+?)\s*\|$/gm)].map(
+    ([, method, path, needs, what]) => `${method} ${path} ${needs}: ${what}`,
   );
   const words: Readonly<Record<string, string>> = { public: "nothing", signed: "operator, or a signature" };
-  expect(told).toEqual(routes.map(({ method, path, role }) => `${method} ${path} ${words[role] ?? role}`));
+  expect(rows).toEqual(routes.map(({ method, path, role, summary }) => `${method} ${path} ${words[role] ?? role}: ${summary}`));
 });

@@ -75,7 +75,7 @@ const dependency = z
       {
         type: z.literal("sql"),
         connection: connection.describe("Name of a declared connection"),
-        query_name: connection.optional().describe("One of its queries. Default: its query"),
+        query_name: connection.optional().describe("Name of one of its queries. Default: its main query"),
         ...dependencyCommon,
       },
       byName,

@@ -271,7 +271,7 @@ export const auditCheck = z
   })
   .meta({ id: "AuditCheck" });
 export const health = z
-  .object({ status: z.enum(["ok", "unavailable"]), reason: z.string().optional().describe("Why it is unavailable") })
+  .object({ status: z.enum(["ok", "unavailable"]), reason: z.string().optional().describe("Reason why it is unavailable") })
   .meta({ id: "Health" });
 export const info = z
   .object({

@@ -43,7 +43,7 @@ export function addAsking(program: Command): void {
     .command("explain")
     .description("explain why a pipeline ran, did not run or is waiting, at a past or future instant (default: now)")
     .argument("<pipeline>")
-    .option("--at <instant>")
+    .option("--at <instant>", "instant to explain")
     .option("--file <path>", "configuration file (default: schedule_config.yaml, if it exists)")
     .action(async (pipelineId: string, { at, file }: { at?: string; file?: string }, command: Command) => {
       const { config } = loadedFor({ ...globalsOf(command), ...(file === undefined ? {} : { file }) });

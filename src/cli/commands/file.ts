@@ -59,7 +59,7 @@ export function addFile(program: Command): void {
   program
     .command("init")
     .description("write a commented starter configuration")
-    .argument("[file]", "where", USUAL_FILE)
+    .argument("[file]", "file to write", USUAL_FILE)
     .option("--force", "overwrite an existing file")
     .action((file: string, { force = false }: { force?: boolean }, command: Command) => {
       if (!force && existsSync(file))

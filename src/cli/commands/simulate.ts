@@ -32,8 +32,8 @@ export function addSimulate(program: Command): void {
     .description(
       "simulate what would run between two instants, with made-up durations and failures; conditions that query external systems pass",
     )
-    .requiredOption("--from <instant>")
-    .requiredOption("--to <instant>")
+    .requiredOption("--from <instant>", "start instant")
+    .requiredOption("--to <instant>", "end instant")
     .option("--pipeline <id...>", "only these pipelines")
     .option("--duration <duration>", "duration of a run (default: 5m, at most half the timeout)")
     .option("--failure-rate <share>", "share of the attempts that fail, 0 to 1", shareOf, 0)

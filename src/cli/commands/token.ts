@@ -23,10 +23,10 @@ export function addToken(program: Command): void {
   token
     .command("create")
     .description("create a token; its secret is shown once")
-    .requiredOption("--role <role>", "role: viewer, operator or admin")
+    .requiredOption("--role <role>", "viewer, operator or admin")
     .option("--pipeline <id...>", "limit the token to these pipelines")
     .option("--expires-in <duration>", "lifetime, such as 90d (default: never expires)")
-    .option("--description <text>")
+    .option("--description <text>", "purpose of the token")
     .option("--user <name>", "user name recorded for its holder (default: the token's id)")
     .option("--acts-for-others", "let its holder act as any user, named in the field user of requests")
     .option("--file <path>", "configuration file (default: schedule_config.yaml, if it exists)")
