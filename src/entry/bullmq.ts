@@ -8,7 +8,7 @@ export type { BullmqConnection } from "../adapters/executors/bullmq/connection.j
 export type { BullmqWorker, BullmqWorkerOptions } from "../adapters/executors/bullmq/worker.js";
 
 /**
- * The other side of `bullmqExecutor`: carries runs out by the `run` functions of the same pipelines, in a process of its own.
+ * Creates the other side of `bullmqExecutor`: executes runs with the `run` functions of the same pipelines, in a process of its own.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`; `ready()` rejects with `MISSING_PEER`
  * @example

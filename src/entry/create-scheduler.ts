@@ -195,7 +195,7 @@ function bad(name: string, problem: string): HeadgateError {
   return new HeadgateError("INVALID_ARGUMENT", `createScheduler: ${name}: ${problem}`, { details: { option: name } });
 }
 
-/** A logger that throws must not stop a scheduler, and has nobody else to tell. It gets no secrets. */
+/** A logger that throws must not stop a scheduler, since nobody else could report it. It gets no secrets. */
 function safe(logger: Logger, redact: Redact): Logger {
   const quiet = redactingLogger(logger, redact);
   return {

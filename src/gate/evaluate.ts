@@ -8,7 +8,7 @@ export interface GateContext extends Omit<ConditionContext, "signal" | "recheckI
   onError?(condition: Condition, error: unknown): void;
 }
 
-/** Runs one condition within its timeout; handed in, since a pure folder sets no timers. */
+/** Runs one condition within its timeout; a parameter, since a pure folder sets no timers. */
 export type Guard = (condition: Condition, work: (signal: AbortSignal) => Verdict | Promise<Verdict>) => Verdict | Promise<Verdict>;
 
 const ORDER = { time: 0, history: 1, outside: 2 } as const;

@@ -88,7 +88,7 @@ export interface PipelineSnapshot {
   readonly alertOn: readonly AlertReason[];
   readonly slaMs: number | null;
   readonly isPaused: boolean;
-  /** One of its maintenance windows is on: its alerts are not told. */
+  /** One of its maintenance windows is on: its alerts are not notified. */
   readonly isInMaintenance: boolean;
   /** The fire time that comes next, or that nobody has fired yet. */
   readonly nextFireAt: number | null;

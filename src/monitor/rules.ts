@@ -11,7 +11,7 @@ export interface RuleOptions {
   name?: string;
   /** `"info"`, `"warning"` or `"critical"`. Default: the rule's own. */
   severity?: Severity;
-  /** Time it must be so before it is told. Default 0. */
+  /** Time the rule must be violated before the alert fires. Default 0. */
   for?: Duration;
   /** Interval at which the notification is repeated while the alert persists. Default `null`: never. */
   repeatEvery?: Duration | null;

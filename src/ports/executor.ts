@@ -32,7 +32,7 @@ export interface RunControl {
 }
 
 /**
- * The port that carries a run out in this process.
+ * The port that executes a run in this process.
  */
 export interface LocalExecutor {
   readonly kind: "local";
@@ -42,7 +42,7 @@ export interface LocalExecutor {
   readonly concurrency: number;
   /**
    * Executes one attempt and returns its output, or throws. Settles at most `graceMs` after the signal aborts, with
-   * `RUN_UNRESPONSIVE` if the run itself has not ended by then. A `HeadgateError` with the code `RUN_LOST` says that what carried it out is gone: the
+   * `RUN_UNRESPONSIVE` if the run itself has not ended by then. A `HeadgateError` with the code `RUN_LOST` says that what ran it is gone: the
    * attempt is closed as lost, and tried again whatever the pipeline's `retryOn` says.
    */
   execute(run: RunRequest, control: RunControl): Promise<unknown>;

@@ -389,7 +389,7 @@ export interface Store extends AuditStore, EventLog, ClockRecovery, TriggerHisto
   serverTime(): Promise<number | null>;
   /**
    * Removes a little of what is beyond the store's retention (ended triggers with their runs and decisions, dropped fire times, answers, events, audit records), in a time that does not depend on what
-   * is kept, and returns whether that was all. Whatever waits or runs stays, with its decisions. Called again until nothing is left, by one node at a time as far as a lease can tell.
+   * is kept, and returns whether that was all. Whatever waits or runs stays, with its decisions. Called again until nothing is left, by one node at a time, as far as a lease ensures it.
    */
   prune(now: number, options?: PruneOptions): Promise<PruneResult>;
 }

@@ -124,7 +124,7 @@ export function rebaseRetry(run: RunRecord, now: number): RunRecord {
   return { ...run, retryAt: run.retryAt - (endedAt - now) };
 }
 
-/** A wish to end it is remembered; the node that holds the run carries it out. */
+/** A wish to end it is remembered; the node that holds the run acts on it. */
 export function requestCancel(run: RunRecord, request: CancelRequest): RunRecord {
   return run.cancelRequest !== null || !isActive(run) ? run : { ...run, cancelRequest: request };
 }

@@ -32,7 +32,7 @@ export interface ServeOptions extends ConfigChoice {
   logger: (config: LoadedConfig) => Logger;
   /** Ends it while it starts: `serve` then rejects with `SCHEDULER_STOPPED`. Once it runs, use `Service.stop`. Default none. */
   signal?: AbortSignal;
-  /** Told a token that was made because there was none: the only time that it is told. */
+  /** Receives a token that was created because there was none: it is shown only this once. */
   onToken: (token: string) => void;
 }
 

@@ -52,7 +52,7 @@ export interface Backtest {
   readonly intervals: Simulation["intervals"];
   /** The simulated records, from the beginning of the history on. */
   readonly played: Pick<Simulation, "triggers" | "decisions" | "runs" | "refused">;
-  /** How each condition was evaluated. Those answered from the history were not called. */
+  /** Evaluation of each condition. Those answered from the history were not called. */
   readonly conditions: readonly ConditionAnswer[];
   /** Gaps of the history and what was assumed instead, one entry for each kind. */
   readonly unknown: Simulation["unknown"];
@@ -76,7 +76,7 @@ const WORLD: OptionNames<BacktestWorld> = { probes: true, conditions: true, trig
 
 /**
  * Plays a recorded history again under another configuration, on the engine that runs in production, and compares: runs, failures, time taken, how fresh the data was, alerts that would have
- * fired. The unchanged configuration comes to what was recorded, run for run, or `unknown` says what the history does not tell.
+ * fired. The unchanged configuration comes to what was recorded, run for run, or `unknown` names what the history lacks.
  *
  * A run for a fire time or a request that is in the history goes as its recorded run did, attempt by attempt; any other goes as the recorded run that had started last before it. Requests,
  * pauses and cancels come when they came. Conditions that look outside are not called: they find what they found then.

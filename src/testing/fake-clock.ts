@@ -11,7 +11,7 @@ const realImmediate = setImmediate;
 const realTimeout = setTimeout;
 const realClear = clearTimeout;
 
-/** A clock that only moves when told. */
+/** A clock that moves only by its methods. */
 export interface FakeClock extends Clock {
   /** Moves on, and resolves when everything that became due on the way has settled. */
   advance(by: Duration): Promise<void>;

@@ -54,8 +54,8 @@ const BACKENDS: [string, () => BullmqConnection & { queue: string }][] = [
 
 async function obey({ parameters, signal }: Pick<RunContext<Record<string, unknown>>, "parameters" | "signal">): Promise<unknown> {
   const { work, value, ms = 0 } = parameters as unknown as ContractWork;
-  if (work === "fail") throw Object.assign(new Error("as it was told"), { code: "TOLD" });
-  if (work === "final") throw new NonRetryableError("as it was told");
+  if (work === "fail") throw Object.assign(new Error("as requested"), { code: "TOLD" });
+  if (work === "final") throw new NonRetryableError("as requested");
   if (work === "slow")
     await new Promise((resolve, reject) => {
       const timer = setTimeout(resolve, ms);

@@ -204,8 +204,8 @@ describe("a thread", () => {
       status: "failed",
       progress: { seen: "fail" },
       error: {
-        message: "as it was told",
-        stack: expect.stringMatching(/^Error: as it was told\n {4}at work .*work\.mjs:\d+/),
+        message: "as requested",
+        stack: expect.stringMatching(/^Error: as requested\n {4}at work .*work\.mjs:\d+/),
         cause: { message: "by its parameters", code: "RangeError", stack: expect.stringContaining("work.mjs") },
       },
     });

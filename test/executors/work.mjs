@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 
 export async function work({ work, value, ms = 0 }, signal) {
-  if (work === "fail") throw new Error("as it was told", { cause: new RangeError("by its parameters") });
-  if (work === "final") throw Object.assign(new Error("as it was told"), { name: "NonRetryableError" });
+  if (work === "fail") throw new Error("as requested", { cause: new RangeError("by its parameters") });
+  if (work === "final") throw Object.assign(new Error("as requested"), { name: "NonRetryableError" });
   if (work === "slow") await wait(ms, undefined, { signal });
   return { value };
 }

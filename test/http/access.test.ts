@@ -135,7 +135,7 @@ describe("every route, for every role", () => {
 });
 
 describe("tokens", () => {
-  it("are told once, kept as hashes, good on both sides of a rotation for the overlap, and ended at once", async () => {
+  it("are shown once, kept as hashes, good on both sides of a rotation for the overlap, and ended at once", async () => {
     const { ask: asked, clock, scheduler } = running;
     const made = await asked("POST", "/api/v1/tokens", {
       role: "viewer",
@@ -165,7 +165,7 @@ describe("tokens", () => {
     for (const token of [made.json.token, rotated.json.token, ADMIN]) expect(log).not.toContain(token);
   });
 
-  it("of one's own are none unless one is given, and short ones are refused", async () => {
+  it("of your own are none unless one is given, and short ones are refused", async () => {
     const closed = await service([sales()], { adminToken: null });
     expect((await closed.ask("GET", "/api/v1/info")).status).toBe(401);
     await closed.close();

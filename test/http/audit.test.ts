@@ -37,7 +37,7 @@ async function audited(ask: Service["ask"]): Promise<Json[]> {
 }
 
 describe.each([memory, sqlite, ...postgres])("on %s", (_, fresh) => {
-  it("which token made or cancelled a trigger can be told from GET /api/v1/audit, whatever user it names", async () => {
+  it("which token made or cancelled a trigger can be seen from GET /api/v1/audit, whatever user it names", async () => {
     running = await service([sales()], {}, { store: fresh()(), newId: () => randomUUID() });
     const { ask, scheduler } = running;
     const maker = await scheduler.tokens.issue({ role: "operator", actsForOthers: true });

@@ -22,7 +22,7 @@ export interface TriggerFileOptions {
   pipeline?: string;
   /** Keeps files that were accepted in `processed/`, instead of removing them. Default false. */
   keepProcessed?: boolean;
-  /** Looks at the directory this often instead of waiting to be told: for network file systems, which tell nothing. Default: waits to be told (needs the package `chokidar`). */
+  /** Polling interval, for network file systems without notifications. Default: no polling, notifications of the file system (needs the package `chokidar`). */
   polling?: Duration | false;
   /** Interval at which the directory is scanned regardless of notifications. Default `"30s"`. */
   rescan?: Duration;

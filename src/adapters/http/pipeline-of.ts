@@ -13,7 +13,7 @@ export function allow(call: Pick<Call, "caller">, pipelineId: string): string {
 }
 
 /**
- * Returns what was found by its id. What belongs to a pipeline that the token is not for is as if it were not there: an id tells a caller neither that it exists nor
+ * Returns what was found by its id. What belongs to a pipeline that the token is not for is as if it were not there: an id shows a caller neither that it exists nor
  * whose it is.
  *
  * @throws Problem `NOT_FOUND`

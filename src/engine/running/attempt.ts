@@ -203,7 +203,7 @@ export class ActiveAttempt implements RunContext<unknown> {
     }
   }
 
-  /** Calls `listener` when its end is told. */
+  /** Calls `listener` when its end is reported. */
   onTold(listener: () => void): void {
     this.#onTold = listener;
   }

@@ -180,7 +180,7 @@ class Watch {
     });
   }
 
-  /** Until a change is told, or a time has passed. */
+  /** Waits until a change is reported, or a time has passed. */
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.#isChanged) {

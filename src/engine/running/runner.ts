@@ -32,7 +32,7 @@ type RunnerCore = Pick<
   "clock" | "events" | "executors" | "fireQueue" | "logger" | "newId" | "node" | "random" | "redact" | "settings" | "signals" | "store"
 >;
 
-/** Carries attempts out on the executor, keeps their leases alive, and records how they ended. */
+/** Runs attempts on the executor, keeps their leases alive, and records how they ended. */
 export class Runner {
   readonly #core: RunnerCore;
   readonly #scheduler: RunScheduler;

@@ -105,13 +105,13 @@ const SOON_PART = 1_000;
 
 /**
  * Blocks when the pipeline has started `count` runs within the last `period`, a sliding window that is half open: a run that started exactly a period ago counts no more.
- * A limit: the store counts again, with its lock held, when it starts the run, so that no window has more than `count` starts, whatever is decided at the same time on whatever node. Runs of immediate and
+ * A limit: the store counts again, with its lock held, when it starts the run, so that no window has more than `count` starts, whatever other nodes decide at the same time. Runs of immediate and
  * forced triggers start all the same, and count.
  *
  * A hold is looked at when the next slot opens. A slot that opens within a thousandth of the period, at most a minute, is waited for even where the policy is to skip, so that a daily run that started a little
  * late yesterday does not keep out today's. Counts what the store still keeps: a retention shorter than the period counts less.
  *
- * @throws HeadgateError `INVALID_ARGUMENT` unless count is a whole number from 1, `INVALID_DURATION`
+ * @throws HeadgateError `INVALID_ARGUMENT` unless count is an integer ≥ 1, `INVALID_DURATION`
  * @example
  * maxPerPeriod({ count: 3, period: "24h" });
  */

@@ -23,7 +23,7 @@ export interface TokenInfo {
   readonly previousUntil: Date | null;
 }
 
-/** A new token: the only time its text is told. */
+/** A new token: its secret is shown only this once. */
 export interface IssuedToken extends TokenInfo {
   readonly token: string;
 }

@@ -103,7 +103,7 @@ export const CANCELS: readonly Case[] = [
     },
   ],
   [
-    "keeps the first request to cancel, and tells it to the node that takes the run over",
+    "keeps the first request to cancel, and passes it to the node that takes the run over",
     async (store) => {
       const run = await started(store);
       await store.cancelRun(run.id, STOP);

@@ -11,7 +11,7 @@ import { globalRunner, type TestRunner } from "./runner.js";
 /** Work of the contract's runs: the other side must do as the parameters say. */
 export interface ContractWork {
   /**
-   * `succeed`: give `{ value }` back; `fail`: fail with the message `as it was told`; `final`: fail so that it is not tried again; `slow`: take `ms`, then succeed, and end when told to end.
+   * `succeed`: return `{ value }`; `fail`: fail with the message `as requested`; `final`: fail so that it is not tried again; `slow`: take `ms`, then succeed, and end when asked to.
    */
   readonly work: "succeed" | "fail" | "final" | "slow";
   readonly value?: unknown;
@@ -21,7 +21,7 @@ export interface ContractWork {
 /** An executor under test, and what is needed to look at it. */
 export interface ExecutorUnderTest {
   readonly executor: Executor;
-  /** Carries out {@link ContractWork} where the executor calls the pipeline's own function. */
+  /** Executes {@link ContractWork} where the executor calls the pipeline's own function. */
   readonly run?: Parameters<typeof pipeline>[0]["run"];
   /** The `value` in a run's output. Default: its field `value`. */
   valueIn?(output: unknown): unknown;
@@ -30,7 +30,7 @@ export interface ExecutorUnderTest {
   close?(): Promise<void>;
 }
 
-/** Makes an executor with nothing under way, a new one each time. */
+/** Creates an executor without active runs, a new one each time. */
 export type MakeExecutor = () => ExecutorUnderTest | Promise<ExecutorUnderTest>;
 
 interface Tried {
@@ -50,7 +50,7 @@ const ENOUGH_MS = 30_000;
 
 const CASES: readonly Case[] = [
   [
-    "hands parameters over and gives the output back",
+    "passes parameters on and returns the output",
     async ({ made, scheduler, ended }) => {
       const value = { text: 'ü \u2028 "quoted"', list: [1, 2.5, null, true] };
       const { id } = await scheduler.trigger("contract", { parameters: { work: "succeed", value } });
@@ -60,16 +60,16 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    "tells a failure, which is tried again as the policy says",
+    "reports a failure, which is retried as the policy says",
     async ({ scheduler, ended }) => {
       const { id } = await scheduler.trigger("contract", { parameters: { work: "fail" } });
       const run = await ended(scheduler, id);
       assert.deepEqual([run.status, run.attempt], ["failed", 2]);
-      assert.match(run.error?.message ?? "", /as it was told/);
+      assert.match(run.error?.message ?? "", /as requested/);
     },
   ],
   [
-    "tells a failure that is not worth another attempt",
+    "reports a failure that is not worth another attempt",
     async ({ scheduler, ended }) => {
       const { id } = await scheduler.trigger("contract", { parameters: { work: "final" } });
       const run = await ended(scheduler, id);
@@ -90,7 +90,7 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    "carries many out, each once",
+    "runs many, each once",
     async ({ made, scheduler, ended }) => {
       const all = await Promise.all(
         Array.from({ length: 30 }, (_, value) => scheduler.trigger("contract", { parameters: { work: "succeed", value } })),
@@ -123,7 +123,7 @@ const CASES: readonly Case[] = [
     true,
   ],
   [
-    "goes on after a restart: what is under way elsewhere is watched again, not started again",
+    "continues after a restart: remote runs are watched again, not started again",
     async ({ made, scheduler, again, ended }) => {
       const started = new Promise((resolve) => scheduler.once("run.started", resolve));
       const { id } = await scheduler.trigger("contract", { parameters: { work: "slow", ms: 2_500, value: 9 } });
@@ -142,7 +142,7 @@ const CASES: readonly Case[] = [
 
 /**
  * The contract that every executor keeps: parameters, outputs, failures, timeouts, cancellation, each run once; and of remote ones, that what is submitted twice starts once and that a restart goes on watching. On the real clock. Run it on an executor
- * of one's own, with the other side doing what {@link ContractWork} says.
+ * of your own, with the other side doing what {@link ContractWork} says.
  *
  * @param runner - default: the `describe` and `it` that the runner has made global
  * @example

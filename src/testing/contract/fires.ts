@@ -5,7 +5,7 @@ import { type Case, firing, MINUTE, nextId, registration, request, T0 } from "./
 /** Registering, firing, accepting. */
 export const FIRES: readonly Case[] = [
   [
-    "registers once: the same again changes nothing, another schedule is planned anew",
+    "registers once: the same again changes nothing, another schedule is planned again",
     async (store) => {
       const [first] = await store.register([registration("a")], T0);
       assert.deepEqual([first?.nextFireAt, first?.lastFireAt, first?.pause], [T0 + MINUTE, null, null]);
@@ -158,7 +158,7 @@ export const FIRES: readonly Case[] = [
     },
   ],
   [
-    "takes what it is told and gives copies: what a caller does to them changes nothing",
+    "copies what it receives and returns: what a caller does to them changes nothing",
     async (store) => {
       await store.register([registration("a")], T0);
       const bulk = await store.enqueue(

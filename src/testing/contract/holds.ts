@@ -55,7 +55,7 @@ export const HOLDS: readonly Case[] = [
       assert.deepEqual(two, other.asked.decision);
       assert.equal(three?.repeated, undefined);
       const [again] = await store.decide([{ ...asked, token: -1 }], () => T0 + 6 * MINUTE);
-      assert.equal(again?.isAccepted, true, "the look that was recorded last is recorded, whoever sends it again");
+      assert.equal(again?.isAccepted, true, "the check that was recorded last is recorded, even if it is sent again");
       assert.deepEqual(await listed(store), [one, two, three]);
     },
   ],

@@ -240,7 +240,7 @@ export const RECORDS: readonly Case[] = [
     },
   ],
   [
-    "keeps an audit log in one order, whoever writes, and says where it ends",
+    "keeps an audit log in one order for all writers, and says where it ends",
     async (store) => {
       assert.deepEqual(await store.auditHead(), { seq: 0, hash: "" });
       await store.appendAudit([entry("first", "a"), entry("second", null)], sealer);

@@ -128,7 +128,7 @@ export const RETENTION: readonly Case[] = [
     { count: 2, maxAge: "30d" },
   ],
   [
-    "does little at once, as much as it is told",
+    "does little at a time, as much as it is asked to",
     async (store) => {
       await store.register([registration("a", { maxActiveRuns: 50 })], T0);
       for (let n = 0; n < 25; n++) await store.enqueue([request("a")], T0);

@@ -7,5 +7,5 @@ export interface TestRunner {
 export function globalRunner(where: string): TestRunner {
   const { describe, it } = globalThis as Partial<TestRunner>;
   if (describe !== undefined && it !== undefined) return { describe, it };
-  throw new Error(`${where}: hand in the describe and it of your test runner`);
+  throw new Error(`${where}: pass your test runner's \`describe\` and \`it\``);
 }

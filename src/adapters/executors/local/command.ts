@@ -54,7 +54,7 @@ const BEGINNING = 500;
 const LEAST_HELD = 2_500;
 
 /**
- * Carries runs out by a program, which gets the parameters as JSON on its standard input. Exit code 0 is success. On timeout or cancellation its whole process group gets SIGTERM, and SIGKILL when half the grace has passed; when
+ * Runs a program for each run, which gets the parameters as JSON on its standard input. Exit code 0 is success. On timeout or cancellation its whole process group gets SIGTERM, and SIGKILL when half the grace has passed; when
  * this process dies, however, a watchdog does the same.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`

@@ -72,7 +72,7 @@ interface ThrownShape {
 }
 
 /**
- * Carries runs out in threads, so that work that takes the processor holds up neither fire times nor other runs.
+ * Executes runs in threads, so that work that takes the processor holds up neither fire times nor other runs.
  *
  * @throws HeadgateError `INVALID_ARGUMENT`
  * @example

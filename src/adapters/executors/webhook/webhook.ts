@@ -50,7 +50,7 @@ const result = z.discriminatedUnion("status", [
 ]);
 
 /**
- * Posts each attempt, signed, to a service that carries it out. An answer of 200 is the result: its JSON is the output. 202 means that the service will call back, at an address with a one-time token, with `{ status, output }`,
+ * Posts each attempt, signed, to a service that executes it. A response of 200 is the result: its JSON is the output. 202 means that the service will call back, at an address with a one-time token, with `{ status, output }`,
  * `{ status: "failed", error }` or, meanwhile, `{ status: "running", progress }`. What is posted again has the same `webhook-id`: the service must take it once.
  *
  * @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md

@@ -49,7 +49,7 @@ import { QueueUsage } from "./usage.js";
 
 /** A store that also says what it holds, for tests and simulations. */
 export interface MemoryStore extends Store {
-  /** Forgets everything that has ended, telling `onForget`. */
+  /** Prunes everything that has ended, and calls `onPrune`. */
   pruneFinished(): void;
 }
 

@@ -73,7 +73,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
       const conflict = unlessThere ? " ON CONFLICT DO NOTHING" : "";
       const add = `${insertion(dialect, table, records, values)}${conflict} RETURNING "${key}" AS id`;
       const sql = tell
-        ? `WITH added AS (${add}), told AS (SELECT pg_notify('headgate_${schema}', $${values.length + 1})) SELECT id FROM added, told`
+        ? `WITH added AS (${add}), notified AS (SELECT pg_notify('headgate_${schema}', $${values.length + 1})) SELECT id FROM added, notified`
         : add;
       if (tell) values.push(notices?.self ?? "");
       const rows = await translating(ask(on(), sql, values, isPrepared()));
@@ -95,7 +95,7 @@ export function postgresDatabase(options: PostgresStoreOptions): Database {
     },
   });
 
-  /** Statements follow each other on the wire without waiting for answers that nobody looks at; the first failure is the one that is told. */
+  /** Statements follow each other on the wire without waiting for answers that nobody looks at; the first failure is the one that is reported. */
   const once = async <T>(
     work: (session: Session) => Promise<T>,
     start: string,

@@ -12,7 +12,7 @@ export interface SchemaTypes {
   readonly busy: string;
   /** The same of a table from which as many rows are removed as are added; `null` where there is nothing to say. */
   readonly pruned: string | null;
-  /** Makes a view like a table that cannot be read: whoever does gets the reason as an error. */
+  /** Makes a view like a table that cannot be read: reading it fails with the reason. */
   readonly refusing: (view: string, like: string, reason: string) => readonly string[];
 }
 
