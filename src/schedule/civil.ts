@@ -1,5 +1,5 @@
 /**
- * Calendar arithmetic on whole numbers in the proleptic Gregorian calendar, without `Date`.
+ * Calendar arithmetic on integers in the proleptic Gregorian calendar, without `Date`.
  * Days count from 1970-01-01.
  *
  * @see Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", https://howardhinnant.github.io/date_algorithms.html

@@ -29,7 +29,7 @@ export interface PatternSensorOptions extends AddressOptions {
  * Makes the sensors that the event-driven patterns describe, so that `pattern: "data_arrival"` is all a pipeline has to say. Give a function where pipelines differ.
  *
  * @example
- * createScheduler({ pipelines, sensors: patternSensors({ directory: "/data", baseUrl: "https://api.example" }) });
+ * createScheduler({ pipelines, sensorFactory: patternSensors({ directory: "/data", baseUrl: "https://api.example" }) });
  */
 export function patternSensors(
   options: PatternSensorOptions | ((pipelineId: string) => PatternSensorOptions) = {},

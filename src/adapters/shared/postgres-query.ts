@@ -75,7 +75,7 @@ export async function askPostgres(
   }
 }
 
-/** Names and whole numbers only. */
+/** Names and integers only. */
 function openingOf({ schema }: PostgresTarget, { timeoutMs }: SqlLimits): string {
   const ms = Math.max(1, Math.ceil(timeoutMs));
   const timeouts = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"].map((name) => `SET LOCAL ${name} = ${ms}`);

@@ -7,7 +7,7 @@
  *  every `pollMs`, on stores with other nodes ────────┘                   └─► it has not: wait on
  * ```
  *
- * A trigger whose run is on this node is left to its events, and read again every `timerTrust` in case another node takes the run over. A store without other nodes is
+ * A trigger whose run is on this node is left to its events, and read again every `maxTimerDelay` in case another node takes the run over. A store without other nodes is
  * never polled. All waits end when the scheduler has stopped.
  */
 import { HeadgateError } from "../../base/errors.js";

@@ -61,7 +61,7 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
 
   /**
    * Stops claiming, lets running work finish for `drain` (default `"30s"`), then aborts it (its attempts are closed as lost and retried under the
-   * retry policy by the next node to start), then releases everything. Twice is harmless. Resolves within `drain` + `grace` + 7 s whatever the store does: one that
+   * retry policy by the next node to start), then releases everything. Twice is harmless. Resolves within `drain` + `cancelGracePeriod` + 7 s whatever the store does: one that
    * does not answer has 5 s to record what is left, then its connections are ended.
    *
    * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`

@@ -37,7 +37,7 @@ export interface SensorStatus {
 /** Status of a scheduler. */
 export interface SchedulerStatus {
   readonly phase: "created" | "starting" | "running" | "stopping" | "stopped";
-  /** True if this node does its work: it runs, its last round succeeded, and that is no longer ago than `timerTrust` + 15 s. What `/ready` answers. */
+  /** True if this node does its work: it runs, its last round succeeded, and that is no longer ago than `maxTimerDelay` + 15 s. What `/ready` answers. */
   readonly isReady: boolean;
   /** Reason why it is not ready, without anything confidential; `null` when it is. */
   readonly notReadyReason: string | null;
@@ -50,7 +50,7 @@ export interface SchedulerStatus {
   readonly unrecordedEnds: UnrecordedEnds;
   /** When this node fires next. */
   readonly nextFireAt: Date | null;
-  /** When a whole round of the loop last succeeded, at most `timerTrust` (30 s) ago on a healthy node; `null` before the first. A dead scheduler differs from an idle one. */
+  /** When a whole round of the loop last succeeded, at most `maxTimerDelay` (30 s) ago on a healthy node; `null` before the first. A dead scheduler differs from an idle one. */
   readonly lastRoundAt: Date | null;
   /** Since when rounds fail, and what the last one failed of, errors of the store included; `null` when the last one succeeded. */
   readonly roundFailure: { readonly since: Date; readonly error: string } | null;

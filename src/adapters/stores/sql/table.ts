@@ -1,6 +1,6 @@
 import { HeadgateError } from "../../../base/errors.js";
 
-/** Storage type of a field: `int` are whole numbers up to 2^53, `json` is text in both dialects. */
+/** Storage type of a field: `int` are integers up to 2^53, `json` is text in both dialects. */
 export type ColumnType = "text" | "int" | "real" | "bool" | "json";
 
 interface Column {
