@@ -85,7 +85,7 @@ const EVENT_DRIVEN = {
   },
   database_change: {
     description: "When rows of a table have changed",
-    sensor: { kind: "sql", query: "count of rows of a table updated since the last poll", every: "10m", timeout: "2h" },
+    sensor: { kind: "sql", query: "count of rows of a table updated since the last look", every: "10m", timeout: "2h" },
     execution: { retries: 3, retryDelay: "15m", timeout: "4h" },
   },
   webhook_trigger: {

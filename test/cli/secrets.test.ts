@@ -88,7 +88,7 @@ describe("headgate serve with secrets in every place of its file", () => {
     await service.end();
     const { out, err } = service.text();
     expect(out).toMatch(/no access with \[redacted\]/);
-    expect(texts.join("\n")).toMatch(/ended with 1: no access with \[redacted\]/);
+    expect(texts.join("\n")).toMatch(/exited with 1: no access with \[redacted\]/);
     for (const line of [...texts, out, err, ...commands.flatMap((one) => [one.out, one.err])].join("\n").split("\n"))
       expect(line).not.toMatch(PLANTED);
   }, 60_000);

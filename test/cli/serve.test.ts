@@ -139,7 +139,7 @@ resources: { drain: 10s }
       pipeline: "more",
     });
     writeFileSync(join(cwd, "reader.token"), "the-next-token-of-a-reader");
-    await service.said(/security.tokens: .*another/);
+    await service.said(/security.tokens: .*changed/);
     expect((await ask(service.url, "GET", "/etl/api/v1/pipelines", { token: "the-token-of-a-reader" })).status).toBe(401);
     expect((await ask(service.url, "GET", "/etl/api/v1/pipelines", { token: "the-next-token-of-a-reader" })).status).toBe(200);
     const audit = await ask(service.url, "GET", "/etl/api/v1/audit?limit=100");

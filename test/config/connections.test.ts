@@ -58,8 +58,8 @@ describe("connections of the file", () => {
 
   it.each([
     ["connection: warehous", /no such connection: "warehous"; did you mean "?warehouse/],
-    ["connection: warehouse, query_name: load", /no query of warehouse "load".*loaded/],
-    ["connection: exports_ready", /the connection exports_ready is of type file/],
+    ["connection: warehouse, query_name: load", /no such query of warehouse: "load".*loaded/],
+    ["connection: exports_ready", /the connection exports_ready has the type file/],
     ["connection: warehouse, url: x", /url cannot be combined with connection/],
     ["connection: warehouse, query: SELECT 1", /query cannot be combined with connection/],
   ])("refuse a dependency with { %s }", (rest, message) => {
@@ -69,9 +69,9 @@ describe("connections of the file", () => {
   });
 
   it.each([
-    ["a: { type: sql }", /type sql needs url/],
-    ["a: { type: file, url: x }", /type file needs path|url has no file/],
-    ["a: { type: http, url: 'https://x', query: SELECT 1 }", /query has no http/],
+    ["a: { type: sql }", /type sql requires url/],
+    ["a: { type: file, url: x }", /type file requires path|type file has no url/],
+    ["a: { type: http, url: 'https://x', query: SELECT 1 }", /type http has no query/],
     ["a: { type: smoke }", /type/],
     ["a: { type: sql, url: 'postgres://x/y' }", /name the user/],
   ])("are refused as { %s }", (text, message) => {

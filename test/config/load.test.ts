@@ -285,7 +285,7 @@ environments:
     expect(of({ env: { NODE_ENV: "whatever" } }).shown.time_zone).toBe("UTC");
     expect(of({}).environment).toBe("development");
     expect(problemsOf(file, { env: { HEADGATE_ENV: "produktion" } })).toEqual([
-      '6: environments: no such environment: "produktion"; did you mean "production"? there are: production, berlin',
+      '6: environments: no such environment: "produktion"; did you mean "production"? available: production, berlin',
     ]);
   });
 

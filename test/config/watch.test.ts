@@ -219,12 +219,12 @@ describe("a configuration that is watched", () => {
     expect(changes[0]?.differences).toContainEqual({
       path: "security.admin_token",
       before: "[redacted]",
-      after: "[redacted], another",
+      after: "[redacted] (changed)",
       isHidden: true,
     });
     expect((await scheduler.audit.list({ limit: 1 }))[0]).toMatchObject({
       action: "config",
-      after: { "security.admin_token": "[redacted], another" },
+      after: { "security.admin_token": "[redacted] (changed)" },
     });
     expect(shown).not.toMatch(/the-(first|second)-secret/);
     const done = new Promise((resolve) => scheduler.once("run.succeeded", resolve));

@@ -171,7 +171,7 @@ describe("an adaptive schedule", () => {
     ]);
     await clock.advance("5h");
     expect((await scheduler.runs({ pipelineId: "sync" })).items.length).toBe(5);
-    expect(heard("error").at(0)).toMatchObject({ where: "adapting pipeline sync" });
+    expect(heard("error").at(0)).toMatchObject({ where: "adapting the schedule of sync" });
     await scheduler.stop();
   });
 });

@@ -77,7 +77,7 @@ describe("dependencies that 0.1.0 has kept", () => {
     const url = "http://127.0.0.1:1/health?token=s3cret&id=7";
     const store = await keptBy010("http.db", [{ type: "http", url }]);
     const running = await harness([sales()], { store, allowPrivateNetworks: true });
-    expect((await decisionOf(running)).finding?.reason).toMatch(/does not answer \(ECONNREFUSED\)/);
+    expect((await decisionOf(running)).finding?.reason).toMatch(/is not responding \(ECONNREFUSED\)/);
     const { values } = await running.scheduler.settings.get("sales");
     expect(values.externalDependencies).toEqual([{ type: "http", url: "http://127.0.0.1:1/health?token=%5Bhidden%5D&id=7" }]);
     await running.scheduler.settings.change("sales", { externalDependencies: null });
@@ -102,7 +102,7 @@ describe("connections", () => {
     [
       "a network that is none",
       { warehouse: { type: "sql", url: "postgres://me@x", allowPrivateNetworks: ["x"] } },
-      /allowPrivateNetworks: "x" is no network/,
+      /allowPrivateNetworks: "x" is not a network/,
     ],
   ])("are refused with %s, when the scheduler is made and when they are loaded again", async (_, connections, message) => {
     expect(() => createScheduler({ connections })).toThrow(

@@ -59,7 +59,7 @@ describe("a reader that does not read", () => {
     const running = await harness([sales()]);
     const { reader } = await open(running);
     await running.clock.advance("65s");
-    await expect(reader.read()).rejects.toThrow("took nothing for 4 beats");
+    await expect(reader.read()).rejects.toThrow("read nothing for 4 heartbeats");
     await running.scheduler.stop({ drain: 0 });
   });
 
@@ -72,7 +72,7 @@ describe("a reader that does not read", () => {
     const again = await open(running, { "last-event-id": id });
     await again.until("event: decision");
     await running.clock.advance("65s");
-    await expect(again.reader.read()).rejects.toThrow("took nothing for 4 beats");
+    await expect(again.reader.read()).rejects.toThrow("read nothing for 4 heartbeats");
     await running.scheduler.stop({ drain: 0 });
   });
 });

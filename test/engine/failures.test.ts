@@ -206,7 +206,7 @@ describe("a condition that throws", () => {
     expect(warnings()).toHaveLength(2);
     answer = () => true;
     await clock.advanceTo("2026-03-02T05:30:00Z");
-    expect(lines.filter(({ level, message }) => level === "info" && message.includes("works again"))).toHaveLength(1);
+    expect(lines.filter(({ level, message }) => level === "info" && message.includes("recovered after"))).toHaveLength(1);
     expect(heard("error")).toEqual([]);
     await scheduler.stop({ drain: 0 });
   });

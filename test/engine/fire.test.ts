@@ -51,7 +51,7 @@ describe("a schedule", () => {
       pipeline({ id: "good", schedule: every("1m"), run: ok }),
     ]);
     await clock.advance("3m");
-    expect(heard("error").map(({ where }) => where)).toEqual(["pipeline pipeline bad, which no longer fires"]);
+    expect(heard("error").map(({ where }) => where)).toEqual(["the schedule of pipeline bad, which no longer fires"]);
     expect((await scheduler.runs({ pipelineId: "good" })).items).toHaveLength(3);
     await scheduler.stop();
   });

@@ -80,14 +80,18 @@ describe("settings changed at run time", () => {
       "INVALID_ARGUMENT",
       /\(api_key, X-Amz-Signature\)/,
     ],
-    [{ externalDependencies: [{ type: "http", url: "https://x", headers: { a: "b" } }] }, "INVALID_ARGUMENT", /"headers" does not go with/],
+    [
+      { externalDependencies: [{ type: "http", url: "https://x", headers: { a: "b" } }] },
+      "INVALID_ARGUMENT",
+      /"headers" is not a field of/,
+    ],
     [{ externalDependencies: [{ type: "http", url: "https://x", connection: "prices" }] }, "INVALID_ARGUMENT", /not both/],
     [
       { externalDependencies: [{ type: "sql", connection: "warehouse" }] },
       "INVALID_ARGUMENT",
-      /no connection "warehouse"; declared for sql: none/,
+      /no such connection: "warehouse"; declared for sql: none/,
     ],
-    [{ externalDependencies: [{ type: "sql", connection: "constructor" }] }, "INVALID_ARGUMENT", /no connection "constructor"/],
+    [{ externalDependencies: [{ type: "sql", connection: "constructor" }] }, "INVALID_ARGUMENT", /no such connection: "constructor"/],
     [
       { externalDependencies: [{ type: "file", path: "/etc/shadow" }] },
       "INVALID_ARGUMENT",
@@ -151,7 +155,7 @@ describe("external dependencies", () => {
       finding: {
         condition: expect.stringContaining("depends on warehouse (http"),
         result: "block",
-        reason: expect.stringContaining("answers 503"),
+        reason: expect.stringContaining("responded with 503"),
       },
     });
     expect(JSON.stringify(blocked)).not.toContain("s3cret");
@@ -213,7 +217,7 @@ describe("external dependencies", () => {
     const none = await decided(prices("none"), { connections });
     expect(none).toMatchObject({
       outcome: "skip",
-      finding: { condition: "depends on connection prices (none)", reason: expect.stringContaining("answers 0") },
+      finding: { condition: "depends on connection prices (none)", reason: expect.stringContaining("returned 0") },
     });
     expect(JSON.stringify(none)).not.toMatch(/sqlite:|SELECT|prices\.db/);
     expect(await decided(prices("write"), { connections })).toMatchObject({

@@ -124,7 +124,7 @@ describe("a command", () => {
       await ran(pipeline({ id: "job", executor: commandExecutor({ command: "/no/such/program" }), execution: { retries: 0 } })),
     ).toMatchObject({
       status: "failed",
-      error: { message: expect.stringMatching(/ cannot be started \(ENOENT\): not found/) },
+      error: { message: expect.stringMatching(/ cannot be started \(ENOENT\): no such file/) },
     });
     expect(await ran(command("process.kill(process.pid, 'SIGKILL')"))).toMatchObject({ error: { message: "was ended by SIGKILL" } });
     expect(await ran(command("console.log('no json')", { output: "json" }))).toMatchObject({

@@ -138,7 +138,7 @@ describe("what an executor holds stands in nothing that is kept or said", () => 
     expect((await ran(scheduler, "job")).error?.message).toMatch(/responded with 400: \{.*\[redacted\]/);
     expect((await ran(scheduler, "job")).output).toMatchObject({ "x-api-key": "[redacted]", authorization: "[redacted]" });
     const text = (await readable(scheduler)) + said.join();
-    expect(text).toMatch(/answers 503/);
+    expect(text).toMatch(/responded with 503/);
     expect(text).not.toMatch(/env-secret|basic-secret|query-secret|bWU6YmFzaWMtc2VjcmV0/);
   });
 

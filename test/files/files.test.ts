@@ -101,7 +101,7 @@ describe("a trigger file", () => {
         user: "file:external_system",
         priority: "high",
         parameters: { dataset: "mobile_phones", incremental: false },
-        reason: "data_update: trigger file phones.json, made 2024-01-15T10:30:00Z",
+        reason: "data_update: trigger file phones.json, created 2024-01-15T10:30:00Z",
       },
       { kind: "file", user: "file", priority: "normal", parameters: null, reason: "trigger file early.trigger" },
     ]);

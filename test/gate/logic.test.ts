@@ -226,7 +226,7 @@ describe("a gate's evaluation", () => {
   it("makes an answer that is none a finding that says so", () => {
     const odd = condition("odd", (() => "yes") as never);
     const [finding] = evaluate(gateOf([odd]), context, guard) as Finding[];
-    expect(finding).toMatchObject({ result: "block", reason: expect.stringContaining('answered "yes" instead of') });
+    expect(finding).toMatchObject({ result: "block", reason: expect.stringContaining('returned "yes" instead of') });
   });
 });
 

@@ -265,7 +265,7 @@ describe("webhooks", () => {
     expect(make({ source: "a" }, { source: "a" })).toThrow(/is declared twice/);
     expect(make({ source: "a", secret: "short" })).toThrow(/at least 16/);
     expect(make({ source: "a", secret: [SECRET, "short"] })).toThrow(/at least 16/);
-    expect(make({ source: "a", secret: [] })).toThrow(/a list of 1 to 5/);
+    expect(make({ source: "a", secret: [] })).toThrow(/an array of 1 to 5/);
     expect(make({ source: "a", secret: Array.from({ length: 6 }, (_, nth) => `${SECRET.slice(0, -4)}AAA${nth}`) })).toThrow(/1 to 5/);
     expect(make({ source: "a", secret: "whsec_not base64 at all" })).toThrow(/whsec_ followed by base64/);
     expect(make({ source: "a", secret: SECRET }, { source: "b", secret: [SECRET] })).toThrow(/its secret is also used by "a"/);

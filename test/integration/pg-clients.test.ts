@@ -49,7 +49,7 @@ describe.skipIf(url === null)("clients of pg", () => {
     const client = await pool.connect();
     try {
       for (const [transaction, problem] of [
-        [pool, /got a pool; take a client with pool\.connect\(\) and run BEGIN on it/],
+        [pool, /got a pool; check out a client with pool\.connect\(\) and run BEGIN on it/],
         [client, /no transaction is open on the client; BEGIN first/],
         ["BEGIN", /must be the pg client/],
         [null, /must be the pg client/],

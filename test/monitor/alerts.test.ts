@@ -101,7 +101,7 @@ describe("each rule is quiet when all is well, and says what is wrong", () => {
       longRunning({ limit: "30m" }),
       snapshot({ activeRuns: running(30) }),
       snapshot({ activeRuns: running(31) }),
-      /going on for 31m, over 30m/,
+      /active for 31m, over 30m/,
     ],
     [
       "long running, usual",

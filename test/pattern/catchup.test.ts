@@ -63,7 +63,7 @@ describe("what a pattern says of missed fire times", () => {
         .sort(),
     ).toEqual(Object.keys(PROMISES).sort());
     for (const one of listPatterns())
-      expect(/every missed \w+ made up/.test(one.description), one.name).toBe(PROMISES[one.name as PatternName] === "all");
+      expect(/every missed \w+ is made up/.test(one.description), one.name).toBe(PROMISES[one.name as PatternName] === "all");
   });
 
   it.each(Object.entries(PROMISES))("%s: %s", async (name, promise) => {

@@ -74,7 +74,7 @@ describe("the named patterns", () => {
   it("are as many as the README and the file of headgate init say", () => {
     const count = listPatterns().length;
     expect(readFileSync("README.md", "utf8")).toContain(`**Patterns**: ${count} named presets`);
-    expect(STARTING_FILE).toContain(`one of ${count} of them`);
+    expect(STARTING_FILE).toContain(`one of ${count}.`);
   });
 
   it.each(named)("$name is as the facts say", ({ name, group, fact }) => {

@@ -79,8 +79,8 @@ describe("a probe over HTTP", () => {
     ["/down", { status: [500, 503] }, true, "responded with 503"],
     ["/ok", { json: { path: "status", equals: "ok" } }, true, 'says status: "ok"'],
     ["/ok", { json: { path: "status", equals: "great" } }, false, 'says status: "ok"'],
-    ["/ok", { json: { path: "count" } }, false, "says count: 0"],
-    ["/ok", { json: { path: "nothing.here" } }, false, "says nothing.here: nothing"],
+    ["/ok", { json: { path: "count" } }, false, "reports count: 0"],
+    ["/ok", { json: { path: "nothing.here" } }, false, "reports nothing.here: nothing"],
     ["/moved", {}, true, "responded with 200"],
   ])("%s with %j is healthy: %s", async (path, options, isHealthy, reason) => {
     expect(await look(httpProbe({ url: base + path, ...LOCAL, ...options }))).toMatchObject({ isHealthy, reason });
@@ -139,7 +139,7 @@ describe("a probe for the age of data", () => {
     expect(await look(httpTimestamp({ url: `${base}/ok`, path, ...LOCAL }))).toBe(at);
   });
 
-  it("says what is not an instant", async () => {
+  it("reports what is not an instant", async () => {
     await expect(look(httpTimestamp({ url: `${base}/ok`, path: "status", ...LOCAL }))).rejects.toThrow(/status: "ok" is not an instant/);
     await expect(look(httpTimestamp({ url: `${base}/ok`, path: "nothing", ...LOCAL }))).rejects.toThrow(/nothing is not an instant/);
     await expect(look(httpTimestamp({ url: `${base}/down`, path: "a", ...LOCAL }))).rejects.toThrow(/responded with 503/);
@@ -188,8 +188,8 @@ describe("a probe of a port or a program", () => {
   it("goes by a program's exit code, shows nothing of what it writes, and gives it no more of the environment than it must", async () => {
     const node = process.execPath;
     const run = (script: string, options = {}) => look(commandProbe({ command: node, args: ["-e", script], ...options }));
-    expect(await run("console.log('s3cret')")).toEqual({ isHealthy: true, reason: "ended with 0", evidence: { exit_code: 0 } });
-    expect(await run("process.exit(3)")).toMatchObject({ isHealthy: false, reason: "ended with 3" });
+    expect(await run("console.log('s3cret')")).toEqual({ isHealthy: true, reason: "exited with 0", evidence: { exit_code: 0 } });
+    expect(await run("process.exit(3)")).toMatchObject({ isHealthy: false, reason: "exited with 3" });
     process.env.HEADGATE_SECRET = "x";
     expect(await run("process.exit(process.env.HEADGATE_SECRET ? 1 : 0)")).toMatchObject({ isHealthy: true });
     expect(await run("process.exit(process.env.OWN ? 0 : 1)", { env: { OWN: "1" } })).toMatchObject({ isHealthy: true });

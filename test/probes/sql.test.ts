@@ -62,7 +62,7 @@ describe("the url of a PostgreSQL database", () => {
       /sslmode "prefer" is unknown; allowed: disable, no-verify, require/,
     ],
     ["a fragment", "postgres://me:a#b@db.example/shop", /name the host|write # as %23|must be one such as/],
-    ["a NUL", "postgres://me@db.example/sh%00op", /percent-encoded/],
+    ["a NUL", "postgres://me@db.example/sh%00op", /percent-encoding/],
     ["several databases", "postgres://me@db.example/a/b", /one name/],
   ])("cannot have %s", (_, url, message) => refused(url, message));
 

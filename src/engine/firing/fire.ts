@@ -183,7 +183,7 @@ async function plansOf(
   });
 }
 
-/** `null` when the schedule itself throws: it is reported, and fires no more until the pipeline is replaced. */
+/** `null` when the schedule itself throws: it is reported, and no longer fires until the pipeline is replaced. */
 function planOf(
   core: Pick<Core, "events" | "fireQueue" | "settings">,
   entry: Entry,
