@@ -6,7 +6,7 @@ export const CHECKS = {
   "drop-reasons": "A fire time that was dropped is attributed to the pause that covered it, else to its catchup.",
   decisions: "Every decision has the findings and the outcome that its conditions, the history and the probes call for.",
   combinators: "Each part of a combinator keeps its own timeout and onError.",
-  holds: "A held trigger is next check at when it should be, and expires when holdFor has passed.",
+  holds: "A held trigger is checked again when it should be, and expires when holdFor has passed.",
   promptness: "What is ready starts at once when nothing holds it up.",
   "pause-ends": "When a pause has ended by itself, what was held is looked at at once.",
   order: "What is ready starts in order: priority, then age.",
