@@ -1,4 +1,4 @@
-import { type Duration, durationMs, formatDuration } from "../base/duration.js";
+import { comparedDurations, type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { checkOptions } from "../base/options.js";
 import { marginOf, meanOf } from "./evidence.js";
 import type { Performance, RunSample } from "./performance.js";
@@ -36,7 +36,7 @@ export function dataVolumeBased(options: DataVolumeOptions = {}): Tuner {
     if (duration.mean - longMs > 0 && duration.mean - longMs >= marginOf(duration.standardError, duration.count, intervalMs > baseMs))
       return {
         interval: intervalMs < baseMs ? baseMs : intervalMs * slowDown,
-        reason: `runs take ${formatDuration(Math.round(duration.mean))}, over ${formatDuration(longMs)}`,
+        reason: `runs take ${comparedDurations(duration.mean, longMs).join(", over ")}`,
       };
     const back: Tuning = { interval: baseMs, isUrgent: intervalMs !== baseMs, reason: "no run has reported its number of records" };
     if (lastRecords === null) return back;

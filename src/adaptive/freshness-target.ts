@@ -1,9 +1,10 @@
 import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { checkOptions } from "../base/options.js";
+import { percent } from "../base/share.js";
 import { afterFailureMs, type FreshnessModel, freshnessModel, staleShare } from "./freshness-model.js";
 import type { Performance } from "./performance.js";
-import { percent, type Tuner, type Tuning } from "./tuner.js";
+import type { Tuner, Tuning } from "./tuner.js";
 
 /** Options of {@link freshnessTarget}. */
 export interface FreshnessTargetOptions {
@@ -64,7 +65,7 @@ function longestFor(model: FreshnessModel, maxAgeMs: number, share: number): Cho
   const step = (isKept ? kept : avoided) ?? STEPS;
   const ms = Math.max(1, Math.floor(maxAgeMs * STEP ** step));
   const promise = `at most ${formatDuration(maxAgeMs)} old in ${percent(share)} of the time`;
-  const expected = `${percent(1 - stale(step))} expected`;
+  const expected = `${percent(1 - stale(step), share)} expected`;
   const every = `every ${formatDuration(ms)}`;
   if (isKept) return { ms, reason: `${every} keeps data ${promise} (${expected})` };
   const why = kept === null ? "no interval keeps" : `only more than ${OUTAGE_COST} times as many runs would keep`;

@@ -1,5 +1,6 @@
 import { checkOptions } from "../base/options.js";
-import { FACTORS, type Factors, factorsOf, invalidTuner, percent, type Tuner } from "./tuner.js";
+import { percent } from "../base/share.js";
+import { FACTORS, type Factors, factorsOf, invalidTuner, type Tuner } from "./tuner.js";
 
 /** Options of {@link loadBased}. */
 export interface LoadOptions extends Factors {
@@ -26,8 +27,8 @@ export function loadBased(options: LoadOptions = {}): Tuner {
   if (!(calm >= 0 && calm <= 1)) throw invalidTuner("loadBased", "calm must be from 0 to 1");
   const tuner: Tuner = ({ cpu, memory, queueLength }, interval, context) => {
     const measures = [
-      { shown: `cpu ${cpu === null ? "?" : percent(cpu)}`, value: cpu, limit: cpuAbove },
-      { shown: `memory ${memory === null ? "?" : percent(memory)}`, value: memory, limit: memoryAbove },
+      { shown: `cpu ${cpu === null ? "?" : percent(cpu, cpuAbove)}`, value: cpu, limit: cpuAbove },
+      { shown: `memory ${memory === null ? "?" : percent(memory, memoryAbove)}`, value: memory, limit: memoryAbove },
       { shown: `queue ${queueLength ?? "?"}`, value: queueLength, limit: queueLengthAbove },
     ];
     const known = measures.flatMap(({ value, ...rest }) => (value === null ? [] : [{ ...rest, value }]));

@@ -1,9 +1,10 @@
-import { type Duration, durationMs, formatDuration } from "../base/duration.js";
+import { comparedDurations, type Duration, durationMs } from "../base/duration.js";
 import { checkOptions } from "../base/options.js";
+import { percent } from "../base/share.js";
 import { marginOf, meanOf } from "./evidence.js";
 import type { RunSample } from "./performance.js";
 import { newestRegime } from "./regime.js";
-import { FACTORS, type Factors, factorsOf, invalidTuner, percent, type Tuner } from "./tuner.js";
+import { FACTORS, type Factors, factorsOf, invalidTuner, type Tuner } from "./tuner.js";
 
 /** Options of {@link performanceBased}. */
 export interface PerformanceOptions extends Factors {
@@ -40,14 +41,17 @@ export function performanceBased(options: PerformanceOptions = {}): Tuner {
     const from = context === undefined ? 0 : newestRegime(samples.map(({ isSuccess }) => isSuccess));
     const { rate, standardError, duration, count } = measured(samples.slice(from));
     const since = from === 0 ? "" : ` in the ${count} runs since that changed`;
-    const seen = `${percent(rate)} succeeded${since}, ${formatDuration(Math.round(duration.mean))} on average`;
+    /** What was seen, so exactly that it does not look like the limit that it is compared with. */
+    const seenBeside = (limit: number) =>
+      `${percent(rate, limit)} succeeded${since}, ${comparedDurations(duration.mean, quickMs)[0]} on average`;
+    const seen = seenBeside(rate);
     const base = { interval: baseMs, isUrgent: true };
     if (from > 0 && count < ENOUGH) return { ...base, reason: `${seen}: back to the base interval` };
     const failing = successRateBelow - rate;
     if (failing > 0 && failing >= marginOf(standardError, count, intervalMs > baseMs))
       return {
         interval: intervalMs < baseMs ? baseMs : intervalMs * slowDown,
-        reason: `${seen}: fewer than ${percent(successRateBelow)}`,
+        reason: `${seenBeside(successRateBelow)}: fewer than ${percent(successRateBelow)}`,
       };
     const isFast = intervalMs < baseMs;
     const [succeeding, quick] = [rate - successRateAbove, quickMs - duration.mean];
@@ -56,7 +60,7 @@ export function performanceBased(options: PerformanceOptions = {}): Tuner {
       return {
         interval: intervalMs > baseMs ? baseMs : intervalMs * speedUp,
         isUrgent: intervalMs > baseMs,
-        reason: `${seen}: over ${percent(successRateAbove)}, in less than ${formatDuration(quickMs)}`,
+        reason: `${seenBeside(successRateAbove)}: over ${percent(successRateAbove)}, in less than ${comparedDurations(duration.mean, quickMs)[1]}`,
       };
     return intervalMs === baseMs
       ? { interval: baseMs, reason: seen }

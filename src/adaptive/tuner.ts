@@ -56,11 +56,6 @@ export function factorsOf(
   return factors;
 }
 
-/** A share of 0 to 1 in percent, to a tenth. */
-export function percent(share: number): string {
-  return `${Math.round(share * 1_000) / 10} %`;
-}
-
 export function invalidTuner(where: string, problem: string): HeadgateError {
   return new HeadgateError("INVALID_ARGUMENT", `${where}: ${problem}`);
 }

@@ -63,7 +63,22 @@ function parse(text: unknown): number | null {
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
   if (ms < 1_000) return `${Math.floor(ms)}ms`;
-  const precision = PRECISION.find(({ below }) => ms < below)?.ms ?? MINUTE_MS;
+  return inUnits(ms, PRECISION.find(({ below }) => ms < below)?.ms ?? MINUTE_MS);
+}
+
+/**
+ * Returns a duration and the limit that it is compared with, so that a text with both never contradicts itself: where both would look alike and are not, to the millisecond,
+ * such as `["6h 0.001s", "6h"]`.
+ */
+export function comparedDurations(ms: number, limitMs: number): readonly [string, string] {
+  const [text, limit] = [formatDuration(ms), formatDuration(limitMs)];
+  if (ms === limitMs || text !== limit) return [text, limit];
+  const [exact, exactLimit] = ms > limitMs ? [Math.ceil(ms), Math.floor(limitMs)] : [Math.floor(ms), Math.ceil(limitMs)];
+  return exact < 0 || exactLimit < 0 ? [`${exact}ms`, `${exactLimit}ms`] : [inUnits(exact, 1), inUnits(exactLimit, 1)];
+}
+
+function inUnits(ms: number, precision: number): string {
+  if (ms === 0) return "0ms";
   let rest = Math.floor(ms / precision) * precision;
   const parts: string[] = [];
   for (const unit of ["d", "h", "m"]) {

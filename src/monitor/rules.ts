@@ -1,7 +1,8 @@
-import { type Duration, durationMs, formatDuration } from "../base/duration.js";
+import { comparedDurations, type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError, quote } from "../base/errors.js";
 import { isoUtc } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
+import { percent } from "../base/share.js";
 import type { AlertReason, AlertRule, PipelineRule, PipelineSnapshot, RuleViolation, SchedulerRule, Severity, Snapshot } from "./alert.js";
 import { SEVERITIES } from "./alert.js";
 
@@ -96,8 +97,9 @@ export function longRunning(options: PipelineRuleOptions & { limit?: Duration; f
     const limit = fixedMs ?? usualMs;
     const value = now - run.startedAt;
     if (limit === null || value <= limit) return null;
-    const what = fixedMs === null ? `${factor} times its p95, ${formatDuration(limit)}` : formatDuration(limit);
-    return { message: `a run has been active for ${formatDuration(value)}, over ${what}`, value, limit, concerns: { runId: run.id } };
+    const [active, most] = comparedDurations(value, limit);
+    const what = fixedMs === null ? `${factor} times its p95, ${most}` : most;
+    return { message: `a run has been active for ${active}, over ${what}`, value, limit, concerns: { runId: run.id } };
   });
 }
 
@@ -128,8 +130,9 @@ function slaOf(
   const oldest = Math.min(run?.scheduledFor ?? Number.POSITIVE_INFINITY, oldestFireTimeAt ?? Number.POSITIVE_INFINITY);
   if (now <= oldest + slaMs - earlyMs) return null;
   const value = now - oldest;
+  const [age, sla] = comparedDurations(value, slaMs);
   return {
-    message: `the SLA of ${formatDuration(slaMs)} ${what}: the fire time ${isoUtc(oldest)} is ${formatDuration(value)} old`,
+    message: `the SLA of ${sla} ${what}: the fire time ${isoUtc(oldest)} is ${age} old`,
     value,
     limit: slaMs,
     ...(run?.scheduledFor === oldest ? { concerns: { runId: run.id } } : {}),
@@ -166,8 +169,8 @@ export function failureRate(options: PipelineRuleOptions & { above?: number; min
   return ofPipelines("failure_rate", "warning", null, options, ({ statistics: { failureRate: rate, runs, windowMs } }) => {
     const count = runs.succeeded + runs.failed + runs.timedOut;
     if (rate === null || count < minRuns || rate <= above) return null;
-    const told = `${Math.round(rate * 100)} % of ${count} runs failed in ${formatDuration(windowMs)}`;
-    return { message: `${told}, over ${Math.round(above * 100)} %`, value: rate, limit: above, concerns: "last_failure" };
+    const failed = `${percent(rate, above)} of ${count} runs failed in ${formatDuration(windowMs)}`;
+    return { message: `${failed}, over ${percent(above)}`, value: rate, limit: above, concerns: "last_failure" };
   });
 }
 
@@ -187,9 +190,9 @@ export function staleData(options: PipelineRuleOptions & { olderThan: Duration }
   return ofPipelines("stale_data", "warning", null, options, ({ lastSuccessAt }, { now }) => {
     if (lastSuccessAt === null) return { message: "no run has succeeded yet", value: null, limit };
     const value = now - lastSuccessAt;
-    return value <= limit
-      ? null
-      : { message: `the last success is ${formatDuration(value)} old, over ${formatDuration(limit)}`, value, limit };
+    if (value <= limit) return null;
+    const [age, most] = comparedDurations(value, limit);
+    return { message: `the last success is ${age} old, over ${most}`, value, limit };
   });
 }
 
@@ -205,9 +208,9 @@ export function queueBacklog(options: RuleOptions & { length?: number; age?: Dur
     check: ({ queue: { length, oldestAt }, now }) => {
       if (length > limit) return [{ message: `${length} triggers wait, over ${limit}`, value: length, limit }];
       const value = oldestAt === null ? 0 : now - oldestAt;
-      return value > ageMs
-        ? [{ message: `a trigger has waited for ${formatDuration(value)}, over ${formatDuration(ageMs)}`, value, limit: ageMs }]
-        : [];
+      if (value <= ageMs) return [];
+      const [waited, most] = comparedDurations(value, ageMs);
+      return [{ message: `a trigger has waited for ${waited}, over ${most}`, value, limit: ageMs }];
     },
   };
 }

@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions } from "../../base/options.js";
+import { beside } from "../../base/share.js";
 import type { Condition, ConditionContext } from "../../gate/condition.js";
 import { type Asked, asking, OUTSIDE_OPTIONS, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
 import type { Probe } from "../../ports/probe.js";
@@ -59,9 +60,14 @@ export function systemLoad(options: SystemLoadOptions): Condition {
 }
 
 function compared(name: string, value: number, limit: number, unit: string): Asked {
-  const rounded = Math.round(value * 10) / 10;
   const isGood = value <= limit;
-  return { name, isGood, reason: `${rounded}${unit}, ${isGood ? "limit" : "over"} ${limit}${unit}`, evidence: { value: rounded, limit } };
+  const shown = beside(value, limit);
+  return {
+    name,
+    isGood,
+    reason: `${shown}${unit}, ${isGood ? "limit" : "over"} ${limit}${unit}`,
+    evidence: { value: Number(shown), limit },
+  };
 }
 
 async function queueOf({ history }: ConditionContext, limit: number): Promise<Asked> {
