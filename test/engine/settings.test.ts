@@ -224,7 +224,7 @@ describe("external dependencies", () => {
       outcome: "skip",
       finding: { reason: expect.stringMatching(/readonly/i) },
     });
-    await expect(decided(prices("other"), { connections })).rejects.toThrow(/has no query "other"; there are: none, write/);
+    await expect(decided(prices("other"), { connections })).rejects.toThrow(/has no query "other"; available: none, write/);
     await expect(decided({ type: "file", connection: "prices" }, { connections })).rejects.toThrow(
       /is of type sql, not file; declared for file: none/,
     );

@@ -126,7 +126,7 @@ describe("a command", () => {
       status: "failed",
       error: { message: expect.stringMatching(/ cannot be started \(ENOENT\): no such file/) },
     });
-    expect(await ran(command("process.kill(process.pid, 'SIGKILL')"))).toMatchObject({ error: { message: "was ended by SIGKILL" } });
+    expect(await ran(command("process.kill(process.pid, 'SIGKILL')"))).toMatchObject({ error: { message: "was killed by SIGKILL" } });
     expect(await ran(command("console.log('no json')", { output: "json" }))).toMatchObject({
       error: { message: expect.stringMatching(/its output is not JSON: .* at line \d+, column \d+$/) },
     });

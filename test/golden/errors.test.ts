@@ -411,7 +411,9 @@ describe("the texts of errors", () => {
     );
     await note("ADDRESS_REFUSED", "An address in a private network", measured(httpProbe({ url: "http://127.0.0.1:9/health" }) as never));
     await note("SENSOR_FAILED", "A directory that is not there", async () => {
-      const world = await impatient([sales({ schedule: manual(), sensors: [fileSensor({ path: join(root, "missing") })] })]);
+      const world = await harness([sales({ schedule: manual(), sensors: [fileSensor({ path: join(root, "missing") })] })], {
+        clock: fakeClock("2026-03-02T00:00:00Z", { patience: "60s" }), // reads a directory in real time
+      });
       while (world.heard("sensor.failed").length === 0) await world.clock.advance("1m");
       await world.scheduler.stop();
       return world.heard("sensor.failed")[0]?.error;
