@@ -41,7 +41,7 @@ export function performanceBased(options: PerformanceOptions = {}): Tuner {
     const from = context === undefined ? 0 : newestRegime(samples.map(({ isSuccess }) => isSuccess));
     const { rate, standardError, duration, count } = measured(samples.slice(from));
     const since = from === 0 ? "" : ` in the ${count} runs since that changed`;
-    /** What was seen, so exactly that it does not look like the limit that it is compared with. */
+    /** Returns what was seen, so exactly that it does not look like the limit that it is compared with. */
     const seenBeside = (limit: number) =>
       `${percent(rate, limit)} succeeded${since}, ${comparedDurations(duration.mean, quickMs)[0]} on average`;
     const seen = seenBeside(rate);
