@@ -199,6 +199,7 @@ describe("a SQLite file that others use too", () => {
     const store = sqliteStore({ file });
     await store.open();
     const other = new Database(file);
+    const put = [{ kind: "k", id: "a", value: 1, expected: null }];
     other.exec("BEGIN IMMEDIATE");
     let turns = 0;
     let isOver = false;
@@ -207,12 +208,12 @@ describe("a SQLite file that others use too", () => {
       if (!isOver) setImmediate(turn);
     };
     turn();
-    const locked = store.putConfig("k", 1, null, null, 0).catch(({ code }) => code);
+    const locked = store.putDocuments(put, null, 0).catch(({ code }) => code);
     expect(await locked).toBe("STORE_UNAVAILABLE");
     isOver = true;
     expect(turns).toBeGreaterThan(20);
     other.exec("ROLLBACK");
-    expect((await store.putConfig("k", 1, null, null, 0))?.version).toBe(1);
+    expect((await store.putDocuments(put, null, 0))?.[0]?.version).toBe(1);
     other.close();
     await store.close();
   });

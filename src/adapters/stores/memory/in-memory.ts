@@ -1,18 +1,19 @@
 import { HeadgateError } from "../../../base/errors.js";
 import type { AuditMark, AuditRecord } from "../../../monitor/audit.js";
 import type { FinishedSummary } from "../../../monitor/finished-record.js";
-import type { AuditedWrite, NotedResult } from "../../../ports/audit-store.js";
-import { EVENT_BOUNDS } from "../../../ports/event-log.js";
+import type { AuditedWrite, NotedResult } from "../../../ports/store/audit.js";
+import { EVENT_BOUNDS } from "../../../ports/store/events.js";
 import type {
   Backlog,
   Claim,
   ClaimRequest,
-  ConfigRecord,
   CursorRecord,
   DecideRequest,
   DecideResult,
+  DocumentRecord,
   EnqueueOptions,
   EnqueueResult,
+  Fence,
   FinishRequest,
   FinishResult,
   FireRequest,
@@ -20,6 +21,7 @@ import type {
   GlobalPause,
   HeartbeatRequest,
   IdempotencyRecord,
+  LeaseRecord,
   Now,
   Pause,
   PipelineRegistration,
@@ -32,17 +34,21 @@ import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
 import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
+import { AuditTrail } from "./audit-trail.js";
 import { Claims } from "./claims.js";
 import { ClockRecovery } from "./clock-recovery.js";
+import { Cursors } from "./cursors.js";
+import { Documents } from "./documents.js";
 import type { RunEntity } from "./entities.js";
 import { EventRing } from "./event-ring.js";
 import { History } from "./history.js";
+import { Responses } from "./idempotency.js";
 import { Intake } from "./intake.js";
+import { Leases } from "./leases.js";
 import { Pipelines } from "./pipelines.js";
 import { ReadyQueue } from "./ready-queue.js";
 import { RollUps } from "./roll-ups.js";
 import { RunLifecycle } from "./run-lifecycle.js";
-import { SideTables } from "./side-tables.js";
 import { Slots } from "./slots.js";
 import { dropsInto, forFireTimes, openAt } from "./trigger-history.js";
 import { QueueUsage } from "./usage.js";
@@ -67,7 +73,11 @@ export class InMemory implements MemoryStore {
   readonly #claims: Claims;
   readonly #settling: RunLifecycle;
   readonly #intake: Intake;
-  readonly #sideTables = new SideTables();
+  readonly #audit = new AuditTrail();
+  readonly #documents = new Documents();
+  readonly #leases = new Leases();
+  readonly #cursors = new Cursors();
+  readonly #responses = new Responses();
   readonly #recovery: ClockRecovery;
   readonly #events = new EventRing();
   readonly #rollUps = new RollUps();
@@ -88,7 +98,10 @@ export class InMemory implements MemoryStore {
     );
     this.#intake = new Intake(this.#pipelines, this.#history, this.#lines, this.#usage, this.#settling);
     this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
-    this.#recovery = new ClockRecovery(this.#pipelines, this.#history, this.#lines, this.#sideTables);
+    this.#recovery = new ClockRecovery(this.#pipelines, this.#history, this.#lines, (leaseUntil) => {
+      this.#cursors.shortenLeases(leaseUntil);
+      this.#leases.shorten(leaseUntil);
+    });
   }
 
   async open(): Promise<void> {}
@@ -125,7 +138,7 @@ export class InMemory implements MemoryStore {
   ): Promise<readonly EnqueueResult[]> {
     if (transaction !== undefined) throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store is no part of a database");
     const results = await this.#intake.enqueueAll(triggers, now, limits);
-    this.#sideTables.noteResult(results, noted);
+    this.#audit.noteResult(results, noted);
     return results;
   }
 
@@ -200,9 +213,9 @@ export class InMemory implements MemoryStore {
     const cell = this.#history.triggers.get(triggerId);
     if (cell === undefined) return null;
     if (cell.run !== null && !isEnded(cell.record.status))
-      return this.#sideTables.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
+      return this.#audit.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
     if (isWaiting(cell.record)) this.#settling.end(cell, endTrigger(cell.record, end, request.reason, request.at, { user: request.user }));
-    return this.#sideTables.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
+    return this.#audit.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
   }
 
   async cancelRun(
@@ -212,15 +225,15 @@ export class InMemory implements MemoryStore {
   ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null> {
     const cell = this.#history.runs.get(runId);
     if (cell === undefined) return null;
-    return this.#sideTables.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
+    return this.#audit.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
   }
 
   async pause(pipelineId: string | null, pause: Pause, noted?: AuditedWrite): Promise<void> {
-    this.#pipelines.pause(pipelineId, pause, (before) => this.#sideTables.note(noted, before));
+    this.#pipelines.pause(pipelineId, pause, (before) => this.#audit.note(noted, before));
   }
 
   async resume(pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null> {
-    return this.#pipelines.resume(pipelineId, now, (before) => this.#sideTables.note(noted, before));
+    return this.#pipelines.resume(pipelineId, now, (before) => this.#audit.note(noted, before));
   }
 
   async globalPause(): Promise<GlobalPause> {
@@ -283,18 +296,18 @@ export class InMemory implements MemoryStore {
         trigger,
         endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at, { user: request.user }),
       );
-    return this.#sideTables.noteResult<readonly TriggerRecord[]>(
+    return this.#audit.noteResult<readonly TriggerRecord[]>(
       waiting.map(({ record }) => record),
       noted,
     );
   }
 
   async claimCursors(names: readonly string[], node: string, leaseUntil: number, now: number): Promise<readonly (CursorRecord | null)[]> {
-    return names.map((name) => this.#sideTables.claimCursor(name, node, leaseUntil, now));
+    return names.map((name) => this.#cursors.claim(name, node, leaseUntil, now));
   }
 
   async releaseCursors(names: readonly string[], node: string): Promise<void> {
-    for (const name of names) this.#sideTables.releaseCursor(name, node);
+    for (const name of names) this.#cursors.release(name, node);
   }
 
   async moveCursor(
@@ -304,42 +317,58 @@ export class InMemory implements MemoryStore {
     triggers: readonly NewTrigger[],
     now: number,
   ): Promise<readonly EnqueueResult[] | null> {
-    if (!this.#sideTables.holdsCursor(name, token)) return null;
+    if (!this.#cursors.isHeld(name, token)) return null;
     const accepted = await this.enqueue(triggers, now);
-    this.#sideTables.moveCursor(name, value, now);
+    this.#cursors.move(name, value, now);
     return accepted;
   }
 
-  async config(key: string): Promise<ConfigRecord | null> {
-    return this.#sideTables.config(key);
+  async documents(kind: string, ids: readonly string[]): Promise<readonly (DocumentRecord | null)[]> {
+    return ids.map((id) => this.#documents.get(kind, id));
   }
 
-  async putConfig(...args: Parameters<Store["putConfig"]>): Promise<ConfigRecord | null> {
-    return this.#sideTables.putConfig(...args);
+  async listDocuments(...args: Parameters<Store["listDocuments"]>): ReturnType<Store["listDocuments"]> {
+    return this.#documents.list(...args);
+  }
+
+  async putDocuments(...[writes, by, now, noted]: Parameters<Store["putDocuments"]>): ReturnType<Store["putDocuments"]> {
+    return this.#documents.put(writes, by, now, (before) => this.#audit.note(noted, before));
+  }
+
+  async claimLease(...args: Parameters<Store["claimLease"]>): ReturnType<Store["claimLease"]> {
+    return this.#leases.claim(...args);
+  }
+
+  async lease(name: string): Promise<LeaseRecord | null> {
+    return this.#leases.get(name);
+  }
+
+  async releaseLease(lease: Fence): Promise<void> {
+    this.#leases.release(lease);
   }
 
   async saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord> {
-    return this.#sideTables.keepAnswer(record);
+    return this.#responses.save(record);
   }
 
   async releaseKey(key: string, request: string): Promise<void> {
-    this.#sideTables.freeAnswer(key, request);
+    this.#responses.release(key, request);
   }
 
   async appendAudit(...args: Parameters<Store["appendAudit"]>): Promise<void> {
-    this.#sideTables.appendAudit(...args);
+    this.#audit.append(...args);
   }
 
   async listAudit(query: Parameters<Store["listAudit"]>[0]): Promise<readonly AuditRecord[]> {
-    return this.#sideTables.listAudit(query);
+    return this.#audit.list(query);
   }
 
   async auditHead(): Promise<AuditMark> {
-    return this.#sideTables.auditHead();
+    return this.#audit.head;
   }
 
   async auditTail(after = 0): Promise<AuditMark> {
-    return this.#sideTables.auditTail(after);
+    return this.#audit.tail(after);
   }
 
   async appendEvents(...args: Parameters<Store["appendEvents"]>): Promise<void> {
@@ -378,14 +407,14 @@ export class InMemory implements MemoryStore {
     return this.#rollUps.list(query);
   }
 
-  async saveRollUps(...[cursor, rows]: Parameters<Store["saveRollUps"]>): Promise<boolean> {
-    if (!this.#sideTables.holdsCursor(cursor.name, cursor.token)) return false;
+  async saveRollUps(...[lease, rows]: Parameters<Store["saveRollUps"]>): Promise<boolean> {
+    if (!this.#leases.isHeld(lease)) return false;
     this.#rollUps.save(rows);
     return true;
   }
 
   async prune(now: number, { limit = 100 }: PruneOptions = {}): Promise<PruneResult> {
-    this.#sideTables.forgetAnswers(now - this.#maxAgeMs);
+    this.#responses.forgetBefore(now - this.#maxAgeMs);
     this.#events.prune(EVENT_BOUNDS, now);
     const removed = this.#history.prune(now, limit);
     return { removed, isDone: removed < limit };

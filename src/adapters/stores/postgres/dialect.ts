@@ -1,9 +1,10 @@
 import type { Dialect, RunEnds, Step } from "../sql/database.js";
 import { globallyPaused } from "../sql/pipelines.js";
+import type { SchemaTypes } from "../sql/schema.js";
 import { type ColumnType, encoded } from "../sql/table.js";
 import { PIPELINES } from "../sql/tables.js";
 
-export const TYPES = {
+export const TYPES: SchemaTypes = {
   text: 'text COLLATE "C"',
   int: "bigint",
   real: "double precision",
@@ -15,6 +16,10 @@ export const TYPES = {
     `CREATE FUNCTION ${refusalOf(view)}() RETURNS SETOF ${like} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '${reason}' USING ERRCODE = 'object_not_in_prerequisite_state'; END $$`,
     `CREATE VIEW ${view} AS SELECT * FROM ${refusalOf(view)}()`,
   ],
+  each: (json, path, of) => {
+    const part = path === null ? `${json}::json` : `${json}::json -> '${path}'`;
+    return of === "array" ? `json_array_elements(${part}) AS e(value)` : `json_each(${part}) AS e(key, value)`;
+  },
 };
 const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
 
