@@ -23,6 +23,7 @@ export type { AuditOptions } from "./engine/access/audit-keys.js";
 export type { DecisionEventData, RunEventData } from "./engine/feed/event-data.js";
 export type { ExplanationOutcome, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
 export { createScheduler, type SchedulerOptions } from "./entry/create-scheduler.js";
+export * as storeRules from "./entry/store-rules.js";
 export {
   type Condition,
   type ConditionClock,

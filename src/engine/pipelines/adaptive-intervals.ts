@@ -54,7 +54,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   readonly #looks = new Map<string, { readonly at: number; readonly reason: string }>();
   readonly #documents: DocumentCollection;
   #kept: AllKept = new Map();
-  #version = 0;
+  #version: number | null = null;
   #load: { readonly at: number; readonly value: Pick<Load, "cpu" | "memory"> } | null = null;
   #stopTimer: (() => void) | null = null;
   #isStarted = false;

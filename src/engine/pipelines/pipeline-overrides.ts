@@ -46,7 +46,7 @@ export class PipelineOverrides {
   readonly #bases = new Map<string, Pipeline>();
   readonly #documents: DocumentCollection;
   #kept: Kept = NOTHING;
-  #version = 0;
+  #version: number | null = null;
   #line: Promise<void> = Promise.resolve();
   /** The intervals of adaptive schedules. */
   readonly adaptive: AdaptiveIntervals;
