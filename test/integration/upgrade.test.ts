@@ -125,13 +125,13 @@ describe.each(databases)("a database of 0.1.0 in %s", (_, make) => {
     await store.open();
     for (const [kind, wanted] of Object.entries(DOCUMENTS)) {
       const found = await store.listDocuments(kind, { after: null, limit: 100 });
-      const valueOf = (id: string) => {
+      const wantedOf = (id: string) => {
         const value = wanted[id];
         return Array.isArray(value) ? (value as { id: string }[]).find((one) => one.id === id) : value;
       };
       expect(found.map(({ id }) => id)).toEqual(Object.keys(wanted).toSorted());
       for (const one of found)
-        expect(one).toEqual({ kind, id: one.id, value: valueOf(one.id), version: 1, updatedAt: T0, updatedBy: "ana" });
+        expect(one).toEqual({ kind, id: one.id, value: wantedOf(one.id), version: 1, updatedAt: T0, updatedBy: "ana" });
     }
     expect((await store.claimCursors(["sensor:a:files"], "node-2", T0 + 9, T0 + 1))[0]).toMatchObject({ value: 7, token: 3 });
     expect((await store.claimLease("headgate: alerts", "node-2", T0 + 9, T0 + 1))?.token).toBe(1);

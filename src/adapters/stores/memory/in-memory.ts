@@ -1,6 +1,4 @@
 import { HeadgateError } from "../../../base/errors.js";
-import type { AuditMark, AuditRecord } from "../../../monitor/audit.js";
-import type { FinishedSummary } from "../../../monitor/finished-record.js";
 import type { AuditedWrite, NotedResult } from "../../../ports/store/audit.js";
 import { EVENT_BOUNDS } from "../../../ports/store/events.js";
 import type {
@@ -10,18 +8,14 @@ import type {
   CursorRecord,
   DecideRequest,
   DecideResult,
-  DocumentRecord,
   EnqueueOptions,
   EnqueueResult,
-  Fence,
   FinishRequest,
   FinishResult,
   FireRequest,
   FireResult,
   GlobalPause,
   HeartbeatRequest,
-  IdempotencyRecord,
-  LeaseRecord,
   Now,
   Pause,
   PipelineRegistration,
@@ -267,18 +261,9 @@ export class InMemory implements MemoryStore {
   triggersOpenAt: Store["triggersOpenAt"] = async (query) => openAt(this.#history.triggersOf(query.pipelineId), query);
   triggersForFireTimes: Store["triggersForFireTimes"] = async (query) => forFireTimes(this.#history.triggersOf(query.pipelineId), query);
   dropsOfFireTimes: Store["dropsOfFireTimes"] = async (query) => dropsInto(this.#history.dropsOf(query.pipelineId), query);
-
-  async countRuns(pipelineId: string, from: number, until: number): Promise<number> {
-    return this.#pipelines.countRuns(pipelineId, from, until);
-  }
-
-  async recentStarts(...args: Parameters<Store["recentStarts"]>): ReturnType<Store["recentStarts"]> {
-    return this.#pipelines.recentStarts(...args);
-  }
-
-  async listFinished(query: Parameters<Store["listFinished"]>[0]): Promise<readonly FinishedSummary[]> {
-    return this.#history.listEnded(query);
-  }
+  countRuns: Store["countRuns"] = async (pipelineId, from, until) => this.#pipelines.countRuns(pipelineId, from, until);
+  recentStarts: Store["recentStarts"] = async (...args) => this.#pipelines.recentStarts(...args);
+  listFinished: Store["listFinished"] = async (query) => this.#history.listEnded(query);
 
   async backlog(pipelineId?: string): Promise<Backlog> {
     return this.#pipelines.backlog(pipelineId);
@@ -323,89 +308,36 @@ export class InMemory implements MemoryStore {
     return accepted;
   }
 
-  async documents(kind: string, ids: readonly string[]): Promise<readonly (DocumentRecord | null)[]> {
-    return ids.map((id) => this.#documents.get(kind, id));
-  }
-
-  async listDocuments(...args: Parameters<Store["listDocuments"]>): ReturnType<Store["listDocuments"]> {
-    return this.#documents.list(...args);
-  }
-
-  async putDocuments(...[writes, by, now, noted]: Parameters<Store["putDocuments"]>): ReturnType<Store["putDocuments"]> {
-    return this.#documents.put(writes, by, now, (before) => this.#audit.note(noted, before));
-  }
-
-  async claimLease(...args: Parameters<Store["claimLease"]>): ReturnType<Store["claimLease"]> {
-    return this.#leases.claim(...args);
-  }
-
-  async lease(name: string): Promise<LeaseRecord | null> {
-    return this.#leases.get(name);
-  }
-
-  async releaseLease(lease: Fence): Promise<void> {
-    this.#leases.release(lease);
-  }
-
-  async saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord> {
-    return this.#responses.save(record);
-  }
-
-  async releaseKey(key: string, request: string): Promise<void> {
-    this.#responses.release(key, request);
-  }
-
-  async appendAudit(...args: Parameters<Store["appendAudit"]>): Promise<void> {
-    this.#audit.append(...args);
-  }
-
-  async listAudit(query: Parameters<Store["listAudit"]>[0]): Promise<readonly AuditRecord[]> {
-    return this.#audit.list(query);
-  }
-
-  async auditHead(): Promise<AuditMark> {
-    return this.#audit.head;
-  }
-
-  async auditTail(after = 0): Promise<AuditMark> {
-    return this.#audit.tail(after);
-  }
-
-  async appendEvents(...args: Parameters<Store["appendEvents"]>): Promise<void> {
-    this.#events.append(...args);
-  }
-
-  async listEvents(after: number, limit: number): ReturnType<Store["listEvents"]> {
-    return this.#events.list(after, limit);
-  }
-
-  async lastEventSeq(): Promise<number> {
-    return this.#events.last;
-  }
+  documents: Store["documents"] = async (kind, ids) => ids.map((id) => this.#documents.get(kind, id));
+  listDocuments: Store["listDocuments"] = async (...args) => this.#documents.list(...args);
+  putDocuments: Store["putDocuments"] = async (...[writes, by, now, noted]) =>
+    this.#documents.put(writes, by, now, (before) => this.#audit.note(noted, before));
+  claimLease: Store["claimLease"] = async (...args) => this.#leases.claim(...args);
+  lease: Store["lease"] = async (name) => this.#leases.get(name);
+  releaseLease: Store["releaseLease"] = async (lease) => this.#leases.release(lease);
+  saveResponse: Store["saveResponse"] = async (record) => this.#responses.save(record);
+  releaseKey: Store["releaseKey"] = async (key, request) => this.#responses.release(key, request);
+  appendAudit: Store["appendAudit"] = async (...args) => this.#audit.append(...args);
+  listAudit: Store["listAudit"] = async (query) => this.#audit.list(query);
+  auditHead: Store["auditHead"] = async () => this.#audit.head;
+  auditTail: Store["auditTail"] = async (after = 0) => this.#audit.tail(after);
+  appendEvents: Store["appendEvents"] = async (...args) => this.#events.append(...args);
+  listEvents: Store["listEvents"] = async (after, limit) => this.#events.list(after, limit);
+  lastEventSeq: Store["lastEventSeq"] = async () => this.#events.last;
 
   async countWaiting(limit: number): Promise<number> {
     return Math.min(limit, this.#usage.count);
   }
 
-  async replan(...args: Parameters<Store["replan"]>): ReturnType<Store["replan"]> {
-    return this.#recovery.replan(...args);
-  }
-
-  async rebase(leaseUntil: number, now: number): Promise<void> {
-    this.#recovery.rebase(leaseUntil, now);
-  }
-
-  async firesMade(...args: Parameters<Store["firesMade"]>): ReturnType<Store["firesMade"]> {
-    return this.#recovery.firesMade(...args);
-  }
+  replan: Store["replan"] = async (...args) => this.#recovery.replan(...args);
+  rebase: Store["rebase"] = async (leaseUntil, now) => this.#recovery.rebase(leaseUntil, now);
+  firesMade: Store["firesMade"] = async (...args) => this.#recovery.firesMade(...args);
 
   async serverTime(): Promise<null> {
     return null;
   }
 
-  async rollUps(query: Parameters<Store["rollUps"]>[0]): ReturnType<Store["rollUps"]> {
-    return this.#rollUps.list(query);
-  }
+  rollUps: Store["rollUps"] = async (query) => this.#rollUps.list(query);
 
   async saveRollUps(...[lease, rows]: Parameters<Store["saveRollUps"]>): Promise<boolean> {
     if (!this.#leases.isHeld(lease)) return false;
