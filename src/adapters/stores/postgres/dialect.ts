@@ -12,8 +12,10 @@ export const TYPES: SchemaTypes = {
   busy: "WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",
   pruned:
     "SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.05)",
-  refusing: (view: string, like: string, reason: string) => [
-    `CREATE FUNCTION ${refusalOf(view)}() RETURNS SETOF ${like} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '${reason}' USING ERRCODE = 'object_not_in_prerequisite_state'; END $$`,
+  refusing: (view: string, columns: Readonly<Record<string, string>>, reason: string) => [
+    `CREATE FUNCTION ${refusalOf(view)}() RETURNS TABLE (${Object.entries(columns)
+      .map(([column, type]) => `${column} ${type.replace(/ COLLATE.*/, "")}`)
+      .join(", ")}) LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '${reason}' USING ERRCODE = 'object_not_in_prerequisite_state'; END $$`,
     `CREATE VIEW ${view} AS SELECT * FROM ${refusalOf(view)}()`,
   ],
   each: (json, path, of) => {

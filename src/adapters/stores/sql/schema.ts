@@ -14,11 +14,11 @@ export interface SchemaTypes {
   readonly each: (json: string, path: string | null, of: "array" | "object") => string;
   /** The same of a table from which as many rows are removed as are added; `null` where there is nothing to say. */
   readonly pruned: string | null;
-  /** Makes a view like a table that cannot be read: whoever does gets the reason as an error. */
-  readonly refusing: (view: string, like: string, reason: string) => readonly string[];
+  /** Makes a view with these columns and their types that cannot be read: a statement that does fails with the reason. */
+  readonly refusing: (view: string, columns: Readonly<Record<string, string>>, reason: string) => readonly string[];
 }
 
-/** For nodes of 0.1.0 that are still running: every round of theirs reads `pipelines` before it fires or claims anything. What they accept meanwhile is run by nodes of this version. */
+/** For nodes of 0.1.0 that are still running: every round of theirs reads `config` and `pipelines` before it fires or claims anything. What they accept meanwhile is run by nodes of this version. */
 const UPGRADED = "this database was upgraded by a newer version of headgate: stop this node, and start it again with that version";
 
 /** Statements of each version, from 1; run forward only, each version in a transaction of its own. */
@@ -145,8 +145,24 @@ export function migrations(
       ...asRows("alerts", "alerts", "array", "alert"),
       ...asRows("alerts", "deliveries", "array", "delivery"),
       `DROP TABLE ${name("config")}`,
+      ...refusing(name("config"), { key: text, value: text, version: int, updated_at: int, updated_by: text }, UPGRADED),
       `ALTER TABLE ${name("pipelines")} RENAME TO pipeline_states`,
-      ...refusing(name("pipelines"), name("pipeline_states"), UPGRADED),
+      ...refusing(
+        name("pipelines"),
+        {
+          id: text,
+          schedule_key: text,
+          next_fire_at: int,
+          last_fire_at: int,
+          last_success_at: int,
+          pause: text,
+          last_pause: text,
+          max_active_runs: int,
+          overlap: text,
+          pool: text,
+        },
+        UPGRADED,
+      ),
       `CREATE INDEX on_audit_of ON ${name("audit")} (pipeline_id, seq) WHERE pipeline_id IS NOT NULL`,
     ],
   ];

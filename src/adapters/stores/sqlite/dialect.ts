@@ -14,8 +14,10 @@ export const TYPES: SchemaTypes = {
   busy: "",
   pruned: null,
   /** No function but one with a trigger raises an error of its own; this one's quotes the path. */
-  refusing: (view: string, like: string, reason: string) => [
-    `CREATE VIEW ${view} AS SELECT * FROM ${like} WHERE json_extract('{}', '${reason}') IS NOT NULL`,
+  refusing: (view: string, columns: Readonly<Record<string, string>>, reason: string) => [
+    `CREATE VIEW ${view} AS SELECT ${Object.keys(columns)
+      .map((column) => `NULL AS ${column}`)
+      .join(", ")} WHERE json_extract('{}', '${reason}') IS NOT NULL`,
   ],
   each: (json, path) => `json_each(${json}${path === null ? "" : `, '$.${path}'`}) e`,
 };
