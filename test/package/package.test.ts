@@ -287,7 +287,7 @@ console.log(HeadgateError.name);${USE}`;
   it("stays small, and holds nothing but what is published", () => {
     expect(statSync(tarball).size).toBeLessThan(1_000_000);
     const published =
-      /^(?:dist\/|docs\/.*\.(?:md|svg)$|examples\/service\/|(?:package\.json|LICENSE|(?:README|AGENTS|CHANGELOG|CONTRIBUTING|SECURITY)\.md)$)/;
+      /^(?:dist\/|docs\/.*\.(?:md|svg)$|examples\/(?:service|store-json)\/|(?:package\.json|LICENSE|(?:README|AGENTS|CHANGELOG|CONTRIBUTING|SECURITY)\.md)$)/;
     expect(packed.filter((name) => !published.test(name))).toEqual([]);
     expect(
       packed.filter((name) => /secret|\.db|\.env/.test(name) && !name.endsWith("make-secrets.sh") && !name.startsWith("dist/")),
