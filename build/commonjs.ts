@@ -1,42 +1,44 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { build } from "esbuild";
+import { commonJsOf } from "./commonjs-form.js";
 
-/** Have no CommonJS form, and become part of the file. */
-const INSIDE: ReadonlySet<string> = new Set(["p-queue"]);
+/** Has no CommonJS form, and becomes a file of its own here. */
+const WITHOUT_COMMONJS = "p-queue";
+/** Not for `require`. */
+const LEFT_OUT: ReadonlySet<string> = new Set(["cli.js"]);
 
 /**
- * Returns the CommonJS form of all entry points as one file: for loaders that can neither import nor `require` ES modules, such as Jest's. Node, which can, gets the ES modules under the condition `module-sync`
- * of package.json, so that there is one copy of everything in a process.
+ * Writes the CommonJS form of all files of a folder to its folder `cjs`, file by file: for loaders that can neither import nor `require` ES modules, such as Jest's. Node, which can, gets the ES modules under the condition
+ * `module-sync` of package.json, and bundlers get them under `module`, so that there is one copy of everything in a process.
  *
- * One file holds one copy of what entry points share, and each module is evaluated when the first entry point that needs it is loaded.
- *
- * @param entries - source file by the name of the entry point
+ * The files keep their names, which end in `.js` (a package.json beside them says what they are): npm packs them beside the ES modules of the same name, and compressed they take hardly any place.
  */
-export async function commonJs(entries: Readonly<Record<string, string>>): Promise<string> {
-  const loaders = Object.entries(entries).map(([name, file]) => `exports[${JSON.stringify(name)}] = () => require("./${file}");`);
+export async function writeCommonJs(folder: string): Promise<void> {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".js") && !LEFT_OUT.has(name));
+  for (const name of names) {
+    const root = "../".repeat(name.split(/[\\/]/).length - 1) || "./";
+    const target = join(folder, "cjs", name);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(
+      target,
+      commonJsOf(await readFile(join(folder, name), "utf8"), (other) => (other === WITHOUT_COMMONJS ? `${root}${other}.js` : other)),
+    );
+  }
+  await writeFile(join(folder, "cjs", "package.json"), '{ "type": "commonjs" }\n');
+  await writeFile(join(folder, "cjs", `${WITHOUT_COMMONJS}.js`), await bundled());
+}
+
+async function bundled(): Promise<string> {
   const { outputFiles } = await build({
-    stdin: { contents: loaders.join("\n"), resolveDir: "." },
+    stdin: { contents: `export * from "${WITHOUT_COMMONJS}"; export { default } from "${WITHOUT_COMMONJS}";`, resolveDir: "." },
     bundle: true,
     platform: "node",
     target: "node20",
     format: "cjs",
-    external: await packages(),
-    // import() of such loaders fails: peers are required
-    supported: { "dynamic-import": false },
-    define: { HEADGATE_IS_COMMONJS: "true" },
-    // as it is, it would be a third of the package
-    minify: true,
-    keepNames: true,
-    legalComments: "none",
-    logOverride: { "empty-import-meta": "silent" },
+    external: ["eventemitter3"],
+    banner: { js: `// ${WITHOUT_COMMONJS} and p-timeout, MIT License, Copyright (c) Sindre Sorhus (https://sindresorhus.com)` },
     write: false,
   });
-  return outputFiles.map(({ text }) => text).join("");
-}
-
-async function packages(): Promise<string[]> {
-  const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(await readFile("package.json", "utf8")) as Readonly<
-    Record<string, object>
-  >;
-  return Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }).filter((name) => !INSIDE.has(name));
+  return outputFiles.map(({ text }) => text.replaceAll(/^\/\/ \S*\/(?=node_modules\/)/gm, "// ")).join("");
 }

@@ -23,6 +23,7 @@ export type { AuditOptions } from "./engine/access/audit-keys.js";
 export type { DecisionEventData, RunEventData } from "./engine/feed/event-data.js";
 export type { ExplanationOutcome, FutureAnswer, OpenMatter } from "./engine/reading/explain.js";
 export { createScheduler, type SchedulerOptions } from "./entry/create-scheduler.js";
+export * as storeRules from "./entry/store-rules.js";
 export {
   type Condition,
   type ConditionClock,
@@ -125,10 +126,7 @@ export type { RunClock, RunContext, RunLog } from "./pipeline/run-context.js";
 export type { RunOutcome } from "./pipeline/run-outcome.js";
 export type { RunScheduler } from "./pipeline/run-scheduler.js";
 export type { AlertChannel } from "./ports/alert-channel.js";
-export type * from "./ports/audit-store.js";
 export type { Clock } from "./ports/clock.js";
-export type * from "./ports/clock-recovery.js";
-export type { EventBounds, EventLog, EventRecord, NewEvent } from "./ports/event-log.js";
 export type {
   Executor,
   LocalExecutor,
@@ -177,9 +175,12 @@ export type { PipelineStatus, SchedulerStatus, SensorStatus, UnrecordedEnd, Unre
 export type { StopOptions } from "./ports/scheduler-api/stop-options.js";
 export type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "./ports/scheduler-api/tokens.js";
 export type { UpcomingFire, UpcomingFireOptions } from "./ports/scheduler-api/upcoming.js";
-export type { StatisticsRollUp, StatisticsStore } from "./ports/statistics-store.js";
+export type * from "./ports/store/audit.js";
+export type * from "./ports/store/clock-recovery.js";
+export type { EventBounds, EventLog, EventRecord, NewEvent } from "./ports/store/events.js";
+export type { FireTimesQuery, OpenAtQuery } from "./ports/store/history.js";
+export type { StatisticsRollUp, StatisticsStore } from "./ports/store/statistics.js";
 export type * from "./ports/store.js";
-export type { FireTimesQuery, OpenAtQuery } from "./ports/trigger-history.js";
 export type { ExecutionOptions, ExecutionPolicy } from "./run/policy.js";
 export type { Backoff, RetryPolicy } from "./run/retry.js";
 export type { Attempt, AttemptOutcome, CancelRequest, PrintedOutput, RunEnd, RunError, RunRecord, RunStatus } from "./run/run.js";

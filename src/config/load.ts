@@ -10,6 +10,7 @@ import { shown } from "../base/shown.js";
 import type { SchedulerOptions } from "../entry/create-scheduler.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import type { LogLevel } from "../ports/logger.js";
+import type { Store } from "../ports/store.js";
 import { isLikelySecret } from "../run/secret-forms.js";
 import { plainOf, type Tree } from "./ast.js";
 import { connectionsOf } from "./compile/connections.js";
@@ -66,7 +67,9 @@ export interface LoadedConfig {
   readonly drainMs: number;
   /** Parts that need a package which is not installed: they will not work. */
   readonly missingPackages: readonly MissingPackage[];
-  /** The effective content for this environment, with variables inserted and secrets hidden: safe to show, store and compare. */
+  /** @internal Makes a store that needs no package, where nobody has chosen one and the default is SQLite; `null` where somebody has. */
+  readonly fallbackStore: (() => Store) | null;
+  /** What the file says for this environment, variables put in and secrets hidden: what may be shown, kept and compared. */
   readonly shown: Readonly<Record<string, unknown>>;
   /** @internal The same with its secrets. */
   readonly plain: Readonly<Record<string, unknown>>;
@@ -114,7 +117,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
   const works = new Map<string, Work>();
   const made = pipelinesOf(context, functions, { used: works, known: options.previous?.works ?? new Map() });
   const monitoring = monitoringOf(context);
-  const store = storeOf(context);
+  const { store, fallback } = storeOf(context);
   const api = apiOf(context);
   const audit = auditOf(context);
   const triggerFiles = triggerFilesOf(context);
@@ -150,6 +153,7 @@ export function loadConfig(path: string, options: LoadConfigOptions = {}): Loade
       ...camel({ statistics_window: settled.monitoring?.statistics_window, allow_private_networks: security?.allow_private_networks }),
     },
     missingPackages: missingPackages(plain, pipelines),
+    fallbackStore: fallback,
     api,
     triggerFiles,
     callbacks: callbacksOf(works.values()),

@@ -7,7 +7,7 @@ import type { IdempotencyRecord } from "../ports/store.js";
 import type { Admission } from "../trigger/queue-limits.js";
 import type { Trigger } from "../trigger/view.js";
 import type { AuditRecorder } from "./access/audit-log.js";
-import { compareAndSet } from "./context/compare-and-set.js";
+import { changeDocument } from "./context/change-document.js";
 import type { Core } from "./context/core.js";
 import { FailureReports } from "./context/failure-reports.js";
 import type { StoreEventFeed } from "./feed/event-feed.js";
@@ -105,8 +105,8 @@ export class EngineAdapterContext implements AdapterContext {
     shown: unknown,
     compare: (before: unknown, after: unknown) => { readonly before: unknown; readonly after: unknown } | null,
   ): Promise<void> {
-    await compareAndSet(this.#core, { key: "config-file", what: "the configuration" }, (kept: unknown) => {
-      const difference = compare(kept ?? null, shown);
+    await changeDocument(this.#core, { kind: "configuration", id: "file", what: "the configuration" }, (kept) => {
+      const difference = compare(kept, shown);
       if (difference === null) return null;
       const change = { action: "config", pipelineId: null, ...difference };
       return { next: shown, user: null, noted: this.#audit.noted(change, { reason: "the configuration file was changed" }) };

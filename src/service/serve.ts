@@ -6,6 +6,7 @@ import { createTriggerApi, type TriggerApi } from "../adapters/http/api.js";
 import { guarded } from "../adapters/http/net.js";
 import { CONNECTIONS_CHECKED_EVERY_MS, limitServer } from "../adapters/http/server-limits.js";
 import { type PrometheusMetrics, prometheusMetrics } from "../adapters/metrics/prometheus.js";
+import { sqliteProblem } from "../adapters/shared/sqlite-driver.js";
 import { HeadgateError } from "../base/errors.js";
 import { differenceLines } from "../config/difference.js";
 import type { LoadedConfig } from "../config/load.js";
@@ -16,6 +17,7 @@ import { redactingLogger } from "../engine/context/redacting-logger.js";
 import { createScheduler } from "../entry/create-scheduler.js";
 import type { Logger } from "../ports/logger.js";
 import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import type { Store } from "../ports/store.js";
 import { type ConfigChoice, loadedFor } from "./config-source.js";
 import { logEvents } from "./events-log.js";
 import { type Listener, mounted } from "./mount.js";
@@ -52,8 +54,11 @@ export interface Service {
  */
 export async function serve(options: ServeOptions): Promise<Service> {
   const { config, path } = loadedFor(options);
-  const scheduler = createScheduler({ ...config.scheduler, logger: options.logger(config) });
+  const instead = config.fallbackStore === null ? null : insteadOfSqlite(config.fallbackStore);
+  const chosen = instead === null ? config.scheduler : { ...config.scheduler, store: instead.store };
+  const scheduler = createScheduler({ ...chosen, logger: options.logger(config) });
   const logger = redactingLogger(options.logger(config), (text) => scheduler.host.redact(text));
+  if (instead !== null) logger.log("error", MEMORY_ONLY, { store: instead.store.name, advice: instead.advice });
   logEvents(scheduler, logger);
   const parts = new Parts(scheduler, logger, config, options);
   const { signal } = options;
@@ -85,12 +90,21 @@ export async function serve(options: ServeOptions): Promise<Service> {
     environment: config.environment,
     pipelines: config.scheduler.pipelines.length,
     file: path,
-    store: config.scheduler.store?.name,
+    store: chosen.store?.name,
   });
   return { url: parts.url, scheduler, stop: () => parts.stop() };
 }
 
-/** The parts that run beside the scheduler. */
+const MEMORY_ONLY =
+  "SQLite cannot be used here, and no store was chosen: everything is kept in memory, and is lost when this ends, runs, settings and tokens included";
+
+/** The memory store, and what to do to have SQLite; `null` where this Node can open SQLite files. */
+function insteadOfSqlite(make: () => Store): { readonly store: Store; readonly advice: string } | null {
+  const problem = sqliteProblem();
+  return problem === null ? null : { store: make(), advice: `${problem.message}; or set DATABASE_URL` };
+}
+
+/** What runs beside the scheduler. */
 class Parts {
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;

@@ -1,13 +1,13 @@
 /** Rules for who may move a cursor. Instants are epoch ms. */
 interface Claimable {
-  /** Counts the nodes that had it. */
+  /** Counts the changes of hands. */
   readonly token: number;
   readonly node: string | null;
   readonly leaseUntil: number | null;
 }
 
-/** A cursor as a node has it: claimed, its lease extended, or taken over from a node that was silent for longer than its lease. `null` while another has it. */
-export function claimedCursor<C extends Claimable>(cursor: C, node: string, leaseUntil: number, now: number): C | null {
+/** Returns a cursor as a node has it: claimed, its lease extended, or taken over from a node that was silent for longer than its lease. `null` while another has it. */
+export function claimCursor<C extends Claimable>(cursor: C, node: string, leaseUntil: number, now: number): C | null {
   const isOwn = cursor.node === node;
   if (!isOwn && cursor.node !== null && (cursor.leaseUntil ?? 0) > now) return null;
   return { ...cursor, token: isOwn ? cursor.token : cursor.token + 1, node, leaseUntil };

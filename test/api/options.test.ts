@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { entries } from "../../build/entries.js";
 import { adaptive, every, HeadgateError, performanceBased, pipeline, type Scheduler } from "../../src/index.js";
-import tsup from "../../tsup.config.js";
 import { harness } from "../support/harness.js";
 import { ENTRIES, METHODS, PARTS, type Table, tryOn } from "./factories.js";
 
-/** Every entry point of the package by name, and its source. The command has no exports. */
-const SOURCES = Object.entries((tsup as { entry: Record<string, string> }).entry).filter(([name]) => name !== "cli");
+/** Every entry point of the package by name, and its source. */
+const SOURCES = Object.entries(entries);
 const WRONG_KINDS = { text: "sales", array: [], null: null, number: 7, function: () => {}, date: new Date(0), map: new Map() };
 
 async function outcomeOf(call: () => unknown): Promise<unknown> {

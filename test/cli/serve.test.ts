@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { headgate, newFolder, served } from "../support/cli.js";
+import { hasSqlite } from "../support/sqlite.js";
 
 const TOKEN = "a-token-of-the-tests-of-serve";
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
@@ -18,7 +19,7 @@ async function ask(url: string, method: string, path: string, { token = TOKEN, b
 }
 
 describe("headgate serve", () => {
-  it.skipIf(!hasCurl)(
+  it.skipIf(!hasCurl || !hasSqlite)(
     "without file and set-up keeps SQLite here, prints a token once, and every curl example of docs/http.md works against it",
     async () => {
       const cwd = newFolder();
@@ -96,23 +97,27 @@ resources: { drain: 10s }
     expect(service.text().out).not.toContain(TOKEN);
   });
 
-  it("survives kill -9: what was accepted runs after the next start", async () => {
-    const cwd = serviceFolder();
-    const env = { PIPELINE_API_TOKEN: TOKEN, SLEEP: "30" };
-    writeFileSync(join(cwd, "schedule_config.yaml"), FILE.replace("resources: {", "resources: { lease_duration: 2s,"));
-    const first = await served([], { cwd, env });
-    const accepted = await ask(first.url, "POST", "/etl/api/v1/trigger/manual", { body: { reason: "before the crash" } });
-    await first.said(/run started/);
-    await first.end("SIGKILL");
-    const second = await served([], { cwd, env: { ...env, SLEEP: "0" } });
-    await second.said(/run succeeded/);
-    const { json } = await ask(second.url, "GET", `/etl/api/v1/trigger/status/${accepted.json.id}`);
-    expect(json).toMatchObject({
-      trigger: { status: "succeeded", reason: "before the crash" },
-      run: { attempt: 2, attempts: [{ outcome: "lost" }] },
-    });
-    await second.end();
-  }, 90_000);
+  it.skipIf(!hasSqlite)(
+    "survives kill -9: what was accepted runs after the next start",
+    async () => {
+      const cwd = serviceFolder();
+      const env = { PIPELINE_API_TOKEN: TOKEN, SLEEP: "30" };
+      writeFileSync(join(cwd, "schedule_config.yaml"), FILE.replace("resources: {", "resources: { lease_duration: 2s,"));
+      const first = await served([], { cwd, env });
+      const accepted = await ask(first.url, "POST", "/etl/api/v1/trigger/manual", { body: { reason: "before the crash" } });
+      await first.said(/run started/);
+      await first.end("SIGKILL");
+      const second = await served([], { cwd, env: { ...env, SLEEP: "0" } });
+      await second.said(/run succeeded/);
+      const { json } = await ask(second.url, "GET", `/etl/api/v1/trigger/status/${accepted.json.id}`);
+      expect(json).toMatchObject({
+        trigger: { status: "succeeded", reason: "before the crash" },
+        run: { attempt: 2, attempts: [{ outcome: "lost" }] },
+      });
+      await second.end();
+    },
+    90_000,
+  );
 
   it("takes a changed file over while it runs, tokens and webhooks too, and refuses a broken one", async () => {
     const cwd = serviceFolder();

@@ -239,10 +239,10 @@ describe("a configuration that is watched", () => {
     const store: Store = new Proxy(inner, {
       get: (target, name) => {
         const member = target[name as keyof Store];
-        if (name === "putConfig")
-          return async (...args: Parameters<Store["putConfig"]>) => {
+        if (name === "putDocuments")
+          return async (...args: Parameters<Store["putDocuments"]>) => {
             if (isFull) throw new HeadgateError("STORE_FULL", "no room");
-            return target.putConfig(...args);
+            return target.putDocuments(...args);
           };
         return typeof member === "function" ? member.bind(target) : member;
       },

@@ -21,11 +21,11 @@ async function killSoon(): Promise<void> {
 }
 
 await store.open();
-const [cursor] = await store.claimCursors([LEASE], `node-${process.pid}`, claimAt + 1, claimAt);
-const lease = { name: LEASE, token: cursor?.token ?? 0 };
+const lease = await store.claimLease(LEASE, `node-${process.pid}`, claimAt + 1, claimAt);
+const held = { name: LEASE, token: lease?.token ?? 0 };
 for (let step = 1, isDone = false; !isDone; step++) {
   if (step === steps) void killSoon();
-  isDone = (await rollUpStatistics(core, lease, now, LIMIT)) && (await store.prune(now, { limit: LIMIT })).isDone;
+  isDone = (await rollUpStatistics(core, held, now, LIMIT)) && (await store.prune(now, { limit: LIMIT })).isDone;
 }
 process.stdout.write("done\n");
 await store.close();

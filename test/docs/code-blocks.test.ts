@@ -15,12 +15,17 @@ const database = await testDatabaseUrl();
 const redis = await testRedisUrl();
 const env = { ...process.env, ...(database === null ? {} : { DATABASE_URL: database }), ...(redis === null ? {} : { REDIS_URL: redis }) };
 
-const files = ["README.md", ...readdirSync(new URL("docs/", ROOT)).filter((name) => name.endsWith(".md"))];
+const files = [
+  "README.md",
+  "AGENTS.md",
+  ...readdirSync(new URL("docs/", ROOT)).filter((name) => name.endsWith(".md")),
+  ...readdirSync(new URL("docs/extending/", ROOT)).map((name) => `extending/${name}`),
+];
 const blocks = files.flatMap((name) => {
-  const text = readFileSync(new URL(name === "README.md" ? name : `docs/${name}`, ROOT), "utf8");
+  const text = readFileSync(new URL(["README.md", "AGENTS.md"].includes(name) ? name : `docs/${name}`, ROOT), "utf8");
   return [...text.matchAll(/^```(js|ts)( quick-start)?\n(.*?)^```$/gms)].map(([, language, label, code = ""], index) => ({
     title: `${name} #${index + 1}`,
-    file: `${name.replace(".md", "")}-${index + 1}.${language === "js" ? "mjs" : "mts"}`,
+    file: `${name.replace(".md", "").replace("/", "-")}-${index + 1}.${language === "js" ? "mjs" : "mts"}`,
     isQuickStart: label !== undefined,
     code,
   }));

@@ -258,7 +258,8 @@ describe.each(databases)("the audit log with a key on %s", (_, make) => {
     await store.open();
     await database.put(OLD.records);
     await database.setMark("head", OLD.head);
-    await store.putConfig("tokens", OLD.tokens, 0, null, 0);
+    const tokens = (OLD.tokens as readonly { id: string }[]).map((value) => ({ kind: "token", id: value.id, value, expected: 0 }));
+    await store.putDocuments(tokens, null, 0);
     const plain = await node(store, {});
     expect(await plain.scheduler.audit.verify()).toMatchObject({ isIntact: true, records: 5 });
     expect(await plain.scheduler.tokens.list()).toMatchObject([{ id: "id1", user: null, actsForOthers: false }]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createTriggerApi } from "../../src/adapters/http/index.js";
 import { condition, HeadgateError, memoryStore, pipeline, type Store } from "../../src/index.js";
-import type { NewEvent } from "../../src/ports/event-log.js";
+import type { NewEvent } from "../../src/ports/store/events.js";
 import { type Harness, harness } from "../support/harness.js";
 import { ADMIN, sales } from "../support/service.js";
 

@@ -62,7 +62,7 @@ function countingClock() {
 }
 
 describe("a start that is stopped", () => {
-  const METHODS: readonly (keyof Store)[] = ["open", "auditHead", "config", "register", "globalPause", "claim"];
+  const METHODS: readonly (keyof Store)[] = ["open", "auditHead", "documents", "register", "globalPause", "claim"];
 
   it.each(METHODS)("ends at once where the store does not answer %s, with SCHEDULER_STOPPED, and leaves no timer", async (method) => {
     const { clock, turn, timeOf, timers } = countingClock();

@@ -255,7 +255,8 @@ describe("alerts", () => {
     let isDead = false;
     const cutOff: Store = {
       ...store,
-      config: (key) => (isDead ? Promise.reject(new HeadgateError("STORE_UNAVAILABLE", "its cable was pulled")) : store.config(key)),
+      putDocuments: (...args) =>
+        isDead ? Promise.reject(new HeadgateError("STORE_UNAVAILABLE", "its cable was pulled")) : store.putDocuments(...args),
     };
     await watched([slow], [mail], {}, { store: cutOff, clock, node: "dying" });
     await clock.advance("1m");

@@ -80,8 +80,8 @@ describe("rolled-up statistics", () => {
           now += laterMs;
           const fault = (method: string) => (method === "saveRollUps" ? storeIsAway() : null);
           Object.assign(faults, { before: fails === "before" ? fault : null, after: fails === "after" ? fault : null });
-          const [cursor] = await memory.claimCursors([LEASE], node, now + 5 * MINUTE, now);
-          const token = cursor?.token ?? 0; // of a node that has it no longer: nothing is written
+          const lease = await memory.claimLease(LEASE, node, now + 5 * MINUTE, now);
+          const token = lease?.token ?? 0; // of a node that has it no longer: nothing is written
           for (let n = 0; n < count; n++)
             await rollUpStatistics(core, { name: LEASE, token }, now, limit).catch((error: { code?: string }) => {
               expect(error.code).toBe("STORE_UNAVAILABLE");
@@ -89,8 +89,8 @@ describe("rolled-up statistics", () => {
         }
         Object.assign(faults, { before: null, after: null });
         now += 10 * MINUTE;
-        const [cursor] = await memory.claimCursors([LEASE], "n3", now + MINUTE, now);
-        while (!(await rollUpStatistics(core, { name: LEASE, token: cursor?.token ?? 0 }, now, 7)));
+        const lease = await memory.claimLease(LEASE, "n3", now + MINUTE, now);
+        while (!(await rollUpStatistics(core, { name: LEASE, token: lease?.token ?? 0 }, now, 7)));
         expect(await rolledUp(memory, now)).toEqual(await expected(memory, now));
       }),
       { numRuns: 60 },
@@ -138,9 +138,9 @@ describe("rolled-up statistics", () => {
     await store.register([registration("a", { maxActiveRuns: 1_000, nextFireAt: null })], T0);
     await end(store, "a", ["succeeded", "failed"], T0);
     const rollUp = async (windowMs: number, now: number) => {
-      const [cursor] = await store.claimCursors([LEASE], "n1", now + MINUTE, now);
-      const cursorOf = { name: LEASE, token: cursor?.token ?? 0 };
-      while (!(await rollUpStatistics({ store, settings: { statisticsMs: windowMs } as Settings }, cursorOf, now, 5)));
+      const lease = await store.claimLease(LEASE, "n1", now + MINUTE, now);
+      const held = { name: LEASE, token: lease?.token ?? 0 };
+      while (!(await rollUpStatistics({ store, settings: { statisticsMs: windowMs } as Settings }, held, now, 5)));
       const [row] = await store.rollUps({ pipelineIds: ["a"] });
       return { windowMs: row?.windowMs, until: row?.until, runs: windowOf("a", windowMs, row).at(now).runs };
     };

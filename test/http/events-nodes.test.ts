@@ -22,7 +22,7 @@ const stores = [shared, ...postgres];
 /** Counts what a store is asked to write of events and their lease. */
 function counting(store: Store): { store: Store; writes: string[] } {
   const writes: string[] = [];
-  const { appendEvents, putConfig } = store;
+  const { appendEvents, claimLease } = store;
   return {
     writes,
     store: Object.assign(store, {
@@ -30,9 +30,9 @@ function counting(store: Store): { store: Store; writes: string[] } {
         writes.push("events");
         return appendEvents.apply(store, args);
       },
-      putConfig: (...args: Parameters<Store["putConfig"]>) => {
-        if (args[0] === "events") writes.push("lease");
-        return putConfig.apply(store, args);
+      claimLease: (...args: Parameters<Store["claimLease"]>) => {
+        if (args[0] === "headgate: events") writes.push("lease");
+        return claimLease.apply(store, args);
       },
     }),
   };

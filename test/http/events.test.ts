@@ -162,11 +162,11 @@ describe("a stream ends with its token", () => {
   it("when it is limited to other pipelines than before", async () => {
     const store = memoryStore();
     running = await service([sales(), pipeline({ id: "other", run: () => {} })], {}, { store });
-    const { token } = await running.scheduler.tokens.issue({ role: "viewer", pipelines: ["sales", "other"] });
+    const { token, id } = await running.scheduler.tokens.issue({ role: "viewer", pipelines: ["sales", "other"] });
     const reader = await openEvents(running.url, bearer(token));
-    const kept = await store.config("tokens");
+    const [kept] = await store.documents("token", [id]);
     const narrowed = JSON.parse(JSON.stringify(kept?.value).replace('"sales","other"', '"other"'));
-    await store.putConfig("tokens", narrowed, null, null, running.clock.now());
+    await store.putDocuments([{ kind: "token", id, value: narrowed, expected: null }], null, running.clock.now());
     await running.clock.advance("15s");
     expect(await ended(reader)).toBe(true);
   });

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { START } from "../support/harness.js";
@@ -147,7 +147,7 @@ describe("the audit log", () => {
     expect((await scheduler.audit.list({ limit: 10 })).map(({ seq }) => seq)).toEqual([5, 4]);
     expect(await scheduler.audit.verify()).toMatchObject({ isIntact: true, records: 2, problem: null });
     await clock.settle();
-    const hand = new Database(file);
+    const hand = connect(file);
     hand.prepare("DELETE FROM audit WHERE seq = 4").run();
     hand.close();
     expect(await scheduler.audit.verify()).toMatchObject({ isIntact: false, problem: { seq: 4, problem: "record 4 is missing" } });
@@ -165,7 +165,7 @@ describe("the audit log", () => {
       await running.scheduler.settings.addMaintenance({ start: "01:00", end: "02:00" }, { user });
     expect(await running.scheduler.audit.verify()).toMatchObject({ isIntact: true, records: 4, problem: null });
     await running.clock.settle();
-    const hand = new Database(file);
+    const hand = connect(file);
     hand.prepare(sql).run();
     hand.close();
     expect(await running.scheduler.audit.verify()).toMatchObject({

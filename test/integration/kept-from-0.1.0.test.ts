@@ -107,7 +107,7 @@ function schedulerOn(store: Store, ran: string[]): { scheduler: Scheduler; clock
 }
 
 describe.each(databases)("what 0.1.0 has kept in %s", (_, make) => {
-  it("goes on: what waited, was held, ran or was between two attempts; and everything that was set at run time is in force", async () => {
+  it("goes on: what waited, was held, ran or was between two attempts; and everything that was set at run time is in force", { timeout: 240_000 }, async () => {
     const { store, token, close } = await make();
     const ran: string[] = [];
     const { scheduler, clock } = schedulerOn(store, ran);
@@ -159,6 +159,7 @@ describe.each(databases)("what 0.1.0 has kept in %s", (_, make) => {
     for (const sql of [
       "SELECT id FROM pipelines WHERE id = 'done'",
       "SELECT id, schedule_key, next_fire_at, last_fire_at, last_success_at, pause, last_pause, max_active_runs, overlap, pool FROM pipelines WHERE pause IS NOT NULL",
+      "SELECT key, value, version, updated_at, updated_by FROM config WHERE key = 'settings' AND version > 0",
       "SELECT t.id FROM triggers t JOIN pipelines p ON p.id = t.pipeline_id WHERE t.status = 'pending'",
     ])
       await expect(

@@ -252,10 +252,10 @@ describe.skipIf(url === null)("the PostgreSQL store", () => {
     await one.open();
     const client = new pg.Client({ connectionString });
     await client.connect();
-    await client.query(`INSERT INTO "${schema}".config (key, value, version, updated_at) VALUES ('windows', '{broken', 1, 0)`);
-    await expect(one.config("windows")).rejects.toMatchObject({
+    await client.query(`INSERT INTO "${schema}".documents (kind, id, value, version, updated_at) VALUES ('window', 'w1', '{broken', 1, 0)`);
+    await expect(one.documents("window", ["w1"])).rejects.toMatchObject({
       code: "STORE_CORRUPT",
-      details: { table: "config", column: "value", id: "windows" },
+      details: { table: "documents", column: "value", id: "w1" },
     });
     await client.end();
     await one.close();

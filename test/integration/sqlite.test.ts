@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
+import { connect } from "../../src/adapters/shared/sqlite-driver.js";
 import { sqliteStore } from "../../src/adapters/stores/sqlite/sqlite-store.js";
 import { storeFromUrl } from "../../src/entry/store-from-url.js";
 import { createScheduler, cron, pipeline } from "../../src/index.js";
@@ -62,7 +62,7 @@ describe("the SQLite store", () => {
     const file = fresh();
     const store = sqliteStore({ file });
     await store.open();
-    expect(new Database(file).pragma("journal_mode", { simple: true })).toBe("wal");
+    expect(connect(file).prepare("PRAGMA journal_mode").all()).toMatchObject([{ journal_mode: "wal" }]);
     await store.close();
     expect(() => sqliteStore({ file, synchronous: "off" as never })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   });
@@ -78,7 +78,7 @@ describe("the SQLite store", () => {
       code: "STORE_UNAVAILABLE",
     });
     const newer = fresh();
-    new Database(newer).pragma("user_version = 99");
+    connect(newer).exec("PRAGMA user_version = 99");
     await expect(sqliteStore({ file: newer }).open()).rejects.toMatchObject({
       code: "STORE_INCOMPATIBLE",
       message: expect.stringContaining("upgrade headgate"),
@@ -98,12 +98,12 @@ describe("the SQLite store", () => {
     const bad = await scheduler.trigger("a", { parameters: { n: 1 } });
     const good = await scheduler.trigger("a");
     await clock.settle();
-    const hand = new Database(file);
+    const hand = connect(file);
     hand.prepare("UPDATE triggers SET parameters = '{broken' WHERE id = ?").run(bad.id);
     await scheduler.resume();
     await clock.settle();
     expect((await scheduler.getTrigger(good.id))?.status).toBe("succeeded");
-    const row = hand.prepare("SELECT status, end_reason FROM triggers WHERE id = ?").get(bad.id) as { status: string; end_reason: string };
+    const [row] = hand.prepare("SELECT status, end_reason FROM triggers WHERE id = ?").all(bad.id);
     expect(row).toMatchObject({ status: "failed", end_reason: expect.stringContaining("column parameters: not JSON") });
     await expect(scheduler.getTrigger(bad.id)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
     hand.close();
@@ -201,7 +201,8 @@ describe("a SQLite file that others use too", () => {
     const file = fresh();
     const store = sqliteStore({ file });
     await store.open();
-    const other = new Database(file);
+    const other = connect(file);
+    const put = [{ kind: "k", id: "a", value: 1, expected: null }];
     other.exec("BEGIN IMMEDIATE");
     let turns = 0;
     let isOver = false;
@@ -210,12 +211,12 @@ describe("a SQLite file that others use too", () => {
       if (!isOver) setImmediate(turn);
     };
     turn();
-    const locked = store.putConfig("k", 1, null, null, 0).catch(({ code }) => code);
+    const locked = store.putDocuments(put, null, 0).catch(({ code }) => code);
     expect(await locked).toBe("STORE_UNAVAILABLE");
     isOver = true;
     expect(turns).toBeGreaterThan(20);
     other.exec("ROLLBACK");
-    expect((await store.putConfig("k", 1, null, null, 0))?.version).toBe(1);
+    expect((await store.putDocuments(put, null, 0))?.[0]?.version).toBe(1);
     other.close();
     await store.close();
   });

@@ -1,35 +1,13 @@
-import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { folder, link, manifest, pack, ROOT, run, unpack } from "./consumer.js";
 
-const run = promisify(execFile);
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const project = mkdtempSync(join(tmpdir(), "headgate-jest-"));
-const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
-  readonly files: readonly string[];
-  readonly exports: Readonly<Record<string, unknown>>;
-  readonly dependencies: Readonly<Record<string, string>>;
-  readonly peerDependencies: Readonly<Record<string, string>>;
-};
-
-/** Packages that a test project has beside headgate, as an installation would have put them there. */
-const BESIDE = [...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), "typescript", "@types/node"];
-
-beforeAll(() => {
-  const installed = join(project, "node_modules", "headgate");
-  mkdirSync(installed, { recursive: true });
-  for (const name of ["package.json", "dist"]) cpSync(join(ROOT, name), join(installed, name), { recursive: true });
-  for (const name of BESIDE) {
-    const path = join(project, "node_modules", name);
-    mkdirSync(dirname(path), { recursive: true });
-    symlinkSync(join(ROOT, "node_modules", name), path);
-  }
+const project = folder("jest");
+beforeAll(async () => {
+  await unpack(await pack(project), project);
+  link(project, [...Object.keys(manifest.peerDependencies), "typescript", "@types/node"]);
 });
-afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 /** Returns what Jest says of one test file: an exit code other than 0 is a failed test here. */
 async function jest(name: string, text: string, { config = {}, nodeOptions = "" } = {}): Promise<string> {

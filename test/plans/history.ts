@@ -59,6 +59,7 @@ export function fill(count: number, { name, numbers, padded }: HistoryShape): re
     `INSERT INTO ${name("answers")} (key, request, at, answer) SELECT 'key-' || n, 'digest', ${at}, 'null' FROM ${numbers(count)} WHERE n % 10 = 0`,
     `INSERT INTO ${name("events")} (seq, at, name, data, size) SELECT ${LAST_SEQ} + 1 + n, ${END}, 'decision', '{}', 2 FROM ${numbers(10_000)}`,
     `INSERT INTO ${name("meta")} (key, value) VALUES ('audit_head', '{"seq":${LAST_SEQ + count},"hash":""}'), ('audit_tail', '{"seq":${LAST_SEQ},"hash":""}'), ('events_head', '{"seq":${LAST_SEQ + 10_000},"first":${LAST_SEQ + 1},"bytes":20000}')`,
+    `INSERT INTO ${name("documents")} (kind, id, value, version, updated_at) SELECT CASE n % 5 WHEN 0 THEN 'token' WHEN 1 THEN 'window' ELSE 'node' END, 'id-' || n, '{}', 1, ${at} FROM ${numbers(20_000)}`,
     // forty that wait, twenty that are held, ten that run, five between two attempts; somewhere in the middle of the history
     `INSERT INTO ${name("triggers")} (id, pipeline_id, kind, status, priority, "order", scheduled_for, created_at, available_at, expires_at, is_forced, token, node, lease_until, run_id, size, line)
      SELECT '01' || ${padded(`(${Math.floor(count / 2)} + n)`, 24)} || 'x', CASE n % 3 WHEN 0 THEN '${HOT}' ELSE 'p' || n END, CASE n % 4 WHEN 0 THEN 'manual' ELSE 'scheduled' END,

@@ -34,6 +34,7 @@ describe("every statement of the stores reads what it returns", () => {
           files++;
           return sqliteStore({ file: place(), synchronous: "normal", ...options });
         },
+        () => sqliteStore({ file: place(), synchronous: "normal" }),
         async (_, id) => {
           const hand = connect(place());
           hand.prepare(`UPDATE "triggers" SET parameters = '{broken' WHERE id = ?`).run(id);
@@ -72,6 +73,7 @@ describe("every statement of the stores reads what it returns", () => {
           await hand.query(["BEGIN", ...rows.map(({ tablename }) => `DELETE FROM "${collected}"."${tablename}"`), "COMMIT"].join("; "));
           return store;
         },
+        () => postgresStore({ connectionString, schema: collected, poolConfig: { options: "-c synchronous_commit=off" } }),
         async (_, id) => {
           await hand.query(`UPDATE "${collected}".triggers SET parameters = '{broken' WHERE id = $1`, [id]);
         },

@@ -88,9 +88,10 @@ export class SqliteJudge {
 }
 
 /** The part of a statement that finds rows; `null` for one that only adds some. `skipped`: the number of its first values that belong to what it writes. */
-function selecting(text: string): { readonly text: string; readonly skipped: number } | null {
+function selecting(statement: string): { readonly text: string; readonly skipped: number } | null {
+  const text = statement.replace(/ RETURNING \w+$/, "");
   if (/^(?:SELECT|WITH)\b/.test(text)) return { text, skipped: 0 };
-  if (/^INSERT INTO "\w+" \([^)]*\) VALUES/.test(text)) return null;
+  if (/^INSERT INTO "\w+" (?:AS \w+ )?\([^)]*\) VALUES/.test(text)) return null;
   const removal = /^DELETE FROM ("\w+")(?: WHERE (.*))?$/s.exec(text);
   if (removal !== null) return { text: `SELECT 1 FROM ${removal[1]} WHERE ${removal[2] ?? "true"}`, skipped: 0 };
   const change = /^UPDATE ("\w+") SET (.*?)(?: WHERE (.*))?$/s.exec(text);

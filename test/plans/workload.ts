@@ -1,13 +1,23 @@
 import type { Store } from "../../src/index.js";
 import type { ContractRetention } from "../../src/testing/contract/fixtures.js";
 import { describeStore } from "../../src/testing/index.js";
+import { SMALL, worldOf } from "../worlds/generate/world.js";
+import { play } from "../worlds/player/play.js";
 import { COLD, END, HOT, idOf, LAST_SEQ, START } from "./history.js";
 
 type MakeStore = (options: { retention?: ContractRetention }) => Promise<Store>;
 
-/** Does everything that a store can be asked to do: the contract suite, and every combination of filters of every list. */
+/** Worlds of the random ones that are played: schedules, gates, pauses, backfills, retries, crashed nodes. */
+const WORLDS = [1, 5, 9, 13, 17, 22];
+
+/**
+ * Does everything that a store can be asked to do: the contract suite, random worlds on the engine itself, and every combination of filters of every list.
+ *
+ * @param open - makes another store over the data of the last one
+ */
 export async function workload(
   makeStore: MakeStore,
+  open: () => Store,
   breakTrigger: (store: Store, id: string) => Promise<void>,
   count: number,
 ): Promise<void> {
@@ -15,6 +25,10 @@ export async function workload(
   const runner = { describe: (_: string, body: () => void) => body(), it: (_: string, body: () => Promise<void>) => bodies.push(body) };
   describeStore("collected", makeStore, runner, breakTrigger);
   for (const body of bodies) await body();
+  for (const seed of WORLDS) {
+    await makeStore({ retention: { count: 1_000_000, maxAge: "36500d" } });
+    await play(worldOf(seed, SMALL), { name: "collected", open });
+  }
   const store = await makeStore({});
   await store.open();
   await listAll(store, count);

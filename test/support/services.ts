@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { Redis } from "ioredis";
 import pg from "pg";
+import { sqliteProblem } from "../../src/adapters/shared/sqlite-driver.js";
 import { postgresBinaries, privatePostgres } from "./private-postgres.js";
 import { hasRedisBinary, PrivateRedis } from "./redis.js";
 
@@ -16,6 +17,8 @@ type Remove = () => void;
  */
 export default async function setup(): Promise<Remove> {
   for (const name of FOREIGN) delete process.env[name];
+  const problem = sqliteProblem();
+  if (problem !== null) console.warn(`\nEvery test that needs SQLite is skipped, and counted: ${problem.message}\n`);
   const removes: Remove[] = [];
   const remove = () => {
     for (const one of removes.splice(0)) one();
@@ -59,6 +62,7 @@ async function databaseOn(server: string): Promise<Remove> {
   own.pathname = `/${name}`;
   process.env.HEADGATE_TEST_OWN_POSTGRES = own.href;
   const code = `import pg from "pg";
+import { sqliteProblem } from "../../src/adapters/shared/sqlite-driver.js";
     const client = new pg.Client({ connectionString: process.argv[1] });
     await client.connect();
     await client.query('DROP DATABASE IF EXISTS "${name}" WITH (FORCE)');

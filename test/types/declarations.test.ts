@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 const DIST = new URL("../../dist/", import.meta.url);
-const declarations = readdirSync(DIST)
-  .filter((name) => name.endsWith(".d.ts"))
+const declarations = readdirSync(DIST, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".d.cts"))
   .map((name) => readFileSync(new URL(name, DIST), "utf8"))
   .join("\n");
 

@@ -1,6 +1,6 @@
 import { messageOf } from "../../base/errors.js";
 import type { EventReader } from "../../index.js";
-import type { EventRecord } from "../../ports/event-log.js";
+import type { EventRecord } from "../../ports/store/events.js";
 import type { Grant } from "./auth.js";
 import { beatFrame, openingFrame, resetFrame } from "./event-frame.js";
 

@@ -1,5 +1,5 @@
 import type { DecisionEventData, RunEventData } from "../../index.js";
-import type { EventRecord } from "../../ports/event-log.js";
+import type { EventRecord } from "../../ports/store/events.js";
 
 /**
  * Blocks of an event stream.

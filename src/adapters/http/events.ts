@@ -1,5 +1,5 @@
 import type { Scheduler } from "../../index.js";
-import type { EventRecord } from "../../ports/event-log.js";
+import type { EventRecord } from "../../ports/store/events.js";
 import type { Authentication, Grant } from "./auth.js";
 import { EventConnection } from "./event-connection.js";
 import { eventFrame } from "./event-frame.js";

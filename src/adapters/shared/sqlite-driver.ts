@@ -38,6 +38,17 @@ export function connect(file: string): SqliteConnection {
   return openWith(peer, file);
 }
 
+/** Returns why this process cannot open SQLite files, a `MISSING_PEER`; `null` where it can. */
+export function sqliteProblem(): HeadgateError | null {
+  try {
+    connect(":memory:").close();
+    return null;
+  } catch (error) {
+    if (error instanceof HeadgateError && error.code === "MISSING_PEER") return error;
+    throw error;
+  }
+}
+
 type SqlitePeer = new (file: string) => SqliteConnection;
 
 /**
@@ -59,7 +70,7 @@ export function unbuilt(cause: unknown): HeadgateError | null {
   if (code !== "ERR_DLOPEN_FAILED" && !String(message).startsWith("Could not locate the bindings file")) return null;
   return new HeadgateError(
     "MISSING_PEER",
-    "SQLite: better-sqlite3 is installed, but its binary is missing or built for another version of Node; run npm rebuild better-sqlite3 (pnpm: pnpm approve-builds), or run Node 22.13 or newer",
+    "SQLite: better-sqlite3 is installed, but its binary was not built, or not for this Node: npm rebuild better-sqlite3 --ignore-scripts=false (pnpm: pnpm approve-builds), or run Node 22.13 or newer",
     { details: { package: "better-sqlite3" }, cause },
   );
 }
@@ -70,11 +81,15 @@ export function driverModule(): string {
   if (attempt(() => load("node:sqlite") as unknown) !== null) return "node:sqlite";
   const peer = attempt(() => load.resolve("better-sqlite3"));
   if (peer !== null) return peer;
-  throw missing("querying SQLite");
+  throw missing("reading SQLite");
 }
 
 function missing(what: string): HeadgateError {
-  return new HeadgateError("MISSING_PEER", `${what}: this Node has no node:sqlite; npm install better-sqlite3, or run Node 22.13 or newer`);
+  return new HeadgateError(
+    "MISSING_PEER",
+    `${what} needs the package better-sqlite3, as this Node has no node:sqlite: npm install better-sqlite3, or run Node 22.13 or newer`,
+    { details: { package: "better-sqlite3" } },
+  );
 }
 
 function attempt<T>(load: () => T): T | null {

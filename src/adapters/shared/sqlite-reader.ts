@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { realpath, stat } from "node:fs/promises";
 import { execPath } from "node:process";
-import PQueue from "p-queue";
+import type PQueue from "p-queue";
 import { HeadgateError } from "../../base/errors.js";
 import { lazyModule } from "../../base/lazy-module.js";
 import { isOwnFile } from "./own-files.js";
@@ -83,7 +83,8 @@ export async function readSqlite(
     return "?";
   });
   const task: Task = { driver: driverModule(), file: path, sql: text, values: order.map((index) => values[index]), rows, bytes };
-  queue ??= new PQueue({ concurrency: PROCESSES });
+  const { default: Queue } = await import("p-queue"); // importing headgate need not load it
+  queue ??= new Queue({ concurrency: PROCESSES });
   const found = await queue.add(() => asked(task, signal), { signal });
   refuseOwn(); // it may have become that while it was read
   return found;

@@ -30,17 +30,26 @@ export interface ListenOptions {
 
 const DEFAULT_STORE = "sqlite:./headgate.db";
 
-export function storeOf(context: BuildContext): Store | undefined {
+export interface ChosenStore {
+  readonly store: Store | undefined;
+  /** Makes the memory store with the same retention, where neither file nor environment has chosen a store. */
+  readonly fallback: (() => Store) | null;
+}
+
+export function storeOf(context: BuildContext): ChosenStore {
   const path = ["store", "url"];
-  const url = context.text(path, context.config.store?.url) ?? context.env.DATABASE_URL ?? DEFAULT_STORE;
+  const chosen = context.text(path, context.config.store?.url) ?? context.env.DATABASE_URL;
+  const url = chosen ?? DEFAULT_STORE;
   if (/:\/\/[^/]*:[^/]*@/.test(url)) for (const one of [url, ...secretsOfUrl(url)]) context.secrets.add(one);
   const file = /^sqlite:(?!\/)(.+)$/.exec(url)?.[1];
-  const retention = context.config.resources?.retention;
-  return context.make(path, () =>
-    storeFromUrl(file === undefined ? url : `sqlite://${encodeURI(context.file(decodeURIComponent(file)))}`, {
-      ...(retention === undefined ? {} : { retention: camel(retention) as RetentionOptions }),
-    }),
-  );
+  const { retention } = context.config.resources ?? {};
+  const options = retention === undefined ? {} : { retention: camel(retention) as RetentionOptions };
+  return {
+    store: context.make(path, () =>
+      storeFromUrl(file === undefined ? url : `sqlite://${encodeURI(context.file(decodeURIComponent(file)))}`, options),
+    ),
+    fallback: chosen === undefined ? () => storeFromUrl("memory:", options) : null,
+  };
 }
 
 export function apiOf(context: BuildContext): { listen: ListenOptions; options: TriggerApiOptions } | null {

@@ -4,9 +4,9 @@ import { type AuditSealer, auditSealer, unknownKey } from "../../monitor/audit-s
 import { CallSums, type RefusedCall } from "../../monitor/call-sums.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import { text } from "../../pipeline/requests.js";
-import type { AuditedWrite } from "../../ports/audit-store.js";
 import type { AuditCheck, AuditVerifyOptions } from "../../ports/scheduler-api/audit-check.js";
 import type { AuditLog } from "../../ports/scheduler-api/audit-log.js";
+import type { AuditedWrite } from "../../ports/store/audit.js";
 import { redactJson } from "../../run/redact.js";
 import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";

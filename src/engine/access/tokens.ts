@@ -7,8 +7,8 @@ import { isReservedUser } from "../../monitor/reserved-user.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import { ACT_OPTIONS, checkAct, text } from "../../pipeline/requests.js";
 import type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "../../ports/scheduler-api/tokens.js";
-import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
+import { allDocuments, DocumentCollection } from "../context/document-collection.js";
 import { sha256 } from "./audit-keys.js";
 import type { AuditRecorder } from "./audit-log.js";
 
@@ -42,7 +42,7 @@ const TOKEN_OPTIONS: OptionNames<TokenOptions> = {
   reason: true,
   caller: true,
 };
-const KEY = "tokens";
+const KIND = "token";
 const LIMIT = 1_000;
 const FORM = /^hg_([0-9a-z]{4,40})_[\w-]{20,100}$/;
 
@@ -59,12 +59,14 @@ type TokenServiceCore = Pick<Core, "clock" | "newId" | "newSecret" | "store">;
 export class TokenService implements Tokens {
   readonly #core: TokenServiceCore;
   readonly #audit: AuditRecorder;
+  readonly #documents: DocumentCollection;
   readonly #pipelines: KnownPipelines;
 
   constructor(core: TokenServiceCore, audit: AuditRecorder, pipelines: KnownPipelines) {
     this.#pipelines = pipelines;
     this.#core = core;
     this.#audit = audit;
+    this.#documents = new DocumentCollection(core, "tokens", [KIND]);
   }
 
   async issue(options: TokenOptions): Promise<IssuedToken> {
@@ -101,14 +103,15 @@ export class TokenService implements Tokens {
     const act = { ...(reason === undefined ? {} : { reason }), ...(caller === undefined ? {} : { caller }) };
     await this.#write("token.issue", createdBy === undefined ? act : { ...act, user: createdBy }, (all) => {
       const alive = all.filter(({ expiresAt, revokedAt }) => revokedAt === null && (expiresAt ?? now) >= now);
-      if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `the limit of ${LIMIT} tokens is reached; revoke some`);
-      return { next: [...(all.length >= LIMIT ? alive : all), made], before: null, after: infoOf(made) };
+      if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `there are ${LIMIT} tokens; revoke some`);
+      const dead = all.length >= LIMIT ? all.filter((one) => !alive.includes(one)) : [];
+      return { made, removed: dead.map((one) => one.id), before: null };
     });
     return { ...infoOf(made), token };
   }
 
   async list(): Promise<readonly TokenInfo[]> {
-    return (await this.#read()).map(infoOf);
+    return (await allDocuments(this.#core.store, KIND)).map(({ value }) => infoOf(value as KeptToken));
   }
 
   async rotate(id: string, options: ActionContext & { /** Default `"1h"`. */ overlap?: Duration } = {}): Promise<IssuedToken> {
@@ -120,7 +123,7 @@ export class TokenService implements Tokens {
     await this.#write("token.rotate", options, (all) => {
       const old = this.#usable(all, id);
       made = { ...old, hash: sha256(token), previous: { hash: old.hash, until } };
-      return { next: all.map((one) => (one.id === id ? (made as KeptToken) : one)), before: infoOf(old), after: infoOf(made) };
+      return { made, before: infoOf(old) };
     });
     return { ...infoOf(made as KeptToken), token };
   }
@@ -132,17 +135,20 @@ export class TokenService implements Tokens {
     await this.#write("token.revoke", act, (all) => {
       const old = this.#usable(all, id);
       made = { ...old, revokedAt, previous: null };
-      return { next: all.map((one) => (one.id === id ? (made as KeptToken) : one)), before: infoOf(old), after: infoOf(made) };
+      return { made, before: infoOf(old) };
     });
     return infoOf(made as KeptToken);
   }
 
   async holderOf(token: string): Promise<TokenHolder | "unknown" | "expired" | "revoked"> {
-    return this.#holderAmong(await this.#read(), token);
+    const [holder = "unknown"] = await this.holdersOf([token]);
+    return holder;
   }
 
   async holdersOf(tokens: readonly string[]): Promise<readonly (TokenHolder | "unknown" | "expired" | "revoked")[]> {
-    const all = await this.#read();
+    const ids = [...new Set(tokens.flatMap((token) => FORM.exec(token)?.[1] ?? []))];
+    const found = ids.length === 0 ? [] : await this.#core.store.documents(KIND, ids);
+    const all = found.flatMap((one) => (one === null ? [] : [one.value as KeptToken]));
     return tokens.map((token) => this.#holderAmong(all, token));
   }
 
@@ -170,20 +176,16 @@ export class TokenService implements Tokens {
     return found;
   }
 
-  async #read(): Promise<readonly KeptToken[]> {
-    const record = await this.#core.store.config(KEY);
-    return (record?.value as readonly KeptToken[] | undefined) ?? [];
-  }
-
   async #write(
     action: string,
     act: ActionContext,
-    make: (all: readonly KeptToken[]) => { next: readonly KeptToken[]; before: TokenInfo | null; after: TokenInfo },
+    make: (all: readonly KeptToken[]) => { made: KeptToken; removed?: readonly string[]; before: TokenInfo | null },
   ): Promise<void> {
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the tokens" }, (all: readonly KeptToken[] | undefined) => {
-      const { next, before, after } = make(all ?? []);
-      const change = { action, pipelineId: null, before, after, ids: [after.id] };
-      return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
+    const written = await this.#documents.change(() => {
+      const { made, removed = [], before } = make([...this.#documents.of(KIND).values()].map(({ value }) => value as KeptToken));
+      const change = { action, pipelineId: null, before, after: infoOf(made), ids: [made.id] };
+      const writes = [{ kind: KIND, id: made.id, value: made }, ...removed.map((id) => ({ kind: KIND, id, value: null }))];
+      return { writes, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
     });
     if (written !== null) this.#audit.logChange(written.change, act);
   }

@@ -1,80 +1,64 @@
-import { compareAndSet } from "../context/compare-and-set.js";
+import type { LeaseRecord } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
 
-const KEY = "events";
+const NAME = "headgate: events";
+/** All nodes that have readers hold it together. */
+const HOLDER = "nodes with readers";
 const LEASE_MS = 10 * 60_000;
 /** Other nodes read it at least this often, in reads of theirs. */
 const READS = 2;
 
-/** Kept in the store: until when all nodes publish their events. Instants are epoch ms. */
-interface Lease {
-  /** Names the stretch of time in which they have done so without a break. */
-  readonly epoch: string;
-  readonly since: number;
-  readonly until: number;
-}
-
-type EventLeaseCore = Pick<Core, "clock" | "newId" | "node" | "store">;
+type EventLeaseCore = Pick<Core, "clock" | "store">;
 
 /**
- * The document by which nodes that have readers of events have all nodes publish theirs: for 10 minutes after the last reader has left, so that readers who come back miss
+ * The lease by which nodes that have readers of events have all nodes publish theirs: for 10 minutes after the last reader has left, so that readers who come back miss
  * nothing. Without it nothing is written.
  */
 export class EventLease {
   readonly #core: EventLeaseCore;
-  #lease: Lease | null = null;
-  /** Of the document; an older one that arrives late changes nothing. */
-  #version = 0;
+  #lease: LeaseRecord | null = null;
 
   constructor(core: EventLeaseCore) {
     this.#core = core;
   }
 
+  /** Names the stretch of time in which all nodes have published without a break. */
   get epoch(): string {
-    return this.#lease?.epoch ?? "";
+    return this.#lease === null ? "" : `${this.#lease.token}.${this.#lease.acquiredAt.toString(36)}`;
   }
 
   get isInForce(): boolean {
-    return this.#leftMs(this.#lease) > 0;
+    return this.#leftMs > 0;
   }
 
-  /** From when on every node publishes, epoch ms: the others have read the document by then. */
+  /** From when on every node publishes, epoch ms: the others have read the lease by then. */
   get completeAt(): number {
-    return (this.#lease?.since ?? 0) + READS * (this.#core.store.pollMs ?? 0);
+    return (this.#lease?.acquiredAt ?? 0) + READS * (this.#core.store.pollMs ?? 0);
   }
 
   /** Reads what other nodes have written. */
   async refresh(): Promise<void> {
-    const record = await this.#core.store.config(KEY);
-    if (record !== null) this.#take(record.value as Lease, record.version);
+    this.#take(await this.#core.store.lease(NAME));
   }
 
   /** Extends it when less than half is left; one that has run out begins again, with a new epoch. */
   async extend(): Promise<void> {
-    const { node, newId } = this.#core;
-    if (this.#isLong(this.#lease)) return;
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the list of event readers" }, (kept: Lease | undefined, now) => {
-      if (this.#isLong(kept ?? null)) return null;
-      const known = kept !== undefined && this.#leftMs(kept) > 0 ? kept : { epoch: newId(now), since: now };
-      return { next: { epoch: known.epoch, since: known.since, until: now + LEASE_MS }, user: node };
-    });
-    if (written === null) await this.refresh();
-    else this.#take(written.next, written.version);
+    if (this.#leftMs > LEASE_MS / 2) return;
+    const { store, clock } = this.#core;
+    await this.refresh(); // another node may have extended it
+    if (this.#leftMs > LEASE_MS / 2) return;
+    const now = clock.now();
+    this.#take(await store.claimLease(NAME, HOLDER, now + LEASE_MS, now));
   }
 
-  #take(lease: Lease, version: number): void {
-    if (version <= this.#version) return;
-    this.#version = version;
-    this.#lease = lease;
-  }
-
-  #isLong(lease: Lease | null): boolean {
-    return this.#leftMs(lease) > LEASE_MS / 2;
+  /** An older one that arrives late changes nothing. */
+  #take(lease: LeaseRecord | null): void {
+    if (lease !== null && lease.token >= (this.#lease?.token ?? 0)) this.#lease = lease;
   }
 
   /** Nothing is left of one that ends later than any node writes it: the clock was set back. */
-  #leftMs(lease: Lease | null): number {
-    const leftMs = (lease?.until ?? 0) - this.#core.clock.now();
+  get #leftMs(): number {
+    const leftMs = (this.#lease?.leaseUntil ?? 0) - this.#core.clock.now();
     return leftMs > 2 * LEASE_MS ? 0 : leftMs;
   }
 }

@@ -1,4 +1,4 @@
-import { EVENT_BOUNDS, type NewEvent } from "../../ports/event-log.js";
+import { EVENT_BOUNDS, type NewEvent } from "../../ports/store/events.js";
 import type { Core } from "../context/core.js";
 import { isUnavailable } from "../context/store-health.js";
 import { decisionEventData, runEventData } from "./event-data.js";

@@ -1,5 +1,5 @@
-import type { EventLog, EventRecord } from "../../ports/event-log.js";
 import type { EventReader, EventReaderOptions } from "../../ports/scheduler-api/event-reader.js";
+import type { EventLog, EventRecord } from "../../ports/store/events.js";
 import type { EventWindow } from "./event-window.js";
 
 /** Events that a reader takes from the store at once while it catches up. */

@@ -1,4 +1,4 @@
-import type { EventRecord } from "../../ports/event-log.js";
+import type { EventRecord } from "../../ports/store/events.js";
 
 /** Bytes of data that the window holds: a reader that is further behind is let go. */
 const MOST_BYTES = 1_048_576;

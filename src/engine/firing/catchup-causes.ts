@@ -2,10 +2,9 @@ import type { EndedPause } from "../../schedule/ended-pauses.js";
 import type { CatchupRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import type { Entry } from "../context/fire-queue.js";
+import { readNodes } from "../context/node-documents.js";
 
-/** Where nodes say that they are there: see `NodeBoard`. */
-const NODES_KEY = "nodes";
-/** Interruptions of this node's rounds, newest last: as many as a plan that is made in parts may still need. */
+/** What kept this node from its rounds, newest last: as many as a plan that is made in parts may still need. */
 const INTERRUPTIONS_KEPT = 20;
 
 /** A pause that has ended, of the pipeline or of everything. */
@@ -34,14 +33,14 @@ export class CatchupCauses {
     const [[trigger], [run], nodes] = await Promise.all([
       store.listTriggers({ limit: 1, valueLimit: 2 }),
       store.listRuns({ limit: 1, valueLimit: 2 }),
-      store.config(NODES_KEY),
+      readNodes(store),
     ]);
     let lastAt = Number.NEGATIVE_INFINITY;
     const note = (at: number | null | undefined) => {
       if (at !== null && at !== undefined && at <= now && at > lastAt) lastAt = at;
     };
     for (const at of [trigger?.createdAt, trigger?.endedAt, run?.startedAt, run?.attemptStartedAt, run?.endedAt]) note(at);
-    for (const { seenAt } of Object.values((nodes?.value ?? {}) as Readonly<Record<string, { readonly seenAt?: number }>>)) note(seenAt);
+    for (const { seenAt } of nodes) note(seenAt);
     for (const { lastFireAt } of fireQueue.all()) note(lastFireAt);
     this.#lastSeenAt = Number.isFinite(lastAt) ? lastAt : null;
   }

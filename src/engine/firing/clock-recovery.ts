@@ -1,6 +1,6 @@
 import { toDate } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
-import type { ReplanRequest } from "../../ports/clock-recovery.js";
+import type { ReplanRequest } from "../../ports/store/clock-recovery.js";
 import type { Core } from "../context/core.js";
 import type { Entry } from "../context/fire-queue.js";
 import { replan } from "./replan.js";

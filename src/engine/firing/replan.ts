@@ -1,6 +1,6 @@
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
-import type { Replan } from "../../ports/clock-recovery.js";
+import type { Replan } from "../../ports/store/clock-recovery.js";
 import type { Schedule } from "../../schedule/schedule.js";
 
 /**

@@ -3,7 +3,7 @@ import { backfillRequests } from "../../pipeline/backfill.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { ActionCaller, BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
 import { triggerRequest } from "../../pipeline/requests.js";
-import type { NotedResult } from "../../ports/audit-store.js";
+import type { NotedResult } from "../../ports/store/audit.js";
 import type { EnqueueResult } from "../../ports/store.js";
 import type { Admission, QueueLimits } from "../../trigger/queue-limits.js";
 import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";

@@ -1,30 +1,27 @@
-import { durationMs } from "../../base/duration.js";
-import { HeadgateError } from "../../base/errors.js";
 import { toDate } from "../../base/instant.js";
-import { checkOptions } from "../../base/options.js";
-import type { AlertState, PipelineSnapshot, Silence, Snapshot } from "../../monitor/alert.js";
+import type { PipelineSnapshot, Silence, Snapshot } from "../../monitor/alert.js";
 import { evaluateAlerts } from "../../monitor/evaluate-alerts.js";
 import { deliveriesOf } from "../../monitor/notification.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
-import { ACT_OPTIONS, checkAct } from "../../pipeline/requests.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import type { Alert, Alerts, SilenceOptions } from "../../ports/scheduler-api/alerts.js";
 import type { PipelineState } from "../../ports/store.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
+import { LeaderElector } from "../context/leader-elector.js";
 import { isUnavailable } from "../context/store-health.js";
 import { alertRunView, withRuns } from "./alert-runs.js";
-import { AlertStateStore } from "./alert-state.js";
+import { AlertStateStore, shapeOf } from "./alert-state.js";
 import { Backlog } from "./backlog.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
 import type { NodeReport, StoredNodeRegistry } from "./node-registry.js";
 import { NotificationDispatcher } from "./notification-dispatcher.js";
+import { Silences } from "./silences.js";
 import type { StoredStatistics } from "./statistics.js";
 
-const SILENCES_KEY = "silences";
-const SILENCES_KEPT = 1_000;
+/** The lease of the node that evaluates rules and delivers alerts. */
+const LEADERSHIP = "headgate: alerts";
 const NO_CHANNELS = { channels: new Map<string, AlertChannel>(), baseUrl: null };
 
 type AlertMonitorCore = Pick<Core, "clock" | "events" | "logger" | "newId" | "node" | "redact" | "settings" | "store">;
@@ -34,10 +31,11 @@ export class AlertMonitor implements Alerts {
   readonly #core: AlertMonitorCore;
   #settings: MonitoringSettings | null;
   readonly #statistics: StoredStatistics;
-  readonly #audit: AuditRecorder;
   readonly #word: () => NodeReport;
   readonly #pipelines: () => Iterable<Pipeline>;
   readonly #nodes: StoredNodeRegistry;
+  readonly #silences: Silences;
+  readonly #elector: LeaderElector;
   readonly #state: AlertStateStore;
   readonly #dispatcher: NotificationDispatcher;
   #isRunning = false;
@@ -67,12 +65,13 @@ export class AlertMonitor implements Alerts {
     this.#core = core;
     this.#settings = settings;
     this.#statistics = statistics;
-    this.#audit = audit;
     this.#word = word;
     this.#pipelines = pipelines;
     this.#nodes = nodes;
+    this.#silences = new Silences(core, audit);
+    this.#elector = new LeaderElector(core, LEADERSHIP);
     this.#state = new AlertStateStore(core);
-    this.#dispatcher = new NotificationDispatcher(core, this.#state);
+    this.#dispatcher = new NotificationDispatcher(core, this.#state, this.#elector);
     this.#dispatcher.use(settings ?? NO_CHANNELS);
   }
 
@@ -105,7 +104,7 @@ export class AlertMonitor implements Alerts {
     await this.#round;
     await this.#dispatcher.stop();
     try {
-      await this.#state.release();
+      await this.#elector.release();
       await this.#nodes.leave(this.#core.clock.now());
     } catch (error) {
       if (!isUnavailable(error)) this.#core.events.report(error, "releasing alert leadership");
@@ -123,34 +122,16 @@ export class AlertMonitor implements Alerts {
     }));
   }
 
-  async silences(): Promise<readonly Silence[]> {
-    const now = this.#core.clock.now();
-    const record = await this.#core.store.config(SILENCES_KEY);
-    return ((record?.value ?? []) as readonly Silence[]).filter(({ until }) => until > now);
+  silences(): Promise<readonly Silence[]> {
+    return this.#silences.list();
   }
 
-  async silence(options: SilenceOptions): Promise<Silence> {
-    checkOptions(options, { ...ACT_OPTIONS, pipelineId: true, rule: true, tag: true, duration: true }, "silence");
-    const { clock, newId } = this.#core;
-    const lengthMs = durationMs(options.duration, "silence: duration");
-    if (lengthMs < 1) throw new HeadgateError("INVALID_ARGUMENT", "silence: duration must be greater than 0");
-    const now = clock.now();
-    const { pipelineId = null, rule = null, tag = null, reason = null, user = null } = options;
-    const made: Silence = { id: newId(now), pipelineId, rule, tag, from: now, until: now + lengthMs, reason, user };
-    await this.#changeSilences((all) => {
-      if (all.length >= SILENCES_KEPT) throw new HeadgateError("TOO_MANY", `the limit of ${SILENCES_KEPT} silences is reached; end some`);
-      return { next: [...all, made], pipelineId, before: null, after: made, ids: [made.id] };
-    }, options);
-    return made;
+  silence(options: SilenceOptions): Promise<Silence> {
+    return this.#silences.add(options);
   }
 
-  async unsilence(id: string, act: ActionContext = {}): Promise<void> {
-    checkAct(act, "unsilence");
-    await this.#changeSilences((all) => {
-      const ended = all.find((one) => one.id === id);
-      if (ended === undefined) throw new HeadgateError("NOT_FOUND", `no such silence: ${id}`, { details: { id } });
-      return { next: all.filter((one) => one.id !== id), pipelineId: ended.pipelineId, before: ended, after: null, ids: [id] };
-    }, act);
+  unsilence(id: string, act: ActionContext = {}): Promise<void> {
+    return this.#silences.end(id, act);
   }
 
   async evaluate(): Promise<void> {
@@ -193,18 +174,29 @@ export class AlertMonitor implements Alerts {
     const now = clock.now();
     this.#roundAt = now;
     await this.#nodes.heartbeat(this.#word(), now);
-    if (!(await this.#state.leads(now))) return;
+    if (!(await this.#leads(now))) return;
     const snapshot = await this.#snapshot(now);
     const before = this.#state.kept;
     const { problems, ...found } = evaluateAlerts(rules, snapshot, before.alerts, now);
     this.#tellProblems(problems);
     const { alerts, transitions } = await withRuns(this.#core.store, found);
     const deliveries = deliveriesOf(transitions, routes, () => newId(now), now);
-    const isChanged = transitions.length > 0 || shapeOf(alerts) !== shapeOf(before.alerts);
-    if (isChanged && !(await this.#state.change((kept) => ({ alerts, deliveries: [...kept.deliveries, ...deliveries] })))) return;
+    const isChanged = transitions.length > 0 || alerts.map(shapeOf).join() !== before.alerts.map(shapeOf).join();
+    if (isChanged && !(await this.#state.change((kept) => ({ alerts, deliveries: [...kept.deliveries, ...deliveries] })))) {
+      this.#elector.resign();
+      return;
+    }
     if (!isChanged) this.#state.refresh(alerts);
     for (const { kind, alert } of transitions) this.#core.events.emit(`alert.${kind}`, () => ({ alert }));
     this.#dispatcher.deliver(now);
+  }
+
+  /** A node that begins to lead goes on from what the last one has written. */
+  async #leads(now: number): Promise<boolean> {
+    const before = this.#elector.lease?.token;
+    if (!(await this.#elector.leads(now))) return false;
+    if (this.#elector.lease?.token !== before) await this.#state.read();
+    return true;
   }
 
   async #snapshot(now: number): Promise<Snapshot> {
@@ -258,31 +250,4 @@ export class AlertMonitor implements Alerts {
     for (const { rule, error } of problems) if (!this.#problems.has(rule)) this.#core.events.report(error, `the alert rule ${rule}`);
     this.#problems = new Set(problems.map(({ rule }) => rule));
   }
-
-  async #changeSilences(
-    make: (all: readonly Silence[]) => {
-      next: readonly Silence[];
-      pipelineId: string | null;
-      before: Silence | null;
-      after: Silence | null;
-      ids: readonly string[];
-    },
-    act: ActionContext,
-  ): Promise<void> {
-    const written = await compareAndSet(
-      this.#core,
-      { key: SILENCES_KEY, what: "the silences" },
-      (kept: readonly Silence[] | undefined, now) => {
-        const { next, ...rest } = make((kept ?? []).filter(({ until }) => until > now));
-        const change = { action: "silence", ...rest };
-        return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
-      },
-    );
-    if (written !== null) this.#audit.logChange(written.change, act);
-  }
-}
-
-/** Returns the part of alerts that is worth storing: a change in numbers alone is not. */
-function shapeOf(alerts: readonly AlertState[]): string {
-  return JSON.stringify(alerts.map(({ id, status, notifiedAt, silencedBy, since }) => [id, status, notifiedAt, silencedBy, since]));
 }

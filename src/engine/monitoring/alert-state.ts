@@ -2,52 +2,38 @@ import type { AlertState } from "../../monitor/alert.js";
 import type { Delivery } from "../../monitor/notification.js";
 import { alertFromStored, deliveryFromStored } from "../../monitor/stored-alerts.js";
 import type { Core } from "../context/core.js";
+import { DocumentCollection } from "../context/document-collection.js";
 
-const KEY = "alerts";
-/** The lease by which one node evaluates rules and delivers alerts. */
-const LEADERSHIP = "headgate: alerts";
+const ALERT = "alert";
+const DELIVERY = "delivery";
 const DELIVERIES_KEPT = 1_000;
 
-/** Stored alerts: those that are pending or firing, and undelivered notifications. */
+/** Alerts that are pending or fire, and notifications that have not arrived. */
 export interface StoredAlerts {
   readonly alerts: readonly AlertState[];
+  /** In the order in which they were made. */
   readonly deliveries: readonly Delivery[];
 }
 
 const NOTHING: StoredAlerts = { alerts: [], deliveries: [] };
 
-type AlertStateStoreCore = Pick<Core, "clock" | "node" | "settings" | "store">;
+type AlertStateStoreCore = Pick<Core, "clock" | "node" | "store">;
 
-/** Alerts as the store keeps them: written by the one node that leads, refused from one that no longer does, read by all. */
+/** Alerts and deliveries as the store keeps them, one row each: written by the node that leads, refused from one that no longer does, read by all. */
 export class AlertStateStore {
   readonly #core: AlertStateStoreCore;
+  readonly #documents: DocumentCollection;
   #kept: StoredAlerts = NOTHING;
-  #version = 0;
-  #leadsUntil = 0;
-  #claimAt = 0;
+  #version: number | null = null;
   #line: Promise<unknown> = Promise.resolve();
 
   constructor(core: AlertStateStoreCore) {
     this.#core = core;
+    this.#documents = new DocumentCollection(core, "alerts", [ALERT, DELIVERY]);
   }
 
   get kept(): StoredAlerts {
     return this.#kept;
-  }
-
-  /** Returns true if this node is the one; asks for the lease, or extends it, when it is time. */
-  async leads(now: number): Promise<boolean> {
-    const { store, node, settings } = this.#core;
-    const isClockBack = this.#claimAt - now > settings.leaseMs;
-    if (now >= this.#claimAt || now >= this.#leadsUntil || isClockBack) {
-      this.#claimAt = now + Math.ceil(settings.leaseMs / 3);
-      const until = now + settings.leaseMs;
-      const [claimed] = await store.claimCursors([LEADERSHIP], node, until, now);
-      const isNew = this.#leadsUntil === 0;
-      this.#leadsUntil = claimed === null || claimed === undefined ? 0 : until;
-      if (isNew && this.#leadsUntil > 0) await this.read();
-    }
-    return this.#leadsUntil > now;
   }
 
   /** Takes messages and numbers that have moved: they are not worth writing down. */
@@ -55,42 +41,58 @@ export class AlertStateStore {
     this.#kept = { ...this.#kept, alerts };
   }
 
-  /** Reads what is stored, by any node. */
+  /** Reads what is kept, whichever node wrote it. */
   async read(): Promise<StoredAlerts> {
-    const record = await this.#core.store.config(KEY);
-    if (record !== null && record.version === this.#version) return this.#kept;
-    const stored = (record?.value as StoredAlerts | undefined) ?? NOTHING;
-    this.#kept = { alerts: stored.alerts.map(alertFromStored), deliveries: stored.deliveries.map(deliveryFromStored) };
-    this.#version = record?.version ?? 0;
+    await this.#documents.refresh();
+    if (this.#documents.version === this.#version) return this.#kept;
+    const deliveries = this.#values<Delivery>(DELIVERY);
+    this.#kept = {
+      alerts: this.#values<AlertState>(ALERT),
+      deliveries: deliveries.toSorted((one, other) => one.createdAt - other.createdAt || (one.id < other.id ? -1 : 1)),
+    };
+    this.#version = this.#documents.version;
     return this.#kept;
   }
 
-  /** Changes what is kept, one change after the other. Gives false, and forgets that it leads, when another node has written meanwhile. */
+  /** Changes what is kept, one change after the other. Returns false, with nothing written, when another node has written since. */
   change(make: (kept: StoredAlerts) => StoredAlerts): Promise<boolean> {
     const result = this.#line.then(() => this.#change(make));
-    this.#line = result.catch(() => {}); // reported to the caller
+    this.#line = result.catch(() => {}); // thrown to the caller
     return result;
   }
 
   async #change(make: (kept: StoredAlerts) => StoredAlerts): Promise<boolean> {
-    const { store, node, clock } = this.#core;
     const made = make(this.#kept);
     if (made === this.#kept) return true;
     const next = { ...made, deliveries: made.deliveries.slice(-DELIVERIES_KEPT) };
-    const written = await store.putConfig(KEY, next, this.#version, node, clock.now());
-    if (written === null) {
-      this.#leadsUntil = 0;
-      return false;
-    }
+    const writes = [
+      ...this.#changed(ALERT, next.alerts, shapeOf),
+      ...this.#changed(DELIVERY, next.deliveries, (one: Delivery) => JSON.stringify(one)),
+    ];
+    if (!(await this.#documents.write({ writes, user: this.#core.node }))) return false;
     this.#kept = next;
-    this.#version = written.version;
+    this.#version = this.#documents.version;
     return true;
   }
 
-  /** Releases the lease, so that another node can lead at once. */
-  async release(): Promise<void> {
-    if (this.#leadsUntil === 0) return;
-    this.#leadsUntil = 0;
-    await this.#core.store.releaseCursors([LEADERSHIP], this.#core.node);
+  #values<T>(kind: string): readonly T[] {
+    return [...this.#documents.of(kind).values()].map(({ value }) => value as T);
   }
+
+  /** What is not stored yet, or otherwise, and what is gone. */
+  #changed<T extends { readonly id: string }>(kind: string, next: readonly T[], form: (one: T) => string) {
+    const stored = this.#documents.of(kind);
+    const ids = new Set(next.map(({ id }) => id));
+    const isNew = (one: T) => {
+      const known = stored.get(one.id);
+      return known === undefined || form(known.value as T) !== form(one);
+    };
+    const gone = [...stored.keys()].filter((id) => !ids.has(id));
+    return [...next.filter(isNew).map((value) => ({ kind, id: value.id, value })), ...gone.map((id) => ({ kind, id, value: null }))];
+  }
+}
+
+/** What of an alert is worth writing down: numbers that move alone are not. */
+export function shapeOf({ id, status, toldAt, silencedBy, since }: AlertState): string {
+  return JSON.stringify([id, status, toldAt, silencedBy, since]);
 }

@@ -14,6 +14,7 @@
 import { auditSealer } from "../../monitor/audit-seal.js";
 import type { Core } from "../context/core.js";
 import { FailureReports } from "../context/failure-reports.js";
+import { LeaderElector } from "../context/leader-elector.js";
 import { STEP_MS } from "../context/store-clock.js";
 import { isStoreError, isUnavailable } from "../context/store-health.js";
 import { rollUpStatistics } from "./statistics-roll-up.js";
@@ -39,20 +40,19 @@ type MaintenanceCore = Pick<Core, "audit" | "clock" | "events" | "logger" | "nod
 export class Maintenance {
   readonly #core: MaintenanceCore;
   readonly #failures: FailureReports;
+  readonly #elector: LeaderElector;
   #isRunning = false;
   #stopTimer: (() => void) | null = null;
   #step: Promise<void> | null = null;
   #dueAt = 0;
   #limit = LEAST;
-  #token: number | null = null;
-  #claimAt = 0;
-  #leadsUntil = 0;
   /** Wall and monotonic clock at the last look. */
   #seen = { now: 0, monotonic: 0 };
 
   constructor(core: MaintenanceCore) {
     this.#core = core;
     this.#failures = new FailureReports(core);
+    this.#elector = new LeaderElector(core, LEASE);
   }
 
   start(): void {
@@ -68,10 +68,8 @@ export class Maintenance {
     this.#isRunning = false;
     this.#stopTimer?.();
     await this.#step;
-    if (this.#token === null) return;
-    this.#token = null;
     try {
-      await this.#core.store.releaseCursors([LEASE], this.#core.node);
+      await this.#elector.release();
     } catch (error) {
       if (!isUnavailable(error)) this.#core.events.report(error, `releasing the lease of ${WORK}`); // it runs out
     }
@@ -100,14 +98,14 @@ export class Maintenance {
     if (now < this.#dueAt) return;
     const startedAt = clock.monotonic();
     try {
-      const isDone = !(await this.#leads(now)) || (await this.#work(now));
+      const isDone = !(await this.#elector.leads(now)) || (await this.#work(now));
       const tookMs = clock.monotonic() - startedAt;
       if (tookMs > LONG_MS) this.#limit = Math.max(LEAST, Math.floor(this.#limit / 2));
       else if (tookMs < SHORT_MS) this.#limit = Math.min(MOST, this.#limit * 2);
       this.#dueAt = clock.now() + (isDone ? this.#everyMs : Math.min(tookMs, this.#everyMs));
       this.#failures.succeeded(WORK);
     } catch (error) {
-      this.#token = null; // what is kept of the cursor is read again
+      this.#elector.resign(); // the lease is claimed again before anything is written
       this.#dueAt = now + AFTER_ERROR_MS;
       if (!isStoreError(error)) this.#failures.failed(WORK, error); // the rounds of the loop report a store that is away
     }
@@ -121,23 +119,11 @@ export class Maintenance {
     return isJump;
   }
 
-  /** Returns true while this node has the lease; asks for it, or extends it, when it is time. */
-  async #leads(now: number): Promise<boolean> {
-    const { store, node, settings } = this.#core;
-    if (this.#token !== null && now < this.#claimAt && now < this.#leadsUntil) return true;
-    const until = now + settings.leaseMs;
-    const [cursor] = await store.claimCursors([LEASE], node, until, now);
-    this.#token = cursor?.token ?? null;
-    this.#claimAt = now + Math.ceil(settings.leaseMs / 3);
-    this.#leadsUntil = until;
-    return this.#token !== null;
-  }
-
   /** One step. Returns true when there is nothing left to do. */
   async #work(now: number): Promise<boolean> {
     const { store, audit } = this.#core;
-    const cursor = { name: LEASE, token: this.#token ?? 0 };
-    if (store.pollMs !== null && !(await rollUpStatistics(this.#core, cursor, now, this.#limit))) return false;
+    const lease = { name: LEASE, token: this.#elector.lease?.token ?? 0 };
+    if (store.pollMs !== null && !(await rollUpStatistics(this.#core, lease, now, this.#limit))) return false;
     const { isDone } = await store.prune(now, { limit: this.#limit, sealer: auditSealer(audit.keys) });
     return isDone;
   }

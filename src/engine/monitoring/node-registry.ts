@@ -3,13 +3,14 @@ import { toDate } from "../../base/instant.js";
 import type { NodeSnapshot } from "../../monitor/alert.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import { checkAct, checkedId } from "../../pipeline/requests.js";
-import type { AuditedWrite } from "../../ports/audit-store.js";
 import type { NodeRegistry, NodeStatus } from "../../ports/scheduler-api/node-registry.js";
+import type { DocumentRecord } from "../../ports/store.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { compareAndSet } from "../context/compare-and-set.js";
+import { changeDocument } from "../context/change-document.js";
 import type { Core } from "../context/core.js";
+import { allDocuments } from "../context/document-collection.js";
+import { NODE } from "../context/node-documents.js";
 
-const KEY = "nodes";
 const FORGET_MS = 24 * 3_600_000;
 const NODES_KEPT = 1_000;
 const TOLD_AT_MOST = 20;
@@ -24,11 +25,13 @@ export type NodeReport = Omit<Entry, "seenAt">;
 
 type StoredNodeRegistryCore = Pick<Core, "clock" | "node" | "settings" | "store">;
 
-/** Where nodes that raise alerts say that they are there and how they are: one setting of the store, which each of them writes its own part of. */
+/** Presence of the nodes that raise alerts: each writes a document of its own, once per lease. */
 export class StoredNodeRegistry implements NodeRegistry {
   readonly #core: StoredNodeRegistryCore;
   readonly #audit: AuditRecorder;
   #nodes: Nodes = {};
+  /** Documents of nodes that nobody has seen for long, as they were read last. */
+  #forgotten: DocumentRecord[] = [];
   #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(core: StoredNodeRegistryCore, audit: AuditRecorder) {
@@ -51,21 +54,18 @@ export class StoredNodeRegistry implements NodeRegistry {
     checkAct(act, "nodes.dismiss");
     checkedId(node, "nodes.dismiss");
     let before: { node: string; seenAt: string } | null = null;
-    await this.#write(
-      (nodes, now) => {
-        const known = Object.hasOwn(nodes, node) ? nodes[node] : undefined;
-        if (known === undefined) throw new HeadgateError("NOT_FOUND", `no such node: ${quote(node)}`, { details: { node } });
-        if (!this.#isLost(known, now)) {
-          const problem = `node ${quote(node)} was last seen ${toDate(known.seenAt).toISOString()} and is not lost; stop it instead`;
-          throw new HeadgateError("NODE_ACTIVE", problem, { details: { node } });
-        }
-        const { [node]: dismissed, ...others } = nodes;
-        before = { node, seenAt: toDate(known.seenAt).toISOString() };
-        return { next: others, noted: this.#audit.noted({ action: "node", pipelineId: null, before, after: null, ids: [node] }, act) };
-      },
-      this.#core.clock.now(),
-      act.user,
-    );
+    await changeDocument(this.#core, { kind: NODE, id: node, what: "the list of nodes" }, (known, now) => {
+      if (known === null) throw new HeadgateError("NOT_FOUND", `there is no node ${quote(node)}`, { details: { node } });
+      const { seenAt } = known as Entry;
+      if (!this.#isLost(known as Entry, now)) {
+        const problem = `node ${quote(node)} was last seen ${toDate(seenAt).toISOString()} and is not lost; stop it instead`;
+        throw new HeadgateError("NODE_ACTIVE", problem, { details: { node } });
+      }
+      before = { node, seenAt: toDate(seenAt).toISOString() };
+      const change = { action: "node", pipelineId: null, before, after: null, ids: [node] };
+      return { next: null, user: act.user ?? this.#core.node, noted: this.#audit.noted(change, act) };
+    });
+    this.#nodes = withoutNode(this.#nodes, node);
     this.#audit.logChange({ action: "node", pipelineId: null, before, after: null, ids: [node] }, act);
   }
 
@@ -85,8 +85,11 @@ export class StoredNodeRegistry implements NodeRegistry {
       this.#nodes = { ...this.#nodes, [node]: { ...bounded(report), seenAt: now } };
       return;
     }
-    await this.#write((nodes) => ({ next: { ...nodes, [node]: { ...bounded(report), seenAt: now } } }), now);
+    const entry = { ...bounded(report), seenAt: now };
+    await store.putDocuments([{ kind: NODE, id: node, value: entry, expected: null }], node, now);
+    this.#nodes = { ...this.#nodes, [node]: entry };
     this.#saidAt = now;
+    await this.#forget(now);
   }
 
   /**
@@ -95,8 +98,10 @@ export class StoredNodeRegistry implements NodeRegistry {
    * @internal
    */
   async leave(now: number): Promise<void> {
-    if (this.#core.store.pollMs === null || this.#saidAt === Number.NEGATIVE_INFINITY) return;
-    await this.#write(({ [this.#core.node]: _, ...others }) => ({ next: others }), now);
+    const { store, node } = this.#core;
+    if (store.pollMs === null || this.#saidAt === Number.NEGATIVE_INFINITY) return;
+    await store.putDocuments([{ kind: NODE, id: node, value: null, expected: null }], node, now);
+    this.#nodes = withoutNode(this.#nodes, node);
   }
 
   /**
@@ -105,10 +110,19 @@ export class StoredNodeRegistry implements NodeRegistry {
    * @internal
    */
   async read(): Promise<void> {
-    const { store } = this.#core;
+    const { store, clock, node } = this.#core;
     if (store.pollMs === null) return; // nobody else can be there
-    const own = Object.hasOwn(this.#nodes, this.#core.node) ? { [this.#core.node]: this.#nodes[this.#core.node] as Entry } : {};
-    this.#nodes = { ...(((await store.config(KEY))?.value as Nodes | undefined) ?? {}), ...own };
+    const now = clock.now();
+    const all = await allDocuments(store, NODE);
+    const known = all
+      .filter(({ value }) => now - (value as Entry).seenAt < FORGET_MS)
+      .toSorted((one, other) => (other.value as Entry).seenAt - (one.value as Entry).seenAt)
+      .slice(0, NODES_KEPT);
+    const ids = new Set(known.map(({ id }) => id));
+    this.#forgotten = all.filter(({ id }) => !ids.has(id));
+    const own = Object.hasOwn(this.#nodes, node) ? { [node]: this.#nodes[node] as Entry } : {};
+    const read = all.flatMap(({ id, value }) => (ids.has(id) ? [[id, value as Entry] as const] : []));
+    this.#nodes = { ...Object.fromEntries(read), ...own };
   }
 
   /**
@@ -124,20 +138,17 @@ export class StoredNodeRegistry implements NodeRegistry {
     return now - seenAt > this.#core.settings.leaseMs * SILENCES;
   }
 
-  async #write(
-    change: (nodes: Nodes, now: number) => { next: Nodes; noted?: AuditedWrite },
-    now: number,
-    user = this.#core.node,
-  ): Promise<void> {
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the list of nodes" }, (nodes: Nodes | undefined) => {
-      const { next, ...rest } = change(nodes ?? {}, now);
-      const kept = Object.entries(next)
-        .filter(([, { seenAt }]) => now - seenAt < FORGET_MS)
-        .slice(-NODES_KEPT);
-      return { next: Object.fromEntries(kept), user, ...rest };
-    });
-    if (written !== null) this.#nodes = written.next;
+  /** Removes nodes that nobody has seen for long, unless they have come back since they were read. */
+  async #forget(now: number): Promise<void> {
+    const { store, node } = this.#core;
+    for (const { id, version } of this.#forgotten.splice(0))
+      await store.putDocuments([{ kind: NODE, id, value: null, expected: version }], node, now);
   }
+}
+
+function withoutNode(nodes: Nodes, id: string): Nodes {
+  const { [id]: _, ...others } = nodes;
+  return others;
 }
 
 function bounded(word: NodeReport): NodeReport {

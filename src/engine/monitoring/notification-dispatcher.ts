@@ -13,6 +13,7 @@ import {
 import type { AlertChannel } from "../../ports/alert-channel.js";
 import { redactError } from "../../run/redact.js";
 import type { Core } from "../context/core.js";
+import type { LeaderElector } from "../context/leader-elector.js";
 import { isUnavailable } from "../context/store-health.js";
 import type { AlertStateStore, StoredAlerts } from "./alert-state.js";
 import type { MonitoringSettings } from "./monitoring-options.js";
@@ -40,6 +41,7 @@ type NotificationDispatcherCore = Pick<Core, "clock" | "events" | "logger" | "ne
 export class NotificationDispatcher {
   readonly #core: NotificationDispatcherCore;
   readonly #state: AlertStateStore;
+  readonly #elector: LeaderElector;
   #channels: ReadonlyMap<string, AlertChannel> = new Map();
   #baseUrl: string | null = null;
   readonly #busy = new Map<string, Promise<void>>();
@@ -49,8 +51,9 @@ export class NotificationDispatcher {
   readonly #failures = new Map<string, number>();
   readonly #stopping = new AbortController();
 
-  constructor(core: NotificationDispatcherCore, state: AlertStateStore) {
+  constructor(core: NotificationDispatcherCore, state: AlertStateStore, elector: LeaderElector) {
     this.#core = core;
+    this.#elector = elector;
     this.#state = state;
   }
 
@@ -184,7 +187,9 @@ export class NotificationDispatcher {
 
   async #change(make: (kept: StoredAlerts) => StoredAlerts): Promise<boolean> {
     try {
-      return await this.#state.change(make);
+      const isKept = await this.#state.change(make);
+      if (!isKept) this.#elector.resign();
+      return isKept;
     } catch (error) {
       if (!isUnavailable(error)) this.#core.events.report(error, "recording the delivery of an alert");
       return false;

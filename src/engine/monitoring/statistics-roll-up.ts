@@ -1,6 +1,7 @@
 import { endedAtOf, type FinishedSummary, pipelineOf } from "../../monitor/finished-record.js";
 import { RunWindow, type WindowState } from "../../monitor/statistics.js";
-import type { StatisticsRollUp } from "../../ports/statistics-store.js";
+import type { Fence } from "../../ports/store/leases.js";
+import type { StatisticsRollUp } from "../../ports/store/statistics.js";
 import { SETTLED_MS } from "../../trigger/retention.js";
 import type { Core } from "../context/core.js";
 
@@ -39,12 +40,7 @@ export async function beginningOf({ store, settings }: Pick<Core, "settings" | "
  *
  * @param limit - about how much to add
  */
-export async function rollUpStatistics(
-  core: Pick<Core, "settings" | "store">,
-  cursor: { readonly name: string; readonly token: number },
-  now: number,
-  limit: number,
-): Promise<boolean> {
+export async function rollUpStatistics(core: Pick<Core, "store" | "settings">, lease: Fence, now: number, limit: number): Promise<boolean> {
   const { store, settings } = core;
   const windowMs = settings.statisticsMs;
   const settledAt = now - SETTLED_MS;
@@ -63,7 +59,7 @@ export async function rollUpStatistics(
     if (endedAtOf(one) >= (known.get(id)?.until ?? 0)) windows.get(id)?.add(one);
   }
   const rows = [...windows, [TOTAL, all] as const].map(([pipelineId, { state }]) => ({ pipelineId, until, windowMs, state }));
-  return !(await store.saveRollUps(cursor, rows)) || until === settledAt;
+  return !(await store.saveRollUps(lease, rows)) || until === settledAt;
 }
 
 /** Records that ended from an instant on, in whole milliseconds, and the instant up to which they reach. */

@@ -7,7 +7,7 @@ import type {
   SchedulerStatistics,
   StatisticsService,
 } from "../../ports/scheduler-api/statistics-service.js";
-import type { StatisticsRollUp } from "../../ports/statistics-store.js";
+import type { StatisticsRollUp } from "../../ports/store/statistics.js";
 import { PRIORITIES, type Priority } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import { unknownPipeline } from "../context/errors.js";

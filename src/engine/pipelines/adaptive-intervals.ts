@@ -13,12 +13,12 @@ import type {
 } from "../../ports/scheduler-api/adaptive-schedules.js";
 import type { RunStatus } from "../../run/run.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
+import { DocumentCollection } from "../context/document-collection.js";
 import { unknownPipeline } from "../context/errors.js";
 import { isUnavailable } from "../context/store-health.js";
 
-const KEY = "adaptive";
+const KIND = "interval";
 const CHANGES_KEPT = 20;
 const QUEUE_COUNTED = 10_000;
 /** Interval at which tuners that follow the load are called, whether runs end or not, ms. */
@@ -34,7 +34,7 @@ interface Kept {
   readonly changedAt: number;
   readonly changes: readonly (Omit<IntervalChange, "at"> & { readonly at: number })[];
 }
-type AllKept = Readonly<Record<string, Kept>>;
+type AllKept = ReadonlyMap<string, Kept>;
 
 /** The overrides that {@link AdaptiveIntervals} needs. */
 interface Steered {
@@ -46,14 +46,15 @@ interface Steered {
 
 type AdaptiveIntervalsCore = Pick<Core, "clock" | "events" | "fireQueue" | "measureLoad" | "signals" | "store">;
 
-/** Keeps the intervals of adaptive schedules: in the store under one key with a version, so that a change happens once on several nodes and survives restarts. */
+/** Keeps the intervals of adaptive schedules: one document per pipeline, in one collection, so that a change happens once on several nodes and survives restarts. */
 export class AdaptiveIntervals implements AdaptiveSchedules {
   readonly #core: AdaptiveIntervalsCore;
   readonly #audit: AuditRecorder;
   readonly #steered: Steered;
   readonly #looks = new Map<string, { readonly at: number; readonly reason: string }>();
-  #kept: AllKept = {};
-  #version = 0;
+  readonly #documents: DocumentCollection;
+  #kept: AllKept = new Map();
+  #version: number | null = null;
   #load: { readonly at: number; readonly value: Pick<Load, "cpu" | "memory"> } | null = null;
   #stopTimer: (() => void) | null = null;
   #isStarted = false;
@@ -62,6 +63,7 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
     this.#core = core;
     this.#audit = audit;
     this.#steered = steered;
+    this.#documents = new DocumentCollection(core, "intervals", [KIND]);
     core.signals.runEnded.on((id) => this.onRunEnd(id));
   }
 
@@ -75,9 +77,8 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   }
 
   async refresh(): Promise<void> {
-    const record = await this.#core.store.config(KEY);
-    if (record === null || record.version === this.#version) return;
-    await this.#takeOver(record.value as AllKept, record.version);
+    await this.#documents.refresh();
+    await this.#takeOver();
   }
 
   /** Begins to look at the load between runs, while there are tuners that follow it. */
@@ -185,9 +186,8 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   ): Promise<void> {
     const { fireQueue, events } = this.#core;
     const user = act?.user ?? null;
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the intervals" }, (known: AllKept | undefined, now) => {
-      const all = known ?? {};
-      const kept = keptOf(all, pipelineId, policy);
+    const written = await this.#documents.change((now) => {
+      const kept = keptOf(storedIn(this.#documents), pipelineId, policy);
       const { toMs, reason, performance, hasChanged } = decide(kept);
       if (!hasChanged) return null;
       const fromMs = kept?.intervalMs ?? policy.baseMs;
@@ -203,17 +203,19 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
         { action: "interval", pipelineId, before: { intervalMs: fromMs }, after: { intervalMs: toMs, performance: numbers } },
         { ...(act ?? { user: "tuner" }), reason },
       );
-      return { next: { ...all, [pipelineId]: next }, user, noted, told: { fromMs, toMs, reason, performance: numbers } };
+      return { writes: [{ kind: KIND, id: pipelineId, value: next }], user, noted, told: { fromMs, toMs, reason, performance: numbers } };
     });
     if (written === null) return;
-    await this.#takeOver(written.next, written.version);
+    await this.#takeOver();
     events.emit("interval.changed", () => ({ pipelineId, ...written.told, user }));
   }
 
-  async #takeOver(next: AllKept, version: number): Promise<void> {
-    if (version <= this.#version) return;
-    const changed = [...new Set([...Object.keys(this.#kept), ...Object.keys(next)])].filter(
-      (id) => this.#core.fireQueue.has(id) && JSON.stringify(this.#kept[id]) !== JSON.stringify(next[id]),
+  async #takeOver(): Promise<void> {
+    const { version } = this.#documents;
+    if (version === this.#version) return;
+    const next = storedIn(this.#documents);
+    const changed = [...new Set([...this.#kept.keys(), ...next.keys()])].filter(
+      (id) => this.#core.fireQueue.has(id) && JSON.stringify(this.#kept.get(id)) !== JSON.stringify(next.get(id)),
     );
     this.#kept = next;
     this.#version = version;
@@ -225,9 +227,13 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
   }
 }
 
-/** Returns the stored interval; one for another base interval belongs to another schedule. A pipeline may be named `constructor`. */
+function storedIn(documents: DocumentCollection): AllKept {
+  return new Map([...documents.of(KIND)].map(([id, { value }]) => [id, value as Kept]));
+}
+
+/** What is kept for another base interval was learnt of another schedule. */
 function keptOf(all: AllKept, pipelineId: string, { baseMs }: AdaptivePolicy): Kept | null {
-  const kept = Object.hasOwn(all, pipelineId) ? all[pipelineId] : undefined;
+  const kept = all.get(pipelineId);
   return kept === undefined || kept.baseMs !== baseMs ? null : kept;
 }
 

@@ -15,12 +15,13 @@ import type { ActionContext } from "../../pipeline/request-options.js";
 import type { TimeWindow } from "../../schedule/window.js";
 import { areEndless, timeWindows } from "../../schedule/window.js";
 import type { AuditRecorder } from "../access/audit-log.js";
-import { compareAndSet } from "../context/compare-and-set.js";
 import type { Core } from "../context/core.js";
+import { type CollectionChange, DocumentCollection } from "../context/document-collection.js";
 import { AdaptiveIntervals } from "./adaptive-intervals.js";
 import { registerPipelines } from "./register-pipelines.js";
 
-const KEY = "settings";
+const OVERRIDE = "override";
+const WINDOW = "window";
 const WINDOWS_LIMIT = 1_000;
 
 interface KeptWindow extends Omit<MaintenanceWindow, "at"> {
@@ -37,14 +38,15 @@ const NOTHING: Kept = { pipelines: {}, windows: [] };
 type PipelineOverridesCore = Pick<Core, "clock" | "dependencies" | "events" | "fireQueue" | "measureLoad" | "signals" | "store">;
 
 /**
- * Changes to pipelines at run time: stored under one key with a version, so that two changes never undo each other, and applied by all nodes.
+ * Changes of pipelines made at run time: one document per pipeline and per maintenance window, in one collection, so that two changes never undo each other, and taken over by all nodes.
  */
 export class PipelineOverrides {
   readonly #core: PipelineOverridesCore;
   readonly #audit: AuditRecorder;
   readonly #bases = new Map<string, Pipeline>();
+  readonly #documents: DocumentCollection;
   #kept: Kept = NOTHING;
-  #version = 0;
+  #version: number | null = null;
   #line: Promise<void> = Promise.resolve();
   /** The intervals of adaptive schedules. */
   readonly adaptive: AdaptiveIntervals;
@@ -52,6 +54,7 @@ export class PipelineOverrides {
   constructor(core: PipelineOverridesCore, audit: AuditRecorder) {
     this.#core = core;
     this.#audit = audit;
+    this.#documents = new DocumentCollection(core, "settings", [OVERRIDE, WINDOW]);
     this.adaptive = new AdaptiveIntervals(core, audit, {
       isFrozen: (id) => this.overrides(id).isAdaptive?.value === false,
       base: (id) => this.#bases.get(id),
@@ -84,8 +87,8 @@ export class PipelineOverrides {
 
   /** Takes over what another node, or an earlier life of this one, has changed. */
   async refresh(): Promise<void> {
-    const record = await this.#core.store.config(KEY);
-    if (record !== null && record.version !== this.#version) await this.#takeOver(record.value as Kept, record.version);
+    await this.#documents.refresh();
+    if (this.#documents.version !== this.#version) await this.#takeOver();
     await this.adaptive.refresh();
   }
 
@@ -111,6 +114,7 @@ export class PipelineOverrides {
       }
       return {
         next: { ...kept, pipelines: { ...kept.pipelines, [pipelineId]: after as Overrides } },
+        write: { kind: OVERRIDE, id: pipelineId, value: Object.keys(after).length === 0 ? null : after },
         before: valuesOf(before),
         after: valuesOf(after as Overrides),
       };
@@ -133,8 +137,13 @@ export class PipelineOverrides {
         return null;
       }
       if (old.windows.length >= WINDOWS_LIMIT)
-        throw new HeadgateError("TOO_MANY", `the limit of ${WINDOWS_LIMIT} maintenance windows is reached; delete some`);
-      return { next: { ...old, windows: [...old.windows, added] }, before: null, after: added };
+        throw new HeadgateError("TOO_MANY", `there are ${WINDOWS_LIMIT} maintenance windows; delete some`);
+      return {
+        next: { ...old, windows: [...old.windows, added] },
+        write: { kind: WINDOW, id, value: added },
+        before: null,
+        after: added,
+      };
     });
     return { ...kept, at: new Date(kept.at) };
   }
@@ -144,8 +153,13 @@ export class PipelineOverrides {
     let removed = known;
     await this.#write({ ...act, pipelineId: known?.pipelineId ?? null, action: "maintenance", ids: [id] }, (kept) => {
       removed = kept.windows.find((one) => one.id === id);
-      if (removed === undefined) throw new HeadgateError("NOT_FOUND", `no such maintenance window: ${id}`, { details: { id } });
-      return { next: { ...kept, windows: kept.windows.filter((one) => one.id !== id) }, before: removed, after: null };
+      if (removed === undefined) throw new HeadgateError("NOT_FOUND", `there is no maintenance window ${id}`, { details: { id } });
+      return {
+        next: { ...kept, windows: kept.windows.filter((one) => one.id !== id) },
+        write: { kind: WINDOW, id, value: null },
+        before: removed,
+        after: null,
+      };
     });
     const { at, ...rest } = removed as KeptWindow;
     return { ...rest, at: new Date(at) };
@@ -154,26 +168,30 @@ export class PipelineOverrides {
   /** Reads, changes and writes; when another node was quicker, again with what it wrote. */
   async #write(
     { action, pipelineId, ids = [], ...act }: ActionContext & { action: string; pipelineId: string | null; ids?: readonly string[] },
-    make: (kept: Kept) => { next: Kept; before: unknown; after: unknown } | null,
+    make: (kept: Kept) => { next: Kept; write: CollectionChange["writes"][number]; before: unknown; after: unknown } | null,
   ): Promise<void> {
-    const written = await compareAndSet(this.#core, { key: KEY, what: "the settings" }, (kept: Kept | undefined) => {
-      const made = make(kept ?? NOTHING);
+    const written = await this.#documents.change(() => {
+      const kept = keptOf(this.#documents);
+      const made = make(kept);
       if (made === null) return null;
-      const { next, before, after } = made;
+      const { next, write, before, after } = made;
       for (const base of this.#bases.values()) this.#steered(base, next); // what cannot be applied is not kept
-      refuseEndless(kept ?? NOTHING, next, this.#bases.keys());
+      refuseEndless(kept, next, this.#bases.keys());
       const change = { action, pipelineId, before, after, ids };
-      return { next, change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
+      return { writes: [write], change, user: act.user ?? null, noted: this.#audit.noted(change, act) };
     });
     if (written === null) return;
     this.#audit.logChange(written.change, act);
-    await this.#takeOver(written.next, written.version);
+    await this.#takeOver();
   }
 
   /** One after the other: what failed is as if it had not begun, and is done by the next look. */
-  #takeOver(next: Kept, version: number): Promise<void> {
-    const result = this.#line.then(() => (version > this.#version ? this.#apply(next, version) : undefined));
-    this.#line = result.catch(() => {}); // reported to the caller
+  #takeOver(): Promise<void> {
+    const result = this.#line.then(() => {
+      const { version } = this.#documents;
+      return version === this.#version ? undefined : this.#apply(keptOf(this.#documents), version);
+    });
+    this.#line = result.catch(() => {}); // thrown to the caller
     return result;
   }
 
@@ -212,6 +230,15 @@ export class PipelineOverrides {
     if (overrides === undefined && windows.length === 0) return this.adaptive.adapted(base);
     return this.adaptive.adapted(withSettings(base, overrides ?? {}, windows, (one) => this.#core.dependencies.conditionOf(one)));
   }
+}
+
+/** What the documents say, the windows in the order in which they were added. */
+function keptOf(documents: DocumentCollection): Kept {
+  const windows = [...documents.of(WINDOW).values()].map(({ value }) => value as KeptWindow);
+  return {
+    pipelines: Object.fromEntries([...documents.of(OVERRIDE).values()].map(({ id, value }) => [id, value as Overrides])),
+    windows: windows.toSorted((one, other) => one.at - other.at || (one.id < other.id ? -1 : 1)),
+  };
 }
 
 /** Windows in which a pipeline does not run, as far as they were set at run time. */

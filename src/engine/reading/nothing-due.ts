@@ -6,6 +6,7 @@ import type { SensorStatus } from "../../ports/scheduler-api/status.js";
 import type { EndedPause } from "../../schedule/ended-pauses.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
+import { readNodes } from "../context/node-documents.js";
 import { byWhom, counted, lateBecause, nameOf, paused, wasPaused } from "./explain-words.js";
 import { LIGHT } from "./story.js";
 
@@ -83,9 +84,9 @@ async function upstreamClause(core: Pick<Core, "store">, pipelineId: string, at:
 }
 
 async function sensorClauses({ store }: Pick<Core, "store">, { id }: Pipeline, local: readonly SensorStatus[]): Promise<string[]> {
-  const nodes = (await store.config("nodes"))?.value as Readonly<Record<string, NodeEntry>> | undefined;
+  const nodes = await readNodes(store);
   const failing = new Map<string, { failures: number; error: string | null }>();
-  for (const { failingSensors = [] } of Object.values(nodes ?? {}))
+  for (const { failingSensors = [] } of nodes)
     for (const { pipelineId, sensor, failures, error } of failingSensors) if (pipelineId === id) failing.set(sensor, { failures, error });
   for (const { pipelineId, name, failures, error, isHeldHere } of local)
     if (pipelineId === id && isHeldHere) {
@@ -96,10 +97,6 @@ async function sensorClauses({ store }: Pick<Core, "store">, { id }: Pipeline, l
     const how = `its sensor ${name} has failed ${counted(failures, "time")} in a row`;
     return error === null ? how : `${how}, most recently with: ${error}`;
   });
-}
-
-interface NodeEntry {
-  readonly failingSensors?: readonly { pipelineId: string; sensor: string; failures: number; error: string | null }[];
 }
 
 /** "succeeded at …", "skipped at … because …": what has become of a trigger. */

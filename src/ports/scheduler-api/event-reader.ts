@@ -1,4 +1,4 @@
-import type { EventRecord } from "../event-log.js";
+import type { EventRecord } from "../store/events.js";
 
 /** Start and filter of a reader of events. */
 export interface EventReaderOptions {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ClaimRequest } from "../../ports/claims.js";
+import type { ClaimRequest } from "../../ports/store/claims.js";
 import type { RunRecord } from "../../run/run.js";
 import { type Case, claim, decideAll, deciding, finishOne, firing, MINUTE, registration, request, startAll, T0 } from "./fixtures.js";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { DecisionRecord } from "../../gate/finding.js";
-import type { ReplanRequest } from "../../ports/clock-recovery.js";
+import type { ReplanRequest } from "../../ports/store/clock-recovery.js";
 import type { Store } from "../../ports/store.js";
 import { type Case, claim, decideAll, finishOne, firing, MINUTE, nextId, registration, request, startAll, T0 } from "./fixtures.js";
 
@@ -168,6 +168,7 @@ export const CLOCK_RECOVERY: readonly Case[] = [
       const { triggers } = await claim(store, AHEAD);
       await store.claimCursors(["c", "d"], "node-1", AHEAD, AHEAD);
       await store.claimCursors(["d"], "node-1", T0 + 5, T0);
+      await store.claimLease("l", "node-1", AHEAD, T0);
       const [kept] = await store.enqueue([request("a", { notBefore: T0 + 9 * MINUTE })], T0);
       await store.rebase(T0 + MINUTE, T0);
       assert.equal((await store.run(run?.id ?? ""))?.leaseUntil, T0 + MINUTE);
@@ -179,6 +180,7 @@ export const CLOCK_RECOVERY: readonly Case[] = [
         cursors.map((one) => one?.node),
         ["node-2", "node-2"],
       );
+      assert.equal((await store.lease("l"))?.leaseUntil, T0 + MINUTE);
       assert.equal((await store.trigger(kept?.trigger.id ?? ""))?.availableAt, T0 + 9 * MINUTE);
     },
   ],

@@ -3,12 +3,14 @@ import type { Store } from "../../ports/store.js";
 import { CANCELS } from "./cancels.js";
 import { CLAIMS } from "./claims.js";
 import { CLOCK_RECOVERY } from "./clock-recovery.js";
+import { DOCUMENTS } from "./documents.js";
 import { ENDS } from "./ends.js";
 import { EVENTS } from "./events.js";
 import { FIRES } from "./fires.js";
 import { type Case, type ContractRetention, claim, registration, request, T0 } from "./fixtures.js";
 import { HISTORY } from "./history.js";
 import { HOLDS } from "./holds.js";
+import { LEASES } from "./leases.js";
 import { OVERLAPPING } from "./overlaps.js";
 import { PAUSES } from "./pauses.js";
 import { QUEUE } from "./queue.js";
@@ -28,7 +30,7 @@ export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
 
 /**
  * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, limits on starts, pause, decisions, limits of the queue,
- * cursors, settings, paging, retention, statistics, events, clocks that were wrong, broken rows. Run it on a store of your own.
+ * cursors, documents, named leases, paging, retention, statistics, events, clocks that were wrong, broken rows. Run it on a store of your own.
  *
  * @param breakTrigger - tries broken rows too, where a store can have some
  * @param runner - default: the `describe` and `it` that the runner has made global
@@ -57,6 +59,8 @@ export function describeStore(
       ...QUEUE,
       ...PAUSES,
       ...RECORDS,
+      ...DOCUMENTS,
+      ...LEASES,
       ...RETENTION,
       ...ROLL_UPS,
       ...HISTORY,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { EventBounds, NewEvent } from "../../ports/event-log.js";
+import type { EventBounds, NewEvent } from "../../ports/store/events.js";
 import type { Store } from "../../ports/store.js";
 import { type Case, MINUTE, pruneAll, T0 } from "./fixtures.js";
 

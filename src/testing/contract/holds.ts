@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DecideRequest, DecideResult } from "../../ports/claims.js";
+import type { DecideRequest, DecideResult } from "../../ports/store/claims.js";
 import type { Store } from "../../ports/store.js";
 import { type Case, claim, deciding, MINUTE, registration, request, T0 } from "./fixtures.js";
 

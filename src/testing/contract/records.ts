@@ -170,25 +170,6 @@ export const RECORDS: readonly Case[] = [
     },
   ],
   [
-    "keeps settings with versions, against lost updates",
-    async (store) => {
-      assert.equal(await store.config("windows"), null);
-      assert.equal(await store.putConfig("windows", ["x"], 1, "ana", T0), null);
-      assert.equal(await store.config("windows"), null);
-      assert.deepEqual(await store.putConfig("windows", ["x"], 0, "ana", T0), {
-        key: "windows",
-        value: ["x"],
-        version: 1,
-        updatedAt: T0,
-        updatedBy: "ana",
-      });
-      assert.equal(await store.putConfig("windows", ["y"], 0, "ben", T0 + 1), null);
-      const races = await Promise.all(["c", "d", "e"].map((who) => store.putConfig("windows", [who], 1, who, T0 + 2)));
-      assert.equal(races.filter((one) => one !== null).length, 1);
-      assert.equal((await store.putConfig("windows", ["z"], null, null, T0 + 3))?.version, 3);
-    },
-  ],
-  [
     "keeps the first answer under a key, and frees a key that nothing was answered under",
     async (store) => {
       const asked = { key: "ana:1", request: "digest", at: T0, answer: null };
@@ -281,9 +262,10 @@ export const RECORDS: readonly Case[] = [
       await store.register([registration("a")], T0);
       const pause = { at: T0, until: null, reason: null, user: "ana" };
       const noted = (action: string) => ({ entry: (before: unknown) => ({ ...entry(action, "a"), before }), sealer });
-      await store.putConfig("windows", ["x"], 0, "ana", T0, noted("made"));
-      await store.putConfig("windows", ["y"], 1, "ana", T0, noted("changed"));
-      assert.equal(await store.putConfig("windows", ["z"], 1, "ben", T0, noted("too late")), null);
+      const windows = (value: unknown, expected: number) => [{ kind: "windows", id: "w", value, expected }];
+      await store.putDocuments(windows(["x"], 0), "ana", T0, noted("made"));
+      await store.putDocuments(windows(["y"], 1), "ana", T0, noted("changed"));
+      assert.equal(await store.putDocuments(windows(["z"], 1), "ben", T0, noted("too late")), null);
       await store.pause("a", pause, noted("pause"));
       await store.resume("a", T0 + MINUTE, noted("resume"));
       assert.equal(await store.resume("a", T0 + MINUTE, noted("resumed twice")), null);
@@ -293,8 +275,8 @@ export const RECORDS: readonly Case[] = [
       assert.deepEqual(
         records.map(({ action, before }) => [action, before]),
         [
-          ["made", null],
-          ["changed", ["x"]],
+          ["made", [null]],
+          ["changed", [["x"]]],
           ["pause", null],
           ["resume", pause],
           ["pause all", null],
@@ -307,10 +289,10 @@ export const RECORDS: readonly Case[] = [
         },
         sealer,
       };
-      await assert.rejects(store.putConfig("windows", ["w"], 2, "ana", T0, failing));
+      await assert.rejects(store.putDocuments(windows(["w"], 2), "ana", T0, failing));
       await assert.rejects(store.pause("a", pause, failing));
       await assert.rejects(store.resume(null, T0 + MINUTE, failing));
-      assert.deepEqual((await store.config("windows"))?.value, ["y"]);
+      assert.deepEqual((await store.documents("windows", ["w"]))[0]?.value, ["y"]);
       assert.equal((await store.states(["a"]))[0]?.pause, null);
       assert.deepEqual((await store.globalPause()).pause, pause);
       assert.equal((await store.auditHead()).seq, 5);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DecideRequest } from "../../ports/claims.js";
+import type { DecideRequest } from "../../ports/store/claims.js";
 import type { Store } from "../../ports/store.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import { type Case, claim, decideAll, deciding, finishOne, MINUTE, registration, request, startAll, T0 } from "./fixtures.js";

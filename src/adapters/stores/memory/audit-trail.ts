@@ -1,6 +1,6 @@
 import { type AuditEntry, type AuditMark, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AuditQuery } from "../../../ports/audit-store.js";
+import type { AuditedWrite, AuditQuery, NotedResult } from "../../../ports/store/audit.js";
 
 type Kind = "change" | "call" | "sum";
 
@@ -28,7 +28,18 @@ export class AuditTrail {
     for (const kind of KINDS) if (this.#counts[kind] > 1.1 * KEPT[kind]) this.#forget(kind);
   }
 
-  /** Returns the link of the newest pruned record before the first one after `after`. */
+  /** Before the change that it tells of: what throws leaves both undone. */
+  note(noted: AuditedWrite | undefined, before: unknown): void {
+    if (noted !== undefined) this.append([noted.entry(before)], noted.sealer);
+  }
+
+  /** The same for what is known only when it was done; `null` is nothing done. */
+  noteResult<T>(result: T | null, noted: NotedResult<T> | undefined): T | null {
+    if (noted !== undefined && result !== null) this.append(noted.entries(result), noted.sealer);
+    return result;
+  }
+
+  /** What was forgotten before the first record behind `after`. */
   tail(after: number): AuditMark {
     const first = this.#records[this.#indexBehind(after)];
     if (first === undefined || first.seq === 1 || this.#sealer === null) return NO_AUDIT;

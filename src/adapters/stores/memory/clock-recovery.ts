@@ -1,6 +1,6 @@
 import { groupBy } from "../../../base/group-by.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
-import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.js";
+import type { ReplanRequest, ReplanResult } from "../../../ports/store/clock-recovery.js";
 import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
@@ -8,20 +8,19 @@ import { type PipelineEntity, type RunEntity, stateOf, type TriggerEntity } from
 import type { History } from "./history.js";
 import type { Pipelines } from "./pipelines.js";
 import type { ReadyQueue } from "./ready-queue.js";
-import type { SideTables } from "./side-tables.js";
 
 /** Puts right what a clock ahead of time has recorded. */
 export class ClockRecovery {
   readonly #pipelines: Pipelines;
   readonly #history: History;
   readonly #lines: ReadyQueue;
-  readonly #sideTables: SideTables;
+  readonly #shortenLeases: (leaseUntil: number) => void;
 
-  constructor(pipelines: Pipelines, history: History, lines: ReadyQueue, sideTables: SideTables) {
+  constructor(pipelines: Pipelines, history: History, lines: ReadyQueue, shortenLeases: (leaseUntil: number) => void) {
     this.#pipelines = pipelines;
     this.#history = history;
     this.#lines = lines;
-    this.#sideTables = sideTables;
+    this.#shortenLeases = shortenLeases;
   }
 
   replan(requests: readonly ReplanRequest[], now: number): readonly ReplanResult[] {
@@ -49,7 +48,7 @@ export class ClockRecovery {
       pause: pause === null ? null : rebasePause(pause, now),
       endedPauses: rebaseSpans(endedPauses, now),
     };
-    this.#sideTables.shortenLeases(leaseUntil);
+    this.#shortenLeases(leaseUntil);
     for (const cell of this.#pipelines.all()) this.#rebasePipeline(cell, leaseUntil, now);
   }
 

@@ -1,4 +1,4 @@
-import type { EventBounds, EventRecord, NewEvent } from "../../../ports/event-log.js";
+import type { EventBounds, EventRecord, NewEvent } from "../../../ports/store/events.js";
 
 /** The event log in memory: the newest events within the bounds. */
 export class EventRing {

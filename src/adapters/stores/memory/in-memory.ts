@@ -1,13 +1,10 @@
 import { HeadgateError } from "../../../base/errors.js";
-import type { AuditMark, AuditRecord } from "../../../monitor/audit.js";
-import type { FinishedSummary } from "../../../monitor/finished-record.js";
-import type { AuditedWrite, NotedResult } from "../../../ports/audit-store.js";
-import { EVENT_BOUNDS } from "../../../ports/event-log.js";
+import type { AuditedWrite, NotedResult } from "../../../ports/store/audit.js";
+import { EVENT_BOUNDS } from "../../../ports/store/events.js";
 import type {
   Backlog,
   Claim,
   ClaimRequest,
-  ConfigRecord,
   CursorRecord,
   DecideRequest,
   DecideResult,
@@ -19,7 +16,6 @@ import type {
   FireResult,
   GlobalPause,
   HeartbeatRequest,
-  IdempotencyRecord,
   Now,
   Pause,
   PipelineRegistration,
@@ -32,17 +28,21 @@ import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
 import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
+import { AuditTrail } from "./audit-trail.js";
 import { Claims } from "./claims.js";
 import { ClockRecovery } from "./clock-recovery.js";
+import { Cursors } from "./cursors.js";
+import { Documents } from "./documents.js";
 import type { RunEntity } from "./entities.js";
 import { EventRing } from "./event-ring.js";
 import { History } from "./history.js";
+import { Responses } from "./idempotency.js";
 import { Intake } from "./intake.js";
+import { Leases } from "./leases.js";
 import { Pipelines } from "./pipelines.js";
 import { ReadyQueue } from "./ready-queue.js";
 import { RollUps } from "./roll-ups.js";
 import { RunLifecycle } from "./run-lifecycle.js";
-import { SideTables } from "./side-tables.js";
 import { Slots } from "./slots.js";
 import { dropsInto, forFireTimes, openAt } from "./trigger-history.js";
 import { QueueUsage } from "./usage.js";
@@ -67,7 +67,11 @@ export class InMemory implements MemoryStore {
   readonly #claims: Claims;
   readonly #settling: RunLifecycle;
   readonly #intake: Intake;
-  readonly #sideTables = new SideTables();
+  readonly #audit = new AuditTrail();
+  readonly #documents = new Documents();
+  readonly #leases = new Leases();
+  readonly #cursors = new Cursors();
+  readonly #responses = new Responses();
   readonly #recovery: ClockRecovery;
   readonly #events = new EventRing();
   readonly #rollUps = new RollUps();
@@ -88,7 +92,10 @@ export class InMemory implements MemoryStore {
     );
     this.#intake = new Intake(this.#pipelines, this.#history, this.#lines, this.#usage, this.#settling);
     this.#claims = new Claims(this.#lines, this.#slots, this.#running, this.#settling);
-    this.#recovery = new ClockRecovery(this.#pipelines, this.#history, this.#lines, this.#sideTables);
+    this.#recovery = new ClockRecovery(this.#pipelines, this.#history, this.#lines, (leaseUntil) => {
+      this.#cursors.shortenLeases(leaseUntil);
+      this.#leases.shorten(leaseUntil);
+    });
   }
 
   async open(): Promise<void> {}
@@ -126,7 +133,7 @@ export class InMemory implements MemoryStore {
     if (transaction !== undefined)
       throw new HeadgateError("INVALID_ARGUMENT", "transaction: the memory store does not support transactions");
     const results = await this.#intake.enqueueAll(triggers, now, limits);
-    this.#sideTables.noteResult(results, noted);
+    this.#audit.noteResult(results, noted);
     return results;
   }
 
@@ -201,9 +208,9 @@ export class InMemory implements MemoryStore {
     const cell = this.#history.triggers.get(triggerId);
     if (cell === undefined) return null;
     if (cell.run !== null && !isEnded(cell.record.status))
-      return this.#sideTables.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
+      return this.#audit.noteResult({ run: this.#settling.cancel(cell.run, request), trigger: cell.record }, noted);
     if (isWaiting(cell.record)) this.#settling.end(cell, endTrigger(cell.record, end, request.reason, request.at, { user: request.user }));
-    return this.#sideTables.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
+    return this.#audit.noteResult({ trigger: cell.record, run: cell.run?.record ?? null }, noted);
   }
 
   async cancelRun(
@@ -213,15 +220,15 @@ export class InMemory implements MemoryStore {
   ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null> {
     const cell = this.#history.runs.get(runId);
     if (cell === undefined) return null;
-    return this.#sideTables.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
+    return this.#audit.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
   }
 
   async pause(pipelineId: string | null, pause: Pause, noted?: AuditedWrite): Promise<void> {
-    this.#pipelines.pause(pipelineId, pause, (before) => this.#sideTables.note(noted, before));
+    this.#pipelines.pause(pipelineId, pause, (before) => this.#audit.note(noted, before));
   }
 
   async resume(pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null> {
-    return this.#pipelines.resume(pipelineId, now, (before) => this.#sideTables.note(noted, before));
+    return this.#pipelines.resume(pipelineId, now, (before) => this.#audit.note(noted, before));
   }
 
   async globalPause(): Promise<GlobalPause> {
@@ -255,18 +262,9 @@ export class InMemory implements MemoryStore {
   triggersOpenAt: Store["triggersOpenAt"] = async (query) => openAt(this.#history.triggersOf(query.pipelineId), query);
   triggersForFireTimes: Store["triggersForFireTimes"] = async (query) => forFireTimes(this.#history.triggersOf(query.pipelineId), query);
   dropsOfFireTimes: Store["dropsOfFireTimes"] = async (query) => dropsInto(this.#history.dropsOf(query.pipelineId), query);
-
-  async countRuns(pipelineId: string, from: number, until: number): Promise<number> {
-    return this.#pipelines.countRuns(pipelineId, from, until);
-  }
-
-  async recentStarts(...args: Parameters<Store["recentStarts"]>): ReturnType<Store["recentStarts"]> {
-    return this.#pipelines.recentStarts(...args);
-  }
-
-  async listFinished(query: Parameters<Store["listFinished"]>[0]): Promise<readonly FinishedSummary[]> {
-    return this.#history.listEnded(query);
-  }
+  countRuns: Store["countRuns"] = async (pipelineId, from, until) => this.#pipelines.countRuns(pipelineId, from, until);
+  recentStarts: Store["recentStarts"] = async (...args) => this.#pipelines.recentStarts(...args);
+  listFinished: Store["listFinished"] = async (query) => this.#history.listEnded(query);
 
   async backlog(pipelineId?: string): Promise<Backlog> {
     return this.#pipelines.backlog(pipelineId);
@@ -284,18 +282,18 @@ export class InMemory implements MemoryStore {
         trigger,
         endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at, { user: request.user }),
       );
-    return this.#sideTables.noteResult<readonly TriggerRecord[]>(
+    return this.#audit.noteResult<readonly TriggerRecord[]>(
       waiting.map(({ record }) => record),
       noted,
     );
   }
 
   async claimCursors(names: readonly string[], node: string, leaseUntil: number, now: number): Promise<readonly (CursorRecord | null)[]> {
-    return names.map((name) => this.#sideTables.claimCursor(name, node, leaseUntil, now));
+    return names.map((name) => this.#cursors.claim(name, node, leaseUntil, now));
   }
 
   async releaseCursors(names: readonly string[], node: string): Promise<void> {
-    for (const name of names) this.#sideTables.releaseCursor(name, node);
+    for (const name of names) this.#cursors.release(name, node);
   }
 
   async moveCursor(
@@ -305,88 +303,51 @@ export class InMemory implements MemoryStore {
     triggers: readonly NewTrigger[],
     now: number,
   ): Promise<readonly EnqueueResult[] | null> {
-    if (!this.#sideTables.holdsCursor(name, token)) return null;
+    if (!this.#cursors.isHeld(name, token)) return null;
     const accepted = await this.enqueue(triggers, now);
-    this.#sideTables.moveCursor(name, value, now);
+    this.#cursors.move(name, value, now);
     return accepted;
   }
 
-  async config(key: string): Promise<ConfigRecord | null> {
-    return this.#sideTables.config(key);
-  }
-
-  async putConfig(...args: Parameters<Store["putConfig"]>): Promise<ConfigRecord | null> {
-    return this.#sideTables.putConfig(...args);
-  }
-
-  async saveResponse(record: IdempotencyRecord): Promise<IdempotencyRecord> {
-    return this.#sideTables.keepAnswer(record);
-  }
-
-  async releaseKey(key: string, request: string): Promise<void> {
-    this.#sideTables.freeAnswer(key, request);
-  }
-
-  async appendAudit(...args: Parameters<Store["appendAudit"]>): Promise<void> {
-    this.#sideTables.appendAudit(...args);
-  }
-
-  async listAudit(query: Parameters<Store["listAudit"]>[0]): Promise<readonly AuditRecord[]> {
-    return this.#sideTables.listAudit(query);
-  }
-
-  async auditHead(): Promise<AuditMark> {
-    return this.#sideTables.auditHead();
-  }
-
-  async auditTail(after = 0): Promise<AuditMark> {
-    return this.#sideTables.auditTail(after);
-  }
-
-  async appendEvents(...args: Parameters<Store["appendEvents"]>): Promise<void> {
-    this.#events.append(...args);
-  }
-
-  async listEvents(after: number, limit: number): ReturnType<Store["listEvents"]> {
-    return this.#events.list(after, limit);
-  }
-
-  async lastEventSeq(): Promise<number> {
-    return this.#events.last;
-  }
+  documents: Store["documents"] = async (kind, ids) => ids.map((id) => this.#documents.get(kind, id));
+  listDocuments: Store["listDocuments"] = async (...args) => this.#documents.list(...args);
+  putDocuments: Store["putDocuments"] = async (...[writes, by, now, noted]) =>
+    this.#documents.put(writes, by, now, (before) => this.#audit.note(noted, before));
+  claimLease: Store["claimLease"] = async (...args) => this.#leases.claim(...args);
+  lease: Store["lease"] = async (name) => this.#leases.get(name);
+  releaseLease: Store["releaseLease"] = async (lease) => this.#leases.release(lease);
+  saveResponse: Store["saveResponse"] = async (record) => this.#responses.save(record);
+  releaseKey: Store["releaseKey"] = async (key, request) => this.#responses.release(key, request);
+  appendAudit: Store["appendAudit"] = async (...args) => this.#audit.append(...args);
+  listAudit: Store["listAudit"] = async (query) => this.#audit.list(query);
+  auditHead: Store["auditHead"] = async () => this.#audit.head;
+  auditTail: Store["auditTail"] = async (after = 0) => this.#audit.tail(after);
+  appendEvents: Store["appendEvents"] = async (...args) => this.#events.append(...args);
+  listEvents: Store["listEvents"] = async (after, limit) => this.#events.list(after, limit);
+  lastEventSeq: Store["lastEventSeq"] = async () => this.#events.last;
 
   async countWaiting(limit: number): Promise<number> {
     return Math.min(limit, this.#usage.count);
   }
 
-  async replan(...args: Parameters<Store["replan"]>): ReturnType<Store["replan"]> {
-    return this.#recovery.replan(...args);
-  }
-
-  async rebase(leaseUntil: number, now: number): Promise<void> {
-    this.#recovery.rebase(leaseUntil, now);
-  }
-
-  async firesMade(...args: Parameters<Store["firesMade"]>): ReturnType<Store["firesMade"]> {
-    return this.#recovery.firesMade(...args);
-  }
+  replan: Store["replan"] = async (...args) => this.#recovery.replan(...args);
+  rebase: Store["rebase"] = async (leaseUntil, now) => this.#recovery.rebase(leaseUntil, now);
+  firesMade: Store["firesMade"] = async (...args) => this.#recovery.firesMade(...args);
 
   async serverTime(): Promise<null> {
     return null;
   }
 
-  async rollUps(query: Parameters<Store["rollUps"]>[0]): ReturnType<Store["rollUps"]> {
-    return this.#rollUps.list(query);
-  }
+  rollUps: Store["rollUps"] = async (query) => this.#rollUps.list(query);
 
-  async saveRollUps(...[cursor, rows]: Parameters<Store["saveRollUps"]>): Promise<boolean> {
-    if (!this.#sideTables.holdsCursor(cursor.name, cursor.token)) return false;
+  async saveRollUps(...[lease, rows]: Parameters<Store["saveRollUps"]>): Promise<boolean> {
+    if (!this.#leases.isHeld(lease)) return false;
     this.#rollUps.save(rows);
     return true;
   }
 
   async prune(now: number, { limit = 100 }: PruneOptions = {}): Promise<PruneResult> {
-    this.#sideTables.forgetAnswers(now - this.#maxAgeMs);
+    this.#responses.forgetBefore(now - this.#maxAgeMs);
     this.#events.prune(EVENT_BOUNDS, now);
     const removed = this.#history.prune(now, limit);
     return { removed, isDone: removed < limit };

@@ -1,4 +1,4 @@
-import type { StatisticsRollUp, StatisticsStore } from "../../../ports/statistics-store.js";
+import type { StatisticsRollUp, StatisticsStore } from "../../../ports/store/statistics.js";
 
 /** Rolled-up statistics in memory. */
 export class RollUps {

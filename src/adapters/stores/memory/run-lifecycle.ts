@@ -1,6 +1,6 @@
 import { jsonSize } from "../../../base/json-size.js";
 import { opensAt, spanOf } from "../../../gate/start-limit.js";
-import type { StartRefusal } from "../../../ports/claims.js";
+import type { StartRefusal } from "../../../ports/store/claims.js";
 import type { DecideRequest, DecideResult, EnqueueResult, FinishRequest, FinishResult } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { cancelRetry, endAttempt, isRecordedEnd, requestCancel, startRun } from "../../../run/transitions.js";

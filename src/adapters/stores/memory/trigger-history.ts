@@ -1,5 +1,5 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import { type FireTimesQuery, LEAST_OPEN_MS, type OpenAtQuery } from "../../../ports/trigger-history.js";
+import { type FireTimesQuery, LEAST_OPEN_MS, type OpenAtQuery } from "../../../ports/store/history.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { within } from "./within.js";
 

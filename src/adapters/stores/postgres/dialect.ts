@@ -1,9 +1,10 @@
 import type { Dialect, RunEnds, Step } from "../sql/database.js";
 import { globallyPaused } from "../sql/pipelines.js";
+import type { SchemaTypes } from "../sql/schema.js";
 import { type ColumnType, encoded } from "../sql/table.js";
 import { PIPELINES } from "../sql/tables.js";
 
-export const TYPES = {
+export const TYPES: SchemaTypes = {
   text: 'text COLLATE "C"',
   int: "bigint",
   real: "double precision",
@@ -11,10 +12,16 @@ export const TYPES = {
   busy: "WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",
   pruned:
     "SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.05)",
-  refusing: (view: string, like: string, reason: string) => [
-    `CREATE FUNCTION ${refusalOf(view)}() RETURNS SETOF ${like} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '${reason}' USING ERRCODE = 'object_not_in_prerequisite_state'; END $$`,
+  refusing: (view: string, columns: Readonly<Record<string, string>>, reason: string) => [
+    `CREATE FUNCTION ${refusalOf(view)}() RETURNS TABLE (${Object.entries(columns)
+      .map(([column, type]) => `${column} ${type.replace(/ COLLATE.*/, "")}`)
+      .join(", ")}) LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '${reason}' USING ERRCODE = 'object_not_in_prerequisite_state'; END $$`,
     `CREATE VIEW ${view} AS SELECT * FROM ${refusalOf(view)}()`,
   ],
+  each: (json, path, of) => {
+    const part = path === null ? `${json}::json` : `${json}::json -> '${path}'`;
+    return of === "array" ? `json_array_elements(${part}) AS e(value)` : `json_each(${part}) AS e(key, value)`;
+  },
 };
 const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
 

@@ -1,6 +1,6 @@
 import { type AuditEntry, type AuditMark, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AuditedWrite, AuditQuery, NotedResult } from "../../../ports/audit-store.js";
+import type { AuditedWrite, AuditQuery, NotedResult } from "../../../ports/store/audit.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { AUDIT, type AuditRow, META } from "./tables.js";
 

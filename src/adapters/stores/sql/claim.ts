@@ -1,5 +1,5 @@
 import type { HeadgateError } from "../../../base/errors.js";
-import type { Claim, ClaimRequest, DecideRequest, Now } from "../../../ports/claims.js";
+import type { Claim, ClaimRequest, DecideRequest, Now } from "../../../ports/store/claims.js";
 import { isOverlapping as isConcerned } from "../../../trigger/overlap.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import { changing, type Row, type Session, wholeOf } from "./database.js";

@@ -1,6 +1,6 @@
 import { groupBy } from "../../../base/group-by.js";
 import type { DecisionRecord } from "../../../gate/finding.js";
-import type { ReplanRequest, ReplanResult } from "../../../ports/clock-recovery.js";
+import type { ReplanRequest, ReplanResult } from "../../../ports/store/clock-recovery.js";
 import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
@@ -155,6 +155,7 @@ export async function rebase(session: Session, leaseUntil: number, now: number):
   );
   await session.query(`UPDATE ${triggers} SET lease_until = $1 WHERE ${WAITING} AND node IS NOT NULL AND lease_until > $1`, [leaseUntil]);
   await session.query(`UPDATE ${dialect.name("cursors")} SET lease_until = $1 WHERE lease_until > $1`, [leaseUntil]);
+  await session.query(`UPDATE ${dialect.name("leases")} SET lease_until = $1 WHERE lease_until > $1`, [leaseUntil]);
   await rebasePauses(session, now);
 }
 

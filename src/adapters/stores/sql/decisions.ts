@@ -1,6 +1,6 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import { DECISIONS_PER_TRIGGER, foldHold, isRepeatedHold } from "../../../gate/repeated-hold.js";
-import type { DecideRequest, DecideResult } from "../../../ports/claims.js";
+import type { DecideRequest, DecideResult } from "../../../ports/store/claims.js";
 import { adding, changing, type Session, type Step, select } from "./database.js";
 import { DECISIONS } from "./tables.js";
 

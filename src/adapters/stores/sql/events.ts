@@ -1,4 +1,4 @@
-import type { EventBounds, EventRecord, NewEvent } from "../../../ports/event-log.js";
+import type { EventBounds, EventRecord, NewEvent } from "../../../ports/store/events.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { EVENTS, META } from "./tables.js";
 

@@ -1,4 +1,4 @@
-import type { ClaimRequest } from "../../../ports/claims.js";
+import type { ClaimRequest } from "../../../ports/store/claims.js";
 import { changing, type Row, type Session } from "./database.js";
 import { type KnownLine, LATER, type Line, pipelineLine, poolLine } from "./line.js";
 import { WAITING } from "./statuses.js";

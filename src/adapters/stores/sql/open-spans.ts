@@ -1,4 +1,4 @@
-import { LEAST_OPEN_MS } from "../../../ports/trigger-history.js";
+import { LEAST_OPEN_MS } from "../../../ports/store/history.js";
 
 /**
  * An index cannot find the spans that contain an instant. It can by classes of length: a span of one class began no longer before the instant than the class is long, so that of each class

@@ -1,4 +1,4 @@
-import type { Claim, DecideRequest } from "../../../ports/claims.js";
+import type { Claim, DecideRequest } from "../../../ports/store/claims.js";
 import { isActive, type RunRecord } from "../../../run/run.js";
 import { CANCELLED, isOverlapping, type OverlappedRun, planOverlap, REPLACED, type WaitingFire } from "../../../trigger/overlap.js";
 import { endTrigger } from "../../../trigger/transitions.js";

@@ -1,4 +1,4 @@
-import type { AuditedWrite } from "../../../ports/audit-store.js";
+import type { AuditedWrite } from "../../../ports/store/audit.js";
 import type { GlobalPause, Pause, PipelineState } from "../../../ports/store.js";
 import type { CancelRequest } from "../../../run/run.js";
 import { withEndedPause } from "../../../schedule/ended-pauses.js";

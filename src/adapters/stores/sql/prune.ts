@@ -1,4 +1,4 @@
-import { EVENT_BOUNDS } from "../../../ports/event-log.js";
+import { EVENT_BOUNDS } from "../../../ports/store/events.js";
 import type { PruneOptions, PruneResult } from "../../../ports/store.js";
 import { excessOf, type PipelineExcess, type Retention, SETTLED_MS } from "../../../trigger/retention.js";
 import * as audit from "./audit.js";

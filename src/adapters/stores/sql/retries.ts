@@ -1,4 +1,4 @@
-import type { Claim, ClaimRequest, Now } from "../../../ports/claims.js";
+import type { Claim, ClaimRequest, Now } from "../../../ports/store/claims.js";
 import type { RunRecord } from "../../../run/run.js";
 import { startAttempt } from "../../../run/transitions.js";
 import { changing, type Session, select } from "./database.js";

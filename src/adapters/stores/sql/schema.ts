@@ -10,22 +10,30 @@ export interface SchemaTypes {
   readonly bool: string;
   /** Storage parameters of a table whose rows change soon after they are added. */
   readonly busy: string;
+  /** The elements of an array or the members of an object in a JSON text, as a table `e` with the columns `key` (of members only) and `value`, both text. */
+  readonly each: (json: string, path: string | null, of: "array" | "object") => string;
   /** The same of a table from which as many rows are removed as are added; `null` where there is nothing to say. */
   readonly pruned: string | null;
-  /** Makes a view like a table that cannot be read: reading it fails with the reason. */
-  readonly refusing: (view: string, like: string, reason: string) => readonly string[];
+  /** Makes a view with these columns and their types that cannot be read: a statement that does fails with the reason. */
+  readonly refusing: (view: string, columns: Readonly<Record<string, string>>, reason: string) => readonly string[];
 }
 
-/** For nodes of 0.1.0 that are still running: every round of theirs reads `pipelines` before it fires or claims anything. What they accept meanwhile is run by nodes of this version. */
+/** For nodes of 0.1.0 that are still running: every round of theirs reads `config` and `pipelines` before it fires or claims anything. What they accept meanwhile is run by nodes of this version. */
 const UPGRADED = "this database was upgraded by a newer version of headgate: stop this node, and start it again with that version";
 
 /** Statements of each version, from 1; run forward only, each version in a transaction of its own. */
 export function migrations(
   name: (table: string) => string,
-  { text, int, real, bool, busy, pruned, refusing }: SchemaTypes,
+  { text, int, real, bool, busy, pruned, refusing, each }: SchemaTypes,
 ): readonly (readonly string[])[] {
   const indexOn = (table: string, columns: string, rest = "", unique = "") =>
     `CREATE ${unique}INDEX ON_${table}_${columns.replaceAll(/[^a-z_]+/g, "_")} ON ${name(table)} (${columns}) ${rest}`;
+  /** Splits what was one value under a key into a row for each element or member of a part of it. */
+  const asRows = (key: string, path: string | null, of: "array" | "object", kind: string) => [
+    `INSERT INTO ${name("documents")} (kind, id, value, version, updated_at, updated_by)
+      SELECT '${kind}', ${of === "array" ? "e.value ->> 'id'" : "e.key"}, CAST(e.value AS text), 1, c.updated_at, c.updated_by
+      FROM ${name("config")} c, ${each("c.value", path, of)} WHERE c.key = '${key}' AND c.value IS NOT NULL`,
+  ];
   return [
     [
       `CREATE TABLE ${name("meta")} (key ${text} PRIMARY KEY, value ${text})`,
@@ -121,8 +129,40 @@ export function migrations(
       `CREATE INDEX on_runs_active ON ${name("runs")} (pipeline_id, id) WHERE ${ACTIVE}`,
       `CREATE INDEX on_runs_unsuccessful ON ${name("runs")} ((${HIDDEN.status}), id) WHERE ${UNSUCCESSFUL_RUN}`,
       `CREATE INDEX on_runs_unsuccessful_of ON ${name("runs")} (status, pipeline_id, id) WHERE ${UNSUCCESSFUL_RUN}`,
+      `CREATE TABLE ${name("leases")} (name ${text} PRIMARY KEY, holder ${text}, token ${int} NOT NULL, acquired_at ${int} NOT NULL, lease_until ${int} NOT NULL)`,
+      `DELETE FROM ${name("cursors")} WHERE name LIKE 'headgate: %'`,
+      `CREATE TABLE ${name("documents")} (
+        kind ${text} NOT NULL, id ${text} NOT NULL, value ${text} NOT NULL, version ${int} NOT NULL, updated_at ${int} NOT NULL, updated_by ${text},
+        PRIMARY KEY (kind, id)) ${busy}`,
+      `INSERT INTO ${name("documents")} (kind, id, value, version, updated_at, updated_by)
+        SELECT 'configuration', 'file', value, 1, updated_at, updated_by FROM ${name("config")} WHERE key = 'config-file' AND value IS NOT NULL`,
+      ...asRows("tokens", null, "array", "token"),
+      ...asRows("silences", null, "array", "silence"),
+      ...asRows("nodes", null, "object", "node"),
+      ...asRows("adaptive", null, "object", "interval"),
+      ...asRows("settings", "pipelines", "object", "override"),
+      ...asRows("settings", "windows", "array", "window"),
+      ...asRows("alerts", "alerts", "array", "alert"),
+      ...asRows("alerts", "deliveries", "array", "delivery"),
+      `DROP TABLE ${name("config")}`,
+      ...refusing(name("config"), { key: text, value: text, version: int, updated_at: int, updated_by: text }, UPGRADED),
       `ALTER TABLE ${name("pipelines")} RENAME TO pipeline_states`,
-      ...refusing(name("pipelines"), name("pipeline_states"), UPGRADED),
+      ...refusing(
+        name("pipelines"),
+        {
+          id: text,
+          schedule_key: text,
+          next_fire_at: int,
+          last_fire_at: int,
+          last_success_at: int,
+          pause: text,
+          last_pause: text,
+          max_active_runs: int,
+          overlap: text,
+          pool: text,
+        },
+        UPGRADED,
+      ),
       `CREATE INDEX on_audit_of ON ${name("audit")} (pipeline_id, seq) WHERE pipeline_id IS NOT NULL`,
     ],
   ];

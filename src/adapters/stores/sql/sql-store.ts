@@ -6,11 +6,15 @@ import { countsOf } from "../../../trigger/retention.js";
 import * as audit from "./audit.js";
 import * as claims from "./claim.js";
 import * as recovery from "./clock-recovery.js";
+import * as cursors from "./cursors.js";
 import { type Database, type Session, select } from "./database.js";
 import * as decisions from "./decide.js";
+import * as documents from "./documents.js";
 import * as events from "./events.js";
 import { finish } from "./finish.js";
 import * as fires from "./fire.js";
+import * as responses from "./idempotency.js";
+import * as leases from "./leases.js";
 import * as lists from "./lists.js";
 import * as upkeep from "./maintenance.js";
 import { mayBeApart, withParameters } from "./payloads.js";
@@ -19,11 +23,10 @@ import { prune, type SqlRetention } from "./prune.js";
 import * as queue from "./queue.js";
 import { register } from "./register.js";
 import * as settle from "./run-lifecycle.js";
-import * as sideTables from "./side-tables.js";
 import { recentStarts } from "./start-checks.js";
 import * as statistics from "./statistics.js";
 import { HIDDEN } from "./statuses.js";
-import { CONFIG, RUNS, TRIGGERS } from "./tables.js";
+import { LEASES, RUNS, TRIGGERS } from "./tables.js";
 import * as history from "./trigger-history.js";
 
 /** Retention of finished records in a durable store. */
@@ -155,20 +158,28 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     },
     recentStarts: (id, from, until, limit) => recentStarts(session, id, from, until, limit),
     retire: (id, request, noted) => telling(async (on) => audit.noteResult(on, await pipelines.retire(on, id, request), noted)),
-    claimCursors: (names, node, leaseUntil, now) => within((on) => sideTables.claimCursors(on, names, node, leaseUntil, now)),
-    releaseCursors: (names, node) => database.transaction((on) => sideTables.releaseCursors(on, names, node)),
+    claimCursors: (names, node, leaseUntil, now) => within((on) => cursors.claimCursors(on, names, node, leaseUntil, now)),
+    releaseCursors: (names, node) => database.transaction((on) => cursors.releaseCursors(on, names, node)),
     moveCursor: async (name, token, value, triggers, now) => {
       await mustBeKnown(
         session,
         triggers.map(({ pipelineId }) => pipelineId),
       );
-      const answers = await telling((on) => sideTables.moveCursor(on, name, token, value, triggers, now));
+      const answers = await telling((on) => cursors.moveCursor(on, name, token, value, triggers, now));
       return answers?.map((answer, index) => accepted(answer, triggers[index]?.pipelineId ?? "?")) ?? null;
     },
-    config: async (key) => (await select(session, CONFIG, "WHERE key = $1 AND version > 0", [key]))[0] ?? null,
-    putConfig: (...args) => telling((on) => sideTables.putConfig(on, ...args)),
-    saveResponse: (record) => within((on) => sideTables.keepAnswer(on, record)),
-    releaseKey: (key, request) => sideTables.freeAnswer(session, key, request),
+    documents: (kind, ids) => documents.documents(session, kind, ids),
+    listDocuments: (kind, query) => documents.listDocuments(session, kind, query),
+    putDocuments: async (...args) => {
+      const written = await documents.unlessLate(within((on) => documents.putDocuments(on, ...args)));
+      if (written !== null) database.notify();
+      return written;
+    },
+    claimLease: (...args) => within((on) => leases.claim(on, ...args)),
+    lease: async (name) => (await select(session, LEASES, "WHERE name = $1", [name]))[0] ?? null,
+    releaseLease: (lease) => database.transaction((on) => leases.release(on, lease)),
+    saveResponse: (record) => within((on) => responses.saveResponse(on, record)),
+    releaseKey: (key, request) => responses.releaseKey(session, key, request),
     appendAudit: (entries, sealer) => within((on) => audit.append(on, entries, sealer)),
     listAudit: (query) => audit.list(session, query),
     auditHead: () => audit.head(session),
@@ -182,7 +193,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     firesMade: (ids, until) => recovery.firesMade(session, ids, until),
     serverTime: () => database.serverTime(),
     rollUps: (query) => statistics.rollUps(session, query),
-    saveRollUps: (cursor, rows) => within((on) => statistics.saveRollUps(on, cursor, rows)),
+    saveRollUps: (...args) => within((on) => statistics.saveRollUps(on, ...args)),
     prune: (now, options = {}) => within((on) => prune(on, retention, now, options)),
   };
 }

@@ -1,5 +1,5 @@
 import { opensAt, type RecentStarts, type StartLimit, spanOf } from "../../../gate/start-limit.js";
-import type { DecideRequest, DecideResult } from "../../../ports/claims.js";
+import type { DecideRequest, DecideResult } from "../../../ports/store/claims.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { Session } from "./database.js";
 import { globallyPaused } from "./pipelines.js";

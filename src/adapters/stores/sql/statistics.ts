@@ -1,6 +1,7 @@
-import type { StatisticsRollUp, StatisticsStore } from "../../../ports/statistics-store.js";
+import type { StatisticsRollUp, StatisticsStore } from "../../../ports/store/statistics.js";
+import { isFencedBy } from "../../../run/lease.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
-import { CURSORS, STATISTICS } from "./tables.js";
+import { LEASES, STATISTICS } from "./tables.js";
 
 export function rollUps(session: Session, query: Parameters<StatisticsStore["rollUps"]>[0]): Promise<readonly StatisticsRollUp[]> {
   const { dialect } = session;
@@ -10,10 +11,9 @@ export function rollUps(session: Session, query: Parameters<StatisticsStore["rol
   return select(session, STATISTICS, "WHERE pipeline_id > $1 ORDER BY pipeline_id LIMIT $2", [after, limit]);
 }
 
-/** The cursor stays locked until the commit: a node that has it no longer writes nothing. */
-export async function saveRollUps(session: Session, ...[cursor, rows]: Parameters<StatisticsStore["saveRollUps"]>): Promise<boolean> {
-  const known = (await selectLocked(session, CURSORS, [cursor.name])).get(cursor.name);
-  if (known === undefined || known.node === null || known.token !== cursor.token) return false;
+/** The lease stays locked until the commit: a node that has it no longer writes nothing. */
+export async function saveRollUps(session: Session, ...[lease, rows]: Parameters<StatisticsStore["saveRollUps"]>): Promise<boolean> {
+  if (!isFencedBy((await selectLocked(session, LEASES, [lease.name])).get(lease.name), lease.token)) return false;
   const ids = rows.map(({ pipelineId }) => pipelineId);
   const { dialect } = session;
   const found = await session.query(`SELECT pipeline_id FROM ${dialect.name(STATISTICS.name)} WHERE pipeline_id ${dialect.isIn(1)}`, [

@@ -1,8 +1,8 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
 import type { AuditRecord } from "../../../monitor/audit.js";
-import type { EventRecord } from "../../../ports/event-log.js";
-import type { StatisticsRollUp } from "../../../ports/statistics-store.js";
-import type { ConfigRecord, CursorRecord, IdempotencyRecord, Pause } from "../../../ports/store.js";
+import type { EventRecord } from "../../../ports/store/events.js";
+import type { StatisticsRollUp } from "../../../ports/store/statistics.js";
+import type { CursorRecord, DocumentRecord, IdempotencyRecord, LeaseRecord, Pause } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
@@ -195,7 +195,17 @@ export const CURSORS = table<CursorRecord>("cursors", {
   updatedAt: "int",
 });
 
-export const CONFIG = table<ConfigRecord>("config", { key: "text", value: "json", version: "int", updatedAt: "int", updatedBy: "text" });
+/** Found by kind and id, see documents.ts. */
+export const DOCUMENTS = table<DocumentRecord>("documents", {
+  kind: "text",
+  id: "text",
+  value: "json",
+  version: "int",
+  updatedAt: "int",
+  updatedBy: "text",
+});
+
+export const LEASES = table<LeaseRecord>("leases", { name: "text", holder: "text", token: "int", acquiredAt: "int", leaseUntil: "int" });
 
 export const ANSWERS = table<IdempotencyRecord>("answers", { key: "text", request: "text", at: "int", answer: "json" });
 

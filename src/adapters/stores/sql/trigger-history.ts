@@ -1,5 +1,5 @@
 import type { DecisionRecord } from "../../../gate/finding.js";
-import type { FireTimesQuery, OpenAtQuery } from "../../../ports/trigger-history.js";
+import type { FireTimesQuery, OpenAtQuery } from "../../../ports/store/history.js";
 import { PRIORITIES, type TriggerRecord } from "../../../trigger/trigger.js";
 import { type Session, select } from "./database.js";
 import { IS_LONG, SPAN_CLASS, SPAN_CLASSES } from "./open-spans.js";

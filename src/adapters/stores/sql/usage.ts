@@ -1,4 +1,4 @@
-import type { ClaimRequest } from "../../../ports/claims.js";
+import type { ClaimRequest } from "../../../ports/store/claims.js";
 import type { Session } from "./database.js";
 import { type KnownLine, LATER, type Line } from "./line.js";
 import { ACTIVE, WAITING } from "./statuses.js";

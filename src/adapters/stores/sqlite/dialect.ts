@@ -1,11 +1,12 @@
 import type { Prepared } from "../../shared/sqlite-driver.js";
 import type { Dialect, Row, RunEnds, Session } from "../sql/database.js";
+import type { SchemaTypes } from "../sql/schema.js";
 import { HIDDEN } from "../sql/statuses.js";
 import { encoded, type Table } from "../sql/table.js";
 import { turns } from "../sql/turns.js";
 import { translated } from "./errors.js";
 
-export const TYPES = {
+export const TYPES: SchemaTypes = {
   text: "TEXT",
   int: "INTEGER",
   real: "REAL",
@@ -13,9 +14,12 @@ export const TYPES = {
   busy: "",
   pruned: null,
   /** No function but one with a trigger raises an error of its own; this one's quotes the path. */
-  refusing: (view: string, like: string, reason: string) => [
-    `CREATE VIEW ${view} AS SELECT * FROM ${like} WHERE json_extract('{}', '${reason}') IS NOT NULL`,
+  refusing: (view: string, columns: Readonly<Record<string, string>>, reason: string) => [
+    `CREATE VIEW ${view} AS SELECT ${Object.keys(columns)
+      .map((column) => `NULL AS ${column}`)
+      .join(", ")} WHERE json_extract('{}', '${reason}') IS NOT NULL`,
   ],
+  each: (json, path) => `json_each(${json}${path === null ? "" : `, '$.${path}'`}) e`,
 };
 
 /** The parts of the SQL dialect that are specific to SQLite. */
@@ -33,13 +37,15 @@ export const DIALECT: Dialect = {
   pauseLock: null,
 };
 
+const RETURNS_ROWS = /^SELECT\b|\bRETURNING version$/;
+
 export type Prepare = (sql: string) => Prepared;
 
 export function sessionOf(prepared: Prepare, file: string): Session {
   return {
     dialect: DIALECT,
     query: async (sql, values = []) => {
-      const rows = translated(file, () => prepared(sql)[sql.startsWith("SELECT") ? "all" : "run"](...values)) as readonly Row[];
+      const rows = translated(file, () => prepared(sql)[RETURNS_ROWS.test(sql) ? "all" : "run"](...values)) as readonly Row[];
       if (turns.isSpent) await turns.next();
       return rows;
     },

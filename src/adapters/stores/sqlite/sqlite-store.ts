@@ -5,7 +5,7 @@ import type { SqliteStoreOptions } from "./options.js";
 import { sqliteDatabase } from "./sqlite-database.js";
 
 /**
- * The embedded durable store: one file, no server. Uses `node:sqlite` where Node has it, else `better-sqlite3`, an optional dependency. Several processes on
+ * The embedded durable store: one file, no server. Uses `node:sqlite` where Node has it (22.13 and newer), else `better-sqlite3`, an optional peer. Several processes on
  * one file are safe; they notice each other's triggers within a second.
  *
  * @throws HeadgateError `MISSING_PEER`, `INVALID_ARGUMENT`; and on `open` (the scheduler's start) `STORE_INCOMPATIBLE` for a file of a newer version, `STORE_READ_ONLY`,

@@ -1,7 +1,7 @@
-import type { DecisionRecord } from "../gate/finding.js";
-import type { StartLimit } from "../gate/start-limit.js";
-import type { RunRecord } from "../run/run.js";
-import type { TriggerRecord } from "../trigger/trigger.js";
+import type { DecisionRecord } from "../../gate/finding.js";
+import type { StartLimit } from "../../gate/start-limit.js";
+import type { RunRecord } from "../../run/run.js";
+import type { TriggerRecord } from "../../trigger/trigger.js";
 
 /**
  * Reads the clock. A store calls it when it has what it waited for (a lock, a connection, its turn) and has read what its decision rests on, and again when it tries

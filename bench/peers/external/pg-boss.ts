@@ -1,5 +1,5 @@
 import { PgBoss } from "pg-boss";
-import { CONNECTIONS, IN_HAND, type PeerKind } from "./peer.js";
+import { CONNECTIONS, IN_HAND, type PeerKind } from "../peer.js";
 
 const WORKERS = 5;
 

@@ -1,6 +1,7 @@
 /**
- * The part of the store that carries events from the nodes that publish them to the nodes that have readers: short-lived, bounded, in one order over all nodes.
- * Events are notices, not state: losing them loses no trigger, decision or run.
+ * Events on their way from the nodes that publish them to the nodes that have readers: short-lived, bounded, in one order over all nodes. Called by `engine/feed`.
+ *
+ * Invariants: numbers have no gaps and become visible in their order; the oldest events go first. Events are notices, not state: losing them loses no trigger, decision or run.
  */
 
 /** An event as a node publishes it. */

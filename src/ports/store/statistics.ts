@@ -1,3 +1,10 @@
+/**
+ * Rolled-up statistics: at most one small row per pipeline, so that a node that starts reads no history. Written by `engine/monitoring/statistics-roll-up` under the lease of the maintenance, read by `engine/monitoring/statistics`.
+ *
+ * Invariant: what ended before a row's `until` is counted in it once; rows and `until` are written together, and only under the current token of the lease.
+ */
+import type { Fence } from "./leases.js";
+
 /** Statistics of a pipeline as they were rolled up, so that no node reads history to know them. */
 export interface StatisticsRollUp {
   /** `""` stands for all pipelines together. */
@@ -10,12 +17,12 @@ export interface StatisticsRollUp {
   readonly state: unknown;
 }
 
-/** The part of the store that keeps rolled-up statistics: at most one small row per pipeline. */
+/** The rolled-up statistics of a store. */
 export interface StatisticsStore {
   /** Returns the roll-ups of these pipelines; or all of them behind a pipeline id, in the order of ids, `limit` at most. */
   rollUps(
     query: { readonly pipelineIds: readonly string[] } | { readonly after: string | null; readonly limit: number },
   ): Promise<readonly StatisticsRollUp[]>;
-  /** Writes roll-ups, all or none. Returns false, and writes nothing, when the token of the cursor is not the current one. */
-  saveRollUps(cursor: { readonly name: string; readonly token: number }, rollUps: readonly StatisticsRollUp[]): Promise<boolean>;
+  /** Writes roll-ups, all or none. Returns false, and writes nothing, unless the lease is held under this token; it stays so until the transaction ends. */
+  saveRollUps(lease: Fence, rollUps: readonly StatisticsRollUp[]): Promise<boolean>;
 }

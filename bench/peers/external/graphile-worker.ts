@@ -1,6 +1,6 @@
 import { Logger, makeWorkerUtils, type Runner, run } from "graphile-worker";
 import pg from "pg";
-import { CONNECTIONS, IN_HAND, type PeerKind } from "./peer.js";
+import { CONNECTIONS, IN_HAND, type PeerKind } from "../peer.js";
 
 /** The configuration of its own performance page: https://worker.graphile.org/docs/performance */
 export const graphileWorker: PeerKind = {

@@ -1,5 +1,10 @@
-import type { DecisionRecord } from "../gate/finding.js";
-import type { PipelineState } from "./store.js";
+/**
+ * Recovery from a clock that was ahead and was set back. Called by `engine/firing/clock-recovery`.
+ *
+ * Invariants: nothing that has a trigger fires twice; what waits or runs goes on as long after the step as it would have without it.
+ */
+import type { DecisionRecord } from "../../gate/finding.js";
+import type { PipelineState } from "./pipelines.js";
 
 /** Where a schedule goes on, and what becomes of the fire times that a clock ahead of time has dropped. */
 export interface Replan {

@@ -1,5 +1,15 @@
-import type { AuditEntry, AuditMark, AuditRecord } from "../monitor/audit.js";
-import type { AuditSealer } from "../monitor/audit-seal.js";
+/**
+ * The audit log: append-only, every record sealed over the one before it. Called by `engine/access/audit-log`; the other parts of the port write to it in their own transactions (`noted`).
+ *
+ * ```
+ *   tail ──► record n ──► record n + 1 ──► … ──► head
+ *   (the last one that was pruned)               (the last one that was appended)
+ * ```
+ *
+ * Invariants: one order over all nodes, without gaps; the head and the tail are kept apart from the records, so that a log cut short at either end is noticed; the store calls the sealer within the transaction and never writes a hash of its own.
+ */
+import type { AuditEntry, AuditMark, AuditRecord } from "../../monitor/audit.js";
+import type { AuditSealer } from "../../monitor/audit-seal.js";
 
 /** An entry of the audit log that is stored in one transaction with the change it records: both are there, or neither. */
 export interface AuditedWrite {

@@ -1,0 +1,89 @@
+import {
+  type CancelRequest,
+  type FinishRequest,
+  type FinishResult,
+  type HeartbeatRequest,
+  type RunRecord,
+  storeRules as rules,
+  type TriggerEnd,
+  type TriggerRecord,
+} from "headgate";
+import { enqueueAll } from "./queue.js";
+import type { State } from "./state.js";
+
+export function endTrigger(
+  state: State,
+  trigger: TriggerRecord,
+  end: TriggerEnd,
+  reason: string | null,
+  now: number,
+  user: string | null = null,
+): TriggerRecord {
+  const ended = rules.endTrigger(trigger, end, reason, now, { user });
+  state.triggers.set(ended.id, ended);
+  return ended;
+}
+
+/** Closes an attempt and what follows from it: the run's trigger, its pipeline's last success, the triggers of pipelines that follow. */
+export function finish(state: State, request: FinishRequest, now: number): FinishResult {
+  const run = state.runs.get(request.runId);
+  const isCurrent = run?.status === "running" && run.token === request.token;
+  if (run === undefined || !isCurrent || (request.onlyIfExpired && run.leaseUntil > now)) {
+    const isAccepted = request.isRepeated === true && !request.onlyIfExpired && run !== undefined && rules.isRecordedEnd(run, request);
+    const followed = isAccepted ? request.follow.flatMap(({ id }) => state.triggers.get(id) ?? []) : [];
+    return { isAccepted, run: run ?? null, trigger: triggerOf(state, run), followed };
+  }
+  const ended = rules.endAttempt(run, request.end, now);
+  state.runs.set(ended.id, ended);
+  if (ended.status === "retrying") return { isAccepted: true, run: ended, trigger: triggerOf(state, ended), followed: [] };
+  closeRun(state, ended, now);
+  const follow = request.follow.filter(({ pipelineId }) => state.pipelines.has(pipelineId));
+  const followed = enqueueAll(state, follow, now).flatMap(({ trigger, isNew }) => (isNew ? [trigger] : []));
+  return { isAccepted: true, run: ended, trigger: triggerOf(state, ended), followed };
+}
+
+function triggerOf(state: State, run: RunRecord | undefined): TriggerRecord | null {
+  return state.triggers.get(run?.triggerId ?? "") ?? null;
+}
+
+function closeRun(state: State, { triggerId, pipelineId, status, error, cancelRequest, endedAt }: RunRecord, now: number): void {
+  const trigger = state.triggers.get(triggerId);
+  const at = endedAt ?? now;
+  if (trigger === undefined) return;
+  if (status === "succeeded") {
+    const row = state.pipelines.get(pipelineId);
+    if (row !== undefined) state.pipelines.set(pipelineId, { ...row, lastSuccessAt: at });
+    endTrigger(state, trigger, "succeeded", null, at);
+  } else if (status === "cancelled")
+    endTrigger(state, trigger, "cancelled", cancelRequest?.reason ?? "its run was cancelled", at, cancelRequest?.user ?? null);
+  else endTrigger(state, trigger, "failed", error?.message ?? "its run failed", at);
+}
+
+/** Requests a run to end; one between two attempts ends at once. */
+export function cancelRunOf(state: State, runId: string, request: CancelRequest): RunRecord | null {
+  const run = state.runs.get(runId);
+  if (run === undefined) return null;
+  const asked = rules.requestCancel(run, request);
+  const next = asked.status === "retrying" ? rules.cancelRetry(asked, request.at) : asked;
+  state.runs.set(runId, next);
+  if (next.status !== asked.status) closeRun(state, next, request.at);
+  return next;
+}
+
+export function heartbeat(
+  state: State,
+  { runId, token, progress, reference, error }: HeartbeatRequest,
+  leaseUntil: number,
+): RunRecord | null {
+  const run = state.runs.get(runId);
+  if (run === undefined || run.status !== "running" || run.token !== token) return null;
+  const next = {
+    ...run,
+    leaseUntil,
+    ...(progress === undefined ? {} : { progress }),
+    ...(reference === undefined ? {} : { reference }),
+    ...(error === undefined ? {} : { error }),
+  };
+  state.runs.set(runId, next);
+  return next;
+}
