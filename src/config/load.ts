@@ -69,7 +69,7 @@ export interface LoadedConfig {
   readonly missingPackages: readonly MissingPackage[];
   /** @internal Makes a store that needs no package, where nobody has chosen one and the default is SQLite; `null` where somebody has. */
   readonly fallbackStore: (() => Store) | null;
-  /** What the file says for this environment, variables put in and secrets hidden: what may be shown, kept and compared. */
+  /** The effective content for this environment, with variables inserted and secrets hidden: safe to show, store and compare. */
   readonly shown: Readonly<Record<string, unknown>>;
   /** @internal The same with its secrets. */
   readonly plain: Readonly<Record<string, unknown>>;

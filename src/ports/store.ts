@@ -16,7 +16,7 @@
  * | [statistics](./store/statistics.ts)             | rollUps, saveRollUps                                                                            |
  * | [clock recovery](./store/clock-recovery.ts)     | replan, rebase, firesMade                                                                       |
  *
- * What holds for all of them: each operation is one transaction, or one per request where it says so, and is told the time; a list of requests is answered in its order; JSON values are stored as they are and read back equal. An
+ * What holds for all of them: each operation is one transaction, or one per request where it says so, and receives the time; a list of requests is answered in its order; JSON values are stored as they are and read back equal. An
  * operation that may be tried again rejects with the `HeadgateError` `STORE_UNAVAILABLE`. docs/extending/store.md leads to a store of your own; `describeStore` of `headgate/testing` proves it.
  */
 import type { AuditStore } from "./store/audit.js";

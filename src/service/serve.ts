@@ -104,7 +104,7 @@ function insteadOfSqlite(make: () => Store): { readonly store: Store; readonly a
   return problem === null ? null : { store: make(), advice: `${problem.message}; or set DATABASE_URL` };
 }
 
-/** What runs beside the scheduler. */
+/** The parts that run beside the scheduler. */
 class Parts {
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;

@@ -28,7 +28,7 @@ export function requireHere(): Loader {
   return Object.assign(loader, { resolve: (name: string) => firstFound(places, (load) => load.resolve(name)) });
 }
 
-/** What the first place has that has it; where none does, the error of the first. */
+/** Returns the result of the first place that has one; where none does, throws the error of the first. */
 function firstFound<T>([first, ...others]: readonly NodeJS.Require[], use: (load: NodeJS.Require) => T): T {
   try {
     return use(first as NodeJS.Require);

@@ -103,7 +103,7 @@ export class TokenService implements Tokens {
     const act = { ...(reason === undefined ? {} : { reason }), ...(caller === undefined ? {} : { caller }) };
     await this.#write("token.issue", createdBy === undefined ? act : { ...act, user: createdBy }, (all) => {
       const alive = all.filter(({ expiresAt, revokedAt }) => revokedAt === null && (expiresAt ?? now) >= now);
-      if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `there are ${LIMIT} tokens; revoke some`);
+      if (alive.length >= LIMIT) throw new HeadgateError("TOO_MANY", `the limit of ${LIMIT} tokens is reached; revoke some`);
       const dead = all.length >= LIMIT ? all.filter((one) => !alive.includes(one)) : [];
       return { made, removed: dead.map((one) => one.id), before: null };
     });

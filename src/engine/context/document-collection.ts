@@ -10,7 +10,7 @@ const PAGE = 1_000;
 /** Changes that a head names: a node that has missed no more of them reads the changed documents alone. */
 const CHANGES_KEPT = 20;
 
-/** What was read or written last. */
+/** The state that was read or written last. */
 interface State {
   readonly version: number;
   readonly changes: Head["changes"];
@@ -29,7 +29,7 @@ const NOTHING: State = { version: 0, changes: [], byKind: new Map() };
 
 /** A change of a collection. */
 export interface CollectionChange {
-  /** What to write; whatever is read from the collection is still so when it is written. */
+  /** Returns the writes; everything read from the collection is still current when they are made. */
   readonly writes: readonly Omit<DocumentWrite, "expected">[];
   readonly user: string | null;
   readonly noted?: AuditedWrite;

@@ -45,7 +45,7 @@ export class LeaderElector {
     this.#claimAt = 0;
   }
 
-  /** Lets another node lead at once. */
+  /** Releases the lease, so that another node can lead at once. */
   async release(): Promise<void> {
     const lease = this.#lease;
     this.#lease = null;

@@ -4,7 +4,7 @@ import type { Core } from "../context/core.js";
 import type { Entry } from "../context/fire-queue.js";
 import { readNodes } from "../context/node-documents.js";
 
-/** What kept this node from its rounds, newest last: as many as a plan that is made in parts may still need. */
+/** Interruptions of this node's rounds, newest last: as many as a plan that is made in parts may still need. */
 const INTERRUPTIONS_KEPT = 20;
 
 /** A pause that has ended, of the pipeline or of everything. */

@@ -8,7 +8,7 @@ const ALERT = "alert";
 const DELIVERY = "delivery";
 const DELIVERIES_KEPT = 1_000;
 
-/** Alerts that are pending or fire, and notifications that have not arrived. */
+/** Alerts that are pending or firing, and notifications that have not arrived. */
 export interface StoredAlerts {
   readonly alerts: readonly AlertState[];
   /** In the order in which they were made. */
@@ -45,9 +45,9 @@ export class AlertStateStore {
   async read(): Promise<StoredAlerts> {
     await this.#documents.refresh();
     if (this.#documents.version === this.#version) return this.#kept;
-    const deliveries = this.#values<Delivery>(DELIVERY);
+    const deliveries = this.#values<Delivery>(DELIVERY).map(deliveryFromStored);
     this.#kept = {
-      alerts: this.#values<AlertState>(ALERT),
+      alerts: this.#values<AlertState>(ALERT).map(alertFromStored),
       deliveries: deliveries.toSorted((one, other) => one.createdAt - other.createdAt || (one.id < other.id ? -1 : 1)),
     };
     this.#version = this.#documents.version;
@@ -79,7 +79,7 @@ export class AlertStateStore {
     return [...this.#documents.of(kind).values()].map(({ value }) => value as T);
   }
 
-  /** What is not stored yet, or otherwise, and what is gone. */
+  /** Returns the writes for what is new, changed or gone. */
   #changed<T extends { readonly id: string }>(kind: string, next: readonly T[], form: (one: T) => string) {
     const stored = this.#documents.of(kind);
     const ids = new Set(next.map(({ id }) => id));
@@ -92,7 +92,7 @@ export class AlertStateStore {
   }
 }
 
-/** What of an alert is worth writing down: numbers that move alone are not. */
-export function shapeOf({ id, status, toldAt, silencedBy, since }: AlertState): string {
-  return JSON.stringify([id, status, toldAt, silencedBy, since]);
+/** Returns the part of an alert that is worth storing: a change in numbers alone is not. */
+export function shapeOf({ id, status, notifiedAt, silencedBy, since }: AlertState): string {
+  return JSON.stringify([id, status, notifiedAt, silencedBy, since]);
 }

@@ -55,7 +55,7 @@ export class StoredNodeRegistry implements NodeRegistry {
     checkedId(node, "nodes.dismiss");
     let before: { node: string; seenAt: string } | null = null;
     await changeDocument(this.#core, { kind: NODE, id: node, what: "the list of nodes" }, (known, now) => {
-      if (known === null) throw new HeadgateError("NOT_FOUND", `there is no node ${quote(node)}`, { details: { node } });
+      if (known === null) throw new HeadgateError("NOT_FOUND", `no such node: ${quote(node)}`, { details: { node } });
       const { seenAt } = known as Entry;
       if (!this.#isLost(known as Entry, now)) {
         const problem = `node ${quote(node)} was last seen ${toDate(seenAt).toISOString()} and is not lost; stop it instead`;

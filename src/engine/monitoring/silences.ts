@@ -35,7 +35,7 @@ export class Silences {
     checkOptions(options, { ...ACT_OPTIONS, pipelineId: true, rule: true, tag: true, duration: true }, "silence");
     const { clock, newId } = this.#core;
     const lengthMs = durationMs(options.duration, "silence: duration");
-    if (lengthMs < 1) throw new HeadgateError("INVALID_ARGUMENT", "silence: duration must be over 0");
+    if (lengthMs < 1) throw new HeadgateError("INVALID_ARGUMENT", "silence: duration must be greater than 0");
     const now = clock.now();
     const { pipelineId = null, rule = null, tag = null, reason = null, user = null } = options;
     const made: Silence = { id: newId(now), pipelineId, rule, tag, from: now, until: now + lengthMs, reason, user };
@@ -50,7 +50,7 @@ export class Silences {
     checkAct(act, "unsilence");
     await this.#change((all) => {
       const before = all.find((one) => one.id === id);
-      if (before === undefined) throw new HeadgateError("NOT_FOUND", `there is no silence ${id}`, { details: { id } });
+      if (before === undefined) throw new HeadgateError("NOT_FOUND", `no such silence: ${id}`, { details: { id } });
       return { id, before, after: null };
     }, act);
   }

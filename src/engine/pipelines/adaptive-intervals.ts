@@ -231,7 +231,7 @@ function storedIn(documents: DocumentCollection): AllKept {
   return new Map([...documents.of(KIND)].map(([id, { value }]) => [id, value as Kept]));
 }
 
-/** What is kept for another base interval was learnt of another schedule. */
+/** Returns the stored interval; one for another base interval belongs to another schedule. */
 function keptOf(all: AllKept, pipelineId: string, { baseMs }: AdaptivePolicy): Kept | null {
   const kept = all.get(pipelineId);
   return kept === undefined || kept.baseMs !== baseMs ? null : kept;

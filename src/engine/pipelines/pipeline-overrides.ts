@@ -137,7 +137,7 @@ export class PipelineOverrides {
         return null;
       }
       if (old.windows.length >= WINDOWS_LIMIT)
-        throw new HeadgateError("TOO_MANY", `there are ${WINDOWS_LIMIT} maintenance windows; delete some`);
+        throw new HeadgateError("TOO_MANY", `the limit of ${WINDOWS_LIMIT} maintenance windows is reached; delete some`);
       return {
         next: { ...old, windows: [...old.windows, added] },
         write: { kind: WINDOW, id, value: added },
@@ -153,7 +153,7 @@ export class PipelineOverrides {
     let removed = known;
     await this.#write({ ...act, pipelineId: known?.pipelineId ?? null, action: "maintenance", ids: [id] }, (kept) => {
       removed = kept.windows.find((one) => one.id === id);
-      if (removed === undefined) throw new HeadgateError("NOT_FOUND", `there is no maintenance window ${id}`, { details: { id } });
+      if (removed === undefined) throw new HeadgateError("NOT_FOUND", `no such maintenance window: ${id}`, { details: { id } });
       return {
         next: { ...kept, windows: kept.windows.filter((one) => one.id !== id) },
         write: { kind: WINDOW, id, value: null },
@@ -232,7 +232,7 @@ export class PipelineOverrides {
   }
 }
 
-/** What the documents say, the windows in the order in which they were added. */
+/** Returns the overrides in the documents, the windows in the order in which they were added. */
 function keptOf(documents: DocumentCollection): Kept {
   const windows = [...documents.of(WINDOW).values()].map(({ value }) => value as KeptWindow);
   return {

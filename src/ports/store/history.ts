@@ -78,19 +78,19 @@ interface PastQuery {
   readonly valueLimit?: number;
 }
 
-/** What is asked of the triggers that were open at an instant. Epoch ms. */
+/** Query for the triggers that were open at an instant. Epoch ms. */
 export interface OpenAtQuery extends PastQuery {
   readonly at: number;
 }
 
-/** What is asked of fire times in [from, until). Instants are epoch ms. */
+/** Query for fire times in [from, until). Instants are epoch ms. */
 export interface FireTimesQuery extends PastQuery {
   readonly from: number;
   readonly until: number;
 }
 
 /**
- * What a store answers about one instant of a pipeline's history, however long that is: each of these reads the rows that it returns by an index, and a bounded number of
+ * Queries about one instant of a pipeline's history, however long that is: each reads the rows that it returns by an index, and a bounded number of
  * others.
  */
 export interface TriggerHistory {
@@ -128,7 +128,7 @@ export interface HistoryStore extends TriggerHistory {
   listFinished(query: EndedQuery): Promise<readonly FinishedSummary[]>;
   /**
    * Removes a little of what is beyond the store's retention (ended triggers with their runs and decisions, dropped fire times, answers, events, audit records) in one short transaction, in a time that does not depend on what
-   * is kept. Whatever waits or runs stays, with its decisions. Called again until nothing is left, by one node at a time as far as a lease can tell.
+   * is kept. Whatever waits or runs stays, with its decisions. Called again until nothing is left, by one node at a time as far as a lease ensures it.
    */
   prune(now: number, options?: PruneOptions): Promise<PruneResult>;
 }

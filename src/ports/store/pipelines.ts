@@ -18,7 +18,7 @@ import type { Overlap } from "../../trigger/overlap.js";
 import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 import type { AuditedWrite, NotedResult } from "./audit.js";
 
-/** What a store must know of a pipeline to plan and to limit it. */
+/** Facts about a pipeline that a store needs for planning and limits. */
 export interface PipelineRegistration {
   readonly id: string;
   /** The schedule's identity: when it differs from the stored one, `nextFireAt` replaces the stored one. */
@@ -44,7 +44,7 @@ export interface GlobalPause {
   readonly endedPauses: readonly EndedPause[];
 }
 
-/** What a store knows of a pipeline. Instants are epoch ms. */
+/** State of a pipeline in a store. Instants are epoch ms. */
 export interface PipelineState {
   readonly id: string;
   readonly scheduleKey: string;

@@ -48,7 +48,7 @@ export interface BacklogGroup {
   readonly oldestPendingFireTimeAt: number | null;
 }
 
-/** What waits and what runs over all nodes. */
+/** Waiting triggers and active runs on all nodes. */
 export interface Backlog {
   /** One per pipeline and priority that has waiting triggers. */
   readonly groups: readonly BacklogGroup[];

@@ -13,7 +13,7 @@
  *
  * The transitions are the functions of `run/transitions`: a store calls them, and repeats none.
  *
- * Invariants: an attempt ends once; whoever writes to a run must have its current token, so that the late result of a node that was taken for dead is refused; the run, its trigger, its pipeline's last success and the triggers
+ * Invariants: an attempt ends once; a writer of a run must have its current token, so that the late result of a node that was taken for dead is refused; the run, its trigger, its pipeline's last success and the triggers
  * that follow change in one transaction.
  */
 import type { RecentStarts } from "../../gate/start-limit.js";
@@ -57,7 +57,7 @@ export interface HeartbeatRequest {
   readonly progress?: unknown;
   /** Where the attempt runs; `undefined` leaves what is there. */
   readonly reference?: unknown;
-  /** What is wrong while the attempt runs, such as an executor that cannot be reached; `null`: nothing any more, `undefined` leaves what is there. */
+  /** Problem while the attempt runs, such as an executor that cannot be reached; `null`: nothing any more, `undefined` leaves what is there. */
   readonly error?: RunError | null;
 }
 

@@ -28,7 +28,7 @@ export class AuditTrail {
     for (const kind of KINDS) if (this.#counts[kind] > 1.1 * KEPT[kind]) this.#forget(kind);
   }
 
-  /** Before the change that it tells of: what throws leaves both undone. */
+  /** Appends an entry before the change that it records: a throw leaves both undone. */
   note(noted: AuditedWrite | undefined, before: unknown): void {
     if (noted !== undefined) this.append([noted.entry(before)], noted.sealer);
   }
@@ -39,7 +39,7 @@ export class AuditTrail {
     return result;
   }
 
-  /** What was forgotten before the first record behind `after`. */
+  /** Returns the link of the newest pruned record before the first one after `after`. */
   tail(after: number): AuditMark {
     const first = this.#records[this.#indexBehind(after)];
     if (first === undefined || first.seq === 1 || this.#sealer === null) return NO_AUDIT;
