@@ -1,5 +1,5 @@
 /** Who may move a cursor. Instants are epoch ms. */
-interface Claimable {
+export interface Claimable {
   /** Counts the changes of hands. */
   readonly token: number;
   readonly node: string | null;
