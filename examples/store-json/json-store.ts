@@ -15,11 +15,9 @@ import {
 import { firesMade, rebase, replan } from "./clock-recovery.js";
 import * as history from "./history.js";
 import * as queue from "./queue.js";
-import { cancelRunOf, endTrigger, finish, heartbeat } from "./runs.js";
+import { cancelRunOf, finish, heartbeat } from "./runs.js";
 import { type State, StateFile } from "./state.js";
 
-/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it again. */
-const RETIRED = "retired()";
 const DAY_MS = 86_400_000;
 
 /** Options of {@link jsonStore}. */
@@ -74,9 +72,9 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
       change((state) => {
         const row = state.pipelines.get(id);
         if (row === undefined) return null;
-        state.pipelines.set(id, { ...row, nextFireAt: null, scheduleKey: RETIRED });
-        const reason = request.reason ?? "its pipeline was retired";
-        const ended = queue.waitingOf(state, id).map((one) => endTrigger(state, one, "cancelled", reason, request.at, request.user));
+        state.pipelines.set(id, { ...row, nextFireAt: null, scheduleKey: rules.RETIRED });
+        const ended = queue.waitingOf(state, id).map((one) => rules.retireTrigger(one, request));
+        for (const one of ended) state.triggers.set(one.id, one);
         return noteResult(state, ended, noted);
       }),
 
@@ -101,7 +99,8 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
         const trigger = state.triggers.get(id);
         if (trigger === undefined) return null;
         if (trigger.status === "running") cancelRunOf(state, trigger.runId ?? "", request);
-        else if (queue.isWaiting(trigger)) endTrigger(state, trigger, end, request.reason, request.at, request.user);
+        else if (queue.isWaiting(trigger))
+          state.triggers.set(id, rules.endTrigger(trigger, end, request.reason, request.at, { user: request.user }));
         const result = { trigger: state.triggers.get(id) ?? trigger, run: state.runs.get(trigger.runId ?? "") ?? null };
         return noteResult(state, result, noted);
       }),

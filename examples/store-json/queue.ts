@@ -15,7 +15,7 @@ import {
   storeRules as rules,
   type TriggerRecord,
 } from "headgate";
-import { cancelRunOf, endTrigger } from "./runs.js";
+import { cancelRunOf } from "./runs.js";
 import type { PipelineRow, State } from "./state.js";
 
 const PARAMETERS_PER_CLAIM = 4_194_304;
@@ -64,7 +64,7 @@ export function fire(state: State, request: FireRequest, now: number): FireResul
     if (isThere) continue;
     let supersedes: string | null = null;
     for (const waiting of rules.replacesWaiting(row.overlap) ? waitingOf(state, row.id).filter(rules.isOverlapping) : []) {
-      state.triggers.set(waiting.id, rules.endTrigger(waiting, "superseded", rules.REPLACED, now, { supersededBy: trigger.id }));
+      state.triggers.set(waiting.id, rules.supersedeTrigger(waiting, trigger.id, now));
       if (fired.at(-1) !== waiting.id) superseded.push(waiting.id);
       supersedes = waiting.id;
     }
@@ -233,7 +233,7 @@ export class Claiming {
       for (const { id, by } of plan.supersede) {
         const older = this.#state.triggers.get(id) as TriggerRecord;
         isFreed ||= isClaimed(older, this.#now);
-        const ended = rules.endTrigger(older, "superseded", rules.REPLACED, this.#now, { supersededBy: by });
+        const ended = rules.supersedeTrigger(older, by, this.#now);
         this.#state.triggers.set(id, ended);
         this.#claim.superseded.push(ended);
       }
@@ -309,7 +309,11 @@ export function recentStarts(state: State, pipelineId: string, from: number, unt
 /** Ends held triggers whose time to be held ran out. */
 export function expire(state: State, now: number): TriggerRecord[] {
   const overdue = waitingOf(state).filter((one) => one.expiresAt !== null && one.expiresAt <= now && !isClaimed(one, now));
-  return overdue.map((one) => endTrigger(state, one, "expired", "held for as long as holdFor allows", now));
+  return overdue.map((one) => {
+    const ended = rules.expireTrigger(one, now);
+    state.triggers.set(ended.id, ended);
+    return ended;
+  });
 }
 
 export function nextDueAt(state: State, now: number): number | null {

@@ -5,24 +5,10 @@ import {
   type HeartbeatRequest,
   type RunRecord,
   storeRules as rules,
-  type TriggerEnd,
   type TriggerRecord,
 } from "headgate";
 import { enqueueAll } from "./queue.js";
 import type { State } from "./state.js";
-
-export function endTrigger(
-  state: State,
-  trigger: TriggerRecord,
-  end: TriggerEnd,
-  reason: string | null,
-  now: number,
-  user: string | null = null,
-): TriggerRecord {
-  const ended = rules.endTrigger(trigger, end, reason, now, { user });
-  state.triggers.set(ended.id, ended);
-  return ended;
-}
 
 /** Closes an attempt and what follows from it: the run's trigger, its pipeline's last success, the triggers of pipelines that follow. */
 export function finish(state: State, request: FinishRequest, now: number): FinishResult {
@@ -46,17 +32,12 @@ function triggerOf(state: State, run: RunRecord | undefined): TriggerRecord | nu
   return state.triggers.get(run?.triggerId ?? "") ?? null;
 }
 
-function closeRun(state: State, { triggerId, pipelineId, status, error, cancelRequest, endedAt }: RunRecord, now: number): void {
-  const trigger = state.triggers.get(triggerId);
-  const at = endedAt ?? now;
+function closeRun(state: State, run: RunRecord, now: number): void {
+  const trigger = state.triggers.get(run.triggerId);
   if (trigger === undefined) return;
-  if (status === "succeeded") {
-    const row = state.pipelines.get(pipelineId);
-    if (row !== undefined) state.pipelines.set(pipelineId, { ...row, lastSuccessAt: at });
-    endTrigger(state, trigger, "succeeded", null, at);
-  } else if (status === "cancelled")
-    endTrigger(state, trigger, "cancelled", cancelRequest?.reason ?? "its run was cancelled", at, cancelRequest?.user ?? null);
-  else endTrigger(state, trigger, "failed", error?.message ?? "its run failed", at);
+  const row = state.pipelines.get(run.pipelineId);
+  if (row !== undefined && run.status === "succeeded") state.pipelines.set(row.id, { ...row, lastSuccessAt: run.endedAt ?? now });
+  state.triggers.set(trigger.id, rules.endTriggerOf(trigger, run, now));
 }
 
 /** Requests a run to end; one between two attempts ends at once. */

@@ -1,5 +1,5 @@
 /** A named lease. Instants are epoch ms. */
-interface Lease {
+export interface Lease {
   readonly name: string;
   readonly holder: string | null;
   readonly token: number;

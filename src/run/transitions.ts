@@ -1,3 +1,4 @@
+import { endTrigger } from "../trigger/transitions.js";
 import type { TriggerRecord } from "../trigger/trigger.js";
 import { type Attempt, type AttemptOutcome, type CancelRequest, isActive, type RunEnd, type RunError, type RunRecord } from "./run.js";
 
@@ -115,6 +116,15 @@ export function cancelRetry(run: RunRecord, now: number): RunRecord {
   if (run.status !== "retrying") throw impossible(run, "cancelled");
   const endedAt = Math.max(now, run.attempts.at(-1)?.endedAt ?? now);
   return { ...run, status: "cancelled", endedAt, retryAt: null };
+}
+
+/** Ends the trigger of a run that has ended: running ──► succeeded | failed | cancelled. */
+export function endTriggerOf(trigger: TriggerRecord, { status, error, cancelRequest, endedAt }: RunRecord, now: number): TriggerRecord {
+  const at = endedAt ?? now;
+  if (status === "succeeded") return endTrigger(trigger, "succeeded", null, at);
+  if (status === "cancelled")
+    return endTrigger(trigger, "cancelled", cancelRequest?.reason ?? "its run was cancelled", at, { user: cancelRequest?.user ?? null });
+  return endTrigger(trigger, "failed", error?.message ?? "its run failed", at);
 }
 
 /** An attempt that ended at an instant that is still to come is tried again as long after `now` as after that. */

@@ -7,7 +7,7 @@ export interface EndedPause extends PausedSpan {
 }
 
 /** A pause as it is kept while it lasts. */
-interface LastingPause {
+export interface LastingPause {
   readonly at: number;
   readonly until: number | null;
   readonly reason: string | null;

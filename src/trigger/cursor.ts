@@ -1,5 +1,5 @@
-/** Rules for who may move a cursor. Instants are epoch ms. */
-interface Claimable {
+/** Fields of a cursor that say who may move it. Instants are epoch ms. */
+export interface Claimable {
   /** Counts the changes of hands. */
   readonly token: number;
   readonly node: string | null;

@@ -1,4 +1,5 @@
 import { orderOf } from "./order.js";
+import { REPLACED } from "./overlap.js";
 import { isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "./trigger.js";
 
 /** Nothing ──► pending. */
@@ -73,6 +74,24 @@ export function endTrigger(
   } else expectWaiting(trigger);
   const { supersededBy = null, user: endedBy = null } = by;
   return { ...trigger, status, endedAt: now, endReason: reason, endedBy, supersededBy, node: null, leaseUntil: null };
+}
+
+/** pending | held ──► superseded, by the trigger of a newer fire time. */
+export function supersedeTrigger(trigger: TriggerRecord, supersededBy: string | undefined, now: number): TriggerRecord {
+  return endTrigger(trigger, "superseded", REPLACED, now, supersededBy === undefined ? {} : { supersededBy });
+}
+
+/** pending | held ──► expired: it was held until its time to be held ran out. */
+export function expireTrigger(trigger: TriggerRecord, now: number): TriggerRecord {
+  return endTrigger(trigger, "expired", "held for as long as holdFor allows", now);
+}
+
+/** Schedule key of a retired pipeline: no schedule has it, so that registering the pipeline again plans it again. */
+export const RETIRED = "retired()";
+
+/** pending | held ──► cancelled, with its pipeline. */
+export function retireTrigger(trigger: TriggerRecord, request: { at: number; user: string | null; reason: string | null }): TriggerRecord {
+  return endTrigger(trigger, "cancelled", request.reason ?? "its pipeline was retired", request.at, { user: request.user });
 }
 
 /** held ──► held, but worth a look now. */

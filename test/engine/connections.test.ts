@@ -31,12 +31,9 @@ async function keptBy010(name: string, dependencies: readonly unknown[]) {
   await store.open();
   await store.close();
   const connection = connect(file);
-  const value = {
-    pipelines: { sales: { externalDependencies: { value: dependencies, at: 1_772_000_000_000, user: "ana" } } },
-    windows: [],
-  };
+  const value = { externalDependencies: { value: dependencies, at: 1_772_000_000_000, user: "ana" } };
   connection.exec(
-    `INSERT INTO config (key, value, version, updated_at, updated_by) VALUES ('settings', '${JSON.stringify(value).replaceAll("'", "''")}', 1, 1772000000000, 'ana')`,
+    `INSERT INTO documents (kind, id, value, version, updated_at, updated_by) VALUES ('override', 'sales', '${JSON.stringify(value).replaceAll("'", "''")}', 1, 1772000000000, 'ana')`,
   );
   connection.close();
   return sqliteStore({ file });

@@ -63,10 +63,10 @@ describe.skipIf(url === null)("an admin limited to pipeline a", () => {
       { authorization: `Bearer ${token}` },
     );
   const kept = async () =>
-    (await client.query(`SELECT value FROM "${schema}".config WHERE key IN ('settings', 'tokens') ORDER BY key`)).rows;
+    (await client.query(`SELECT kind, id, value FROM "${schema}".documents WHERE kind IN ('override', 'token') ORDER BY kind, id`)).rows;
   const tables = async () => (await client.query("SELECT relname FROM pg_class WHERE relname LIKE 'headgate_made%'")).rows;
   const user = `postgres://${base.username}@`;
-  const insertToken = `INSERT INTO "${schema}".config (key, value, version, updated_at) VALUES ('tokens', '{}', 99, 0)`;
+  const insertToken = `INSERT INTO "${schema}".documents (kind, id, value, version, updated_at) VALUES ('token', 'made', '{}', 99, 0)`;
 
   it.each([
     ["127.0.0.1", { url: `${user}127.0.0.1/postgres` }],

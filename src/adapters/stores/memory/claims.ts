@@ -1,8 +1,8 @@
 import type { Claim, ClaimRequest, DecideRequest, DecideResult } from "../../../ports/store.js";
 import { isActive, type RunRecord } from "../../../run/run.js";
 import { startAttempt } from "../../../run/transitions.js";
-import { CANCELLED, planOverlap, REPLACED } from "../../../trigger/overlap.js";
-import { claimTrigger, endTrigger } from "../../../trigger/transitions.js";
+import { CANCELLED, planOverlap } from "../../../trigger/overlap.js";
+import { claimTrigger, supersedeTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunEntity, TriggerEntity } from "./entities.js";
 import { overlapStateOf, type ReadyQueue } from "./ready-queue.js";
@@ -85,7 +85,7 @@ export class Claims {
       for (const { id, by } of plan.supersede) {
         const older = waiting.get(id) as TriggerEntity;
         isFreed ||= older.isClaimed;
-        this.#settling.end(older, endTrigger(older.record, "superseded", REPLACED, now, { supersededBy: by }));
+        this.#settling.end(older, supersedeTrigger(older.record, by, now));
         made.superseded.push(older.record);
       }
       const wanted = new Set(plan.cancel);

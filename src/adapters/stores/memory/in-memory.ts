@@ -26,7 +26,7 @@ import type {
 } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
-import { endTrigger, recheckTrigger } from "../../../trigger/transitions.js";
+import { endTrigger, expireTrigger, recheckTrigger, retireTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { AuditTrail } from "./audit-trail.js";
 import { Claims } from "./claims.js";
@@ -179,7 +179,7 @@ export class InMemory implements MemoryStore {
     this.#lines.settle(now);
     const ended: TriggerRecord[] = [];
     for (const cell of this.#lines.overdue) {
-      this.#settling.end(cell, endTrigger(cell.record, "expired", "held for as long as holdFor allows", now));
+      this.#settling.end(cell, expireTrigger(cell.record, now));
       ended.push(cell.record);
     }
     return ended;
@@ -277,11 +277,7 @@ export class InMemory implements MemoryStore {
   ): Promise<readonly TriggerRecord[] | null> {
     const waiting = this.#pipelines.retire(pipelineId);
     if (waiting === null) return null;
-    for (const trigger of waiting)
-      this.#settling.end(
-        trigger,
-        endTrigger(trigger.record, "cancelled", request.reason ?? "its pipeline was retired", request.at, { user: request.user }),
-      );
+    for (const trigger of waiting) this.#settling.end(trigger, retireTrigger(trigger.record, request));
     return this.#audit.noteResult<readonly TriggerRecord[]>(
       waiting.map(({ record }) => record),
       noted,

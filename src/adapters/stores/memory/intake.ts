@@ -1,7 +1,7 @@
 import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
-import { isOverlapping, REPLACED, replacesWaiting } from "../../../trigger/overlap.js";
+import { isOverlapping, replacesWaiting } from "../../../trigger/overlap.js";
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
-import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
+import { acceptTrigger, supersedeTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
 import { lifeOf, newTriggerEntity, type PipelineEntity, stateOf, type TriggerEntity } from "./entities.js";
 import type { History } from "./history.js";
@@ -47,7 +47,7 @@ export class Intake {
       if (replacesWaiting(cell.registration.overlap)) {
         for (const waiting of life.waiting) {
           if (!isOverlapping(waiting.record)) continue;
-          this.#settling.end(waiting, endTrigger(waiting.record, "superseded", REPLACED, now, { supersededBy: trigger.id }));
+          this.#settling.end(waiting, supersedeTrigger(waiting.record, trigger.id, now));
           if (fired.at(-1) !== waiting) superseded.push(waiting.record);
           replaced = waiting;
         }

@@ -2,11 +2,9 @@ import { HeadgateError } from "../../../base/errors.js";
 import { FifoList } from "../../../base/fifo-list.js";
 import type { RecentStarts } from "../../../gate/start-limit.js";
 import type { Backlog, BacklogGroup, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import { RETIRED } from "../../../trigger/transitions.js";
 import { newPipelineEntity, type PipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
 import type { ReadyQueue } from "./ready-queue.js";
-
-/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it again. */
-const RETIRED = "retired()";
 
 /** The pipelines, and what is said of a whole one. */
 export class Pipelines {

@@ -3,7 +3,7 @@ import { opensAt, spanOf } from "../../../gate/start-limit.js";
 import type { StartRefusal } from "../../../ports/store/claims.js";
 import type { DecideRequest, DecideResult, EnqueueResult, FinishRequest, FinishResult } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
-import { cancelRetry, endAttempt, isRecordedEnd, requestCancel, startRun } from "../../../run/transitions.js";
+import { cancelRetry, endAttempt, endTriggerOf, isRecordedEnd, requestCancel, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, releaseTrigger, startTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunEntity, TriggerEntity } from "./entities.js";
@@ -132,25 +132,13 @@ export class RunLifecycle {
   /** Applies the consequences of a run's end: its slot, its trigger, its pipeline's last success. */
   #closeRun(cell: RunEntity, now: number): void {
     const { trigger } = cell;
-    const { status, error, cancelRequest, endedAt } = cell.record;
-    const at = endedAt ?? now;
+    const { status, endedAt } = cell.record;
     trigger.life.active.delete(cell);
     trigger.outputSize = jsonSize(cell.record.output);
     this.#lines.forget(cell);
     this.#lines.dueRetries.delete(cell);
-    if (status === "succeeded") {
-      trigger.owner.lastSuccessAt = at;
-      this.end(trigger, endTrigger(trigger.record, "succeeded", null, at));
-    } else if (status === "cancelled") {
-      this.end(
-        trigger,
-        endTrigger(trigger.record, "cancelled", cancelRequest?.reason ?? "its run was cancelled", at, {
-          user: cancelRequest?.user ?? null,
-        }),
-      );
-    } else {
-      this.end(trigger, endTrigger(trigger.record, "failed", error?.message ?? "its run failed", at));
-    }
+    if (status === "succeeded") trigger.owner.lastSuccessAt = endedAt ?? now;
+    this.end(trigger, endTriggerOf(trigger.record, cell.record, now));
   }
 
   #leaveQueue(cell: TriggerEntity): void {

@@ -1,11 +1,11 @@
 import type { FinishRequest, FinishResult, Now } from "../../../ports/store.js";
 import { isActive, type RunRecord } from "../../../run/run.js";
-import { endAttempt } from "../../../run/transitions.js";
+import { endAttempt, endTriggerOf } from "../../../run/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Database, type RunEnds, type Session, selectLocked } from "./database.js";
 import { enqueue } from "./fire.js";
 import { recordedEnds } from "./repeats.js";
-import { close, endOf, lastSuccesses } from "./run-lifecycle.js";
+import { close, lastSuccesses } from "./run-lifecycle.js";
 import { PIPELINES, RUN_END, RUNS, TRIGGER_STATE, TRIGGERS } from "./tables.js";
 
 /** Closes attempts, their triggers, and enqueues what follows from a success. What the node that sends it knows of a run is not read again where the database sees that it still holds. */
@@ -45,7 +45,7 @@ interface KnownEnd {
 }
 
 function ended(run: RunRecord, trigger: TriggerRecord, now: number): KnownEnd {
-  return { run, trigger: isActive(run) ? trigger : endOf(trigger, run, now) };
+  return { run, trigger: isActive(run) ? trigger : endTriggerOf(trigger, run, now) };
 }
 
 function stepsOf(ends: readonly KnownEnd[], now: number): RunEnds {

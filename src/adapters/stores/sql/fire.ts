@@ -1,7 +1,7 @@
 import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
-import { REPLACED, replacesWaiting } from "../../../trigger/overlap.js";
+import { replacesWaiting } from "../../../trigger/overlap.js";
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
-import { acceptTrigger, endTrigger } from "../../../trigger/transitions.js";
+import { acceptTrigger, supersedeTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { lineUntil } from "./line.js";
@@ -45,7 +45,7 @@ export async function fire(session: Session, requests: readonly FireRequest[], n
       if (made.has(`${trigger.pipelineId} ${uniqueKeyOf(trigger)}`)) continue;
       const older = replacesWaiting(row.overlap) ? [...(waiting.get(row.id) ?? []), ...own.filter(isWaiting)] : [];
       for (const one of older) {
-        const ended = { ...one, ...endTrigger(one, "superseded", REPLACED, now, { supersededBy: trigger.id }) };
+        const ended = { ...one, ...supersedeTrigger(one, trigger.id, now) };
         const place = own.indexOf(one);
         if (place === -1) {
           superseded.push(ended);

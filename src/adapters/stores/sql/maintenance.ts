@@ -1,5 +1,5 @@
 import type { RunRecord } from "../../../run/run.js";
-import { endTrigger } from "../../../trigger/transitions.js";
+import { expireTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, select } from "./database.js";
 import { LATER } from "./line.js";
@@ -11,7 +11,7 @@ const ROWS_AT_ONCE = 1_000;
 export async function expire(session: Session, now: number): Promise<readonly TriggerRecord[]> {
   const rest = `WHERE ${WAITING} AND expires_at IS NOT NULL AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY id LIMIT ${ROWS_AT_ONCE}`;
   const overdue = await select(session, TRIGGERS, `${rest}${session.dialect.skipLocked}`, [now]);
-  const ended = overdue.map((trigger) => ({ ...trigger, ...endTrigger(trigger, "expired", "held for as long as holdFor allows", now) }));
+  const ended = overdue.map((trigger) => ({ ...trigger, ...expireTrigger(trigger, now) }));
   await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
   return ended;
 }

@@ -1,7 +1,7 @@
 import type { Claim, DecideRequest } from "../../../ports/store/claims.js";
 import { isActive, type RunRecord } from "../../../run/run.js";
-import { CANCELLED, isOverlapping, type OverlappedRun, planOverlap, REPLACED, type WaitingFire } from "../../../trigger/overlap.js";
-import { endTrigger } from "../../../trigger/transitions.js";
+import { CANCELLED, isOverlapping, type OverlappedRun, planOverlap, type WaitingFire } from "../../../trigger/overlap.js";
+import { supersedeTrigger } from "../../../trigger/transitions.js";
 import { isWaiting, type TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, selectLocked } from "./database.js";
 import { withParameters } from "./payloads.js";
@@ -150,7 +150,7 @@ export class CancelRunning {
     const found = [...(await selectLocked(this.#session, TRIGGERS, [...by.keys()])).values()].filter(isWaiting);
     const ended = found.map((one) => {
       const newer = by.get(one.id);
-      return { ...one, ...endTrigger(one, "superseded", REPLACED, now, newer === undefined ? {} : { supersededBy: newer }) };
+      return { ...one, ...supersedeTrigger(one, newer, now) };
     });
     await this.#session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
     this.superseded.push(...(await withParameters(this.#session, ended)));

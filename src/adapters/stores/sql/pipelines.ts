@@ -3,7 +3,7 @@ import type { GlobalPause, Pause, PipelineState } from "../../../ports/store.js"
 import type { CancelRequest } from "../../../run/run.js";
 import { withEndedPause } from "../../../schedule/ended-pauses.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
-import { endTrigger } from "../../../trigger/transitions.js";
+import { RETIRED, retireTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
 import { changing, type Dialect, type Session, select, selectLocked } from "./database.js";
@@ -21,8 +21,6 @@ import {
   TRIGGERS,
 } from "./tables.js";
 
-/** The schedule key of a retired pipeline: no schedule has it, so that registering it again plans it again. */
-const RETIRED = "retired()";
 /** Waiting triggers cancelled between two turns of the event loop. */
 const RETIRED_AT_ONCE = 500;
 /** Pipelines read between two turns of the event loop. */
@@ -174,15 +172,11 @@ export async function retire(session: Session, pipelineId: string, request: Canc
   const row = (await selectLocked(session, PIPELINES, [pipelineId])).get(pipelineId);
   if (row === undefined) return null;
   await session.write([changing(PIPELINES, [{ ...row, nextFireAt: null, scheduleKey: RETIRED }], ["nextFireAt", "scheduleKey"])]);
-  const reason = request.reason ?? "its pipeline was retired";
   const all: TriggerRecord[] = [];
   for (;;) {
     const rest = `WHERE ${WAITING} AND pipeline_id = $1 ORDER BY id LIMIT ${RETIRED_AT_ONCE}${session.dialect.forUpdate}`;
     const waiting = await select(session, TRIGGERS, rest, [pipelineId]);
-    const ended = waiting.map((trigger) => ({
-      ...trigger,
-      ...endTrigger(trigger, "cancelled", reason, request.at, { user: request.user }),
-    }));
+    const ended = waiting.map((trigger) => ({ ...trigger, ...retireTrigger(trigger, request) }));
     await session.write([changing(TRIGGERS, ended, TRIGGER_STATE)]);
     all.push(...ended);
     if (waiting.length < RETIRED_AT_ONCE) return all;

@@ -1,6 +1,6 @@
 import type { HeartbeatRequest } from "../../../ports/store.js";
 import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.js";
-import { adoptAttempt, cancelRetry, requestCancel } from "../../../run/transitions.js";
+import { adoptAttempt, cancelRetry, endTriggerOf, requestCancel } from "../../../run/transitions.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, selectLocked } from "./database.js";
@@ -25,7 +25,7 @@ export async function close(session: Session, runs: readonly RunRecord[], now: n
   for (const run of runs) {
     const trigger = triggers.get(run.triggerId);
     if (trigger === undefined || isActive(run)) continue;
-    const next = { ...trigger, ...endOf(trigger, run, now) };
+    const next = { ...trigger, ...endTriggerOf(trigger, run, now) };
     triggers.set(trigger.id, next);
     ended.push(next);
   }
@@ -35,15 +35,6 @@ export async function close(session: Session, runs: readonly RunRecord[], now: n
     changing(PIPELINES, lastSuccesses(runs, now), ["lastSuccessAt"]),
   ]);
   return triggers;
-}
-
-/** Returns the trigger of a run that has ended. */
-export function endOf(trigger: TriggerRecord, { status, error, cancelRequest, endedAt }: RunRecord, closedAt: number): TriggerRecord {
-  const now = endedAt ?? closedAt;
-  if (status === "succeeded") return endTrigger(trigger, "succeeded", null, now);
-  if (status === "cancelled")
-    return endTrigger(trigger, "cancelled", cancelRequest?.reason ?? "its run was cancelled", now, { user: cancelRequest?.user ?? null });
-  return endTrigger(trigger, "failed", error?.message ?? "its run failed", now);
 }
 
 export async function heartbeat(
