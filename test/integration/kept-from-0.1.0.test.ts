@@ -107,7 +107,9 @@ function schedulerOn(store: Store, ran: string[]): { scheduler: Scheduler; clock
 }
 
 describe.each(databases)("what 0.1.0 has kept in %s", (_, make) => {
-  it("goes on: what waited, was held, ran or was between two attempts; and everything that was set at run time is in force", { timeout: 240_000 }, async () => {
+  it("goes on: what waited, was held, ran or was between two attempts; and everything that was set at run time is in force", {
+    timeout: 240_000,
+  }, async () => {
     const { store, token, close } = await make();
     const ran: string[] = [];
     const { scheduler, clock } = schedulerOn(store, ran);
