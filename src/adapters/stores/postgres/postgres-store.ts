@@ -27,3 +27,4 @@ export function postgresStore(options: PostgresStoreOptions): Store {
   return sqlStore(postgresDatabase(options), options.retention);
 }
 export type { RetentionOptions } from "../sql/sql-store.js";
+export type { PostgresStoreOptions } from "./options.js";

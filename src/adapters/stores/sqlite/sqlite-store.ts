@@ -18,3 +18,4 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
   return sqlStore(sqliteDatabase(options), options.retention);
 }
 export type { RetentionOptions } from "../sql/sql-store.js";
+export type { SqliteStoreOptions } from "./options.js";
