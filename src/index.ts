@@ -181,6 +181,7 @@ export type { EventBounds, EventLog, EventRecord, NewEvent } from "./ports/store
 export type { FireTimesQuery, OpenAtQuery } from "./ports/store/history.js";
 export type { StatisticsRollUp, StatisticsStore } from "./ports/store/statistics.js";
 export type * from "./ports/store.js";
+export type { Lease } from "./run/lease.js";
 export type { ExecutionOptions, ExecutionPolicy } from "./run/policy.js";
 export type { Backoff, RetryPolicy } from "./run/retry.js";
 export type { Attempt, AttemptOutcome, CancelRequest, PrintedOutput, RunEnd, RunError, RunRecord, RunStatus } from "./run/run.js";
@@ -190,7 +191,7 @@ export { type BusinessDayOptions, businessDays, type HolidayRule } from "./sched
 export type { Calendar } from "./schedule/calendar.js";
 export { type CalendarLike, except, union, within } from "./schedule/combine.js";
 export { type CronOptions, cron } from "./schedule/cron.js";
-export type { EndedPause } from "./schedule/ended-pauses.js";
+export type { EndedPause, LastingPause } from "./schedule/ended-pauses.js";
 export {
   type Catchup,
   type DroppedFires,
@@ -210,7 +211,8 @@ export {
   type Weekday,
   type WindowCalendar,
 } from "./schedule/window.js";
-export type { Overlap } from "./trigger/overlap.js";
+export type { Claimable } from "./trigger/cursor.js";
+export type { Overlap, OverlapPlan, OverlappedRun, OverlapState, WaitingFire } from "./trigger/overlap.js";
 export {
   type Adding,
   type Admission,

@@ -7,7 +7,7 @@ export { DECISIONS_PER_TRIGGER, foldHold, isRepeatedHold } from "../gate/repeate
 export { opensAt, spanOf } from "../gate/start-limit.js";
 export { EVENT_BOUNDS } from "../ports/store/events.js";
 export { LEAST_OPEN_MS } from "../ports/store/history.js";
-export { claimLease, isFencedBy, type Lease, releaseLease } from "../run/lease.js";
+export { claimLease, isFencedBy, releaseLease } from "../run/lease.js";
 export {
   adoptAttempt,
   cancelRetry,
@@ -19,19 +19,15 @@ export {
   startAttempt,
   startRun,
 } from "../run/transitions.js";
-export { type LastingPause, withEndedPause } from "../schedule/ended-pauses.js";
+export { withEndedPause } from "../schedule/ended-pauses.js";
 export { rebasePause, rebaseSpans } from "../schedule/rebase.js";
-export { type Claimable, claimCursor } from "../trigger/cursor.js";
+export { claimCursor } from "../trigger/cursor.js";
 export {
   CANCELLED,
   isOverlapping,
-  type OverlapPlan,
-  type OverlappedRun,
-  type OverlapState,
   planOverlap,
   REPLACED,
   replacesWaiting,
-  type WaitingFire,
 } from "../trigger/overlap.js";
 export { refuseBeyond } from "../trigger/queue-limits.js";
 export { excessOf } from "../trigger/retention.js";

@@ -62,7 +62,6 @@ async function databaseOn(server: string): Promise<Remove> {
   own.pathname = `/${name}`;
   process.env.HEADGATE_TEST_OWN_POSTGRES = own.href;
   const code = `import pg from "pg";
-import { sqliteProblem } from "../../src/adapters/shared/sqlite-driver.js";
     const client = new pg.Client({ connectionString: process.argv[1] });
     await client.connect();
     await client.query('DROP DATABASE IF EXISTS "${name}" WITH (FORCE)');
