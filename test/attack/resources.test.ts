@@ -222,7 +222,7 @@ async function newestOf(one: Victim): Promise<{ life: string; seq: number }> {
   let text = "";
   for (let read = await reader.read(); !read.done; read = await reader.read()) {
     text += read.value;
-    const [, life = "", seq = ""] = /^id: (\w+)-(\d+)$/m.exec(text) ?? [];
+    const [, life = "", seq = ""] = /^id: ([\w.]+)-(\d+)$/m.exec(text) ?? [];
     if (life === "") continue;
     control.abort();
     return { life, seq: Number(seq) };
