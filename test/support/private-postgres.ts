@@ -42,8 +42,9 @@ export async function privatePostgres(bin: string): Promise<PrivatePostgres> {
   const port = await freePort();
   const as = owner(folder); // the server refuses to run as root
   const run = (name: string, args: readonly string[]) => execFileSync(join(bin, name), args, { ...as, stdio: "ignore", cwd: folder });
+  // suites that run at the same time open more than the usual 100 connections: a condition whose store refuses it counts as a block, and its trigger is held
   // an orderly end waits for connections that have not said who they are: 60 s by default, as long as pg_ctl waits
-  const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c authentication_timeout=10s`;
+  const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c authentication_timeout=10s -c max_connections=300`;
   const start = () => run("pg_ctl", ["-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start"]);
   const kill = () => run("pg_ctl", ["-D", data, "-m", "immediate", "stop"]);
   run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]);
