@@ -110,8 +110,8 @@ function moved(
   if (silence !== null) return { alert: firing, transition: null };
   const isDue = firing.notifiedAt === null || (repeatMs !== null && now - firing.notifiedAt >= repeatMs);
   if (!isDue) return { alert: firing, transition: null };
-  const told: AlertState = { ...firing, notifiedAt: now };
-  return { alert: told, transition: { kind: firing.notifiedAt === null ? "fired" : "repeated", alert: told, at: now } };
+  const notified: AlertState = { ...firing, notifiedAt: now };
+  return { alert: notified, transition: { kind: firing.notifiedAt === null ? "fired" : "repeated", alert: notified, at: now } };
 }
 
 function silencedBy(rule: AlertRule, pipeline: PipelineSnapshot | null, silences: readonly Silence[]): string | null {

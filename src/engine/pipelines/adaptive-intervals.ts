@@ -203,11 +203,16 @@ export class AdaptiveIntervals implements AdaptiveSchedules {
         { action: "interval", pipelineId, before: { intervalMs: fromMs }, after: { intervalMs: toMs, performance: numbers } },
         { ...(act ?? { user: "tuner" }), reason },
       );
-      return { writes: [{ kind: KIND, id: pipelineId, value: next }], user, noted, told: { fromMs, toMs, reason, performance: numbers } };
+      return {
+        writes: [{ kind: KIND, id: pipelineId, value: next }],
+        user,
+        noted,
+        emitted: { fromMs, toMs, reason, performance: numbers },
+      };
     });
     if (written === null) return;
     await this.#takeOver();
-    events.emit("interval.changed", () => ({ pipelineId, ...written.told, user }));
+    events.emit("interval.changed", () => ({ pipelineId, ...written.emitted, user }));
   }
 
   async #takeOver(): Promise<void> {

@@ -119,10 +119,10 @@ function endedBy(status: number, text: string, hasCallback: boolean, redact: Rem
   if (status === 202 && hasCallback) return null;
   if (status === 202) throw new NonRetryableError("the service responded with 202 and will call back, but no callbackUrl is set");
   if (status >= 200 && status < 300) return { status: "succeeded", output: outputOf(text, redact) };
-  const told = `the service responded with ${status}: ${redact(text).slice(0, 200)}`;
+  const problem = `the service responded with ${status}: ${redact(text).slice(0, 200)}`;
   if (status === 408 || status === 425 || status === 429 || status >= 500)
-    throw new HeadgateError("EXECUTOR_UNAVAILABLE", told, { details: { status } });
-  throw new NonRetryableError(told);
+    throw new HeadgateError("EXECUTOR_UNAVAILABLE", problem, { details: { status } });
+  throw new NonRetryableError(problem);
 }
 
 function outputOf(text: string, redact: RemoteCall["redact"]): unknown {
