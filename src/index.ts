@@ -156,6 +156,7 @@ export type {
   RunEvent,
   SchedulerEvents,
   SensorRef,
+  SkipEvent,
   TriggerEvent,
 } from "./ports/scheduler-api/events.js";
 export type { Explanation } from "./ports/scheduler-api/explanation.js";
@@ -165,6 +166,7 @@ export type { NodeRegistry, NodeStatus } from "./ports/scheduler-api/node-regist
 export type { ReloadOptions, ReloadResult } from "./ports/scheduler-api/reload.js";
 export type { Scheduler } from "./ports/scheduler-api/scheduler.js";
 export type { SettingsManager, SettingsView } from "./ports/scheduler-api/settings-manager.js";
+export type { SkipOptions, SkippedFireTime, UnskipOptions } from "./ports/scheduler-api/skips.js";
 export type {
   PipelineStatistics,
   QueueStatistics,

@@ -11,10 +11,11 @@ export function replan(state: State, request: ReplanRequest, now: number): Repla
     ({ pipelineId, triggerId, at, scheduledFor, missed }) =>
       pipelineId === row.id && triggerId === null && at > now && (missed?.lastAt ?? scheduledFor ?? 0) > request.since,
   );
-  const { nextFireAt, withdrawn, amended } = request.plan(dropped);
+  const { nextFireAt, withdrawn, amended, skips: again } = request.plan(dropped);
   for (const id of withdrawn) state.decisions.delete(id);
   for (const decision of amended) state.decisions.set(decision.id, decision);
-  const next = { ...row, nextFireAt, lastFireAt: row.lastFireAt === null ? null : Math.min(row.lastFireAt, now) };
+  const skips = rules.mergeSkips(row.skips, again);
+  const next = { ...row, nextFireAt, skips, lastFireAt: row.lastFireAt === null ? null : Math.min(row.lastFireAt, now) };
   state.pipelines.set(row.id, next);
   return { outcome: "replanned", state: stateOf(state, next) };
 }

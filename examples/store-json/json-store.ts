@@ -66,6 +66,23 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
         else state.pipelines.set(row.id, { ...row, pause: null, endedPauses });
         return pause;
       }),
+    skip: (id, added, noted) =>
+      change((state) => {
+        const row = queue.knownPipeline(state, id);
+        const skips = rules.withSkips(row.skips, added, { pipelineId: id, nextFireAt: row.nextFireAt });
+        if (noted !== undefined) append(state, [noted.entry(row.skips)], noted.sealer);
+        state.pipelines.set(id, { ...row, skips });
+        return skips;
+      }),
+    unskip: (id, fireTimes, noted) =>
+      change((state) => {
+        const row = queue.knownPipeline(state, id);
+        const skips = rules.withoutSkips(row.skips, fireTimes);
+        const removed = row.skips.filter((one) => !skips.includes(one));
+        if (removed.length > 0 && noted !== undefined) append(state, [noted.entry(row.skips)], noted.sealer);
+        state.pipelines.set(id, { ...row, skips });
+        return removed;
+      }),
     globalPause: () => read(({ global }) => global),
     pausedPipelines: () => read(({ pipelines }) => [...pipelines.values()].flatMap(({ id, pause }) => (pause === null ? [] : [id]))),
     retire: (id, request, noted) =>
@@ -254,7 +271,7 @@ const keyOf = (kind: string, id: string) => JSON.stringify([kind, id]);
 
 function registered(state: State, registration: PipelineRegistration) {
   const known = state.pipelines.get(registration.id);
-  const fresh = { lastFireAt: null, lastSuccessAt: null, pause: null, endedPauses: [] };
+  const fresh = { lastFireAt: null, lastSuccessAt: null, pause: null, endedPauses: [], skips: [] };
   const isReplanned = known === undefined || known.scheduleKey !== registration.scheduleKey;
   const row = { ...fresh, ...known, ...registration, nextFireAt: isReplanned ? registration.nextFireAt : known.nextFireAt };
   state.pipelines.set(row.id, row);

@@ -52,7 +52,10 @@ export function fire(state: State, request: FireRequest, now: number): FireResul
   const isExpected = known.nextFireAt === request.expectedFireAt && known.scheduleKey === request.scheduleKey;
   if (!isExpected || isPaused(state, known))
     return { outcome: isExpected ? "paused" : "moved", state: stateOf(state, known), triggers: [], superseded: [] };
-  const row = { ...known, nextFireAt: request.nextFireAt, lastFireAt: request.lastFireAt ?? known.lastFireAt };
+  if (!rules.keepsSkips(request, known.skips)) return { outcome: "moved", state: stateOf(state, known), triggers: [], superseded: [] };
+  const { nextFireAt, lastFireAt } = request;
+  const skips = rules.skipsFrom(known.skips, nextFireAt);
+  const row = { ...known, nextFireAt, lastFireAt: lastFireAt ?? known.lastFireAt, skips };
   state.pipelines.set(row.id, row);
   for (const decision of request.dropped) state.decisions.set(decision.id, decision);
   const fired: string[] = [];

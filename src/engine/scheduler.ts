@@ -18,6 +18,7 @@ import type { Explanation } from "../ports/scheduler-api/explanation.js";
 import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } from "../ports/scheduler-api/lists.js";
 import type { ReloadOptions, ReloadResult } from "../ports/scheduler-api/reload.js";
 import type { Scheduler } from "../ports/scheduler-api/scheduler.js";
+import type { SkipOptions, SkippedFireTime, UnskipOptions } from "../ports/scheduler-api/skips.js";
 import type { PipelineStatus, SchedulerStatus } from "../ports/scheduler-api/status.js";
 import type { StopOptions } from "../ports/scheduler-api/stop-options.js";
 import type { UpcomingFire, UpcomingFireOptions } from "../ports/scheduler-api/upcoming.js";
@@ -51,6 +52,7 @@ import { PipelineRegistry } from "./pipelines/pipeline-registry.js";
 import { reloadOf } from "./pipelines/reload.js";
 import { retire } from "./pipelines/retire.js";
 import { PipelineSettingsManager } from "./pipelines/settings-manager.js";
+import { SkipControl } from "./pipelines/skips.js";
 import { explain } from "./reading/explain.js";
 import type { Surroundings } from "./reading/explain-future.js";
 import { decisionsPage, runsPage, triggersPage } from "./reading/queries.js";
@@ -80,6 +82,7 @@ export class SchedulerEngine implements Scheduler {
   readonly host: EngineAdapterContext;
   readonly #submission: TriggerSubmission;
   readonly #pauses: PauseControl;
+  readonly #skips: SkipControl;
   readonly #sensors: SensorRunner;
   readonly #lifecycle: Lifecycle;
   readonly #outcomes: OutcomeWaiter;
@@ -112,6 +115,7 @@ export class SchedulerEngine implements Scheduler {
     });
 
     this.#pauses = new PauseControl(core, globalPause, this.audit, this.#registry);
+    this.#skips = new SkipControl(core, this.audit, this.#registry);
     this.#submission = new TriggerSubmission(core, globalPause, this.audit);
     this.host = new EngineAdapterContext(core, {
       feed,
@@ -187,6 +191,14 @@ export class SchedulerEngine implements Scheduler {
 
   async resume(target?: string | ResumeOptions, options?: ActionContext): Promise<boolean> {
     return this.#pauses.resume(target, options);
+  }
+
+  async skip(pipelineId: string, options: SkipOptions = {}): Promise<readonly SkippedFireTime[]> {
+    return this.#skips.skip(pipelineId, options);
+  }
+
+  async unskip(pipelineId: string, options: UnskipOptions = {}): Promise<readonly SkippedFireTime[]> {
+    return this.#skips.unskip(pipelineId, options);
   }
 
   async add(...pipelines: readonly Pipeline[]): Promise<void> {

@@ -21,6 +21,7 @@ export {
 } from "../run/transitions.js";
 export { withEndedPause } from "../schedule/ended-pauses.js";
 export { rebasePause, rebaseSpans } from "../schedule/rebase.js";
+export { keepsSkips, mergeSkips, skipsFrom, withoutSkips, withSkips } from "../schedule/skips.js";
 export { claimCursor } from "../trigger/cursor.js";
 export {
   CANCELLED,

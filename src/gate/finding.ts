@@ -1,3 +1,4 @@
+import type { SkippedFire } from "../schedule/skips.js";
 import type { CatchupRecord, TriggerKind } from "../trigger/trigger.js";
 
 /** Result of a condition: whether the run may go ahead, why, on what evidence, and when to check again. */
@@ -21,6 +22,8 @@ export interface MissedFires {
   readonly cause?: CatchupRecord;
   /** The pause that covered them. Absent when none did. */
   readonly pause?: MissedPause;
+  /** A user wanted it left out. Absent when nobody did. */
+  readonly skip?: Omit<SkippedFire, "fireAt">;
 }
 
 export type DecisionOutcome = "run" | "hold" | "skip";

@@ -30,6 +30,8 @@ export interface MissedFiresView {
   readonly cause?: LateCause;
   /** The pause that covered them. */
   readonly pause?: PauseFacts & { readonly at: Date; readonly until: Date };
+  /** A user left it out: when, why and by whom. */
+  readonly skip?: { readonly at: Date; readonly reason: string | null; readonly user: string | null };
 }
 
 /** A finding as it is handed out. */
@@ -46,13 +48,14 @@ export function decisionView(record: DecisionRecord): Decision {
   };
 }
 
-function missedView({ count, lastAt, cause, pause }: MissedFires): MissedFiresView {
+function missedView({ count, lastAt, cause, pause, skip }: MissedFires): MissedFiresView {
   const late = cause === undefined ? null : catchupView(cause);
   return {
     count,
     lastAt: toDate(lastAt),
     ...(late === null ? {} : { cause: late }),
     ...(pause === undefined ? {} : { pause: { ...pause, at: toDate(pause.at), until: toDate(pause.until) } }),
+    ...(skip === undefined ? {} : { skip: { ...skip, at: toDate(skip.at) } }),
   };
 }
 

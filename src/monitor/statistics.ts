@@ -152,7 +152,8 @@ export class RunWindow {
       const [decision] = decisions;
       if (decision === undefined) return;
       this.#because(decision.reason);
-      if (decision.missed?.pause !== undefined || decision.reason.startsWith("paused")) return; // somebody wanted it so
+      const { pause, skip } = decision.missed ?? {};
+      if (pause !== undefined || skip !== undefined || decision.reason.startsWith("paused")) return; // somebody wanted it so
       count("missed", decision.missed?.count ?? 1);
       this.#lastMissedAt = Math.max(this.#lastMissedAt, at);
       return;

@@ -3,7 +3,7 @@
  *
  * | concern                                         | operations                                                                                     |
  * |-------------------------------------------------|------------------------------------------------------------------------------------------------|
- * | [pipelines](./store/pipelines.ts)               | register, states, fire, pause, resume, globalPause, pausedPipelines, retire                     |
+ * | [pipelines](./store/pipelines.ts)               | register, states, fire, pause, resume, skip, unskip, globalPause, pausedPipelines, retire       |
  * | [queue](./store/queue.ts)                       | enqueue, claim, decide, expire, recheck, nextDueAt, endTrigger, countWaiting, backlog           |
  * | [runs](./store/runs.ts)                         | finish, heartbeat, adopt, expiredRuns, cancelRun, countRuns, recentStarts                       |
  * | [history](./store/history.ts)                   | trigger, run, listTriggers, listRuns, listDecisions, listFinished, triggersOpenAt, triggersForFireTimes, dropsOfFireTimes, prune |

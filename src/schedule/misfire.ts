@@ -1,10 +1,11 @@
 import type { Schedule } from "./schedule.js";
+import type { SkippedFire } from "./skips.js";
 
 /** Policy for fire times that passed while nobody could act: make none, the latest, or all of them. */
 export type Catchup = "none" | "latest" | "all";
 
 /** Reason why a fire time was dropped instead of made. */
-export type DropReason = "catchup_none" | "catchup_latest" | "outside_catchup_window" | "paused";
+export type DropReason = "catchup_none" | "catchup_latest" | "outside_catchup_window" | "paused" | "skipped";
 
 /** Fire times in a row that were dropped for one reason. */
 export interface DroppedFires<P extends PausedSpan = PausedSpan> {
@@ -14,6 +15,8 @@ export interface DroppedFires<P extends PausedSpan = PausedSpan> {
   readonly reason: DropReason;
   /** The pause that covered them, for `paused`. */
   readonly pause?: P;
+  /** The skip of it, for `skipped`; `count` is 1 then. */
+  readonly skip?: SkippedFire;
 }
 
 /** Plan for the fire times up to an instant. */
@@ -47,6 +50,8 @@ export interface MisfireQuestion<P extends PausedSpan = PausedSpan> {
   readonly paused?: readonly P[];
   /** Fire times that were made already, by a clock that was ahead: they are passed over. */
   readonly made?: ReadonlySet<number>;
+  /** Fire times that a user wants left out: they are dropped as `skipped`, whatever else is so of them, and `catchup` does not count them. */
+  readonly skips?: readonly SkippedFire[];
   /** The most fire times to look at in one plan. Default 10,000. */
   readonly limit?: number;
 }
@@ -62,7 +67,7 @@ const NONE: readonly never[] = Object.freeze([]);
 export function planMisfires<P extends PausedSpan = PausedSpan>(question: MisfireQuestion<P>): MisfirePlan<P> {
   const { schedule, dueAt, now, catchup, windowMs, onTimeMs } = question;
   if (dueAt === null || dueAt > now) return { fires: [], dropped: [], nextFireAt: dueAt };
-  if (now - dueAt <= onTimeMs && question.paused === undefined && question.made === undefined) {
+  if (now - dueAt <= onTimeMs && question.paused === undefined && question.made === undefined && question.skips === undefined) {
     const nextFireAt = schedule.nextAfter(dueAt);
     if (nextFireAt === null || nextFireAt > now) return { fires: [dueAt], dropped: NONE, nextFireAt }; // on time, as almost always
   }
@@ -74,10 +79,16 @@ export function planMisfires<P extends PausedSpan = PausedSpan>(question: Misfir
     next = schedule.nextAfter(next);
   }
   const isLatest = next === null || next > now;
-  const newest = due.length - 1;
+  const skipOf = (fire: number) => question.skips?.find(({ fireAt }) => fireAt === fire);
+  const newest = due.findLastIndex((fire) => skipOf(fire) === undefined);
   const fires: number[] = [];
   const dropped: DroppedFires<P>[] = [];
   for (const [index, fire] of due.entries()) {
+    const skip = skipOf(fire);
+    if (skip !== undefined) {
+      dropped.push({ firstAt: fire, lastAt: fire, count: 1, reason: "skipped", skip });
+      continue;
+    }
     const age = now - fire;
     const pause = question.paused?.find(({ from, until }) => fire >= from && fire < until);
     const reason: DropReason | null =

@@ -65,8 +65,8 @@ export interface HistoricalDecision {
   readonly outcome: string;
   readonly reason: string;
   readonly findings: readonly HistoricalFinding[];
-  /** Fire times dropped in a row that were recorded as one, and the pause that covered them. */
-  readonly missed: { readonly count: number; readonly lastAt: Instant; readonly pause?: unknown } | null;
+  /** Fire times dropped in a row that were recorded as one, and the pause that covered them; or one that a user has skipped. */
+  readonly missed: { readonly count: number; readonly lastAt: Instant; readonly pause?: unknown; readonly skip?: unknown } | null;
   /** Holds in a row that were recorded as one: how many looks, and the last of them, of which the findings are. Default: one look. */
   readonly repeated?: { readonly count: number; readonly lastAt: Instant } | null;
 }

@@ -53,6 +53,8 @@ const NAMES: readonly EventName[] = [
   "run.unrecorded",
   "schedule.fired",
   "schedule.dropped",
+  "schedule.skipped",
+  "schedule.unskipped",
   "schedule.replanned",
   "paused",
   "resumed",

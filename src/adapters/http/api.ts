@@ -18,6 +18,7 @@ import { controlRoutes } from "./routes/control.js";
 import { monitoringRoutes } from "./routes/monitoring.js";
 import { pipelineRoutes } from "./routes/pipelines.js";
 import { settingsRoutes } from "./routes/settings.js";
+import { skipRoutes } from "./routes/skips.js";
 import { metricsRoute, systemRoutes } from "./routes/system.js";
 import { tokenRoutes } from "./routes/tokens.js";
 import { triggerRoutes } from "./routes/triggers.js";
@@ -112,6 +113,7 @@ class Api implements TriggerApi {
       ...triggerRoutes,
       ...settingsRoutes,
       ...controlRoutes,
+      ...skipRoutes,
       ...pipelineRoutes,
       ...monitoringRoutes,
       this.#events.route,

@@ -21,6 +21,7 @@ export type Alert = z.output<typeof monitoring.alert>;
 export type Silence = z.output<typeof monitoring.silence>;
 export type Node = z.output<typeof monitoring.node>;
 export type Adaptive = z.output<typeof monitoring.adaptive>;
+export type Skips = z.output<typeof schemas.skipped>;
 export type Paused = z.output<typeof schemas.paused>;
 export interface Page<T> {
   readonly items: readonly T[];
@@ -130,6 +131,9 @@ export function createClient(options: ClientOptions) {
         ...keyed(options.idempotencyKey),
       }),
     pause: (body: Input<typeof requests.pauseBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/pause", { body }),
+    skips: (id: string) => call<Skips>("GET", `${at(id)}/skips`),
+    skip: (id: string, body: Input<typeof requests.skipBody> = {}) => call<Skips>("POST", `${at(id)}/skip`, { body }),
+    unskip: (id: string, body: Input<typeof requests.unskipBody> = {}) => call<Skips>("POST", `${at(id)}/unskip`, { body }),
     resume: (body: Input<typeof requests.resumeBody> = {}) => call<Paused>("POST", "/api/v1/pipeline/resume", { body }),
     settings: (pipeline?: string) => call<Settings>("GET", "/api/v1/schedule/config", { query: { pipeline } }),
     /** @param options - `ifMatch`: the `ETag` of the settings that were read, quotes included */

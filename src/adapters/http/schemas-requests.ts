@@ -24,6 +24,22 @@ export const pauseBody = z
   .strictObject({ ...named, ...act, all: z.boolean().optional(), duration_minutes: z.number().positive().max(525_600).optional() })
   .meta({ id: "PauseRequest" });
 export const resumeBody = z.strictObject({ ...named, ...act, all: z.boolean().optional() }).meta({ id: "ResumeRequest" });
+const fireTimes = z.array(instant).min(1).max(100);
+export const skipBody = z
+  .strictObject({
+    ...act,
+    fire_times: fireTimes.optional().describe("The fire times to leave out, each exactly one of the schedule's"),
+    next: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe("The number of the next fire times to leave out; default 1. Not together with `fire_times`"),
+  })
+  .meta({ id: "SkipRequest" });
+export const unskipBody = z
+  .strictObject({ ...act, fire_times: fireTimes.optional().describe("Default: all of the pipeline") })
+  .meta({ id: "UnskipRequest" });
 export const backfillBody = z
   .strictObject({ ...act, from: instant, to: instant.optional(), priority: priority.optional(), parameters: parameters.optional() })
   .meta({ id: "BackfillRequest" });

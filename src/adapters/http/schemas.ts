@@ -80,6 +80,7 @@ const finding = z.object({
   recheck_at: maybeInstant,
   omitted,
 });
+const by = { at: instant, reason: maybeText, user: maybeText };
 export const decision = z
   .object({
     id: z.string(),
@@ -112,6 +113,7 @@ export const decision = z
           })
           .nullable()
           .describe("The pause that covered the dropped fire times; null when none did"),
+        skip: z.object(by).nullable().describe("When, why and by whom the fire time was skipped; null when nobody did"),
       })
       .nullable(),
     omitted,
@@ -121,6 +123,8 @@ export const triggerStatus = z
   .object({ trigger, run: run.nullable(), decisions: z.array(decision), omitted })
   .meta({ id: "TriggerStatus" });
 const pause = z.object({ at: instant, until: maybeInstant, reason: maybeText, user: maybeText }).nullable();
+export const skippedFire = z.object({ fire_at: instant, ...by }).meta({ id: "SkippedFireTime" });
+export const skipped = z.object({ pipeline: z.string(), skips: z.array(skippedFire) }).meta({ id: "SkippedFireTimes" });
 export const pipeline = z
   .object({
     id: z.string(),
@@ -135,6 +139,7 @@ export const pipeline = z
     conditions: z.array(z.string()),
     paused: z.boolean(),
     pause,
+    skips: z.array(skippedFire).describe("Fire times that will be left out, in order"),
   })
   .meta({ id: "Pipeline" });
 const origin = { source: z.enum(["code", "file", "override"]), at: maybeInstant, user: maybeText };

@@ -7,6 +7,7 @@ import type {
   Run,
   RuntimeDependency,
   SettingsView,
+  SkippedFireTime,
   TokenInfo,
   Trigger,
 } from "../../index.js";
@@ -63,12 +64,13 @@ function lateOut(late: Trigger["catchup"]): Json | null {
   };
 }
 
-function missedOut({ count, lastAt, cause, pause }: NonNullable<Decision["missed"]>): Json {
+function missedOut({ count, lastAt, cause, pause, skip }: NonNullable<Decision["missed"]>): Json {
   return {
     count,
     last_at: iso(lastAt),
     cause: lateOut(cause ?? null),
     pause: pause === undefined ? null : { ...pauseOut(pause), is_global: pause.isGlobal },
+    skip: skip === undefined ? null : { at: iso(skip.at), reason: skip.reason, user: skip.user },
   };
 }
 
@@ -123,6 +125,10 @@ export function pauseOut(pause: PipelineStatus["pause"]): Json | null {
   return pause === null ? null : { at: iso(pause.at), until: iso(pause.until), reason: pause.reason, user: pause.user };
 }
 
+export function skipOut({ fireAt, at, reason, user }: SkippedFireTime): Json {
+  return { fire_at: iso(fireAt), at: iso(at), reason, user };
+}
+
 export function pipelineOut(one: PipelineStatus): Json {
   return {
     id: one.pipelineId,
@@ -137,6 +143,7 @@ export function pipelineOut(one: PipelineStatus): Json {
     conditions: one.conditions,
     paused: one.pause !== null,
     pause: pauseOut(one.pause),
+    skips: one.skips.map(skipOut),
   };
 }
 

@@ -51,8 +51,8 @@ export function measured(scheduler: Scheduler, record: Recorder, limit: number):
       record("headgate_decisions_total", { pipeline: pipelineOf(decision.pipelineId), outcome: decision.outcome }, 1),
     ),
     scheduler.on("schedule.dropped", ({ pipelineId, decisions }) => {
-      const count = decisions.reduce((sum, { missed }) => sum + (missed?.count ?? 1), 0);
-      record("headgate_fire_times_dropped_total", { pipeline: pipelineOf(pipelineId) }, count);
+      const count = decisions.reduce((sum, { missed }) => sum + (missed?.skip === undefined ? (missed?.count ?? 1) : 0), 0);
+      if (count > 0) record("headgate_fire_times_dropped_total", { pipeline: pipelineOf(pipelineId) }, count);
     }),
     scheduler.on("run.started", ({ run: { pipelineId, startedAt, scheduledFor } }) => {
       if (scheduledFor === null) return;

@@ -34,6 +34,8 @@ const EVENTS: Readonly<Record<EventName, true>> = {
   "run.late_result": true,
   "schedule.fired": true,
   "schedule.dropped": true,
+  "schedule.skipped": true,
+  "schedule.unskipped": true,
   "sensor.failed": true,
   "sensor.recovered": true,
   "sensor.rejected": true,

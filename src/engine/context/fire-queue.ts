@@ -2,6 +2,7 @@ import { Heap, type HeapEntry } from "../../base/heap.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { Pause, PipelineState } from "../../ports/store.js";
 import type { EndedPause } from "../../schedule/ended-pauses.js";
+import type { SkippedFire } from "../../schedule/skips.js";
 
 /** A pipeline of this node. Sorted in the heap by when it is next due: its next fire time, or the end of its pause. */
 export interface Entry extends HeapEntry {
@@ -16,11 +17,13 @@ export interface Entry extends HeapEntry {
   addedAt: number | null;
   pause: Pause | null;
   endedPauses: readonly EndedPause[];
+  skips: readonly SkippedFire[];
 }
 
 const NONE: readonly Pipeline[] = Object.freeze([]);
 const NO_IDS: readonly string[] = Object.freeze([]);
 const NO_PAUSES: readonly EndedPause[] = Object.freeze([]);
+const NO_SKIPS: readonly SkippedFire[] = Object.freeze([]);
 
 /** A pipeline of which the store has said nothing yet. */
 function unknownEntry(pipeline: Pipeline): Entry {
@@ -35,6 +38,7 @@ function unknownEntry(pipeline: Pipeline): Entry {
     addedAt: null,
     pause: null,
     endedPauses: NO_PAUSES,
+    skips: NO_SKIPS,
   };
 }
 
@@ -119,6 +123,7 @@ export class FireQueue {
     entry.lastFireAt = state?.lastFireAt ?? null;
     entry.pause = state?.pause ?? null;
     entry.endedPauses = state?.endedPauses ?? NO_PAUSES;
+    entry.skips = state?.skips ?? NO_SKIPS;
     this.place(entry, now);
   }
 

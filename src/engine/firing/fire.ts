@@ -5,6 +5,7 @@ import { decisionView } from "../../gate/view.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { FireRequest, FireResult, GlobalPause } from "../../ports/store.js";
 import { type DroppedFires, type MisfirePlan, planMisfires } from "../../schedule/misfire.js";
+import { type SkippedFire, skipReason } from "../../schedule/skips.js";
 import type { CatchupRecord, NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import { ofDecision, ofTrigger } from "../context/event-payloads.js";
@@ -136,11 +137,12 @@ interface Planned {
   readonly entry: Entry;
   readonly pipeline: Pipeline;
   readonly dueAt: number | null;
+  readonly skips: readonly SkippedFire[];
   readonly plan: Plan;
 }
 
-function isCurrent({ entry, pipeline, dueAt }: Planned): boolean {
-  return entry.pipeline === pipeline && entry.nextFireAt === dueAt;
+function isCurrent({ entry, pipeline, dueAt, skips }: Planned): boolean {
+  return entry.pipeline === pipeline && entry.nextFireAt === dueAt && entry.skips === skips;
 }
 
 /** Pauses that may cover fire times of a pipeline: its own count before those of everything. */
@@ -160,9 +162,9 @@ async function plansOf(
   now: number,
 ): Promise<Planned[]> {
   const planned = entries.flatMap((entry): Planned[] => {
-    const { pipeline, nextFireAt: dueAt } = entry;
+    const { pipeline, nextFireAt: dueAt, skips } = entry;
     const plan = planOf(core, entry, global, now);
-    return plan === null ? [] : [{ entry, pipeline, dueAt, plan }];
+    return plan === null ? [] : [{ entry, pipeline, dueAt, skips, plan }];
   });
   const dropping = planned.filter(({ plan }) => plan.dropped.length > 0);
   if (dropping.length === 0) return planned;
@@ -203,6 +205,7 @@ function planOf(
       onTimeMs: core.settings.onTimeMs,
       ...(paused.length === 0 ? null : { paused }),
       ...(made === undefined ? null : { made }),
+      ...(entry.skips.length === 0 ? null : { skips: entry.skips }),
     });
   } catch (error) {
     entry.nextFireAt = null;
@@ -260,6 +263,7 @@ function droppedDecision(
   const pause = dropped.pause === undefined ? undefined : missedPauseOf(dropped.pause);
   const missed = `missed, ${formatDuration(now - dropped.firstAt)} late`;
   const why: Record<DroppedFires["reason"], string> = {
+    skipped: dropped.skip === undefined ? "it was skipped" : skipReason(dropped.skip),
     paused: pause === undefined ? "the pipeline was paused" : pausedReason(pause),
     catchup_none: `${missed}; catchup is "none"`,
     catchup_latest: `${missed}; catchup is "latest" and there was a newer fire time`,
@@ -280,7 +284,11 @@ function droppedDecision(
 }
 
 /** `null` for a single fire time of which nothing more is known. */
-function missedOf({ count, lastAt }: DroppedFires, pause: MissedPause | undefined, late: CatchupRecord | null): MissedFires | null {
+function missedOf({ count, lastAt, skip }: DroppedFires, pause: MissedPause | undefined, late: CatchupRecord | null): MissedFires | null {
+  if (skip !== undefined) {
+    const { fireAt: _, ...by } = skip;
+    return { count, lastAt, skip: by };
+  }
   if (pause !== undefined) return { count, lastAt, pause };
   if (late !== null && late.cause !== "paused") return { count, lastAt, cause: late };
   return count === 1 ? null : { count, lastAt };

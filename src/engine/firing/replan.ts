@@ -2,6 +2,7 @@ import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { Replan } from "../../ports/store/clock-recovery.js";
 import type { Schedule } from "../../schedule/schedule.js";
+import type { SkippedFire } from "../../schedule/skips.js";
 
 /**
  * Plans a schedule from `now`, and from the first dropped fire time after `since`, which are open again: pure.
@@ -15,10 +16,13 @@ export function replan(schedule: Pick<Schedule, "nextAfter">, dropped: readonly 
   };
   const withdrawn: string[] = [];
   const amended: DecisionRecord[] = [];
+  const skips: SkippedFire[] = [];
   for (const decision of dropped) {
     const firstAt = decision.scheduledFor ?? since;
     if (firstAt > since) {
       withdrawn.push(decision.id);
+      const skip = decision.missed?.skip;
+      if (skip !== undefined) skips.push({ fireAt: firstAt, ...skip });
       open(firstAt);
       continue;
     }
@@ -26,7 +30,7 @@ export function replan(schedule: Pick<Schedule, "nextAfter">, dropped: readonly 
     amended.push(cut(decision, count, lastAt));
     open(nextAt);
   }
-  return { nextFireAt, withdrawn, amended };
+  return { nextFireAt, withdrawn, amended, skips };
 }
 
 /** Counts the fire times in [firstAt, until]; of one decision there are at most as many as of one plan. */

@@ -1,6 +1,7 @@
 import { isoUtc } from "../../base/instant.js";
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import { skipReason } from "../../schedule/skips.js";
 import { byWhom, lateBecause } from "./explain-words.js";
 import type { Story } from "./story.js";
 
@@ -9,6 +10,13 @@ export function tellDropped(pipeline: Pipeline, drop: DecisionRecord, fireAt: nu
   const { missed, scheduledFor, reason } = drop;
   const count = missed?.count ?? 1;
   const others = count === 1 ? "" : `, one of ${count} from ${isoUtc(scheduledFor ?? fireAt)} to ${isoUtc(missed?.lastAt ?? fireAt)},`;
+  if (missed?.skip !== undefined)
+    return {
+      answer: "skipped",
+      text: `its fire time ${isoUtc(fireAt)} was left out because ${skipReason(missed.skip)}`,
+      advice: "To run it anyway, backfill it.",
+      decisions: [drop],
+    };
   return {
     answer: "missed",
     text: `its fire time ${isoUtc(fireAt)}${others} was dropped at ${isoUtc(drop.at)}: ${whyDropped(pipeline, drop, reason.replace(/ \(\d+ fire times until [^)]*\)$/, ""))}`,

@@ -3,6 +3,7 @@ import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { GlobalPause, Pause, PipelineState } from "../../ports/store.js";
 import type { RunRecord } from "../../run/run.js";
 import type { PausedSpan } from "../../schedule/misfire.js";
+import type { SkippedFire } from "../../schedule/skips.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 
@@ -23,6 +24,8 @@ export interface ProjectionState {
   readonly pause: Pause | null;
   readonly isPauseGlobal: boolean;
   readonly lastPauses: readonly PausedSpan[];
+  /** Fire times that will be left out. */
+  readonly skips: readonly SkippedFire[];
   /** Waiting triggers, oldest first, and how many more there are. */
   readonly waiting: readonly TriggerRecord[];
   readonly moreWaiting: number;
@@ -79,6 +82,7 @@ export async function projectionState(
     pause,
     isPauseGlobal: pause !== null && pause === global.pause,
     lastPauses: [...(state?.endedPauses ?? []), ...global.endedPauses],
+    skips: state?.skips ?? [],
     waiting: waiting.toReversed(),
     moreWaiting: Math.max(0, waitingTriggers - waiting.length),
     runs: runs.toReversed(),

@@ -1,6 +1,7 @@
 import { isAdaptive } from "../../adaptive/adaptive.js";
 import type { OpenMatter } from "../../ports/scheduler-api/explanation.js";
 import { planMisfires } from "../../schedule/misfire.js";
+import { skipReason } from "../../schedule/skips.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
@@ -201,7 +202,7 @@ export class Projection {
 
   /** Plans fire times that are overdue at an instant. */
   #planned(at: number): { readonly fires: readonly number[]; readonly next: number | null } {
-    const { pipeline, pause, lastPauses, now } = this.#state;
+    const { pipeline, pause, lastPauses, skips, now } = this.#state;
     const span = pause === null || at !== this.#pausedUntil ? [] : [{ from: Math.min(pause.at, now), until: at }];
     const fires: number[] = [];
     let next = this.#nextFireAt;
@@ -214,6 +215,7 @@ export class Projection {
         windowMs: pipeline.execution.catchupWindowMs,
         onTimeMs: this.#core.settings.onTimeMs,
         paused: [...span, ...lastPauses],
+        skips,
       });
       fires.push(...plan.fires);
       next = plan.nextFireAt;
@@ -232,6 +234,7 @@ export class Projection {
     this.#fires++;
     if (fireAt <= now || pause === null) return;
     const trigger = triggerFor(pipeline, fireAt, fireAt);
+    if (this.#isSkipped(trigger, fireAt)) return;
     const why = paused(pause, isPauseGlobal);
     if (isEndless)
       this.#say(fireAt, "fire", trigger, {
@@ -251,6 +254,14 @@ export class Projection {
       });
   }
 
+  /** Returns true, and says so, if a fire time will be left out: whatever else is so of it. */
+  #isSkipped(trigger: Waiting, at: number): boolean {
+    const skip = this.#state.skips.find(({ fireAt }) => fireAt === trigger.judged.scheduledFor);
+    if (skip === undefined) return false;
+    this.#say(at, "fire", trigger, { answer: "will_skip", reason: `it will be left out because ${skipReason(skip)}` });
+    return true;
+  }
+
   /** The pause ends: the fire times in it that catchup makes are triggers now. */
   #catchUp(at: number): void {
     for (const fireAt of this.#made ?? []) {
@@ -267,6 +278,7 @@ export class Projection {
     const made = triggerFor(pipeline, fireAt, at);
     this.#nextFireAt = pipeline.schedule.nextAfter(fireAt);
     this.#fires++;
+    if (this.#isSkipped(made, at)) return null;
     if (!this.mayHaveChanged(fireAt)) {
       this.#supersede(at);
       this.#wait(made);

@@ -11,6 +11,7 @@ import type { StoreHealth } from "../context/store-health.js";
 import type { GateEvaluator } from "../gating/gate-evaluator.js";
 import type { SensorRunner } from "../intake/sensors.js";
 import type { NodeReport } from "../monitoring/node-registry.js";
+import { skipView } from "../pipelines/skips.js";
 import type { Runner } from "../running/runner.js";
 import { whyNotReady } from "./readiness.js";
 
@@ -83,6 +84,7 @@ export async function pipelineStatus({ store }: Pick<Core, "store">, pipeline: P
     maxActiveRuns: pipeline.execution.maxActiveRuns,
     conditions: pipeline.gate.conditions.map(({ name }) => name),
     pause: pauseView(pause),
+    skips: (state?.skips ?? []).map(skipView),
   };
 }
 

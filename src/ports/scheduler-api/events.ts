@@ -31,6 +31,14 @@ export interface PauseEvent {
   readonly user: string | null;
 }
 
+/** Payload of `schedule.skipped` and `schedule.unskipped`. */
+export interface SkipEvent {
+  readonly pipelineId: string;
+  readonly fireTimes: readonly Date[];
+  readonly reason: string | null;
+  readonly user: string | null;
+}
+
 /** Sensor that an event is about. */
 export interface SensorRef {
   readonly pipelineId: string;
@@ -74,7 +82,11 @@ export interface SchedulerEvents {
    */
   "run.unrecorded": AttemptEvent & { readonly outcome: AttemptOutcome; readonly error: Error; readonly isGivenUp: boolean };
   "schedule.fired": { readonly pipelineId: string; readonly fireTimes: readonly Date[]; readonly nextFireAt: Date | null };
+  /** Fire times were dropped: missed, or skipped by a user. */
   "schedule.dropped": { readonly pipelineId: string; readonly decisions: readonly Decision[] };
+  /** Fire times to come will be left out, or no longer. */
+  "schedule.skipped": SkipEvent;
+  "schedule.unskipped": SkipEvent;
   /** A look of a sensor failed; it looks again at `nextLookAt`. */
   "sensor.failed": SensorRef & { readonly error: Error; readonly failures: number; readonly nextLookAt: Date };
   /** A look succeeded after so many that had failed. */

@@ -4,7 +4,7 @@ import type { Trigger } from "../../trigger/view.js";
 
 /**
  * Outcome of a pipeline at an instant:
- * `ran` (its run succeeded), `running`, `retrying`, `failed`, `timed_out`, `cancelled` (its run, or its trigger before it ran), `waiting` (a trigger waits), `skipped` (a condition or overlap),
+ * `ran` (its run succeeded), `running`, `retrying`, `failed`, `timed_out`, `cancelled` (its run, or its trigger before it ran), `waiting` (a trigger waits), `skipped` (a condition, overlap, or a user who left the fire time out),
  * `missed` (a fire time was dropped), `superseded` (a newer fire time replaced it while it waited), `expired` (it was held for longer than `holdFor`), `not_scheduled` (no run was due),
  * `unknown` (nothing is kept of it).
  *
@@ -34,7 +34,7 @@ export type ExplanationOutcome =
  * - `may_run`: its run starts then, or it waits, is held or is skipped.
  * - `will_retry`: the next attempt of its run starts then.
  * - `will_wait`: it does not start then, and is not dropped either: held, behind a run, or behind a pause.
- * - `will_skip`: a condition, or its overlap policy (`skip`, or `cancel_running` for newer fire times), ends it.
+ * - `will_skip`: a user leaves the fire time out; or a condition, or its overlap policy (`skip`, or `cancel_running` for newer fire times), ends it.
  * - `may_skip`: it does not start then; it is skipped, held or waits.
  * - `will_miss`: a pause lasts beyond the fire time, and catchup drops it.
  * - `will_expire`: it is held, and given up before it is looked at again.

@@ -16,6 +16,7 @@ import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } fr
 import type { NodeRegistry } from "./node-registry.js";
 import type { ReloadOptions, ReloadResult } from "./reload.js";
 import type { SettingsManager } from "./settings-manager.js";
+import type { SkipOptions, SkippedFireTime, UnskipOptions } from "./skips.js";
 import type { StatisticsService } from "./statistics-service.js";
 import type { PipelineStatus, SchedulerStatus } from "./status.js";
 import type { StopOptions } from "./stop-options.js";
@@ -101,6 +102,24 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`
    */
   resume(target?: string | ResumeOptions, options?: ActionContext): Promise<boolean>;
+
+  /**
+   * Leaves fire times of a pipeline's schedule out: the next one, the next few, or those at instants. Each becomes a decision that says by whom and why it was skipped; what is requested otherwise runs. Kept in the store, in force
+   * on all nodes, also if it comes within the last millisecond before the fire time. A fire time is an instant: one that a changed schedule, or an adaptive one, no longer has, is forgotten. Returns all fire times that the
+   * pipeline will leave out, in order.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_INSTANT`, `ALREADY_FINISHED` for a fire time that was decided on, `TOO_MANY` beyond 100, `SCHEDULER_STOPPED`
+   * @example
+   * await scheduler.skip("daily-sales", { next: 2, reason: "bank holiday", user: "ana" });
+   */
+  skip(pipelineId: string, options?: SkipOptions): Promise<readonly SkippedFireTime[]>;
+
+  /**
+   * Has fire times made that were to be left out. Returns them; none when nothing was to be left out, or it is too late.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_INSTANT`, `SCHEDULER_STOPPED`
+   */
+  unskip(pipelineId: string, options?: UnskipOptions): Promise<readonly SkippedFireTime[]>;
 
   /**
    * Adds pipelines, before or while running.

@@ -1,4 +1,5 @@
 import type { AttemptOutcome } from "../../run/run.js";
+import type { SkippedFireTime } from "./skips.js";
 
 /** The end of an attempt that the store has not taken yet. */
 export interface UnrecordedEnd {
@@ -85,4 +86,6 @@ export interface PipelineStatus {
   readonly conditions: readonly string[];
   /** Its own pause, or the pause of everything. */
   readonly pause: SchedulerStatus["pause"];
+  /** Fire times that will be left out, in order. */
+  readonly skips: readonly SkippedFireTime[];
 }

@@ -4,6 +4,7 @@
  * Invariants: nothing that has a trigger fires twice; what waits or runs goes on as long after the step as it would have without it.
  */
 import type { DecisionRecord } from "../../gate/finding.js";
+import type { SkippedFire } from "../../schedule/skips.js";
 import type { PipelineState } from "./pipelines.js";
 
 /** Where a schedule goes on, and what becomes of the fire times that a clock ahead of time has dropped. */
@@ -13,6 +14,8 @@ export interface Replan {
   readonly withdrawn: readonly string[];
   /** Decisions on several fire times, cut to those that keep their outcome. */
   readonly amended: readonly DecisionRecord[];
+  /** Skips of fire times that are open again: they are kept beside those that are there. */
+  readonly skips: readonly SkippedFire[];
 }
 
 /** One schedule that a wrong clock has advanced too far. Instants are epoch ms. */

@@ -8,12 +8,14 @@
  *                        └──────┘ fire: the next fire time
  * ```
  *
- * Invariants: a fire time becomes at most one trigger on any number of nodes, since `fire` does nothing unless the stored `nextFireAt` is the expected one; a paused pipeline does not fire; the limits that a claim goes
+ * Invariants: a fire time becomes at most one trigger on any number of nodes, since `fire` does nothing unless the stored `nextFireAt` is the expected one; a paused pipeline does not fire; a fire time that was skipped
+ * before it fired has no trigger, since `fire` does nothing unless the request was planned by the stored skips (`keepsSkips`); the limits that a claim goes
  * by are those that were registered last.
  */
 import type { DecisionRecord } from "../../gate/finding.js";
 import type { CancelRequest } from "../../run/run.js";
 import type { EndedPause } from "../../schedule/ended-pauses.js";
+import type { SkippedFire } from "../../schedule/skips.js";
 import type { Overlap } from "../../trigger/overlap.js";
 import type { NewTrigger, TriggerRecord } from "../../trigger/trigger.js";
 import type { AuditedWrite, NotedResult } from "./audit.js";
@@ -54,6 +56,8 @@ export interface PipelineState {
   readonly pause: Pause | null;
   /** Pauses that have ended and cover fire times that are not decided on, oldest first; at most 100. */
   readonly endedPauses: readonly EndedPause[];
+  /** Fire times to come that are to be left out, in order; at most 100. */
+  readonly skips: readonly SkippedFire[];
   readonly activeRuns: number;
   readonly waitingTriggers: number;
 }
@@ -71,7 +75,7 @@ export interface FireRequest {
 }
 
 export interface FireResult {
-  /** `moved`: not the stored `nextFireAt` or schedule any more; `paused`: nothing fires now; `gone`: never registered. */
+  /** `moved`: not the stored `nextFireAt`, schedule or skips any more; `paused`: nothing fires now; `gone`: never registered. */
   readonly outcome: "fired" | "moved" | "paused" | "gone";
   readonly state: PipelineState | null;
   readonly triggers: readonly TriggerRecord[];
@@ -99,6 +103,18 @@ export interface PipelineStore {
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
   resume(pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null>;
+  /**
+   * Adds fire times that are to be left out, all or none, as the pure function `withSkips` says, atomically with the audit entry (given the skips of before). Returns all of the pipeline.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `ALREADY_FINISHED`, `TOO_MANY`
+   */
+  skip(pipelineId: string, skips: readonly SkippedFire[], noted?: AuditedWrite): Promise<readonly SkippedFire[]>;
+  /**
+   * Removes skips of these fire times, or of all (`null`), atomically with the audit entry. Returns those that were removed; for none, nothing is noted. Idempotent.
+   *
+   * @throws HeadgateError `UNKNOWN_PIPELINE`
+   */
+  unskip(pipelineId: string, fireTimes: readonly number[] | null, noted?: AuditedWrite): Promise<readonly SkippedFire[]>;
   /** Returns the pause of everything. */
   globalPause(): Promise<GlobalPause>;
   /** Returns the ids of pipelines that are paused by themselves, also those whose pause has run out and was not ended yet. */

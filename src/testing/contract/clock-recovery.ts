@@ -17,6 +17,7 @@ function replanning(pipelineId: string, expectedFireAt: number, rest: Partial<Re
     nextFireAt: T0 + 2 * MINUTE,
     withdrawn: all.map(({ id }) => id),
     amended: [],
+    skips: [],
   });
   return { pipelineId, scheduleKey: "every(60000,0)", expectedFireAt, since: T0 + MINUTE, plan, ...rest };
 }
@@ -76,7 +77,9 @@ export const CLOCK_RECOVERY: readonly Case[] = [
       await advanced(store, "a", [several, inTime]);
       await store.pause("a", { at: T0, until: null, reason: null, user: null });
       const amended = { ...several, reason: "cut", missed: null };
-      const request = replanning("a", AHEAD + MINUTE, { plan: () => ({ nextFireAt: T0 + 2 * MINUTE, withdrawn: [], amended: [amended] }) });
+      const request = replanning("a", AHEAD + MINUTE, {
+        plan: () => ({ nextFireAt: T0 + 2 * MINUTE, withdrawn: [], amended: [amended], skips: [] }),
+      });
       const [result] = await store.replan([request], T0 + MINUTE);
       assert.deepEqual([result?.outcome, result?.state?.nextFireAt], ["replanned", T0 + 2 * MINUTE]);
       const left = await store.listDecisions({ pipelineId: "a", limit: 10 });

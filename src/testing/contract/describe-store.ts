@@ -20,6 +20,7 @@ import { RETENTION } from "./retention.js";
 import { RETRIES } from "./retries.js";
 import { ROLL_UPS } from "./roll-ups.js";
 import { globalRunner, type TestRunner } from "./runner.js";
+import { SKIPS } from "./skips.js";
 import { STARTS } from "./starts.js";
 
 /** Makes an empty store that is not open yet, a new one each time; with this retention, if one is said. */
@@ -29,7 +30,7 @@ export type MakeStore = (options: { retention?: ContractRetention }) => Store | 
 export type BreakTrigger = (store: Store, triggerId: string) => Promise<void>;
 
 /**
- * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, limits on starts, pause, decisions, limits of the queue,
+ * The contract that every store keeps: atomic fires, idempotent enqueue, requests that are sent again, claims in order under all limits, leases, fencing, retries, expiry, limits on starts, pause, skipped fire times, decisions, limits of the queue,
  * cursors, documents, named leases, paging, retention, statistics, events, clocks that were wrong, broken rows. Run it on a store of your own.
  *
  * @param breakTrigger - tries broken rows too, where a store can have some
@@ -58,6 +59,7 @@ export function describeStore(
       ...ENDS,
       ...QUEUE,
       ...PAUSES,
+      ...SKIPS,
       ...RECORDS,
       ...DOCUMENTS,
       ...LEASES,

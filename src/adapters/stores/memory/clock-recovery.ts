@@ -3,6 +3,7 @@ import type { DecisionRecord } from "../../../gate/finding.js";
 import type { ReplanRequest, ReplanResult } from "../../../ports/store/clock-recovery.js";
 import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
+import { mergeSkips } from "../../../schedule/skips.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
 import { type PipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
 import type { History } from "./history.js";
@@ -35,9 +36,10 @@ export class ClockRecovery {
     if (cell.nextFireAt !== request.expectedFireAt || cell.registration.scheduleKey !== request.scheduleKey)
       return { outcome: "moved", state: stateOf(cell) };
     const reaching = dropped.filter(({ scheduledFor, missed }) => (missed?.lastAt ?? scheduledFor ?? 0) > request.since);
-    const { nextFireAt, withdrawn, amended } = request.plan(reaching);
+    const { nextFireAt, withdrawn, amended, skips } = request.plan(reaching);
     this.#history.withdraw(new Set(withdrawn), amended);
     cell.nextFireAt = nextFireAt;
+    if (skips.length > 0) cell.skips = mergeSkips(cell.skips, skips);
     if (cell.lastFireAt !== null) cell.lastFireAt = Math.min(cell.lastFireAt, now);
     return { outcome: "replanned", state: stateOf(cell) };
   }

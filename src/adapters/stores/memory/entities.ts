@@ -4,6 +4,7 @@ import type { DecisionRecord } from "../../../gate/finding.js";
 import type { Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
 import type { RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
+import type { SkippedFire } from "../../../schedule/skips.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { ReadyList } from "./ready-list.js";
 
@@ -17,6 +18,7 @@ export interface PipelineEntity extends HeapEntry {
   lastSuccessAt: number | null;
   pause: Pause | null;
   endedPauses: readonly EndedPause[];
+  skips: readonly SkippedFire[];
   /** Made with its first trigger, so that 100,000 idle pipelines stay small. */
   life: Life | null;
 }
@@ -68,6 +70,7 @@ export type TimerEntity = TriggerEntity | RunEntity;
 
 const NO_DECISIONS: readonly DecisionRecord[] = [];
 const NO_PAUSES: readonly EndedPause[] = [];
+const NO_SKIPS: readonly SkippedFire[] = [];
 
 export function newPipelineEntity(registration: PipelineRegistration): PipelineEntity {
   return {
@@ -80,6 +83,7 @@ export function newPipelineEntity(registration: PipelineRegistration): PipelineE
     lastSuccessAt: null,
     pause: null,
     endedPauses: NO_PAUSES,
+    skips: NO_SKIPS,
     life: null,
   };
 }
@@ -128,6 +132,7 @@ export function stateOf(cell: PipelineEntity): PipelineState {
     lastSuccessAt: cell.lastSuccessAt,
     pause: cell.pause,
     endedPauses: cell.endedPauses,
+    skips: cell.skips,
     activeRuns: cell.life?.active.size ?? 0,
     waitingTriggers: cell.life?.waiting.size ?? 0,
   };

@@ -26,6 +26,7 @@ import type {
 } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
 import { adoptAttempt } from "../../../run/transitions.js";
+import type { SkippedFire } from "../../../schedule/skips.js";
 import { endTrigger, expireTrigger, recheckTrigger, retireTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type NewTrigger, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { AuditTrail } from "./audit-trail.js";
@@ -233,6 +234,14 @@ export class InMemory implements MemoryStore {
 
   async globalPause(): Promise<GlobalPause> {
     return this.#lines.global;
+  }
+
+  async skip(pipelineId: string, skips: readonly SkippedFire[], noted?: AuditedWrite): Promise<readonly SkippedFire[]> {
+    return this.#pipelines.skip(pipelineId, skips, (before) => this.#audit.note(noted, before));
+  }
+
+  async unskip(pipelineId: string, fireTimes: readonly number[] | null, noted?: AuditedWrite): Promise<readonly SkippedFire[]> {
+    return this.#pipelines.unskip(pipelineId, fireTimes, (before) => this.#audit.note(noted, before));
   }
 
   async pausedPipelines(): Promise<readonly string[]> {

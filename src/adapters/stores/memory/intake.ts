@@ -1,4 +1,5 @@
 import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
+import { keepsSkips, skipsFrom } from "../../../schedule/skips.js";
 import { isOverlapping, replacesWaiting } from "../../../trigger/overlap.js";
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, supersedeTrigger } from "../../../trigger/transitions.js";
@@ -35,7 +36,9 @@ export class Intake {
     const refused = (outcome: "moved" | "paused"): FireResult => ({ outcome, state: stateOf(cell), triggers: [], superseded: [] });
     if (cell.nextFireAt !== request.expectedFireAt || cell.registration.scheduleKey !== request.scheduleKey) return refused("moved");
     if (this.#lines.isPaused(cell)) return refused("paused");
+    if (!keepsSkips(request, cell.skips)) return refused("moved");
     cell.nextFireAt = request.nextFireAt;
+    cell.skips = skipsFrom(cell.skips, request.nextFireAt);
     if (request.lastFireAt !== null) cell.lastFireAt = request.lastFireAt;
     for (const decision of request.dropped) this.#history.addDropped(decision);
     const fired: TriggerEntity[] = [];

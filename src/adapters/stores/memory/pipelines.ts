@@ -2,6 +2,7 @@ import { HeadgateError } from "../../../base/errors.js";
 import { FifoList } from "../../../base/fifo-list.js";
 import type { RecentStarts } from "../../../gate/start-limit.js";
 import type { Backlog, BacklogGroup, Pause, PipelineRegistration, PipelineState } from "../../../ports/store.js";
+import { type SkippedFire, withoutSkips, withSkips } from "../../../schedule/skips.js";
 import { RETIRED } from "../../../trigger/transitions.js";
 import { newPipelineEntity, type PipelineEntity, type RunEntity, stateOf, type TriggerEntity } from "./entities.js";
 import type { ReadyQueue } from "./ready-queue.js";
@@ -69,6 +70,26 @@ export class Pipelines {
     note(this.#lines.pauseOf(cell));
     if (cell === null) this.#lines.pauseAll(pause, this.#cells.values());
     else this.#lines.pause(cell, pause);
+  }
+
+  /** `note` receives the skips of before; if it throws, nothing changes. */
+  skip(id: string, added: readonly SkippedFire[], note: (before: readonly SkippedFire[]) => void): readonly SkippedFire[] {
+    const cell = this.known(id);
+    const skips = withSkips(cell.skips, added, { pipelineId: id, nextFireAt: cell.nextFireAt });
+    note(cell.skips);
+    cell.skips = skips;
+    return skips;
+  }
+
+  /** Returns the skips that were removed. */
+  unskip(id: string, fireTimes: readonly number[] | null, note: (before: readonly SkippedFire[]) => void): readonly SkippedFire[] {
+    const cell = this.known(id);
+    const left = withoutSkips(cell.skips, fireTimes);
+    const removed = cell.skips.filter((one) => !left.includes(one));
+    if (removed.length === 0) return removed;
+    note(cell.skips);
+    cell.skips = left;
+    return removed;
   }
 
   paused(): readonly string[] {

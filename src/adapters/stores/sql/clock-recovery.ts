@@ -3,6 +3,7 @@ import type { DecisionRecord } from "../../../gate/finding.js";
 import type { ReplanRequest, ReplanResult } from "../../../ports/store/clock-recovery.js";
 import { rebaseRetry } from "../../../run/transitions.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
+import { mergeSkips } from "../../../schedule/skips.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
 import { changing, type Row, type Session, select, selectLocked, wholeOf } from "./database.js";
 import { LATER } from "./line.js";
@@ -38,6 +39,7 @@ export async function replan(session: Session, requests: readonly ReplanRequest[
     const next = {
       ...row,
       nextFireAt: made.nextFireAt,
+      skips: made.skips.length === 0 ? row.skips : mergeSkips(row.skips ?? [], made.skips),
       lastFireAt: row.lastFireAt === null ? null : Math.min(row.lastFireAt, now),
     };
     rows.set(pipelineId, next);
@@ -45,7 +47,10 @@ export async function replan(session: Session, requests: readonly ReplanRequest[
     withdrawn.push(...made.withdrawn);
     amended.push(...made.amended);
   }
-  await session.write([changing(PIPELINES, changed, ["nextFireAt", "lastFireAt"]), changing(DECISIONS, amended, ["reason", "missed"])]);
+  await session.write([
+    changing(PIPELINES, changed, ["nextFireAt", "lastFireAt", "skips"]),
+    changing(DECISIONS, amended, ["reason", "missed"]),
+  ]);
   for (let from = 0; from < withdrawn.length; from += ROWS_AT_ONCE) {
     if (from > 0) await session.yield?.();
     const { dialect } = session;

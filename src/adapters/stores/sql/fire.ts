@@ -1,4 +1,5 @@
 import type { EnqueueResult, FireRequest, FireResult } from "../../../ports/store.js";
+import { keepsSkips, skipsFrom } from "../../../schedule/skips.js";
 import { replacesWaiting } from "../../../trigger/overlap.js";
 import type { QueueLimits } from "../../../trigger/queue-limits.js";
 import { acceptTrigger, supersedeTrigger } from "../../../trigger/transitions.js";
@@ -20,12 +21,15 @@ import {
   uniqueKeyOf,
 } from "./tables.js";
 
+const MOVED = ["nextFireAt", "lastFireAt"] as const;
+
 /** Advances schedules and enqueues their triggers. A pipeline's row is locked meanwhile: of several nodes one fires. */
 export async function fire(session: Session, requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]> {
   const ids = requests.map(({ pipelineId }) => pipelineId);
   const rows = await selectLocked(session, PIPELINES, ids);
   const isPaused = (await globalPause(session)).pause !== null;
   const outcomes = requests.map((request) => outcomeOf(rows.get(request.pipelineId), request, isPaused));
+  const hadSkips = new Set([...rows.values()].flatMap(({ id, skips }) => (skips === null ? [] : [id])));
   const firing = requests.filter((_, index) => outcomes[index] === "fired");
   const made = await madeAlready(session, firing);
   const waiting = await waitingOf(session, firing, rows);
@@ -37,7 +41,8 @@ export async function fire(session: Session, requests: readonly FireRequest[], n
     if (row === undefined || outcome !== "fired") {
       return { outcome, state: row === undefined ? null : stateOf(row, 0, 0), triggers: [], superseded: [] };
     }
-    const next = { ...row, nextFireAt: request.nextFireAt, lastFireAt: request.lastFireAt ?? row.lastFireAt };
+    const { nextFireAt, lastFireAt } = request;
+    const next = { ...row, nextFireAt, lastFireAt: lastFireAt ?? row.lastFireAt, skips: skipsAfter(row, nextFireAt) };
     rows.set(row.id, next);
     const own: TriggerRow[] = [];
     const superseded: TriggerRecord[] = [];
@@ -58,12 +63,9 @@ export async function fire(session: Session, requests: readonly FireRequest[], n
     accepted.push(...own);
     return { outcome, state: stateOf(next, 0, 0), triggers: own, superseded };
   });
+  const moved = firing.map(({ pipelineId }) => rows.get(pipelineId) as PipelineRow);
   await session.write([
-    changing(
-      PIPELINES,
-      firing.map(({ pipelineId }) => rows.get(pipelineId) as PipelineRow),
-      ["nextFireAt", "lastFireAt"],
-    ),
+    changing(PIPELINES, moved, firing.some(({ pipelineId }) => hadSkips.has(pipelineId)) ? [...MOVED, "skips"] : MOVED),
     adding(TRIGGERS, accepted),
     changing(TRIGGERS, [...replaced.values()], TRIGGER_STATE),
     adding(
@@ -77,7 +79,15 @@ export async function fire(session: Session, requests: readonly FireRequest[], n
 function outcomeOf(row: PipelineRow | undefined, request: FireRequest, isPaused: boolean): FireResult["outcome"] {
   if (row === undefined) return "gone";
   if (row.nextFireAt !== request.expectedFireAt || row.scheduleKey !== request.scheduleKey) return "moved";
-  return isPaused || row.pause !== null ? "paused" : "fired";
+  if (isPaused || row.pause !== null) return "paused";
+  return keepsSkips(request, row.skips ?? []) ? "fired" : "moved";
+}
+
+/** `null` when there are none left, as in most rows. */
+function skipsAfter({ skips }: PipelineRow, nextFireAt: number | null): PipelineRow["skips"] {
+  if (skips === null) return null;
+  const left = skipsFrom(skips, nextFireAt);
+  return left.length === 0 ? null : left;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { GlobalPause, Pause, PipelineState } from "../../../ports/store.js"
 import type { CancelRequest } from "../../../run/run.js";
 import { withEndedPause } from "../../../schedule/ended-pauses.js";
 import { rebasePause, rebaseSpans } from "../../../schedule/rebase.js";
+import type { SkippedFire } from "../../../schedule/skips.js";
 import { RETIRED, retireTrigger } from "../../../trigger/transitions.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { note } from "./audit.js";
@@ -25,6 +26,7 @@ import {
 const RETIRED_AT_ONCE = 500;
 /** Pipelines read between two turns of the event loop. */
 const PIPELINES_AT_ONCE = 1_000;
+const NO_SKIPS: readonly SkippedFire[] = [];
 const NOT_PAUSED: GlobalPause = { pause: null, endedPauses: [] };
 
 /** Returns the rows of pipelines, by id. */
@@ -64,7 +66,8 @@ export async function states(session: Session, ids: readonly string[]): Promise<
 export function stateOf(row: PipelineRow, activeRuns: number, waitingTriggers: number): PipelineState {
   const { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause } = row;
   const endedPauses = endedPausesOf(row.lastPause);
-  return { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause, endedPauses, activeRuns, waitingTriggers };
+  const skips = row.skips ?? NO_SKIPS;
+  return { id, scheduleKey, nextFireAt, lastFireAt, lastSuccessAt, pause, endedPauses, skips, activeRuns, waitingTriggers };
 }
 
 export async function globalPause(session: Session): Promise<GlobalPause> {

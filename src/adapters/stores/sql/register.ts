@@ -82,6 +82,7 @@ function newRow({ id, scheduleKey, nextFireAt, maxActiveRuns, overlap, pool }: P
     lastSuccessAt: null,
     pause: null,
     lastPause: null,
+    skips: null,
     maxActiveRuns,
     overlap,
     pool,

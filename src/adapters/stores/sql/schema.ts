@@ -146,6 +146,7 @@ export function migrations(
       ...asRows("alerts", "deliveries", "array", "delivery"),
       `DROP TABLE ${name("config")}`,
       ...refusing(name("config"), { key: text, value: text, version: int, updated_at: int, updated_by: text }, UPGRADED),
+      `ALTER TABLE ${name("pipelines")} ADD COLUMN skips ${text}`,
       `ALTER TABLE ${name("pipelines")} RENAME TO pipeline_states`,
       ...refusing(
         name("pipelines"),

@@ -23,6 +23,7 @@ import { prune, type SqlRetention } from "./prune.js";
 import * as queue from "./queue.js";
 import { register } from "./register.js";
 import * as settle from "./run-lifecycle.js";
+import * as skips from "./skips.js";
 import { recentStarts } from "./start-checks.js";
 import * as statistics from "./statistics.js";
 import { HIDDEN } from "./statuses.js";
@@ -140,6 +141,8 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
       if (pause === undefined) throw unknownPipeline(id);
       return pause;
     },
+    skip: async (id, added, noted) => (await telling((on) => skips.skip(on, id, added, noted))) ?? refuseUnknown(id),
+    unskip: async (id, fireTimes, noted) => (await telling((on) => skips.unskip(on, id, fireTimes, noted))) ?? refuseUnknown(id),
     globalPause: () => pipelines.globalPause(session),
     pausedPipelines: () => pipelines.pausedPipelines(session),
     trigger: async (id) => (await withParameters(session, await select(session, TRIGGERS, "WHERE id = $1", [id])))[0] ?? null,
@@ -216,6 +219,11 @@ function isOnlyClaimed({ decided, attempts, cancelled, ended, superseded }: Clai
 function accepted(answer: EnqueueResult | null, pipelineId: string): EnqueueResult {
   if (answer === null) throw unknownPipeline(pipelineId);
   return answer;
+}
+
+/** @throws HeadgateError `UNKNOWN_PIPELINE` */
+function refuseUnknown(id: string): never {
+  throw unknownPipeline(id);
 }
 
 function unknownPipeline(id: string | null): HeadgateError {

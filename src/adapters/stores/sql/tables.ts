@@ -6,6 +6,7 @@ import type { CursorRecord, DocumentRecord, IdempotencyRecord, LeaseRecord, Paus
 import type { RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
+import type { SkippedFire } from "../../../schedule/skips.js";
 import { OVERLAPS, type Overlap } from "../../../trigger/overlap.js";
 import type { PipelineHistory } from "../../../trigger/retention.js";
 import { PRIORITIES, type TriggerRecord } from "../../../trigger/trigger.js";
@@ -29,6 +30,8 @@ export interface PipelineRow {
   readonly pause: Pause | null;
   /** Pauses that have ended, see {@link endedPausesOf}. */
   readonly lastPause: KeptPauses;
+  /** Fire times that are to be left out; `null` for none. */
+  readonly skips: readonly SkippedFire[] | null;
   readonly maxActiveRuns: number;
   readonly overlap: Overlap;
   readonly pool: string | null;
@@ -77,6 +80,7 @@ export const PIPELINES = table<PipelineRow>(
     lastSuccessAt: "int",
     pause: "json",
     lastPause: "json",
+    skips: "json",
     maxActiveRuns: "int",
     overlap: "text",
     pool: "text",
