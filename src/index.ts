@@ -113,6 +113,7 @@ export type {
   BackfillArgument,
   BackfillOptions,
   PauseOptions,
+  PipelineSelection,
   RequestedKind,
   ResumeOptions,
   RunArguments,

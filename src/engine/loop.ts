@@ -201,7 +201,7 @@ export class Loop {
     const { store, events, settings } = this.#core;
     const until = this.#global.current.pause?.until ?? null;
     if (until !== null && until <= now) {
-      const pause = await store.resume(null, until);
+      const [pause = null] = await store.resume([{ pipelineId: null }], until);
       await store.recheck(null, now);
       if (pause !== null) events.emit("resumed", () => ({ pipelineId: null, reason: pause.reason, user: pause.user, isAutomatic: true }));
       this.#global.dueAt = 0;

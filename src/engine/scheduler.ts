@@ -6,6 +6,7 @@ import type {
   ActionContext,
   BackfillOptions,
   PauseOptions,
+  PipelineSelection,
   ResumeOptions,
   RunOptions,
   TriggerOptions,
@@ -185,7 +186,7 @@ export class SchedulerEngine implements Scheduler {
     return cancelled;
   }
 
-  async pause(target?: string | PauseOptions, options?: Omit<PauseOptions, "pipelineId">): Promise<void> {
+  async pause(target?: string | PauseOptions, options?: Omit<PauseOptions, keyof PipelineSelection>): Promise<void> {
     await this.#pauses.pause(target, options);
   }
 

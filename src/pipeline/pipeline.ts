@@ -65,6 +65,8 @@ export interface PipelineOptions<
   executor?: Executor | string;
   /** Time after its fire time within which a run should succeed. Default: the pattern's, else none. */
   sla?: Duration | null;
+  /** The person or team that answers for it, at most 200 characters: shown in its status, and a way to select pipelines. Default none. */
+  owner?: string;
   /** For lists, alert rules and silences. Default: the pattern's, else none. */
   tags?: readonly string[];
   /** The reasons for which the usual alert rules look at it, such as `"failure"`. Default: the pattern's, else none. */
@@ -93,6 +95,7 @@ export interface Pipeline<Id extends string = string, Parameters = unknown, Outp
   readonly parameters: z.ZodType | null;
   readonly pattern: Pattern | null;
   readonly slaMs: number | null;
+  readonly owner: string | null;
   readonly tags: readonly string[];
   readonly alertOn: readonly AlertReason[];
   /** Not there for what code declares. */
@@ -119,6 +122,7 @@ const OPTIONS: OptionNames<PipelineOptions> = {
   execution: true,
   executor: true,
   sla: true,
+  owner: true,
   tags: true,
   alertOn: true,
   run: true,
@@ -182,10 +186,17 @@ export function pipeline<
     parameters,
     pattern,
     slaMs: sla === null ? null : durationMs(sla, `pipeline ${id}: sla`),
+    owner: ownerOf(options.owner, refuse),
     tags: [...(options.tags ?? pattern?.tags ?? NONE)],
     alertOn: [...(options.alertOn ?? pattern?.alertOn ?? NONE)],
     run: (options.run as Pipeline["run"] | undefined) ?? noFunction(id),
   };
+}
+
+function ownerOf(owner: string | undefined, refuse: RefuseOption): string | null {
+  if (owner === undefined) return null;
+  if (typeof owner === "string" && owner.trim() !== "" && owner.length <= 200) return owner;
+  throw refuse("owner", `must be a string of 1 to 200 characters (got ${shown(owner)})`);
 }
 
 function patternOf(pattern: PatternName | Pattern | undefined, refuse: RefuseOption): Pattern | null {

@@ -74,19 +74,28 @@ export interface ActionContext {
   caller?: ActionCaller;
 }
 
-/** Options of `Scheduler.pause`. */
-export interface PauseOptions extends ActionContext {
-  /** Default: the whole scheduler. */
+/** The pipelines that an action is for, by at most one of these; default: everything. Those of a tag or an owner are the ones that have it at that moment. */
+export interface PipelineSelection {
+  /** One pipeline. */
   pipelineId?: string;
-  /** Resumes by itself after this. Default: never. */
+  /** Each of these pipelines; at least one. */
+  pipelineIds?: readonly string[];
+  /** The pipelines of this node with this tag; at least one must have it. */
+  tag?: string;
+  /** The pipelines of this node with this owner; at least one must have it. */
+  owner?: string;
+}
+
+/** Options of `Scheduler.pause`. */
+export interface PauseOptions extends ActionContext, PipelineSelection {
+  /** Resumes by itself after this; not together with `until`. Default: never. */
   duration?: Duration;
+  /** Resumes by itself at this instant, which is to come. Default: never. */
+  until?: Instant;
 }
 
 /** Options of `Scheduler.resume`. */
-export interface ResumeOptions extends ActionContext {
-  /** Default: the whole scheduler. */
-  pipelineId?: string;
-}
+export interface ResumeOptions extends ActionContext, PipelineSelection {}
 
 /** Options of `Scheduler.backfill`. */
 export interface BackfillOptions<Parameters = unknown> extends ActionContext {

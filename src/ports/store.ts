@@ -54,9 +54,11 @@ export type {
   FireResult,
   GlobalPause,
   Pause,
+  PauseRequest,
   PipelineRegistration,
   PipelineState,
   PipelineStore,
+  ResumeRequest,
 } from "./store/pipelines.js";
 export type { Backlog, BacklogGroup, EnqueueOptions, EnqueueResult, QueueStore } from "./store/queue.js";
 export type { FinishRequest, FinishResult, HeartbeatRequest, RunStore } from "./store/runs.js";

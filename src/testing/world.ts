@@ -46,7 +46,7 @@ export interface World {
   conditions?: Readonly<Record<string, (at: Date, pipelineId: string) => boolean | Verdict>>;
   /** Requests of people and systems, and their times. */
   triggers?: readonly (TriggerOptions & { readonly at: Instant; readonly pipelineId: string })[];
-  pauses?: readonly (PauseOptions & { readonly from: Instant; readonly until?: Instant })[];
+  pauses?: readonly (Omit<PauseOptions, "until"> & { readonly from: Instant; readonly until?: Instant })[];
 }
 
 const WORLD: OptionNames<World> = { run: true, probes: true, conditions: true, triggers: true, pauses: true };

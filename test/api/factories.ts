@@ -346,6 +346,8 @@ export const METHODS: Table = {
     { valid: { user: "ana" }, call: (options) => on().resume(options), accepts: ["text"] },
     { of: "second", valid: { user: "ana" }, call: (options) => on().resume("a", options) },
   ],
+  skip: one({ user: "ana" }, (options) => on().skip("hourly", options), { opens: true }),
+  unskip: one({ user: "ana" }, (options) => on().unskip("a", options)),
   reload: one({ pipelines: [] }, (options) => on().reload(options), { opens: true }),
   retire: one({ user: "ana" }, (options) => on().retire("b", options), { opens: true }),
   upcoming: one({ count: 1 }, (options) => on().upcoming(options)),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { at, condition, createScheduler, cron, every, HeadgateError, pipeline } from "../../src/index.js";
+import { at, condition, createScheduler, cron, every, HeadgateError, pipeline, type Scheduler } from "../../src/index.js";
 import { fakeClock } from "../../src/testing/index.js";
 import { harness, timeOf } from "../support/harness.js";
 import { sharedStore } from "../support/shared-store.js";
@@ -226,4 +226,67 @@ it("shows at once that everything is paused, and that it is not any more", async
     expect(scheduler.status().pause).toBeNull();
   }
   await scheduler.stop();
+});
+
+describe("a pause of a selection", () => {
+  const tagged = (id: string, tags: readonly string[], owner?: string) =>
+    pipeline({ id, schedule: cron("0 * * * *"), tags, ...(owner === undefined ? {} : { owner }), run: () => {} });
+  const all = () => [tagged("a", ["etl", "sales"], "team sales"), tagged("b", ["etl"]), tagged("c", [], "team sales"), tagged("d", [])];
+  const paused = async (scheduler: Scheduler) => {
+    const found = await Promise.all(["a", "b", "c", "d"].map((id) => scheduler.getPipelineStatus(id)));
+    return found.flatMap(({ pipelineId, pause }) => (pause === null ? [] : [pipelineId])).join("");
+  };
+
+  it("pauses and resumes those of a tag, an owner or a list, each with an audit record and an event", async () => {
+    const { scheduler, clock, heard } = await harness(all());
+    await scheduler.pause({ tag: "etl", reason: "moving", user: "ana" });
+    expect(await paused(scheduler)).toBe("ab");
+    expect(heard("paused").map(({ pipelineId }) => pipelineId)).toEqual(["a", "b"]);
+    const records = await scheduler.audit.list({ limit: 2 });
+    expect(records.map(({ action, pipelineId, user }) => [action, pipelineId, user])).toEqual([
+      ["pause", "b", "ana"],
+      ["pause", "a", "ana"],
+    ]);
+    await clock.advance("1h");
+    expect((await scheduler.runs()).items.map(({ pipelineId }) => pipelineId).toSorted()).toEqual(["c", "d"]);
+    await scheduler.pause({ pipelineIds: ["d", "b", "d"] });
+    expect(await paused(scheduler)).toBe("abd");
+    expect((await scheduler.getPipelineStatus("b")).pause?.at).toEqual(new Date("2026-03-02T00:00:00Z"));
+    expect(await scheduler.resume({ owner: "team sales" })).toBe(true);
+    expect(await scheduler.resume({ owner: "team sales" })).toBe(false);
+    expect(await paused(scheduler)).toBe("bd");
+    expect((await scheduler.getPipelineStatus("a")).owner).toBe("team sales");
+    await scheduler.stop();
+  });
+
+  it("lasts until an instant, and then ends by itself", async () => {
+    const { scheduler, clock, heard } = await harness(all());
+    await scheduler.pause({ tag: "sales", until: "2026-03-02T02:30:00Z" });
+    expect(heard("paused")).toMatchObject([{ pipelineId: "a", until: new Date("2026-03-02T02:30:00Z") }]);
+    await clock.advance("3h");
+    const runs = (await scheduler.runs({ pipelineId: "a" })).items.map(({ scheduledFor }) => timeOf(scheduledFor)).toReversed();
+    expect(runs).toEqual(["02:00:00", "03:00:00"]);
+    await scheduler.stop();
+  });
+
+  it.each([
+    [{ tag: "etl", owner: "team sales" }, "INVALID_ARGUMENT", "pause: owner: cannot be combined with `tag`"],
+    [{ pipelineId: "a", tag: "etl" }, "INVALID_ARGUMENT", "pause: tag: cannot be combined with `pipelineId`"],
+    [{ tag: "elt" }, "UNKNOWN_PIPELINE", 'no pipeline has the tag "elt"'],
+    [{ owner: "" }, "INVALID_ARGUMENT", 'pause: owner: must be the name of an owner; leave it out for the whole scheduler (got "")'],
+    [{ pipelineIds: [] }, "INVALID_ARGUMENT", "pause: pipelineIds: must be an array of one or more pipelines' ids (got an array)"],
+    [{ pipelineIds: ["a", "nobody"] }, "UNKNOWN_PIPELINE", "nobody"],
+    [{ tag: undefined }, "INVALID_ARGUMENT", "pause: tag: must be a tag; leave it out for the whole scheduler (got undefined)"],
+    [
+      { until: "2026-03-02T00:00:00Z" },
+      "INVALID_ARGUMENT",
+      "pause: until: must be an instant to come (got 2026-03-02T00:00:00Z, and it is 2026-03-02T00:00:00Z)",
+    ],
+    [{ until: "2026-03-03T00:00:00Z", duration: "1h" }, "INVALID_ARGUMENT", "pause: until: cannot be combined with `duration`"],
+  ] as const)("refuses %j, and pauses nothing", async (options, code, message) => {
+    const { scheduler } = await harness(all());
+    await expect(scheduler.pause(options as never)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+    expect([await paused(scheduler), scheduler.status().pause]).toEqual(["", null]);
+    await scheduler.stop();
+  });
 });

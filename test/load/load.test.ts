@@ -90,7 +90,7 @@ describe("600 waiting triggers of 999 kB", { timeout: LONG_MS }, () => {
     const store = storeFromUrl(url);
     await store.open();
     await store.register([registration("a", { scheduleKey: "manual()", nextFireAt: null, maxActiveRuns: 20 })], T0);
-    await store.pause("a", { at: T0, until: null, reason: null, user: null });
+    await store.pause([{ pipelineId: "a", pause: { at: T0, until: null, reason: null, user: null } }]);
     for (let n = 0; n < 600; n += 20) {
       const some = Array.from({ length: 20 }, (_, index) =>
         request("a", { parameters: { n: n + index, text: "x".repeat(998_900) }, size: 998_930 }),

@@ -61,7 +61,7 @@ async function startOne(store: Store): Promise<void> {
 }
 
 async function pauseAll(store: Store, ids: readonly string[]): Promise<void> {
-  for (const id of ids) await store.pause(id, { at: T0, until: null, reason: null, user: null });
+  for (const id of ids) await store.pause([{ pipelineId: id, pause: { at: T0, until: null, reason: null, user: null } }]);
 }
 
 async function holdAll(store: Store): Promise<void> {

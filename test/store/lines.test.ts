@@ -72,8 +72,8 @@ class Twins {
 
   /** Everything that waits must come out in the end. */
   async drain(): Promise<void> {
-    await this.#both((store) => store.resume(null, this.#now).then(() => null));
-    for (const id of PIPELINES) await this.#both((store) => store.resume(id, this.#now).then(() => null));
+    await this.#both((store) => store.resume([{ pipelineId: null }], this.#now).then(() => null));
+    for (const id of PIPELINES) await this.#both((store) => store.resume([{ pipelineId: id }], this.#now).then(() => null));
     for (let round = 0; round < 1_000; round++) {
       this.#now += 60_000;
       await this.#both((store) => store.expire(this.#now).then((ended) => ended.map(({ id }) => id).toSorted()));
@@ -193,7 +193,9 @@ class Twins {
     const id = this.#random.chance(0.2) ? null : this.#pipeline();
     const isPause = this.#random.chance(0.4);
     const pause = { at: this.#now, until: null, reason: null, user: null };
-    await this.#both((store) => (isPause ? store.pause(id, pause) : store.resume(id, this.#now)).then(() => null));
+    await this.#both((store) =>
+      (isPause ? store.pause([{ pipelineId: id, pause }]) : store.resume([{ pipelineId: id }], this.#now)).then(() => null),
+    );
   }
 
   async #end(): Promise<void> {

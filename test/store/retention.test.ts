@@ -73,8 +73,8 @@ async function happen(store: Store, model: Model, { pipeline, what, count }: Hap
   const of = (recordId: string) => model.ended.get(id)?.push({ id: recordId, at: now });
   if (what === "pauses") {
     const pause = { at: now, until: null, reason: null, user: null };
-    if ((await store.states([id]))[0]?.pause === null) await store.pause(id, pause);
-    else await store.resume(id, now);
+    if ((await store.states([id]))[0]?.pause === null) await store.pause([{ pipelineId: id, pause }]);
+    else await store.resume([{ pipelineId: id }], now);
     return;
   }
   if (what === "drops") {

@@ -72,10 +72,14 @@ class Operations {
     if (luck < 0.92) {
       const whom = this.#pick([null, "p0", "p1"]);
       const pause = { at: now, until: this.#random() < 0.5 ? null : now + MINUTE, reason: "moving", user: "ana" };
-      return (store) => store.pause(whom, pause);
+      return (store) => store.pause([{ pipelineId: whom, pause }]);
     }
     if (luck < 0.97) {
-      return async (store) => [await store.resume(null, now), await store.resume("p0", now), await store.resume("p1", now)];
+      return async (store) => [
+        await store.resume([{ pipelineId: null }], now),
+        await store.resume([{ pipelineId: "p0" }], now),
+        await store.resume([{ pipelineId: "p1" }], now),
+      ];
     }
     return async (store) => ids(await store.expire(now));
   }

@@ -20,10 +20,22 @@ export const webhookBody = z
   .strictObject({ ...named, source: text(128), event: text(200).optional(), data: z.unknown().optional(), priority: priority.optional() })
   .meta({ id: "WebhookRequest" });
 export const actBody = z.strictObject({ ...named, ...act }).meta({ id: "ActRequest" });
+const selection = {
+  all: z.boolean().optional().describe("Everything"),
+  pipelines: z.array(id).min(1).max(1_000).optional().describe("Each of these pipelines"),
+  tag: text(100).optional().describe("The pipelines with this tag"),
+  owner: text(200).optional().describe("The pipelines with this owner"),
+};
 export const pauseBody = z
-  .strictObject({ ...named, ...act, all: z.boolean().optional(), duration_minutes: z.number().positive().max(525_600).optional() })
+  .strictObject({
+    ...named,
+    ...selection,
+    ...act,
+    duration_minutes: z.number().positive().max(525_600).optional().describe("Resumes by itself after this"),
+    until: instant.optional().describe("Resumes by itself at this instant; not together with `duration_minutes`"),
+  })
   .meta({ id: "PauseRequest" });
-export const resumeBody = z.strictObject({ ...named, ...act, all: z.boolean().optional() }).meta({ id: "ResumeRequest" });
+export const resumeBody = z.strictObject({ ...named, ...selection, ...act }).meta({ id: "ResumeRequest" });
 const fireTimes = z.array(instant).min(1).max(100);
 export const skipBody = z
   .strictObject({

@@ -130,6 +130,7 @@ export const pipeline = z
     id: z.string(),
     description: maybeText,
     tags: z.array(z.string()),
+    owner: maybeText,
     schedule: z.string(),
     next_fire_at: maybeInstant,
     last_fire_at: maybeInstant,
@@ -261,7 +262,14 @@ export const explanation = z
   })
   .meta({ id: "Explanation" });
 export const backfilled = z.object({ count: z.int(), items: z.array(trigger), omitted }).meta({ id: "Backfill" });
-export const paused = z.object({ pipeline: maybeText, paused: z.boolean(), pause }).meta({ id: "Paused" });
+export const paused = z
+  .object({
+    pipeline: maybeText.describe("Null: everything, or several"),
+    pipelines: z.array(z.string()).nullable().describe("The pipelines that were meant; null: everything"),
+    paused: z.boolean(),
+    pause,
+  })
+  .meta({ id: "Paused" });
 export const maintenanceList = pageOf(maintenance);
 export const tokenList = pageOf(token);
 export const auditHead = z.object({ seq: z.int(), hash: z.string() }).meta({ id: "AuditHead" });

@@ -134,6 +134,7 @@ export function pipelineOut(one: PipelineStatus): Json {
     id: one.pipelineId,
     description: one.description,
     tags: one.tags,
+    owner: one.owner,
     schedule: one.schedule,
     next_fire_at: iso(one.nextFireAt),
     last_fire_at: iso(one.lastFireAt),

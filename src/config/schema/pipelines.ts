@@ -85,6 +85,7 @@ export const pipeline = z
     adaptive: z.union([z.boolean(), adaptive]).optional().describe("`true`: the settings of `adaptive_scheduling`"),
     executor: executorUse.optional().describe("The executor of its runs: a name in `executors`, or one defined here"),
     sla: duration.nullable().optional().describe("Time after its fire time within which a run should succeed"),
+    owner: text.max(200).optional().describe("The person or team that answers for it"),
     tags: z.array(text.max(100)).optional(),
     alert_on: alertOn.optional(),
   })

@@ -123,7 +123,7 @@ async function endPauses(core: Pick<Core, "events" | "fireQueue" | "store">, tak
 
 async function resumeOne(core: Pick<Core, "events" | "fireQueue" | "store">, entry: Entry, until: number, now: number): Promise<void> {
   const { id } = entry.pipeline;
-  const pause = await core.store.resume(id, until);
+  const [pause = null] = await core.store.resume([{ pipelineId: id }], until);
   await core.store.recheck([id], now);
   const [state] = await core.store.states([id]);
   core.fireQueue.sync(entry, state ?? null, now);

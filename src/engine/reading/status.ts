@@ -76,6 +76,7 @@ export async function pipelineStatus({ store }: Pick<Core, "store">, pipeline: P
     pipelineId: pipeline.id,
     description: pipeline.description,
     tags: pipeline.tags,
+    owner: pipeline.owner,
     schedule: pipeline.schedule.describe(),
     nextFireAt: pause === null ? toDate(state?.nextFireAt ?? null) : null,
     lastFireAt: toDate(state?.lastFireAt ?? null),

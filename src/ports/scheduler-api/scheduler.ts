@@ -2,7 +2,7 @@ import type { Instant } from "../../base/instant.js";
 import type { Decision } from "../../gate/view.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { IdOf, OutputOf, ParametersOf, PipelineRef } from "../../pipeline/pipeline-ref.js";
-import type { ActionContext, BackfillArgument, PauseOptions, ResumeOptions } from "../../pipeline/request-options.js";
+import type { ActionContext, BackfillArgument, PauseOptions, PipelineSelection, ResumeOptions } from "../../pipeline/request-options.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import type { Run } from "../../run/view.js";
 import type { Trigger } from "../../trigger/view.js";
@@ -87,14 +87,15 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
   ): Promise<readonly Trigger<OutputOf<P, Id>>[]>;
 
   /**
-   * Pauses a pipeline, or everything: nothing fires, triggers wait, running work goes on.
+   * Pauses a pipeline, several, those of a tag or an owner, or everything, all of them or none: nothing fires, triggers wait, running work goes on.
    *
-   * @param target - a pipeline's id, or options with or without one
-   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_DURATION`
+   * @param target - a pipeline's id, or options that select pipelines; without a selection, everything
+   * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_INSTANT`
    * @example
    * await scheduler.pause("daily-sales", { reason: "warehouse is moving", user: "ana", duration: "2h" });
+   * await scheduler.pause({ tag: "warehouse", until: "2026-03-01T06:00:00Z", user: "ana" });
    */
-  pause(target?: string | PauseOptions, options?: Omit<PauseOptions, "pipelineId">): Promise<void>;
+  pause(target?: string | PauseOptions, options?: Omit<PauseOptions, keyof PipelineSelection>): Promise<void>;
 
   /**
    * Ends a pause; missed fire times go through catchup. Returns false when there was none.

@@ -76,6 +76,8 @@ export interface PipelineStatus {
   readonly pipelineId: string;
   readonly description: string | null;
   readonly tags: readonly string[];
+  /** The person or team that answers for it. */
+  readonly owner: string | null;
   /** Its schedule in words. */
   readonly schedule: string;
   readonly nextFireAt: Date | null;

@@ -18,6 +18,9 @@ export interface AuditedWrite {
   readonly sealer: AuditSealer;
 }
 
+/** A change to be noted, if it is, and what was there before. */
+export type NotedChange = readonly [noted: AuditedWrite | undefined, before: unknown];
+
 /** Entries of the audit log for what an operation did, kept in one transaction with it. */
 export interface NotedResult<T> {
   /** Given the operation's result; none when nothing was changed. */

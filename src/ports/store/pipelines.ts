@@ -40,6 +40,23 @@ export interface Pause {
   readonly user: string | null;
 }
 
+/** A pause to be kept. */
+export interface PauseRequest {
+  /** `null`: everything. */
+  readonly pipelineId: string | null;
+  readonly pause: Pause;
+  /** Given the pause that was there. */
+  readonly noted?: AuditedWrite;
+}
+
+/** A pause to be ended. */
+export interface ResumeRequest {
+  /** `null`: that of everything. */
+  readonly pipelineId: string | null;
+  /** Given the pause that ends. */
+  readonly noted?: AuditedWrite;
+}
+
 /** The pause of everything, and those that have ended and may cover fire times that are not decided on, oldest first. */
 export interface GlobalPause {
   readonly pause: Pause | null;
@@ -92,17 +109,18 @@ export interface PipelineStore {
   /** Advances schedules and enqueues their triggers, each pipeline atomically, answered in order; a paused pipeline does not fire. Sent again, a request answers `moved`. */
   fire(requests: readonly FireRequest[], now: number): Promise<readonly FireResult[]>;
   /**
-   * Pauses a pipeline, or everything (`null`), atomically with its audit entry.
+   * Pauses pipelines, or everything, all or none, atomically with their audit entries.
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
-  pause(pipelineId: string | null, pause: Pause, noted?: AuditedWrite): Promise<void>;
+  pause(requests: readonly PauseRequest[]): Promise<void>;
   /**
-   * Ends a pause, at its own end if that has passed, atomically with its audit entry. Returns the pause that ended; `null`, and nothing noted, if there was none. Idempotent.
+   * Ends pauses, each at its own end if that has passed, all or none, atomically with their audit entries. Returns the pauses that ended, in the order of the requests; `null`, and nothing noted, where there was none.
+   * Idempotent.
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`
    */
-  resume(pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null>;
+  resume(requests: readonly ResumeRequest[], now: number): Promise<readonly (Pause | null)[]>;
   /**
    * Adds fire times that are to be left out, all or none, as the pure function `withSkips` says, atomically with the audit entry (given the skips of before). Returns all of the pipeline.
    *

@@ -75,7 +75,7 @@ export const CLOCK_RECOVERY: readonly Case[] = [
       const several = dropped("a", T0 + MINUTE, AHEAD, { missed: { count: 9, lastAt: T0 + 9 * MINUTE } });
       const inTime = dropped("a", T0 + 2 * MINUTE, T0 + MINUTE);
       await advanced(store, "a", [several, inTime]);
-      await store.pause("a", { at: T0, until: null, reason: null, user: null });
+      await store.pause([{ pipelineId: "a", pause: { at: T0, until: null, reason: null, user: null } }]);
       const amended = { ...several, reason: "cut", missed: null };
       const request = replanning("a", AHEAD + MINUTE, {
         plan: () => ({ nextFireAt: T0 + 2 * MINUTE, withdrawn: [], amended: [amended], skips: [] }),
@@ -192,10 +192,10 @@ export const CLOCK_RECOVERY: readonly Case[] = [
     async (store) => {
       await store.register([registration("a"), registration("b")], T0);
       const pause = { at: AHEAD, until: AHEAD + 5 * MINUTE, reason: "moving", user: "ana" };
-      await store.pause("a", pause);
-      await store.pause("b", pause);
-      await store.resume("b", AHEAD + MINUTE);
-      await store.pause(null, pause);
+      await store.pause([{ pipelineId: "a", pause }]);
+      await store.pause([{ pipelineId: "b", pause }]);
+      await store.resume([{ pipelineId: "b" }], AHEAD + MINUTE);
+      await store.pause([{ pipelineId: null, pause }]);
       await store.rebase(T0 + MINUTE, T0);
       const [a, b] = await store.states(["a", "b"]);
       const moved = { ...pause, at: T0, until: T0 + 5 * MINUTE };

@@ -180,11 +180,11 @@ export const OVERLAPPING: readonly Case[] = [
       };
       await quiet({ canRun: () => false }, "another node's pipelines");
       const pause = { at: T0 + 3 * MINUTE, until: null, reason: null, user: null };
-      for (const whom of [null, "a", "b"]) await store.pause(whom, pause);
+      for (const whom of [null, "a", "b"]) await store.pause([{ pipelineId: whom, pause }]);
       await quiet({}, "everything paused");
-      await store.resume(null, T0 + 3 * MINUTE);
+      await store.resume([{ pipelineId: null }], T0 + 3 * MINUTE);
       await quiet({}, "both paused");
-      for (const id of ["a", "b"]) await store.resume(id, T0 + 3 * MINUTE);
+      for (const id of ["a", "b"]) await store.resume([{ pipelineId: id }], T0 + 3 * MINUTE);
       const made = await claim(store, T0 + 3 * MINUTE, { judge: atOnce });
       assert.deepEqual([made.cancelled.length, made.superseded.length, made.decided.length], [1, 1, 2]);
     },

@@ -11,12 +11,44 @@ export const PAUSES: readonly Case[] = [
     async (store) => {
       await store.register([registration("a"), registration("b"), registration("c")], T0);
       assert.deepEqual(await store.pausedPipelines(), []);
-      await store.pause("a", { ...ANA, at: T0 });
-      await store.pause("b", { ...BEN, at: T0, until: T0 + MINUTE });
-      await store.pause(null, { ...ANA, at: T0 });
+      await store.pause([{ pipelineId: "a", pause: { ...ANA, at: T0 } }]);
+      await store.pause([{ pipelineId: "b", pause: { ...BEN, at: T0, until: T0 + MINUTE } }]);
+      await store.pause([{ pipelineId: null, pause: { ...ANA, at: T0 } }]);
       assert.deepEqual((await store.pausedPipelines()).toSorted(), ["a", "b"]);
-      await store.resume("a", T0 + 2 * MINUTE);
+      await store.resume([{ pipelineId: "a" }], T0 + 2 * MINUTE);
       assert.deepEqual(await store.pausedPipelines(), ["b"]);
+    },
+  ],
+  [
+    "pauses and resumes several pipelines, and everything, all or none",
+    async (store) => {
+      await store.register([registration("a"), registration("b"), registration("c")], T0);
+      const ana = { ...ANA, at: T0 };
+      const ben = { ...BEN, at: T0 };
+      await assert.rejects(
+        store.pause([
+          { pipelineId: "a", pause: ana },
+          { pipelineId: null, pause: ana },
+          { pipelineId: "nobody", pause: ana },
+        ]),
+        {
+          code: "UNKNOWN_PIPELINE",
+        },
+      );
+      assert.deepEqual([await store.pausedPipelines(), (await store.globalPause()).pause], [[], null], "nothing was done");
+      await store.pause([
+        { pipelineId: "a", pause: ana },
+        { pipelineId: "b", pause: ben },
+        { pipelineId: null, pause: ben },
+      ]);
+      const pauses = async () => (await store.states(["a", "b", "c"])).map((state) => state?.pause);
+      assert.deepEqual([await pauses(), (await store.globalPause()).pause], [[ana, ben, null], ben]);
+      await assert.rejects(store.resume([{ pipelineId: "a" }, { pipelineId: "nobody" }], T0 + MINUTE), { code: "UNKNOWN_PIPELINE" });
+      assert.deepEqual(await pauses(), [ana, ben, null]);
+      assert.deepEqual(await store.resume([{ pipelineId: "b" }, { pipelineId: "c" }, { pipelineId: null }], T0 + MINUTE), [ben, null, ben]);
+      assert.deepEqual([await pauses(), (await store.globalPause()).pause], [[ana, null, null], null]);
+      await store.pause([]);
+      assert.deepEqual(await store.resume([], T0), []);
     },
   ],
   [
@@ -27,10 +59,10 @@ export const PAUSES: readonly Case[] = [
         [0, 2, ANA],
         [3, 5, BEN],
       ] as const) {
-        await store.pause("a", { ...pause, at: T0 + from * MINUTE });
-        await store.pause(null, { ...pause, at: T0 + from * MINUTE });
-        await store.pause("b", { ...pause, at: T0 + from * MINUTE });
-        for (const whom of ["a", "b", null]) await store.resume(whom, T0 + to * MINUTE);
+        await store.pause([{ pipelineId: "a", pause: { ...pause, at: T0 + from * MINUTE } }]);
+        await store.pause([{ pipelineId: null, pause: { ...pause, at: T0 + from * MINUTE } }]);
+        await store.pause([{ pipelineId: "b", pause: { ...pause, at: T0 + from * MINUTE } }]);
+        for (const whom of ["a", "b", null]) await store.resume([{ pipelineId: whom }], T0 + to * MINUTE);
       }
       const spans = [
         { from: T0, until: T0 + 2 * MINUTE, reason: "moving", user: "ana" },
@@ -42,10 +74,10 @@ export const PAUSES: readonly Case[] = [
       assert.deepEqual(await store.globalPause(), { pause: null, endedPauses: spans });
       const [fired] = await store.fire([firing("a", T0 + MINUTE, { nextFireAt: T0 + 4 * MINUTE })], T0 + 6 * MINUTE);
       assert.equal(fired?.outcome, "fired");
-      await store.pause("a", { ...ANA, at: T0 + 6 * MINUTE });
-      await store.pause(null, { ...ANA, at: T0 + 6 * MINUTE });
-      await store.resume("a", T0 + 7 * MINUTE);
-      await store.resume(null, T0 + 7 * MINUTE);
+      await store.pause([{ pipelineId: "a", pause: { ...ANA, at: T0 + 6 * MINUTE } }]);
+      await store.pause([{ pipelineId: null, pause: { ...ANA, at: T0 + 6 * MINUTE } }]);
+      await store.resume([{ pipelineId: "a" }], T0 + 7 * MINUTE);
+      await store.resume([{ pipelineId: null }], T0 + 7 * MINUTE);
       const left = [spans[1], { from: T0 + 6 * MINUTE, until: T0 + 7 * MINUTE, reason: "moving", user: "ana" }];
       assert.deepEqual((await store.states(["a"]))[0]?.endedPauses, left);
       assert.deepEqual((await store.globalPause()).endedPauses, left);
@@ -57,14 +89,14 @@ export const PAUSES: readonly Case[] = [
       await store.register([registration("a")], T0);
       const pause = { ...ANA, at: T0, until: T0 + 2 * MINUTE };
       for (const whom of ["a", null]) {
-        await store.pause(whom, pause);
-        assert.deepEqual(await store.resume(whom, T0 + 9 * MINUTE), pause);
+        await store.pause([{ pipelineId: whom, pause }]);
+        assert.deepEqual(await store.resume([{ pipelineId: whom }], T0 + 9 * MINUTE), [pause]);
       }
       const ended = [{ from: T0, until: T0 + 2 * MINUTE, reason: "moving", user: "ana" }];
       assert.deepEqual((await store.states(["a"]))[0]?.endedPauses, ended);
       assert.deepEqual((await store.globalPause()).endedPauses, ended);
-      await store.pause("a", { ...pause, at: T0 + 10 * MINUTE, until: T0 + 30 * MINUTE });
-      await store.resume("a", T0 + 11 * MINUTE);
+      await store.pause([{ pipelineId: "a", pause: { ...pause, at: T0 + 10 * MINUTE, until: T0 + 30 * MINUTE } }]);
+      await store.resume([{ pipelineId: "a" }], T0 + 11 * MINUTE);
       assert.equal((await store.states(["a"]))[0]?.endedPauses[1]?.until, T0 + 11 * MINUTE, "one that somebody ends before");
     },
   ],
@@ -73,8 +105,8 @@ export const PAUSES: readonly Case[] = [
     async (store) => {
       await store.register([registration("a")], T0);
       for (let n = 0; n < 103; n++) {
-        await store.pause("a", { ...ANA, at: T0 + (2 * n + 1) * MINUTE });
-        await store.resume("a", T0 + (2 * n + 2) * MINUTE);
+        await store.pause([{ pipelineId: "a", pause: { ...ANA, at: T0 + (2 * n + 1) * MINUTE } }]);
+        await store.resume([{ pipelineId: "a" }], T0 + (2 * n + 2) * MINUTE);
       }
       const kept = (await store.states(["a"]))[0]?.endedPauses ?? [];
       assert.deepEqual([kept.length, kept[0]?.from, kept.at(-1)?.from], [100, T0 + 7 * MINUTE, T0 + 205 * MINUTE]);

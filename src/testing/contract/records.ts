@@ -35,7 +35,7 @@ export const RECORDS: readonly Case[] = [
     async (store) => {
       await store.register([registration("a"), registration("b")], T0);
       const pause = { at: T0, until: null, reason: "audit", user: "ana" };
-      await store.pause("a", pause);
+      await store.pause([{ pipelineId: "a", pause }]);
       const [refused] = await store.fire([firing("a", T0 + MINUTE)], T0 + MINUTE);
       assert.deepEqual([refused?.outcome, refused?.state?.pause?.reason], ["paused", "audit"]);
       await store.enqueue([request("a"), request("a", { isForced: true }), request("b")], T0);
@@ -47,21 +47,21 @@ export const RECORDS: readonly Case[] = [
           ["b", false],
         ],
       );
-      assert.deepEqual(await store.resume("a", T0 + 2 * MINUTE), pause);
-      assert.equal(await store.resume("a", T0 + 2 * MINUTE), null);
+      assert.deepEqual(await store.resume([{ pipelineId: "a" }], T0 + 2 * MINUTE), [pause]);
+      assert.deepEqual(await store.resume([{ pipelineId: "a" }], T0 + 2 * MINUTE), [null]);
       const [state] = await store.states(["a"]);
       assert.deepEqual(state?.endedPauses, [{ from: T0, until: T0 + 2 * MINUTE, reason: "audit", user: "ana" }]);
-      await store.pause(null, { ...pause, until: T0 + 9 * MINUTE });
+      await store.pause([{ pipelineId: null, pause: { ...pause, until: T0 + 9 * MINUTE } }]);
       assert.equal((await store.globalPause()).pause?.until, T0 + 9 * MINUTE);
       const [all] = await store.fire([firing("b", T0 + MINUTE)], T0 + 3 * MINUTE);
       assert.equal(all?.outcome, "paused");
-      assert.equal((await store.resume(null, T0 + 4 * MINUTE))?.reason, "audit");
+      assert.equal((await store.resume([{ pipelineId: null }], T0 + 4 * MINUTE))[0]?.reason, "audit");
       assert.deepEqual(await store.globalPause(), {
         pause: null,
         endedPauses: [{ from: T0, until: T0 + 4 * MINUTE, reason: "audit", user: "ana" }],
       });
-      await assert.rejects(store.pause("nobody", pause), { code: "UNKNOWN_PIPELINE" });
-      await assert.rejects(store.resume("nobody", T0), { code: "UNKNOWN_PIPELINE" });
+      await assert.rejects(store.pause([{ pipelineId: "nobody", pause }]), { code: "UNKNOWN_PIPELINE" });
+      await assert.rejects(store.resume([{ pipelineId: "nobody" }], T0), { code: "UNKNOWN_PIPELINE" });
     },
   ],
   [
@@ -266,11 +266,11 @@ export const RECORDS: readonly Case[] = [
       await store.putDocuments(windows(["x"], 0), "ana", T0, noted("made"));
       await store.putDocuments(windows(["y"], 1), "ana", T0, noted("changed"));
       assert.equal(await store.putDocuments(windows(["z"], 1), "ben", T0, noted("too late")), null);
-      await store.pause("a", pause, noted("pause"));
-      await store.resume("a", T0 + MINUTE, noted("resume"));
-      assert.equal(await store.resume("a", T0 + MINUTE, noted("resumed twice")), null);
-      await store.pause(null, pause, noted("pause all"));
-      await assert.rejects(store.pause("nobody", pause, noted("nobody")), { code: "UNKNOWN_PIPELINE" });
+      await store.pause([{ pipelineId: "a", pause, noted: noted("pause") }]);
+      await store.resume([{ pipelineId: "a", noted: noted("resume") }], T0 + MINUTE);
+      assert.deepEqual(await store.resume([{ pipelineId: "a", noted: noted("resumed twice") }], T0 + MINUTE), [null]);
+      await store.pause([{ pipelineId: null, pause, noted: noted("pause all") }]);
+      await assert.rejects(store.pause([{ pipelineId: "nobody", pause, noted: noted("nobody") }]), { code: "UNKNOWN_PIPELINE" });
       const records = await store.listAudit({ after: 0, limit: 10 });
       assert.deepEqual(
         records.map(({ action, before }) => [action, before]),
@@ -290,8 +290,8 @@ export const RECORDS: readonly Case[] = [
         sealer,
       };
       await assert.rejects(store.putDocuments(windows(["w"], 2), "ana", T0, failing));
-      await assert.rejects(store.pause("a", pause, failing));
-      await assert.rejects(store.resume(null, T0 + MINUTE, failing));
+      await assert.rejects(store.pause([{ pipelineId: "a", pause, noted: failing }]));
+      await assert.rejects(store.resume([{ pipelineId: null, noted: failing }], T0 + MINUTE));
       assert.deepEqual((await store.documents("windows", ["w"]))[0]?.value, ["y"]);
       assert.equal((await store.states(["a"]))[0]?.pause, null);
       assert.deepEqual((await store.globalPause()).pause, pause);

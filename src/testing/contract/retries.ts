@@ -25,14 +25,14 @@ export const RETRIES: readonly Case[] = [
       );
       for (const id of ["paused", "pooled", "foreign"]) await retrying(store, id, MANY, T0 + MINUTE);
       const [last] = await retrying(store, "free", 1, T0 + 2 * MINUTE);
-      await store.pause("paused", PAUSE);
+      await store.pause([{ pipelineId: "paused", pause: PAUSE }]);
       const now = T0 + 3 * MINUTE;
       const limits = { pools: new Map([["db", 2]]), canRun: (id: string) => id !== "foreign" };
       const { attempts } = await claim(store, now, { ...limits, limit: 10 });
       assert.deepEqual([...counted(attempts)], [["pooled", 2], ["free", 1]]); // biome-ignore format: one line
       assert.equal(attempts.at(-1)?.run.id, last?.id);
       assert.equal((await claim(store, now, limits)).attempts.length, 0);
-      await store.resume("paused", now);
+      await store.resume([{ pipelineId: "paused" }], now);
       const found: RunRecord[] = [];
       for (let isPartial = true; isPartial; ) {
         const more = await claim(store, now, { ...limits, limit: 250 });
@@ -52,7 +52,7 @@ export const RETRIES: readonly Case[] = [
       await store.register([registration("a", { maxActiveRuns: MANY })], T0);
       await retrying(store, "a", 60, T0 + MINUTE);
       const [forced] = await retrying(store, "a", 1, T0 + 2 * MINUTE, { isForced: true });
-      await store.pause(null, PAUSE);
+      await store.pause([{ pipelineId: null, pause: PAUSE }]);
       const { attempts } = await claim(store, T0 + 3 * MINUTE, { limit: 10 });
       assert.deepEqual(
         attempts.map(({ run }) => run.id),

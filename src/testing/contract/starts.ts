@@ -130,7 +130,7 @@ export const STARTS: readonly Case[] = [
         const [first, second, unread, hold, skip] = await claimedOf(store, "a", 5, T0);
         const [forced] = await claimedOf(store, "a", 1, T0, { isForced: true });
         const [other] = await claimedOf(store, "b", 1, T0);
-        await store.pause(paused, PAUSE);
+        await store.pause([{ pipelineId: paused, pause: PAUSE }]);
         const known = [first, second, forced, other].map((one) => ({
           ...deciding(one as TriggerRecord, "run", T0),
           trigger: one as TriggerRecord,
@@ -151,7 +151,7 @@ export const STARTS: readonly Case[] = [
         assert.deepEqual((await claim(store, T0)).triggers, []);
         const [refused] = await store.decide([underLimit(first as TriggerRecord, T0)], () => T0);
         assert.equal(refused?.isAccepted, false, "its claim has ended");
-        await store.resume(paused, T0 + 1);
+        await store.resume([{ pipelineId: paused }], T0 + 1);
         const waiting = (await claim(store, T0 + 1)).triggers.map(({ id }) => id);
         assert.deepEqual(waiting.toSorted(), [first, second, unread, ...(paused === null ? [other] : [])].map((one) => one?.id).toSorted());
       },
@@ -175,7 +175,7 @@ export const STARTS: readonly Case[] = [
         { length: 6 },
         async (_, index) => (await claim(store, T0, { node: `n${index}`, limit: 10, judge })).decided.length,
       );
-      await store.pause("a", PAUSE);
+      await store.pause([{ pipelineId: "a", pause: PAUSE }]);
       const before = (await store.listRuns({ pipelineId: "a", limit: 999 })).length;
       const decided = (await Promise.all(started)).filter(Boolean).length;
       const accepted = decided + (await Promise.all(claimed)).reduce((sum, one) => sum + one, 0);
@@ -191,14 +191,14 @@ export const STARTS: readonly Case[] = [
       const runs = await startAll(store, T0);
       const failed = { outcome: "failed", error: { message: "down", code: null }, output: null, retryAt: T0 + MINUTE } as const;
       for (const run of runs) await finishOne(store, run, T0, { end: failed });
-      await store.pause("a", PAUSE);
+      await store.pause([{ pipelineId: "a", pause: PAUSE }]);
       const during = await claim(store, T0 + MINUTE);
       assert.deepEqual(
         during.attempts.map(({ run }) => run.isForced),
         [true],
         "only what is forced",
       );
-      await store.resume("a", T0 + 2 * MINUTE);
+      await store.resume([{ pipelineId: "a" }], T0 + 2 * MINUTE);
       const after = await claim(store, T0 + 2 * MINUTE);
       assert.deepEqual(
         after.attempts.map(({ run }) => [run.isForced, run.attempt]),

@@ -1,6 +1,6 @@
 import { type AuditEntry, type AuditMark, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AuditedWrite, AuditQuery, NotedResult } from "../../../ports/store/audit.js";
+import type { AuditedWrite, AuditQuery, NotedChange, NotedResult } from "../../../ports/store/audit.js";
 
 type Kind = "change" | "call" | "sum";
 
@@ -31,6 +31,13 @@ export class AuditTrail {
   /** Appends an entry before the change that it records: a throw leaves both undone. */
   note(noted: AuditedWrite | undefined, before: unknown): void {
     if (noted !== undefined) this.append([noted.entry(before)], noted.sealer);
+  }
+
+  /** The same for several changes at once, each with what was there before. */
+  noteAll(changes: readonly NotedChange[]): void {
+    const [sealer] = changes.flatMap(([noted]) => noted?.sealer ?? []);
+    const entries = changes.flatMap(([noted, before]) => noted?.entry(before) ?? []);
+    if (sealer !== undefined) this.append(entries, sealer);
   }
 
   /** The same for what is known only when it was done; `null` is nothing done. */

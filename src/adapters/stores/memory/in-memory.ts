@@ -18,10 +18,12 @@ import type {
   HeartbeatRequest,
   Now,
   Pause,
+  PauseRequest,
   PipelineRegistration,
   PipelineState,
   PruneOptions,
   PruneResult,
+  ResumeRequest,
   Store,
 } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
@@ -224,12 +226,16 @@ export class InMemory implements MemoryStore {
     return this.#audit.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
   }
 
-  async pause(pipelineId: string | null, pause: Pause, noted?: AuditedWrite): Promise<void> {
-    this.#pipelines.pause(pipelineId, pause, (before) => this.#audit.note(noted, before));
+  async pause(requests: readonly PauseRequest[]): Promise<void> {
+    const before = this.#pipelines.pausesOf(requests.map(({ pipelineId }) => pipelineId));
+    this.#audit.noteAll(requests.map(({ noted }, index) => [noted, before[index]]));
+    for (const { pipelineId, pause } of requests) this.#pipelines.pause(pipelineId, pause);
   }
 
-  async resume(pipelineId: string | null, now: number, noted?: AuditedWrite): Promise<Pause | null> {
-    return this.#pipelines.resume(pipelineId, now, (before) => this.#audit.note(noted, before));
+  async resume(requests: readonly ResumeRequest[], now: number): Promise<readonly (Pause | null)[]> {
+    const before = this.#pipelines.pausesOf(requests.map(({ pipelineId }) => pipelineId));
+    this.#audit.noteAll(requests.flatMap(({ noted }, index) => (before[index] === null ? [] : [[noted, before[index]]])));
+    return requests.map(({ pipelineId }) => this.#pipelines.resume(pipelineId, now));
   }
 
   async globalPause(): Promise<GlobalPause> {

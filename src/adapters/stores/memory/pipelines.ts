@@ -64,12 +64,14 @@ export class Pipelines {
     return [...(cell.life?.waiting ?? [])];
   }
 
-  /** `note` receives the previous state; if it throws, nothing changes. */
-  pause(id: string | null, pause: Pause, note: (before: Pause | null) => void): void {
-    const cell = id === null ? null : this.known(id);
-    note(this.#lines.pauseOf(cell));
-    if (cell === null) this.#lines.pauseAll(pause, this.#cells.values());
-    else this.#lines.pause(cell, pause);
+  /** The pauses of pipelines, or (`null`) of everything, as they are. */
+  pausesOf(ids: readonly (string | null)[]): readonly (Pause | null)[] {
+    return ids.map((id) => this.#lines.pauseOf(id === null ? null : this.known(id)));
+  }
+
+  pause(id: string | null, pause: Pause): void {
+    if (id === null) this.#lines.pauseAll(pause, this.#cells.values());
+    else this.#lines.pause(this.known(id), pause);
   }
 
   /** `note` receives the skips of before; if it throws, nothing changes. */
@@ -96,11 +98,8 @@ export class Pipelines {
     return [...this.#lines.paused].map(({ registration }) => registration.id);
   }
 
-  resume(id: string | null, now: number, note: (before: Pause) => void): Pause | null {
-    const cell = id === null ? null : this.known(id);
-    const pause = this.#lines.pauseOf(cell);
-    if (pause !== null) note(pause);
-    return cell === null ? this.#lines.resumeAll(now, this.#cells.values()) : this.#lines.resume(cell, now);
+  resume(id: string | null, now: number): Pause | null {
+    return id === null ? this.#lines.resumeAll(now, this.#cells.values()) : this.#lines.resume(this.known(id), now);
   }
 
   /** Kept runs of a pipeline, oldest first. */

@@ -1,5 +1,5 @@
 import type { Dialect, RunEnds, Step } from "../sql/database.js";
-import { globallyPaused } from "../sql/pipelines.js";
+import { globallyPaused } from "../sql/pauses.js";
 import type { SchemaTypes } from "../sql/schema.js";
 import { type ColumnType, encoded } from "../sql/table.js";
 import { PIPELINES } from "../sql/tables.js";

@@ -1,6 +1,6 @@
 import { type AuditEntry, type AuditMark, type AuditRecord, NO_AUDIT } from "../../../monitor/audit.js";
 import type { AuditSealer } from "../../../monitor/audit-seal.js";
-import type { AuditedWrite, AuditQuery, NotedResult } from "../../../ports/store/audit.js";
+import type { AuditedWrite, AuditQuery, NotedChange, NotedResult } from "../../../ports/store/audit.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { AUDIT, type AuditRow, META } from "./tables.js";
 
@@ -32,6 +32,13 @@ export async function append(session: Session, entries: readonly AuditEntry[], s
 /** Appends an entry in the transaction of the change that it records. */
 export async function note(session: Session, noted: AuditedWrite | undefined, before: unknown): Promise<void> {
   if (noted !== undefined) await append(session, [noted.entry(before)], noted.sealer);
+}
+
+/** The same for several changes at once, each with what was there before. */
+export async function noteAll(session: Session, changes: readonly NotedChange[]): Promise<void> {
+  const [sealer] = changes.flatMap(([noted]) => noted?.sealer ?? []);
+  const entries = changes.flatMap(([noted, before]) => noted?.entry(before) ?? []);
+  if (sealer !== undefined) await append(session, entries, sealer);
 }
 
 /** The same for what is known only when it was done; `null` is nothing done. */

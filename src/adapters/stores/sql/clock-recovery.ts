@@ -7,7 +7,8 @@ import { mergeSkips } from "../../../schedule/skips.js";
 import { rebaseHold, rebaseTrigger } from "../../../trigger/transitions.js";
 import { changing, type Row, type Session, select, selectLocked, wholeOf } from "./database.js";
 import { LATER } from "./line.js";
-import { rebaseGlobalPause, stateOf } from "./pipelines.js";
+import { rebaseGlobalPause } from "./pauses.js";
+import { stateOf } from "./pipelines.js";
 import { WAITING } from "./statuses.js";
 import { DECISIONS, endedPausesOf, PIPELINES, type PipelineRow, RUNS, TRIGGERS, type TriggerRow } from "./tables.js";
 

@@ -6,8 +6,9 @@ import { acceptTrigger, supersedeTrigger } from "../../../trigger/transitions.js
 import { isWaiting, type NewTrigger, type TriggerRecord } from "../../../trigger/trigger.js";
 import { adding, changing, type Session, select, selectLocked } from "./database.js";
 import { lineUntil } from "./line.js";
+import { globalPause } from "./pauses.js";
 import { addingPayloads, forgetPayloads, setApart, storedOf, withParameters } from "./payloads.js";
-import { globalPause, stateOf } from "./pipelines.js";
+import { stateOf } from "./pipelines.js";
 import { refuseWhenFull } from "./queue.js";
 import { WAITING } from "./statuses.js";
 import {

@@ -112,8 +112,9 @@ function asPaused({ key }: KnownLine): { key: string; isPaused: boolean } {
 }
 
 /** Looks at a pipeline's line again: it is not paused any more. The transaction keeps claims out. */
-export async function unpause(session: Session, pipelineId: string): Promise<void> {
-  await session.write([changing(LINES, [{ key: pipelineLine(pipelineId), isPaused: false }], ["isPaused"])]);
+export async function unpause(session: Session, pipelineIds: readonly string[]): Promise<void> {
+  const lines = pipelineIds.map((id) => ({ key: pipelineLine(id), isPaused: false }));
+  await session.write([changing(LINES, lines, ["isPaused"])]);
 }
 
 /** Puts all triggers of a pipeline back into the open line: its pool or its overlap policy is another one now. The transaction keeps claims out. */

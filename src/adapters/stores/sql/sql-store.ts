@@ -17,6 +17,7 @@ import * as responses from "./idempotency.js";
 import * as leases from "./leases.js";
 import * as lists from "./lists.js";
 import * as upkeep from "./maintenance.js";
+import * as pauses from "./pauses.js";
 import { mayBeApart, withParameters } from "./payloads.js";
 import * as pipelines from "./pipelines.js";
 import { prune, type SqlRetention } from "./prune.js";
@@ -133,18 +134,19 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     nextDueAt: (now) => upkeep.nextDueAt(session, now),
     endTrigger: (id, end, request, noted) => telling(async (on) => audit.noteResult(on, await settle.endOne(on, id, end, request), noted)),
     cancelRun: (id, request, noted) => telling(async (on) => audit.noteResult(on, await settle.cancelOne(on, id, request), noted)),
-    pause: async (id, pause, noted) => {
-      if (!(await telling((on) => pipelines.pause(on, id, pause, noted)))) throw unknownPipeline(id);
+    pause: async (requests) => {
+      const unknown = await telling((on) => pauses.pause(on, requests));
+      if (unknown !== null) throw unknownPipeline(unknown);
     },
-    resume: async (id, now, noted) => {
-      const pause = await telling((on) => pipelines.resume(on, id, now, noted));
-      if (pause === undefined) throw unknownPipeline(id);
-      return pause;
+    resume: async (requests, now) => {
+      const ended = await telling((on) => pauses.resume(on, requests, now));
+      if (typeof ended === "string") throw unknownPipeline(ended);
+      return ended;
     },
     skip: async (id, added, noted) => (await telling((on) => skips.skip(on, id, added, noted))) ?? refuseUnknown(id),
     unskip: async (id, fireTimes, noted) => (await telling((on) => skips.unskip(on, id, fireTimes, noted))) ?? refuseUnknown(id),
-    globalPause: () => pipelines.globalPause(session),
-    pausedPipelines: () => pipelines.pausedPipelines(session),
+    globalPause: () => pauses.globalPause(session),
+    pausedPipelines: () => pauses.pausedPipelines(session),
     trigger: async (id) => (await withParameters(session, await select(session, TRIGGERS, "WHERE id = $1", [id])))[0] ?? null,
     run: async (id) => (await select(session, RUNS, "WHERE id = $1", [id]))[0] ?? null,
     listTriggers: (query) => lists.listTriggers(session, query),

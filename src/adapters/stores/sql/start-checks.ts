@@ -2,7 +2,7 @@ import { opensAt, type RecentStarts, type StartLimit, spanOf } from "../../../ga
 import type { DecideRequest, DecideResult } from "../../../ports/store/claims.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import type { Session } from "./database.js";
-import { globallyPaused } from "./pipelines.js";
+import { globallyPaused } from "./pauses.js";
 import { HIDDEN } from "./statuses.js";
 import { PIPELINES } from "./tables.js";
 
