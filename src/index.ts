@@ -115,6 +115,7 @@ export type {
   PauseOptions,
   PipelineSelection,
   RequestedKind,
+  RerunOptions,
   ResumeOptions,
   RunArguments,
   RunOptions,

@@ -146,6 +146,14 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
         const run = cancelRunOf(state, id, request);
         return run === null ? null : noteResult(state, { run, trigger: state.triggers.get(run.triggerId) ?? null }, noted);
       }),
+    retryRun: (id, now, noted) =>
+      change((state) => {
+        const run = state.runs.get(id);
+        if (run === undefined) return null;
+        const next = rules.retryNow(run, now);
+        state.runs.set(id, next);
+        return noteResult(state, next, noted);
+      }),
     countRuns: (id, from, until) => read((state) => queue.recentStarts(state, id, from, until, Number.POSITIVE_INFINITY).count),
     recentStarts: (...args) => read((state) => queue.recentStarts(state, ...args)),
 

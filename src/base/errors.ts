@@ -14,6 +14,8 @@ export type ErrorCode =
   | "UNKNOWN_PIPELINE"
   | "UNKNOWN_POOL"
   | "NOT_FOUND"
+  | "NOT_FINISHED"
+  | "NOT_RETRYING"
   | "NOT_SETTLED"
   | "NODE_ACTIVE"
   | "PAUSED"

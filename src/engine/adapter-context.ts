@@ -1,4 +1,4 @@
-import type { BackfillOptions, TriggerOptions } from "../pipeline/request-options.js";
+import type { BackfillOptions, RerunOptions, TriggerOptions } from "../pipeline/request-options.js";
 import type { Clock } from "../ports/clock.js";
 import type { RemoteState } from "../ports/executor.js";
 import type { AdapterContext } from "../ports/scheduler-api/adapter-context.js";
@@ -87,6 +87,10 @@ export class EngineAdapterContext implements AdapterContext {
 
   async trigger(pipelineId: string, options: TriggerOptions, admission: Admission): Promise<Trigger> {
     return this.#submission.trigger(this.#registry.running(pipelineId), options, admission);
+  }
+
+  async rerun(runId: string, options: RerunOptions, admission: Admission): Promise<Trigger> {
+    return this.#submission.rerun(runId, options, (id) => this.#registry.running(id), admission);
   }
 
   async backfill(pipelineId: string, options: BackfillOptions, admission: Admission): Promise<readonly Trigger[]> {

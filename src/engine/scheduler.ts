@@ -7,6 +7,7 @@ import type {
   BackfillOptions,
   PauseOptions,
   PipelineSelection,
+  RerunOptions,
   ResumeOptions,
   RunOptions,
   TriggerOptions,
@@ -59,6 +60,7 @@ import type { Surroundings } from "./reading/explain-future.js";
 import { decisionsPage, runsPage, triggersPage } from "./reading/queries.js";
 import { nodeReportOf, pipelineStatus, statusOf } from "./reading/status.js";
 import { upcomingFires } from "./reading/upcoming.js";
+import { retryRunNow } from "./running/retry-now.js";
 import { Runner } from "./running/runner.js";
 import { drainMsOf } from "./stop-options.js";
 
@@ -184,6 +186,16 @@ export class SchedulerEngine implements Scheduler {
     const cancelled = await cancel(this.#core, this.#runner, this.audit, id, act);
     this.#core.signals.wake.emit();
     return cancelled;
+  }
+
+  async rerun(runId: string, options: RerunOptions = {}): Promise<Trigger> {
+    this.#phase.refuseUnlessRunning();
+    return this.#submission.rerun(runId, options, (id) => this.#registry.running(id));
+  }
+
+  async retryNow(runId: string, act: ActionContext = {}): Promise<Run> {
+    this.#phase.refuseUnlessRunning();
+    return retryRunNow(this.#core, this.audit, runId, act);
   }
 
   async pause(target?: string | PauseOptions, options?: Omit<PauseOptions, keyof PipelineSelection>): Promise<void> {

@@ -16,6 +16,7 @@ export {
   isRecordedEnd,
   rebaseRetry,
   requestCancel,
+  retryNow,
   startAttempt,
   startRun,
 } from "../run/transitions.js";

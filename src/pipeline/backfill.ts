@@ -1,6 +1,7 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs } from "../base/instant.js";
 import { checkOptions, type OptionNames } from "../base/options.js";
+import { previousFireTime } from "../schedule/previous.js";
 import type { NewTrigger } from "../trigger/trigger.js";
 import type { Pipeline } from "./pipeline.js";
 import type { BackfillOptions } from "./request-options.js";
@@ -54,8 +55,11 @@ export async function backfillRequests(
   const fireTimes = await fireTimesIn(pipeline, from, to, clock);
   const part = Math.ceil(size / Math.max(1, fireTimes.length));
   const requests: NewTrigger[] = [];
+  const [first] = fireTimes;
+  let intervalStart = first === undefined ? null : previousFireTime(pipeline.schedule, first);
   for (const at of fireTimes) {
-    requests.push({ ...common, id: newId(), scheduledFor: at, key: `backfill:${key}:${at}`, parameters, size: part });
+    requests.push({ ...common, id: newId(), scheduledFor: at, intervalStart, key: `backfill:${key}:${at}`, parameters, size: part });
+    intervalStart = at;
     if (requests.length % MADE_AT_ONCE === 0) await clock.yield?.();
   }
   return requests;

@@ -97,6 +97,14 @@ export interface PauseOptions extends ActionContext, PipelineSelection {
 /** Options of `Scheduler.resume`. */
 export interface ResumeOptions extends ActionContext, PipelineSelection {}
 
+/** Options of `Scheduler.rerun`. */
+export interface RerunOptions extends ActionContext {
+  /** Default: the pipeline's. */
+  priority?: Priority;
+  /** Asking again with the same key gives the first trigger; at most 255 characters. Default: every request makes a trigger. */
+  idempotencyKey?: string;
+}
+
 /** Options of `Scheduler.backfill`. */
 export interface BackfillOptions<Parameters = unknown> extends ActionContext {
   /** The first instant whose fire times are wanted. */

@@ -10,6 +10,8 @@ export interface RunContext<Parameters = Record<string, unknown>, Upstream = unk
   /** The trigger's parameters, as the pipeline's schema made them. */
   readonly parameters: Parameters;
   readonly trigger: Trigger;
+  /** The span of time that the run is for, `end` exclusive: from the fire time before to the one that it stands for, in backfills too, so that the runs of a schedule cover time without a gap. `null` when nothing was scheduled. */
+  readonly interval: Trigger["interval"];
   /** From 1. */
   readonly attempt: number;
   /** Aborts on timeout, cancellation and shutdown; its reason is a `HeadgateError`: `RUN_TIMED_OUT`, `RUN_CANCELLED` or `RUN_LOST`. */

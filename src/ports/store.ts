@@ -5,7 +5,7 @@
  * |-------------------------------------------------|------------------------------------------------------------------------------------------------|
  * | [pipelines](./store/pipelines.ts)               | register, states, fire, pause, resume, skip, unskip, globalPause, pausedPipelines, retire       |
  * | [queue](./store/queue.ts)                       | enqueue, claim, decide, expire, recheck, nextDueAt, endTrigger, countWaiting, backlog           |
- * | [runs](./store/runs.ts)                         | finish, heartbeat, adopt, expiredRuns, cancelRun, countRuns, recentStarts                       |
+ * | [runs](./store/runs.ts)                         | finish, heartbeat, adopt, expiredRuns, cancelRun, retryRun, countRuns, recentStarts             |
  * | [history](./store/history.ts)                   | trigger, run, listTriggers, listRuns, listDecisions, listFinished, triggersOpenAt, triggersForFireTimes, dropsOfFireTimes, prune |
  * | [documents](./store/documents.ts)               | documents, listDocuments, putDocuments                                                          |
  * | [leases](./store/leases.ts)                     | claimLease, lease, releaseLease                                                                 |

@@ -111,6 +111,13 @@ function isSameError(one: RunError | null, other: RunError | null): boolean {
   return one?.message === other?.message && one?.code === other?.code;
 }
 
+/** retrying ──► retrying, due now; a run that is not between attempts, or is due already, stays as it is. */
+export function retryNow(run: RunRecord, now: number): RunRecord {
+  return run.status !== "retrying" || run.cancelRequest !== null || run.retryAt === null || run.retryAt <= now
+    ? run
+    : { ...run, retryAt: now };
+}
+
 /** retrying ──► cancelled. */
 export function cancelRetry(run: RunRecord, now: number): RunRecord {
   if (run.status !== "retrying") throw impossible(run, "cancelled");

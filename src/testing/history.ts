@@ -39,6 +39,8 @@ export interface HistoricalTrigger {
   readonly status: string;
   readonly priority: string;
   readonly scheduledFor: Instant | null;
+  /** The span of time that its run is for. Default: not known. */
+  readonly interval?: { readonly start: Instant; readonly end: Instant } | null;
   readonly idempotencyKey: string | null;
   readonly reason: string | null;
   readonly user: string | null;
@@ -51,6 +53,8 @@ export interface HistoricalTrigger {
   readonly endReason: string | null;
   /** User who cancelled it. Default: an unnamed user. */
   readonly endedBy?: string | null;
+  /** The run that it repeats. Default: none. */
+  readonly rerunOf?: string | null;
   /** Reason why its fire time was made late, for one that catchup made. Default: found in the pauses; else not known. */
   readonly catchup?: { readonly cause: string } | null;
 }

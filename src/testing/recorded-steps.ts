@@ -77,8 +77,21 @@ function requestSteps(
 }
 
 function newTrigger(recorded: RecordedTrigger, id: string, pipelineId: string, notBefore: number | null): NewTrigger {
-  const { kind, priority, scheduledFor, idempotencyKey: key, reason, user, requestedBy, parameters, isForced } = recorded;
-  return { id, pipelineId, kind, priority, scheduledFor, key, reason, user, requestedBy, parameters, size: 0, notBefore, isForced };
+  const {
+    kind,
+    priority,
+    scheduledFor,
+    intervalStart,
+    rerunOf,
+    idempotencyKey: key,
+    reason,
+    user,
+    requestedBy,
+    parameters,
+    isForced,
+  } = recorded;
+  const asked = { kind, priority, scheduledFor, intervalStart, rerunOf, key, reason, user, requestedBy, parameters, isForced };
+  return { ...asked, id, pipelineId, size: 0, notBefore };
 }
 
 function pauseStep({ at, action, isGlobal, until, reason, user }: RecordedPause, ownId: string): Step {

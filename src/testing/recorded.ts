@@ -14,6 +14,8 @@ export interface RecordedTrigger {
   readonly kind: TriggerKind;
   readonly priority: Priority;
   readonly scheduledFor: number | null;
+  readonly intervalStart: number | null;
+  readonly rerunOf: string | null;
   readonly idempotencyKey: string | null;
   readonly reason: string | null;
   readonly user: string | null;
@@ -150,6 +152,8 @@ function triggerOf(trigger: HistoricalTrigger, index: number): RecordedTrigger {
     kind: kind as TriggerKind,
     priority: priority as Priority,
     scheduledFor,
+    intervalStart: trigger.interval ? epochMs(trigger.interval.start, `${where}.interval.start`) : null,
+    rerunOf: trigger.rerunOf ?? null,
     idempotencyKey: trigger.idempotencyKey,
     reason: trigger.reason,
     user: trigger.user,
@@ -169,6 +173,8 @@ function requestOf({ key, scheduledFor, startedAt }: RecordedRun): RecordedTrigg
   if (key.startsWith("fire time")) return [];
   const [kind, at] = [scheduledFor === null ? ("manual" as const) : ("backfill" as const), startedAt];
   const unsaid = {
+    intervalStart: null,
+    rerunOf: null,
     idempotencyKey: null,
     reason: null,
     user: null,

@@ -34,6 +34,8 @@ export class SimulationHistory {
     supersedes: "id",
     supersededBy: "id",
     catchup: "json",
+    intervalStart: "number",
+    rerunOf: "text",
   });
   readonly runs = new ColumnarStore<RunRecord>({
     id: "id",

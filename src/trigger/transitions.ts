@@ -12,6 +12,7 @@ export function acceptTrigger(request: NewTrigger, now: number, supersedes: stri
     priority: request.priority,
     order: orderOf(request.kind, request.priority, now),
     scheduledFor: request.scheduledFor,
+    intervalStart: request.intervalStart ?? null,
     key: request.key,
     reason: request.reason,
     user: request.user,
@@ -31,6 +32,7 @@ export function acceptTrigger(request: NewTrigger, now: number, supersedes: stri
     endedBy: null,
     supersedes,
     supersededBy: null,
+    rerunOf: request.rerunOf ?? null,
     catchup: request.catchup ?? null,
   };
 }

@@ -61,6 +61,8 @@ export interface TriggerRecord {
   readonly order: number;
   /** The fire time it stands for; `null` when nothing was scheduled. */
   readonly scheduledFor: number | null;
+  /** Beginning of the span of time that its run is for, which ends at `scheduledFor`: the fire time before that one. `null` when nothing was scheduled, or no earlier fire time was known. */
+  readonly intervalStart: number | null;
   /** Unique key within its pipeline: an idempotency key, or one of what raised it; `null` for none. */
   readonly key: string | null;
   /** Reason for the request. */
@@ -93,6 +95,8 @@ export interface TriggerRecord {
   /** The waiting trigger that this one replaced when it was made (`queue_one`), and the one that replaced this (`queue_one`, `cancel_running`). */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
+  /** The run that it repeats, for one that a user has run again; else `null`. */
+  readonly rerunOf: string | null;
   /** Set on a scheduled trigger that catchup made after its fire time had passed; else `null`. */
   readonly catchup: CatchupRecord | null;
   /** Fields that the store was not asked to read, or does not read in bulk; they hold `null`. Absent when there are none. */
@@ -106,6 +110,10 @@ export interface NewTrigger {
   readonly kind: TriggerKind;
   readonly priority: Priority;
   readonly scheduledFor: number | null;
+  /** Default `null`. */
+  readonly intervalStart?: number | null;
+  /** Default `null`. */
+  readonly rerunOf?: string | null;
   readonly key: string | null;
   readonly reason: string | null;
   readonly user: string | null;

@@ -20,6 +20,8 @@ export interface Trigger<Output = unknown> {
   readonly priority: Priority;
   /** The fire time it stands for. */
   readonly scheduledFor: Date | null;
+  /** The span of time that its run is for: from the fire time before to `scheduledFor`. `null` when nothing was scheduled, or no earlier fire time was known. */
+  readonly interval: { readonly start: Date; readonly end: Date } | null;
   readonly idempotencyKey: string | null;
   readonly reason: string | null;
   readonly user: string | null;
@@ -40,6 +42,8 @@ export interface Trigger<Output = unknown> {
   /** The waiting trigger that it replaced, and the one that replaced it. */
   readonly supersedes: string | null;
   readonly supersededBy: string | null;
+  /** The id of the run that it repeats, for one that a user has run again. */
+  readonly rerunOf: string | null;
   /** Reason why its fire time was made late, for one that catchup made; else `null`. */
   readonly catchup: LateCause | null;
   /** Fields left out because they are larger than `valueLimit`; absent when there are none. */
@@ -56,6 +60,7 @@ export function triggerView(record: TriggerRecord): Trigger {
     status: record.status,
     priority: record.priority,
     scheduledFor: toDate(record.scheduledFor),
+    interval: intervalOf(record),
     idempotencyKey: record.key,
     reason: record.reason,
     user: record.user,
@@ -71,9 +76,14 @@ export function triggerView(record: TriggerRecord): Trigger {
     endedBy: record.endedBy,
     supersedes: record.supersedes,
     supersededBy: record.supersededBy,
+    rerunOf: record.rerunOf,
     catchup: catchupView(record.catchup),
     ...(record.omitted === undefined ? {} : { omitted: record.omitted }),
   };
+}
+
+function intervalOf({ intervalStart, scheduledFor }: TriggerRecord): Trigger["interval"] {
+  return intervalStart === null || scheduledFor === null ? null : { start: toDate(intervalStart), end: toDate(scheduledFor) };
 }
 
 export function catchupView(record: CatchupRecord | null): LateCause | null {

@@ -139,6 +139,8 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
     { path: `/api/v1/runs/${world.run(id)}/cancel`, body: {} },
     { path: `/api/v1/runs/${world.run(id)}/cancel`, body: { pipeline: OWN } },
   ]),
+  retryRun: ofPipeline("operator", (id, world) => [{ path: `/api/v1/runs/${world.run(id)}/retry`, body: {} }]),
+  rerun: ofPipeline("operator", (id, world) => [{ path: `/api/v1/runs/${world.run(id)}/rerun`, body: {} }]),
   getScheduleConfig: ofPipeline("viewer", (id) => [{ path: `/api/v1/schedule/config?pipeline=${id}` }]),
   putScheduleConfig: ofPipeline("admin", (id) => [
     { path: "/api/v1/schedule/config", body: { pipeline: id, max_concurrent_runs: 7 } },

@@ -17,6 +17,7 @@ import { type Answer, type Call, type Caller, type Route, type RouteInfo, route 
 import { controlRoutes } from "./routes/control.js";
 import { monitoringRoutes } from "./routes/monitoring.js";
 import { pipelineRoutes } from "./routes/pipelines.js";
+import { runRoutes } from "./routes/runs.js";
 import { settingsRoutes } from "./routes/settings.js";
 import { skipRoutes } from "./routes/skips.js";
 import { metricsRoute, systemRoutes } from "./routes/system.js";
@@ -114,6 +115,7 @@ class Api implements TriggerApi {
       ...settingsRoutes,
       ...controlRoutes,
       ...skipRoutes,
+      ...runRoutes,
       ...pipelineRoutes,
       ...monitoringRoutes,
       this.#events.route,

@@ -113,6 +113,10 @@ export function createClient(options: ClientOptions) {
       call<Trigger>("POST", `/api/v1/triggers/${encodeURIComponent(id)}/cancel`, { body }),
     cancelRun: (id: string, body: { reason?: string; user?: string } = {}) =>
       call<Run>("POST", `/api/v1/runs/${encodeURIComponent(id)}/cancel`, { body }),
+    retryRun: (id: string, body: { reason?: string; user?: string } = {}) =>
+      call<Run>("POST", `/api/v1/runs/${encodeURIComponent(id)}/retry`, { body }),
+    rerun: (id: string, body: Input<typeof requests.rerunBody> = {}, options: { idempotencyKey?: string } = {}) =>
+      call<Trigger>("POST", `/api/v1/runs/${encodeURIComponent(id)}/rerun`, { body, ...keyed(options.idempotencyKey) }),
     pipelines: (query: { limit?: number; cursor?: string } = {}) => call<Page<Pipeline>>("GET", "/api/v1/pipelines", { query }),
     pipeline: (id: string) => call<Pipeline>("GET", at(id)),
     triggers: (id: string, query: Input<typeof requests.triggersQuery> & Query = {}) =>

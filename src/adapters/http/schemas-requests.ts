@@ -20,6 +20,7 @@ export const webhookBody = z
   .strictObject({ ...named, source: text(128), event: text(200).optional(), data: z.unknown().optional(), priority: priority.optional() })
   .meta({ id: "WebhookRequest" });
 export const actBody = z.strictObject({ ...named, ...act }).meta({ id: "ActRequest" });
+export const rerunBody = z.strictObject({ ...named, ...act, priority: priority.optional() }).meta({ id: "RerunRequest" });
 const selection = {
   all: z.boolean().optional().describe("Everything"),
   pipelines: z.array(id).min(1).max(1_000).optional().describe("Each of these pipelines"),

@@ -25,6 +25,10 @@ export const trigger = z
     status: z.enum(["pending", "held", "running", "succeeded", "failed", "skipped", "expired", "cancelled", "superseded"]),
     priority,
     scheduled_for: maybeInstant,
+    interval: z
+      .object({ start: instant, end: instant })
+      .nullable()
+      .describe("The span of time that its run is for, `end` exclusive; null when nothing was scheduled"),
     idempotency_key: maybeText,
     reason: maybeText,
     user: maybeText,
@@ -40,6 +44,7 @@ export const trigger = z
     ended_by: maybeText,
     supersedes: maybeText,
     superseded_by: maybeText,
+    rerun_of: maybeText.describe("The run that it repeats; null for none"),
     catchup: lateCause.nullable(),
     omitted,
   })

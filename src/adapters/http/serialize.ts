@@ -34,6 +34,7 @@ export function triggerOut(one: Trigger): Json {
     status: one.status,
     priority: one.priority,
     scheduled_for: iso(one.scheduledFor),
+    interval: one.interval === null ? null : { start: iso(one.interval.start), end: iso(one.interval.end) },
     idempotency_key: one.idempotencyKey,
     reason: one.reason,
     user: one.user,
@@ -49,6 +50,7 @@ export function triggerOut(one: Trigger): Json {
     ended_by: one.endedBy,
     supersedes: one.supersedes,
     superseded_by: one.supersededBy,
+    rerun_of: one.rerunOf,
     catchup: lateOut(one.catchup),
   };
 }

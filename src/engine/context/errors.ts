@@ -40,3 +40,7 @@ export async function refuseWhilePaused({ store }: Pick<Core, "store">, pipeline
   const why = pause.reason === null ? "" : ` (${pause.reason})`;
   throw new HeadgateError("PAUSED", `${what} is paused${why}; resume it, or force the trigger`, { details: { pipelineId } });
 }
+
+export function noSuchRun(id: string): HeadgateError {
+  return new HeadgateError("NOT_FOUND", `no such run: ${id} (it may have been pruned)`, { details: { id } });
+}

@@ -218,11 +218,12 @@ function planOf(
 
 function requestOf(
   core: Pick<Core, "newId">,
-  { pipeline, dueAt, plan }: Planned,
+  { entry, pipeline, dueAt, plan }: Planned,
   causeOf: (fireAt: number) => CatchupRecord | null,
   now: number,
 ): FireRequest {
   const { id, schedule, execution } = pipeline;
+  const before = previousOf(entry.lastFireAt, plan);
   const lastDropped = plan.dropped.at(-1)?.lastAt ?? Number.NEGATIVE_INFINITY;
   const lastFireAt = Math.max(plan.fires.at(-1) ?? Number.NEGATIVE_INFINITY, lastDropped);
   return {
@@ -238,6 +239,7 @@ function requestOf(
         kind: "scheduled",
         priority: execution.priority,
         scheduledFor: fireTime,
+        intervalStart: before(fireTime),
         key: null,
         reason: null,
         user: null,
@@ -250,6 +252,18 @@ function requestOf(
       }),
     ),
     dropped: plan.dropped.map((dropped) => droppedDecision(core, pipeline, dropped, causeOf(dropped.firstAt), now)),
+  };
+}
+
+/** Returns what finds the fire time before each that is made, made or dropped itself, if they are asked for in order; `null` while there is none. */
+function previousOf(lastFireAt: number | null, { fires, dropped }: Plan): (fireTime: number) => number | null {
+  if (fires.length === 1 && dropped.length === 0) return () => lastFireAt; // as almost always
+  const passed = [...fires, ...dropped.map(({ lastAt }) => lastAt)].sort((one, other) => one - other);
+  let index = 0;
+  let previous = lastFireAt;
+  return (fireTime) => {
+    for (let at = passed[index]; at !== undefined && at < fireTime; at = passed[++index]) previous = at;
+    return previous;
   };
 }
 

@@ -1,8 +1,9 @@
 import type { AuditEntry } from "../../monitor/audit.js";
 import { backfillRequests } from "../../pipeline/backfill.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
-import type { ActionCaller, BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
-import { triggerRequest } from "../../pipeline/requests.js";
+import type { ActionCaller, BackfillOptions, RerunOptions, TriggerOptions } from "../../pipeline/request-options.js";
+import { checkedId, triggerRequest } from "../../pipeline/requests.js";
+import { checkRerun, rerunRequest } from "../../pipeline/rerun.js";
 import type { NotedResult } from "../../ports/store/audit.js";
 import type { EnqueueResult } from "../../ports/store.js";
 import type { Admission, QueueLimits } from "../../trigger/queue-limits.js";
@@ -11,7 +12,7 @@ import { type Trigger, triggerView } from "../../trigger/view.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import { Batcher } from "../context/batcher.js";
 import type { Core } from "../context/core.js";
-import { refuseOtherContent, refuseWhilePaused } from "../context/errors.js";
+import { noSuchRun, refuseOtherContent, refuseWhilePaused } from "../context/errors.js";
 import { ofTrigger } from "../context/event-payloads.js";
 import type { GlobalPause } from "../context/global-pause.js";
 
@@ -51,6 +52,22 @@ export class TriggerSubmission {
     if (!isNew) refuseOtherContent(trigger, request);
     else events.emit("trigger.created", ofTrigger, trigger);
     if (request.isForced || !this.#isPaused(pipeline.id)) this.#core.signals.wake.emit();
+    return triggerView(trigger);
+  }
+
+  /** Repeats a run that has ended. */
+  async rerun(runId: string, options: RerunOptions, pipelineOf: (id: string) => Pipeline, admission?: Admission): Promise<Trigger> {
+    const { clock, newId, events, signals, store } = this.#core;
+    checkRerun(options);
+    const run = await store.run(checkedId(runId, "rerun"));
+    const repeated = run === null ? null : await store.trigger(run.triggerId);
+    if (run === null || repeated === null) throw noSuchRun(runId);
+    const by = { id: newId(clock.now()), requestedBy: admission?.requestedBy ?? null };
+    const request = await rerunRequest(pipelineOf(run.pipelineId), { run, trigger: repeated }, options, by);
+    const { trigger, isNew } = await this.#batcherOf(admission).add({ request, caller: options.caller });
+    if (!isNew) refuseOtherContent(trigger, request);
+    else events.emit("trigger.created", ofTrigger, trigger);
+    signals.wake.emit();
     return triggerView(trigger);
   }
 
@@ -94,9 +111,14 @@ export class TriggerSubmission {
       results.flatMap(({ trigger, isNew }, index) => {
         const caller = accepted[index]?.caller;
         if (!isNew || caller === undefined) return [];
-        const { pipelineId, kind, priority, isForced, user, reason } = trigger;
+        const { pipelineId, kind, priority, isForced, user, reason, rerunOf } = trigger;
         const act = { caller, ...(user === null ? {} : { user }), ...(reason === null ? {} : { reason }) };
-        const change = { action: "trigger", pipelineId, ids: [trigger.id], after: { kind, priority, isForced } };
+        const change = {
+          action: "trigger",
+          pipelineId,
+          ids: [trigger.id],
+          after: { kind, priority, isForced, ...(rerunOf === null ? {} : { rerunOf }) },
+        };
         return [this.#audit.entry(change, act, now)];
       });
     const results = await store.enqueue(requests, now, { ...limits, noted: { entries, sealer: this.#audit.sealer } });

@@ -1,5 +1,6 @@
 import { durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError, NonRetryableError } from "../../base/errors.js";
+import { withDataInterval } from "../../pipeline/data-interval.js";
 import { issuesOf, type Pipeline } from "../../pipeline/pipeline.js";
 import type { RunClock, RunContext, RunLog } from "../../pipeline/run-context.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
@@ -42,7 +43,8 @@ export class ActiveAttempt implements RunContext<unknown> {
   isDetached = false;
   readonly #core: ActiveAttemptCore;
   readonly #scheduler: RunScheduler;
-  readonly #trigger: TriggerRecord;
+  #trigger: TriggerRecord;
+  #isIntervalKnown = false;
   readonly #stopTimer: () => void;
   #onAbort: (() => void)[] | null = null;
   /** Made when somebody looks at the signal: most runs never do, and it costs more than all the rest of an attempt. */
@@ -86,11 +88,17 @@ export class ActiveAttempt implements RunContext<unknown> {
 
   /** Its parameters are a copy of this attempt's own. */
   get trigger(): Trigger {
-    return { ...triggerView(this.#trigger), parameters: this.#ownParameters() };
+    return { ...triggerView(this.triggerRecord), parameters: this.#ownParameters() };
   }
 
-  /** The trigger as it was claimed. */
+  get interval(): Trigger["interval"] {
+    return triggerView(this.triggerRecord).interval;
+  }
+
+  /** The trigger as it was claimed, with the span of time that it is for. */
   get triggerRecord(): TriggerRecord {
+    if (!this.#isIntervalKnown) this.#trigger = withDataInterval(this.#trigger, this.pipeline);
+    this.#isIntervalKnown = true;
     return this.#trigger;
   }
 
@@ -277,7 +285,6 @@ function isLost(error: unknown): boolean {
 
 /** One attempt as its executor sees it. */
 export class AttemptHandle implements RunRequest, RunControl {
-  readonly trigger: TriggerRecord;
   readonly clock: Clock;
   readonly graceMs: number;
   readonly redact: Redact;
@@ -287,15 +294,17 @@ export class AttemptHandle implements RunRequest, RunControl {
   constructor(
     core: Pick<Core, "clock" | "redact" | "settings">,
     attempt: ActiveAttempt,
-    trigger: TriggerRecord,
     tellLate: (run: RunRecord, error: unknown) => void,
   ) {
-    this.trigger = trigger;
     this.clock = core.clock;
     this.graceMs = core.settings.graceMs;
     this.redact = core.redact;
     this.#attempt = attempt;
     this.#tellLate = tellLate;
+  }
+
+  get trigger(): TriggerRecord {
+    return this.#attempt.triggerRecord;
   }
 
   get runId(): string {

@@ -107,7 +107,7 @@ export class Runner {
     this.#open++;
     const places = this.#placesOf(executor);
     places.attempts++;
-    const handle = new AttemptHandle(this.#core, attempt, trigger, this.#tellLate);
+    const handle = new AttemptHandle(this.#core, attempt, this.#tellLate);
     const carriedOut = executor.kind === "local" ? executor.execute(handle, handle) : watchElsewhere(this.#core, executor, attempt, handle);
     const work = carriedOut
       .then(

@@ -1,4 +1,4 @@
-import type { BackfillOptions, TriggerOptions } from "../../pipeline/request-options.js";
+import type { BackfillOptions, RerunOptions, TriggerOptions } from "../../pipeline/request-options.js";
 import type { Admission } from "../../trigger/queue-limits.js";
 import type { Trigger } from "../../trigger/view.js";
 import type { Clock } from "../clock.js";
@@ -54,6 +54,13 @@ export interface AdapterContext {
    * @throws HeadgateError as that, and `QUEUE_FULL`
    */
   trigger(pipelineId: string, options: TriggerOptions, admission: Admission): Promise<Trigger>;
+
+  /**
+   * Accepts the repetition of a run that was requested from outside, within limits: see `Scheduler.rerun`.
+   *
+   * @throws HeadgateError as that, and `QUEUE_FULL`
+   */
+  rerun(runId: string, options: RerunOptions, admission: Admission): Promise<Trigger>;
 
   /**
    * Accepts a backfill that was requested from outside, within limits, all of it or nothing: see `Scheduler.backfill`.

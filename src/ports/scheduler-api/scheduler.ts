@@ -2,7 +2,14 @@ import type { Instant } from "../../base/instant.js";
 import type { Decision } from "../../gate/view.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { IdOf, OutputOf, ParametersOf, PipelineRef } from "../../pipeline/pipeline-ref.js";
-import type { ActionContext, BackfillArgument, PauseOptions, PipelineSelection, ResumeOptions } from "../../pipeline/request-options.js";
+import type {
+  ActionContext,
+  BackfillArgument,
+  PauseOptions,
+  PipelineSelection,
+  RerunOptions,
+  ResumeOptions,
+} from "../../pipeline/request-options.js";
 import type { RunScheduler } from "../../pipeline/run-scheduler.js";
 import type { Run } from "../../run/view.js";
 import type { Trigger } from "../../trigger/view.js";
@@ -85,6 +92,25 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
     pipelineId: Id,
     options: BackfillArgument<ParametersOf<P, Id>>,
   ): Promise<readonly Trigger<OutputOf<P, Id>>[]>;
+
+  /**
+   * Runs a run that has ended again: a new trigger with its parameters, and for the fire time and the span of time that it was for (then it is a backfill of that fire time). Its `rerunOf` names the run. Conditions, limits and pauses
+   * hold for it as for any trigger.
+   *
+   * @throws HeadgateError `NOT_FOUND`, `NOT_FINISHED` while the run is active, `UNKNOWN_PIPELINE`, `INVALID_PARAMETERS`, `INVALID_ARGUMENT`, `IDEMPOTENCY_CONFLICT`, `SCHEDULER_STOPPED`
+   * @example
+   * const trigger = await scheduler.rerun(run.id, { user: "ana", reason: "the prices were corrected" });
+   */
+  rerun(runId: string, options?: RerunOptions): Promise<Trigger>;
+
+  /**
+   * Makes the next attempt of a run that waits for it due now, instead of when its retry policy says. It starts as soon as there is a slot, unless the pipeline is paused; the attempts that are left stay as they are.
+   *
+   * @throws HeadgateError `NOT_FOUND`, `NOT_RETRYING` while an attempt runs, `ALREADY_FINISHED`, `INVALID_ARGUMENT`, `SCHEDULER_STOPPED`
+   * @example
+   * await scheduler.retryNow(run.id, { user: "ana", reason: "the warehouse is back" });
+   */
+  retryNow(runId: string, act?: ActionContext): Promise<Run>;
 
   /**
    * Pauses a pipeline, several, those of a tag or an owner, or everything, all of them or none: nothing fires, triggers wait, running work goes on.

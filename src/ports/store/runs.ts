@@ -7,7 +7,8 @@
  *                  ▲ │ │ ▲
  *                  │ │ │ └── heartbeat, adopt (a higher token)
  *                  │ ▼ finish, retryAt
- *                 retrying ── cancelRun ──► cancelled
+ *          ┌──── retrying ── cancelRun ──► cancelled
+ *          └ retryRun ▲
  *       claim, when it is due
  * ```
  *
@@ -77,6 +78,8 @@ export interface RunStore {
     request: CancelRequest,
     noted?: NotedResult<{ run: RunRecord; trigger: TriggerRecord | null }>,
   ): Promise<{ run: RunRecord; trigger: TriggerRecord | null } | null>;
+  /** Makes the next attempt of a run between two attempts due now, as the pure function `retryNow` says, atomically with its audit entries. Returns the run as it is then, `null` when there is none. Idempotent. */
+  retryRun(runId: string, now: number, noted?: NotedResult<RunRecord>): Promise<RunRecord | null>;
   /** Counts runs of a pipeline that started in [from, until). */
   countRuns(pipelineId: string, from: number, until: number): Promise<number>;
   /** Returns the newest runs of a pipeline that started in [from, until), counted no further than `limit`, with the oldest of those; reads `limit` entries of an index at most. */

@@ -60,6 +60,28 @@ export const RETRIES: readonly Case[] = [
       );
     },
   ],
+  [
+    "makes the next attempt of a run between two attempts due now, and leaves any other run as it is",
+    async (store) => {
+      await store.register([registration("a"), registration("b")], T0);
+      const [run] = await retrying(store, "a", 1, T0 + 60 * MINUTE);
+      const id = run?.id ?? "";
+      await store.enqueue([request("b")], T0);
+      const [other] = await startAll(store, T0);
+      assert.equal(await store.nextDueAt(T0 + MINUTE), T0 + 60 * MINUTE);
+      const due = await store.retryRun(id, T0 + MINUTE);
+      assert.deepEqual([due?.status, due?.retryAt, due?.attempt], ["retrying", T0 + MINUTE, 1]);
+      assert.equal((await store.retryRun(id, T0 + 2 * MINUTE))?.retryAt, T0 + MINUTE, "it is due already");
+      assert.deepEqual(await store.retryRun(other?.id ?? "", T0 + MINUTE), other, "one that runs");
+      assert.equal(await store.retryRun("nothing", T0), null);
+      const { attempts } = await claim(store, T0 + 2 * MINUTE);
+      assert.deepEqual(
+        attempts.map(({ run: { id: own, attempt } }) => [own, attempt]),
+        [[id, 2]],
+      );
+      assert.equal((await store.retryRun(id, T0 + 3 * MINUTE))?.retryAt, null);
+    },
+  ],
 ];
 
 /** Runs whose first attempt has failed. */

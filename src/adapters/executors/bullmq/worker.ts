@@ -4,6 +4,7 @@ import { errorFacts } from "../../../base/error-facts.js";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import { checkOptions } from "../../../base/options.js";
 import type { Clock, Logger, LogLevel, Pipeline, RunContext, RunScheduler } from "../../../index.js";
+import { withDataInterval } from "../../../pipeline/data-interval.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
 import { triggerView } from "../../../trigger/view.js";
 import { BULLMQ_CONNECTION, type BullmqConnection, bullmq, type JobData } from "./connection.js";
@@ -78,7 +79,7 @@ export function workerOn(
 }
 
 /** Defaults of the fields that triggers in jobs of 0.1.0 lack. */
-const UNKNOWN_TO_OLDER = { requestedBy: null, endedBy: null, catchup: null } as const;
+const UNKNOWN_TO_OLDER = { requestedBy: null, endedBy: null, catchup: null, intervalStart: null, rerunOf: null } as const;
 
 async function carriedOut(
   job: Job<JobData>,
@@ -114,12 +115,14 @@ async function contextOf(
   const ids = { pipelineId, triggerId: trigger.id, runId };
   const at = (level: LogLevel) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
     logger.log(level, message, { ...fields, ...ids });
+  const view = triggerView(withDataInterval({ ...UNKNOWN_TO_OLDER, ...trigger }, pipeline));
   return {
     pipelineId,
     runId,
     attempt,
     parameters: await parametersOf(pipeline, trigger.parameters ?? {}),
-    trigger: triggerView({ ...UNKNOWN_TO_OLDER, ...trigger }),
+    trigger: view,
+    interval: view.interval,
     signal,
     log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
     clock: { now: () => clock.now(), sleep: (length) => clock.sleep(durationMs(length, "sleep"), signal) },

@@ -10,6 +10,7 @@ import { checkOptions } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
 import type { PrintedOutput } from "../../../run/run.js";
 import { secretsOfNamed } from "../../../run/secret-forms.js";
+import { triggerView } from "../../../trigger/view.js";
 import { jsonProblemOf } from "../../shared/json-syntax.js";
 import { Watchdog } from "./watchdog.js";
 
@@ -19,6 +20,8 @@ export interface CommandRun {
   readonly pipelineId: string;
   readonly attempt: number;
   readonly scheduledFor: Date | null;
+  /** The span of time that it is for; `null` when nothing was scheduled. */
+  readonly interval: { readonly start: Date; readonly end: Date } | null;
   readonly parameters: unknown;
 }
 
@@ -32,7 +35,7 @@ export interface CommandExecutorOptions {
   cwd?: string;
   /** Variables of this process that are passed on in its environment. Default PATH, HOME, LANG and TZ. */
   envFrom?: readonly string[];
-  /** Variables of its own. Their values, and those of `envFrom`, are kept out of outputs, errors and logs, if they have 6 characters or more and are no usual words. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT and HEADGATE_SCHEDULED_FOR. Default none. */
+  /** Variables of its own. Their values, and those of `envFrom`, are kept out of outputs, errors and logs, if they have 6 characters or more and are no usual words. It also finds HEADGATE_RUN_ID, HEADGATE_PIPELINE, HEADGATE_ATTEMPT, and of a fire time HEADGATE_SCHEDULED_FOR, HEADGATE_INTERVAL_START and HEADGATE_INTERVAL_END. Default none. */
   env?: Readonly<Record<string, string>>;
   /** Bytes kept of the end of each of its two outputs when it succeeds. Default 16 KiB; 45,000 at most. Of one that fails, is cancelled or timed out the first 300 and last 1,000 bytes of stdout and the first 500 and last 2,000 of stderr are kept with the attempt, as `error.output`. */
   outputLimit?: number;
@@ -109,8 +112,9 @@ async function carriedOut(
   const parameters = await run.parameters();
   const { runId, pipelineId, attempt, trigger } = run;
   const scheduledFor = trigger.scheduledFor === null ? null : new Date(trigger.scheduledFor);
+  const { interval } = triggerView(trigger);
   const { args = [] } = options;
-  const made = typeof args === "function" ? args({ runId, pipelineId, attempt, scheduledFor, parameters }) : args;
+  const made = typeof args === "function" ? args({ runId, pipelineId, attempt, scheduledFor, interval, parameters }) : args;
   checkArgs(made);
   control.signal.throwIfAborted();
   const from = options.envFrom ?? KEPT;
@@ -120,6 +124,9 @@ async function carriedOut(
     HEADGATE_PIPELINE: pipelineId,
     HEADGATE_ATTEMPT: String(attempt),
     ...(scheduledFor === null ? {} : { HEADGATE_SCHEDULED_FOR: scheduledFor.toISOString() }),
+    ...(interval === null
+      ? {}
+      : { HEADGATE_INTERVAL_START: interval.start.toISOString(), HEADGATE_INTERVAL_END: interval.end.toISOString() }),
   };
   const child = spawn(options.command, made, {
     stdio: ["pipe", "pipe", "pipe"],

@@ -5,6 +5,7 @@ import PQueue from "p-queue";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
 import { checkOptions } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
+import { triggerView } from "../../../trigger/view.js";
 
 /** Argument of a function in a thread. */
 export interface ThreadContext<P = unknown> {
@@ -13,6 +14,8 @@ export interface ThreadContext<P = unknown> {
   readonly attempt: number;
   readonly parameters: P;
   readonly scheduledFor: Date | null;
+  /** The span of time that it is for; `null` when nothing was scheduled. */
+  readonly interval: { readonly start: Date; readonly end: Date } | null;
   /** Aborts on timeout, cancellation and shutdown. A function that never looks at it is ended with its thread when the grace has passed. */
   readonly signal: AbortSignal;
   heartbeat(progress?: unknown): void;
@@ -36,13 +39,13 @@ parentPort.on("message", async (message) => {
   if (message.abort !== undefined) return controller?.abort(Object.assign(new Error(message.abort.message), { code: message.abort.code }));
   controller = new AbortController();
   const { signal } = controller;
-  const { scheduledFor, ...rest } = message.run;
+  const { run } = message;
   try {
     const exports = await import(workerData.module);
-    const work = Object.hasOwn(exports, rest.pipelineId) ? exports[rest.pipelineId] : (exports.default?.[rest.pipelineId] ?? exports.default);
-    if (typeof work !== "function") throw Object.assign(new Error("the module exports neither a function " + JSON.stringify(rest.pipelineId) + " nor a default function"), { name: "NonRetryableError" });
+    const work = Object.hasOwn(exports, run.pipelineId) ? exports[run.pipelineId] : (exports.default?.[run.pipelineId] ?? exports.default);
+    if (typeof work !== "function") throw Object.assign(new Error("the module exports neither a function " + JSON.stringify(run.pipelineId) + " nor a default function"), { name: "NonRetryableError" });
     const heartbeat = (progress) => parentPort.postMessage({ progress });
-    parentPort.postMessage({ output: await work({ ...rest, scheduledFor: scheduledFor === null ? null : new Date(scheduledFor), signal, heartbeat }) });
+    parentPort.postMessage({ output: await work({ ...run, signal, heartbeat }) });
   } catch (error) {
     parentPort.postMessage({ error: shapeOf(error, 1) });
   }
@@ -132,7 +135,10 @@ async function carriedOut(
   giveBack: (worker: Worker, control: RunControl) => void,
 ): Promise<unknown> {
   const { runId, pipelineId, attempt, trigger } = run;
-  const message = { run: { runId, pipelineId, attempt, scheduledFor: trigger.scheduledFor, parameters: await run.parameters() } };
+  const view = triggerView(trigger);
+  const message = {
+    run: { runId, pipelineId, attempt, scheduledFor: view.scheduledFor, interval: view.interval, parameters: await run.parameters() },
+  };
   control.signal.throwIfAborted();
   const worker = take();
   return new Promise((resolve, reject) => {

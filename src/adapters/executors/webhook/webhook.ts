@@ -6,6 +6,7 @@ import { checkOptions } from "../../../base/options.js";
 import type { Scheduler } from "../../../index.js";
 import type { RemoteCall, RemoteExecutor, RemoteRun, RemoteState } from "../../../ports/executor.js";
 import { secretsOfNamed, secretsOfUrl } from "../../../run/secret-forms.js";
+import { triggerView } from "../../../trigger/view.js";
 import { AddressRule, type PrivateNetworks } from "../../shared/address.js";
 import { jsonProblemOf } from "../../shared/json-syntax.js";
 import { ask, checkUrl } from "../../shared/request.js";
@@ -101,6 +102,7 @@ export function webhookExecutor(options: WebhookExecutorOptions): WebhookExecuto
 
 function requestOf(run: RemoteRun, callbackUrl: string | undefined, token: string): object {
   const { runId, pipelineId, attempt, trigger, parameters, timeoutMs } = run;
+  const { interval } = triggerView(trigger);
   return {
     type: "headgate.run",
     data: {
@@ -108,6 +110,7 @@ function requestOf(run: RemoteRun, callbackUrl: string | undefined, token: strin
       pipeline: pipelineId,
       attempt,
       scheduled_for: trigger.scheduledFor === null ? null : new Date(trigger.scheduledFor).toISOString(),
+      interval: interval === null ? null : { start: interval.start.toISOString(), end: interval.end.toISOString() },
       parameters,
       timeout_ms: timeoutMs,
       ...(callbackUrl === undefined ? {} : { callback_url: `${callbackUrl.replace(/\/+$/, "")}/${runId}/${attempt}/${token}` }),

@@ -226,6 +226,11 @@ export class InMemory implements MemoryStore {
     return this.#audit.noteResult({ run: this.#settling.cancel(cell, request), trigger: cell.trigger.record }, noted);
   }
 
+  async retryRun(runId: string, now: number, noted?: NotedResult<RunRecord>): Promise<RunRecord | null> {
+    const cell = this.#history.runs.get(runId);
+    return cell === undefined ? null : this.#audit.noteResult(this.#settling.retryNow(cell, now), noted);
+  }
+
   async pause(requests: readonly PauseRequest[]): Promise<void> {
     const before = this.#pipelines.pausesOf(requests.map(({ pipelineId }) => pipelineId));
     this.#audit.noteAll(requests.map(({ noted }, index) => [noted, before[index]]));

@@ -3,7 +3,7 @@ import { opensAt, spanOf } from "../../../gate/start-limit.js";
 import type { StartRefusal } from "../../../ports/store/claims.js";
 import type { DecideRequest, DecideResult, EnqueueResult, FinishRequest, FinishResult } from "../../../ports/store.js";
 import type { CancelRequest, RunRecord } from "../../../run/run.js";
-import { cancelRetry, endAttempt, endTriggerOf, isRecordedEnd, requestCancel, startRun } from "../../../run/transitions.js";
+import { cancelRetry, endAttempt, endTriggerOf, isRecordedEnd, requestCancel, retryNow, startRun } from "../../../run/transitions.js";
 import { endTrigger, holdTrigger, releaseTrigger, startTrigger } from "../../../trigger/transitions.js";
 import type { NewTrigger, TriggerRecord } from "../../../trigger/trigger.js";
 import type { RunEntity, TriggerEntity } from "./entities.js";
@@ -157,6 +157,14 @@ export class RunLifecycle {
   cancel(cell: RunEntity, request: CancelRequest): RunRecord {
     this.requestCancel(cell, request);
     return cell.record;
+  }
+
+  retryNow(cell: RunEntity, now: number): RunRecord {
+    const next = retryNow(cell.record, now);
+    if (next === cell.record) return next;
+    cell.record = next;
+    this.#lines.wakeAt(cell, now);
+    return next;
   }
 
   /** Requests the cancellation of a run; one between attempts ends at once. */

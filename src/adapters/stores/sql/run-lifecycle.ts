@@ -1,6 +1,6 @@
 import type { HeartbeatRequest } from "../../../ports/store.js";
 import { type CancelRequest, isActive, type RunRecord } from "../../../run/run.js";
-import { adoptAttempt, cancelRetry, endTriggerOf, requestCancel } from "../../../run/transitions.js";
+import { adoptAttempt, cancelRetry, endTriggerOf, requestCancel, retryNow } from "../../../run/transitions.js";
 import { endTrigger } from "../../../trigger/transitions.js";
 import { isEnded, isWaiting, type TriggerEnd, type TriggerRecord } from "../../../trigger/trigger.js";
 import { changing, type Session, selectLocked } from "./database.js";
@@ -106,7 +106,16 @@ export async function cancelOne(
   return (await cancelRuns(session, [runId], request))[0] ?? null;
 }
 
-/** The same for several. */
+/** Makes the next attempt of a run due now. */
+export async function retryOne(session: Session, runId: string, now: number): Promise<RunRecord | null> {
+  const run = (await selectLocked(session, RUNS, [runId])).get(runId);
+  if (run === undefined) return null;
+  const next = retryNow(run, now);
+  if (next !== run) await session.write([changing(RUNS, [next], ["retryAt"])]);
+  return next;
+}
+
+/** Requests the cancellation of several runs. */
 export async function cancelRuns(
   session: Session,
   runIds: readonly string[],

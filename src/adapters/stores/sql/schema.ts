@@ -104,6 +104,8 @@ export function migrations(
       `CREATE INDEX on_triggers_later ON ${name("triggers")} (available_at) WHERE status IN ('pending', 'held') AND line = 'later'`,
       `ALTER TABLE ${name("triggers")} ADD COLUMN ended_by ${text}`,
       `ALTER TABLE ${name("triggers")} ADD COLUMN catchup ${text}`,
+      `ALTER TABLE ${name("triggers")} ADD COLUMN interval_start ${int}`,
+      `ALTER TABLE ${name("triggers")} ADD COLUMN rerun_of ${text}`,
       `CREATE INDEX on_triggers_open_long ON ${name("triggers")} (pipeline_id, (${SPAN_CLASS}), created_at, id, ended_at) WHERE ${IS_LONG}`,
       `CREATE INDEX on_triggers_backfills ON ${name("triggers")} (pipeline_id, scheduled_for, id) WHERE kind = 'backfill'`,
       `CREATE INDEX on_decisions_drops ON ${name("decisions")} (pipeline_id, scheduled_for, id) WHERE trigger_id IS NULL`,

@@ -134,6 +134,7 @@ export function sqlStore(database: Database, options: RetentionOptions = {}, lin
     nextDueAt: (now) => upkeep.nextDueAt(session, now),
     endTrigger: (id, end, request, noted) => telling(async (on) => audit.noteResult(on, await settle.endOne(on, id, end, request), noted)),
     cancelRun: (id, request, noted) => telling(async (on) => audit.noteResult(on, await settle.cancelOne(on, id, request), noted)),
+    retryRun: (id, now, noted) => telling(async (on) => audit.noteResult(on, await settle.retryOne(on, id, now), noted)),
     pause: async (requests) => {
       const unknown = await telling((on) => pauses.pause(on, requests));
       if (unknown !== null) throw unknownPipeline(unknown);

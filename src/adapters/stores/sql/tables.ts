@@ -121,6 +121,8 @@ export const TRIGGERS = table<TriggerRow>(
     line: "text",
     endedBy: "text",
     catchup: "json",
+    intervalStart: "int",
+    rerunOf: "text",
   },
   {
     kind: ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"],
