@@ -24,6 +24,8 @@ const FIRST_CLAIM = 64;
 const NO_CLAIM = -1;
 /** Number of times a trigger whose start is refused by a limit is evaluated again before it is blocked by that alone: its conditions do not see the limit. */
 const EVALUATIONS = 3;
+/** Pauses before a gate whose conditions could not read the store is asked again, ms. */
+const UNREAD_WAITS_MS = [250, 500, 1_000];
 
 type ClaimerCore = Pick<
   Core,
@@ -171,13 +173,27 @@ export class Claimer {
     const { clock } = this.#core;
     let refused: Extract<StartRefusal, { kind: "limit" }> | null = null;
     for (let evaluation = 1; ; evaluation++) {
-      const findings = await this.#gates.ask(pipeline, trigger, clock.now());
+      const findings = await this.#findings(trigger, pipeline);
       const blocked = evaluation > EVALUATIONS && refused !== null ? [...findings, takenByOthers(refused.opensAt)] : findings;
       const request = this.#judged(trigger, pipeline, blocked, clock.now());
       const result = await this.#record(request, what);
       if (result.refusal?.kind !== "limit") return this.#decided(result, request);
       refused = result.refusal;
     }
+  }
+
+  /** The findings of a gate; asked again when its conditions could not read the store. While that stays away, the evaluation fails, and is made again when the claim's lease has run out. */
+  async #findings(trigger: TriggerRecord, pipeline: Pipeline): Promise<readonly PartFinding[]> {
+    const { clock } = this.#core;
+    for (const waitMs of UNREAD_WAITS_MS) {
+      try {
+        return await this.#gates.ask(pipeline, trigger, clock.now());
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+      }
+      await clock.sleep(waitMs);
+    }
+    return this.#gates.ask(pipeline, trigger, clock.now());
   }
 
   /** Records a decision as soon as it is made and the store can be reached. One that cannot be recorded is made again: the claim's lease runs out. */

@@ -8,6 +8,7 @@ import { redactJson } from "../../run/redact.js";
 import type { TriggerRecord } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import { ConditionFailures } from "./condition-failures.js";
+import { HistoryReads } from "./history-reads.js";
 import { ProbeCache } from "./probe-cache.js";
 import { recheckSoon } from "./recheck.js";
 
@@ -50,19 +51,25 @@ export class GateEvaluator {
     return this.#probeCache.failing();
   }
 
-  /** The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. */
+  /**
+   * The findings of a pipeline's gate; at once, without a promise, when its conditions need only the time. A store that cannot be read is no finding: it says nothing of what a condition is about.
+   *
+   * @throws HeadgateError `STORE_UNAVAILABLE`, `STORE_FULL`, `STORE_READ_ONLY` (rejects)
+   */
   ask(pipeline: Pipeline, trigger: Asking, now: number): readonly PartFinding[] | Promise<readonly PartFinding[]> {
     if (pipeline.gate.conditions.length === 0) return NO_FINDINGS;
     const failed = new Set<string>();
+    const reads = new HistoryReads(this.#history);
     const context: GateContext = {
       now,
       pipelineId: pipeline.id,
       trigger,
-      history: this.#history,
+      history: reads,
       clock: this.#clock,
       measure: async (probe) => (await this.#probeCache.measure(probe, { now, pipeline })).value,
       observe: (probe, problemOf) => this.#probeCache.measure(probe, { now, pipeline, ...(problemOf === undefined ? {} : { problemOf }) }),
       onError: (condition, error) => {
+        if (reads.failure !== null) return; // all of it is evaluated again
         failed.add(condition.name);
         this.#failures.failed(pipeline.id, trigger.id, condition, error);
       },
@@ -73,6 +80,7 @@ export class GateEvaluator {
       return found;
     }
     return found.then((findings) => {
+      if (reads.failure !== null) throw reads.failure;
       this.#failures.evaluated(pipeline.id, findings, failed);
       return this.#noted(
         pipeline,
