@@ -148,6 +148,7 @@ export type { AlertRunView } from "./ports/scheduler-api/alert-run.js";
 export type { Alert, Alerts, SilenceOptions } from "./ports/scheduler-api/alerts.js";
 export type { AnchorState, AuditCheck, AuditVerifyOptions } from "./ports/scheduler-api/audit-check.js";
 export type { AuditLog } from "./ports/scheduler-api/audit-log.js";
+export type { CancelledMany, CancelManyOptions } from "./ports/scheduler-api/cancel-many.js";
 export type { EventFeed } from "./ports/scheduler-api/event-feed.js";
 export type { EventReader, EventReaderOptions } from "./ports/scheduler-api/event-reader.js";
 export type {

@@ -15,6 +15,7 @@ import type {
 } from "../pipeline/request-options.js";
 import { checkedId, runRequest, waitSignal } from "../pipeline/requests.js";
 import type { RunOutcome } from "../pipeline/run-outcome.js";
+import type { CancelledMany, CancelManyOptions } from "../ports/scheduler-api/cancel-many.js";
 import type { EventName, Listener } from "../ports/scheduler-api/events.js";
 import type { Explanation } from "../ports/scheduler-api/explanation.js";
 import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } from "../ports/scheduler-api/lists.js";
@@ -37,6 +38,7 @@ import { StoreEventFeed } from "./feed/event-feed.js";
 import { Claimer } from "./gating/claimer.js";
 import { GateEvaluator } from "./gating/gate-evaluator.js";
 import { cancel } from "./intake/cancel.js";
+import { cancelMany } from "./intake/cancel-many.js";
 import { OutcomeWaiter } from "./intake/outcomes.js";
 import { SensorRunner } from "./intake/sensors.js";
 import { TriggerSubmission } from "./intake/submit.js";
@@ -188,6 +190,14 @@ export class SchedulerEngine implements Scheduler {
     return cancelled;
   }
 
+  async cancelMany(options: CancelManyOptions): Promise<CancelledMany> {
+    this.#phase.refuseUnlessRunning();
+    const cancelOne = (id: string, act: ActionContext) => cancel(this.#core, this.#runner, this.audit, id, act);
+    const result = await cancelMany(this.#core, options, () => this.pipelines(), cancelOne);
+    this.#core.signals.wake.emit();
+    return result;
+  }
+
   async rerun(runId: string, options: RerunOptions = {}): Promise<Trigger> {
     this.#phase.refuseUnlessRunning();
     return this.#submission.rerun(runId, options, (id) => this.#registry.running(id));
@@ -266,15 +276,15 @@ export class SchedulerEngine implements Scheduler {
   }
 
   triggers(options: TriggerListOptions = {}): Promise<Page<Trigger>> {
-    return triggersPage(this.#core.store, options);
+    return triggersPage(this.#core.store, options, () => this.pipelines());
   }
 
   runs(options: RunListOptions = {}): Promise<Page<Run>> {
-    return runsPage(this.#core.store, options);
+    return runsPage(this.#core.store, options, () => this.pipelines());
   }
 
   decisions(options: DecisionListOptions = {}): Promise<Page<Decision>> {
-    return decisionsPage(this.#core.store, options);
+    return decisionsPage(this.#core.store, options, () => this.pipelines());
   }
 
   async getTrigger(id: string): Promise<Trigger | null> {

@@ -12,13 +12,31 @@ const WORDS = { pipelineId: "a pipeline's id", tag: "a tag", owner: "the name of
 /** Part of a pipeline by which it is selected. */
 export type Selectable = Pick<Pipeline, "id" | "tags" | "owner">;
 
+/** Returns the selection among other options, without what is not given. */
+export function selectionOf({ pipelineId, pipelineIds, tag, owner }: PipelineSelection): PipelineSelection {
+  const given = Object.entries({ pipelineId, pipelineIds, tag, owner }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as PipelineSelection;
+}
+
 /**
  * Returns the ids of the pipelines that are selected, each once; `null` when nothing is said, which stands for everything. Whatever does not say clearly which are meant is refused.
  *
  * @param all - the pipelines that a tag or an owner may select
- * @throws HeadgateError `UNKNOWN_PIPELINE`, and what `refuse` makes
+ * @throws HeadgateError `UNKNOWN_PIPELINE` when a tag or an owner selects none, and what `refuse` makes
  */
 export function selectedPipelines(
+  selection: PipelineSelection,
+  all: () => readonly Selectable[],
+  refuse: RefuseOption,
+): readonly string[] | null {
+  const found = chosenPipelines(selection, all, refuse);
+  if (found === null || found.length > 0) return found;
+  const [name = "tag", value] = Object.entries(selection).find(([one]) => one === "tag" || one === "owner") ?? [];
+  throw new HeadgateError("UNKNOWN_PIPELINE", `no pipeline has the ${name} ${shown(value)}`, { details: { [name]: value } });
+}
+
+/** The same, but for a tag or an owner that no pipeline has: then there are none. */
+export function chosenPipelines(
   selection: PipelineSelection,
   all: () => readonly Selectable[],
   refuse: RefuseOption,
@@ -32,9 +50,7 @@ export function selectedPipelines(
   if (typeof value !== "string" || (value === "" && name !== "pipelineId"))
     throw refuse(name, `must be ${WORDS[name]}; leave it out for the whole scheduler (got ${shown(value)})`);
   if (name === "pipelineId") return [value];
-  const found = all().filter((one) => (name === "tag" ? one.tags.includes(value) : one.owner === value));
-  if (found.length > 0) return found.map(({ id }) => id);
-  throw new HeadgateError("UNKNOWN_PIPELINE", `no pipeline has the ${name} ${shown(value)}`, { details: { [name]: value } });
+  return all().flatMap(({ id, tags, owner }) => ((name === "tag" ? tags.includes(value) : owner === value) ? [id] : []));
 }
 
 function checkedIds(value: unknown, refuse: RefuseOption): readonly string[] {

@@ -346,6 +346,7 @@ export const METHODS: Table = {
     { valid: { user: "ana" }, call: (options) => on().resume(options), accepts: ["text"] },
     { of: "second", valid: { user: "ana" }, call: (options) => on().resume("a", options) },
   ],
+  cancelMany: one({ kind: "backfill" }, (options) => on().cancelMany(options)),
   rerun: one({ user: "ana" }, (options) => on().rerun("x", options), { opens: true }),
   retryNow: one({ user: "ana" }, (act) => on().retryNow("x", act), { opens: true }),
   skip: one({ user: "ana" }, (options) => on().skip("a", options), { opens: true }),

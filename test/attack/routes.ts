@@ -139,6 +139,9 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
     { path: `/api/v1/runs/${world.run(id)}/cancel`, body: {} },
     { path: `/api/v1/runs/${world.run(id)}/cancel`, body: { pipeline: OWN } },
   ]),
+  cancelMany: ofPipeline("operator", (id) => [{ path: "/api/v1/triggers/cancel", body: { pipelines: [id], preview: true } }], {
+    any: () => [{ path: "/api/v1/triggers/cancel", body: { everything: true, preview: true } }],
+  }),
   retryRun: ofPipeline("operator", (id, world) => [{ path: `/api/v1/runs/${world.run(id)}/retry`, body: {} }]),
   rerun: ofPipeline("operator", (id, world) => [{ path: `/api/v1/runs/${world.run(id)}/rerun`, body: {} }]),
   getScheduleConfig: ofPipeline("viewer", (id) => [{ path: `/api/v1/schedule/config?pipeline=${id}` }]),
@@ -168,6 +171,18 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   listSkips: below("viewer", "/skips"),
   skip: below("operator", "/skip", {}),
   unskip: below("operator", "/unskip", {}),
+  listAllTriggers: ofPipeline("viewer", (id) => [{ path: `/api/v1/triggers?pipeline=${id}` }], {
+    any: () => [{ path: "/api/v1/triggers?limit=1000" }, { path: "/api/v1/triggers?tag=shared" }],
+  }),
+  listAllRuns: ofPipeline("viewer", (id) => [{ path: `/api/v1/runs?pipeline=${id}` }], {
+    any: () => [{ path: "/api/v1/runs?limit=1000" }],
+  }),
+  listAllDecisions: ofPipeline("viewer", (id) => [{ path: `/api/v1/decisions?pipeline=${id}` }], {
+    any: () => [{ path: "/api/v1/decisions?limit=1000" }],
+  }),
+  listAllUpcoming: ofPipeline("viewer", (id) => [{ path: `/api/v1/upcoming?pipeline=${id}` }], {
+    any: () => [{ path: "/api/v1/upcoming" }, { path: "/api/v1/upcoming?limit=1000" }],
+  }),
   listPipelines: any("viewer", "/api/v1/pipelines", "/api/v1/pipelines?limit=1000"),
   getPipeline: below("viewer", ""),
   getPipelineStatus: ofPipeline("viewer", (id) => [{ path: `/api/v1/pipeline/status?pipeline=${id}` }]),

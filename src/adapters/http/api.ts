@@ -15,6 +15,7 @@ import { RateLimiter } from "./rate-limit.js";
 import { headOf, Replies, withText } from "./reply.js";
 import { type Answer, type Call, type Caller, type Route, type RouteInfo, route } from "./route.js";
 import { controlRoutes } from "./routes/control.js";
+import { listRoutes } from "./routes/lists.js";
 import { monitoringRoutes } from "./routes/monitoring.js";
 import { pipelineRoutes } from "./routes/pipelines.js";
 import { runRoutes } from "./routes/runs.js";
@@ -117,6 +118,7 @@ class Api implements TriggerApi {
       ...skipRoutes,
       ...runRoutes,
       ...pipelineRoutes,
+      ...listRoutes,
       ...monitoringRoutes,
       this.#events.route,
       ...tokenRoutes,

@@ -22,12 +22,15 @@ export type Silence = z.output<typeof monitoring.silence>;
 export type Node = z.output<typeof monitoring.node>;
 export type Adaptive = z.output<typeof monitoring.adaptive>;
 export type Skips = z.output<typeof schemas.skipped>;
+export type CancelledMany = z.output<typeof schemas.cancelledMany>;
 export type Paused = z.output<typeof schemas.paused>;
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next_cursor: string | null;
 }
 type Input<S extends z.ZodType> = z.input<S>;
+/** Pipelines of a list over all of them: ids with commas between them, or those of a tag or an owner. */
+type Selecting = { readonly pipeline?: string; readonly tag?: string; readonly owner?: string };
 type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** Options of {@link createClient}. */
@@ -113,6 +116,7 @@ export function createClient(options: ClientOptions) {
       call<Trigger>("POST", `/api/v1/triggers/${encodeURIComponent(id)}/cancel`, { body }),
     cancelRun: (id: string, body: { reason?: string; user?: string } = {}) =>
       call<Run>("POST", `/api/v1/runs/${encodeURIComponent(id)}/cancel`, { body }),
+    cancelMany: (body: Input<typeof requests.cancelManyBody>) => call<CancelledMany>("POST", "/api/v1/triggers/cancel", { body }),
     retryRun: (id: string, body: { reason?: string; user?: string } = {}) =>
       call<Run>("POST", `/api/v1/runs/${encodeURIComponent(id)}/retry`, { body }),
     rerun: (id: string, body: Input<typeof requests.rerunBody> = {}, options: { idempotencyKey?: string } = {}) =>
@@ -122,6 +126,13 @@ export function createClient(options: ClientOptions) {
     triggers: (id: string, query: Input<typeof requests.triggersQuery> & Query = {}) =>
       call<Page<Trigger>>("GET", `${at(id)}/triggers`, { query }),
     runs: (id: string, query: Input<typeof requests.runsQuery> & Query = {}) => call<Page<Run>>("GET", `${at(id)}/runs`, { query }),
+    allTriggers: (query: Input<typeof requests.triggersQuery> & Selecting & Query = {}) =>
+      call<Page<Trigger>>("GET", "/api/v1/triggers", { query }),
+    allRuns: (query: Input<typeof requests.runsQuery> & Selecting & Query = {}) => call<Page<Run>>("GET", "/api/v1/runs", { query }),
+    allDecisions: (query: Input<typeof requests.decisionsQuery> & Selecting & Query = {}) =>
+      call<Page<Decision>>("GET", "/api/v1/decisions", { query }),
+    allUpcoming: (query: Omit<Input<typeof requests.upcomingQuery>, "cursor"> & Selecting & Query = {}) =>
+      call<Page<UpcomingFire>>("GET", "/api/v1/upcoming", { query }),
     run: (id: string) => call<Run>("GET", `/api/v1/runs/${encodeURIComponent(id)}`),
     decisions: (id: string, query: Input<typeof requests.decisionsQuery> & Query = {}) =>
       call<Page<Decision>>("GET", `${at(id)}/decisions`, { query }),

@@ -148,6 +148,28 @@ const span = { from: instant.optional(), until: instant.optional() };
 export const dismissQuery = z.strictObject(act);
 export const namedQuery = z.strictObject(named);
 export const pendingQuery = z.strictObject({ ...named, ...page });
+export const cancelManyBody = z
+  .strictObject({
+    pipelines: z.array(id).min(1).max(1_000).optional().describe("Of these pipelines"),
+    tag: text(100).optional().describe("Of pipelines with this tag"),
+    owner: text(200).optional().describe("Of pipelines with this owner"),
+    status: z.enum(["waiting", "active", "all"]).optional().describe("What waits (default), what runs, or both"),
+    kind: z
+      .array(z.enum(["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"]))
+      .min(1)
+      .optional(),
+    ...span,
+    everything: z.boolean().optional().describe("Over all pipelines, where nothing else says what is meant"),
+    preview: z.boolean().optional().describe("Cancels nothing, and answers what would be"),
+    ...act,
+  })
+  .meta({ id: "CancelManyRequest" });
+/** Pipelines of a list over all of them. */
+export const selectingQuery = {
+  pipeline: text(13_000).optional().describe("Only of these pipelines, with commas between them"),
+  tag: text(100).optional().describe("Only of pipelines with this tag"),
+  owner: text(200).optional().describe("Only of pipelines with this owner"),
+};
 export const triggersQuery = z.strictObject({ status: many.optional(), kind: many.optional(), ...span, ...page });
 export const runsQuery = z.strictObject({ status: many.optional(), ...span, ...page });
 export const decisionsQuery = z.strictObject({ outcome: many.optional(), ...span, ...page });

@@ -127,6 +127,14 @@ export const decision = z
 export const triggerStatus = z
   .object({ trigger, run: run.nullable(), decisions: z.array(decision), omitted })
   .meta({ id: "TriggerStatus" });
+export const cancelledMany = z
+  .object({
+    count: z.int(),
+    items: z.array(trigger),
+    is_complete: z.boolean().describe("False: there may be more; send the request again"),
+    omitted,
+  })
+  .meta({ id: "CancelledMany" });
 const pause = z.object({ at: instant, until: maybeInstant, reason: maybeText, user: maybeText }).nullable();
 export const skippedFire = z.object({ fire_at: instant, ...by }).meta({ id: "SkippedFireTime" });
 export const skipped = z.object({ pipeline: z.string(), skips: z.array(skippedFire) }).meta({ id: "SkippedFireTimes" });
@@ -245,6 +253,7 @@ const openMatter = z
   .meta({ id: "OpenMatter" });
 export const upcomingFire = z
   .object({
+    pipeline: z.string(),
     at: instant,
     answer: z.enum(["will_run", "may_run", "will_wait", "will_skip", "may_skip", "will_miss", "will_expire"]),
     reason: z.string(),

@@ -1,4 +1,4 @@
-import type { AuditRecord, Decision, Run, TokenInfo, Trigger } from "../../index.js";
+import type { AuditRecord, Decision, OpenMatter, Run, TokenInfo, Trigger } from "../../index.js";
 import { jsonLength, type Shortened, shortened, VALUE_BYTES } from "./bounded.js";
 import { auditOut, decisionOut, findingOut, runOut, tokenOut, triggerOut } from "./serialize.js";
 
@@ -67,4 +67,9 @@ function newestOf(all: readonly unknown[]): readonly unknown[] {
     first--;
   }
   return all.slice(first);
+}
+
+/** Matters that an answer about the future depends on. */
+export function mattersOut(matters: readonly OpenMatter[]) {
+  return matters.map(({ reason, ...rest }) => ({ ...rest, reason: clipped(reason) }));
 }

@@ -1,14 +1,16 @@
 import { HeadgateError } from "../../base/errors.js";
 import { epochMs } from "../../base/instant.js";
-import { checkOptions, type OptionNames } from "../../base/options.js";
+import { checkOptions, invalidArgument, type OptionNames } from "../../base/options.js";
 import { type Decision, decisionView } from "../../gate/view.js";
+import { chosenPipelines, SELECTION_OPTIONS, type Selectable, selectionOf } from "../../pipeline/selection.js";
 import type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "../../ports/scheduler-api/lists.js";
 import type { DecisionQuery, Listed, ListQuery, RunQuery, Store, TriggerQuery } from "../../ports/store.js";
 import { type Run, runView } from "../../run/view.js";
 import { type Trigger, triggerView } from "../../trigger/view.js";
+import { listAcross } from "./across.js";
 
 const LIST: OptionNames<ListOptions> = {
-  pipelineId: true,
+  ...SELECTION_OPTIONS,
   triggerId: true,
   from: true,
   until: true,
@@ -17,22 +19,40 @@ const LIST: OptionNames<ListOptions> = {
   valueLimit: true,
 };
 
-export async function triggersPage(store: Store, options: TriggerListOptions): Promise<Page<Trigger>> {
+/** The pipelines that a tag or an owner may select. */
+type AllPipelines = () => readonly Selectable[];
+
+export async function triggersPage(store: Store, options: TriggerListOptions, all: AllPipelines): Promise<Page<Trigger>> {
   checkOptions(options, { ...LIST, status: true, kind: true }, "triggers");
   const query: TriggerQuery = { ...common(options), ...listed("statuses", options.status), ...listed("kinds", options.kind) };
-  return page(await store.listTriggers(query), query, triggerView);
+  return page(await listOf((one) => store.listTriggers(one), query, options, all, "triggers"), query, triggerView);
 }
 
-export async function runsPage(store: Store, options: RunListOptions): Promise<Page<Run>> {
+export async function runsPage(store: Store, options: RunListOptions, all: AllPipelines): Promise<Page<Run>> {
   checkOptions(options, { ...LIST, status: true }, "runs");
   const query: RunQuery = { ...common(options), ...listed("statuses", options.status) };
-  return page(await store.listRuns(query), query, runView);
+  return page(await listOf((one) => store.listRuns(one), query, options, all, "runs"), query, runView);
 }
 
-export async function decisionsPage(store: Store, options: DecisionListOptions): Promise<Page<Decision>> {
+export async function decisionsPage(store: Store, options: DecisionListOptions, all: AllPipelines): Promise<Page<Decision>> {
   checkOptions(options, { ...LIST, outcome: true }, "decisions");
   const query: DecisionQuery = { ...common(options), ...listed("outcomes", options.outcome) };
-  return page(await store.listDecisions(query), query, decisionView);
+  return page(await listOf((one) => store.listDecisions(one), query, options, all, "decisions"), query, decisionView);
+}
+
+/** Reads a list of all pipelines, of one, or of those that are selected; none when a tag or an owner selects none. */
+async function listOf<T extends { readonly id: string; readonly pipelineId: string }, Q extends ListQuery>(
+  list: (query: Q) => Promise<Listed<T>>,
+  query: Q,
+  options: ListOptions,
+  all: AllPipelines,
+  where: string,
+): Promise<Listed<T>> {
+  const ids = chosenPipelines(selectionOf(options), all, invalidArgument(where));
+  if (ids === null) return list(query);
+  const [only, second] = ids;
+  if (only === undefined) return [];
+  return second === undefined ? list({ ...query, pipelineId: only }) : listAcross(list, ids, query);
 }
 
 /** One more than asked for is read, to know whether there are more. */
@@ -50,7 +70,6 @@ function common(options: ListOptions): ListQuery {
   return {
     limit: limit + 1,
     ...(valueLimit === undefined ? {} : { valueLimit }),
-    ...(options.pipelineId === undefined ? {} : { pipelineId: options.pipelineId }),
     ...(options.triggerId === undefined ? {} : { triggerId: options.triggerId }),
     ...(options.from === undefined ? {} : { scheduledFrom: epochMs(options.from, "from") }),
     ...(options.until === undefined ? {} : { scheduledUntil: epochMs(options.until, "until") }),

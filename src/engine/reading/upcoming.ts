@@ -1,8 +1,9 @@
 import { HeadgateError } from "../../base/errors.js";
 import { Heap, type HeapEntry } from "../../base/heap.js";
 import { epochMs } from "../../base/instant.js";
-import { checkOptions } from "../../base/options.js";
+import { checkOptions, invalidArgument } from "../../base/options.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
+import { chosenPipelines, SELECTION_OPTIONS, selectionOf } from "../../pipeline/selection.js";
 import type { UpcomingFire, UpcomingFireOptions } from "../../ports/scheduler-api/upcoming.js";
 import type { PipelineState } from "../../ports/store.js";
 import type { Core } from "../context/core.js";
@@ -38,19 +39,22 @@ export async function upcomingFires(
   options: UpcomingFireOptions,
   now: number,
 ): Promise<readonly UpcomingFire[]> {
-  checkOptions(options, { pipelineId: true, from: true, until: true, count: true }, "upcoming");
-  const count = options.count ?? 10;
+  checkOptions(options, { ...SELECTION_OPTIONS, from: true, until: true, count: true }, "upcoming");
+  const { from: since, until: end, count = 10 } = options;
   if (!Number.isInteger(count) || count < 1 || count > 10_000) {
     throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} must be an integer from 1 to 10,000`, {
       details: { option: "count" },
     });
   }
-  const from = Math.max(now, options.from === undefined ? now : epochMs(options.from, "from"));
-  const until = options.until === undefined ? Number.POSITIVE_INFINITY : epochMs(options.until, "until");
-  const { pipelineId } = options;
+  const from = Math.max(now, since === undefined ? now : epochMs(since, "from"));
+  const until = end === undefined ? Number.POSITIVE_INFINITY : epochMs(end, "until");
   const { pipelines, isStarted } = surroundings;
-  const wanted = pipelineId === undefined ? pipelines : pipelines.filter(({ id }) => id === pipelineId);
-  if (pipelineId !== undefined && wanted.length === 0) throw unknownPipeline(pipelineId);
+  const ids = chosenPipelines(selectionOf(options), () => pipelines, invalidArgument("upcoming"));
+  const chosen = ids === null ? null : new Set(ids);
+  const wanted = chosen === null ? pipelines : pipelines.filter(({ id }) => chosen.has(id));
+  const known = new Set(wanted.map(({ id }) => id));
+  const unknown = ids?.find((id) => !known.has(id));
+  if (unknown !== undefined) throw unknownPipeline(unknown);
   const states = await statesOf(core, wanted);
   const fires = mergedFires(wanted, (one) => nextFireOf(states.get(one.id) ?? null, one, isStarted, now), { from, until, count });
   return projected(core, gates, surroundings, states, fires, now);

@@ -1,5 +1,6 @@
 import type { Instant } from "../../base/instant.js";
 import type { DecisionOutcome } from "../../gate/finding.js";
+import type { PipelineSelection } from "../../pipeline/request-options.js";
 import type { RunStatus } from "../../run/run.js";
 import type { TriggerKind, TriggerStatus } from "../../trigger/trigger.js";
 
@@ -14,10 +15,8 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-/** Filters of every list. */
-export interface ListOptions {
-  /** Only of this pipeline. Default: of all. */
-  pipelineId?: string;
+/** Filters of every list. The pipelines are selected as in {@link PipelineSelection}; default: all. */
+export interface ListOptions extends PipelineSelection {
   /** Only of this trigger. Default: of all. */
   triggerId?: string;
   /** Only from this instant on, by fire time, or by creation for what has none. Default: no bound. */

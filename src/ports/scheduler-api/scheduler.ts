@@ -17,6 +17,7 @@ import type { AdapterContext } from "./adapter-context.js";
 import type { AdaptiveSchedules } from "./adaptive-schedules.js";
 import type { Alerts } from "./alerts.js";
 import type { AuditLog } from "./audit-log.js";
+import type { CancelledMany, CancelManyOptions } from "./cancel-many.js";
 import type { EventName, Listener } from "./events.js";
 import type { Explanation } from "./explanation.js";
 import type { DecisionListOptions, Page, RunListOptions, TriggerListOptions } from "./lists.js";
@@ -92,6 +93,16 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
     pipelineId: Id,
     options: BackfillArgument<ParametersOf<P, Id>>,
   ): Promise<readonly Trigger<OutputOf<P, Id>>[]>;
+
+  /**
+   * Cancels what waits, or also what runs, of pipelines, kinds or a span of time: at most 1,000 triggers a call, each with its own audit record; with `preview`, nothing, but it says what would be.
+   *
+   * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_INSTANT`, `UNKNOWN_PIPELINE`, `SCHEDULER_STOPPED`
+   * @example
+   * const { triggers } = await scheduler.cancelMany({ tag: "warehouse", kind: "backfill", preview: true });
+   * await scheduler.cancelMany({ tag: "warehouse", kind: "backfill", user: "ana", reason: "wrong month" });
+   */
+  cancelMany(options: CancelManyOptions): Promise<CancelledMany>;
 
   /**
    * Runs a run that has ended again: a new trigger with its parameters, and for the fire time and the span of time that it was for (then it is a backfill of that fire time). Its `rerunOf` names the run. Conditions, limits and pauses

@@ -1,10 +1,9 @@
 import type { Instant } from "../../base/instant.js";
+import type { PipelineSelection } from "../../pipeline/request-options.js";
 import type { FutureAnswer, OpenMatter } from "./explanation.js";
 
-/** Bounds of `Scheduler.upcoming`. */
-export interface UpcomingFireOptions {
-  /** Default: all pipelines. */
-  pipelineId?: string;
+/** Bounds of `Scheduler.upcoming`. The pipelines are selected as in {@link PipelineSelection}; default: all. */
+export interface UpcomingFireOptions extends PipelineSelection {
   /** Fire times strictly after this. Default now; an instant before counts as now. */
   from?: Instant;
   /** Fire times before this. Default: no end. */

@@ -1,15 +1,13 @@
-import type { OpenMatter, UpcomingFire } from "../../../index.js";
 import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
-import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
+import { fitting, listAnswer } from "../bounded.js";
 import { keyOf } from "../idempotency-key.js";
 import { foundFor, pipelineOf, visible } from "../pipeline-of.js";
-import { Problem } from "../problem.js";
 import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
 import { decisionOut, pipelineOut, runOut } from "../serialize.js";
-import { clipped, decisionShort, findingShort, runShort, triggerShort, whole } from "../short.js";
+import { clipped, decisionShort, findingShort, mattersOut, runShort, triggerShort, whole } from "../short.js";
 import { given, ok } from "./responses.js";
 
 const ID = "/api/v1/pipelines/{id}";
@@ -17,38 +15,9 @@ const ID = "/api/v1/pipelines/{id}";
 const EXPLAINED_BYTES = 262_144;
 const EXPLAINED_CHARACTERS = 10_000;
 
-function cursorOf({ id }: { readonly id: string }): string {
-  return id;
-}
-
-function atOf({ fireAt }: UpcomingFire): string {
-  return fireAt.toISOString();
-}
-
-function upcomingOut({ fireAt, answer, reason, dependsOn }: UpcomingFire) {
-  return { at: fireAt.toISOString(), answer, reason: clipped(reason, EXPLAINED_CHARACTERS), depends_on: mattersOut(dependsOn) };
-}
-
-function mattersOut(matters: readonly OpenMatter[]) {
-  return matters.map(({ reason, ...rest }) => ({ ...rest, reason: clipped(reason) }));
-}
-
 function idOf(call: Pick<Call, "caller" | "scheduler" | "options" | "params">): string {
   return pipelineOf(call, { pipeline: call.params.id });
 }
-
-/** A list of words with commas between them, each one of those allowed. */
-function oneOf<T extends string>(text: string | undefined, allowed: readonly T[], name: string): readonly T[] | undefined {
-  const words = text?.split(",");
-  for (const word of words ?? [])
-    if (!allowed.includes(word as T))
-      throw new Problem(422, "INVALID_REQUEST", `?${name} ${JSON.stringify(word.slice(0, 60))} is unknown; allowed: ${allowed.join(", ")}`);
-  return words as readonly T[] | undefined;
-}
-
-const STATUSES = schemas.trigger.shape.status.options;
-const RUN_STATUSES = schemas.run.shape.status.options;
-const KINDS = ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"] as const;
 
 export const pipelineRoutes: readonly Route[] = [
   route({
@@ -87,40 +56,6 @@ export const pipelineRoutes: readonly Route[] = [
     }),
   ),
   route({
-    id: "listTriggers",
-    method: "GET",
-    path: `${ID}/triggers`,
-    summary: "List a pipeline's triggers, newest first",
-    tag: "triggers",
-    role: "viewer",
-    query: requests.triggersQuery,
-    answers: ok("A page of triggers.", schemas.pageOf(schemas.trigger)),
-    handle: async (call) => {
-      const { status, kind, ...rest } = call.query;
-      const filter = { status: oneOf(status, STATUSES, "status"), kind: oneOf(kind, KINDS, "kind") };
-      const { limit, cursor, ...span } = rest;
-      const query = { pipelineId: idOf(call), ...given({ ...span, ...filter }), ...SHORT_VALUES };
-      return pageAnswer({ limit, cursor }, (step) => call.scheduler.triggers({ ...query, ...step }), triggerShort, cursorOf);
-    },
-  }),
-  route({
-    id: "listRuns",
-    method: "GET",
-    path: `${ID}/runs`,
-    summary: "List runs, newest first",
-    tag: "runs",
-    role: "viewer",
-    query: requests.runsQuery,
-    answers: ok("A page of runs.", schemas.pageOf(schemas.run)),
-    handle: async (call) => {
-      const { status, ...rest } = call.query;
-      const filter = { status: oneOf(status, RUN_STATUSES, "status") };
-      const { limit, cursor, ...span } = rest;
-      const query = { pipelineId: idOf(call), ...given({ ...span, ...filter }), ...SHORT_VALUES };
-      return pageAnswer({ limit, cursor }, (step) => call.scheduler.runs({ ...query, ...step }), runShort, cursorOf);
-    },
-  }),
-  route({
     id: "getRun",
     method: "GET",
     path: "/api/v1/runs/{id}",
@@ -131,23 +66,6 @@ export const pipelineRoutes: readonly Route[] = [
     handle: async (call) => {
       const run = foundFor(call, await call.scheduler.getRun(call.params.id ?? ""), "run");
       return { status: 200, body: runOut(run), pipelineId: run.pipelineId };
-    },
-  }),
-  route({
-    id: "listDecisions",
-    method: "GET",
-    path: `${ID}/decisions`,
-    summary: "List decisions with their findings, newest first",
-    tag: "pipelines",
-    role: "viewer",
-    query: requests.decisionsQuery,
-    answers: ok("A page of decisions.", schemas.pageOf(schemas.decision)),
-    handle: async (call) => {
-      const { outcome, ...rest } = call.query;
-      const filter = { outcome: oneOf(outcome, ["run", "hold", "skip"] as const, "outcome") };
-      const { limit, cursor, ...span } = rest;
-      const query = { pipelineId: idOf(call), ...given({ ...span, ...filter }), ...SHORT_VALUES };
-      return pageAnswer({ limit, cursor }, (step) => call.scheduler.decisions({ ...query, ...step }), decisionShort, cursorOf);
     },
   }),
   route({
@@ -167,28 +85,6 @@ export const pipelineRoutes: readonly Route[] = [
         "decision",
       );
       return { status: 200, body: decisionOut(decision), pipelineId: decision.pipelineId };
-    },
-  }),
-  route({
-    id: "listUpcoming",
-    method: "GET",
-    path: `${ID}/upcoming`,
-    summary: "List upcoming fire times and their expected outcomes (`limit`, `cursor`, `from`, `until`)",
-    tag: "pipelines",
-    role: "viewer",
-    query: requests.upcomingQuery,
-    answers: ok("A page of fire times, soonest first.", schemas.pageOf(schemas.upcomingFire)),
-    handle: async (call) => {
-      const { count = 10, limit = count, cursor, from, until } = call.query;
-      const query = { pipelineId: idOf(call), ...given({ from: cursor ?? from, until }) };
-      const fires = await call.scheduler.upcoming({ ...query, count: limit + 1 });
-      let read = 0;
-      const next = async (step: { limit: number }) => {
-        const items = fires.slice(read, read + step.limit);
-        read += items.length;
-        return { items, nextCursor: read < fires.length ? "more" : null };
-      };
-      return pageAnswer({ limit }, next, (fire) => whole(upcomingOut(fire)), atOf);
     },
   }),
   route({

@@ -1,12 +1,12 @@
 import type { z } from "zod";
-import type { Run, TriggerStatus } from "../../../index.js";
+import type { PipelineSelection, Run, TriggerStatus } from "../../../index.js";
 import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
 import { fitting, pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { keyOf } from "../idempotency-key.js";
-import { foundFor, narrowed, oneNameOf, pipelineOf } from "../pipeline-of.js";
+import { foundFor, isVisible, narrowed, oneNameOf, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
-import { type Route, route } from "../route.js";
+import { type Call, type Route, route } from "../route.js";
 import * as schemas from "../schemas.js";
 import * as requests from "../schemas-requests.js";
 import { runOut, triggerOut } from "../serialize.js";
@@ -169,4 +169,53 @@ export const triggerRoutes: readonly Route[] = [
       },
     }),
   ),
+  route({
+    id: "cancelMany",
+    method: "POST",
+    path: "/api/v1/triggers/cancel",
+    summary: "Cancel what waits or runs of pipelines, kinds or a span of time, at most 1,000 triggers; or preview it",
+    tag: "triggers",
+    role: "operator",
+    body: requests.cancelManyBody,
+    answers: ok("What was cancelled or asked to end, or would be, newest first.", schemas.cancelledMany),
+    handle: async (call) => {
+      const { pipelines, reason, user, ...rest } = call.body;
+      const selection =
+        pipelines === undefined ? coveredOf(call, rest) : { pipelineIds: pipelines.map((id) => pipelineOf(call, { pipeline: id })) };
+      const { tag: _, owner: __, everything, ...filter } = rest;
+      const options = {
+        ...actOf(call, { reason, user }),
+        ...selection,
+        ...given({ ...filter, everything: "pipelineIds" in selection ? undefined : everything }),
+      };
+      const { triggers, isComplete } = await call.scheduler.cancelMany(options);
+      const items = fitting(triggers, triggerShort);
+      const body = {
+        count: triggers.length,
+        items,
+        is_complete: isComplete,
+        ...(items.length < triggers.length ? { omitted: ["items"] } : {}),
+      };
+      return { status: 200, body, ids: triggers.map(({ id }) => id) };
+    },
+  }),
 ];
+
+/** The pipelines that a filter without ids means: of a token that is limited, those that it covers. */
+function coveredOf(
+  call: Pick<Call, "caller" | "scheduler">,
+  { tag, owner, everything, kind, from, until }: Omit<z.output<typeof requests.cancelManyBody>, "pipelines">,
+): PipelineSelection {
+  const isLimited = call.caller.pipelines !== null;
+  if (tag === undefined && owner === undefined && !isLimited) return {};
+  if (isLimited && everything !== true && [tag, owner, kind, from, until].every((one) => one === undefined))
+    throw new Problem(422, "INVALID_REQUEST", "everything: must be true to cancel over all pipelines of this token, or set a filter");
+  const found = call.scheduler
+    .pipelines()
+    .filter(
+      ({ id, tags, owner: own }) =>
+        isVisible(call, id) && (tag === undefined || tags.includes(tag)) && (owner === undefined || own === owner),
+    );
+  if (found.length > 0) return { pipelineIds: found.map(({ id }) => id) };
+  throw new Problem(404, "UNKNOWN_PIPELINE", "no pipeline has that tag or owner");
+}
