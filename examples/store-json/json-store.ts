@@ -4,6 +4,7 @@
  */
 import {
   type AuditEntry,
+  type AuditedWrite,
   type AuditSealer,
   type DocumentRecord,
   HeadgateError,
@@ -47,30 +48,23 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
     states: (ids) =>
       read((state) => ids.map((id) => (state.pipelines.has(id) ? queue.stateOf(state, queue.knownPipeline(state, id)) : null))),
     fire: (requests, now) => change((state) => requests.map((one) => queue.fire(state, one, now))),
-    pause: (id, pause, noted) =>
+    pause: (requests) =>
       change((state) => {
-        const before = id === null ? state.global.pause : queue.knownPipeline(state, id).pause;
-        if (noted !== undefined) append(state, [noted.entry(before)], noted.sealer);
-        setPause(state, id, pause);
+        const before = requests.map(({ pipelineId }) => pauseOf(state, pipelineId));
+        for (const [index, { noted }] of requests.entries()) noteChange(state, before[index], noted);
+        for (const { pipelineId, pause } of requests) setPause(state, pipelineId, pause);
       }),
-    resume: (id, now, noted) =>
+    resume: (requests, now) =>
       change((state) => {
-        const row = id === null ? null : queue.knownPipeline(state, id);
-        const pause = row === null ? state.global.pause : row.pause;
-        if (pause === null) return null;
-        if (noted !== undefined) append(state, [noted.entry(pause)], noted.sealer);
-        const nextFires = [...state.pipelines.values()].flatMap(({ nextFireAt }) => nextFireAt ?? []);
-        const openFrom = row === null ? (nextFires.length === 0 ? null : Math.min(...nextFires)) : row.nextFireAt;
-        const endedPauses = rules.withEndedPause((row ?? state.global).endedPauses, pause, now, openFrom);
-        if (row === null) state.global = { pause: null, endedPauses };
-        else state.pipelines.set(row.id, { ...row, pause: null, endedPauses });
-        return pause;
+        const before = requests.map(({ pipelineId }) => pauseOf(state, pipelineId));
+        for (const [index, { noted }] of requests.entries()) if (before[index] !== null) noteChange(state, before[index], noted);
+        return requests.map(({ pipelineId }) => resume(state, pipelineId, now));
       }),
     skip: (id, added, noted) =>
       change((state) => {
         const row = queue.knownPipeline(state, id);
         const skips = rules.withSkips(row.skips, added, { pipelineId: id, nextFireAt: row.nextFireAt });
-        if (noted !== undefined) append(state, [noted.entry(row.skips)], noted.sealer);
+        noteChange(state, row.skips, noted);
         state.pipelines.set(id, { ...row, skips });
         return skips;
       }),
@@ -79,7 +73,7 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
         const row = queue.knownPipeline(state, id);
         const skips = rules.withoutSkips(row.skips, fireTimes);
         const removed = row.skips.filter((one) => !skips.includes(one));
-        if (removed.length > 0 && noted !== undefined) append(state, [noted.entry(row.skips)], noted.sealer);
+        if (removed.length > 0) noteChange(state, row.skips, noted);
         state.pipelines.set(id, { ...row, skips });
         return removed;
       }),
@@ -178,7 +172,11 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
       change((state) => {
         const known = writes.map(({ kind, id }) => state.documents.get(keyOf(kind, id)) ?? null);
         if (writes.some(({ expected }, index) => expected !== null && expected !== (known[index]?.version ?? 0))) return null;
-        if (noted !== undefined) append(state, [noted.entry(known.map((one) => one?.value ?? null))], noted.sealer);
+        noteChange(
+          state,
+          known.map((one) => one?.value ?? null),
+          noted,
+        );
         return writes.map(({ kind, id, value }, index): DocumentRecord | null => {
           const written = { kind, id, value, version: (known[index]?.version ?? 0) + 1, updatedAt: now, updatedBy: by };
           if (value === null) state.documents.delete(keyOf(kind, id));
@@ -291,6 +289,23 @@ function setPause(state: State, id: string | null, pause: Pause): void {
   else state.pipelines.set(id, { ...queue.knownPipeline(state, id), pause });
 }
 
+/** @throws HeadgateError `UNKNOWN_PIPELINE` */
+function pauseOf(state: State, id: string | null): Pause | null {
+  return (id === null ? state.global : queue.knownPipeline(state, id)).pause;
+}
+
+function resume(state: State, id: string | null, now: number): Pause | null {
+  const row = id === null ? null : queue.knownPipeline(state, id);
+  const { pause, endedPauses: before } = row ?? state.global;
+  if (pause === null) return null;
+  const nextFires = [...state.pipelines.values()].flatMap(({ nextFireAt }) => nextFireAt ?? []);
+  const openFrom = row === null ? (nextFires.length === 0 ? null : Math.min(...nextFires)) : row.nextFireAt;
+  const endedPauses = rules.withEndedPause(before, pause, now, openFrom);
+  if (row === null) state.global = { pause: null, endedPauses };
+  else state.pipelines.set(row.id, { ...row, pause: null, endedPauses });
+  return pause;
+}
+
 /** The sealer makes the records and the marks; while it adopts a key, the tail too. */
 function append(state: State, entries: readonly AuditEntry[], sealer: AuditSealer): void {
   const before = state.auditHead;
@@ -298,6 +313,10 @@ function append(state: State, entries: readonly AuditEntry[], sealer: AuditSeale
   for (const record of records) state.audit.set(record.seq, record);
   state.auditHead = head;
   if (sealer.isAdopting && (before.keyId ?? null) === null) state.auditTail = sealer.mark("tail", state.auditTail);
+}
+
+function noteChange(state: State, before: unknown, noted?: AuditedWrite): void {
+  if (noted !== undefined) append(state, [noted.entry(before)], noted.sealer);
 }
 
 function noteResult<T>(state: State, result: T, noted?: { entries: (result: T) => readonly AuditEntry[]; sealer: AuditSealer }): T {
