@@ -5,9 +5,9 @@ import type { TriggerRecord } from "./trigger.js";
  * it waits (`queue`), waits as the only scheduled one, the newest replacing the older (`queue_one`), is skipped (`skip`), or the
  * newest fire time cancels older runs (`cancel_running`). What somebody requested always queues.
  */
-export type Overlap = "queue" | "queue_one" | "skip" | "cancel_running";
+export type Overlap = (typeof OVERLAPS)[number];
 
-export const OVERLAPS: readonly Overlap[] = ["queue", "queue_one", "skip", "cancel_running"];
+export const OVERLAPS = ["queue", "queue_one", "skip", "cancel_running"] as const;
 
 /** Reasons for which a newer fire time supersedes a trigger and cancels a run. */
 export const REPLACED = "a newer fire time took its place";

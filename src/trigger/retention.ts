@@ -1,4 +1,5 @@
 import { HeadgateError } from "../base/errors.js";
+import { int, type RecordOf, text } from "../base/fields.js";
 
 /**
  * The time after its end at which a record is counted, ms: by then every transaction that could still record an end before that instant has ended, on any node. Nothing is forgotten
@@ -37,11 +38,11 @@ export function countsOf(
   return counts;
 }
 
+/** Fields of the number of records of a pipeline, each defined once. */
+export const HISTORY_FIELDS = { pipelineId: text(), kept: int() };
+
 /** The number of records kept of a pipeline. */
-export interface PipelineHistory {
-  readonly pipelineId: string;
-  readonly kept: number;
-}
+export interface PipelineHistory extends RecordOf<typeof HISTORY_FIELDS> {}
 
 /** The number of its oldest records that a pipeline loses. */
 export interface PipelineExcess {

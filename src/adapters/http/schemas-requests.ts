@@ -1,11 +1,13 @@
 import { z } from "zod";
+import { ROLES } from "../../ports/scheduler-api/tokens.js";
+import { PRIORITIES } from "../../trigger/trigger.js";
 
 /** Schemas of what is sent: the OpenAPI document and the checks of requests come from them. Names are those of its components. */
 const id = z.string().min(1).max(128);
 const text = (longest: number) => z.string().min(1).max(longest);
 const instant = z.iso.datetime({ offset: true });
 
-const priority = z.enum(["critical", "high", "normal", "low"]);
+const priority = z.enum(PRIORITIES);
 const named = { pipeline: id.optional(), dag_id: id.optional() };
 const act = { reason: text(1_000).optional(), user: text(200).optional() };
 const parameters = z.record(z.string(), z.unknown());
@@ -131,7 +133,7 @@ export const settingsBody = z
   .meta({ id: "SettingsRequest" });
 export const tokenBody = z
   .strictObject({
-    role: z.enum(["viewer", "operator", "admin"]),
+    role: z.enum(ROLES),
     pipelines: z.array(id).min(1).max(1_000).optional(),
     description: text(200).optional(),
     user: act.user,

@@ -1,4 +1,6 @@
 import type { OpenMatter, UpcomingFire } from "../../../index.js";
+import { RUN_STATUSES } from "../../../run/run.js";
+import { TRIGGER_KINDS, TRIGGER_STATUSES } from "../../../trigger/trigger.js";
 import { actOf } from "../acting.js";
 import { admissionOf } from "../admission.js";
 import { fitting, listAnswer, pageAnswer, SHORT_VALUES } from "../bounded.js";
@@ -45,10 +47,6 @@ function oneOf<T extends string>(text: string | undefined, allowed: readonly T[]
       throw new Problem(422, "INVALID_REQUEST", `?${name} ${JSON.stringify(word.slice(0, 60))} is unknown; allowed: ${allowed.join(", ")}`);
   return words as readonly T[] | undefined;
 }
-
-const STATUSES = schemas.trigger.shape.status.options;
-const RUN_STATUSES = schemas.run.shape.status.options;
-const KINDS = ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"] as const;
 
 export const pipelineRoutes: readonly Route[] = [
   route({
@@ -97,7 +95,7 @@ export const pipelineRoutes: readonly Route[] = [
     answers: ok("A page of triggers.", schemas.pageOf(schemas.trigger)),
     handle: async (call) => {
       const { status, kind, ...rest } = call.query;
-      const filter = { status: oneOf(status, STATUSES, "status"), kind: oneOf(kind, KINDS, "kind") };
+      const filter = { status: oneOf(status, TRIGGER_STATUSES, "status"), kind: oneOf(kind, TRIGGER_KINDS, "kind") };
       const { limit, cursor, ...span } = rest;
       const query = { pipelineId: idOf(call), ...given({ ...span, ...filter }), ...SHORT_VALUES };
       return pageAnswer({ limit, cursor }, (step) => call.scheduler.triggers({ ...query, ...step }), triggerShort, cursorOf);
