@@ -1,5 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs } from "../base/instant.js";
+import { checkInteger, invalidArgument } from "../base/options.js";
 import { shown } from "../base/shown.js";
 import type { ExecutionPolicy } from "../run/policy.js";
 import { retryDelay } from "../run/retry.js";
@@ -53,7 +54,7 @@ export function recordedRun(run: HistoricalRun, index: number, keys: ReadonlyMap
   const where = `history.runs[${index}]`;
   const { attempt, output = null, triggerId } = run;
   if (!RUN_STATUSES.includes(run.status as RunStatus)) throw bad(`${where}.status`, `${shown(run.status)} is unknown`);
-  if (!Number.isInteger(attempt) || attempt < 1) throw bad(`${where}.attempt`, `must be an integer ≥ 1 (got ${shown(attempt)})`);
+  checkInteger(attempt, { least: 1 }, `${where}.attempt`, invalidArgument("backtest"));
   const status = run.status as RunStatus;
   const scheduledFor = run.scheduledFor === null ? null : epochMs(run.scheduledFor, `${where}.scheduledFor`);
   const startedAt = epochMs(run.startedAt, `${where}.startedAt`);

@@ -1,5 +1,5 @@
 import { epochMs } from "../base/instant.js";
-import { checkOptions, invalidArgument, isOptionsObject, type OptionNames } from "../base/options.js";
+import { checkInteger, checkOptions, invalidArgument, isOptionsObject, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
 import { DECISION_OUTCOMES, type DecisionOutcome, type Finding } from "../gate/finding.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
@@ -197,7 +197,7 @@ function decisionOf(decision: HistoricalDecision, index: number, keys: ReadonlyM
   const at = epochMs(decision.at, `${where}.at`);
   const looks = repeated?.count ?? 1;
   const lastLookAt = repeated === null ? at : epochMs(repeated.lastAt, `${where}.repeated.lastAt`);
-  if (!Number.isInteger(looks) || looks < 1) throw refuse(`${where}.repeated.count`, `must be an integer ≥ 1 (got ${shown(looks)})`);
+  checkInteger(looks, { least: 1 }, `${where}.repeated.count`, refuse);
   if (lastLookAt < at) throw refuse(`${where}.repeated.lastAt`, "must not be before `at`");
   return {
     key:

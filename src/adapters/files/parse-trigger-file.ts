@@ -89,6 +89,6 @@ function problemOf(issue: z.core.$ZodIssue): Told[] {
 }
 
 function problemsOf(errors: readonly Told[]): BadFile {
-  const told = errors.slice(0, 3).map(({ pointer, detail }) => `${pointer === "" ? "the file" : pointer.slice(0, 100)}: ${detail}`);
-  return new BadFile(told.join("; "), { details: { errors: errors.slice(0, 20) } });
+  const texts = errors.slice(0, 3).map(({ pointer, detail }) => `${pointer === "" ? "the file" : pointer.slice(0, 100)}: ${detail}`);
+  return new BadFile(texts.join("; "), { details: { errors: errors.slice(0, 20) } });
 }

@@ -1,7 +1,6 @@
-import { HeadgateError } from "../../base/errors.js";
 import { Heap, type HeapEntry } from "../../base/heap.js";
 import { epochMs } from "../../base/instant.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import type { UpcomingFire, UpcomingFireOptions } from "../../ports/scheduler-api/upcoming.js";
 import type { PipelineState } from "../../ports/store.js";
@@ -40,11 +39,7 @@ export async function upcomingFires(
 ): Promise<readonly UpcomingFire[]> {
   checkOptions(options, { pipelineId: true, from: true, until: true, count: true }, "upcoming");
   const count = options.count ?? 10;
-  if (!Number.isInteger(count) || count < 1 || count > 10_000) {
-    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} must be an integer from 1 to 10,000`, {
-      details: { option: "count" },
-    });
-  }
+  checkInteger(count, { least: 1, most: 10_000 }, "count", invalidArgument("upcoming"));
   const from = Math.max(now, options.from === undefined ? now : epochMs(options.from, "from"));
   const until = options.until === undefined ? Number.POSITIVE_INFINITY : epochMs(options.until, "until");
   const { pipelineId } = options;
