@@ -7,7 +7,7 @@ export interface Field<T> {
   readonly isNullable: boolean;
   /** The only values that it can have; `null` where there are more than a few. */
   readonly allowed: readonly unknown[] | null;
-  /** What it holds when it was not read, for a value that may be large; `undefined` for all others. */
+  /** The value in its place when it was not read, of a field that may be large; `undefined` for all others. */
   readonly unread: null | readonly never[] | undefined;
   /** It changes after the record was created. */
   readonly isChanging: boolean;
@@ -17,7 +17,7 @@ export interface Field<T> {
   readonly before: string | number | boolean | null;
   /** Allows `null`. */
   nullable(): Field<T | null>;
-  /** Has lists leave its value out where it is larger than they may read. */
+  /** Marks a value that may be large: lists leave it out where it has more bytes than they may read, and `unread` stands in its place. */
   large(unread: null | readonly never[]): Field<T>;
   /** Changes after the record was created. */
   changing(): Field<T>;
@@ -28,7 +28,7 @@ export interface Field<T> {
 /** The fields of a record by name, in the order of their columns. */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
-/** What stands in the place of values that are too large to be read, by field. */
+/** Values that stand in the place of those that are too large to be read, by field. */
 export type Unread = Readonly<Record<string, null | readonly never[]>>;
 
 /** The record with these fields. */
@@ -59,7 +59,7 @@ export function json<T>(): Field<T> {
   return field({ type: "json" });
 }
 
-/** Returns what stands in the place of values that are too large to be read, by field. */
+/** Returns the fields that may be large, with what stands in the place of their values when these are not read. */
 export function unreadOf(fields: Fields): Unread {
   return Object.fromEntries(Object.entries(fields).flatMap(([name, { unread }]) => (unread === undefined ? [] : [[name, unread]])));
 }
