@@ -1,5 +1,5 @@
 import { type ReplanRequest, type ReplanResult, storeRules as rules } from "headgate";
-import { activeOf, decisionsOf, stateOf, waitingOf } from "./queue.js";
+import { activeOf, decisionsOf, stateOf, waitingOf } from "./records.js";
 import type { State } from "./state.js";
 
 export function replan(state: State, request: ReplanRequest, now: number): ReplanResult {

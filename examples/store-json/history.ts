@@ -13,7 +13,7 @@ import {
   type TriggerQuery,
   type TriggerRecord,
 } from "headgate";
-import { activeOf, decisionsOf, waitingOf } from "./queue.js";
+import { activeOf, decisionsOf, waitingOf } from "./records.js";
 import type { State } from "./state.js";
 
 /** What is kept of what has ended. */

@@ -2,19 +2,15 @@
  * A store in one JSON file: every operation is one synchronous transaction, written to the disk before it is answered. It shows what a store has to do, and is fit for a few hundred records; it reads nothing by
  * an index.
  */
-import {
-  type AuditEntry,
-  type AuditSealer,
-  type DocumentRecord,
-  HeadgateError,
-  type Pause,
-  type PipelineRegistration,
-  storeRules as rules,
-  type Store,
-} from "headgate";
+import { type DocumentRecord, HeadgateError, storeRules as rules, type Store } from "headgate";
+import { append, noteChange, noteResult } from "./audit.js";
+import { Claiming } from "./claim.js";
 import { firesMade, rebase, replan } from "./clock-recovery.js";
+import { decide, recentStarts } from "./decide.js";
 import * as history from "./history.js";
+import * as pipelines from "./pipelines.js";
 import * as queue from "./queue.js";
+import { activeOf, isWaiting, knownPipeline, stateOf, waitingOf } from "./records.js";
 import { cancelRunOf, finish, heartbeat } from "./runs.js";
 import { type State, StateFile } from "./state.js";
 
@@ -43,54 +39,21 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
     subscribe: () => () => {},
     serverTime: async () => null,
 
-    register: (all) => change((state) => all.map((one) => registered(state, one))),
-    states: (ids) =>
-      read((state) => ids.map((id) => (state.pipelines.has(id) ? queue.stateOf(state, queue.knownPipeline(state, id)) : null))),
-    fire: (requests, now) => change((state) => requests.map((one) => queue.fire(state, one, now))),
-    pause: (id, pause, noted) =>
-      change((state) => {
-        const before = id === null ? state.global.pause : queue.knownPipeline(state, id).pause;
-        if (noted !== undefined) append(state, [noted.entry(before)], noted.sealer);
-        setPause(state, id, pause);
-      }),
-    resume: (id, now, noted) =>
-      change((state) => {
-        const row = id === null ? null : queue.knownPipeline(state, id);
-        const pause = row === null ? state.global.pause : row.pause;
-        if (pause === null) return null;
-        if (noted !== undefined) append(state, [noted.entry(pause)], noted.sealer);
-        const nextFires = [...state.pipelines.values()].flatMap(({ nextFireAt }) => nextFireAt ?? []);
-        const openFrom = row === null ? (nextFires.length === 0 ? null : Math.min(...nextFires)) : row.nextFireAt;
-        const endedPauses = rules.withEndedPause((row ?? state.global).endedPauses, pause, now, openFrom);
-        if (row === null) state.global = { pause: null, endedPauses };
-        else state.pipelines.set(row.id, { ...row, pause: null, endedPauses });
-        return pause;
-      }),
-    skip: (id, added, noted) =>
-      change((state) => {
-        const row = queue.knownPipeline(state, id);
-        const skips = rules.withSkips(row.skips, added, { pipelineId: id, nextFireAt: row.nextFireAt });
-        if (noted !== undefined) append(state, [noted.entry(row.skips)], noted.sealer);
-        state.pipelines.set(id, { ...row, skips });
-        return skips;
-      }),
-    unskip: (id, fireTimes, noted) =>
-      change((state) => {
-        const row = queue.knownPipeline(state, id);
-        const skips = rules.withoutSkips(row.skips, fireTimes);
-        const removed = row.skips.filter((one) => !skips.includes(one));
-        if (removed.length > 0 && noted !== undefined) append(state, [noted.entry(row.skips)], noted.sealer);
-        state.pipelines.set(id, { ...row, skips });
-        return removed;
-      }),
+    register: (all) => change((state) => all.map((one) => pipelines.register(state, one))),
+    states: (ids) => read((state) => ids.map((id) => (state.pipelines.has(id) ? stateOf(state, knownPipeline(state, id)) : null))),
+    fire: (requests, now) => change((state) => requests.map((one) => pipelines.fire(state, one, now))),
+    pause: (requests) => change((state) => pipelines.pause(state, requests)),
+    resume: (requests, now) => change((state) => pipelines.resume(state, requests, now)),
+    skip: (...request) => change((state) => pipelines.skip(state, ...request)),
+    unskip: (...request) => change((state) => pipelines.unskip(state, ...request)),
     globalPause: () => read(({ global }) => global),
-    pausedPipelines: () => read(({ pipelines }) => [...pipelines.values()].flatMap(({ id, pause }) => (pause === null ? [] : [id]))),
+    pausedPipelines: () => read((state) => [...state.pipelines.values()].flatMap(({ id, pause }) => (pause === null ? [] : [id]))),
     retire: (id, request, noted) =>
       change((state) => {
         const row = state.pipelines.get(id);
         if (row === undefined) return null;
         state.pipelines.set(id, { ...row, nextFireAt: null, scheduleKey: rules.RETIRED });
-        const ended = queue.waitingOf(state, id).map((one) => rules.retireTrigger(one, request));
+        const ended = waitingOf(state, id).map((one) => rules.retireTrigger(one, request));
         for (const one of ended) state.triggers.set(one.id, one);
         return noteResult(state, ended, noted);
       }),
@@ -101,12 +64,12 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
         const results = queue.enqueueAll(state, triggers, now, limits);
         return noteResult(state, results, noted) ?? results;
       }),
-    claim: (request, now) => change((state) => new queue.Claiming(state, request, now()).run()),
-    decide: (requests, now) => change((state) => requests.map((one) => queue.decide(state, one, now()))),
+    claim: (request, now) => change((state) => new Claiming(state, request, now()).run()),
+    decide: (requests, now) => change((state) => requests.map((one) => decide(state, one, now()))),
     expire: (now) => change((state) => queue.expire(state, now)),
     recheck: (ids, now) =>
       change((state) => {
-        for (const one of queue.waitingOf(state))
+        for (const one of waitingOf(state))
           if (one.status === "held" && (ids === null || ids.includes(one.pipelineId)))
             state.triggers.set(one.id, rules.recheckTrigger(one, now));
       }),
@@ -116,12 +79,12 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
         const trigger = state.triggers.get(id);
         if (trigger === undefined) return null;
         if (trigger.status === "running") cancelRunOf(state, trigger.runId ?? "", request);
-        else if (queue.isWaiting(trigger))
+        else if (isWaiting(trigger))
           state.triggers.set(id, rules.endTrigger(trigger, end, request.reason, request.at, { user: request.user }));
         const result = { trigger: state.triggers.get(id) ?? trigger, run: state.runs.get(trigger.runId ?? "") ?? null };
         return noteResult(state, result, noted);
       }),
-    countWaiting: (limit) => read((state) => Math.min(limit, queue.waitingOf(state).length)),
+    countWaiting: (limit) => read((state) => Math.min(limit, waitingOf(state).length)),
     backlog: (id) => read((state) => history.backlog(state, id)),
 
     finish: (requests, now) => change((state) => requests.map((one) => finish(state, one, now()))),
@@ -136,8 +99,7 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
       }),
     expiredRuns: (now, limit) =>
       read((state) =>
-        queue
-          .activeOf(state)
+        activeOf(state)
           .filter(({ status, leaseUntil }) => status === "running" && leaseUntil <= now)
           .slice(0, limit),
       ),
@@ -154,8 +116,8 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
         state.runs.set(id, next);
         return noteResult(state, next, noted);
       }),
-    countRuns: (id, from, until) => read((state) => queue.recentStarts(state, id, from, until, Number.POSITIVE_INFINITY).count),
-    recentStarts: (...args) => read((state) => queue.recentStarts(state, ...args)),
+    countRuns: (id, from, until) => read((state) => recentStarts(state, id, from, until, Number.POSITIVE_INFINITY).count),
+    recentStarts: (...args) => read((state) => recentStarts(state, ...args)),
 
     trigger: (id) => read(({ triggers }) => triggers.get(id) ?? null),
     run: (id) => read(({ runs }) => runs.get(id) ?? null),
@@ -178,7 +140,11 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
       change((state) => {
         const known = writes.map(({ kind, id }) => state.documents.get(keyOf(kind, id)) ?? null);
         if (writes.some(({ expected }, index) => expected !== null && expected !== (known[index]?.version ?? 0))) return null;
-        if (noted !== undefined) append(state, [noted.entry(known.map((one) => one?.value ?? null))], noted.sealer);
+        noteChange(
+          state,
+          known.map((one) => one?.value ?? null),
+          noted,
+        );
         return writes.map(({ kind, id, value }, index): DocumentRecord | null => {
           const written = { kind, id, value, version: (known[index]?.version ?? 0) + 1, updatedAt: now, updatedBy: by };
           if (value === null) state.documents.delete(keyOf(kind, id));
@@ -276,32 +242,3 @@ export function jsonStore({ file, retention = {} }: JsonStoreOptions): Store {
 }
 
 const keyOf = (kind: string, id: string) => JSON.stringify([kind, id]);
-
-function registered(state: State, registration: PipelineRegistration) {
-  const known = state.pipelines.get(registration.id);
-  const fresh = { lastFireAt: null, lastSuccessAt: null, pause: null, endedPauses: [], skips: [] };
-  const isReplanned = known === undefined || known.scheduleKey !== registration.scheduleKey;
-  const row = { ...fresh, ...known, ...registration, nextFireAt: isReplanned ? registration.nextFireAt : known.nextFireAt };
-  state.pipelines.set(row.id, row);
-  return queue.stateOf(state, row);
-}
-
-function setPause(state: State, id: string | null, pause: Pause): void {
-  if (id === null) state.global = { ...state.global, pause };
-  else state.pipelines.set(id, { ...queue.knownPipeline(state, id), pause });
-}
-
-/** The sealer makes the records and the marks; while it adopts a key, the tail too. */
-function append(state: State, entries: readonly AuditEntry[], sealer: AuditSealer): void {
-  const before = state.auditHead;
-  const { records, head } = sealer.append(entries, before);
-  for (const record of records) state.audit.set(record.seq, record);
-  state.auditHead = head;
-  if (sealer.isAdopting && (before.keyId ?? null) === null) state.auditTail = sealer.mark("tail", state.auditTail);
-}
-
-function noteResult<T>(state: State, result: T, noted?: { entries: (result: T) => readonly AuditEntry[]; sealer: AuditSealer }): T {
-  const entries = noted?.entries(result) ?? [];
-  if (noted !== undefined && entries.length > 0) append(state, entries, noted.sealer);
-  return result;
-}

@@ -1,6 +1,6 @@
 import { type Duration, durationMs, formatDuration } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
-import { checkOptions } from "../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../base/options.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { every } from "../schedule/simple.js";
 import { type Load, type Performance, performanceOf, type RunSample } from "./performance.js";
@@ -66,9 +66,8 @@ export function adaptive(options: AdaptiveOptions): AdaptiveSchedule {
   const { minRuns = 3, deadband = 0.05 } = options;
   if (!(minMs >= 1_000 && minMs <= baseMs && baseMs <= maxMs)) throw bad("min, base and max must be in this order, min at least 1 s");
   if (typeof options.tuner !== "function") throw bad("tuner: must be a function such as performanceBased()");
-  if (!Number.isInteger(runs) || runs < 1 || runs > 1_000) throw bad(`window.runs: ${runs} must be an integer from 1 to 1,000`);
-  if (!Number.isInteger(minRuns) || minRuns < 1 || minRuns > runs)
-    throw bad(`minRuns: ${minRuns} must be an integer from 1 to window.runs`);
+  checkInteger(runs, { least: 1, most: 1_000 }, "window.runs", invalidArgument("adaptive"));
+  checkInteger(minRuns, { least: 1, most: runs }, "minRuns", invalidArgument("adaptive"));
   if (!(deadband >= 0 && deadband < 1)) throw bad(`deadband: ${deadband} must be at least 0 and less than 1`);
   const policy: AdaptivePolicy = {
     baseMs,

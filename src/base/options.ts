@@ -54,3 +54,29 @@ export function isOptionsObject(value: unknown): value is object {
 export function checkOneOf<T>(value: unknown, allowed: readonly T[], name: string, refuse: RefuseOption): asserts value is T {
   if (!allowed.some((one) => one === value)) throw refuse(name, `${shown(value)} is unknown; allowed: ${allowed.join(", ")}`);
 }
+
+/** Bounds of an integer, both inclusive. */
+export interface IntegerBounds {
+  readonly least: number;
+  /** Default: none. */
+  readonly most?: number;
+}
+
+/**
+ * Refuses a value that is no integer within bounds.
+ *
+ * @param name - name of the option, for the message
+ * @throws HeadgateError
+ */
+export function checkInteger(value: unknown, bounds: IntegerBounds, name: string, refuse: RefuseOption): asserts value is number {
+  if (!isInteger(value, bounds)) throw refuse(name, `${integerBetween(bounds)} (got ${shown(value)})`);
+}
+
+export function isInteger(value: unknown, { least, most = Number.POSITIVE_INFINITY }: IntegerBounds): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** Says what an integer within bounds must be, for messages. */
+export function integerBetween({ least, most }: IntegerBounds): string {
+  return most === undefined ? `must be an integer ≥ ${least}` : `must be an integer from ${least} to ${most.toLocaleString("en-US")}`;
+}

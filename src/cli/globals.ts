@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { HeadgateError } from "../base/errors.js";
+import { integerBetween } from "../base/options.js";
 import { Output } from "./output.js";
 
 /** Returns the options that every command accepts. */
@@ -13,7 +14,7 @@ export function outputOf(command: Command): Output {
 }
 
 export function wholeOf(text: string): number {
-  if (!/^\d{1,6}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError("must be an integer ≥ 1");
+  if (!/^\d{1,6}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError(integerBetween({ least: 1 }));
   return Number(text);
 }
 

@@ -31,12 +31,12 @@ export function differencesOf(before: Shown, after: Shown, path = ""): readonly 
 /** Lines for people: `+` came, `-` went, `~` changed. */
 export function differenceLines(differences: readonly ConfigDifference[]): readonly string[] {
   return differences.map(({ path, before, after }) => {
-    if (before === undefined) return `+ ${path}: ${told(after)}`;
-    return after === undefined ? `- ${path}: ${told(before)}` : `~ ${path}: ${told(before)} → ${told(after)}`;
+    if (before === undefined) return `+ ${path}: ${shortJson(after)}`;
+    return after === undefined ? `- ${path}: ${shortJson(before)}` : `~ ${path}: ${shortJson(before)} → ${shortJson(after)}`;
   });
 }
 
-function told(value: unknown): string {
+function shortJson(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -11,7 +11,7 @@ import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
 import { type IdSource, ulidSource } from "../base/id.js";
 import { lazyModule } from "../base/lazy-module.js";
-import { checkOptions, type OptionNames } from "../base/options.js";
+import { checkInteger, checkOptions, invalidArgument, type OptionNames } from "../base/options.js";
 import { type AuditOptions, auditSettings } from "../engine/access/audit-keys.js";
 import type { Settings } from "../engine/context/core.js";
 import { Events } from "../engine/context/events.js";
@@ -173,8 +173,9 @@ function settingsOf(options: SchedulerOptions): Settings {
     return ms;
   };
   const pools = new Map(Object.entries(options.pools ?? {}));
-  for (const [name, slots] of pools) whole(slots, `pools.${name}`);
-  if (options.maxActiveRuns !== undefined) whole(options.maxActiveRuns, "maxActiveRuns");
+  for (const [name, slots] of pools) checkInteger(slots, { least: 1 }, `pools.${name}`, invalidArgument("createScheduler"));
+  if (options.maxActiveRuns !== undefined)
+    checkInteger(options.maxActiveRuns, { least: 1 }, "maxActiveRuns", invalidArgument("createScheduler"));
   return {
     leaseMs: length("leaseDuration", "30s", 1_000),
     onTimeMs: length("misfireThreshold", "30s", 0),
@@ -185,10 +186,6 @@ function settingsOf(options: SchedulerOptions): Settings {
     maxActiveRuns: options.maxActiveRuns ?? null,
     pools,
   };
-}
-
-function whole(value: number, name: string): void {
-  if (!Number.isInteger(value) || value < 1) throw bad(name, `${value} must be an integer ≥ 1`);
 }
 
 function bad(name: string, problem: string): HeadgateError {

@@ -1,4 +1,6 @@
 import { quote } from "../base/errors.js";
+import { integerBetween, isInteger } from "../base/options.js";
+import { shown } from "../base/shown.js";
 import { secretParameters } from "./secret-url.js";
 
 /** An external system that must answer before a pipeline runs, as code and the configuration file name it. */
@@ -91,6 +93,10 @@ interface Loose {
   readonly queryName?: unknown;
 }
 
+const TIMEOUT = { least: 1, most: 60_000 };
+const PORT = { least: 1, most: 65_535 };
+const STATUS = { least: 100, most: 599 };
+
 /**
  * Returns why a dependency may not be set at run time, and what to do; `null`: it may. The text names connections, and never what they hold.
  *
@@ -101,7 +107,7 @@ export function dependencyProblem(dependency: RuntimeDependency, connections: Na
   const fields = typeof type === "string" && Object.hasOwn(FIELDS, type) ? FIELDS[type] : undefined;
   if (fields === undefined) return `type ${quote(type)} is unknown; allowed: http, tcp, file, sql`;
   if (name !== undefined && (typeof name !== "string" || name === "" || name.length > 100)) return "name must have 1 to 100 characters";
-  if (timeoutMs !== undefined && !isWhole(timeoutMs, 60_000)) return "timeoutMs must be an integer from 1 to 60,000";
+  if (timeoutMs !== undefined && !isInteger(timeoutMs, TIMEOUT)) return `timeoutMs ${integerBetween(TIMEOUT)} (got ${shown(timeoutMs)})`;
   const foreign = Object.keys(rest).find((field) => !fields.includes(field));
   if (foreign !== undefined && (type === "sql" || type === "file")) return undeclared(type, foreign, connections);
   if (foreign !== undefined) return `${quote(foreign)} is not a field of type ${type}; allowed: ${fields.join(", ")}, name, timeoutMs`;
@@ -112,14 +118,14 @@ export function dependencyProblem(dependency: RuntimeDependency, connections: Na
 
 function tcpProblem({ host, port }: Loose): string | null {
   if (typeof host !== "string" || host === "") return "a tcp dependency needs a host";
-  return isWhole(port, 65_535) ? null : `port ${quote(port)} must be from 1 to 65535`;
+  return isInteger(port, PORT) ? null : `port ${integerBetween(PORT)} (got ${shown(port)})`;
 }
 
 function httpProblem({ url, status }: Loose, isKept: boolean): string | null {
   const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : null;
   if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:")
     return "set url to an http or https address, or connection to the name of a connection";
-  if (status !== undefined && !isWhole(status, 599)) return "status must be an integer from 100 to 599";
+  if (status !== undefined && !isInteger(status, STATUS)) return `status ${integerBetween(STATUS)} (got ${shown(status)})`;
   const secrets = isKept ? [] : secretParameters(parsed);
   if (secrets.length === 0) return null;
   return `the url contains a secret (${secrets.join(", ")}), which everyone with access to the settings could read: ${advice("http")}`;
@@ -151,8 +157,4 @@ function advice(type: string): string {
 function declaredOf(type: string, connections: NamedConnections): string {
   const names = Object.keys(connections).filter((name) => connections[name]?.type === type);
   return `declared for ${type}: ${names.toSorted().join(", ") || "none"}`;
-}
-
-function isWhole(value: unknown, most: number): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most;
 }

@@ -1,4 +1,5 @@
 import { messageOf } from "../base/errors.js";
+import { isInteger } from "../base/options.js";
 import { type Condition, type ConditionClock, type ConditionContext, findingOf, type PartFinding, type Verdict } from "./condition.js";
 import type { Gate } from "./decide.js";
 
@@ -85,7 +86,7 @@ function checked(condition: Condition, verdict: Verdict): PartFinding {
   }
   for (const limit of verdict.limits ?? []) {
     const { count, periodMs } = limit ?? {};
-    if (!Number.isInteger(count) || count < 1 || !Number.isInteger(periodMs) || periodMs < 1)
+    if (!isInteger(count, { least: 1 }) || !isInteger(periodMs, { least: 1 }))
       throw new Error(`the condition returned the limit ${JSON.stringify(limit)}; count and periodMs must be integers ≥ 1`);
   }
   return findingOf(condition, verdict);

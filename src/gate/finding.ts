@@ -1,11 +1,14 @@
+import { int, json, oneOf, type RecordOf, text } from "../base/fields.js";
 import type { SkippedFire } from "../schedule/skips.js";
-import type { CatchupRecord, TriggerKind } from "../trigger/trigger.js";
+import { type CatchupRecord, TRIGGER_KINDS, type TriggerKind } from "../trigger/trigger.js";
+
+export const FINDING_RESULTS = ["pass", "block", "not_evaluated"] as const;
 
 /** Result of a condition: whether the run may go ahead, why, on what evidence, and when to check again. */
 export interface Finding {
   /** The condition's name. */
   readonly condition: string;
-  readonly result: "pass" | "block" | "not_evaluated";
+  readonly result: (typeof FINDING_RESULTS)[number];
   readonly reason: string;
   /** Observed values, for people and programs; no secrets. */
   readonly evidence?: Readonly<Record<string, unknown>>;
@@ -26,7 +29,9 @@ export interface MissedFires {
   readonly skip?: Omit<SkippedFire, "fireAt">;
 }
 
-export type DecisionOutcome = "run" | "hold" | "skip";
+export const DECISION_OUTCOMES = ["run", "hold", "skip"] as const;
+
+export type DecisionOutcome = (typeof DECISION_OUTCOMES)[number];
 
 /** The pause because of which fire times were dropped. Instants are epoch ms. */
 export interface MissedPause {
@@ -38,20 +43,24 @@ export interface MissedPause {
   readonly isGlobal: boolean;
 }
 
-/** The recorded outcome of a gate for one trigger, or of a fire time that was dropped. Instants are epoch ms. */
-export interface DecisionRecord {
-  readonly id: string;
-  readonly pipelineId: string;
+/** Fields of a decision, each defined once. Instants are epoch ms. */
+export const DECISION_FIELDS = {
+  id: text(),
+  pipelineId: text(),
   /** `null` when a fire time was dropped before it became a trigger. */
-  readonly triggerId: string | null;
-  readonly kind: TriggerKind;
-  readonly scheduledFor: number | null;
-  readonly at: number;
-  readonly outcome: DecisionOutcome;
-  readonly reason: string;
-  readonly findings: readonly Finding[];
+  triggerId: text().nullable(),
+  kind: oneOf<TriggerKind>(TRIGGER_KINDS),
+  scheduledFor: int().nullable(),
+  at: int(),
+  outcome: oneOf<DecisionOutcome>(DECISION_OUTCOMES),
+  reason: text(),
+  findings: json<readonly Finding[]>().large([]),
   /** Dropped fire times in a row that one decision stands for, or one whose cause is known; else `null`. */
-  readonly missed: MissedFires | null;
+  missed: json<MissedFires>().nullable(),
+};
+
+/** The recorded outcome of a gate for one trigger, or of a fire time that was dropped. Instants are epoch ms. */
+export interface DecisionRecord extends RecordOf<typeof DECISION_FIELDS> {
   /** A hold that the next looks found the same: how many looks in all, and when the last one was, with the id of its decision. `reason` and `findings` are those of the last one, `at` is when the first was. Absent otherwise. */
   readonly repeated?: { readonly count: number; readonly lastAt: number; readonly lastId: string };
   /** `["findings"]` when the store was not asked to read them. Absent otherwise. */

@@ -1,6 +1,6 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
-import { checkOptions, type OptionNames } from "../base/options.js";
+import { checkInteger, checkOptions, invalidArgument, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
 
 /** The part of a probe that a condition sees; see the port `Probe`. */
@@ -65,8 +65,8 @@ export function checkProbe(probe: MeasurableProbe<unknown>, where: string): void
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function policyOf(options: ProbeOptions, where: string): ProbePolicy {
   const whole = (value: number, name: string, least: number) => {
-    if (Number.isInteger(value) && value >= least && value <= 1_000) return value;
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: ${name}: ${value} must be an integer from ${least} to 1,000`);
+    checkInteger(value, { least, most: 1_000 }, name, invalidArgument(where));
+    return value;
   };
   const { breaker = {} } = options;
   if (breaker !== null) checkOptions(breaker, { failures: true, reset: true }, `${where}: breaker`);

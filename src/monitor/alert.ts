@@ -5,9 +5,9 @@ import type { Statistics } from "./statistics.js";
 /** Reasons for which a pattern's or a pipeline's alerts are raised. */
 export type AlertReason = "failure" | "retry" | "sla_miss";
 
-export type Severity = "info" | "warning" | "critical";
+export const SEVERITIES = ["info", "warning", "critical"] as const;
 
-export const SEVERITIES: readonly Severity[] = ["info", "warning", "critical"];
+export type Severity = (typeof SEVERITIES)[number];
 
 /** A violation that a rule found. */
 export interface RuleViolation {

@@ -1,6 +1,6 @@
 import { durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
-import { checkOptions, type OptionNames } from "../base/options.js";
+import { checkInteger, checkOptions, type OptionNames, type RefuseOption } from "../base/options.js";
 import type { Condition } from "../gate/condition.js";
 import { type StaleOptions, stale } from "../gate/conditions/history.js";
 import { keptMaintenance } from "../gate/conditions/time.js";
@@ -63,7 +63,8 @@ const LIST_LIMIT = 100;
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`, `INVALID_TIME_ZONE`, `INVALID_INSTANT`
  */
 export function checkChange(change: SettingsChange, dependencies: Pick<DependencyFactory, "connections" | "addressProblem">): void {
-  checkOptions(change, SETTINGS, "settings", (name, problem) => bad(name ?? "settings", problem));
+  const refuse: RefuseOption = (name, problem) => bad(name ?? "settings", problem);
+  checkOptions(change, SETTINGS, "settings", refuse);
   const { scheduleIntervalMs, stalenessThresholdMs, maintenanceWindows, externalDependencies, isAdaptive, maxActiveRuns } = change;
   if (isSet(scheduleIntervalMs) && durationMs(scheduleIntervalMs, "scheduleIntervalMs") < LEAST_INTERVAL_MS)
     throw bad("scheduleIntervalMs", `must be at least ${LEAST_INTERVAL_MS}`);
@@ -75,8 +76,7 @@ export function checkChange(change: SettingsChange, dependencies: Pick<Dependenc
       if (problem !== null) throw bad("externalDependencies", problem);
     }
   if (isSet(isAdaptive) && typeof isAdaptive !== "boolean") throw bad("isAdaptive", "must be true or false");
-  if (isSet(maxActiveRuns) && (!Number.isInteger(maxActiveRuns) || maxActiveRuns < 1 || maxActiveRuns > 100_000))
-    throw bad("maxActiveRuns", "must be an integer from 1 to 100,000");
+  if (isSet(maxActiveRuns)) checkInteger(maxActiveRuns, { least: 1, most: 100_000 }, "maxActiveRuns", refuse);
 }
 
 /** Returns dependencies as they may be shown: those that an earlier version kept may have secrets in their addresses. */

@@ -1,6 +1,6 @@
 import { type Duration, durationMs } from "../base/duration.js";
 import { HeadgateError } from "../base/errors.js";
-import { checkOptions, type OptionNames } from "../base/options.js";
+import { checkInteger, checkOptions, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
 import type { Catchup } from "../schedule/misfire.js";
 import { OVERLAPS, type Overlap } from "../trigger/overlap.js";
@@ -134,8 +134,8 @@ function codesOf(codes: readonly string[] | undefined, where: string): readonly 
 }
 
 function whole(value: number, from: number, to: number, where: string, name: string): number {
-  if (Number.isInteger(value) && value >= from && value <= to) return value;
-  throw bad(where, name, `must be an integer from ${from} to ${to.toLocaleString("en-US")} (got ${shown(value)})`);
+  checkInteger(value, { least: from, most: to }, name, (_, problem) => bad(where, name, problem));
+  return value;
 }
 
 function oneOf<T extends string>(value: T, allowed: readonly T[], where: string, name: string): T {

@@ -1,4 +1,5 @@
 import type { ErrorFacts } from "../base/error-facts.js";
+import { bool, int, json, oneOf, type RecordOf, text } from "../base/fields.js";
 
 /**
  * A run is one execution of a pipeline for one trigger; it has attempts.
@@ -17,10 +18,15 @@ import type { ErrorFacts } from "../base/error-facts.js";
  *
  * Each arrow is one function of `transitions.ts`, the only place that changes a status.
  */
-export type RunStatus = "running" | "retrying" | RunEnd;
+export type RunStatus = (typeof RUN_STATUSES)[number];
 
 /** The statuses that never change again. */
-export type RunEnd = "succeeded" | "failed" | "timed_out" | "cancelled";
+export const RUN_ENDS = ["succeeded", "failed", "timed_out", "cancelled"] as const;
+
+/** A status that never changes again. */
+export type RunEnd = (typeof RUN_ENDS)[number];
+
+export const RUN_STATUSES = ["running", "retrying", ...RUN_ENDS] as const;
 
 /** Outcome of one attempt; `lost` when its node died or stopped under it. */
 export type AttemptOutcome = RunEnd | "lost";
@@ -53,35 +59,39 @@ export interface CancelRequest {
   readonly reason: string | null;
 }
 
-/** A run as the store keeps it. Instants are epoch ms. */
-export interface RunRecord {
-  readonly id: string;
-  readonly pipelineId: string;
-  readonly triggerId: string;
-  readonly status: RunStatus;
-  readonly scheduledFor: number | null;
+/** Fields of a run, each defined once. Instants are epoch ms. */
+export const RUN_FIELDS = {
+  id: text(),
+  pipelineId: text(),
+  triggerId: text(),
+  status: oneOf<RunStatus>(RUN_STATUSES).changing(),
+  scheduledFor: int().nullable(),
   /** The active attempt, or the last one; from 1. */
-  readonly attempt: number;
+  attempt: int().changing(),
   /** Fencing token of the active attempt: a result with a lower one is refused. */
-  readonly token: number;
-  readonly node: string;
-  readonly leaseUntil: number;
+  token: int().changing(),
+  node: text().changing(),
+  leaseUntil: int().changing(),
   /** Start of the first attempt, and of the current one. */
-  readonly startedAt: number;
-  readonly attemptStartedAt: number;
-  readonly endedAt: number | null;
+  startedAt: int(),
+  attemptStartedAt: int().changing(),
+  endedAt: int().nullable().changing(),
   /** When the next attempt is due; `null` unless retrying. */
-  readonly retryAt: number | null;
-  readonly output: unknown;
-  readonly error: RunError | null;
-  readonly progress: unknown;
-  /** Remote reference of the active attempt, as its executor knows it; `null` for a local one. */
-  readonly reference: unknown;
-  readonly cancelRequest: CancelRequest | null;
+  retryAt: int().nullable().changing(),
+  output: json<unknown>().nullable().changing().large(null),
+  error: json<RunError>().nullable().changing().large(null),
+  progress: json<unknown>().nullable().changing().large(null),
+  cancelRequest: json<CancelRequest>().nullable().changing(),
   /** Attempts that ended without deciding the run, oldest first (at most 100 are kept). */
-  readonly attempts: readonly Attempt[];
+  attempts: json<readonly Attempt[]>().changing().large([]),
   /** It runs although its pipeline or the scheduler is paused. */
-  readonly isForced: boolean;
+  isForced: bool(),
+  /** Remote reference of the active attempt, as its executor knows it; `null` for a local one. */
+  reference: json<unknown>().nullable().changing().large(null).since(2),
+};
+
+/** A run as the store keeps it. Instants are epoch ms. */
+export interface RunRecord extends RecordOf<typeof RUN_FIELDS> {
   /** Fields that the store was not asked to read; they hold `null`, or nothing. Absent when there are none. */
   readonly omitted?: readonly string[];
 }

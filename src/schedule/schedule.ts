@@ -1,6 +1,5 @@
-import { HeadgateError } from "../base/errors.js";
 import { epochMs, type Instant } from "../base/instant.js";
-import { checkOptions } from "../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../base/options.js";
 
 /** Kind of a schedule; `custom` is your own. */
 export type ScheduleKind = "cron" | "every" | "at" | "manual" | "union" | "except" | "within" | "adaptive" | "custom";
@@ -49,9 +48,7 @@ export function upcoming(schedule: Pick<Schedule, "nextAfter">, options: Upcomin
   checkOptions(options, { from: true, count: true, until: true }, "upcoming");
   const until = options.until === undefined ? Number.POSITIVE_INFINITY : epochMs(options.until, "until");
   const count = options.count ?? (options.until === undefined ? 10 : MAX_COUNT);
-  if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) {
-    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} is out of range; provide an integer from 1 to ${MAX_COUNT}`);
-  }
+  checkInteger(count, { least: 1, most: MAX_COUNT }, "count", invalidArgument("upcoming"));
   const found: Date[] = [];
   let at: number | null = epochMs(options.from, "from");
   while (found.length < count) {

@@ -1,9 +1,10 @@
 import { HeadgateError } from "../base/errors.js";
 import { epochMs } from "../base/instant.js";
+import { checkInteger, invalidArgument } from "../base/options.js";
 import { shown } from "../base/shown.js";
 import type { ExecutionPolicy } from "../run/policy.js";
 import { retryDelay } from "../run/retry.js";
-import type { AttemptOutcome, CancelRequest, RunError, RunStatus } from "../run/run.js";
+import { type AttemptOutcome, type CancelRequest, RUN_STATUSES, type RunError, type RunStatus } from "../run/run.js";
 import type { HistoricalAttempt, HistoricalRun } from "./history.js";
 
 /** An attempt as it was recorded. Instants are epoch ms. */
@@ -43,8 +44,6 @@ export function keyOf(kind: string, scheduledFor: number | null, id: string): st
   return kind === "scheduled" ? `fire time ${scheduledFor}` : `request ${id}`;
 }
 
-const STATUSES: readonly RunStatus[] = ["running", "retrying", "succeeded", "failed", "timed_out", "cancelled"];
-
 /**
  * Checks one run.
  *
@@ -54,8 +53,8 @@ const STATUSES: readonly RunStatus[] = ["running", "retrying", "succeeded", "fai
 export function recordedRun(run: HistoricalRun, index: number, keys: ReadonlyMap<string, string>, policy: ExecutionPolicy): RecordedRun {
   const where = `history.runs[${index}]`;
   const { attempt, output = null, triggerId } = run;
-  if (!STATUSES.includes(run.status as RunStatus)) throw bad(`${where}.status`, `${shown(run.status)} is unknown`);
-  if (!Number.isInteger(attempt) || attempt < 1) throw bad(`${where}.attempt`, `must be an integer ≥ 1 (got ${shown(attempt)})`);
+  if (!RUN_STATUSES.includes(run.status as RunStatus)) throw bad(`${where}.status`, `${shown(run.status)} is unknown`);
+  checkInteger(attempt, { least: 1 }, `${where}.attempt`, invalidArgument("backtest"));
   const status = run.status as RunStatus;
   const scheduledFor = run.scheduledFor === null ? null : epochMs(run.scheduledFor, `${where}.scheduledFor`);
   const startedAt = epochMs(run.startedAt, `${where}.startedAt`);

@@ -90,8 +90,8 @@ function newTrigger(recorded: RecordedTrigger, id: string, pipelineId: string, n
     parameters,
     isForced,
   } = recorded;
-  const asked = { kind, priority, scheduledFor, intervalStart, rerunOf, key, reason, user, requestedBy, parameters, isForced };
-  return { ...asked, id, pipelineId, size: 0, notBefore };
+  const given = { kind, priority, scheduledFor, intervalStart, rerunOf, key, reason, user, requestedBy, parameters, isForced };
+  return { ...given, id, pipelineId, size: 0, notBefore };
 }
 
 function pauseStep({ at, action, isGlobal, until, reason, user }: RecordedPause, ownId: string): Step {

@@ -1,7 +1,7 @@
 import { epochMs } from "../base/instant.js";
-import { checkOptions, invalidArgument, isOptionsObject, type OptionNames } from "../base/options.js";
+import { checkInteger, checkOptions, invalidArgument, isOptionsObject, type OptionNames } from "../base/options.js";
 import { shown } from "../base/shown.js";
-import type { DecisionOutcome, Finding } from "../gate/finding.js";
+import { DECISION_OUTCOMES, type DecisionOutcome, type Finding } from "../gate/finding.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import { PRIORITIES, type Priority, type TriggerKind } from "../trigger/trigger.js";
 import type { HistoricalDecision, HistoricalFinding, HistoricalPause, HistoricalRun, HistoricalTrigger, History } from "./history.js";
@@ -188,18 +188,16 @@ function requestOf({ key, scheduledFor, startedAt }: RecordedRun): RecordedTrigg
   return [{ ...unsaid, key, kind, priority: "normal", scheduledFor, createdAt: at, availableAt: at }];
 }
 
-const OUTCOMES: readonly DecisionOutcome[] = ["run", "hold", "skip"];
-
 function decisionOf(decision: HistoricalDecision, index: number, keys: ReadonlyMap<string, string>): RecordedDecision {
   const { triggerId, outcome, reason, findings, missed, repeated = null } = decision;
   const where = `history.decisions[${index}]`;
-  if (!OUTCOMES.includes(outcome as DecisionOutcome)) throw refuse(`${where}.outcome`, `${shown(outcome)} is unknown`);
+  if (!DECISION_OUTCOMES.includes(outcome as DecisionOutcome)) throw refuse(`${where}.outcome`, `${shown(outcome)} is unknown`);
   if (!Array.isArray(findings)) throw refuse(`${where}.findings`, `must be an array (got ${shown(findings)})`);
   const scheduledFor = decision.scheduledFor === null ? null : epochMs(decision.scheduledFor, `${where}.scheduledFor`);
   const at = epochMs(decision.at, `${where}.at`);
   const looks = repeated?.count ?? 1;
   const lastLookAt = repeated === null ? at : epochMs(repeated.lastAt, `${where}.repeated.lastAt`);
-  if (!Number.isInteger(looks) || looks < 1) throw refuse(`${where}.repeated.count`, `must be an integer ≥ 1 (got ${shown(looks)})`);
+  checkInteger(looks, { least: 1 }, `${where}.repeated.count`, refuse);
   if (lastLookAt < at) throw refuse(`${where}.repeated.lastAt`, "must not be before `at`");
   return {
     key:

@@ -1,83 +1,29 @@
 import type { PrunedRecord } from "../adapters/stores/memory/history.js";
-import type { DecisionRecord } from "../gate/finding.js";
-import type { RunRecord } from "../run/run.js";
-import type { TriggerRecord } from "../trigger/trigger.js";
-import { ColumnarStore } from "./columnar-store.js";
+import type { Fields, StorageType } from "../base/fields.js";
+import { DECISION_FIELDS, type DecisionRecord } from "../gate/finding.js";
+import { RUN_FIELDS, type RunRecord } from "../run/run.js";
+import { TRIGGER_FIELDS, type TriggerRecord } from "../trigger/trigger.js";
+import { ColumnarStore, type ColumnKind } from "./columnar-store.js";
 
 /** Simulated records that the store has pruned. */
 export class SimulationHistory {
-  readonly triggers = new ColumnarStore<TriggerRecord>({
-    id: "id",
-    pipelineId: "text",
-    kind: "text",
-    status: "text",
-    priority: "text",
-    order: "number",
-    scheduledFor: "number",
-    key: "text",
-    reason: "text",
-    user: "text",
-    requestedBy: "text",
-    parameters: "json",
-    size: "number",
-    createdAt: "number",
-    availableAt: "number",
-    expiresAt: "number",
-    isForced: "json",
-    token: "number",
-    node: "text",
-    leaseUntil: "number",
-    runId: "id",
-    endedAt: "number",
-    endReason: "text",
-    endedBy: "text",
-    supersedes: "id",
-    supersededBy: "id",
-    catchup: "json",
-    intervalStart: "number",
-    rerunOf: "text",
-  });
-  readonly runs = new ColumnarStore<RunRecord>({
-    id: "id",
-    pipelineId: "text",
-    triggerId: "id",
-    status: "text",
-    scheduledFor: "number",
-    attempt: "number",
-    token: "number",
-    node: "text",
-    leaseUntil: "number",
-    startedAt: "number",
-    attemptStartedAt: "number",
-    endedAt: "number",
-    retryAt: "number",
-    output: "json",
-    error: "json",
-    progress: "json",
-    reference: "json",
-    cancelRequest: "json",
-    attempts: "json",
-    isForced: "json",
-  });
-  readonly decisions = new ColumnarStore<DecisionRecord>({
-    id: "id",
-    pipelineId: "text",
-    triggerId: "id",
-    kind: "text",
-    scheduledFor: "number",
-    at: "number",
-    outcome: "text",
-    reason: "text",
-    findings: "json",
-    missed: "json",
-    repeated: "json",
-  });
+  readonly triggers = new ColumnarStore<TriggerRecord>(kindsOf(TRIGGER_FIELDS, ["id", "runId", "supersedes", "supersededBy"]));
+  readonly runs = new ColumnarStore<RunRecord>(kindsOf(RUN_FIELDS, ["id", "triggerId"]));
+  readonly decisions = new ColumnarStore<DecisionRecord>({ ...kindsOf(DECISION_FIELDS, ["id", "triggerId"]), repeated: "json" });
 
   readonly add = ({ trigger, run, decisions }: PrunedRecord): void => {
     if (trigger !== null) this.triggers.push(trigger);
     if (run !== null) this.runs.push(run);
     for (const decision of decisions) this.decisions.push(decision);
   };
+}
+
+const KINDS: Readonly<Record<StorageType, ColumnKind>> = { text: "text", int: "number", real: "number", bool: "json", json: "json" };
+
+/** Storage of the fields of a record, those with counted ids by name. */
+function kindsOf<F extends Fields>(fields: F, ids: readonly (keyof F)[]): { readonly [Name in keyof F]: ColumnKind } {
+  const kinds = Object.entries(fields).map(([name, { type }]) => [name, ids.includes(name) ? "id" : KINDS[type]]);
+  return Object.fromEntries(kinds) as { readonly [Name in keyof F]: ColumnKind };
 }
 
 /** The records of a log as they are handed out, in the order in which they were made. */

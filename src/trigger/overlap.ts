@@ -5,9 +5,9 @@ import type { TriggerRecord } from "./trigger.js";
  * it waits (`queue`), waits as the only scheduled one, the newest replacing the older (`queue_one`), is skipped (`skip`), or the
  * newest fire time cancels older runs (`cancel_running`). What somebody requested always queues.
  */
-export type Overlap = "queue" | "queue_one" | "skip" | "cancel_running";
+export type Overlap = (typeof OVERLAPS)[number];
 
-export const OVERLAPS: readonly Overlap[] = ["queue", "queue_one", "skip", "cancel_running"];
+export const OVERLAPS = ["queue", "queue_one", "skip", "cancel_running"] as const;
 
 /** Reasons for which a newer fire time supersedes a trigger and cancels a run. */
 export const REPLACED = "a newer fire time took its place";
@@ -77,7 +77,7 @@ const NOTHING: OverlapPlan = Object.freeze({ skip: [], supersede: [], cancel: []
 export function planOverlap(state: OverlapState): OverlapPlan {
   const { overlap, maxActiveRuns, runs, ready } = state;
   if (ready.length === 0 || overlap === "queue" || overlap === "queue_one") return NOTHING;
-  if (overlap === "skip") return runs.length < maxActiveRuns ? NOTHING : { ...NOTHING, skip: ready.map(({ id }) => id) };
+  if (overlap === "skip") return skipsReady(state, runs.length) ? { ...NOTHING, skip: ready.map(({ id }) => id) } : NOTHING;
   const supersede = superseded(state);
   const lost = new Set(supersede.map(({ id }) => id));
   const deciding = state.claimed.filter(({ id }) => !lost.has(id)).length + state.claimedOthers;
@@ -93,6 +93,11 @@ export function planOverlap(state: OverlapState): OverlapPlan {
     if (oldest >= 0) cancel.push(...going.splice(oldest, 1).map(({ id }) => id));
   }
   return { skip: [], supersede, cancel };
+}
+
+/** The rule `skip`: returns true when the scheduled triggers of a pipeline that are ready are skipped, since runs take every slot; what is being decided on may yet take none. */
+export function skipsReady({ overlap, maxActiveRuns }: Pick<OverlapState, "overlap" | "maxActiveRuns">, activeRuns: number): boolean {
+  return overlap === "skip" && activeRuns >= maxActiveRuns;
 }
 
 /** Fire times that have not started, and than which enough newer ones run or wait. */

@@ -1,4 +1,6 @@
 import { HeadgateError } from "../base/errors.js";
+import { int, type RecordOf, text } from "../base/fields.js";
+import { checkInteger } from "../base/options.js";
 
 /**
  * The time after its end at which a record is counted, ms: by then every transaction that could still record an end before that instant has ended, on any node. Nothing is forgotten
@@ -31,17 +33,17 @@ export function countsOf(
 ): Pick<Retention, "count" | "countPerPipeline"> {
   const counts = { count: count ?? fallback.count, countPerPipeline };
   for (const [name, value] of Object.entries(counts)) {
-    if (value !== null && !(Number.isInteger(value) && value >= 0))
-      throw new HeadgateError("INVALID_ARGUMENT", `${where}.${name}: must be an integer ≥ 0 (got ${value})`);
+    if (value !== null)
+      checkInteger(value, { least: 0 }, name, (_, problem) => new HeadgateError("INVALID_ARGUMENT", `${where}.${name}: ${problem}`));
   }
   return counts;
 }
 
+/** Fields of the number of records of a pipeline, each defined once. */
+export const HISTORY_FIELDS = { pipelineId: text(), kept: int() };
+
 /** The number of records kept of a pipeline. */
-export interface PipelineHistory {
-  readonly pipelineId: string;
-  readonly kept: number;
-}
+export interface PipelineHistory extends RecordOf<typeof HISTORY_FIELDS> {}
 
 /** The number of its oldest records that a pipeline loses. */
 export interface PipelineExcess {

@@ -1,3 +1,5 @@
+import { bool, int, json, oneOf, type RecordOf, real, text } from "../base/fields.js";
+
 /**
  * A trigger is a durable request to run a pipeline.
  *
@@ -14,20 +16,30 @@
  * Each arrow is one function of `transitions.ts`, the only place that changes a status.
  */
 
-/** Kind of request for a run. */
-export type TriggerKind = "scheduled" | "manual" | "immediate" | "webhook" | "file" | "sensor" | "dependency" | "backfill";
+/** Kinds of requests for a run. */
+export const TRIGGER_KINDS = ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"] as const;
 
-export type TriggerStatus = "pending" | "held" | "running" | TriggerEnd;
+/** Kind of request for a run. */
+export type TriggerKind = (typeof TRIGGER_KINDS)[number];
 
 /** The statuses that never change again. */
-export type TriggerEnd = "succeeded" | "failed" | "skipped" | "expired" | "cancelled" | "superseded";
+export const TRIGGER_ENDS = ["succeeded", "failed", "skipped", "expired", "cancelled", "superseded"] as const;
 
-export type Priority = "critical" | "high" | "normal" | "low";
+/** A status that never changes again. */
+export type TriggerEnd = (typeof TRIGGER_ENDS)[number];
 
-export const PRIORITIES: readonly Priority[] = ["critical", "high", "normal", "low"];
+export const TRIGGER_STATUSES = ["pending", "held", "running", ...TRIGGER_ENDS] as const;
+
+export type TriggerStatus = (typeof TRIGGER_STATUSES)[number];
+
+export const PRIORITIES = ["critical", "high", "normal", "low"] as const;
+
+export type Priority = (typeof PRIORITIES)[number];
+
+export const CATCHUP_CAUSES = ["downtime", "paused", "store_unavailable", "clock_step", "stalled"] as const;
 
 /** Cause that kept a fire time from being made on time. */
-export type CatchupCause = "downtime" | "paused" | "store_unavailable" | "clock_step" | "stalled";
+export type CatchupCause = (typeof CATCHUP_CAUSES)[number];
 
 /** Reason why a fire time was made, or dropped, late. Instants are epoch ms. */
 export interface CatchupRecord {
@@ -50,81 +62,73 @@ export interface PauseFacts {
   readonly isGlobal: boolean;
 }
 
-/** A trigger as the store keeps it. Instants are epoch ms. */
-export interface TriggerRecord {
-  readonly id: string;
-  readonly pipelineId: string;
-  readonly kind: TriggerKind;
-  readonly status: TriggerStatus;
-  readonly priority: Priority;
+/** Fields of a trigger, each defined once. Instants are epoch ms. */
+export const TRIGGER_FIELDS = {
+  id: text(),
+  pipelineId: text(),
+  kind: oneOf<TriggerKind>(TRIGGER_KINDS),
+  status: oneOf<TriggerStatus>(TRIGGER_STATUSES).changing(),
+  priority: oneOf<Priority>(PRIORITIES),
   /** Place in the line, smallest first: see `order.ts`. */
-  readonly order: number;
+  order: real(),
   /** The fire time it stands for; `null` when nothing was scheduled. */
-  readonly scheduledFor: number | null;
-  /** Beginning of the span of time that its run is for, which ends at `scheduledFor`: the fire time before that one. `null` when nothing was scheduled, or no earlier fire time was known. */
-  readonly intervalStart: number | null;
+  scheduledFor: int().nullable(),
   /** Unique key within its pipeline: an idempotency key, or one of what raised it; `null` for none. */
-  readonly key: string | null;
+  key: text().nullable(),
   /** Reason for the request. */
-  readonly reason: string | null;
+  reason: text().nullable(),
   /** User who requested it. */
-  readonly user: string | null;
-  /** Sender of the request: the id of a token or of a webhook's signer, at most 200 characters; `null` when it came from this process. */
-  readonly requestedBy: string | null;
-  readonly parameters: unknown;
-  /** Bytes of its stored parameters, as JSON in UTF-8; of parameters that several triggers share, its part. Counts towards limits of the queue. */
-  readonly size: number;
-  readonly createdAt: number;
+  user: text().nullable(),
+  parameters: json<unknown>().nullable().large(null),
+  createdAt: int(),
   /** Not looked at before this: `notBefore`, or when a held trigger is looked at again. */
-  readonly availableAt: number;
+  availableAt: int().changing(),
   /** When a held trigger gives up; `null` while it was never held. */
-  readonly expiresAt: number | null;
+  expiresAt: int().nullable().changing(),
   /** Runs although paused and beyond `maxActiveRuns`. */
-  readonly isForced: boolean;
+  isForced: bool(),
   /** Counts its claims: the fencing token of the claim in hand. */
-  readonly token: number;
+  token: int().changing(),
   /** The node that holds the claim, and until when; `null` when unclaimed. */
-  readonly node: string | null;
-  readonly leaseUntil: number | null;
-  readonly runId: string | null;
+  node: text().nullable().changing(),
+  leaseUntil: int().nullable().changing(),
+  runId: text().nullable().changing(),
   /** When it ended, and why in words. */
-  readonly endedAt: number | null;
-  readonly endReason: string | null;
-  /** User who cancelled it, or the run that it started; `null` for every other end, and when no user was named. */
-  readonly endedBy: string | null;
+  endedAt: int().nullable().changing(),
+  endReason: text().nullable().changing(),
   /** The waiting trigger that this one replaced when it was made (`queue_one`), and the one that replaced this (`queue_one`, `cancel_running`). */
-  readonly supersedes: string | null;
-  readonly supersededBy: string | null;
-  /** The run that it repeats, for one that a user has run again; else `null`. */
-  readonly rerunOf: string | null;
+  supersedes: text().nullable(),
+  supersededBy: text().nullable().changing(),
+  /** Sender of the request: the id of a token or of a webhook's signer, at most 200 characters; `null` when it came from this process. */
+  requestedBy: text().nullable().since(5),
+  /** Bytes of its stored parameters, as JSON in UTF-8; of parameters that several triggers share, its part. Counts towards limits of the queue. */
+  size: int().since(5, 0),
+  /** User who cancelled it, or the run that it started; `null` for every other end, and when no user was named. */
+  endedBy: text().nullable().changing().since(5),
   /** Set on a scheduled trigger that catchup made after its fire time had passed; else `null`. */
-  readonly catchup: CatchupRecord | null;
+  catchup: json<CatchupRecord>().nullable().since(5),
+  /** Beginning of the span of time that its run is for, which ends at `scheduledFor`: the fire time before that one. `null` when nothing was scheduled, or no earlier fire time was known. */
+  intervalStart: int().nullable().since(5),
+  /** The run that it repeats, for one that a user has run again; else `null`. */
+  rerunOf: text().nullable().since(5),
+};
+
+/** A trigger as the store keeps it. Instants are epoch ms. */
+export interface TriggerRecord extends RecordOf<typeof TRIGGER_FIELDS> {
   /** Fields that the store was not asked to read, or does not read in bulk; they hold `null`. Absent when there are none. */
   readonly omitted?: readonly string[];
 }
 
+/** Fields that a request gives. */
+type Given = "id" | "pipelineId" | "kind" | "priority" | "scheduledFor" | "key" | "reason" | "user" | "requestedBy" | "size" | "isForced";
+/** Fields that a request may give; `null` by default. */
+type MayBeGiven = "intervalStart" | "rerunOf" | "catchup";
+
 /** Fields of a trigger before the store has it. */
-export interface NewTrigger {
-  readonly id: string;
-  readonly pipelineId: string;
-  readonly kind: TriggerKind;
-  readonly priority: Priority;
-  readonly scheduledFor: number | null;
-  /** Default `null`. */
-  readonly intervalStart?: number | null;
-  /** Default `null`. */
-  readonly rerunOf?: string | null;
-  readonly key: string | null;
-  readonly reason: string | null;
-  readonly user: string | null;
-  readonly requestedBy: string | null;
+export interface NewTrigger extends Pick<TriggerRecord, Given>, Partial<Pick<TriggerRecord, MayBeGiven>> {
   /** Triggers of one batch whose `parameters` are the same object share them: a store keeps them once. */
   readonly parameters: unknown;
-  readonly size: number;
   readonly notBefore: number | null;
-  readonly isForced: boolean;
-  /** Reason why its fire time is made late. Default `null`. */
-  readonly catchup?: CatchupRecord | null;
 }
 
 export function isEnded(status: TriggerStatus): status is TriggerEnd {

@@ -7,12 +7,15 @@ const ROOT = new URL("../../", import.meta.url);
 /** Returns a camelCase name in snake_case. */
 export const snake = (name: string) => name.replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
 
-/** Returns the names of all members of exported interfaces and object types in src, in snake_case; ends in `_at` and `_ms` stay. */
+/** Returns the names of all members of exported interfaces and object types in src, and of the fields that records are defined by (`TRIGGER_FIELDS` …), in snake_case; ends in `_at` and `_ms` stay. */
 export function typescriptNames(): ReadonlySet<string> {
   const names = new Set<string>();
   const visit = (node: ts.Node) => {
     if ((ts.isPropertySignature(node) || ts.isMethodSignature(node)) && (ts.isIdentifier(node.name) || ts.isStringLiteral(node.name)))
       names.add(snake(node.name.text));
+    if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.name.text.endsWith("_FIELDS") && node.initializer)
+      for (const field of ts.isObjectLiteralExpression(node.initializer) ? node.initializer.properties : [])
+        if (field.name !== undefined && ts.isIdentifier(field.name)) names.add(snake(field.name.text));
     if (ts.isLiteralTypeNode(node) && ts.isStringLiteral(node.literal)) names.add(snake(node.literal.text));
     ts.forEachChild(node, visit);
   };

@@ -255,7 +255,7 @@ describe("a redirect to another origin", () => {
         runId: "run",
         pipelineId: "a",
         attempt: 1,
-        trigger: { scheduledFor: null },
+        trigger: { scheduledFor: null, intervalStart: null, catchup: null },
         parameters: { key: "s3cret" },
         timeoutMs: 1_000,
       };

@@ -68,7 +68,7 @@ describe("the memory store's bounds in bytes", () => {
     const kept = (await scheduler.triggers()).items;
     expect(kept.map(({ parameters }) => (parameters as { n: number }).n)).toEqual([19, 18, 17, 16, 15]);
     expect((await scheduler.runs()).items).toHaveLength(5);
-    expect(() => memoryStore({ retention: { bytes: -1 } })).toThrow("`retention.bytes`: must be an integer ≥ 0 (got -1)");
+    expect(() => memoryStore({ retention: { bytes: -1 } })).toThrow("retention.bytes: must be an integer ≥ 0 (got -1)");
     await scheduler.stop();
   });
 

@@ -7,6 +7,7 @@ import {
   type SchedulerOptions,
 } from "../../src/index.js";
 import { type FakeClock, fakeClock } from "../../src/testing/index.js";
+import { RECORD_EVENTS } from "./record-events.js";
 
 /** Monday, 2 March 2026, midnight UTC. */
 export const START = "2026-03-02T00:00:00Z";
@@ -28,25 +29,8 @@ export interface Harness {
 }
 
 const NAMES: readonly EventName[] = [
-  "trigger.created",
-  "trigger.held",
-  "trigger.running",
-  "trigger.skipped",
-  "trigger.expired",
-  "trigger.cancelled",
-  "trigger.superseded",
-  "trigger.succeeded",
-  "trigger.failed",
-  "decision",
-  "run.started",
-  "run.attempt",
+  ...RECORD_EVENTS,
   "run.progress",
-  "run.retrying",
-  "run.succeeded",
-  "run.failed",
-  "run.timed_out",
-  "run.cancelled",
-  "run.lost",
   "run.adopted",
   "run.unresponsive",
   "run.late_result",

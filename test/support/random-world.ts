@@ -19,6 +19,7 @@ import {
 } from "../../src/index.js";
 import type { FakeClock, Simulation, World } from "../../src/testing/index.js";
 import { randomFrom } from "../../src/testing/random.js";
+import { RECORD_EVENTS } from "./record-events.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -298,7 +299,7 @@ export function comparable({ triggers, decisions, runs }: Pick<Simulation, "trig
 /** Writes down what a scheduler emits about triggers and runs. Call it before the start. */
 export function eventsOf(scheduler: Scheduler): readonly Emitted[] {
   const emitted: Emitted[] = [];
-  for (const name of EVENT_NAMES)
+  for (const name of RECORD_EVENTS)
     scheduler.on(name, (event) => {
       const { trigger, run, decision } = event as Partial<{ trigger: Trigger; run: Run; decision: Decision }>;
       const triggerId = trigger?.id ?? run?.triggerId ?? decision?.triggerId;
@@ -312,27 +313,6 @@ interface Emitted {
   readonly triggerId: string;
   readonly what: string;
 }
-
-const EVENT_NAMES = [
-  "trigger.created",
-  "trigger.held",
-  "trigger.running",
-  "trigger.skipped",
-  "trigger.expired",
-  "trigger.cancelled",
-  "trigger.superseded",
-  "trigger.succeeded",
-  "trigger.failed",
-  "decision",
-  "run.started",
-  "run.attempt",
-  "run.retrying",
-  "run.succeeded",
-  "run.failed",
-  "run.timed_out",
-  "run.cancelled",
-  "run.lost",
-] as const;
 
 /** The events of each trigger in their order, without ids. */
 export function comparableEvents(emitted: readonly Emitted[], { triggers }: Pick<Simulation, "triggers">): readonly string[] {

@@ -1,6 +1,6 @@
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, quote } from "../../base/errors.js";
-import { checkOptions, type OptionNames } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument, type OptionNames } from "../../base/options.js";
 import type { AlertRun } from "../../monitor/alert.js";
 import type { AlertNotification } from "../../monitor/notification.js";
 import type { AlertChannel } from "../../ports/alert-channel.js";
@@ -34,8 +34,7 @@ export function channelOf(kind: string, options: ChannelOptions): Omit<AlertChan
   if (rateLimit !== undefined) checkOptions(rateLimit, { count: true, per: true }, `${where}: rateLimit`);
   if (typeof name !== "string" || name.length === 0 || name.length > 100)
     throw new HeadgateError("INVALID_ARGUMENT", `${where}: name ${quote(name)} must have 1 to 100 characters`);
-  if (rateLimit !== undefined && !(Number.isInteger(rateLimit.count) && rateLimit.count > 0))
-    throw new HeadgateError("INVALID_ARGUMENT", `${where}: rateLimit.count ${rateLimit.count} must be an integer ≥ 1`);
+  if (rateLimit !== undefined) checkInteger(rateLimit.count, { least: 1 }, "rateLimit.count", invalidArgument(where));
   return {
     name,
     timeoutMs: durationMs(options.timeout ?? "10s", `${where}: timeout`),

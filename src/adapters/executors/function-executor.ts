@@ -1,7 +1,7 @@
 import type PQueue from "p-queue";
 import { formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../ports/executor.js";
 
 /** Options of {@link functionExecutor}. */
@@ -21,9 +21,7 @@ export interface FunctionExecutorOptions {
 export function functionExecutor(options: FunctionExecutorOptions = {}): LocalExecutor {
   checkOptions(options, { concurrency: true }, "functionExecutor");
   const concurrency = options.concurrency ?? 100;
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 100_000) {
-    throw new HeadgateError("INVALID_ARGUMENT", `functionExecutor: concurrency ${concurrency} must be an integer from 1 to 100,000`);
-  }
+  checkInteger(concurrency, { least: 1, most: 100_000 }, "concurrency", invalidArgument("functionExecutor"));
   let queue: PQueue | null = null;
   /** Loaded with the first run: it takes a tenth of the core's import. */
   const opening = async (): Promise<PQueue> => {

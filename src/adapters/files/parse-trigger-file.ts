@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { z } from "zod";
 import { HeadgateError } from "../../base/errors.js";
 import type { TriggerOptions } from "../../index.js";
+import { PRIORITIES } from "../../trigger/trigger.js";
 import { jsonProblemOf } from "../shared/json-syntax.js";
 import { DEEPEST, escaped, isTooDeep, mischiefIn } from "../shared/safe-json.js";
 
@@ -11,7 +12,7 @@ const content = z.strictObject({
   dag_id: text(128).optional(),
   trigger_type: text(200).optional(),
   source: text(195).optional(),
-  priority: z.enum(["critical", "high", "normal", "low"]).optional(),
+  priority: z.enum(PRIORITIES).optional(),
   parameters: z.record(z.string(), z.unknown()).optional(),
   created_at: z.iso.datetime({ offset: true, local: true }).optional(),
 });
@@ -88,6 +89,6 @@ function problemOf(issue: z.core.$ZodIssue): Told[] {
 }
 
 function problemsOf(errors: readonly Told[]): BadFile {
-  const told = errors.slice(0, 3).map(({ pointer, detail }) => `${pointer === "" ? "the file" : pointer.slice(0, 100)}: ${detail}`);
-  return new BadFile(told.join("; "), { details: { errors: errors.slice(0, 20) } });
+  const texts = errors.slice(0, 3).map(({ pointer, detail }) => `${pointer === "" ? "the file" : pointer.slice(0, 100)}: ${detail}`);
+  return new BadFile(texts.join("; "), { details: { errors: errors.slice(0, 20) } });
 }

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import PQueue from "p-queue";
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError, isError, messageOf } from "../../base/errors.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
 import { ClaimDirectory } from "./claim-directory.js";
 import { FileFailures } from "./file-failures.js";
@@ -80,7 +80,7 @@ export async function watchTriggerFiles(scheduler: Scheduler, options: TriggerFi
   const { directory, workDirectory = null, polling = false, sizeLimit = 1_048_576 } = options;
   if (!isPath(directory)) throw bad("directory: must be a non-empty path");
   if (workDirectory !== null && !isPath(workDirectory)) throw bad("workDirectory: must be a non-empty path");
-  if (!Number.isInteger(sizeLimit) || sizeLimit < 1) throw bad(`sizeLimit: ${sizeLimit} must be an integer ≥ 1`);
+  checkInteger(sizeLimit, { least: 1 }, "sizeLimit", invalidArgument("watchTriggerFiles"));
   const places = new ClaimDirectory({
     directory: resolve(directory),
     workDirectory: workDirectory === null ? null : resolve(workDirectory),

@@ -43,10 +43,10 @@ export interface TriggerApi {
   /** Answers a request: for any host that has standard requests. */
   fetch(request: Request, connection?: Connection): Promise<Response>;
   /** The same for hosts that have none. */
-  answer(asked: HttpRequest, connection?: Connection): Promise<Reply>;
+  answer(request: HttpRequest, connection?: Connection): Promise<Reply>;
   /** Returns true if a path is one of the API's. */
   handles(path: string): boolean;
-  /** Everything that can be asked, with the least role that may. */
+  /** Everything that can be requested, with the least role that may. */
   readonly routes: readonly RouteInfo[];
   /** The OpenAPI 3.1 document. */
   openapi(): Record<string, unknown>;
@@ -146,15 +146,15 @@ class Api implements TriggerApi {
   }
 
   /** Never rejects: what nothing else has answered is reported and answered with 500. */
-  async answer(asked: HttpRequest, connection: Connection = {}): Promise<Reply> {
+  async answer(request: HttpRequest, connection: Connection = {}): Promise<Reply> {
     try {
-      const end = asked.url.indexOf("?");
-      const path = end === -1 ? asked.url : asked.url.slice(0, end);
-      const found = this.#routing.find(asked.method, path);
+      const end = request.url.indexOf("?");
+      const path = end === -1 ? request.url : request.url.slice(0, end);
+      const found = this.#routing.find(request.method, path);
       const reply = await (found.route === null
-        ? this.#nowhere(asked, found.methods, connection)
-        : this.#answer(found.route, asked, found.params, connection));
-      return asked.method === "HEAD" ? headOf(reply, this.host) : reply;
+        ? this.#nowhere(request, found.methods, connection)
+        : this.#answer(found.route, request, found.params, connection));
+      return request.method === "HEAD" ? headOf(reply, this.host) : reply;
     } catch (error) {
       return failedReply(this.host, error, "handling a request");
     }
@@ -196,11 +196,11 @@ class Api implements TriggerApi {
     let outcome: string;
     try {
       await this.#countAddress(one, address);
-      const asked = await this.#call(one, request, namesOf(params), { ...connection, address, requestId }, headers, (found) => {
+      const call = await this.#call(one, request, namesOf(params), { ...connection, address, requestId }, headers, (found) => {
         caller = found;
       });
       if (isRecordedFirst) await this.#auditGuard.require();
-      answer = withText(await answerOnce(one, asked, async () => one.handle(asked)));
+      answer = withText(await answerOnce(one, call, async () => one.handle(call)));
       outcome = String(answer.status);
     } catch (error) {
       const problem = problemOf(error);
@@ -223,7 +223,7 @@ class Api implements TriggerApi {
   /** Processes a call: limits, token, role, body, in the order of their cost. */
   async #call(
     one: Route,
-    asked: HttpRequest,
+    request: HttpRequest,
     params: Readonly<Record<string, string>>,
     connection: Origin,
     headers: Record<string, string>,
@@ -231,12 +231,12 @@ class Api implements TriggerApi {
   ): Promise<Call> {
     const { bodyLimit, bodyTimeoutMs } = this.#options;
     const { clock } = this.#scheduler.host;
-    if (one.role === "public") return this.#asCall(asked, params, connection, NOBODY, {}, undefined);
-    const isSigned = one.role === "signed" && asked.header("authorization") === null;
-    if (isSigned) this.#signatures.requireSignature(asked.header);
-    let caller = isSigned ? null : await this.#authentication.callerOf(asked.header("authorization"));
+    if (one.role === "public") return this.#asCall(request, params, connection, NOBODY, {}, undefined);
+    const isSigned = one.role === "signed" && request.header("authorization") === null;
+    if (isSigned) this.#signatures.requireSignature(request.header);
+    let caller = isSigned ? null : await this.#authentication.callerOf(request.header("authorization"));
     if (caller !== null) await this.#admit(caller, one, headers, onCaller);
-    const bytes = one.method === "GET" ? null : await asked.bytes({ limit: bodyLimit, timeoutMs: bodyTimeoutMs, clock });
+    const bytes = one.method === "GET" ? null : await request.bytes({ limit: bodyLimit, timeoutMs: bodyTimeoutMs, clock });
     let source: string | null = null;
     if (caller === null) {
       if (connection.isParsed)
@@ -246,18 +246,18 @@ class Api implements TriggerApi {
           "the host framework has already consumed the body; mount this API first, or keep the bytes as req.rawBody",
         );
       source = params.source ?? topLevelText(bytes ?? NO_BYTES, "source", LONGEST_SOURCE) ?? "";
-      caller = this.#signatures.signerOf(source, asked.header, bytes ?? NO_BYTES, clock.now());
+      caller = this.#signatures.signerOf(source, request.header, bytes ?? NO_BYTES, clock.now());
       await this.#admit(caller, one, headers, onCaller);
     }
     const json =
       bytes === null || (one.body === undefined && !one.isRaw) || (bytes.length === 0 && one.isBodyOptional)
         ? undefined
-        : parseJson(bytes, asked.header("content-type"));
+        : parseJson(bytes, request.header("content-type"));
     if (source !== null && params.source === undefined && sourceOf(json) !== source)
       throw new Problem(401, "INVALID_SIGNATURE", "the body names several sources");
-    const query = one.query === undefined ? {} : queryOf(asked, one.query);
+    const query = one.query === undefined ? {} : queryOf(request, one.query);
     const body = one.body === undefined || json === undefined ? json : checked(one.body, json, "body");
-    return this.#asCall(asked, params, connection, caller, query, body);
+    return this.#asCall(request, params, connection, caller, query, body);
   }
 
   /** Written out: a spread copy costs more than all the rest of it. */
@@ -274,7 +274,7 @@ class Api implements TriggerApi {
 
   async #admit(caller: Caller, one: Route, headers: Record<string, string>, onCaller: (caller: Caller) => void): Promise<void> {
     onCaller(caller);
-    if (this.#tokenLimit !== null) Object.assign(headers, this.#tokenLimit.told(await this.#tokenLimit.count(caller.id)));
+    if (this.#tokenLimit !== null) Object.assign(headers, this.#tokenLimit.headersOf(await this.#tokenLimit.count(caller.id)));
     requireRole(caller, one.role === "signed" || one.role === "public" ? "operator" : one.role);
   }
 

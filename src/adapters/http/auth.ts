@@ -36,9 +36,9 @@ export class Authentication {
   async recheck(authorizations: readonly (string | null)[]): Promise<readonly (Grant | null)[]> {
     const tokens = authorizations.map(bearerOf);
     const own = tokens.map((token) => (token === null ? null : this.#ownCallerOf(token)));
-    const asked = tokens.flatMap((token, index) => (token !== null && own[index] === null ? [token] : []));
-    const holders = asked.length === 0 ? [] : await this.#scheduler.tokens.holdersOf(asked);
-    const found = new Map(asked.map((token, index) => [token, holders[index]]));
+    const unknown = tokens.flatMap((token, index) => (token !== null && own[index] === null ? [token] : []));
+    const holders = unknown.length === 0 ? [] : await this.#scheduler.tokens.holdersOf(unknown);
+    const found = new Map(unknown.map((token, index) => [token, holders[index]]));
     return tokens.map((token, index) => {
       const caller = own[index] ?? null;
       if (caller !== null) return { caller, validUntil: null };

@@ -1,6 +1,6 @@
 import { type Duration, durationMs } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
-import { checkOptions, type OptionNames, type RefuseOption } from "../../base/options.js";
+import { checkInteger, checkOptions, type OptionNames, type RefuseOption } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
 import type { Role } from "../../index.js";
 import { isReservedUser } from "../../monitor/reserved-user.js";
@@ -128,17 +128,18 @@ function checkList<T>(list: readonly T[], path: string, names: OptionNames<NoInf
 
 /** @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION` */
 export function resolveOptions(options: TriggerApiOptions, environment: Readonly<Record<string, string | undefined>>): ResolvedOptions {
-  checkOptions(options, OPTIONS, "createTriggerApi", (name, problem) => bad(name ?? "options", problem));
+  const refuse: RefuseOption = (name, problem) => bad(name ?? "options", problem);
+  checkOptions(options, OPTIONS, "createTriggerApi", refuse);
   const whole = (name: "bodyLimit" | "trustProxy", fallback: number, least: number) => {
     const value = options[name] ?? fallback;
-    if (!Number.isInteger(value) || value < least) throw bad(name, `${value} must be an integer ≥ ${least}`);
+    checkInteger(value, { least }, name, refuse);
     return value;
   };
   const limit = (name: "tokenLimit" | "addressLimit", requests: number) => {
     const value = options[name] === undefined ? { requests, per: "1m" } : options[name];
     if (value === null) return null;
     checkOptions(value, { requests: true, per: true }, name, within(name));
-    if (!Number.isInteger(value.requests) || value.requests < 1) throw bad(name, `requests ${value.requests} must be an integer ≥ 1`);
+    checkInteger(value.requests, { least: 1 }, "requests", within(name));
     const perMs = durationMs(value.per, `${name}.per`);
     if (perMs < 1_000) throw bad(name, "per must be at least 1 s");
     return { requests: value.requests, perMs };
@@ -180,9 +181,7 @@ function queueLimitsOf(given: QueueLimitsOptions = {}): QueueLimits {
     const path = `queueLimits.${scope}`;
     if (given[scope] !== undefined) checkOptions(given[scope], { count: true, bytes: true }, path, within(path));
     const limit = { ...DEFAULT_QUEUE_LIMITS[scope], ...given[scope] };
-    for (const [unit, value] of Object.entries(limit)) {
-      if (!Number.isInteger(value) || value < 0) throw bad(`queueLimits.${scope}.${unit}`, `must be an integer ≥ 0 (got ${value})`);
-    }
+    for (const [unit, value] of Object.entries(limit)) checkInteger(value, { least: 0 }, unit, within(path));
     return limit;
   };
   return { pipeline: limitOf("pipeline"), token: limitOf("token"), total: limitOf("total"), reserved: limitOf("reserved") };

@@ -33,7 +33,7 @@ export class RateLimiter {
       const left = error as RateLimiterRes;
       const retryAfter = String(Math.max(1, Math.ceil(left.msBeforeNext / 1_000)));
       throw new Problem(429, "RATE_LIMITED", `too many requests from this ${this.#name}; try again in ${retryAfter} s`, {
-        headers: { ...this.told(left), "retry-after": retryAfter },
+        headers: { ...this.headersOf(left), "retry-after": retryAfter },
       });
     }
   }
@@ -53,7 +53,7 @@ export class RateLimiter {
   }
 
   /** Returns the headers for a count. */
-  told({ remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
+  headersOf({ remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
     return { ratelimit: `"${this.#name}";r=${remainingPoints};t=${Math.ceil(msBeforeNext / 1_000)}`, "ratelimit-policy": this.#policy };
   }
 }

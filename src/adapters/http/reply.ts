@@ -21,18 +21,18 @@ export class Replies {
     this.#origins = cors;
   }
 
-  reply(asked: HttpRequest, { status, body, headers = {}, stream, text: given }: Answer, own: Readonly<Record<string, string>>): Reply {
+  reply(request: HttpRequest, { status, body, headers = {}, stream, text: given }: Answer, own: Readonly<Record<string, string>>): Reply {
     const text = given ?? (body === undefined ? null : JSON.stringify(body));
     const all: Record<string, string> = Object.assign({ "content-type": "application/json" }, this.#secure, own, headers);
     if (text !== null) all["content-length"] = String(Buffer.byteLength(text));
-    if (this.#origins.length > 0) Object.assign(all, this.#allowed(asked));
+    if (this.#origins.length > 0) Object.assign(all, this.#allowed(request));
     return { status, headers: all, body: text, stream: stream ?? null };
   }
 
   /** The answer to a browser that asks whether it may ask; `null` for other requests, and for origins that may not. */
-  preflight(asked: HttpRequest, methods: readonly string[]): Reply | null {
-    const allowed = this.#allowed(asked);
-    if (asked.method !== "OPTIONS" || methods.length === 0 || !("access-control-allow-origin" in allowed)) return null;
+  preflight(request: HttpRequest, methods: readonly string[]): Reply | null {
+    const allowed = this.#allowed(request);
+    if (request.method !== "OPTIONS" || methods.length === 0 || !("access-control-allow-origin" in allowed)) return null;
     const headers = {
       ...this.#secure,
       ...allowed,

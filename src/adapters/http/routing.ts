@@ -31,10 +31,10 @@ export class Routing {
 
   /** HEAD finds what GET does. */
   find(method: string, path: string): Found {
-    const asked = method === "HEAD" ? "GET" : method;
-    const plain = this.#plain.get(`${asked} ${path}`);
+    const matched = method === "HEAD" ? "GET" : method;
+    const plain = this.#plain.get(`${matched} ${path}`);
     if (plain !== undefined) return { route: plain, params: NO_PARAMS };
-    const [found] = this.#router.match(asked, path)[0];
+    const [found] = this.#router.match(matched, path)[0];
     if (found !== undefined) return { route: found[0], params: found[1] };
     const methods = this.#methods.match("ALL", path)[0].map(([known]) => known);
     return { route: null, methods: methods.includes("GET") ? ["HEAD", ...methods] : methods };

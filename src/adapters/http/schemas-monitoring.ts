@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SEVERITIES } from "../../monitor/alert.js";
 
 const instant = z.iso.datetime({ offset: true });
 const maybeInstant = instant.nullable();
@@ -38,7 +39,7 @@ export const alert = z
   .object({
     id: z.string(),
     rule: z.string(),
-    severity: z.enum(["info", "warning", "critical"]),
+    severity: z.enum(SEVERITIES),
     status: z.enum(["pending", "firing"]),
     pipeline: z.string().nullable(),
     message: z.string(),

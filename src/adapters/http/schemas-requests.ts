@@ -1,11 +1,13 @@
 import { z } from "zod";
+import { ROLES } from "../../ports/scheduler-api/tokens.js";
+import { PRIORITIES, TRIGGER_KINDS } from "../../trigger/trigger.js";
 
 /** Schemas of what is sent: the OpenAPI document and the checks of requests come from them. Names are those of its components. */
 const id = z.string().min(1).max(128);
 const text = (longest: number) => z.string().min(1).max(longest);
 const instant = z.iso.datetime({ offset: true });
 
-const priority = z.enum(["critical", "high", "normal", "low"]);
+const priority = z.enum(PRIORITIES);
 const named = { pipeline: id.optional(), dag_id: id.optional() };
 const act = { reason: text(1_000).optional(), user: text(200).optional() };
 const parameters = z.record(z.string(), z.unknown());
@@ -131,7 +133,7 @@ export const settingsBody = z
   .meta({ id: "SettingsRequest" });
 export const tokenBody = z
   .strictObject({
-    role: z.enum(["viewer", "operator", "admin"]),
+    role: z.enum(ROLES),
     pipelines: z.array(id).min(1).max(1_000).optional(),
     description: text(200).optional(),
     user: act.user,
@@ -154,10 +156,7 @@ export const cancelManyBody = z
     tag: text(100).optional().describe("Of pipelines with this tag"),
     owner: text(200).optional().describe("Of pipelines with this owner"),
     status: z.enum(["waiting", "active", "all"]).optional().describe("What waits (default), what runs, or both"),
-    kind: z
-      .array(z.enum(["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"]))
-      .min(1)
-      .optional(),
+    kind: z.array(z.enum(TRIGGER_KINDS)).min(1).optional(),
     ...span,
     everything: z.boolean().optional().describe("Over all pipelines, where nothing else says what is meant"),
     preview: z.boolean().optional().describe("Cancels nothing, and answers what would be"),

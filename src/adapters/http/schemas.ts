@@ -1,8 +1,12 @@
 import { z } from "zod";
+import { DECISION_OUTCOMES, FINDING_RESULTS } from "../../gate/finding.js";
+import { ROLES } from "../../ports/scheduler-api/tokens.js";
+import { RUN_STATUSES } from "../../run/run.js";
+import { CATCHUP_CAUSES, PRIORITIES, TRIGGER_STATUSES } from "../../trigger/trigger.js";
 
 /** Schemas of what is answered, for the OpenAPI document. Names are those of its components. */
 const instant = z.iso.datetime({ offset: true });
-const priority = z.enum(["critical", "high", "normal", "low"]);
+const priority = z.enum(PRIORITIES);
 const maybeInstant = instant.nullable();
 const maybeText = z.string().nullable();
 const omitted = z
@@ -12,7 +16,7 @@ const omitted = z
 const pauseFacts = { reason: maybeText, user: maybeText, is_global: z.boolean() };
 /** Reason why a fire time was made, or dropped, late. */
 const lateCause = z.object({
-  cause: z.enum(["downtime", "paused", "store_unavailable", "clock_step", "stalled"]),
+  cause: z.enum(CATCHUP_CAUSES),
   from: maybeInstant,
   until: instant,
   pause: z.object({ ...pauseFacts }).nullable(),
@@ -22,7 +26,7 @@ export const trigger = z
     id: z.string(),
     pipeline: z.string(),
     kind: z.string(),
-    status: z.enum(["pending", "held", "running", "succeeded", "failed", "skipped", "expired", "cancelled", "superseded"]),
+    status: z.enum(TRIGGER_STATUSES),
     priority,
     scheduled_for: maybeInstant,
     interval: z
@@ -62,7 +66,7 @@ export const run = z
     id: z.string(),
     pipeline: z.string(),
     trigger_id: z.string(),
-    status: z.enum(["running", "retrying", "succeeded", "failed", "timed_out", "cancelled"]),
+    status: z.enum(RUN_STATUSES),
     scheduled_for: maybeInstant,
     attempt: z.int(),
     node: z.string(),
@@ -79,7 +83,7 @@ export const run = z
   .meta({ id: "Run" });
 const finding = z.object({
   condition: z.string(),
-  result: z.enum(["pass", "block", "not_evaluated"]),
+  result: z.enum(FINDING_RESULTS),
   reason: z.string(),
   evidence: z.unknown(),
   recheck_at: maybeInstant,
@@ -94,7 +98,7 @@ export const decision = z
     kind: z.string(),
     scheduled_for: maybeInstant,
     at: instant,
-    outcome: z.enum(["run", "hold", "skip"]),
+    outcome: z.enum(DECISION_OUTCOMES),
     reason: z.string(),
     findings: z.array(finding),
     repeated: z
@@ -189,7 +193,7 @@ export const settings = z
 export const token = z
   .object({
     id: z.string(),
-    role: z.enum(["viewer", "operator", "admin"]),
+    role: z.enum(ROLES),
     pipelines: z.array(z.string()).nullable(),
     description: maybeText,
     user: maybeText,

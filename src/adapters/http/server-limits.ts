@@ -1,7 +1,6 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { HeadgateError } from "../../base/errors.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import { addressKey } from "./client-address.js";
 
 /** Limits of an HTTP server's connections. */
@@ -44,9 +43,10 @@ export function limitServer<S extends Server>(server: S, limits: ServerLimits = 
     },
     "limitServer",
   );
+  const refuse = invalidArgument("limitServer");
   const whole = (name: Exclude<keyof ServerLimits, "maxConnectionsPerAddress">, fallback: number) => {
     const value = limits[name] ?? fallback;
-    if (!Number.isInteger(value) || value < 1) throw bad(name, value);
+    checkInteger(value, { least: 1 }, name, refuse);
     return value;
   };
   server.maxConnections = whole("maxConnections", 2_000);
@@ -54,13 +54,10 @@ export function limitServer<S extends Server>(server: S, limits: ServerLimits = 
   server.requestTimeout = whole("requestTimeoutMs", 30_000);
   server.keepAliveTimeout = whole("keepAliveTimeoutMs", 10_000);
   server.maxRequestsPerSocket = whole("maxRequestsPerConnection", 1_000);
-  if (server.headersTimeout > server.requestTimeout)
-    throw new HeadgateError("INVALID_ARGUMENT", "limitServer: headersTimeoutMs must not exceed requestTimeoutMs", {
-      details: { option: "headersTimeoutMs" },
-    });
+  if (server.headersTimeout > server.requestTimeout) throw refuse("headersTimeoutMs", "must not exceed requestTimeoutMs");
   const { maxConnectionsPerAddress: most = 500 } = limits;
   if (most === null) return server;
-  if (!Number.isInteger(most) || most < 1) throw bad("maxConnectionsPerAddress", most);
+  checkInteger(most, { least: 1 }, "maxConnectionsPerAddress", refuse);
   const open = new Map<string, number>();
   server.on("connection", (socket: Socket) => {
     const key = addressKey(socket.remoteAddress ?? "unknown");
@@ -77,10 +74,4 @@ export function limitServer<S extends Server>(server: S, limits: ServerLimits = 
     });
   });
   return server;
-}
-
-function bad(name: keyof ServerLimits, value: unknown): HeadgateError {
-  return new HeadgateError("INVALID_ARGUMENT", `limitServer: ${name}: must be an integer ≥ 1 (got ${String(value)})`, {
-    details: { option: name },
-  });
 }

@@ -1,6 +1,5 @@
 import type { Counter, Gauge as GaugeMetric, Histogram, Registry } from "prom-client";
-import { HeadgateError } from "../../base/errors.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Scheduler } from "../../index.js";
 import { loadPeer } from "../shared/load-peer.js";
 import { BUCKETS, gaugesOf, INSTRUMENTS, type InstrumentName, measured } from "./instruments.js";
@@ -42,8 +41,7 @@ export interface PrometheusMetrics {
 export function prometheusMetrics(scheduler: Scheduler, options: PrometheusOptions = {}): PrometheusMetrics {
   checkOptions(options, { register: true, pipelines: true, buckets: true }, "prometheusMetrics");
   const { pipelines = 500, buckets = BUCKETS } = options;
-  if (!Number.isInteger(pipelines) || pipelines < 0)
-    throw new HeadgateError("INVALID_ARGUMENT", `prometheusMetrics: pipelines ${pipelines} must be an integer ≥ 0`);
+  checkInteger(pipelines, { least: 0 }, "pipelines", invalidArgument("prometheusMetrics"));
   const library = loaded();
   const register = options.register ?? new library.Registry();
   const counters = new Map<InstrumentName, Counter>();

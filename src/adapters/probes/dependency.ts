@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { HeadgateError } from "../../base/errors.js";
 import { checkOptions, type OptionNames } from "../../base/options.js";
 import type { Condition } from "../../gate/condition.js";
-import { asking, type Health, healthOf, OUTSIDE_OPTIONS, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
+import { conditionOn, type Health, healthOf, OUTSIDE_OPTIONS, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
 import type { ExternalDependency } from "../../gate/dependency.js";
 import type { Probe } from "../../ports/probe.js";
 import { ADDRESS_OPTIONS, type AddressOptions } from "../shared/address.js";
@@ -33,7 +33,7 @@ export function dependsOn(
 
 /** Returns the condition that all of these are well. */
 export function conditionOfProbes(probes: readonly Probe<Health>[], options: OutsideConditionOptions): Condition {
-  return asking(`depends on ${probes.map(({ name }) => name).join(", ")}`, probes, options, (context) =>
+  return conditionOn(`depends on ${probes.map(({ name }) => name).join(", ")}`, probes, options, (context) =>
     Promise.all(probes.map((probe) => healthOf(probe, options.onError, context))),
   );
 }

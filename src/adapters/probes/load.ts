@@ -1,9 +1,9 @@
 import { statfs } from "node:fs/promises";
 import { HeadgateError } from "../../base/errors.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import { beside } from "../../base/share.js";
 import type { Condition, ConditionContext } from "../../gate/condition.js";
-import { type Asked, asking, OUTSIDE_OPTIONS, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
+import { conditionOn, type Measured, OUTSIDE_OPTIONS, type OutsideConditionOptions } from "../../gate/conditions/outside.js";
 import type { Probe } from "../../ports/probe.js";
 import { checkFile } from "./file.js";
 import { cpuShare, memoryShare } from "./machine.js";
@@ -38,20 +38,19 @@ export function systemLoad(options: SystemLoadOptions): Condition {
     ["disk.percent", disk?.percent],
   ] as const)
     if (value !== undefined && !(value > 0 && value <= 100)) throw bad(`${name}: ${value} must be a percentage greater than 0`);
-  if (queueLength !== undefined && (!Number.isInteger(queueLength) || queueLength < 0))
-    throw bad(`queueLength: ${queueLength} must be an integer ≥ 0`);
+  if (queueLength !== undefined) checkInteger(queueLength, { least: 0 }, "queueLength", invalidArgument("systemLoad"));
   const measures: { readonly name: string; readonly limit: number; readonly probe: Probe<number> }[] = [];
   if (cpu !== undefined) measures.push({ name: "cpu", limit: cpu, probe: { name: "cpu", measure: percentOf(cpuShare()) } });
   if (memory !== undefined) measures.push({ name: "memory", limit: memory, probe: { name: "memory", measure: percentOf(memoryShare) } });
   if (disk !== undefined)
     measures.push({ name: "disk", limit: disk.percent, probe: { name: `disk ${disk.path}`, measure: () => diskPercent(disk.path) } });
   if (measures.length === 0 && queueLength === undefined) throw bad("at least one limit is required");
-  const ask = async (context: ConditionContext): Promise<readonly Asked[]> => {
+  const ask = async (context: ConditionContext): Promise<readonly Measured[]> => {
     const found = measures.map(async ({ name, limit, probe }) => compared(name, await context.measure(probe), limit, " %"));
     if (queueLength !== undefined) found.push(queueOf(context, queueLength));
     return Promise.all(found);
   };
-  return asking(
+  return conditionOn(
     "system load",
     measures.map(({ probe }) => probe),
     options,
@@ -59,7 +58,7 @@ export function systemLoad(options: SystemLoadOptions): Condition {
   );
 }
 
-function compared(name: string, value: number, limit: number, unit: string): Asked {
+function compared(name: string, value: number, limit: number, unit: string): Measured {
   const isGood = value <= limit;
   const shown = beside(value, limit);
   return {
@@ -70,7 +69,7 @@ function compared(name: string, value: number, limit: number, unit: string): Ask
   };
 }
 
-async function queueOf({ history }: ConditionContext, limit: number): Promise<Asked> {
+async function queueOf({ history }: ConditionContext, limit: number): Promise<Measured> {
   const others = Math.max(0, (await history.countWaiting(limit + 2)) - 1);
   return compared("queue", others, limit, "");
 }

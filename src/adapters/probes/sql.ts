@@ -24,7 +24,7 @@ export type SqlQuestion = SqlSource & ProbeOptions & AddressOptions & { readonly
  * stale({ olderThan: "6h", source: sqlTimestamp({ url: "sqlite:flights.db", query: "SELECT max(landed_at) FROM flights" }) });
  */
 export function sqlTimestamp(options: SqlQuestion): Probe<Instant | null> {
-  return asked("sqlTimestamp", options, (value) => instantOf(value ?? null, options.query));
+  return probeOf("sqlTimestamp", options, (value) => instantOf(value ?? null, options.query));
 }
 
 /**
@@ -33,7 +33,7 @@ export function sqlTimestamp(options: SqlQuestion): Probe<Instant | null> {
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
 export function sqlNumber(options: SqlQuestion): Probe<number> {
-  return asked("sqlNumber", options, (value) => {
+  return probeOf("sqlNumber", options, (value) => {
     const number = typeof value === "string" && value.trim() !== "" ? Number(value) : typeof value === "bigint" ? Number(value) : value;
     if (typeof number === "number" && Number.isFinite(number)) return number;
     throw new HeadgateError("PROBE_FAILED", `the query returned ${JSON.stringify(value) ?? "nothing"} instead of a number`);
@@ -46,13 +46,13 @@ export function sqlNumber(options: SqlQuestion): Probe<number> {
  * @throws HeadgateError `INVALID_ARGUMENT`, `INVALID_DURATION`
  */
 export function sqlProbe(options: Omit<SqlQuestion, "query"> & SqlSource & { readonly query?: string }): Probe<Health> {
-  return asked("sqlProbe", isOptionsObject(options) ? { ...options, query: options.query ?? "SELECT 1" } : options, (value) => {
+  return probeOf("sqlProbe", isOptionsObject(options) ? { ...options, query: options.query ?? "SELECT 1" } : options, (value) => {
     const isHealthy = value !== undefined && value !== null && value !== false && value !== 0 && value !== "0" && value !== "f";
     return { isHealthy, reason: isHealthy ? "answers" : `returned ${JSON.stringify(value) ?? "nothing"}` };
   });
 }
 
-function asked<T>(where: string, options: SqlQuestion, read: (value: unknown) => T): Probe<T> {
+function probeOf<T>(where: string, options: SqlQuestion, read: (value: unknown) => T): Probe<T> {
   checkOptions(options, { ...SQL_SOURCE, ...PROBE_OPTIONS, ...ADDRESS_OPTIONS, query: true }, where);
   const { query } = options;
   if (typeof query !== "string" || query.trim() === "") throw new HeadgateError("INVALID_ARGUMENT", `${where}: query is required`);

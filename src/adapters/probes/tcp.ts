@@ -1,6 +1,6 @@
 import { HeadgateError } from "../../base/errors.js";
 import { lazyModule } from "../../base/lazy-module.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Health } from "../../gate/conditions/outside.js";
 import { PROBE_OPTIONS, type ProbeOptions, policyOf } from "../../gate/probe.js";
 import type { Probe } from "../../ports/probe.js";
@@ -25,8 +25,7 @@ export function tcpProbe(options: TcpProbeOptions): Probe<Health> {
   checkOptions(options, { ...PROBE_OPTIONS, ...ADDRESS_OPTIONS, host: true, port: true }, "tcpProbe");
   const { host, port } = options;
   if (typeof host !== "string" || host === "") throw new HeadgateError("INVALID_ARGUMENT", "tcpProbe: host is required");
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new HeadgateError("INVALID_ARGUMENT", `tcpProbe: port ${port} must be from 1 to 65535`);
+  checkInteger(port, { least: 1, most: 65_535 }, "port", invalidArgument("tcpProbe"));
   const rule = new AddressRule(options);
   return {
     name: options.name ?? `${host}:${port}`,

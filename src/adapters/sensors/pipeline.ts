@@ -19,6 +19,7 @@ export interface PipelineSensorOptions extends SensorTiming {
 /** Runs up to `until` have all ended; reported ones after it are listed. */
 interface Cursor {
   readonly until: string;
+  /** Named so by 0.1.0, whose cursors are kept. */
   readonly told: readonly string[];
 }
 
@@ -68,9 +69,9 @@ async function runsBehind({ runs }: SensorPollContext, pipelineId: string, until
 }
 
 function answerOf(found: readonly RunSummary[], cursor: Cursor | null, pipeline: string, statuses: readonly string[]): SensorPollResult {
-  const told = new Set(cursor === null ? found.filter(({ status }) => ENDED.has(status)).map(({ id }) => id) : cursor.told);
-  const fresh = found.filter(({ id, status }) => ENDED.has(status) && !told.has(id));
-  for (const { id } of fresh) told.add(id);
+  const reported = new Set(cursor === null ? found.filter(({ status }) => ENDED.has(status)).map(({ id }) => id) : cursor.told);
+  const fresh = found.filter(({ id, status }) => ENDED.has(status) && !reported.has(id));
+  for (const { id } of fresh) reported.add(id);
   const firstOpen = found.findIndex(({ status }) => !ENDED.has(status));
   const closed = firstOpen === -1 ? found : found.slice(0, firstOpen);
   const until = closed.at(-1)?.id ?? cursor?.until ?? "";
@@ -81,7 +82,7 @@ function answerOf(found: readonly RunSummary[], cursor: Cursor | null, pipeline:
       reason: `run ${id} of ${pipeline} ${status}`,
       parameters: { pipeline, run_id: id, status, output },
     }));
-  return { events, cursor: { until, told: [...told].filter((id) => id > until) } };
+  return { events, cursor: { until, told: [...reported].filter((id) => id > until) } };
 }
 
 function bad(problem: string): HeadgateError {

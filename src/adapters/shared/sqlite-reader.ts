@@ -85,12 +85,12 @@ export async function readSqlite(
   const task: Task = { driver: driverModule(), file: path, sql: text, values: order.map((index) => values[index]), rows, bytes };
   const { default: Queue } = await import("p-queue"); // importing headgate need not load it
   queue ??= new Queue({ concurrency: PROCESSES });
-  const found = await queue.add(() => asked(task, signal), { signal });
+  const found = await queue.add(() => rowsOf(task, signal), { signal });
   refuseOwn(); // it may have become that while it was read
   return found;
 }
 
-async function asked(task: Task, signal: AbortSignal): Promise<readonly SqlRow[]> {
+async function rowsOf(task: Task, signal: AbortSignal): Promise<readonly SqlRow[]> {
   for (;;) {
     signal.throwIfAborted();
     const child = idle.pop() ?? started();

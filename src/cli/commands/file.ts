@@ -42,9 +42,9 @@ export function addFile(program: Command): void {
       output.tell(
         { valid: problems.length === 0, file, environments: Object.keys(pipelines), pipelines, problems, missing_packages },
         () => {
-          const told = Object.entries(pipelines).map(([name, count]) => `${name} (${count} ${count === 1 ? "pipeline" : "pipelines"})`);
+          const counts = Object.entries(pipelines).map(([name, count]) => `${name} (${count} ${count === 1 ? "pipeline" : "pipelines"})`);
           const lines = [...missing.keys()].map((line) => `\n${paint(stdout, "yellow", "missing")}: ${line}`);
-          return `${paint(stdout, "green", "valid")}: ${file}: ${told.join(", ")}${lines.join("")}`;
+          return `${paint(stdout, "green", "valid")}: ${file}: ${counts.join(", ")}${lines.join("")}`;
         },
       );
     });

@@ -145,8 +145,8 @@ function textOf(played: Simulation, ids: readonly string[], tookMs: number): str
   const reasons = new Map<string, number>();
   for (const { outcome, reason, pipelineId } of played.decisions) {
     if (outcome !== "skip") continue;
-    const told = `${pipelineId}: ${reason.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "…")}`;
-    reasons.set(told, (reasons.get(told) ?? 0) + 1);
+    const text = `${pipelineId}: ${reason.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "…")}`;
+    reasons.set(text, (reasons.get(text) ?? 0) + 1);
   }
   const common = [...reasons].sort(([, one], [, other]) => other - one).slice(0, 10);
   return [

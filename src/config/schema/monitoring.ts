@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { SEVERITIES } from "../../monitor/alert.js";
 import { duration, name, names, oneOf, privateNetworks, secret, share, text, texts, whole } from "./primitives.js";
 
-const severity = z.enum(["info", "warning", "critical"]);
+const severity = z.enum(SEVERITIES);
 
 const every = {
   severity: severity.optional(),

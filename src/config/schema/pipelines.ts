@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { OVERLAPS } from "../../trigger/overlap.js";
+import { PRIORITIES } from "../../trigger/trigger.js";
 import { condition } from "./conditions.js";
 import { executorUse } from "./executors.js";
 import { businessDays, cronText, duration, name, names, onBlock, share, text, timeWindow, timeZone, whole } from "./primitives.js";
@@ -17,14 +19,14 @@ const execution = z
     timeout: duration.optional().describe("Maximum duration of an attempt. Default 2h"),
     total_timeout: duration.nullable().optional().describe("Maximum duration of a run, including its retries"),
     max_active_runs: whole.optional().describe("Concurrent runs on all nodes. Default 1"),
-    overlap: z.enum(["queue", "queue_one", "skip", "cancel_running"]).optional().describe("Default queue_one"),
+    overlap: z.enum(OVERLAPS).optional().describe("Default queue_one"),
     catchup: z
       .union([z.boolean(), z.enum(["none", "latest", "all"])])
       .transform((value) => (typeof value === "boolean" ? (value ? "all" : "latest") : value))
       .optional()
       .describe("Policy for missed fire times; `false` means latest, `true` all. Default latest"),
     catchup_window: duration.optional().describe("Default 24h"),
-    priority: z.enum(["critical", "high", "normal", "low"]).optional().describe("Default normal"),
+    priority: z.enum(PRIORITIES).optional().describe("Default normal"),
     pool: name.nullable().optional().describe("Pool whose slots its runs use"),
   })
   .meta({ id: "Execution" });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ROLES } from "../../ports/scheduler-api/tokens.js";
 import { condition, dependency, stale, systemLoad } from "./conditions.js";
 import { duration, name, names, onBlock, privateNetworks, secret, text, timeWindow, whole } from "./primitives.js";
 import { patternSensors } from "./sensors.js";
@@ -195,7 +196,7 @@ export const resources = z
 const token = z
   .strictObject({
     id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "must be 1 to 40 lower-case letters, digits or dashes"),
-    role: z.enum(["viewer", "operator", "admin"]),
+    role: z.enum(ROLES),
     token: secret,
     pipelines: names.optional().describe("Limits the token to these pipelines. Default all"),
     user: text.max(200).optional().describe("User name recorded for its holder. Default: its id"),

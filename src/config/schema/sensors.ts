@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RUN_ENDS } from "../../run/run.js";
 import { duration, name, names, oneOf, privateNetworks, text, texts } from "./primitives.js";
 
 const timing = {
@@ -55,12 +56,7 @@ export const sensor = z
     pipeline: z
       .strictObject({
         pipeline: name,
-        status: z
-          .union([
-            z.enum(["succeeded", "failed", "timed_out", "cancelled"]),
-            z.array(z.enum(["succeeded", "failed", "timed_out", "cancelled"])).min(1),
-          ])
-          .optional(),
+        status: z.union([z.enum(RUN_ENDS), z.array(z.enum(RUN_ENDS)).min(1)]).optional(),
       })
       .optional(),
     webhook: z.strictObject({ sources: names }).optional(),

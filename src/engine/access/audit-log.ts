@@ -1,4 +1,4 @@
-import { checkOptions, invalidArgument } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import { type AuditEntry, type AuditHead, type AuditRecord, NO_AUDIT } from "../../monitor/audit.js";
 import { type AuditSealer, auditSealer, unknownKey } from "../../monitor/audit-seal.js";
 import { CallSums, type RefusedCall } from "../../monitor/call-sums.js";
@@ -165,7 +165,7 @@ export class AuditRecorder implements AuditLog {
 
   async list(query: { before?: number; pipelineIds?: readonly string[]; limit: number }): Promise<readonly AuditRecord[]> {
     checkOptions(query, { before: true, pipelineIds: true, limit: true }, "audit.list");
-    if (!Number.isInteger(query.limit) || query.limit < 1) throw invalidArgument("audit.list")("limit", "must be an integer ≥ 1");
+    checkInteger(query.limit, { least: 1 }, "limit", invalidArgument("audit.list"));
     return this.#core.store.listAudit(query);
   }
 

@@ -1,5 +1,4 @@
-import { HeadgateError } from "../../base/errors.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import { type AuditHead, type AuditKeys, type AuditLink, type AuditMark, type AuditProblem, brokenLink } from "../../monitor/audit.js";
 import { isSealedMark } from "../../monitor/audit-seal.js";
 import type { AnchorState, AuditCheck, AuditVerifyOptions } from "../../ports/scheduler-api/audit-check.js";
@@ -13,17 +12,16 @@ const HASH = /^[0-9a-f]{12,64}$/;
 function checkVerifyOptions(options: AuditVerifyOptions): void {
   checkOptions(options, { head: true, after: true, limit: true }, "audit.verify");
   const { head, after, limit } = options;
-  const bad = (name: string, problem: string) =>
-    new HeadgateError("INVALID_ARGUMENT", `audit.verify: \`${name}\`: ${problem}`, { details: { option: name } });
+  const refuse = invalidArgument("audit.verify");
   for (const [name, one] of [
     ["head", head],
     ["after", after],
   ] as const) {
     if (one === undefined) continue;
-    if (!Number.isInteger(one.seq) || one.seq < 1) throw bad(`${name}.seq`, `must be an integer ≥ 1 (got ${one.seq})`);
-    if (!HASH.test(one.hash)) throw bad(`${name}.hash`, "must be 12 to 64 hexadecimal digits");
+    checkInteger(one.seq, { least: 1 }, `${name}.seq`, refuse);
+    if (!HASH.test(one.hash)) throw refuse(`${name}.hash`, "must be 12 to 64 hexadecimal digits");
   }
-  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) throw bad("limit", `must be an integer ≥ 1 (got ${limit})`);
+  if (limit !== undefined) checkInteger(limit, { least: 1 }, "limit", refuse);
 }
 
 /** Checks one log. */

@@ -6,13 +6,19 @@ import { checkOptions, type OptionNames } from "../../base/options.js";
 import { isReservedUser } from "../../monitor/reserved-user.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 import { ACT_OPTIONS, checkAct, text } from "../../pipeline/requests.js";
-import type { IssuedToken, Role, TokenHolder, TokenInfo, TokenOptions, Tokens } from "../../ports/scheduler-api/tokens.js";
+import {
+  type IssuedToken,
+  ROLES,
+  type Role,
+  type TokenHolder,
+  type TokenInfo,
+  type TokenOptions,
+  type Tokens,
+} from "../../ports/scheduler-api/tokens.js";
 import type { Core } from "../context/core.js";
 import { allDocuments, DocumentCollection } from "../context/document-collection.js";
 import { sha256 } from "./audit-keys.js";
 import type { AuditRecorder } from "./audit-log.js";
-
-const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
 
 interface KeptToken {
   readonly id: string;

@@ -12,6 +12,7 @@
  */
 import { HeadgateError } from "../../base/errors.js";
 import { outcomeOf, type RunOutcome } from "../../pipeline/run-outcome.js";
+import { TRIGGER_ENDS } from "../../trigger/trigger.js";
 import type { Core } from "../context/core.js";
 import { stopped } from "../context/errors.js";
 import type { Events } from "../context/events.js";
@@ -220,8 +221,7 @@ export class OutcomeWaiter {
 
 /** Calls `onEnd` with the trigger of each end on this node; the functions returned end it. */
 function listeners(events: Events, onEnd: (triggerId: string) => void): (() => void)[] {
-  const names = ["succeeded", "failed", "skipped", "expired", "cancelled", "superseded"] as const;
-  return names.map((name) => events.on(`trigger.${name}`, ({ trigger }) => onEnd(trigger.id)));
+  return TRIGGER_ENDS.map((name) => events.on(`trigger.${name}`, ({ trigger }) => onEnd(trigger.id)));
 }
 
 /** Calls `onMove` when a run comes to this node, or may leave it. */

@@ -1,5 +1,5 @@
 import { HeadgateError } from "../../base/errors.js";
-import { checkOptions, type OptionNames } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument, type OptionNames } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
 import type { ReloadOptions } from "../../ports/scheduler-api/reload.js";
 import { monitoringOf } from "../monitoring/monitoring-options.js";
@@ -22,8 +22,8 @@ export function reloadOf(options: ReloadOptions): Reload {
   if (!Array.isArray(pipelines))
     throw new HeadgateError("INVALID_ARGUMENT", `reload: pipelines: must be an array of pipelines (got ${shown(pipelines)})`);
   const slots = new Map(Object.entries(pools));
-  for (const [name, count] of slots) whole(count, `pools.${name}`);
-  if (maxActiveRuns !== undefined) whole(maxActiveRuns, "maxActiveRuns");
+  for (const [name, count] of slots) checkInteger(count, { least: 1 }, `pools.${name}`, invalidArgument("reload"));
+  if (maxActiveRuns !== undefined) checkInteger(maxActiveRuns, { least: 1 }, "maxActiveRuns", invalidArgument("reload"));
   return {
     pipelines,
     settings: { pools: slots, maxActiveRuns: maxActiveRuns ?? null },
@@ -31,9 +31,4 @@ export function reloadOf(options: ReloadOptions): Reload {
     secrets: redact === undefined ? null : { given: redact, except: redactExcept },
     monitoring: monitoring === undefined ? null : monitoringOf(monitoring),
   };
-}
-
-function whole(value: number, name: string): void {
-  if (!Number.isInteger(value) || value < 1)
-    throw new HeadgateError("INVALID_ARGUMENT", `reload: ${name}: ${value} must be an integer ≥ 1`);
 }

@@ -1,6 +1,5 @@
 import { epochMs, type Instant, isoUtc } from "../../base/instant.js";
-import { checkOptions, invalidArgument, type OptionNames } from "../../base/options.js";
-import { shown } from "../../base/shown.js";
+import { checkInteger, checkOptions, invalidArgument, type OptionNames } from "../../base/options.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { ACT_OPTIONS, text } from "../../pipeline/requests.js";
 import type { SkipOptions, SkippedFireTime, UnskipOptions } from "../../ports/scheduler-api/skips.js";
@@ -67,8 +66,7 @@ export class SkipControl {
   /** The next fire times by the schedule, from where the store has it. */
   async #next({ id, schedule }: Pipeline, count: number): Promise<readonly number[]> {
     const refuse = invalidArgument("skip");
-    if (!Number.isInteger(count) || count < 1 || count > MOST_SKIPS)
-      throw refuse("next", `must be an integer from 1 to ${MOST_SKIPS} (got ${shown(count)})`);
+    checkInteger(count, { least: 1, most: MOST_SKIPS }, "next", refuse);
     const [state] = await this.#core.store.states([id]);
     const fireTimes: number[] = [];
     for (let at = state?.nextFireAt ?? null; at !== null && fireTimes.length < count; at = schedule.nextAfter(at)) fireTimes.push(at);

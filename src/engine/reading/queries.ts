@@ -1,6 +1,5 @@
-import { HeadgateError } from "../../base/errors.js";
 import { epochMs } from "../../base/instant.js";
-import { checkOptions, invalidArgument, type OptionNames } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument, type OptionNames } from "../../base/options.js";
 import { type Decision, decisionView } from "../../gate/view.js";
 import { chosenPipelines, SELECTION_OPTIONS, type Selectable, selectionOf } from "../../pipeline/selection.js";
 import type { DecisionListOptions, ListOptions, Page, RunListOptions, TriggerListOptions } from "../../ports/scheduler-api/lists.js";
@@ -24,19 +23,19 @@ type AllPipelines = () => readonly Selectable[];
 
 export async function triggersPage(store: Store, options: TriggerListOptions, all: AllPipelines): Promise<Page<Trigger>> {
   checkOptions(options, { ...LIST, status: true, kind: true }, "triggers");
-  const query: TriggerQuery = { ...common(options), ...listed("statuses", options.status), ...listed("kinds", options.kind) };
+  const query: TriggerQuery = { ...common(options, "triggers"), ...listed("statuses", options.status), ...listed("kinds", options.kind) };
   return page(await listOf((one) => store.listTriggers(one), query, options, all, "triggers"), query, triggerView);
 }
 
 export async function runsPage(store: Store, options: RunListOptions, all: AllPipelines): Promise<Page<Run>> {
   checkOptions(options, { ...LIST, status: true }, "runs");
-  const query: RunQuery = { ...common(options), ...listed("statuses", options.status) };
+  const query: RunQuery = { ...common(options, "runs"), ...listed("statuses", options.status) };
   return page(await listOf((one) => store.listRuns(one), query, options, all, "runs"), query, runView);
 }
 
 export async function decisionsPage(store: Store, options: DecisionListOptions, all: AllPipelines): Promise<Page<Decision>> {
   checkOptions(options, { ...LIST, outcome: true }, "decisions");
-  const query: DecisionQuery = { ...common(options), ...listed("outcomes", options.outcome) };
+  const query: DecisionQuery = { ...common(options, "decisions"), ...listed("outcomes", options.outcome) };
   return page(await listOf((one) => store.listDecisions(one), query, options, all, "decisions"), query, decisionView);
 }
 
@@ -56,17 +55,12 @@ async function listOf<T extends { readonly id: string; readonly pipelineId: stri
 }
 
 /** One more than asked for is read, to know whether there are more. */
-function common(options: ListOptions): ListQuery {
+function common(options: ListOptions, list: string): ListQuery {
   const limit = options.limit ?? 50;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
-    throw new HeadgateError("INVALID_ARGUMENT", `limit: ${limit} must be an integer from 1 to 1,000`, { details: { option: "limit" } });
-  }
+  const refuse = invalidArgument(list);
+  checkInteger(limit, { least: 1, most: 1_000 }, "limit", refuse);
   const { valueLimit } = options;
-  if (valueLimit !== undefined && (!Number.isInteger(valueLimit) || valueLimit < 0)) {
-    throw new HeadgateError("INVALID_ARGUMENT", `valueLimit: must be an integer ≥ 0 (got ${valueLimit})`, {
-      details: { option: "valueLimit" },
-    });
-  }
+  if (valueLimit !== undefined) checkInteger(valueLimit, { least: 0 }, "valueLimit", refuse);
   return {
     limit: limit + 1,
     ...(valueLimit === undefined ? {} : { valueLimit }),

@@ -33,7 +33,7 @@ export async function tellTrigger(
   const shown = { triggerId: trigger.id, limit: DECISIONS_READ, valueLimit: FINDINGS_BYTES };
   const decisions = (await store.listDecisions(shown)).toReversed();
   const run = trigger.runId === null ? null : await store.run(trigger.runId);
-  return { trigger, decisions, run, ...(await told(core, pipeline, { trigger, decisions, run }, now)) };
+  return { trigger, decisions, run, ...(await storyOf(core, pipeline, { trigger, decisions, run }, now)) };
 }
 
 interface Facts {
@@ -42,7 +42,7 @@ interface Facts {
   readonly run: RunRecord | null;
 }
 
-async function told(
+async function storyOf(
   core: Pick<Core, "executors" | "fireQueue" | "node" | "settings" | "store">,
   pipeline: Pipeline,
   facts: Facts,
@@ -163,12 +163,12 @@ async function ran(
     lateMs < MEANT_MS ? "" : `. It started ${roughly(lateMs)} after it was due${why.length === 0 ? "" : `: ${why.join(", and ")}`}`;
   const cancel = run.cancelRequest;
   const isCancelling = cancel !== null && (run.status === "running" || run.status === "retrying");
-  const asked = isCancelling
+  const cancelling = isCancelling
     ? `; its cancellation was requested at ${isoUtc(cancel.at)}${byWhom(cancel)} and has not taken effect yet`
     : "";
   return {
     answer: run.status === "succeeded" ? "ran" : run.status,
-    text: `${because}; ${runText(run)}${asked}${late}`,
+    text: `${because}; ${runText(run)}${cancelling}${late}`,
     advice: ADVICE[run.status] ?? null,
   };
 }

@@ -1,7 +1,6 @@
-import { HeadgateError } from "../../base/errors.js";
 import { Heap, type HeapEntry } from "../../base/heap.js";
 import { epochMs } from "../../base/instant.js";
-import { checkOptions, invalidArgument } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import type { Pipeline } from "../../pipeline/pipeline.js";
 import { chosenPipelines, SELECTION_OPTIONS, selectionOf } from "../../pipeline/selection.js";
 import type { UpcomingFire, UpcomingFireOptions } from "../../ports/scheduler-api/upcoming.js";
@@ -41,11 +40,7 @@ export async function upcomingFires(
 ): Promise<readonly UpcomingFire[]> {
   checkOptions(options, { ...SELECTION_OPTIONS, from: true, until: true, count: true }, "upcoming");
   const { from: since, until: end, count = 10 } = options;
-  if (!Number.isInteger(count) || count < 1 || count > 10_000) {
-    throw new HeadgateError("INVALID_ARGUMENT", `count: ${count} must be an integer from 1 to 10,000`, {
-      details: { option: "count" },
-    });
-  }
+  checkInteger(count, { least: 1, most: 10_000 }, "count", invalidArgument("upcoming"));
   const from = Math.max(now, since === undefined ? now : epochMs(since, "from"));
   const until = end === undefined ? Number.POSITIVE_INFINITY : epochMs(end, "until");
   const { pipelines, isStarted } = surroundings;

@@ -37,7 +37,7 @@ export class ActiveAttempt implements RunContext<unknown> {
   /** Time it may take from now, ms. */
   readonly timeoutMs: number;
   /** End that the remote executor has reported; `null` for none yet. */
-  told: RemoteState | null = null;
+  reported: RemoteState | null = null;
   #onTold: (() => void) | null = null;
   /** It runs remotely and continues there: nothing is recorded of it here. */
   isDetached = false;
@@ -203,10 +203,10 @@ export class ActiveAttempt implements RunContext<unknown> {
   }
 
   /** Accepts a state that the remote executor reports. */
-  tell(state: RemoteState): void {
+  report(state: RemoteState): void {
     if (state.status === "running") this.heartbeat(state.progress);
     else {
-      this.told = state;
+      this.reported = state;
       this.#onTold?.();
     }
   }
@@ -289,18 +289,18 @@ export class AttemptHandle implements RunRequest, RunControl {
   readonly graceMs: number;
   readonly redact: Redact;
   readonly #attempt: ActiveAttempt;
-  readonly #tellLate: (run: RunRecord, error: unknown) => void;
+  readonly #emitLate: (run: RunRecord, error: unknown) => void;
 
   constructor(
     core: Pick<Core, "clock" | "redact" | "settings">,
     attempt: ActiveAttempt,
-    tellLate: (run: RunRecord, error: unknown) => void,
+    emitLate: (run: RunRecord, error: unknown) => void,
   ) {
     this.clock = core.clock;
     this.graceMs = core.settings.graceMs;
     this.redact = core.redact;
     this.#attempt = attempt;
-    this.#tellLate = tellLate;
+    this.#emitLate = emitLate;
   }
 
   get trigger(): TriggerRecord {
@@ -340,7 +340,7 @@ export class AttemptHandle implements RunRequest, RunControl {
   }
 
   onLateEnd(error: unknown): void {
-    this.#tellLate(this.#attempt.run, error);
+    this.#emitLate(this.#attempt.run, error);
   }
 }
 

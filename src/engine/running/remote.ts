@@ -72,7 +72,7 @@ class Watch {
       await this.#endIfWanted(reference);
       let state: RemoteState;
       try {
-        state = this.#attempt.told ?? (await this.#call((call) => this.#executor.poll(reference, call)));
+        state = this.#attempt.reported ?? (await this.#call((call) => this.#executor.poll(reference, call)));
         waitMs = FIRST_WAIT_MS;
         this.#attempt.noteProblem(null);
       } catch (error) {

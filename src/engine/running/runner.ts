@@ -107,7 +107,7 @@ export class Runner {
     this.#open++;
     const places = this.#placesOf(executor);
     places.attempts++;
-    const handle = new AttemptHandle(this.#core, attempt, this.#tellLate);
+    const handle = new AttemptHandle(this.#core, attempt, this.#emitLate);
     const carriedOut = executor.kind === "local" ? executor.execute(handle, handle) : watchElsewhere(this.#core, executor, attempt, handle);
     const work = carriedOut
       .then(
@@ -146,7 +146,7 @@ export class Runner {
    */
   async complete(runId: string, attempt: number, state: Exclude<RemoteState, { status: "lost" }>): Promise<void> {
     const own = this.#active.get(runId);
-    if (own !== undefined && own.attempt === attempt && own.told === null) return own.tell(state);
+    if (own !== undefined && own.attempt === attempt && own.reported === null) return own.report(state);
     const { store, clock, fireQueue } = this.#core;
     const isOpen = this.ends.has(runId, { attempt });
     const run = await store.run(runId);
@@ -165,7 +165,7 @@ export class Runner {
     const result = await this.#closings.add(endRequest(this.#core, run, pipeline, { outcome: state.status, output, error }));
     if (!result.isAccepted)
       throw new HeadgateError("ALREADY_FINISHED", `attempt ${attempt} of run ${runId} has ended`, { details: { runId, attempt } });
-    this.#tellEnd(state.status, result);
+    this.#emitEnd(state.status, result);
     this.#core.signals.wake.emit();
   }
 
@@ -266,8 +266,8 @@ export class Runner {
       const found = await recording;
       if (found === null) return;
       const result = withParameters(found, attempt.triggerRecord);
-      if (result.isAccepted) this.#tellEnd(outcome, result);
-      else this.#tellLate(run, why, outcome);
+      if (result.isAccepted) this.#emitEnd(outcome, result);
+      else this.#emitLate(run, why, outcome);
       const watchers = isSuccess ? fireQueue.watchersOf(run.pipelineId) : [];
       if (watchers.length > 0) await store.recheck(watchers, clock.now());
     } catch (problem) {
@@ -301,15 +301,15 @@ export class Runner {
     const error = new HeadgateError("RUN_LOST", `node ${run.node} did not extend its lease in time`, { details: { node: run.node } });
     const request = endRequest(this.#core, run, pipeline, { outcome: "lost", output: null, error });
     const result = await this.#closings.add({ ...request, onlyIfExpired: true });
-    if (result.isAccepted) this.#tellEnd("lost", result);
+    if (result.isAccepted) this.#emitEnd("lost", result);
   }
 
-  #tellEnd(outcome: AttemptOutcome, result: FinishResult): void {
+  #emitEnd(outcome: AttemptOutcome, result: FinishResult): void {
     emitAttemptEnd(this.#core, outcome, result);
     if (result.run !== null && !isActive(result.run)) this.#core.signals.runEnded.emit(result.run.pipelineId);
   }
 
-  readonly #tellLate = (run: RunRecord, error: unknown, outcome: AttemptOutcome = error === null ? "succeeded" : "failed"): void => {
+  readonly #emitLate = (run: RunRecord, error: unknown, outcome: AttemptOutcome = error === null ? "succeeded" : "failed"): void => {
     const message = error === null ? null : this.#core.redact(runErrorOf(error).message, "end");
     const { id: runId, pipelineId, attempt } = run;
     this.#core.events.emit("run.late_result", () => ({ pipelineId, runId, attempt, outcome, error: message }));

@@ -170,7 +170,7 @@ export class EndRecorder {
     const advice =
       "recording is retried every 30 to 60 s while this node is running, and the run is not repeated in the meantime; fix the error and it will be recorded";
     this.#core.logger.log("error", `${what}; ${advice}`, { ...idsOf(run), outcome, output: digestOf(end.request), error });
-    this.#tell(end, error, false);
+    this.#emit(end, error, false);
   }
 
   #giveUpOn(end: OpenEnd): null {
@@ -184,11 +184,11 @@ export class EndRecorder {
       output: digestOf(request),
       error,
     });
-    this.#tell(end, error, true);
+    this.#emit(end, error, true);
     return null;
   }
 
-  #tell({ run, request }: OpenEnd, error: Error, isGivenUp: boolean): void {
+  #emit({ run, request }: OpenEnd, error: Error, isGivenUp: boolean): void {
     this.#core.events.emit("run.unrecorded", () => ({ ...idsOf(run), outcome: request.end.outcome, error, isGivenUp }));
   }
 

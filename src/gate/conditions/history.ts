@@ -1,7 +1,7 @@
 import { type Duration, durationMs, formatDuration } from "../../base/duration.js";
 import { HeadgateError } from "../../base/errors.js";
 import { epochMs, type Instant, isoUtc } from "../../base/instant.js";
-import { checkOptions } from "../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
 import { CONDITION_OPTIONS, type Condition, type ConditionOptions, checkedOnError, onBlockOf } from "../condition.js";
 import { checkProbe, longestMs, type MeasurableProbe } from "../probe.js";
@@ -119,9 +119,7 @@ export function maxPerPeriod(options: { count: number; period: Duration } & Cond
   checkOptions(options, { ...CONDITION_OPTIONS, count: true, period: true }, "maxPerPeriod");
   const periodMs = durationMs(options.period, "period");
   const { count } = options;
-  if (!Number.isInteger(count) || count < 1) {
-    throw new HeadgateError("INVALID_ARGUMENT", `maxPerPeriod: count ${count} must be an integer ≥ 1`);
-  }
+  checkInteger(count, { least: 1 }, "count", invalidArgument("maxPerPeriod"));
   const limit: StartLimit = { count, periodMs };
   const soonMs = Math.min(SOON_MS, periodMs / SOON_PART);
   return {

@@ -40,7 +40,9 @@ export function healthy(options: { probes: readonly MeasurableProbe<boolean | He
   const { probes } = options;
   if (!Array.isArray(probes) || probes.length === 0) throw new HeadgateError("INVALID_ARGUMENT", "healthy: must have at least one probe");
   for (const [index, one] of probes.entries()) checkProbe(one, `healthy: probes[${index}]`);
-  return asking("healthy", probes, options, (context) => Promise.all(probes.map((probe) => healthOf(probe, options.onError, context))));
+  return conditionOn("healthy", probes, options, (context) =>
+    Promise.all(probes.map((probe) => healthOf(probe, options.onError, context))),
+  );
 }
 
 /**
@@ -76,7 +78,7 @@ export function dataVolume(options: { source: MeasurableProbe<number>; min?: num
 }
 
 /** Result of one probe, as part of a finding. */
-export interface Asked {
+export interface Measured {
   readonly name: string;
   readonly isGood: boolean;
   readonly reason: string;
@@ -84,11 +86,11 @@ export interface Asked {
 }
 
 /** A condition of several probes, each of which must be good. */
-export function asking(
+export function conditionOn(
   name: string,
   probes: readonly MeasurableProbe<unknown>[],
   options: OutsideConditionOptions,
-  ask: (context: ConditionContext) => Promise<readonly Asked[]>,
+  ask: (context: ConditionContext) => Promise<readonly Measured[]>,
 ): Condition {
   return {
     name,
@@ -101,13 +103,13 @@ export function asking(
   };
 }
 
-function verdictOf(asked: readonly Asked[]): Verdict {
-  const bad = asked.filter(({ isGood }) => !isGood);
-  const told = (some: readonly Asked[]) => some.map(({ name, reason }) => `${name} ${reason}`).join("; ");
+function verdictOf(measured: readonly Measured[]): Verdict {
+  const bad = measured.filter(({ isGood }) => !isGood);
+  const reasonsOf = (some: readonly Measured[]) => some.map(({ name, reason }) => `${name} ${reason}`).join("; ");
   return {
     result: bad.length === 0 ? "pass" : "block",
-    reason: told(bad.length === 0 ? asked : bad),
-    evidence: { probes: asked.map(({ name, isGood, reason, evidence }) => ({ name, is_good: isGood, reason, ...evidence })) },
+    reason: reasonsOf(bad.length === 0 ? measured : bad),
+    evidence: { probes: measured.map(({ name, isGood, reason, evidence }) => ({ name, is_good: isGood, reason, ...evidence })) },
   };
 }
 
@@ -123,7 +125,7 @@ export async function healthOf(
   probe: MeasurableProbe<boolean | Health>,
   onError: "pass" | "block" = "block",
   { observe }: Pick<ConditionContext, "observe">,
-): Promise<Asked> {
+): Promise<Measured> {
   const { name } = probe;
   try {
     const { value, latencyMs } = await observe(probe, problemOf);

@@ -2,7 +2,9 @@ import type { Duration } from "../../base/duration.js";
 import type { ActionContext } from "../../pipeline/request-options.js";
 
 /** Permissions of a token's holder: `viewer` reads; `operator` also triggers, cancels, pauses and resumes; `admin` everything. */
-export type Role = "viewer" | "operator" | "admin";
+export type Role = (typeof ROLES)[number];
+
+export const ROLES = ["viewer", "operator", "admin"] as const;
 
 /** Description of a token; never the token itself. */
 export interface TokenInfo {

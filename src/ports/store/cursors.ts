@@ -11,20 +11,24 @@
  *
  * Invariants: one node at a time moves a cursor; what it found becomes triggers in the transaction that moves it, so that nothing is found twice or lost.
  */
+import { int, json, type RecordOf, text } from "../../base/fields.js";
 import type { NewTrigger } from "../../trigger/trigger.js";
 import type { EnqueueResult } from "./queue.js";
 
-/** A sensor's remembered place, and the node that may move it. Instants are epoch ms. */
-export interface CursorRecord {
-  readonly name: string;
+/** Fields of a cursor, each defined once. Instants are epoch ms. */
+export const CURSOR_FIELDS = {
+  name: text(),
   /** JSON; `null` before it was moved for the first time. */
-  readonly value: unknown;
+  value: json<unknown>().nullable(),
   /** Counts the changes of hands: the fencing token of the node that has it. */
-  readonly token: number;
-  readonly node: string | null;
-  readonly leaseUntil: number | null;
-  readonly updatedAt: number;
-}
+  token: int(),
+  node: text().nullable(),
+  leaseUntil: int().nullable(),
+  updatedAt: int(),
+};
+
+/** A sensor's remembered place, and the node that may move it. Instants are epoch ms. */
+export interface CursorRecord extends RecordOf<typeof CURSOR_FIELDS> {}
 
 /** The cursors of a store. */
 export interface CursorStore {

@@ -26,22 +26,26 @@
  * Invariants: a version counts the changes of one document since it was created, from 1; a write under a version that is not the stored one changes nothing at all, neither the other
  * documents of the call nor the audit log.
  */
+import { int, json, type RecordOf, text } from "../../base/fields.js";
 import type { AuditedWrite } from "./audit.js";
 
-/** A document as it is stored. */
-export interface DocumentRecord {
+/** Fields of a document, each defined once. Instants are epoch ms. */
+export const DOCUMENT_FIELDS = {
   /** Unique together with `id`. */
-  readonly kind: string;
-  readonly id: string;
+  kind: text(),
+  id: text(),
   /** JSON, never `null`. */
-  readonly value: unknown;
+  value: json<unknown>(),
   /** 1 when it was created, one more with every change. One that was deleted and created again begins at 1. */
-  readonly version: number;
+  version: int(),
   /** Epoch ms. */
-  readonly updatedAt: number;
+  updatedAt: int(),
   /** `null`: the scheduler, or a caller without a name. */
-  readonly updatedBy: string | null;
-}
+  updatedBy: text().nullable(),
+};
+
+/** A document as it is stored. */
+export interface DocumentRecord extends RecordOf<typeof DOCUMENT_FIELDS> {}
 
 /** One document to write. */
 export interface DocumentWrite {

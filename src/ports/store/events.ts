@@ -4,25 +4,29 @@
  * Invariants: numbers have no gaps and become visible in their order; the oldest events go first. Events are notices, not state: losing them loses no trigger, decision or run.
  */
 
-/** An event as a node publishes it. */
-export interface NewEvent {
+import { int, type RecordOf, text } from "../../base/fields.js";
+
+/** Fields of an event, each defined once. */
+export const EVENT_FIELDS = {
+  /** From 1, without gaps; a reader that has seen an event sees all later ones behind it. */
+  seq: int(),
   /** When it happened, epoch ms. */
-  readonly at: number;
+  at: int(),
   /** Such as `decision` or `run.started`; `reset` when events before it may be missing. */
-  readonly name: string;
+  name: text(),
   /** `null`: concerns all pipelines. */
-  readonly pipelineId: string | null;
+  pipelineId: text().nullable(),
   /** JSON of at most 8,192 bytes. */
-  readonly data: string;
+  data: text(),
   /** Bytes of `data`. */
-  readonly size: number;
-}
+  size: int(),
+};
 
 /** An event with its place in the order. */
-export interface EventRecord extends NewEvent {
-  /** From 1, without gaps; a reader that has seen an event sees all later ones behind it. */
-  readonly seq: number;
-}
+export interface EventRecord extends RecordOf<typeof EVENT_FIELDS> {}
+
+/** An event as a node publishes it. */
+export interface NewEvent extends Omit<EventRecord, "seq"> {}
 
 /** Bounds of the event log; the oldest events beyond any of them are removed in small steps. */
 export interface EventBounds {

@@ -9,18 +9,22 @@
  *
  * Invariant: the first request under a key, and the first answer to it, stay until the retention removes them.
  */
+import { int, json, type RecordOf, text } from "../../base/fields.js";
+
+/** Fields of a response, each defined once. Instants are epoch ms. */
+export const IDEMPOTENCY_FIELDS = {
+  /** Unique over all callers. */
+  key: text(),
+  /** A digest of the request. */
+  request: text(),
+  /** When it was sent, epoch ms. */
+  at: int(),
+  /** JSON; `null` while it is not answered. */
+  answer: json<unknown>().nullable(),
+};
 
 /** A request under an idempotency key, and its answer. */
-export interface IdempotencyRecord {
-  /** Unique over all callers. */
-  readonly key: string;
-  /** A digest of the request. */
-  readonly request: string;
-  /** When it was sent, epoch ms. */
-  readonly at: number;
-  /** JSON; `null` while it is not answered. */
-  readonly answer: unknown;
-}
+export interface IdempotencyRecord extends RecordOf<typeof IDEMPOTENCY_FIELDS> {}
 
 /** The responses of a store. */
 export interface IdempotencyStore {

@@ -12,19 +12,23 @@
  *
  * Invariants: at most one holder at an instant; the token, the lease's fencing number, grows whenever the lease was not held without a break, so that work fenced by an older token is refused.
  */
+import { int, type RecordOf, text } from "../../base/fields.js";
+
+/** Fields of a lease, each defined once. Instants are epoch ms. */
+export const LEASE_FIELDS = {
+  name: text(),
+  /** The node that holds it, or the name of a group of nodes that hold it together; `null` after it was released. */
+  holder: text().nullable().changing(),
+  /** The fencing number, from 1. */
+  token: int().changing(),
+  /** When it was claimed under this token. */
+  acquiredAt: int().changing(),
+  /** Until when it is held. */
+  leaseUntil: int().changing(),
+};
 
 /** A lease as it is stored. Instants are epoch ms. */
-export interface LeaseRecord {
-  readonly name: string;
-  /** The node that holds it, or the name of a group of nodes that hold it together; `null` after it was released. */
-  readonly holder: string | null;
-  /** The fencing number, from 1. */
-  readonly token: number;
-  /** When it was claimed under this token. */
-  readonly acquiredAt: number;
-  /** Until when it is held. */
-  readonly leaseUntil: number;
-}
+export interface LeaseRecord extends RecordOf<typeof LEASE_FIELDS> {}
 
 /** A lease that work is done under; the store refuses the work when the token is no longer the current one. */
 export interface Fence {

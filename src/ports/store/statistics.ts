@@ -3,19 +3,23 @@
  *
  * Invariant: what ended before a row's `until` is counted in it once; rows and `until` are written together, and only under the current token of the lease.
  */
+import { int, json, type RecordOf, text } from "../../base/fields.js";
 import type { Fence } from "./leases.js";
 
-/** Statistics of a pipeline as they were rolled up, so that no node reads history to know them. */
-export interface StatisticsRollUp {
+/** Fields of a roll-up, each defined once. Instants are epoch ms. */
+export const ROLL_UP_FIELDS = {
   /** `""` stands for all pipelines together. */
-  readonly pipelineId: string;
+  pipelineId: text(),
   /** Everything that ended before this instant is counted, once; epoch ms. */
-  readonly until: number;
+  until: int(),
   /** The length of their window, ms. */
-  readonly windowMs: number;
+  windowMs: int(),
   /** JSON. */
-  readonly state: unknown;
-}
+  state: json<unknown>(),
+};
+
+/** Statistics of a pipeline as they were rolled up, so that no node reads history to know them. */
+export interface StatisticsRollUp extends RecordOf<typeof ROLL_UP_FIELDS> {}
 
 /** The rolled-up statistics of a store. */
 export interface StatisticsStore {

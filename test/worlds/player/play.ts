@@ -1,6 +1,7 @@
 import { ulidSource } from "../../../src/base/id.js";
 import type { EventName, Pipeline, RunContext, Scheduler, Store } from "../../../src/index.js";
 import { type FakeClock, fakeClock, readHistory } from "../../../src/testing/index.js";
+import { RECORD_EVENTS } from "../../support/record-events.js";
 import type { Seen, SeenCall, SeenDecision, SeenDeed, SeenDown, SeenEvent } from "../seen.js";
 import type { Deed, PipelineSpec, World } from "../spec.js";
 import { type Answers, ask } from "./ask.js";
@@ -15,24 +16,7 @@ export interface Place {
 }
 
 const NODE_EVENTS = [
-  "trigger.created",
-  "trigger.held",
-  "trigger.running",
-  "trigger.skipped",
-  "trigger.expired",
-  "trigger.cancelled",
-  "trigger.superseded",
-  "trigger.succeeded",
-  "trigger.failed",
-  "decision",
-  "run.started",
-  "run.attempt",
-  "run.retrying",
-  "run.succeeded",
-  "run.failed",
-  "run.timed_out",
-  "run.cancelled",
-  "run.lost",
+  ...RECORD_EVENTS,
   "run.unresponsive",
   "run.late_result",
   "schedule.replanned",

@@ -115,12 +115,12 @@ export function airflowHealth(options: AirflowConnection & ProbeOptions = {}): P
       const parts = Object.entries((body ?? {}) as Record<string, { status?: string | null } | null>);
       const needed = ["metadatabase", "scheduler"];
       const ill = needed.filter((name) => parts.find(([part]) => part === name)?.[1]?.status !== "healthy");
-      const told = Object.fromEntries(parts.map(([name, part]) => [name, part?.status ?? null]));
+      const statuses = Object.fromEntries(parts.map(([name, part]) => [name, part?.status ?? null]));
       const isHealthy = status === 200 && ill.length === 0;
       return {
         isHealthy,
         reason: isHealthy ? "is healthy" : status === 200 ? `${ill.join(" and ")} not healthy` : `responded with ${status}`,
-        evidence: { status, ...told },
+        evidence: { status, ...statuses },
       };
     },
   };

@@ -126,7 +126,7 @@ function parsed(text: string): unknown {
 /** v1 answers as RFC 7807 has it, v2 as FastAPI does. */
 function problemOf(answer: unknown, text: string): string {
   const { detail, title } = (answer ?? {}) as { detail?: unknown; title?: unknown };
-  const told =
+  const problem =
     typeof detail === "string" ? detail : detail !== undefined ? JSON.stringify(detail) : typeof title === "string" ? title : text;
-  return told.slice(0, 300);
+  return problem.slice(0, 300);
 }

@@ -53,7 +53,7 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
     watched.set(id, known);
     return known;
   };
-  const told = (id: string, state: RemoteState) => {
+  const report = (id: string, state: RemoteState) => {
     const known = watched.get(id);
     if (known === undefined || (known.state !== null && known.state.status !== "running")) return;
     known.state = state;
@@ -68,7 +68,7 @@ export function bullmqExecutor(options: BullmqExecutorOptions = {}): RemoteExecu
     if (closed !== undefined && clockOfCalls !== null) await within(CLOSE_MS, closed, clockOfCalls);
   };
   const open = async (clock: Clock) => {
-    opened ??= opening(options, name, told);
+    opened ??= opening(options, name, report);
     clockOfCalls = clock;
     try {
       const made = await opened;
@@ -151,7 +151,7 @@ interface Opened {
   close(): Promise<void>;
 }
 
-async function opening(options: BullmqExecutorOptions, name: string, told: (id: string, state: RemoteState) => void): Promise<Opened> {
+async function opening(options: BullmqExecutorOptions, name: string, report: (id: string, state: RemoteState) => void): Promise<Opened> {
   const { Queue, QueueEvents, closeUnconnected, giveUp, options: common } = await bullmq(options);
   const queue = new Queue<JobData>(name, common);
   const events = new QueueEvents(name, common);
@@ -163,10 +163,10 @@ async function opening(options: BullmqExecutorOptions, name: string, told: (id: 
     isConnected = true;
   });
   ready.catch(ignore); // thrown to those who await it
-  events.on("completed", ({ jobId, returnvalue }) => told(jobId, { status: "succeeded", output: outputOf(returnvalue) }));
-  events.on("progress", ({ jobId, data }) => told(jobId, { status: "running", progress: data }));
+  events.on("completed", ({ jobId, returnvalue }) => report(jobId, { status: "succeeded", output: outputOf(returnvalue) }));
+  events.on("progress", ({ jobId, data }) => report(jobId, { status: "running", progress: data }));
   events.on("failed", ({ jobId }) => {
-    void stateOf(queue, jobId).then((state) => told(jobId, state), ignore); // the next look finds it
+    void stateOf(queue, jobId).then((state) => report(jobId, state), ignore); // the next look finds it
   });
   const close = async () => {
     giveUp();

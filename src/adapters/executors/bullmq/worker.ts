@@ -2,7 +2,7 @@ import type { Job } from "bullmq";
 import { type Duration, durationMs } from "../../../base/duration.js";
 import { errorFacts } from "../../../base/error-facts.js";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
-import { checkOptions } from "../../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../../base/options.js";
 import type { Clock, Logger, LogLevel, Pipeline, RunContext, RunScheduler } from "../../../index.js";
 import { withDataInterval } from "../../../pipeline/data-interval.js";
 import type { TriggerRecord } from "../../../trigger/trigger.js";
@@ -49,8 +49,7 @@ export function workerOn(
     "createWorker",
   );
   const { queue = "headgate", concurrency = 10, maxStalledCount = 1, logger = usual } = options;
-  if (!Number.isInteger(concurrency) || concurrency < 1)
-    throw new HeadgateError("INVALID_ARGUMENT", `createWorker: concurrency ${concurrency} must be an integer ≥ 1`);
+  checkInteger(concurrency, { least: 1 }, "concurrency", invalidArgument("createWorker"));
   const lockDuration = durationMs(options.lockDuration ?? "30s", "createWorker: lockDuration");
   const byId = new Map(pipelines.map((one) => [one.id, one]));
   const stopping = new AbortController();

@@ -6,7 +6,7 @@ import { env, kill, platform } from "node:process";
 import type { Readable, Writable } from "node:stream";
 import PQueue from "p-queue";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
-import { checkOptions } from "../../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
 import type { PrintedOutput } from "../../../run/run.js";
 import { secretsOfNamed } from "../../../run/secret-forms.js";
@@ -87,9 +87,8 @@ export function commandExecutor(options: CommandExecutorOptions): LocalExecutor 
       `command: ${JSON.stringify(command.slice(0, 60))} looks like a shell command line; pass the program alone, and its arguments as args`,
     );
   if (typeof options.args !== "function") checkArgs(options.args ?? []);
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be an integer ≥ 1`);
-  if (!Number.isInteger(outputLimit) || outputLimit < 1 || outputLimit > LARGEST_LIMIT)
-    throw bad(`outputLimit ${outputLimit} must be an integer from 1 to ${LARGEST_LIMIT}`);
+  checkInteger(concurrency, { least: 1 }, "concurrency", invalidArgument("commandExecutor"));
+  checkInteger(outputLimit, { least: 1, most: LARGEST_LIMIT }, "outputLimit", invalidArgument("commandExecutor"));
   if (output !== "text" && output !== "json") throw bad("output must be text or json");
   const queue = new PQueue({ concurrency });
   const watchdog = new Watchdog();

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { type ResourceLimits, Worker } from "node:worker_threads";
 import PQueue from "p-queue";
 import { HeadgateError, NonRetryableError } from "../../../base/errors.js";
-import { checkOptions } from "../../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../../base/options.js";
 import type { LocalExecutor, RunControl, RunRequest } from "../../../ports/executor.js";
 import { triggerView } from "../../../trigger/view.js";
 
@@ -86,7 +86,7 @@ export function workerThreadExecutor(options: WorkerThreadOptions): LocalExecuto
   const { concurrency = Math.max(1, availableParallelism() - 1), resourceLimits } = options;
   if (!(options.module instanceof URL) && (typeof options.module !== "string" || options.module === ""))
     throw bad("module: must be a path or a URL");
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw bad(`concurrency ${concurrency} must be an integer ≥ 1`);
+  checkInteger(concurrency, { least: 1 }, "concurrency", invalidArgument("workerThreadExecutor"));
   const module =
     options.module instanceof URL
       ? options.module.href

@@ -155,9 +155,9 @@ async function taken(
   if (given.length !== expected.length || !timingSafeEqual(given, expected))
     return answer(401, "UNAUTHENTICATED", "this address was not issued by this service");
   if (request.method !== "POST") return answer(405, "METHOD_NOT_ALLOWED", "POST the result");
-  let told: z.output<typeof result>;
+  let reported: z.output<typeof result>;
   try {
-    told = result.parse(request.body ?? parsed(await bodyOf(request)));
+    reported = result.parse(request.body ?? parsed(await bodyOf(request)));
   } catch (error) {
     return answer(
       422,
@@ -166,7 +166,7 @@ async function taken(
     );
   }
   try {
-    await scheduler.host.complete(runId, Number(attempt), stateOf(told));
+    await scheduler.host.complete(runId, Number(attempt), stateOf(reported));
     scheduler.host.reportSuccess(CALLBACKS);
   } catch (error) {
     if (error instanceof HeadgateError && error.code === "NOT_FOUND") return answer(404, error.code, error.message);
@@ -178,10 +178,10 @@ async function taken(
   answer(200, "", "");
 }
 
-function stateOf(told: z.output<typeof result>): Exclude<RemoteState, { status: "lost" }> {
-  if (told.status !== "failed") return told;
-  const { message, code } = told.error;
-  return { status: "failed", error: { message, ...(code === undefined ? {} : { code }) }, isRetryable: told.retryable ?? true };
+function stateOf(reported: z.output<typeof result>): Exclude<RemoteState, { status: "lost" }> {
+  if (reported.status !== "failed") return reported;
+  const { message, code } = reported.error;
+  return { status: "failed", error: { message, ...(code === undefined ? {} : { code }) }, isRetryable: reported.retryable ?? true };
 }
 
 function parsed(text: string): unknown {

@@ -1,4 +1,6 @@
 import type { PipelineSelection, UpcomingFire } from "../../../index.js";
+import { RUN_STATUSES } from "../../../run/run.js";
+import { TRIGGER_KINDS, TRIGGER_STATUSES } from "../../../trigger/trigger.js";
 import { pageAnswer, SHORT_VALUES } from "../bounded.js";
 import { allow, isVisible, pipelineOf } from "../pipeline-of.js";
 import { Problem } from "../problem.js";
@@ -10,10 +12,7 @@ import { given, ok } from "./responses.js";
 
 const OWN = "/api/v1/pipelines/{id}";
 const EXPLAINED_CHARACTERS = 10_000;
-const STATUSES = schemas.trigger.shape.status.options;
-const RUN_STATUSES = schemas.run.shape.status.options;
 const OUTCOMES = schemas.decision.shape.outcome.options;
-const KINDS = ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"] as const;
 
 /** Words of a query that select pipelines. */
 interface Selecting {
@@ -107,7 +106,7 @@ export const listRoutes: readonly Route[] = [OWN, "/api/v1"].flatMap((root): rea
         const { status, kind, limit, cursor, from, until } = call.query;
         const selection = selectionOf(call, call.query as Selecting);
         if (selection === null) return NOTHING;
-        const filter = { status: oneOf(status, STATUSES, "status"), kind: oneOf(kind, KINDS, "kind") };
+        const filter = { status: oneOf(status, TRIGGER_STATUSES, "status"), kind: oneOf(kind, TRIGGER_KINDS, "kind") };
         const query = { ...selection, ...given({ from, until, ...filter }), ...SHORT_VALUES };
         return pageAnswer({ limit, cursor }, (step) => call.scheduler.triggers({ ...query, ...step }), triggerShort, cursorOf);
       },

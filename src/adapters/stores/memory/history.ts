@@ -1,9 +1,10 @@
-import type { DecisionRecord } from "../../../gate/finding.js";
+import { type Unread, unreadOf } from "../../../base/fields.js";
+import { DECISION_FIELDS, type DecisionRecord } from "../../../gate/finding.js";
 import { DECISIONS_PER_TRIGGER, foldHold, isRepeatedHold } from "../../../gate/repeated-hold.js";
 import type { FinishedRecord, FinishedSummary } from "../../../monitor/finished-record.js";
 import type { DecisionQuery, EndedQuery, ListQuery, RunQuery, TriggerQuery } from "../../../ports/store.js";
-import type { RunRecord } from "../../../run/run.js";
-import type { TriggerRecord } from "../../../trigger/trigger.js";
+import { RUN_FIELDS, type RunRecord } from "../../../run/run.js";
+import { TRIGGER_FIELDS, type TriggerRecord } from "../../../trigger/trigger.js";
 import { type Ended, EndedRecords, type MemoryRetention } from "./ended-records.js";
 import type { RunEntity, TriggerEntity } from "./entities.js";
 import { within } from "./within.js";
@@ -115,7 +116,7 @@ export class History {
         if (query.statuses !== undefined && !query.statuses.includes(record.status)) return false;
         return query.kinds === undefined || query.kinds.includes(record.kind);
       },
-      { parameters: null },
+      unreadOf(TRIGGER_FIELDS),
     );
   }
 
@@ -140,7 +141,7 @@ export class History {
         if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
         return query.statuses === undefined || query.statuses.includes(record.status);
       },
-      { output: null, error: null, progress: null, reference: null, attempts: [] },
+      unreadOf(RUN_FIELDS),
     );
   }
 
@@ -153,7 +154,7 @@ export class History {
         if (query.triggerId !== undefined && record.triggerId !== query.triggerId) return false;
         return query.outcomes === undefined || query.outcomes.includes(record.outcome);
       },
-      { findings: [] },
+      unreadOf(DECISION_FIELDS),
     );
   }
 
@@ -194,7 +195,7 @@ function newest<T extends { readonly id: string; readonly pipelineId: string }>(
   query: ListQuery,
   instantOf: (record: T) => number,
   matches: (record: T) => boolean,
-  large: { readonly [Field in keyof T]?: null | readonly never[] },
+  large: Unread,
 ): T[] {
   const { pipelineId, before, limit, scheduledFrom = Number.NEGATIVE_INFINITY, scheduledUntil = Number.POSITIVE_INFINITY } = query;
   const found: T[] = [];

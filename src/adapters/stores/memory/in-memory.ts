@@ -156,8 +156,8 @@ export class InMemory implements MemoryStore {
     return requests.map(({ runId, token, progress, reference, error }) => {
       const cell = this.#history.runs.get(runId);
       if (cell === undefined || cell.record.status !== "running" || cell.record.token !== token) return null;
-      const told = { ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
-      cell.record = { ...cell.record, leaseUntil, ...told, ...(error === undefined ? {} : { error }) };
+      const reported = { ...(progress === undefined ? {} : { progress }), ...(reference === undefined ? {} : { reference }) };
+      cell.record = { ...cell.record, leaseUntil, ...reported, ...(error === undefined ? {} : { error }) };
       return cell.record;
     });
   }

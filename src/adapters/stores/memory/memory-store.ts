@@ -1,6 +1,5 @@
 import { type Duration, durationMs } from "../../../base/duration.js";
-import { HeadgateError } from "../../../base/errors.js";
-import { checkOptions } from "../../../base/options.js";
+import { checkInteger, checkOptions, invalidArgument } from "../../../base/options.js";
 import { countsOf } from "../../../trigger/retention.js";
 import type { PrunedRecord } from "./history.js";
 import { InMemory, type MemoryStore } from "./in-memory.js";
@@ -33,8 +32,6 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     checkOptions(options.retention, { count: true, countPerPipeline: true, bytes: true, maxAge: true }, "memoryStore: retention");
   const counts = countsOf(options.retention ?? {}, { count: 10_000 }, "memoryStore: retention");
   const bytes = options.retention?.bytes ?? ENDED_BYTES;
-  if (!Number.isInteger(bytes) || bytes < 0) {
-    throw new HeadgateError("INVALID_ARGUMENT", `memoryStore: \`retention.bytes\`: must be an integer ≥ 0 (got ${bytes})`);
-  }
+  checkInteger(bytes, { least: 0 }, "retention.bytes", invalidArgument("memoryStore"));
   return new InMemory({ ...counts, bytes, maxAgeMs: durationMs(options.retention?.maxAge ?? "30d", "retention.maxAge") }, options.onPrune);
 }

@@ -1,7 +1,8 @@
+import type { StorageType } from "../../../base/fields.js";
 import type { Dialect, RunEnds, Step } from "../sql/database.js";
 import { globallyPaused } from "../sql/pauses.js";
-import type { SchemaTypes } from "../sql/schema.js";
-import { type ColumnType, encoded } from "../sql/table.js";
+import type { SchemaTypes } from "../sql/schema-types.js";
+import { encoded } from "../sql/table.js";
 import { PIPELINES } from "../sql/tables.js";
 
 export const TYPES: SchemaTypes = {
@@ -23,7 +24,7 @@ export const TYPES: SchemaTypes = {
     return of === "array" ? `json_array_elements(${part}) AS e(value)` : `json_each(${part}) AS e(key, value)`;
   },
 };
-const TYPE_NAMES: Readonly<Record<ColumnType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
+const TYPE_NAMES: Readonly<Record<StorageType, string>> = { text: "text", json: "text", int: "bigint", real: "float8", bool: "boolean" };
 
 /** Names the function that a view calls which must not be read. */
 function refusalOf(view: string): string {
@@ -131,7 +132,7 @@ function scalars(columns: Named["columns"], record: object, values: unknown[]): 
   return places.join(", ");
 }
 
-function fieldOf(record: object, field: string, type: ColumnType): unknown {
+function fieldOf(record: object, field: string, type: StorageType): unknown {
   return encoded(type, (record as Readonly<Record<string, unknown>>)[field]);
 }
 

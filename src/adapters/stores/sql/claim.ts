@@ -1,6 +1,6 @@
 import type { HeadgateError } from "../../../base/errors.js";
 import type { Claim, ClaimRequest, DecideRequest, Now } from "../../../ports/store/claims.js";
-import { isOverlapping as isConcerned } from "../../../trigger/overlap.js";
+import { isOverlapping as isConcerned, skipsReady } from "../../../trigger/overlap.js";
 import { claimTrigger } from "../../../trigger/transitions.js";
 import { changing, type Row, type Session, wholeOf } from "./database.js";
 import { decisionsOn } from "./decide.js";
@@ -93,15 +93,13 @@ async function cancelFor(overlaps: CancelRunning, pipelines: Usage["cancelling"]
   }
 }
 
-/** Scheduled triggers that this very claim has left without a slot, where `overlap` is `skip`: runs take every slot now. */
+/** Scheduled triggers that this very claim has left without a slot, and that are skipped if what it has started takes every slot. */
 function overtaken(passed: Found["passed"], decided: readonly DecideRequest[], usage: Usage): TriggerRow[] {
   const started = new Map<string, number>();
   for (const { run, trigger } of decided)
     if (run !== null && trigger !== undefined) started.set(trigger.pipelineId, (started.get(trigger.pipelineId) ?? 0) + 1);
-  return passed.flatMap(({ trigger, maxActiveRuns }) => {
-    const { pipelineId } = trigger;
-    return (usage.active.get(pipelineId) ?? 0) + (started.get(pipelineId) ?? 0) >= maxActiveRuns ? [trigger] : [];
-  });
+  const activeOf = (id: string) => (usage.active.get(id) ?? 0) + (started.get(id) ?? 0);
+  return passed.filter(({ pipeline }) => skipsReady(pipeline, activeOf(pipeline.id))).map(({ trigger }) => trigger);
 }
 
 /** Claims triggers, and parts those that are decided on at once from those that are left to decide on. */
@@ -132,7 +130,7 @@ interface Found {
   /** Scheduled triggers to skip: runs take every slot. */
   readonly overlapping: TriggerRow[];
   /** Those of pipelines with `skip` whose slots are claimed: what is decided on that says what becomes of them. */
-  readonly passed: { readonly trigger: TriggerRow; readonly maxActiveRuns: number }[];
+  readonly passed: { readonly trigger: TriggerRow; readonly pipeline: PipelineRow }[];
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -269,16 +267,16 @@ function take(
   isPaused: boolean,
   found: Found,
 ): Blocked["line"] | null {
-  const { id, pool, overlap, pause, maxActiveRuns } = pipeline;
+  const { id, pool, overlap, pause } = pipeline;
   const isSkipping = overlap === "skip" && isConcerned(trigger);
   const canMove = !isPaused && !isSkipping && !(overlap === "cancel_running" && isConcerned(trigger));
   if ((isPaused || pause !== null) && !trigger.isForced) return canMove ? pipelineLine(id) : null;
-  if (isSkipping && (usage.active.get(id) ?? 0) >= maxActiveRuns) {
+  if (isSkipping && skipsReady(pipeline, usage.active.get(id) ?? 0)) {
     found.overlapping.push(trigger);
     return null;
   }
   if (usage.freeOf(pipeline) <= 0 && !trigger.isForced) {
-    if (isSkipping) found.passed.push({ trigger, maxActiveRuns });
+    if (isSkipping) found.passed.push({ trigger, pipeline });
     return canMove ? pipelineLine(id) : null;
   }
   if (!usage.hasSlot(pool, request)) return canMove && pool !== null && !usage.isFull(request) ? poolLine(pool) : null;

@@ -1,9 +1,10 @@
 import type { Fence, LeaseRecord, LeaseStore } from "../../../ports/store.js";
 import { claimLease, releaseLease } from "../../../run/lease.js";
 import { changing, type Session, selectLocked } from "./database.js";
+import { changingOf } from "./table.js";
 import { LEASES } from "./tables.js";
 
-const CHANGED = ["holder", "token", "acquiredAt", "leaseUntil"] as const;
+const CHANGED = changingOf(LEASES);
 
 export async function claim(
   session: Session,

@@ -159,12 +159,12 @@ export class CancelRunning {
   }
 
   /** Cancels runs. Returns what became of those that had not been cancelled, by id. */
-  async #cancel(ids: readonly string[], now: number): Promise<ReadonlyMap<string, "asked" | "ended">> {
-    const done = new Map<string, "asked" | "ended">();
+  async #cancel(ids: readonly string[], now: number): Promise<ReadonlyMap<string, "requested" | "ended">> {
+    const done = new Map<string, "requested" | "ended">();
     if (ids.length === 0) return done;
     for (const { run, trigger } of await cancelRuns(this.#session, ids, { at: now, user: null, reason: CANCELLED })) {
       if (run.cancelRequest?.reason !== CANCELLED || run.cancelRequest.at !== now) continue; // somebody was faster
-      done.set(run.id, isActive(run) ? "asked" : "ended");
+      done.set(run.id, isActive(run) ? "requested" : "ended");
       if (isActive(run)) this.cancelled.push(run);
       else if (trigger !== null) this.ended.push({ run, trigger });
     }

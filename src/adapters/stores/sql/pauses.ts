@@ -90,7 +90,7 @@ export async function globalPause(session: Session): Promise<GlobalPause> {
 
 function globalOf(row: MetaRow | undefined): GlobalPause {
   if (row === undefined) return NOT_PAUSED;
-  const { pause, endedPauses, lastPause } = row.value as { pause: Pause | null; endedPauses?: KeptPauses; lastPause?: KeptPauses };
+  const { pause, endedPauses, lastPause } = row.value as { pause: Pause | null; endedPauses?: KeptPauses; lastPause?: KeptPauses | null };
   return { pause, endedPauses: endedPausesOf(endedPauses ?? lastPause) };
 }
 

@@ -1,31 +1,19 @@
+import { additions } from "./additions.js";
 import { IS_LONG, SPAN_CLASS } from "./open-spans.js";
+import type { SchemaTypes } from "./schema-types.js";
 import { ACTIVE, HIDDEN, UNSUCCESSFUL_RUN, UNSUCCESSFUL_TRIGGER, WAITING } from "./statuses.js";
-
-/** The tables, version by version. A version that was released never changes; the next one is added below it. */
-export interface SchemaTypes {
-  /** Text compared byte by byte. */
-  readonly text: string;
-  readonly int: string;
-  readonly real: string;
-  readonly bool: string;
-  /** Storage parameters of a table whose rows change soon after they are added. */
-  readonly busy: string;
-  /** The elements of an array or the members of an object in a JSON text, as a table `e` with the columns `key` (of members only) and `value`, both text. */
-  readonly each: (json: string, path: string | null, of: "array" | "object") => string;
-  /** The same of a table from which as many rows are removed as are added; `null` where there is nothing to say. */
-  readonly pruned: string | null;
-  /** Makes a view with these columns and their types that cannot be read: a statement that does fails with the reason. */
-  readonly refusing: (view: string, columns: Readonly<Record<string, string>>, reason: string) => readonly string[];
-}
+import { TABLES } from "./tables.js";
 
 /** For nodes of 0.1.0 that are still running: every round of theirs reads `config` and `pipelines` before it fires or claims anything. What they accept meanwhile is run by nodes of this version. */
 const UPGRADED = "this database was upgraded by a newer version of headgate: stop this node, and start it again with that version";
 
-/** Statements of each version, from 1; run forward only, each version in a transaction of its own. */
-export function migrations(
-  name: (table: string) => string,
-  { text, int, real, bool, busy, pruned, refusing, each }: SchemaTypes,
-): readonly (readonly string[])[] {
+/**
+ * Statements of each version, from 1; run forward only, each version in a transaction of its own. A version that was released never changes; the next one is added below it, and begins with `added`: the tables and
+ * columns that are new in it by their definitions (`tables.ts`).
+ */
+export function migrations(name: (table: string) => string, types: SchemaTypes): readonly (readonly string[])[] {
+  const { text, int, real, bool, busy, pruned, refusing, each } = types;
+  const added = (version: number) => TABLES.flatMap((table) => additions(table, version, name(table.name), types));
   const indexOn = (table: string, columns: string, rest = "", unique = "") =>
     `CREATE ${unique}INDEX ON_${table}_${columns.replaceAll(/[^a-z_]+/g, "_")} ON ${name(table)} (${columns}) ${rest}`;
   /** Splits what was one value under a key into a row for each element or member of a part of it. */
@@ -81,10 +69,8 @@ export function migrations(
       `CREATE TABLE ${name("events")} (seq ${int} PRIMARY KEY, at ${int} NOT NULL, name ${text} NOT NULL, pipeline_id ${text}, data ${text} NOT NULL, size ${int} NOT NULL)`,
     ],
     [
-      `CREATE TABLE ${name("payloads")} (id ${text} PRIMARY KEY, size ${int} NOT NULL, parameters ${text} NOT NULL)`,
-      `ALTER TABLE ${name("triggers")} ADD COLUMN requested_by ${text}`,
-      `ALTER TABLE ${name("triggers")} ADD COLUMN size ${int} NOT NULL DEFAULT 0`,
-      `ALTER TABLE ${name("triggers")} ADD COLUMN payload_id ${text}`,
+      `ALTER TABLE ${name("pipelines")} RENAME TO pipeline_states`,
+      ...added(5),
       `UPDATE ${name("triggers")} SET size = octet_length(parameters) WHERE status IN ('pending', 'held') AND parameters IS NOT NULL`,
       `INSERT INTO ${name("payloads")} (id, size, parameters)
         SELECT id, size, parameters FROM ${name("triggers")} WHERE status IN ('pending', 'held') AND size > 1000`,
@@ -94,29 +80,21 @@ export function migrations(
       `CREATE INDEX on_triggers_requested_by ON ${name("triggers")} (requested_by, size, status)
         WHERE status IN ('pending', 'held') AND requested_by IS NOT NULL`,
       indexOn("triggers", "payload_id", "WHERE payload_id IS NOT NULL"),
-      `ALTER TABLE ${name("triggers")} ADD COLUMN line ${text}`,
       `UPDATE ${name("triggers")} SET line = 'later' WHERE status IN ('pending', 'held') AND available_at > created_at`,
-      `CREATE TABLE ${name("lines")} (key ${text} PRIMARY KEY, pipeline_id ${text}, is_paused ${bool} NOT NULL)`,
       `DROP INDEX ${name("on_triggers__order_id")}`,
       `DROP INDEX ${name("on_triggers_available_at")}`,
       `CREATE INDEX on_triggers_open ON ${name("triggers")} ("order", id) WHERE status IN ('pending', 'held') AND line IS NULL`,
       `CREATE INDEX on_triggers_parked ON ${name("triggers")} (line, "order", id) WHERE status IN ('pending', 'held') AND line <> 'later'`,
       `CREATE INDEX on_triggers_later ON ${name("triggers")} (available_at) WHERE status IN ('pending', 'held') AND line = 'later'`,
-      `ALTER TABLE ${name("triggers")} ADD COLUMN ended_by ${text}`,
-      `ALTER TABLE ${name("triggers")} ADD COLUMN catchup ${text}`,
-      `ALTER TABLE ${name("triggers")} ADD COLUMN interval_start ${int}`,
-      `ALTER TABLE ${name("triggers")} ADD COLUMN rerun_of ${text}`,
       `CREATE INDEX on_triggers_open_long ON ${name("triggers")} (pipeline_id, (${SPAN_CLASS}), created_at, id, ended_at) WHERE ${IS_LONG}`,
       `CREATE INDEX on_triggers_backfills ON ${name("triggers")} (pipeline_id, scheduled_for, id) WHERE kind = 'backfill'`,
       `CREATE INDEX on_decisions_drops ON ${name("decisions")} (pipeline_id, scheduled_for, id) WHERE trigger_id IS NULL`,
-      `CREATE TABLE ${name("history")} (pipeline_id ${text} PRIMARY KEY, kept ${int} NOT NULL) ${busy}`,
       indexOn("history", "kept, pipeline_id"),
       `DROP INDEX ${name("on_triggers_ended_at")}`,
       `DROP INDEX ${name("on_decisions_at")}`,
       `CREATE INDEX on_triggers_ended ON ${name("triggers")} (ended_at, id, pipeline_id) WHERE ended_at IS NOT NULL`,
       `CREATE INDEX on_triggers_ended_of ON ${name("triggers")} (pipeline_id, ended_at, id) WHERE ended_at IS NOT NULL`,
       `CREATE INDEX on_decisions_dropped ON ${name("decisions")} (at, id, pipeline_id) WHERE trigger_id IS NULL`,
-      `CREATE TABLE ${name("statistics")} (pipeline_id ${text} PRIMARY KEY, until ${int} NOT NULL, window_ms ${int} NOT NULL, state ${text} NOT NULL) ${busy}`,
       ...(pruned === null
         ? []
         : ["triggers", "runs", "decisions", "payloads", "answers", "events", "audit"].map(
@@ -131,11 +109,7 @@ export function migrations(
       `CREATE INDEX on_runs_active ON ${name("runs")} (pipeline_id, id) WHERE ${ACTIVE}`,
       `CREATE INDEX on_runs_unsuccessful ON ${name("runs")} ((${HIDDEN.status}), id) WHERE ${UNSUCCESSFUL_RUN}`,
       `CREATE INDEX on_runs_unsuccessful_of ON ${name("runs")} (status, pipeline_id, id) WHERE ${UNSUCCESSFUL_RUN}`,
-      `CREATE TABLE ${name("leases")} (name ${text} PRIMARY KEY, holder ${text}, token ${int} NOT NULL, acquired_at ${int} NOT NULL, lease_until ${int} NOT NULL)`,
       `DELETE FROM ${name("cursors")} WHERE name LIKE 'headgate: %'`,
-      `CREATE TABLE ${name("documents")} (
-        kind ${text} NOT NULL, id ${text} NOT NULL, value ${text} NOT NULL, version ${int} NOT NULL, updated_at ${int} NOT NULL, updated_by ${text},
-        PRIMARY KEY (kind, id)) ${busy}`,
       `INSERT INTO ${name("documents")} (kind, id, value, version, updated_at, updated_by)
         SELECT 'configuration', 'file', value, 1, updated_at, updated_by FROM ${name("config")} WHERE key = 'config-file' AND value IS NOT NULL`,
       ...asRows("tokens", null, "array", "token"),
@@ -148,8 +122,6 @@ export function migrations(
       ...asRows("alerts", "deliveries", "array", "delivery"),
       `DROP TABLE ${name("config")}`,
       ...refusing(name("config"), { key: text, value: text, version: int, updated_at: int, updated_by: text }, UPGRADED),
-      `ALTER TABLE ${name("pipelines")} ADD COLUMN skips ${text}`,
-      `ALTER TABLE ${name("pipelines")} RENAME TO pipeline_states`,
       ...refusing(
         name("pipelines"),
         {

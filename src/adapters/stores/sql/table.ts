@@ -1,37 +1,46 @@
 import { HeadgateError } from "../../../base/errors.js";
+import { type Field, type Fields, type RecordOf, type StorageType, type Unread, unreadOf } from "../../../base/fields.js";
 
-/** Storage type of a field: `int` are integers up to 2^53, `json` is text in both dialects. */
-export type ColumnType = "text" | "int" | "real" | "bool" | "json";
-
-interface Column {
+/** A column: a field, and its name in snake_case. */
+export interface Column extends Pick<Field<unknown>, "type" | "isNullable" | "addedIn" | "before" | "isChanging"> {
   readonly field: string;
-  /** The field in snake_case. */
   readonly name: string;
-  readonly type: ColumnType;
 }
 
 /** A table whose rows are records of one type. */
 export interface Table<T> {
   readonly name: string;
   readonly columns: readonly Column[];
+  /** Number of its first columns that are the primary key. */
+  readonly keyFields: number;
+  /** Its rows change soon after they are added. */
+  readonly isBusy: boolean;
+  /** Version of the schema that makes it. */
+  readonly addedIn: number;
   /** Fields that may be large, with what stands in their place when they are not read. */
-  readonly large: Readonly<Record<string, unknown>>;
+  readonly large: Unread;
   decode(row: Readonly<Record<string, unknown>>): T;
 }
 
-/** A table by the types of its fields; `allowed` lists the values of fields that have only a few; `large` names those that may be large. */
-export function table<T extends object>(
+/** A table by the fields of its records; by default made by version 1 of the schema, with the first field as its key. */
+export function table<F extends Fields>(
   name: string,
-  types: { readonly [Field in keyof T]: ColumnType },
-  allowed: { readonly [Field in keyof T]?: readonly unknown[] } = {},
-  large: { readonly [Field in keyof T]?: null | readonly never[] } = {},
-): Table<T> {
-  const columns = Object.entries(types).map(([field, type]): Column => ({ field, name: snakeCase(field), type: type as ColumnType }));
+  fields: F,
+  { since = 1, keyFields = 1, isBusy = false }: { readonly since?: number; readonly keyFields?: number; readonly isBusy?: boolean } = {},
+): Table<RecordOf<F>> {
+  const columns = Object.entries(fields).map(([field, facts]): Column => {
+    const { type, isNullable, addedIn, before, isChanging } = facts;
+    return { field, name: snakeCase(field), type, isNullable, addedIn: Math.max(since, addedIn), before, isChanging };
+  });
+  const large = unreadOf(fields);
   const marks = Object.keys(large).map((field) => ({ field, mark: markOf(snakeCase(field)) }));
-  const limits = Object.entries(allowed) as [string, readonly unknown[]][];
+  const limits = Object.entries(fields).flatMap(([field, { allowed }]) => (allowed === null ? [] : [[field, allowed] as const]));
   return {
     name,
     columns,
+    keyFields,
+    isBusy,
+    addedIn: since,
     large,
     decode: (row) => {
       const record: Record<string, unknown> = {};
@@ -46,13 +55,18 @@ export function table<T extends object>(
         for (const { field, mark } of marks) {
           const isOmitted = row[mark];
           if (isOmitted !== true && isOmitted !== 1) continue;
-          record[field] = large[field as keyof T] ?? null;
+          record[field] = large[field] ?? null;
           record.omitted = [...((record.omitted as string[] | undefined) ?? []), field];
         }
       }
-      return record as T;
+      return record as RecordOf<F>;
     },
   };
+}
+
+/** Fields that change after a record was created. */
+export function changingOf<T extends object>({ columns }: Table<T>): readonly (keyof T & string)[] {
+  return columns.filter(({ isChanging }) => isChanging).map(({ field }) => field as keyof T & string);
 }
 
 /** Columns to select: a large field of more bytes than the limit bound at a place is left out, and marked. */
@@ -71,7 +85,7 @@ function markOf(name: string): string {
 }
 
 /** A field as it is bound to a statement. */
-export function encoded(type: ColumnType, value: unknown): unknown {
+export function encoded(type: StorageType, value: unknown): unknown {
   if (value === null || value === undefined) return null;
   if (type === "json") return storable(JSON.stringify(value));
   return type === "text" ? storable(value as string) : value;

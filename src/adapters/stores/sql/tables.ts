@@ -1,186 +1,89 @@
-import type { DecisionRecord } from "../../../gate/finding.js";
+import { bool, int, json, oneOf, type RecordOf, text } from "../../../base/fields.js";
+import { DECISION_FIELDS, type DecisionRecord } from "../../../gate/finding.js";
 import type { AuditRecord } from "../../../monitor/audit.js";
-import type { EventRecord } from "../../../ports/store/events.js";
-import type { StatisticsRollUp } from "../../../ports/store/statistics.js";
-import type { CursorRecord, DocumentRecord, IdempotencyRecord, LeaseRecord, Pause } from "../../../ports/store.js";
-import type { RunRecord } from "../../../run/run.js";
+import { CURSOR_FIELDS, type CursorRecord } from "../../../ports/store/cursors.js";
+import { DOCUMENT_FIELDS, type DocumentRecord } from "../../../ports/store/documents.js";
+import { EVENT_FIELDS, type EventRecord } from "../../../ports/store/events.js";
+import { IDEMPOTENCY_FIELDS, type IdempotencyRecord } from "../../../ports/store/idempotency.js";
+import { LEASE_FIELDS, type LeaseRecord } from "../../../ports/store/leases.js";
+import type { Pause } from "../../../ports/store/pipelines.js";
+import { ROLL_UP_FIELDS, type StatisticsRollUp } from "../../../ports/store/statistics.js";
+import { RUN_FIELDS, type RunRecord } from "../../../run/run.js";
 import type { EndedPause } from "../../../schedule/ended-pauses.js";
 import type { PausedSpan } from "../../../schedule/misfire.js";
 import type { SkippedFire } from "../../../schedule/skips.js";
 import { OVERLAPS, type Overlap } from "../../../trigger/overlap.js";
-import type { PipelineHistory } from "../../../trigger/retention.js";
-import { PRIORITIES, type TriggerRecord } from "../../../trigger/trigger.js";
-import { type Table, table } from "./table.js";
+import { HISTORY_FIELDS, type PipelineHistory } from "../../../trigger/retention.js";
+import { TRIGGER_FIELDS, type TriggerRecord } from "../../../trigger/trigger.js";
+import { changingOf, type Table, table } from "./table.js";
 
 /** Pauses that have ended, oldest first; 0.1.0 kept the span of the last one alone. */
-export type KeptPauses = readonly EndedPause[] | PausedSpan | null;
+export type KeptPauses = readonly EndedPause[] | PausedSpan;
 
-export function endedPausesOf(kept: KeptPauses | undefined): readonly EndedPause[] {
+export function endedPausesOf(kept: KeptPauses | null | undefined): readonly EndedPause[] {
   if (kept === null || kept === undefined) return [];
   return "from" in kept ? [{ from: kept.from, until: kept.until, reason: null, user: null }] : kept;
 }
 
-/** A pipeline as it is kept. */
-export interface PipelineRow {
-  readonly id: string;
-  readonly scheduleKey: string;
-  readonly nextFireAt: number | null;
-  readonly lastFireAt: number | null;
-  readonly lastSuccessAt: number | null;
-  readonly pause: Pause | null;
+const PIPELINE_FIELDS = {
+  id: text(),
+  scheduleKey: text(),
+  nextFireAt: int().nullable(),
+  lastFireAt: int().nullable(),
+  lastSuccessAt: int().nullable(),
+  pause: json<Pause>().nullable(),
   /** Pauses that have ended, see {@link endedPausesOf}. */
-  readonly lastPause: KeptPauses;
+  lastPause: json<KeptPauses>().nullable(),
+  maxActiveRuns: int(),
+  overlap: oneOf<Overlap>(OVERLAPS),
+  pool: text().nullable(),
   /** Fire times that are to be left out; `null` for none. */
-  readonly skips: readonly SkippedFire[] | null;
-  readonly maxActiveRuns: number;
-  readonly overlap: Overlap;
-  readonly pool: string | null;
-}
+  skips: json<readonly SkippedFire[]>().nullable().since(5),
+};
 
-/** Row of a trigger with its unique key within its pipeline: its key, or its fire time if it is a scheduled one. */
-export interface TriggerRow extends TriggerRecord {
-  readonly uniqueKey: string | null;
-  /** Where its parameters are, when they are kept apart; then `parameters` is `null` and named in `omitted` until they are read too. */
-  readonly payloadId: string | null;
-  /** Where it stands while it waits, see lines.ts; `null`: in the open line. */
-  readonly line: string | null;
-}
-
-/** A line with waiting triggers in it, see lines.ts. */
-export interface LineRow {
-  readonly key: string;
-  /** `null` for the line of a pool. */
-  readonly pipelineId: string | null;
-  /** The pipeline is paused: nothing is looked for in the line until it is resumed. */
-  readonly isPaused: boolean;
-}
-
-/** Parameters of one trigger or of many. */
-export interface PayloadRow {
-  readonly id: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly parameters: unknown;
-}
-
-/** A setting of the store itself. */
-export interface MetaRow {
-  readonly key: string;
-  readonly value: unknown;
-}
+/** A pipeline as it is kept. */
+export interface PipelineRow extends RecordOf<typeof PIPELINE_FIELDS> {}
 
 /** Called `pipelines` by 0.1.0, whose nodes are kept out by what has that name now: see `schema.ts`. */
-export const PIPELINES = table<PipelineRow>(
-  "pipeline_states",
-  {
-    id: "text",
-    scheduleKey: "text",
-    nextFireAt: "int",
-    lastFireAt: "int",
-    lastSuccessAt: "int",
-    pause: "json",
-    lastPause: "json",
-    skips: "json",
-    maxActiveRuns: "int",
-    overlap: "text",
-    pool: "text",
-  },
-  { overlap: OVERLAPS },
-);
+export const PIPELINES: Table<PipelineRow> = table("pipeline_states", PIPELINE_FIELDS);
 
-export const TRIGGERS = table<TriggerRow>(
-  "triggers",
-  {
-    id: "text",
-    pipelineId: "text",
-    kind: "text",
-    status: "text",
-    priority: "text",
-    order: "real",
-    scheduledFor: "int",
-    key: "text",
-    reason: "text",
-    user: "text",
-    parameters: "json",
-    createdAt: "int",
-    availableAt: "int",
-    expiresAt: "int",
-    isForced: "bool",
-    token: "int",
-    node: "text",
-    leaseUntil: "int",
-    runId: "text",
-    endedAt: "int",
-    endReason: "text",
-    supersedes: "text",
-    supersededBy: "text",
-    uniqueKey: "text",
-    requestedBy: "text",
-    size: "int",
-    payloadId: "text",
-    line: "text",
-    endedBy: "text",
-    catchup: "json",
-    intervalStart: "int",
-    rerunOf: "text",
-  },
-  {
-    kind: ["scheduled", "manual", "immediate", "webhook", "file", "sensor", "dependency", "backfill"],
-    status: ["pending", "held", "running", "succeeded", "failed", "skipped", "expired", "cancelled", "superseded"],
-    priority: PRIORITIES,
-  },
-  { parameters: null },
-);
+const TRIGGER_ROW = {
+  /** Its key, or its fire time if it is a scheduled one; unique within its pipeline. */
+  uniqueKey: text().nullable(),
+  /** Where its parameters are, when they are kept apart; then `parameters` is `null` and named in `omitted` until they are read too. */
+  payloadId: text().nullable().since(5),
+  /** Where it stands while it waits, see lines.ts; `null`: in the open line. */
+  line: text().nullable().changing().since(5),
+};
 
-export const LINES = table<LineRow>("lines", { key: "text", pipelineId: "text", isPaused: "bool" });
+/** A trigger as it is kept. */
+export interface TriggerRow extends TriggerRecord, RecordOf<typeof TRIGGER_ROW> {}
 
-export const PAYLOADS = table<PayloadRow>("payloads", { id: "text", size: "int", parameters: "json" });
+export const TRIGGERS: Table<TriggerRow> = table("triggers", { ...TRIGGER_FIELDS, ...TRIGGER_ROW }, { isBusy: true });
 
-export const RUNS = table<RunRecord>(
-  "runs",
-  {
-    id: "text",
-    pipelineId: "text",
-    triggerId: "text",
-    status: "text",
-    scheduledFor: "int",
-    attempt: "int",
-    token: "int",
-    node: "text",
-    leaseUntil: "int",
-    startedAt: "int",
-    attemptStartedAt: "int",
-    endedAt: "int",
-    retryAt: "int",
-    output: "json",
-    error: "json",
-    progress: "json",
-    reference: "json",
-    cancelRequest: "json",
-    attempts: "json",
-    isForced: "bool",
-  },
-  { status: ["running", "retrying", "succeeded", "failed", "timed_out", "cancelled"] },
-  { output: null, error: null, progress: null, reference: null, attempts: [] },
-);
+const LINE_FIELDS = {
+  key: text(),
+  /** `null` for the line of a pool. */
+  pipelineId: text().nullable(),
+  /** The pipeline is paused: nothing is looked for in the line until it is resumed. */
+  isPaused: bool(),
+};
 
-const DECISION_ROWS = table<Omit<DecisionRecord, "repeated">>(
-  "decisions",
-  {
-    id: "text",
-    pipelineId: "text",
-    triggerId: "text",
-    kind: "text",
-    scheduledFor: "int",
-    at: "int",
-    outcome: "text",
-    reason: "text",
-    findings: "json",
-    missed: "json",
-  },
-  { outcome: ["run", "hold", "skip"] },
-  { findings: [] },
-);
+/** A line with waiting triggers in it, see lines.ts. */
+export interface LineRow extends RecordOf<typeof LINE_FIELDS> {}
+
+export const LINES: Table<LineRow> = table("lines", LINE_FIELDS, { since: 5 });
+
+/** Fields of parameters, of one trigger or of many; `size` in bytes. */
+const PAYLOAD_FIELDS = { id: text(), size: int(), parameters: json<unknown>() };
+
+export type PayloadRow = RecordOf<typeof PAYLOAD_FIELDS>;
+
+export const PAYLOADS = table("payloads", PAYLOAD_FIELDS, { since: 5 });
+
+export const RUNS: Table<RunRecord> = table("runs", RUN_FIELDS, { isBusy: true });
+
+const DECISION_ROWS = table("decisions", DECISION_FIELDS);
 
 /** Of a hold, the column `missed` keeps `repeated`: nothing that was held has missed a fire time. */
 export const DECISIONS: Table<DecisionRecord> = {
@@ -188,88 +91,67 @@ export const DECISIONS: Table<DecisionRecord> = {
   decode: (row) => {
     const { missed, ...decision } = DECISION_ROWS.decode(row);
     if (decision.outcome !== "hold" || missed === null) return { ...decision, missed };
-    return { ...decision, missed: null, repeated: missed as NonNullable<DecisionRecord["repeated"]> };
+    return { ...decision, missed: null, repeated: missed as unknown as NonNullable<DecisionRecord["repeated"]> };
   },
 };
 
-export const CURSORS = table<CursorRecord>("cursors", {
-  name: "text",
-  value: "json",
-  token: "int",
-  node: "text",
-  leaseUntil: "int",
-  updatedAt: "int",
-});
+export const CURSORS: Table<CursorRecord> = table("cursors", CURSOR_FIELDS);
 
 /** Found by kind and id, see documents.ts. */
-export const DOCUMENTS = table<DocumentRecord>("documents", {
-  kind: "text",
-  id: "text",
-  value: "json",
-  version: "int",
-  updatedAt: "int",
-  updatedBy: "text",
-});
+export const DOCUMENTS: Table<DocumentRecord> = table("documents", DOCUMENT_FIELDS, { since: 5, keyFields: 2, isBusy: true });
 
-export const LEASES = table<LeaseRecord>("leases", { name: "text", holder: "text", token: "int", acquiredAt: "int", leaseUntil: "int" });
+export const LEASES: Table<LeaseRecord> = table("leases", LEASE_FIELDS, { since: 5 });
 
-export const ANSWERS = table<IdempotencyRecord>("answers", { key: "text", request: "text", at: "int", answer: "json" });
+export const ANSWERS: Table<IdempotencyRecord> = table("answers", IDEMPOTENCY_FIELDS, { since: 3 });
 
-export const META = table<MetaRow>("meta", { key: "text", value: "json" });
+const META_FIELDS = { key: text(), value: json<unknown>().nullable() };
+
+/** A setting of the store itself. */
+export type MetaRow = RecordOf<typeof META_FIELDS>;
+
+export const META = table("meta", META_FIELDS);
 
 /** The number of ended records of a pipeline, as far as they were counted. */
-export const HISTORY = table<PipelineHistory>("history", { pipelineId: "text", kept: "int" });
+export const HISTORY: Table<PipelineHistory> = table("history", HISTORY_FIELDS, { since: 5, isBusy: true });
 
-export const STATISTICS = table<StatisticsRollUp>("statistics", { pipelineId: "text", until: "int", windowMs: "int", state: "json" });
+export const STATISTICS: Table<StatisticsRollUp> = table("statistics", ROLL_UP_FIELDS, { since: 5, isBusy: true });
+
+const AUDIT_FIELDS = { seq: int(), at: int(), pipelineId: text().nullable(), record: json<AuditRecord>() };
 
 /** A record of the audit log: what is looked for, and the whole as it was sealed. */
-export interface AuditRow {
-  readonly seq: number;
-  readonly at: number;
-  readonly pipelineId: string | null;
-  readonly record: AuditRecord;
-}
+export type AuditRow = RecordOf<typeof AUDIT_FIELDS>;
 
-export const AUDIT = table<AuditRow>("audit", { seq: "int", at: "int", pipelineId: "text", record: "json" });
+export const AUDIT = table("audit", AUDIT_FIELDS);
 
-export const EVENTS = table<EventRecord>("events", { seq: "int", at: "int", name: "text", pipelineId: "text", data: "text", size: "int" });
+export const EVENTS: Table<EventRecord> = table("events", EVENT_FIELDS, { since: 4 });
+
+/** All tables. */
+export const TABLES: readonly Table<object>[] = [
+  PIPELINES,
+  TRIGGERS,
+  LINES,
+  PAYLOADS,
+  RUNS,
+  DECISIONS,
+  CURSORS,
+  DOCUMENTS,
+  LEASES,
+  ANSWERS,
+  META,
+  HISTORY,
+  STATISTICS,
+  AUDIT,
+  EVENTS,
+];
 
 /** Columns of a trigger that change after it was accepted. */
-export const TRIGGER_STATE = [
-  "status",
-  "availableAt",
-  "expiresAt",
-  "token",
-  "node",
-  "leaseUntil",
-  "runId",
-  "endedAt",
-  "endReason",
-  "endedBy",
-  "supersededBy",
-  "line",
-] as const;
+export const TRIGGER_STATE = changingOf(TRIGGERS);
 /** Columns that a claim changes. */
 export const TRIGGER_CLAIM = ["status", "token", "node", "leaseUntil"] as const;
 /** The fields of a run that the end of an attempt changes. */
 export const RUN_END = ["status", "token", "endedAt", "retryAt", "output", "error", "progress", "attempts"] as const;
 /** Columns of a run that change after its start. */
-export const RUN_STATE = [
-  "status",
-  "attempt",
-  "token",
-  "node",
-  "leaseUntil",
-  "attemptStartedAt",
-  "endedAt",
-  "retryAt",
-  "output",
-  "error",
-  "progress",
-  "reference",
-  "cancelRequest",
-  "attempts",
-] as const;
+export const RUN_STATE = changingOf(RUNS);
 
 export function uniqueKeyOf({ key, kind, scheduledFor }: Pick<TriggerRecord, "key" | "kind" | "scheduledFor">): string | null {
   if (key !== null) return `key:${key}`;

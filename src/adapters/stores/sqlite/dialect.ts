@@ -1,6 +1,6 @@
 import type { Prepared } from "../../shared/sqlite-driver.js";
 import type { Dialect, Row, RunEnds, Session } from "../sql/database.js";
-import type { SchemaTypes } from "../sql/schema.js";
+import type { SchemaTypes } from "../sql/schema-types.js";
 import { HIDDEN } from "../sql/statuses.js";
 import { encoded, type Table } from "../sql/table.js";
 import { turns } from "../sql/turns.js";
