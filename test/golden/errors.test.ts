@@ -295,6 +295,15 @@ describe("the texts of errors", () => {
     await clock.advance("1m");
     const [run] = (await scheduler.runs()).items;
     await note("ALREADY_FINISHED", "A run that has ended", () => scheduler.cancel(run?.id ?? ""));
+    await note("ALREADY_FINISHED", "A fire time that has passed", () => scheduler.skip("sales", { at: "2026-03-02T00:00:00Z" }));
+    await note("ALREADY_FINISHED", "A retry of a run that has ended", () => scheduler.retryNow(run?.id ?? ""));
+    const busy = await harness([sales({ execution: { retries: 0 }, run: ({ clock: time }: RunContext) => time.sleep("1h") })]);
+    await busy.scheduler.trigger("sales");
+    await busy.clock.advance("1s");
+    const [going] = (await busy.scheduler.runs()).items;
+    await note("NOT_FINISHED", "A run that is to be repeated", () => busy.scheduler.rerun(going?.id ?? ""));
+    await note("NOT_RETRYING", "A run whose attempt is to be brought forward", () => busy.scheduler.retryNow(going?.id ?? ""));
+    await busy.scheduler.stop({ drain: 0 });
     await note("TOO_MANY", "A backfill of years", () => scheduler.backfill("sales", { from: "2000-01-01", to: "2026-01-01" }));
     await scheduler.pause("sales", { reason: "warehouse is moving", user: "ana" });
     await note("PAUSED", "An immediate trigger", () => scheduler.trigger("sales", { kind: "immediate" }));

@@ -72,7 +72,7 @@ function actOf({ user, reason, caller }: ActionContext): ActionContext {
   };
 }
 
-/** One that has ended meanwhile needs no cancelling. */
+/** Passes over a trigger that has ended meanwhile; throws any other error. */
 function refuseUnlessEnded(error: unknown): false {
   if (error instanceof HeadgateError && (error.code === "ALREADY_FINISHED" || error.code === "NOT_FOUND")) return false;
   throw error;

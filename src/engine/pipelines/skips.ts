@@ -48,7 +48,7 @@ export class SkipControl {
     return skips.map(skipView);
   }
 
-  /** Has fire times made after all; returns those that are no longer left out. */
+  /** Takes skips back; returns the fire times that are no longer left out. */
   async unskip(pipelineId: string, options: UnskipOptions): Promise<readonly SkippedFireTime[]> {
     this.#registry.running(pipelineId);
     checkOptions(options, UNSKIP, "unskip");

@@ -21,7 +21,7 @@ export interface CancelManyOptions extends ActionContext, PipelineSelection {
 
 /** Result of `Scheduler.cancelMany`. */
 export interface CancelledMany {
-  /** What was cancelled or asked to end, or would be, as it was before; newest first, at most 1,000. What has ended meanwhile is not among it. */
+  /** Triggers that were cancelled or whose run was asked to end, or would be, as they were before; newest first, at most 1,000. Those that have ended meanwhile are not among them. */
   readonly triggers: readonly Trigger[];
   /** False when there may be more: call it again. */
   readonly isComplete: boolean;

@@ -153,7 +153,7 @@ export interface Scheduler<P extends Pipeline = Pipeline> extends RunScheduler<P
   skip(pipelineId: string, options?: SkipOptions): Promise<readonly SkippedFireTime[]>;
 
   /**
-   * Has fire times made that were to be left out. Returns them; none when nothing was to be left out, or it is too late.
+   * Takes skips back: the fire times will be made. Returns them; none when nothing was to be left out, or it is too late.
    *
    * @throws HeadgateError `UNKNOWN_PIPELINE`, `INVALID_ARGUMENT`, `INVALID_INSTANT`, `SCHEDULER_STOPPED`
    */

@@ -14,7 +14,7 @@ async function pipelineOfRun(call: Pick<Call, "caller" | "scheduler" | "params">
   return foundFor(call, await call.scheduler.getRun(call.params.id ?? ""), "run").pipelineId;
 }
 
-/** What is done to one run. */
+/** Actions on one run. */
 export const runRoutes: readonly Route[] = [
   route({
     id: "retryRun",
