@@ -208,7 +208,7 @@ export {
 } from "./schedule/misfire.js";
 export { type Schedule, type ScheduleKind, type UpcomingOptions, upcoming } from "./schedule/schedule.js";
 export { at, every, manual } from "./schedule/simple.js";
-export type { SkippedFire } from "./schedule/skips.js";
+export type { FiredTimes, SkippedFire } from "./schedule/skips.js";
 export {
   type RecurringWindow,
   type SingleWindow,

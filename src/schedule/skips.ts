@@ -22,7 +22,7 @@ export interface FiredTimes {
  * Adds skips to those of a pipeline, in the order of their fire times. A fire time that is to be skipped already stays as it is.
  *
  * @param nextFireAt - the first fire time that is not decided on; `null` when the schedule fires no more
- * @throws HeadgateError `ALREADY_FINISHED` for a fire time before that, `TOO_MANY` beyond {@link MOST_SKIPS}
+ * @throws HeadgateError `ALREADY_FINISHED` for a fire time before that, `TOO_MANY` beyond 100
  */
 export function withSkips(
   skips: readonly SkippedFire[],

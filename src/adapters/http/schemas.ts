@@ -140,7 +140,7 @@ export const cancelledMany = z
   })
   .meta({ id: "CancelledMany" });
 const pause = z.object({ at: instant, until: maybeInstant, reason: maybeText, user: maybeText }).nullable();
-export const skippedFire = z.object({ fire_at: instant, ...by }).meta({ id: "SkippedFireTime" });
+const skippedFire = z.object({ fire_at: instant, ...by }).meta({ id: "SkippedFireTime" });
 export const skipped = z.object({ pipeline: z.string(), skips: z.array(skippedFire) }).meta({ id: "SkippedFireTimes" });
 export const pipeline = z
   .object({
