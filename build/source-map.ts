@@ -5,7 +5,7 @@ import { decode, encode, type SourceMapSegment } from "@jridgewell/sourcemap-cod
  * Whose sources are in the package: the rooms that decide when a pipeline runs and why. Others have no maps, and are read and debugged as the code that they are. The sources of all would be three quarters of a megabyte when they are packed, and
  * a map without its sources has debuggers look for files that are nowhere: whatever a stack names can be opened.
  */
-const WITH_SOURCES = /^(?:\.\.\/)+src\/(?:base|gate|pipeline|run|schedule|trigger)\//;
+const WITH_SOURCES = /^(?:\.\.\/)+src\/(?:gate|pipeline|run|schedule|trigger)\//;
 
 interface SourceMap {
   readonly sources: readonly string[];
