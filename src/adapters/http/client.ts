@@ -1,9 +1,12 @@
 import type { z } from "zod";
 import { checkOptions, invalidArgument } from "../../base/options.js";
 import { shown } from "../../base/shown.js";
+import { type ClientEventsOptions, readEvents } from "./client-events.js";
 import type * as schemas from "./schemas.js";
 import type * as monitoring from "./schemas-monitoring.js";
 import type * as requests from "./schemas-requests.js";
+
+export type { ClientEvent, ClientEventsOptions } from "./client-events.js";
 
 /** Responses of the API, by name. */
 export type Trigger = z.output<typeof schemas.trigger>;
@@ -23,6 +26,12 @@ export type Node = z.output<typeof monitoring.node>;
 export type Adaptive = z.output<typeof monitoring.adaptive>;
 export type Skips = z.output<typeof schemas.skipped>;
 export type CancelledMany = z.output<typeof schemas.cancelledMany>;
+export type Token = z.output<typeof schemas.token>;
+export type IssuedToken = z.output<typeof schemas.issuedToken>;
+export type AuditRecord = z.output<typeof schemas.audit>;
+export type AuditHead = z.output<typeof schemas.auditHead>;
+export type AuditCheck = z.output<typeof schemas.auditCheck>;
+export type Health = z.output<typeof schemas.health>;
 export type Paused = z.output<typeof schemas.paused>;
 export interface Page<T> {
   readonly items: readonly T[];
@@ -31,7 +40,16 @@ export interface Page<T> {
 type Input<S extends z.ZodType> = z.input<S>;
 /** Pipelines of a list over all of them: ids with commas between them, or those of a tag or an owner. */
 type Selecting = { readonly pipeline?: string; readonly tag?: string; readonly owner?: string };
+/** Fields by which a request selects pipelines, where the path names one. */
+type Selection = "pipeline" | "dag_id" | "all" | "pipelines" | "tag" | "owner";
 type Query = Readonly<Record<string, string | number | undefined>>;
+
+interface Sent {
+  readonly query?: Query;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
 
 /** Options of {@link createClient}. */
 export interface ClientOptions {
@@ -83,22 +101,29 @@ export function createClient(options: ClientOptions) {
     if (typeof value !== "string" || value === "") throw invalidArgument("createClient")(name, `must be a string (got ${shown(value)})`);
   const root = baseUrl.replace(/\/+$/, "");
 
-  async function call<T>(
-    method: string,
-    path: string,
-    { query = {}, body, headers = {} }: { query?: Query; body?: unknown; headers?: Record<string, string> } = {},
-  ): Promise<T> {
+  async function send(method: string, path: string, { query = {}, body, headers = {}, signal }: Sent = {}): Promise<Response> {
     const url = new URL(`${root}${path}`);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
     const response = await ask(url, {
       method,
       headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
     });
-    const text = await response.text();
-    if (response.ok) return JSON.parse(text) as T;
+    if (response.ok) return response;
     const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
-    throw new ApiError(response.status, parsed(text), Number.isFinite(retryAfter) ? retryAfter : null);
+    throw new ApiError(response.status, parsed(await response.text()), Number.isFinite(retryAfter) ? retryAfter : null);
+  }
+
+  async function call<T>(method: string, path: string, sent?: Sent): Promise<T> {
+    return JSON.parse(await (await send(method, path, sent)).text()) as T;
+  }
+
+  async function openEvents(after: string | undefined, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const headers = { accept: "text/event-stream", ...(after === undefined ? {} : { "last-event-id": after }) };
+    const { body } = await send("GET", "/api/v1/events", { headers, signal });
+    if (body === null) throw new TypeError("the service sent no stream");
+    return body;
   }
 
   const at = (id: string) => `/api/v1/pipelines/${encodeURIComponent(id)}`;
@@ -173,6 +198,41 @@ export function createClient(options: ClientOptions) {
     nodes: (query: { limit?: number; cursor?: string } = {}) => call<Page<Node>>("GET", "/api/v1/nodes", { query }),
     dismissNode: (node: string, query: { reason?: string; user?: string } = {}) =>
       call<Node>("DELETE", `/api/v1/nodes/${encodeURIComponent(node)}`, { query }),
+    /** The pipeline by its id, or the only one. */
+    pipelineStatus: (query: Input<typeof requests.namedQuery> & Query = {}) => call<Pipeline>("GET", "/api/v1/pipeline/status", { query }),
+    pausePipeline: (id: string, body: Omit<Input<typeof requests.pauseBody>, Selection> = {}) =>
+      call<Paused>("POST", `${at(id)}/pause`, { body }),
+    resumePipeline: (id: string, body: Omit<Input<typeof requests.resumeBody>, Selection> = {}) =>
+      call<Paused>("POST", `${at(id)}/resume`, { body }),
+    webhook: (body: Input<typeof requests.webhookBody>, options: { idempotencyKey?: string } = {}) =>
+      call<Trigger>("POST", "/api/v1/trigger/webhook", { body, ...keyed(options.idempotencyKey) }),
+    /** A webhook in its sender's own format, sent with the client's token. */
+    foreignWebhook: (source: string, body: unknown, query: Input<typeof requests.namedQuery> & Query = {}) =>
+      call<Trigger>("POST", `/api/v1/webhooks/${encodeURIComponent(source)}`, { body, query }),
+    tokens: (query: { limit?: number; cursor?: string } = {}) => call<Page<Token>>("GET", "/api/v1/tokens", { query }),
+    token: (id: string) => call<Token>("GET", `/api/v1/tokens/${encodeURIComponent(id)}`),
+    issueToken: (body: Input<typeof requests.tokenBody>) => call<IssuedToken>("POST", "/api/v1/tokens", { body }),
+    rotateToken: (id: string, body: NonNullable<Input<typeof requests.rotateBody>> = {}) =>
+      call<IssuedToken>("POST", `/api/v1/tokens/${encodeURIComponent(id)}/rotate`, { body }),
+    revokeToken: (id: string) => call<Token>("DELETE", `/api/v1/tokens/${encodeURIComponent(id)}`),
+    audit: (query: { limit?: number; cursor?: string } = {}) => call<Page<AuditRecord>>("GET", "/api/v1/audit", { query }),
+    auditRecord: (seq: number) => call<AuditRecord>("GET", `/api/v1/audit/${seq}`),
+    auditHead: () => call<AuditHead>("GET", "/api/v1/audit/head"),
+    verifyAudit: (query: { seq?: number; hash?: string; limit?: number; cursor?: string } = {}) =>
+      call<AuditCheck>("GET", "/api/v1/audit/verify", { query }),
+    health: () => call<Health>("GET", "/health"),
+    /** Rejects with an {@link ApiError} of status 503 while the scheduler is not ready. */
+    ready: () => call<Health>("GET", "/ready"),
+    openapi: () => call<Readonly<Record<string, unknown>>>("GET", "/api/v1/openapi.json"),
+    /** Metrics in the text format of Prometheus. */
+    metrics: async () => (await send("GET", "/metrics")).text(),
+    /**
+     * Decisions and runs of all nodes as they happen. It connects again by itself, behind the last event; after an event `reset` some may be missing.
+     *
+     * @example
+     * for await (const { event, data } of client.events({ signal })) console.log(event, data);
+     */
+    events: (options: ClientEventsOptions = {}) => readEvents(openEvents, isPassing, options),
     info: () => call<Info>("GET", "/api/v1/info"),
   };
 }
@@ -184,4 +244,9 @@ function parsed(text: string): Record<string, unknown> {
   } catch {
     return { detail: text.slice(0, 200) }; // a proxy in between has its own way to say no
   }
+}
+
+/** True for what may be over the next time: a connection that was lost, a service that is starting or overloaded. */
+function isPassing(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
 }
