@@ -52,6 +52,10 @@ function wrongIn({ pipelineId, at, found }: Asked, { triggers, decisions, runs }
       return starts.some(isThen) ? null : `attempts started ${starts.map((date) => date?.toISOString()).join(", ")}`;
     }
     case "will_skip":
+      if (found.trigger === null && fired === undefined)
+        return triggers.some((one) => one.pipelineId === pipelineId && /^(skipped|superseded)$/.test(one.status) && isThen(one.endedAt))
+          ? null
+          : "nothing was skipped"; // a fire time that catchup makes when a pause ends
       return trigger?.status === "skipped" || trigger?.status === "superseded" ? null : `its trigger is ${trigger?.status}`;
     case "will_expire":
       return trigger?.status === "expired" ? null : `its trigger is ${trigger?.status}`;
