@@ -18,7 +18,7 @@ const ROOMS = {
   access: [],
   firing: [],
   feed: [],
-  running: ["access"],
+  running: [],
   gating: ["running"],
   monitoring: ["access"],
   pipelines: ["access", "intake", "monitoring"],

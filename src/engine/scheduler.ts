@@ -40,6 +40,7 @@ import { GateEvaluator } from "./gating/gate-evaluator.js";
 import { cancel } from "./intake/cancel.js";
 import { cancelMany } from "./intake/cancel-many.js";
 import { OutcomeWaiter } from "./intake/outcomes.js";
+import { retryRunNow } from "./intake/retry-now.js";
 import { SensorRunner } from "./intake/sensors.js";
 import { TriggerSubmission } from "./intake/submit.js";
 import { Lifecycle } from "./lifecycle.js";
@@ -62,7 +63,6 @@ import type { Surroundings } from "./reading/explain-future.js";
 import { decisionsPage, runsPage, triggersPage } from "./reading/queries.js";
 import { nodeReportOf, pipelineStatus, statusOf } from "./reading/status.js";
 import { upcomingFires } from "./reading/upcoming.js";
-import { retryRunNow } from "./running/retry-now.js";
 import { Runner } from "./running/runner.js";
 import { drainMsOf } from "./stop-options.js";
 

@@ -2,6 +2,9 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { cron, manual, pipeline, type RunContext } from "../../src/index.js";
 import { harness, timeOf } from "../support/harness.js";
+import { places } from "../support/stores.js";
+
+const { memory, sqlite, postgres } = await places();
 
 const BY = { reason: "prices corrected", user: "ana" };
 
@@ -83,6 +86,17 @@ describe("rerun", () => {
   });
 });
 
+describe("rerun of a run with large parameters", () => {
+  it.each([memory, sqlite, ...postgres])("finds them where %s keeps them apart", async (_, place) => {
+    const big = pipeline({ id: "big", schedule: manual(), run: ({ parameters }) => String(parameters.text).length });
+    const { scheduler } = await harness([big], { store: place()() });
+    const first = await scheduler.run("big", { parameters: { text: "x".repeat(100_000) } });
+    const again = await scheduler.waitFor((await scheduler.rerun(first.run?.id ?? "")).id);
+    expect(again.run?.output).toBe(100_000);
+    await scheduler.stop();
+  });
+});
+
 describe("retryNow", () => {
   const failing = (fails: number) => {
     let attempts = 0;
@@ -111,7 +125,7 @@ describe("retryNow", () => {
       attempt: 2,
       endedAt: new Date("2026-03-02T00:10:00Z"),
     });
-    expect(heard("run.retrying").map(({ run: { retryAt } }) => timeOf(retryAt))).toEqual(["01:00:00", "00:10:00"]);
+    expect(heard("run.retrying").map(({ run: { retryAt } }) => timeOf(retryAt))).toEqual(["01:00:00"]); // an attempt has ended badly once, and is counted once
     const [audited] = await scheduler.audit.list({ limit: 1 });
     expect(audited).toMatchObject({ action: "retry", user: "ana", ids: [run?.id], after: { retryAt: "2026-03-02T00:10:00.000Z" } });
     await expect(scheduler.retryNow(run?.id ?? "")).rejects.toMatchObject({ code: "ALREADY_FINISHED" });

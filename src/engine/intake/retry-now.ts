@@ -7,11 +7,10 @@ import { type Run, runView } from "../../run/view.js";
 import type { AuditRecorder } from "../access/audit-log.js";
 import type { Core } from "../context/core.js";
 import { noSuchRun } from "../context/errors.js";
-import { ofRun } from "../context/event-payloads.js";
 
 /** Makes the next attempt of a run that waits for it due now. */
 export async function retryRunNow(
-  { store, clock, events, signals }: Pick<Core, "clock" | "events" | "signals" | "store">,
+  { store, clock, signals }: Pick<Core, "clock" | "signals" | "store">,
   audit: AuditRecorder,
   runId: string,
   act: ActionContext,
@@ -40,7 +39,6 @@ export async function retryRunNow(
   if (run === null) throw noSuchRun(runId);
   refuseUnlessRetrying(run);
   audit.touched();
-  if (run.retryAt === now) events.emit("run.retrying", ofRun, run);
   signals.wake.emit();
   return runView(run);
 }
